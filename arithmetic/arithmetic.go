@@ -1,0 +1,118 @@
+// Package arithmetic models what hardware rounds: the arithmetic a kernel declares, the second moment of each rounding,
+// and that of a sum's rounding error when the order of the additions is not known.
+//
+// Everything here is first order: a rounding is a small, zero-mean, independent error, and errors add by their second moments
+// (variances). The one exception is the tensor core of Hopper, which truncates, so that its errors share one sign.
+package arithmetic
+
+import (
+	"math"
+
+	"plumbline/dtype"
+)
+
+// Accumulator names the arithmetic in which sums of products are formed.
+type Accumulator uint8
+
+// The accumulators of the recording contract. F32Hopper is the fused, truncating sum of Hopper's tensor cores.
+const (
+	F32 Accumulator = iota
+	F64
+	F16
+	BF16
+	F32Hopper
+)
+
+var accumulators = map[string]Accumulator{"F32": F32, "F64": F64, "F16": F16, "BF16": BF16, "F32_HOPPER": F32Hopper}
+
+// String returns the contract's name of the accumulator.
+func (a Accumulator) String() string {
+	for name, b := range accumulators {
+		if a == b {
+			return name
+		}
+	}
+	return "?"
+}
+
+// Type returns the element type in which partial sums are kept.
+func (a Accumulator) Type() dtype.Type {
+	switch a {
+	case F64:
+		return dtype.F64
+	case F16:
+		return dtype.F16
+	case BF16:
+		return dtype.BF16
+	}
+	return dtype.F32
+}
+
+// Working returns the type of the scalar work around the sums (scales, exponentials, divisions): F64 where sums are kept in F64,
+// F32 otherwise, because no kernel of the field computes an exponential in less.
+func (a Accumulator) Working() dtype.Type {
+	if a == F64 {
+		return dtype.F64
+	}
+	return dtype.F32
+}
+
+// meanInverseSquare is E[1/m²] for a mantissa m in [1, 2) whose logarithm is uniform: 3/(8 ln 2). Its root is 0.736.
+const meanInverseSquare = 3 / (8 * math.Ln2)
+
+// Rho returns ρ, the relative standard deviation of one rounding to nearest into t, averaged over a binade:
+//
+//	ρ = u/√3 · √E[1/m²] = 0.736 u/√3
+//
+// u is the unit roundoff of t: the error of a rounding is uniform within ±u in units of the binade, and m is where in its binade the value lies.
+func Rho(t dtype.Type) float64 {
+	return t.UnitRoundoff() * math.Sqrt(meanInverseSquare/3)
+}
+
+// Rounding returns the second moment of the error of rounding a value near x into t: (ρx)², or step²/12 where t has only subnormals left.
+func Rounding(t dtype.Type, x float64) float64 {
+	if math.Abs(x) < t.MinNormal() {
+		if x == 0 {
+			return 0
+		}
+		step := t.Spacing(x)
+		return step * step / 12
+	}
+	e := Rho(t) * x
+	return e * e
+}
+
+// Sum returns the second moment of the rounding error of a sum of n products that add up to sum and whose squares add up to squares,
+// for additions in an unknown order, one after the other:
+//
+//	E[e²] = ρ² Σ_k E[S_k²],  S_k the partial sum of k terms drawn without replacement
+//	      = ρ² ( m² n(n+1)(2n+1)/6 + v n(n+1)/6 ),  m = sum/n, v = squares/n − m²
+//
+// A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. It stays below the worst case,
+// σ ≤ 0.43 √n·u·Σ|a| < γ_n Σ|a|, so no cap is needed. Hopper's truncating sums are treated by hopperSum.
+func (a Accumulator) Sum(n int, sum, squares float64) float64 {
+	if n == 0 {
+		return 0
+	}
+	if a == F32Hopper {
+		return hopperSum(n, sum, squares)
+	}
+	rho := Rho(a.Type())
+	return rho * rho * partialSums(float64(n), sum, squares)
+}
+
+// partialSums returns Σ_{k=1..n} E[S_k²] for n terms in random order.
+func partialSums(n, sum, squares float64) float64 {
+	m := sum / n
+	v := max(0, squares/n-m*m)
+	return m*m*n*(n+1)*(2*n+1)/6 + v*n*(n+1)/6
+}
+
+// Gamma returns γ_n = nu/(1−nu), the worst-case relative error of a sum of n terms (Higham 2002, section 3.1), +Inf where n·u ≥ 1.
+func (a Accumulator) Gamma(n int) float64 {
+	nu := float64(n) * a.Type().UnitRoundoff()
+	if nu >= 1 {
+		return math.Inf(1)
+	}
+	return nu / (1 - nu)
+}

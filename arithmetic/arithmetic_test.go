@@ -1,0 +1,193 @@
+package arithmetic
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"plumbline/dtype"
+)
+
+func TestRounding(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	t.Run("ρ is the root mean square of roundings of numbers spread evenly over the logarithm", func(t *testing.T) {
+		for _, typ := range []dtype.Type{dtype.BF16, dtype.F16, dtype.F8E4M3, dtype.F32} {
+			var sum float64
+			const n = 200_000
+			for range n {
+				x := math.Exp2(rng.Float64() * 4)
+				e := (typ.Round(x) - x) / x
+				sum += e * e
+			}
+			if got := math.Sqrt(sum/n) / Rho(typ); math.Abs(got-1) > 0.01 {
+				t.Errorf("%v: measured over ρ is %.4f, want 1", typ, got)
+			}
+		}
+	})
+	t.Run("for bf16 it is 2⁻⁸/√3 · 0.736", func(t *testing.T) {
+		if want := math.Ldexp(1, -8) / math.Sqrt(3) * 0.736; math.Abs(Rho(dtype.BF16)/want-1) > 1e-3 {
+			t.Errorf("got %v, want %v", Rho(dtype.BF16), want)
+		}
+	})
+	t.Run("below the smallest normal number the step is constant", func(t *testing.T) {
+		step := math.Ldexp(1, -24)
+		if got := Rounding(dtype.F16, 1e-6); got != step*step/12 {
+			t.Errorf("got %v, want %v", got, step*step/12)
+		}
+	})
+	t.Run("zero is exact", func(t *testing.T) {
+		if got := Rounding(dtype.BF16, 0); got != 0 {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// sumInOrder adds float32 products one after the other, each rounded before it is added, and returns the error.
+func sumInOrder(terms []float64, round dtype.Type) float64 {
+	var sum, exact float64
+	for _, x := range terms {
+		sum = round.Round(sum + x)
+		exact += x
+	}
+	return sum - exact
+}
+
+func TestSum(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	inputs := map[string]func(i int) float64{
+		"zero mean":        func(int) float64 { return rng.NormFloat64() },
+		"all positive":     func(int) float64 { return rng.Float64() },
+		"one large":        func(i int) float64 { return map[bool]float64{true: 60 + 80*rng.Float64(), false: rng.NormFloat64()}[i == 7] },
+		"mean and scatter": func(int) float64 { return 0.3 + rng.NormFloat64() },
+	}
+	for name, draw := range inputs {
+		t.Run(name+": shuffled additions err by the formula's second moment", func(t *testing.T) {
+			var measured, predicted float64 // over many lengths, so that the sums spread over a binade
+			for n := 100; n < 400; n += 3 {
+				terms := make([]float64, n)
+				var sum, squares float64
+				for i := range terms {
+					terms[i] = draw(i)
+					sum += terms[i]
+					squares += terms[i] * terms[i]
+				}
+				for range 40 {
+					rng.Shuffle(n, func(i, j int) { terms[i], terms[j] = terms[j], terms[i] })
+					e := sumInOrder(terms, dtype.F32)
+					measured += e * e / squares
+					predicted += F32.Sum(n, sum, squares) / squares
+				}
+			}
+			ratio := math.Sqrt(measured / predicted)
+			if ratio < 0.9 || ratio > 1.1 {
+				t.Errorf("measured over predicted is %.3f, want 0.9 to 1.1", ratio)
+			}
+		})
+	}
+	t.Run("it stays below the worst case", func(t *testing.T) {
+		for n := 1; n < 5000; n *= 3 {
+			if sigma := math.Sqrt(F32.Sum(n, float64(n), float64(n))); sigma > F32.Gamma(n)*float64(n) {
+				t.Errorf("n=%d: σ %v above γ Σ|a| %v", n, sigma, F32.Gamma(n)*float64(n))
+			}
+		}
+	})
+	t.Run("no terms have no error", func(t *testing.T) {
+		if F32.Sum(0, 0, 0) != 0 || F32Hopper.Sum(16, 0, 0) != 0 {
+			t.Error("want 0")
+		}
+	})
+	t.Run("γ is infinite where n·u reaches 1", func(t *testing.T) {
+		if !math.IsInf(BF16.Gamma(256), 1) {
+			t.Errorf("got %v", BF16.Gamma(256))
+		}
+	})
+}
+
+// hopperDot sums products sixteen at a time as the tensor core's published model does, with normalised exponents.
+func hopperDot(products []float64) float64 {
+	acc := 0.0
+	for i := 0; i < len(products); i += HopperWidth {
+		terms := append([]float64{acc}, products[i:min(len(products), i+HopperWidth)]...)
+		largest := 0.0
+		for _, x := range terms {
+			largest = max(largest, math.Abs(x))
+		}
+		_, e := math.Frexp(largest)
+		unit := math.Ldexp(1, e-1-25)
+		acc = 0
+		for _, x := range terms {
+			acc += math.Trunc(x/unit) * unit
+		}
+		acc = math.Float64frombits(math.Float64bits(acc) &^ (1<<29 - 1))
+	}
+	return acc
+}
+
+// TestHopperSum runs dot products of bf16 numbers through the step and compares the root mean square of the errors with the model's.
+func TestHopperSum(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for name, draw := range map[string]func() float64{"zero mean": rng.NormFloat64, "all positive": rng.Float64} {
+		for _, n := range []int{64, 192, 576, 4096} {
+			var measured, predicted float64
+			for range 300 {
+				products := make([]float64, n)
+				var exact, squares float64
+				for i := range products {
+					products[i] = dtype.BF16.Round(draw()) * dtype.BF16.Round(draw())
+					exact += products[i]
+					squares += products[i] * products[i]
+				}
+				e := hopperDot(products) - exact
+				measured += e * e
+				predicted += F32Hopper.Sum(n, exact, squares)
+			}
+			if ratio := math.Sqrt(measured / predicted); ratio < 0.5 || ratio > 1.15 {
+				t.Errorf("%s, n=%d: measured over predicted is %.3f, want 0.5 to 1.15", name, n, ratio)
+			} else {
+				t.Logf("%s, n=%d: measured over predicted %.3f", name, n, ratio)
+			}
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	keys := []string{"accumulate", "probabilities", "form", "promote_every"}
+	good, err := Parse(map[string]any{"accumulate": "F32_HOPPER", "probabilities": "BF16", "form": "absorbed", "promote_every": json.Number("128")}, Declared{}, keys)
+	if want := (Declared{Accumulate: F32Hopper, Probabilities: dtype.BF16, Form: "absorbed", PromoteEvery: 128}); err != nil || good != want {
+		t.Fatalf("got %+v, %v, want %+v", good, err, want)
+	}
+	for _, c := range []struct {
+		key   string
+		value any
+		want  string
+	}{
+		{"scores", "F32", `key "scores": this op knows accumulate`},
+		{"accumulate", "FP32", `found "FP32", want F32, F32_HOPPER`},
+		{"accumulate", json.Number("32"), "want a string"},
+		{"probabilities", "I32", `found "I32", want a floating-point type`},
+		{"probabilities", "F8_E8M0", "want a floating-point type"},
+		{"form", "fused", "want naive or absorbed"},
+		{"promote_every", json.Number("1.5"), "want a whole number"},
+		{"promote_every", json.Number("0"), "want a whole number"},
+		{"promote_every", "128", "want a whole number"},
+	} {
+		if _, err := Parse(map[string]any{c.key: c.value}, Declared{}, keys); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s = %v: got %v, want %q", c.key, c.value, err, c.want)
+		}
+	}
+}
+
+func TestAccumulatorNames(t *testing.T) {
+	for name, a := range accumulators {
+		if a.String() != name {
+			t.Errorf("%v is called %s", name, a)
+		}
+	}
+	for a, want := range map[Accumulator][2]dtype.Type{F64: {dtype.F64, dtype.F64}, F16: {dtype.F16, dtype.F32}, BF16: {dtype.BF16, dtype.F32}, F32Hopper: {dtype.F32, dtype.F32}} {
+		if a.Type() != want[0] || a.Working() != want[1] {
+			t.Errorf("%v: kept in %v, scalars in %v", a, a.Type(), a.Working())
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package arithmetic
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"plumbline/dtype"
+)
+
+// Declared is what a kernel says of its own arithmetic. Which fields mean something depends on the op; a type left Invalid means that the op
+// resolves its default from its inputs (the value type, the input type).
+type Declared struct {
+	Accumulate    Accumulator // sums of products
+	Probabilities dtype.Type  // softmax weights before the value product
+	Scores        dtype.Type  // attention scores
+	Angle         dtype.Type  // position × frequency
+	Intermediate  dtype.Type  // between two chained products
+	Gate          dtype.Type  // scores of a gate
+	Combine       dtype.Type  // sum of expert outputs
+	Form          string      // naive or absorbed
+	PromoteEvery  int         // elements of K between promotions to F32
+}
+
+// Keys lists every key of the contract, in its order.
+var Keys = []string{"accumulate", "probabilities", "scores", "angle", "intermediate", "gate", "combine", "form", "promote_every"}
+
+// Parse returns defaults changed by what is declared. Only the given keys mean something; any other is an error, as is a value
+// that the key does not have.
+func Parse(declared map[string]any, defaults Declared, keys []string) (Declared, error) {
+	d := defaults
+	names := make([]string, 0, len(declared))
+	for key := range declared {
+		names = append(names, key)
+	}
+	slices.Sort(names)
+	for _, key := range names {
+		if !slices.Contains(keys, key) {
+			return d, fmt.Errorf("arithmetic: key %q: this op knows %s", key, strings.Join(keys, ", "))
+		}
+		if err := d.set(key, declared[key]); err != nil {
+			return d, fmt.Errorf("arithmetic: %q: %w", key, err)
+		}
+	}
+	return d, nil
+}
+
+func (d *Declared) set(key string, value any) error {
+	if key == "promote_every" {
+		return d.setPromote(value)
+	}
+	s, ok := value.(string)
+	if !ok {
+		return fmt.Errorf("found %v, want a string", value)
+	}
+	switch key {
+	case "accumulate":
+		a, ok := accumulators[s]
+		if !ok {
+			return fmt.Errorf("found %q, want F32, F32_HOPPER, F16, BF16 or F64", s)
+		}
+		d.Accumulate = a
+		return nil
+	case "form":
+		if s != "naive" && s != "absorbed" {
+			return fmt.Errorf("found %q, want naive or absorbed", s)
+		}
+		d.Form = s
+		return nil
+	}
+	t, err := dtype.Parse(s)
+	if err != nil || !t.Float() || t == dtype.F8E8M0 {
+		return fmt.Errorf("found %q, want a floating-point type: F64, F32, F16, BF16, F8_E4M3 or F8_E5M2", s)
+	}
+	*d.field(key) = t
+	return nil
+}
+
+func (d *Declared) setPromote(value any) error {
+	n, ok := value.(json.Number)
+	if !ok {
+		return fmt.Errorf("found %v, want a whole number", value)
+	}
+	i, err := n.Int64()
+	if err != nil || i < 1 || i > 1<<20 {
+		return fmt.Errorf("found %s, want a whole number from 1 to %d", n, 1<<20)
+	}
+	d.PromoteEvery = int(i)
+	return nil
+}
+
+func (d *Declared) field(key string) *dtype.Type {
+	switch key {
+	case "probabilities":
+		return &d.Probabilities
+	case "scores":
+		return &d.Scores
+	case "angle":
+		return &d.Angle
+	case "intermediate":
+		return &d.Intermediate
+	case "gate":
+		return &d.Gate
+	}
+	return &d.Combine
+}
