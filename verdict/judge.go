@@ -1,0 +1,224 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/dtype"
+	"plumbline/tensor"
+)
+
+// Expected is the truth of one output and the error that the declared arithmetic explains.
+type Expected struct {
+	Name  string
+	Type  dtype.Type     // element type in which the output is recorded
+	Axes  []string       // a name for each axis: batch, head, query, column …
+	Truth *tensor.Tensor // float64, before the last rounding
+	Sigma []float64      // standard deviation of the errors inside the kernel, in the order of Truth.Data
+
+	// Draws is how many independent errors stand behind each row (the last axis). The elements of a row share many of their errors, such as the
+	// sum of weights that divides them all, so a row's root mean square scatters more than its length says. Nil: each element has its own.
+	Draws []float64
+	// Shared says that rows have their errors in common too (one table of frequencies, one latent that every query reads), so that more
+	// rows are not more draws.
+	Shared bool
+	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
+	Walk float64
+}
+
+// worstListed is how many elements and, for each axis, how many slices a failure lists.
+const worstListed = 8
+
+// Judge compares a recorded output with what is expected. got has the shape of want.Truth.
+func Judge(want Expected, got *tensor.Tensor) Output {
+	out := Output{Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: want.Truth.Len()}
+	if out.Elements == 0 {
+		out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
+		return out
+	}
+	j := newJudgement(want, got)
+	j.scan(&out)
+	j.element(&out)
+	j.tensor(&out)
+	j.slices(&out)
+	if len(out.Reasons) == 0 {
+		return out
+	}
+	out.Status = Unexplained
+	out.Worst = j.worst()
+	if v, constant := sameEverywhere(got.Data); constant && out.Elements > 1 {
+		if _, flat := sameEverywhere(want.Truth.Data); !flat {
+			out.Reasons = append([]string{fmt.Sprintf("never written: every element is %v", v)}, out.Reasons...)
+		}
+	}
+	return out
+}
+
+// judgement holds the scores of one output while it is judged.
+type judgement struct {
+	want    Expected
+	got     *tensor.Tensor
+	scores  []score
+	ulp     []float64
+	columns int
+}
+
+func newJudgement(want Expected, got *tensor.Tensor) *judgement {
+	n := want.Truth.Len()
+	j := &judgement{want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: 1}
+	if d := len(want.Truth.Shape); d > 0 {
+		j.columns = want.Truth.Shape[d-1]
+	}
+	for i, t := range want.Truth.Data {
+		j.ulp[i] = want.Type.Spacing(t)
+		j.scores[i] = compare(got.Data[i], t, want.Sigma[i], j.ulp[i], want.Type.Round(t))
+	}
+	return j
+}
+
+// scan fills in the largest scores and counts the elements of the wrong kind.
+func (j *judgement) scan(out *Output) {
+	for i, s := range j.scores {
+		if s.wrongKind {
+			out.NonFinite++
+			continue
+		}
+		out.MaxZ = max(out.MaxZ, s.z)
+		if kind(j.want.Truth.Data[i]) == 0 && kind(j.got.Data[i]) == 0 {
+			out.MaxUlp = max(out.MaxUlp, math.Abs(j.got.Data[i]-j.want.Truth.Data[i])/j.ulp[i])
+		}
+	}
+}
+
+func (j *judgement) element(out *Output) {
+	out.MaxZLimit = elementLimit(len(j.scores), j.want.Walk)
+	if out.NonFinite > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite))
+	}
+	if out.MaxZ > out.MaxZLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("largest element error %.3gσ, limit %.3gσ", out.MaxZ, out.MaxZLimit))
+	}
+}
+
+// tensor judges the root mean square and the means over the whole tensor.
+func (j *judgement) tensor(out *Output) {
+	var all tally
+	for _, row := range j.rows() {
+		all.add(row, j.want.Shared)
+	}
+	out.RMS, out.RMSLimit = all.rms(), rmsLimit(all.draws(), 1, j.want.Walk)
+	if out.RMS > out.RMSLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
+	}
+	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(), all.inside/all.n, j.want.Walk)
+	if math.Abs(out.Bias) > out.BiasLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
+	}
+}
+
+// bias returns the mean scaled error, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
+// is expected to do to each truth is taken off first, because truths may crowd on one side of the numbers of the output type.
+func (j *judgement) bias() float64 {
+	var plain, outward float64
+	for i, s := range j.scores {
+		t := j.want.Truth.Data[i]
+		if s.w == 0 && s.inside == 0 || math.IsInf(s.w, 0) {
+			continue
+		}
+		sigma, ulp := j.want.Sigma[i], j.ulp[i]
+		w := s.w - lastRounding(t, sigma, ulp, j.want.Type)/math.Sqrt(sigma*sigma+ulp*ulp/12)
+		plain += w
+		if t < 0 {
+			w = -w
+		}
+		outward += w
+	}
+	n := float64(len(j.scores))
+	if math.Abs(outward) > math.Abs(plain) {
+		return outward / n
+	}
+	return plain / n
+}
+
+// lastRounding returns the mean error of rounding t + e to the output type, e normal with standard deviation σ. Without e it is the distance from
+// t to its nearest number; e washes it out, and faster than any power:
+//
+//	E = ulp Σ_k (−1)^k/(πk) sin(2πk f) e^(−2π²k²s²),  f = distance/ulp (negative), s = σ/ulp
+func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
+	distance := typ.Round(t) - t
+	if math.IsNaN(distance) || math.IsInf(distance, 0) {
+		return 0
+	}
+	f, s := -distance/ulp, sigma/ulp
+	if s < 0.02 {
+		return distance
+	}
+	var mean float64
+	for k := 1.0; 2*math.Pi*math.Pi*k*k*s*s < 30; k++ {
+		mean += math.Cos(math.Pi*k) / (math.Pi * k) * math.Sin(2*math.Pi*k*f) * math.Exp(-2*math.Pi*math.Pi*k*k*s*s)
+	}
+	return mean * ulp
+}
+
+// worst lists the elements with the largest scores, and where no element stands out those with the largest scaled errors.
+func (j *judgement) worst() []Element {
+	order := make([]int, len(j.scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := j.scores[a], j.scores[b]
+		switch {
+		case x.z != y.z:
+			return descending(x.z, y.z)
+		case math.Abs(x.w) != math.Abs(y.w):
+			return descending(math.Abs(x.w), math.Abs(y.w))
+		}
+		return a - b
+	})
+	list := make([]Element, 0, worstListed)
+	for _, i := range order[:min(worstListed, len(order))] {
+		if j.scores[i].w != 0 {
+			list = append(list, j.describe(i))
+		}
+	}
+	return list
+}
+
+func descending(x, y float64) int {
+	if x > y {
+		return -1
+	}
+	return 1
+}
+
+func (j *judgement) describe(i int) Element {
+	t, g, typ := j.want.Truth.Data[i], j.got.Data[i], j.want.Type
+	digits := 2 * typ.Size()
+	return Element{
+		Index: unravel(i, j.want.Truth.Shape), Got: g, Want: t,
+		GotHex:  fmt.Sprintf("0x%0*x", digits, typ.Bits(g)),
+		WantHex: fmt.Sprintf("0x%0*x", digits, typ.Bits(t)),
+		Ulps:    (g - t) / j.ulp[i], Sigma: j.want.Sigma[i], Z: j.scores[i].z,
+	}
+}
+
+// unravel returns the index of element i of a row-major array.
+func unravel(i int, shape []int) []int {
+	index := make([]int, len(shape))
+	for a := len(shape) - 1; a >= 0; a-- {
+		index[a] = i % shape[a]
+		i /= shape[a]
+	}
+	return index
+}
+
+func sameEverywhere(x []float64) (float64, bool) {
+	for _, v := range x {
+		if math.Float64bits(v) != math.Float64bits(x[0]) {
+			return 0, false
+		}
+	}
+	return x[0], true
+}

@@ -1,0 +1,158 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// tally adds up the scores of a part of an output.
+type tally struct {
+	n         float64
+	squares   float64 // Σ w²
+	inside    float64 // Σ share
+	own       float64 // Σ (1 − share)²: the last roundings, one draw each
+	together  float64 // Σ over rows of (Σ share)²/draws: the errors inside
+	drawsSeen float64 // for shared rows: Σ draws·n
+	shared    bool
+	maxZ      float64
+}
+
+// one returns the tally of a single element.
+func one(s score) tally {
+	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: (1 - s.inside) * (1 - s.inside), together: s.inside * s.inside, drawsSeen: 1, maxZ: s.z}
+}
+
+// add joins another part that has draws of its own, or the same ones where shared.
+func (t *tally) add(u tally, shared bool) {
+	t.n += u.n
+	t.squares += u.squares
+	t.inside += u.inside
+	t.own += u.own
+	t.together += u.together
+	t.drawsSeen += u.drawsSeen
+	t.shared = shared
+	t.maxZ = max(t.maxZ, u.maxZ)
+}
+
+func (t *tally) rms() float64 { return math.Sqrt(t.squares / t.n) }
+
+// draws is the number of independent normal errors whose mean square scatters as this part's does.
+func (t *tally) draws() float64 {
+	together := t.together
+	if t.shared {
+		together = t.inside * t.inside / (t.drawsSeen / t.n)
+	}
+	return max(1, t.n*t.n/(t.own+together))
+}
+
+// rows tallies each row (the last axis).
+func (j *judgement) rows() []tally {
+	rows := make([]tally, len(j.scores)/j.columns)
+	for r := range rows {
+		t := tally{}
+		for _, s := range j.scores[r*j.columns : (r+1)*j.columns] {
+			t.add(one(s), false)
+		}
+		if j.want.Draws != nil {
+			draws := min(max(j.want.Draws[r], 1), t.n)
+			t.together = t.inside * t.inside / draws
+			t.drawsSeen = draws * t.n
+		} else {
+			t.drawsSeen = t.n * t.n
+		}
+		rows[r] = t
+	}
+	return rows
+}
+
+// slices judges every index of every axis and, where there are several leading axes, every row. A part that is wrong is found even
+// when the rest of the tensor would dilute it: one sequence of 64, one head of 128, one block of columns.
+func (j *judgement) slices(out *Output) {
+	shape := j.want.Truth.Shape
+	if len(shape) == 0 {
+		return
+	}
+	rows := j.rows()
+	last := len(shape) - 1
+	for a := range last {
+		j.judgeSlices(out, j.want.Axes[a], shape[a:a+1], j.alongAxis(rows, a))
+	}
+	if last > 1 {
+		j.judgeSlices(out, "row", shape[:last], rows)
+	}
+	j.judgeSlices(out, j.want.Axes[last], shape[last:], j.alongColumns())
+}
+
+// alongAxis gathers the rows by their index on a leading axis.
+func (j *judgement) alongAxis(rows []tally, axis int) []tally {
+	shape := j.want.Truth.Shape
+	inner := 1
+	for _, n := range shape[axis+1 : len(shape)-1] {
+		inner *= n
+	}
+	parts := make([]tally, shape[axis])
+	for r, row := range rows {
+		parts[r/inner%shape[axis]].add(row, j.want.Shared)
+	}
+	return parts
+}
+
+func (j *judgement) alongColumns() []tally {
+	parts := make([]tally, j.columns)
+	for i, s := range j.scores {
+		parts[i%j.columns].add(one(s), j.want.Shared)
+	}
+	return parts
+}
+
+// judgeSlices adds the slices beyond their limit, worst first, and one line that says how many there are.
+func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []tally) {
+	if len(parts) < 2 {
+		return
+	}
+	var failed []Slice
+	for i, p := range parts {
+		limit := rmsLimit(p.draws(), len(parts), j.want.Walk)
+		if rms := p.rms(); rms > limit {
+			failed = append(failed, Slice{Axis: axis, Index: unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
+		}
+	}
+	if len(failed) == 0 {
+		return
+	}
+	slices.SortStableFunc(failed, func(a, b Slice) int {
+		if a.RMS == b.RMS {
+			return 0
+		}
+		return descending(a.RMS, b.RMS)
+	})
+	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), len(parts), axis))
+	for _, s := range failed[:min(worstListed, len(failed))] {
+		s.Constant = j.constant(s)
+		out.Slices = append(out.Slices, s)
+	}
+}
+
+// constant reports whether every recorded element of a slice has one value although the truth's elements differ: the mark of a part
+// never written.
+func (j *judgement) constant(s Slice) bool {
+	var got, want []float64
+	for i := range j.scores {
+		if j.inSlice(i, s) {
+			got = append(got, j.got.Data[i])
+			want = append(want, j.want.Truth.Data[i])
+		}
+	}
+	_, flat := sameEverywhere(got)
+	_, truth := sameEverywhere(want)
+	return flat && !truth
+}
+
+func (j *judgement) inSlice(i int, s Slice) bool {
+	index := unravel(i, j.want.Truth.Shape)
+	if s.Axis == "row" {
+		return slices.Equal(index[:len(index)-1], s.Index)
+	}
+	return index[slices.Index(j.want.Axes, s.Axis)] == s.Index[0]
+}

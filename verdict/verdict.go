@@ -1,0 +1,136 @@
+// Package verdict judges recorded numbers against the truth, in units of the error that the declared arithmetic explains. It knows no op.
+//
+// For an output element with truth t, recorded value r, and σ the standard deviation of the errors made inside the kernel:
+//
+//	element score  z = max(0, |r − t| − ulp/2) / σ
+//	scaled error   w = (r − t) / √(σ² + ulp²/12)
+//	tensor score   √mean(w²)
+//	bias           mean(w), and mean(w·sign t), which sees truncation toward zero
+//
+// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is a quantile of what right kernels
+// give (see limits.go); nothing here is a tolerance that somebody chose.
+package verdict
+
+import (
+	"math"
+)
+
+// Status is one of the four verdicts.
+type Status int
+
+// The four verdicts, from good to bad.
+const (
+	Explained    Status = iota // the error is explained by the declared arithmetic
+	Undetermined               // nothing could be judged, or several conventions fit
+	Unexplained                // the error is not explained
+	Unusable                   // the recording breaks the contract
+)
+
+// String returns the verdict's word.
+func (s Status) String() string {
+	return [...]string{"explained", "undetermined", "unexplained", "unusable"}[s]
+}
+
+// MarshalText writes the verdict's word, so that JSON has it too.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Verdict is what is said of one recording.
+type Verdict struct {
+	File    string   `json:"file"`
+	Op      string   `json:"op"`
+	Status  Status   `json:"status"`
+	Reason  string   `json:"reason,omitempty"` // one line; empty when explained
+	Outputs []Output `json:"outputs,omitempty"`
+}
+
+// Output is what is said of one output tensor.
+type Output struct {
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`
+	Shape     []int     `json:"shape"`
+	Status    Status    `json:"status"`
+	Elements  int       `json:"elements"`
+	MaxZ      float64   `json:"max_z"` // largest element score
+	MaxZLimit float64   `json:"max_z_limit"`
+	RMS       float64   `json:"rms"` // tensor score
+	RMSLimit  float64   `json:"rms_limit"`
+	Bias      float64   `json:"bias"` // the larger of the two means
+	BiasLimit float64   `json:"bias_limit"`
+	MaxUlp    float64   `json:"max_ulp"`              // largest |r − t| in units of the output type's spacing
+	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
+	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
+	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first
+	Slices    []Slice   `json:"slices,omitempty"`     // slices beyond their limit, worst first within each axis
+}
+
+// Element is one element of an output, for the report of a failure.
+type Element struct {
+	Index   []int   `json:"index"`
+	Got     float64 `json:"got"`
+	Want    float64 `json:"want"`
+	GotHex  string  `json:"got_hex"`  // bits in the output type
+	WantHex string  `json:"want_hex"` // bits of the truth rounded to the output type
+	Ulps    float64 `json:"ulps"`     // (got − want) in units of the output type's spacing at want
+	Sigma   float64 `json:"sigma"`
+	Z       float64 `json:"z"`
+}
+
+// Slice is the score of the part of an output that one index (or one row) selects.
+type Slice struct {
+	Axis     string  `json:"axis"`  // name of the axis, or "row" for one index on every axis but the last
+	Index    []int   `json:"index"` // the axis' index, or the row's
+	Of       []int   `json:"of"`    // how many there are
+	Elements int     `json:"elements"`
+	RMS      float64 `json:"rms"`
+	Limit    float64 `json:"limit"`
+	MaxZ     float64 `json:"max_z"`
+	Constant bool    `json:"constant,omitempty"` // every element has the same value though the truth's differ
+}
+
+// Worst returns the worse of two verdicts.
+func Worst(a, b Status) Status { return max(a, b) }
+
+// score is how one element compares with its truth.
+type score struct {
+	z, w, inside float64 // inside is the share of w's variance that the kernel's inside has: σ²/(σ² + ulp²/12)
+	wrongKind    bool
+}
+
+// compare scores one element. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs has z = +Inf. A truth
+// that overflows the output type may be recorded as that infinity.
+func compare(got, want, sigma, ulp, rounded float64) score {
+	if kind(got) != kind(want) {
+		if kind(want) == 0 && got == rounded {
+			return score{}
+		}
+		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
+	}
+	if kind(want) != 0 {
+		return score{}
+	}
+	e := got - want
+	excess := max(0, math.Abs(e)-ulp/2)
+	s := score{}
+	if excess > 0 {
+		s.z = excess / sigma
+	}
+	variance := sigma*sigma + ulp*ulp/12
+	if e != 0 {
+		s.w = e / math.Sqrt(variance)
+	}
+	s.inside = sigma * sigma / variance
+	return s
+}
+
+// kind is 0 for a finite number, 1 for NaN, 2 for +Inf and 3 for −Inf.
+func kind(x float64) int {
+	switch {
+	case math.IsNaN(x):
+		return 1
+	case math.IsInf(x, 1):
+		return 2
+	case math.IsInf(x, -1):
+		return 3
+	}
+	return 0
+}
