@@ -25,6 +25,8 @@ type Expected struct {
 	Shared bool
 	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
 	Walk float64
+	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
+	Systematic float64
 }
 
 // worstListed is how many elements and, for each axis, how many slices a failure lists.
@@ -74,7 +76,34 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 		j.ulp[i] = want.Type.Spacing(t)
 		j.scores[i] = compare(got.Data[i], t, want.Sigma[i], j.ulp[i], want.Type.Round(t))
 	}
+	j.countRepeats()
 	return j
+}
+
+// countRepeats counts the truths that occur several times. Truths that the output type holds exactly are not rounded at all and count once.
+func (j *judgement) countRepeats() {
+	truths := j.want.Truth.Data
+	sorted := make([]float64, len(truths))
+	for i, t := range truths {
+		sorted[i] = math.Abs(t)
+	}
+	slices.Sort(sorted)
+	counts := make([]float64, len(sorted)) // at the first of each run of equals
+	for first := 0; first < len(sorted); {
+		end := first + 1
+		for end < len(sorted) && sorted[end] == sorted[first] {
+			end++
+		}
+		counts[first] = float64(end - first)
+		first = end
+	}
+	for i, t := range truths {
+		j.scores[i].repeats = 1
+		if j.want.Type.Round(t) != t && !math.IsNaN(t) {
+			first, _ := slices.BinarySearch(sorted, math.Abs(t))
+			j.scores[i].repeats = counts[first]
+		}
+	}
 }
 
 // scan fills in the largest scores and counts the elements of the wrong kind.
@@ -111,7 +140,7 @@ func (j *judgement) tensor(out *Output) {
 	if out.RMS > out.RMSLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
-	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(), all.inside/all.n, j.want.Walk)
+	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(), j.want.Systematic*all.inside/all.n, j.want.Walk)
 	if math.Abs(out.Bias) > out.BiasLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
 	}

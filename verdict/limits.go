@@ -47,10 +47,9 @@ func rmsLimit(draws float64, slices int, walk float64) float64 {
 	return calibration * max(normal, math.Sqrt(1+walk*one*one/draws))
 }
 
-// biasLimit is the mean that a right kernel's scaled errors stay below: a quantile of the mean of independent draws, plus √inside.
-// The last rounding has mean zero, but errors inside a kernel may share a sign (a constant of a table, a polynomial, one sum that divides a whole
-// row), and then their mean is as large as they are themselves.
-func biasLimit(draws, inside, walk float64) float64 {
+// biasLimit is the mean that a right kernel's scaled errors stay below: a quantile of the mean of independent draws, plus the root of the
+// share of their variance that may have one sign throughout, because then their mean is as large as they are themselves.
+func biasLimit(draws, systematic, walk float64) float64 {
 	z := (1-walk)*-distuv.UnitNormal.Quantile(falseAlarm) + walk*walkQuantile(falseAlarm)
-	return calibration * (z/math.Sqrt(draws) + math.Sqrt(inside))
+	return calibration * (z/math.Sqrt(draws) + math.Sqrt(systematic))
 }

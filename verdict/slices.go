@@ -20,7 +20,8 @@ type tally struct {
 
 // one returns the tally of a single element.
 func one(s score) tally {
-	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: (1 - s.inside) * (1 - s.inside), together: s.inside * s.inside, drawsSeen: 1, maxZ: s.z}
+	own := 1 - s.inside
+	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats, together: s.inside * s.inside * s.repeats, drawsSeen: 1, maxZ: s.z}
 }
 
 // add joins another part that has draws of its own, or the same ones where shared.
@@ -50,13 +51,14 @@ func (t *tally) draws() float64 {
 func (j *judgement) rows() []tally {
 	rows := make([]tally, len(j.scores)/j.columns)
 	for r := range rows {
-		t := tally{}
+		t, repeats := tally{}, 0.0
 		for _, s := range j.scores[r*j.columns : (r+1)*j.columns] {
 			t.add(one(s), false)
+			repeats += s.repeats
 		}
 		if j.want.Draws != nil {
 			draws := min(max(j.want.Draws[r], 1), t.n)
-			t.together = t.inside * t.inside / draws
+			t.together = t.inside * t.inside / draws * repeats / t.n
 			t.drawsSeen = draws * t.n
 		} else {
 			t.drawsSeen = t.n * t.n
@@ -151,7 +153,7 @@ func (j *judgement) constant(s Slice) bool {
 
 func (j *judgement) inSlice(i int, s Slice) bool {
 	index := unravel(i, j.want.Truth.Shape)
-	if s.Axis == "row" {
+	if len(s.Index) > 1 { // a row
 		return slices.Equal(index[:len(index)-1], s.Index)
 	}
 	return index[slices.Index(j.want.Axes, s.Axis)] == s.Index[0]

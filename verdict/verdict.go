@@ -93,6 +93,7 @@ func Worst(a, b Status) Status { return max(a, b) }
 // score is how one element compares with its truth.
 type score struct {
 	z, w, inside float64 // inside is the share of w's variance that the kernel's inside has: σ²/(σ² + ulp²/12)
+	repeats      float64 // elements with this truth, itself included: they are rounded alike, and together are one draw
 	wrongKind    bool
 }
 

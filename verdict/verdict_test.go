@@ -191,6 +191,18 @@ func TestTruthsThatCrowdHaveNoBias(t *testing.T) {
 	}
 }
 
+func TestTruthsThatRepeatAreOneDraw(t *testing.T) {
+	e := Expected{Name: "o", Type: dtype.BF16, Axes: []string{"query", "column"}, Truth: tensor.New(300, 64), Sigma: make([]float64, 300*64)}
+	got := tensor.New(300, 64)
+	for i := range got.Data { // halfway between two numbers: the largest error that rounding makes, everywhere
+		e.Truth.Data[i], e.Sigma[i] = 1+0.4999/128, 1e-9
+		got.Data[i] = dtype.BF16.Round(e.Truth.Data[i])
+	}
+	if out := Judge(e, got); out.Status != Explained {
+		t.Error(out.Reasons)
+	}
+}
+
 func TestLastRounding(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	ulp := dtype.BF16.Spacing(1.5)
