@@ -1,0 +1,108 @@
+package emulate
+
+import (
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+)
+
+// Right returns a spread of right kernels of an op: tiles, splits, orders of summation, accumulators and types. All of them are right for
+// every request.
+func Right(op string) []Config {
+	switch op {
+	case "attention.forward", "mla.decode":
+		return append(flash(), frameworks()...)
+	case "attention.backward":
+		return append(backwards(), frameworks()...)
+	case "attention.merge":
+		return orders()
+	case "mla.layer":
+		return layers()
+	case "norm.rms":
+		return norms()
+	case "rope.apply", "rope.table":
+		return rotations()
+	}
+	return nil
+}
+
+// flash returns kernels with an online softmax.
+func flash() []Config {
+	return []Config{
+		{Tile: 64},
+		{Tile: 128, Splits: 4, Order: Strided, Base2: true},
+		{Tile: 16, Splits: 7, Order: Pairwise, Approximate: true, Base2: true},
+		{Tile: 1, Order: Reversed},
+		{Tile: 37, Splits: 3, Order: Shuffled, Seed: 1, Fused: true},
+		{Tile: 64, Probabilities: dtype.F32, Order: Strided},
+		{Tile: 32, Probabilities: dtype.BF16, DenominatorRounded: true, Splits: 2},
+		{Tile: 16, Probabilities: dtype.F16, Base2: true},
+		{Tile: 64, Accumulate: arithmetic.F32Hopper, Base2: true, Splits: 2},
+		{Tile: 64, Accumulate: arithmetic.F64, Splits: 4},
+		{Tile: 64, Accumulate: arithmetic.F16, Probabilities: dtype.F16},
+		{Tile: 16, Accumulate: arithmetic.BF16, Order: Pairwise},
+	}
+}
+
+// frameworks returns kernels that store scores and normalised weights, as eager frameworks do.
+func frameworks() []Config {
+	return []Config{
+		{NormalizeFirst: true},
+		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Order: Strided},
+		{NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Order: Pairwise},
+	}
+}
+
+func backwards() []Config {
+	return []Config{
+		{Tile: 64},
+		{Tile: 16, Order: Strided, Base2: true},
+		{Tile: 37, Order: Shuffled, Seed: 2, Fused: true, Approximate: true},
+		{Tile: 64, Order: Pairwise, Probabilities: dtype.F32, Intermediate: dtype.F32},
+		{Tile: 64, Order: Reversed, Intermediate: dtype.BF16, Probabilities: dtype.BF16},
+		{Tile: 64, Accumulate: arithmetic.F32Hopper, Base2: true},
+		{Tile: 64, Accumulate: arithmetic.F64},
+	}
+}
+
+// orders returns kernels that differ in the order of summation alone.
+func orders() []Config {
+	return []Config{{}, {Order: Reversed}, {Order: Pairwise}, {Order: Strided}, {Order: Shuffled, Seed: 3}, {Fused: true}, {Accumulate: arithmetic.F64}}
+}
+
+func layers() []Config {
+	var all []Config
+	for _, form := range []string{"naive", "absorbed"} {
+		all = append(all,
+			Config{Form: form},
+			Config{Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16},
+			Config{Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16, ScaleRounded: true},
+			Config{Form: form, NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Intermediate: dtype.F16, Order: Strided},
+			Config{Form: form, Intermediate: dtype.F32, Probabilities: dtype.F32, Order: Pairwise, Frequencies: Exp},
+			Config{Form: form, NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
+			Config{Form: form, Accumulate: arithmetic.F32Hopper, Frequencies: Double},
+			Config{Form: form, Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
+		)
+	}
+	return all
+}
+
+func norms() []Config {
+	all := orders()
+	for _, c := range orders()[:4] {
+		c.Intermediate = dtype.F32
+		all = append(all, c)
+	}
+	return append(all, Config{Order: Strided, Intermediate: dtype.BF16}, Config{Order: Strided, Intermediate: dtype.F16})
+}
+
+func rotations() []Config {
+	return []Config{
+		{},
+		{Frequencies: Exp, Fused: true},
+		{Frequencies: Exp2, Approximate: true},
+		{Frequencies: Double},
+		{Angle: dtype.F64, Frequencies: Double},
+		{Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
+		{Output: dtype.BF16},
+	}
+}
