@@ -57,9 +57,11 @@ func sumInOrder(terms []float64, round dtype.Type) float64 {
 func TestSum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	inputs := map[string]func(i int) float64{
-		"zero mean":        func(int) float64 { return rng.NormFloat64() },
-		"all positive":     func(int) float64 { return rng.Float64() },
-		"one large":        func(i int) float64 { return map[bool]float64{true: 60 + 80*rng.Float64(), false: rng.NormFloat64()}[i == 7] },
+		"zero mean":    func(int) float64 { return rng.NormFloat64() },
+		"all positive": func(int) float64 { return rng.Float64() },
+		"one large": func(i int) float64 {
+			return map[bool]float64{true: 60 + 80*rng.Float64(), false: rng.NormFloat64()}[i == 7]
+		},
 		"mean and scatter": func(int) float64 { return 0.3 + rng.NormFloat64() },
 	}
 	for name, draw := range inputs {
@@ -105,22 +107,12 @@ func TestSum(t *testing.T) {
 	})
 }
 
-// hopperDot sums products sixteen at a time as the tensor core's published model does, with normalised exponents.
-func hopperDot(products []float64) float64 {
-	acc := 0.0
-	for i := 0; i < len(products); i += HopperWidth {
-		terms := append([]float64{acc}, products[i:min(len(products), i+HopperWidth)]...)
-		largest := 0.0
-		for _, x := range terms {
-			largest = max(largest, math.Abs(x))
-		}
-		_, e := math.Frexp(largest)
-		unit := math.Ldexp(1, e-1-25)
-		acc = 0
-		for _, x := range terms {
-			acc += math.Trunc(x/unit) * unit
-		}
-		acc = math.Float64frombits(math.Float64bits(acc) &^ (1<<29 - 1))
+// hopperDot sums products sixteen at a time on the modelled tensor core.
+func hopperDot(x, y []float64) float64 {
+	core, acc := NewHopper(dtype.BF16), 0.0
+	for i := 0; i < len(x); i += HopperWidth {
+		end := min(len(x), i+HopperWidth)
+		acc = core.Step(acc, x[i:end], y[i:end])
 	}
 	return acc
 }
@@ -132,14 +124,14 @@ func TestHopperSum(t *testing.T) {
 		for _, n := range []int{64, 192, 576, 4096} {
 			var measured, predicted float64
 			for range 300 {
-				products := make([]float64, n)
+				x, y := make([]float64, n), make([]float64, n)
 				var exact, squares float64
-				for i := range products {
-					products[i] = dtype.BF16.Round(draw()) * dtype.BF16.Round(draw())
-					exact += products[i]
-					squares += products[i] * products[i]
+				for i := range x {
+					x[i], y[i] = dtype.BF16.Round(draw()), dtype.BF16.Round(draw())
+					exact += x[i] * y[i]
+					squares += x[i] * y[i] * x[i] * y[i]
 				}
-				e := hopperDot(products) - exact
+				e := hopperDot(x, y) - exact
 				measured += e * e
 				predicted += F32Hopper.Sum(n, exact, squares)
 			}

@@ -8,7 +8,7 @@ type Cache struct {
 	K, V *mat.Dense
 }
 
-// Append returns the cache with new tokens at its end.
+// Append returns the cache with new tokens at its end. It implements no equation.
 func (c Cache) Append(k, v mat.Matrix) Cache {
 	checkKeyValue(k, k, v)
 	return Cache{stack(c.K, k), stack(c.V, v)}
@@ -30,7 +30,7 @@ func stack(a *mat.Dense, b mat.Matrix) *mat.Dense {
 	return &out
 }
 
-// Len returns the number of tokens in the cache.
+// Len returns the number of tokens in the cache. It implements no equation.
 func (c Cache) Len() int {
 	if c.K == nil {
 		return 0

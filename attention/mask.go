@@ -61,7 +61,8 @@ func (m Mask) Range(s int) (lo, hi int) {
 }
 
 // From returns the mask for the same queries on the keys from number start on, as
-// a kernel needs it that splits its work over the keys. Queries must be given.
+// a kernel needs it that splits its work over the keys. Queries must be given. It
+// implements no equation.
 func (m Mask) From(start int) Mask {
 	if m.Queries == 0 {
 		panic("attention: mask without queries cannot be shifted")

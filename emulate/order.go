@@ -46,8 +46,8 @@ type summer[T number] struct {
 	order        Order
 	seed         uint64
 	mode         madd
-	keep         dtype.Type // narrow: the type of the partial sums
-	core         hopper     // tensorCore: the tensor core
+	keep         dtype.Type        // narrow: the type of the partial sums
+	core         arithmetic.Hopper // tensorCore: the tensor core
 	permutations map[int][]int
 	scratch      [][]T
 	ones         []T
@@ -62,7 +62,7 @@ func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
 	}
 	switch {
 	case c.Accumulate == arithmetic.F32Hopper:
-		s.mode, s.core = tensorCore, newHopper(operands)
+		s.mode, s.core = tensorCore, arithmetic.NewHopper(operands)
 	case c.Accumulate == arithmetic.F16 || c.Accumulate == arithmetic.BF16:
 		s.mode, s.keep = narrow, c.Accumulate.Type()
 	case c.Fused:
