@@ -49,6 +49,7 @@ func frameworks() []Config {
 		{NormalizeFirst: true},
 		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Order: Strided},
 		{NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Order: Pairwise},
+		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, ScaleRounded: true},
 	}
 }
 

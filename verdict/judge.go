@@ -20,9 +20,10 @@ type Expected struct {
 	// Draws is how many independent errors stand behind each row (the last axis). The elements of a row share many of their errors, such as the
 	// sum of weights that divides them all, so a row's root mean square scatters more than its length says. Nil: each element has its own.
 	Draws []float64
-	// Shared says that rows have their errors in common too (one table of frequencies, one latent that every query reads), so that more
-	// rows are not more draws.
-	Shared bool
+	// ColumnDraws is the same for each column, where rows have errors in common. 0: each row brings its own.
+	ColumnDraws float64
+	// MostDraws bounds the draws behind any part: one table of frequencies, one latent that every query reads. 0: no bound.
+	MostDraws float64
 	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
 	Walk float64
 	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
@@ -45,6 +46,7 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 	j.tensor(&out)
 	j.slices(&out)
 	if len(out.Reasons) == 0 {
+		j.bounded(&out)
 		return out
 	}
 	out.Status = Unexplained
@@ -120,6 +122,20 @@ func (j *judgement) scan(out *Output) {
 	}
 }
 
+// bounded makes a good verdict undetermined if there are elements about which nothing can be said.
+func (j *judgement) bounded(out *Output) {
+	unbounded := 0
+	for _, s := range j.scores {
+		if s.unbounded {
+			unbounded++
+		}
+	}
+	if unbounded > 0 {
+		out.Status = Undetermined
+		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: numbers too large to square in float64", unbounded)}
+	}
+}
+
 func (j *judgement) element(out *Output) {
 	out.MaxZLimit = elementLimit(len(j.scores), j.want.Walk)
 	if out.NonFinite > 0 {
@@ -134,13 +150,13 @@ func (j *judgement) element(out *Output) {
 func (j *judgement) tensor(out *Output) {
 	var all tally
 	for _, row := range j.rows() {
-		all.add(row, j.want.Shared)
+		all.add(row)
 	}
-	out.RMS, out.RMSLimit = all.rms(), rmsLimit(all.draws(), 1, j.want.Walk)
+	out.RMS, out.RMSLimit = all.rms(), rmsLimit(all.draws(j.want.MostDraws), 1, j.want.Walk)
 	if out.RMS > out.RMSLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
-	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(), j.want.Systematic*all.inside/all.n, j.want.Walk)
+	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(j.want.MostDraws), j.want.Systematic*all.inside/all.n, j.want.Walk)
 	if math.Abs(out.Bias) > out.BiasLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
 	}

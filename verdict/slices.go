@@ -13,36 +13,33 @@ type tally struct {
 	inside    float64 // Σ share
 	own       float64 // Σ (1 − share)²: the last roundings, one draw each
 	together  float64 // Σ over rows of (Σ share)²/draws: the errors inside
-	drawsSeen float64 // for shared rows: Σ draws·n
-	shared    bool
 	maxZ      float64
 }
 
 // one returns the tally of a single element.
 func one(s score) tally {
 	own := 1 - s.inside
-	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats, together: s.inside * s.inside * s.repeats, drawsSeen: 1, maxZ: s.z}
+	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats, together: s.inside * s.inside * s.repeats, maxZ: s.z}
 }
 
-// add joins another part that has draws of its own, or the same ones where shared.
-func (t *tally) add(u tally, shared bool) {
+// add joins another part, which has draws of its own.
+func (t *tally) add(u tally) {
 	t.n += u.n
 	t.squares += u.squares
 	t.inside += u.inside
 	t.own += u.own
 	t.together += u.together
-	t.drawsSeen += u.drawsSeen
-	t.shared = shared
 	t.maxZ = max(t.maxZ, u.maxZ)
 }
 
 func (t *tally) rms() float64 { return math.Sqrt(t.squares / t.n) }
 
-// draws is the number of independent normal errors whose mean square scatters as this part's does.
-func (t *tally) draws() float64 {
+// draws is the number of independent normal errors whose mean square scatters as this part's does, the errors inside being at most
+// `most` (0: no bound).
+func (t *tally) draws(most float64) float64 {
 	together := t.together
-	if t.shared {
-		together = t.inside * t.inside / (t.drawsSeen / t.n)
+	if most > 0 {
+		together = max(together, t.inside*t.inside/most)
 	}
 	return max(1, t.n*t.n/(t.own+together))
 }
@@ -53,15 +50,12 @@ func (j *judgement) rows() []tally {
 	for r := range rows {
 		t, repeats := tally{}, 0.0
 		for _, s := range j.scores[r*j.columns : (r+1)*j.columns] {
-			t.add(one(s), false)
+			t.add(one(s))
 			repeats += s.repeats
 		}
 		if j.want.Draws != nil {
 			draws := min(max(j.want.Draws[r], 1), t.n)
 			t.together = t.inside * t.inside / draws * repeats / t.n
-			t.drawsSeen = draws * t.n
-		} else {
-			t.drawsSeen = t.n * t.n
 		}
 		rows[r] = t
 	}
@@ -95,7 +89,7 @@ func (j *judgement) alongAxis(rows []tally, axis int) []tally {
 	}
 	parts := make([]tally, shape[axis])
 	for r, row := range rows {
-		parts[r/inner%shape[axis]].add(row, j.want.Shared)
+		parts[r/inner%shape[axis]].add(row)
 	}
 	return parts
 }
@@ -103,7 +97,12 @@ func (j *judgement) alongAxis(rows []tally, axis int) []tally {
 func (j *judgement) alongColumns() []tally {
 	parts := make([]tally, j.columns)
 	for i, s := range j.scores {
-		parts[i%j.columns].add(one(s), j.want.Shared)
+		parts[i%j.columns].add(one(s))
+	}
+	if j.want.ColumnDraws > 0 {
+		for i := range parts {
+			parts[i].together = max(parts[i].together, parts[i].inside*parts[i].inside/j.want.ColumnDraws)
+		}
 	}
 	return parts
 }
@@ -115,7 +114,7 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 	}
 	var failed []Slice
 	for i, p := range parts {
-		limit := rmsLimit(p.draws(), len(parts), j.want.Walk)
+		limit := rmsLimit(p.draws(j.want.MostDraws), len(parts), j.want.Walk)
 		if rms := p.rms(); rms > limit {
 			failed = append(failed, Slice{Axis: axis, Index: unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
 		}

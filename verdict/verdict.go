@@ -95,6 +95,7 @@ type score struct {
 	z, w, inside float64 // inside is the share of w's variance that the kernel's inside has: σ²/(σ² + ulp²/12)
 	repeats      float64 // elements with this truth, itself included: they are rounded alike, and together are one draw
 	wrongKind    bool
+	unbounded    bool // σ is not finite: nothing can be said
 }
 
 // compare scores one element. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs has z = +Inf. A truth
@@ -108,6 +109,9 @@ func compare(got, want, sigma, ulp, rounded float64) score {
 	}
 	if kind(want) != 0 {
 		return score{}
+	}
+	if math.IsNaN(sigma) || math.IsInf(sigma, 0) {
+		return score{unbounded: true, inside: 1}
 	}
 	e := got - want
 	excess := max(0, math.Abs(e)-ulp/2)

@@ -262,6 +262,17 @@ func TestEdges(t *testing.T) {
 			t.Errorf("%v, z %v", out.Status, out.MaxZ)
 		}
 	})
+	t.Run("an error that cannot be bounded is undetermined, not explained", func(t *testing.T) {
+		for _, sigma := range []float64{math.NaN(), math.Inf(1)} {
+			e := Expected{Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2}, 2), Sigma: []float64{1e-9, sigma}}
+			if out := Judge(e, tensor.Of([]float64{1, 2}, 2)); out.Status != Undetermined {
+				t.Errorf("σ = %v: %v", sigma, out.Status)
+			}
+			if out := Judge(e, tensor.Of([]float64{1.1, 2}, 2)); out.Status != Unexplained {
+				t.Errorf("σ = %v, another element wrong: %v", sigma, out.Status)
+			}
+		}
+	})
 	t.Run("verdicts are words in JSON", func(t *testing.T) {
 		b, err := json.Marshal([]Status{Explained, Undetermined, Unexplained, Unusable})
 		if want := `["explained","undetermined","unexplained","unusable"]`; err != nil || string(b) != want {

@@ -1,0 +1,282 @@
+package oracle_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"plumbline/dtype"
+	"plumbline/emulate"
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+var long = flag.Bool("long", false, "run every right and wrong kernel on every seed, and the tables at full size")
+
+// seeds is how many requests of each op the error model is tested on.
+const seeds = 200
+
+// turns returns which of n configurations a seed runs: two of them, in turn, or all with -long.
+func turns(seed, n int) []int {
+	if *long {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all
+	}
+	return []int{seed % n, (seed*7 + seed/n + 3) % n}
+}
+
+// TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of summation, form and type, on every seed.
+func TestRightKernels(t *testing.T) {
+	for _, op := range emulate.Ops() {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			configs := emulate.Right(op)
+			for seed := range seeds {
+				request := emulate.Request(op, uint64(seed))
+				for _, i := range turns(seed, len(configs)) {
+					v := judge(t, request, configs[i])
+					if v.Status != verdict.Explained {
+						t.Errorf("seed %d, %s: %s: %s", seed, configs[i], v.Status, v.Reason)
+					}
+				}
+			}
+		})
+	}
+}
+
+func judge(t *testing.T, request *recording.Recording, c emulate.Config) verdict.Verdict {
+	t.Helper()
+	rec, err := emulate.Run(request, c)
+	if err != nil {
+		t.Fatalf("%s: %v", c, err)
+	}
+	return oracle.Judge(rec)
+}
+
+// strong tells whether a mistake moves an output far enough that a check of each element and slice by itself must see it: an element by
+// twice its limit, or the whole by twice the tensor's.
+func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
+	var sum float64
+	for i, truth := range e.Truth.Data {
+		moved := math.Abs(wrong[i] - truth)
+		switch {
+		case math.IsNaN(truth) || math.IsInf(truth, 0) || math.IsNaN(moved) || math.IsInf(moved, 0):
+			if math.IsNaN(truth) != math.IsNaN(wrong[i]) || !math.IsNaN(truth) && truth != wrong[i] {
+				return true
+			}
+			continue
+		}
+		ulp := e.Type.Spacing(truth)
+		if moved > ulp+2*limits.MaxZLimit*e.Sigma[i] {
+			return true
+		}
+		sum += moved * moved / (e.Sigma[i]*e.Sigma[i] + ulp*ulp/12)
+	}
+	return math.Sqrt(sum/float64(len(e.Truth.Data))) > 2*limits.RMSLimit
+}
+
+// TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the recording must be unexplained.
+func TestWrongKernels(t *testing.T) {
+	for _, op := range emulate.Ops() {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			for _, mistake := range emulate.Mistakes(op) {
+				if strings.HasSuffix(mistake, "-truncated") {
+					continue // moves no element visibly: TestTruncation
+				}
+				seen := 0
+				for seed := range uint64(seeds) {
+					if seen >= 6 && !*long {
+						break
+					}
+					seen += wrongKernel(t, op, mistake, seed)
+				}
+				if seen == 0 {
+					t.Errorf("%s: not visible on any of %d requests", mistake, seeds)
+				}
+			}
+		})
+	}
+}
+
+// TestTruncation: a kernel that truncates where it should round moves no element by much, but all in one direction. Outputs of a narrow type show it once there
+// are many independent errors behind them, which the requests do not all have: a third must.
+func TestTruncation(t *testing.T) {
+	for _, op := range emulate.Ops() {
+		for _, mistake := range emulate.Mistakes(op) {
+			if !strings.HasSuffix(mistake, "-truncated") {
+				continue
+			}
+			if op == "mla.decode" && mistake == "probabilities-truncated" {
+				continue // one key dominates in most of these requests, and its weight is exactly 1
+			}
+			found, of := 0, 0
+			for seed := range uint64(seeds) {
+				wrong, err := emulate.Run(emulate.Request(op, seed), emulate.Config{Mistake: mistake})
+				if err != nil {
+					continue
+				}
+				v := oracle.Judge(wrong)
+				if o := v.Outputs[0]; o.Elements < 4096 || mistake == "output-truncated" && o.Type == "F32" {
+					continue
+				}
+				of++
+				if v.Status == verdict.Unexplained {
+					found++
+				}
+				if of == 9 && !*long {
+					break
+				}
+			}
+			t.Logf("%s %s: found in %d of %d", op, mistake, found, of)
+			if 3*found < of {
+				t.Errorf("%s %s: found in %d of %d recordings", op, mistake, found, of)
+			}
+		}
+	}
+}
+
+// wrongKernel judges one mistake on one request and returns 1 if it was visible there.
+func wrongKernel(t *testing.T, op, mistake string, seed uint64) int {
+	t.Helper()
+	wrong, err := emulate.Run(emulate.Request(op, seed), emulate.Config{Tile: 32, Splits: 3, Form: []string{"naive", "absorbed"}[seed%2], Mistake: mistake})
+	if errors.Is(err, emulate.ErrHidden) {
+		return 0
+	}
+	if err != nil {
+		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
+	}
+	expected, err := oracle.Expect(wrong)
+	if err != nil {
+		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
+	}
+	visible, explained := false, true
+	for _, e := range expected {
+		got, err := wrong.Tensor("out." + e.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := verdict.Judge(e, got)
+		visible = visible || strong(e, got.Data, out)
+		explained = explained && out.Status == verdict.Explained
+	}
+	if !visible {
+		return 0
+	}
+	if explained {
+		t.Errorf("%s, seed %d: explained", mistake, seed)
+	}
+	return 1
+}
+
+// TestWeightsThatRepeat: with equal or nearly equal scores all weights round the same way, in every row and column.
+func TestWeightsThatRepeat(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, spread := range []float64{0, 1e-3, 1e-2, 0.1} {
+		for _, mean := range []float64{0, 1} {
+			request := recording.New("attention.forward")
+			tensors := map[string]*tensor.Tensor{"q": tensor.New(1, 16, 2, 32), "k": tensor.New(1, 1000, 1, 32), "v": tensor.New(1, 1000, 1, 64)}
+			for _, name := range []string{"q", "k", "v"} {
+				x := tensors[name]
+				for i := range x.Data {
+					x.Data[i] = rng.NormFloat64()
+					switch name {
+					case "q":
+						x.Data[i] *= spread
+					case "v":
+						x.Data[i] += mean
+					}
+				}
+				request.Set(name, dtype.BF16, x)
+			}
+			for _, c := range emulate.Right("attention.forward") {
+				if v := judge(t, request, c); v.Status != verdict.Explained {
+					t.Errorf("logits of ±%v, values around %v, %s: %s", spread, mean, c, v.Reason)
+				}
+			}
+		}
+	}
+}
+
+// TestCalibration holds σ to what kernels do that make the roundings they declare. Over many requests, the root mean square of the scores is between 0.6
+// and 1.1 where roundings to a narrow type dominate, and where float32 accumulation does, for a plain sequential sum; better orders of summation
+// score lower.
+func TestCalibration(t *testing.T) {
+	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16}
+	for _, c := range []struct {
+		op, output string
+		dtype      dtype.Type
+		config     emulate.Config
+		low, high  float64
+	}{
+		{"attention.forward", "o", dtype.BF16, emulate.Config{NormalizeFirst: true}, 0.6, 1.1},
+		{"attention.forward", "o", dtype.BF16, emulate.Config{Tile: 64}, 0.6, 1.1},
+		{"attention.forward", "o", dtype.F16, emulate.Config{Tile: 16, Splits: 4}, 0.6, 1.1},
+		{"attention.forward", "o", dtype.BF16, eager, 0.6, 1.1},
+		{"attention.forward", "o", dtype.F32, emulate.Config{Tile: 64}, 0.6, 1.1},
+		{"attention.forward", "o", dtype.F32, emulate.Config{Tile: 64, Order: emulate.Pairwise}, 0.2, 0.9},
+		{"attention.forward", "lse", dtype.F32, emulate.Config{Tile: 64}, 0.4, 1.1},
+		{"attention.backward", "dq", dtype.BF16, emulate.Config{Tile: 64}, 0.6, 1.1},
+		{"attention.backward", "dk", dtype.BF16, emulate.Config{Tile: 64}, 0.6, 1.1},
+		{"attention.backward", "dv", dtype.BF16, emulate.Config{Tile: 64}, 0.6, 1.1},
+		{"attention.backward", "dq", dtype.F32, emulate.Config{Tile: 64}, 0.4, 1.1},
+		{"attention.merge", "o", dtype.BF16, emulate.Config{}, 0.6, 1.1},
+		{"mla.decode", "o", dtype.BF16, emulate.Config{NormalizeFirst: true}, 0.6, 1.1},
+		{"mla.decode", "o", dtype.BF16, emulate.Config{Tile: 64, Splits: 4}, 0.45, 1.1}, // the weight of a dominant key is exactly 1 before the division
+		{"mla.decode", "o", dtype.F32, emulate.Config{Tile: 64}, 0.5, 1.1},
+		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "naive"}, 0.6, 1.1},
+		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "absorbed"}, 0.6, 1.1},
+		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "absorbed", NormalizeFirst: true, Scores: dtype.BF16}, 0.6, 1.1},
+		{"mla.layer", "latent", dtype.BF16, emulate.Config{}, 0.6, 1.1},
+		{"mla.layer", "rope_key", dtype.BF16, emulate.Config{}, 0.6, 1.1},
+		{"norm.rms", "y", dtype.BF16, emulate.Config{}, 0.6, 1.1},
+		{"norm.rms", "y", dtype.F32, emulate.Config{}, 0.6, 1.1},
+		{"norm.rms", "y", dtype.F32, emulate.Config{Order: emulate.Pairwise}, 0.2, 0.8},
+		{"rope.apply", "y", dtype.BF16, emulate.Config{}, 0.6, 1.1},
+		{"rope.apply", "y", dtype.F32, emulate.Config{Frequencies: emulate.Exp}, 0.3, 1.1},
+		{"rope.table", "cos", dtype.F32, emulate.Config{Frequencies: emulate.Exp}, 0.2, 1.1},
+	} {
+		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {
+			t.Parallel()
+			score, n := pooled(t, c.op, c.output, c.dtype, c.config)
+			t.Logf("root mean square %.3f over %d requests", score, n)
+			if score < c.low || score > c.high || n < 5 {
+				t.Errorf("root mean square %.3f over %d requests, want %v to %v", score, n, c.low, c.high)
+			}
+		})
+	}
+}
+
+// pooled returns the root mean square of an output's scores, over the requests in which it has that type.
+func pooled(t *testing.T, op, output string, typ dtype.Type, c emulate.Config) (score float64, requests int) {
+	t.Helper()
+	var sum float64
+	for seed := range uint64(seeds) {
+		if requests == 40 && !*long {
+			break
+		}
+		rec, err := emulate.Run(emulate.Request(op, seed), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Type("out."+output) != typ {
+			continue
+		}
+		for _, o := range oracle.Judge(rec).Outputs {
+			if o.Name == output && o.Elements >= 64 {
+				sum += o.RMS * o.RMS
+				requests++
+			}
+		}
+	}
+	return math.Sqrt(sum / float64(requests)), requests
+}

@@ -1,0 +1,279 @@
+package oracle
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+	"plumbline/recording"
+	"plumbline/rope"
+	"plumbline/tensor"
+)
+
+// Case is a recording bound to its op: every shape, attribute and type checked, so that equations never meet bad data.
+type Case struct {
+	Op         *Op
+	Arithmetic arithmetic.Declared
+
+	rec    *recording.Recording
+	attrs  map[string]any
+	dims   map[string]float64 // letters of the shapes
+	inputs map[string]*tensor.Tensor
+}
+
+// bind checks a recording against its op and reads its inputs.
+func bind(op *Op, rec *recording.Recording) (*Case, error) {
+	c := &Case{Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, inputs: map[string]*tensor.Tensor{}}
+	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes, c.readInputs} {
+		if err := step(); err != nil {
+			return nil, c.errorf("%w", err)
+		}
+	}
+	if op.check != nil {
+		if err := op.check(c); err != nil {
+			return nil, c.errorf("%w", err)
+		}
+	}
+	return c, nil
+}
+
+// errorf starts a message with the recording's name, once.
+func (c *Case) errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if strings.HasPrefix(err.Error(), c.rec.Name+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", c.rec.Name, err)
+}
+
+func (c *Case) bindAttrs() error {
+	for _, name := range sortedKeys(c.rec.Attrs) {
+		if !slices.ContainsFunc(c.Op.Attrs, func(a Attr) bool { return a.Name == name }) {
+			return fmt.Errorf("attrs: unknown key %q: %s has %s", name, c.Op.Name, attrNames(c.Op))
+		}
+	}
+	for _, a := range c.Op.Attrs {
+		value, present := c.rec.Attrs[a.Name]
+		v, err := a.resolve(value, present)
+		if err != nil {
+			return fmt.Errorf("attrs: %q: %w", a.Name, err)
+		}
+		c.attrs[a.Name] = v
+		if n, ok := v.(int); ok && a.Letter != "" {
+			c.dims[a.Letter] = float64(n)
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]any) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func attrNames(op *Op) string {
+	if len(op.Attrs) == 0 {
+		return "no attributes"
+	}
+	names := make([]string, len(op.Attrs))
+	for i, a := range op.Attrs {
+		names[i] = a.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func (c *Case) bindArithmetic() error {
+	var err error
+	c.Arithmetic, err = arithmetic.Parse(c.rec.Arithmetic, c.Op.defaults(), c.Op.keys())
+	return err
+}
+
+// bindNames checks that every tensor belongs to the op, and that none it needs is missing.
+func (c *Case) bindNames() error {
+	for _, name := range c.rec.Inputs() {
+		if !slices.ContainsFunc(c.Op.Inputs, func(t Tensor) bool { return t.Name == name }) {
+			return fmt.Errorf("tensor %q: %s has no such input, its inputs are %s", name, c.Op.Name, tensorNames(c.Op.Inputs))
+		}
+	}
+	for _, name := range c.rec.Outputs() {
+		if !slices.ContainsFunc(c.Op.Outputs, func(t Tensor) bool { return t.Name == name }) {
+			return fmt.Errorf("tensor %q: %s has no such output, its outputs are %s", "out."+name, c.Op.Name, tensorNames(c.Op.Outputs))
+		}
+	}
+	for _, t := range c.Op.Inputs {
+		if !t.Optional && !c.rec.Has(t.Name) {
+			return fmt.Errorf("tensor %q: missing, want %s", t.Name, shapeText(t))
+		}
+	}
+	return nil
+}
+
+func tensorNames(ts []Tensor) string {
+	names := make([]string, len(ts))
+	for i, t := range ts {
+		names[i] = t.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func shapeText(t Tensor) string { return "[" + strings.Join(t.Shape, ", ") + "]" }
+
+// bindShapes binds the letters of all shapes, inputs first, and checks element types.
+func (c *Case) bindShapes() error {
+	for _, t := range c.Op.Inputs {
+		if err := c.bindShape(t, t.Name); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Op.Outputs {
+		if err := c.bindShape(t, "out."+t.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Case) bindShape(t Tensor, name string) error {
+	if !c.rec.Has(name) {
+		return nil
+	}
+	if typ := c.rec.Type(name); typ.Float() == t.Integer || typ == dtype.F8E8M0 {
+		want := "a floating-point type"
+		if t.Integer {
+			want = "an integer type"
+		}
+		return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
+	}
+	shape := c.rec.Shape(name)
+	if len(shape) != len(t.Shape) {
+		return fmt.Errorf("tensor %q: shape %v, want %d axes %s", name, shape, len(t.Shape), shapeText(t))
+	}
+	for axis, expression := range t.Shape {
+		if shape[axis] == 0 {
+			return fmt.Errorf("tensor %q: shape %v: axis %s has length 0, so there is nothing to judge", name, shape, expression)
+		}
+		want, known := c.dimension(expression)
+		if !known {
+			c.dims[expression] = float64(shape[axis])
+		} else if want != float64(shape[axis]) {
+			return fmt.Errorf("tensor %q: shape %v, want %s with %s = %v", name, shape, shapeText(t), expression, want)
+		}
+	}
+	return nil
+}
+
+// dimension evaluates an expression of letters; known is false for a single letter that is not bound yet.
+func (c *Case) dimension(expression string) (value float64, known bool) {
+	if token.IsIdentifier(expression) {
+		v, ok := c.dims[expression]
+		return v, ok
+	}
+	e, err := parser.ParseExpr(expression)
+	if err != nil {
+		panic("oracle: shape is not an expression: " + expression)
+	}
+	return c.evaluate(e), true
+}
+
+func (c *Case) evaluate(e ast.Expr) float64 {
+	switch e := e.(type) {
+	case *ast.Ident:
+		v, ok := c.dims[e.Name]
+		if !ok {
+			return math.NaN()
+		}
+		return v
+	case *ast.BasicLit:
+		v, err := strconv.ParseFloat(e.Value, 64)
+		if err != nil {
+			panic("oracle: shape has a number that cannot be read: " + e.Value)
+		}
+		return v
+	case *ast.ParenExpr:
+		return c.evaluate(e.X)
+	case *ast.BinaryExpr:
+		x, y := c.evaluate(e.X), c.evaluate(e.Y)
+		switch e.Op {
+		case token.ADD:
+			return x + y
+		case token.MUL:
+			return x * y
+		case token.QUO:
+			return x / y
+		}
+	}
+	panic("oracle: shape has an operator that is not +, * or /")
+}
+
+// readInputs decodes every input. Integers of I32, I64, U8 and BOOL are exact in float64 (the reader refuses those that are not).
+func (c *Case) readInputs() error {
+	for _, name := range c.rec.Inputs() {
+		t, err := c.rec.Tensor(name)
+		if err != nil {
+			return err
+		}
+		c.inputs[name] = t
+	}
+	return nil
+}
+
+// Dim returns the size that a letter stands for.
+func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
+
+// Wants tells whether the recording has that output.
+func (c *Case) Wants(output string) bool { return c.rec.Has("out." + output) }
+
+// Input returns an input, or nil if it is optional and missing.
+func (c *Case) Input(name string) *tensor.Tensor { return c.inputs[name] }
+
+// Float returns a number attribute; a missing one is 0.
+func (c *Case) Float(name string) float64 {
+	x, _ := c.attrs[name].(float64)
+	return x
+}
+
+// Int returns a whole attribute.
+func (c *Case) Int(name string) int {
+	x, _ := c.attrs[name].(int)
+	return x
+}
+
+// Flag returns a true-or-false attribute.
+func (c *Case) Flag(name string) bool {
+	x, _ := c.attrs[name].(bool)
+	return x
+}
+
+// Word returns a choice.
+func (c *Case) Word(name string) string {
+	x, _ := c.attrs[name].(string)
+	return x
+}
+
+// YaRN returns the stretched rotation, or nil.
+func (c *Case) YaRN() *rope.YaRN {
+	y, _ := c.attrs["yarn"].(*rope.YaRN)
+	return y
+}
+
+// Has tells whether an attribute has a value.
+func (c *Case) Has(attr string) bool { return c.attrs[attr] != nil }
+
+// typeOr returns the declared type, or that of an input where none is declared.
+func (c *Case) typeOr(declared dtype.Type, input string) dtype.Type {
+	if declared != dtype.Invalid {
+		return declared
+	}
+	return c.rec.Type(input)
+}

@@ -1,0 +1,84 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+	"plumbline/norm"
+	"plumbline/verdict"
+)
+
+var epsAttr = Attr{Name: "eps", Kind: Number, Default: 1e-6, Doc: "added to the mean square"}
+
+func init() {
+	register(&Op{
+		Name:      "norm.rms",
+		Doc:       "Divides each row by its root mean square and multiplies it by the weight.",
+		Equations: []string{"norm.RMS"},
+		Inputs: []Tensor{
+			{Name: "x", Shape: []string{"N", "d"}, Doc: "rows"},
+			{Name: "weight", Shape: []string{"d"}, Doc: "learned weight"},
+		},
+		Outputs:    []Tensor{{Name: "y", Shape: []string{"N", "d"}, Axes: []string{"token", "column"}, Doc: "normalised rows"}},
+		Attrs:      []Attr{epsAttr},
+		Arithmetic: []Key{accumulateKey, {"intermediate", "the input type", "the normalised row before the weight, which many libraries round"}},
+		check:      checkEps,
+		truth:      normRMS,
+	})
+}
+
+func checkEps(c *Case) error {
+	if c.Float("eps") < 0 {
+		return fmt.Errorf("attrs: %q: found %v, want 0 or more", "eps", c.Float("eps"))
+	}
+	return nil
+}
+
+// normRMS: with r = 1/√(mean x² + ε), an output y = w·x·r moves by half the relative error of the sum of squares (one error for the whole
+// row), by the reciprocal root (1–2 ulp) and the mean, by two products, and by the rounding of x·r to the intermediate type.
+//
+//	σ² = y² ( Sum(d; Σx², Σx⁴)/(4 (Σx² + dε)²) + 6ρ² + ρ_I² )
+func normRMS(c *Case) ([]verdict.Expected, error) {
+	y := c.newEstimate("y", c.Dim("N"), c.Dim("d"))
+	inter := c.typeOr(c.Arithmetic.Intermediate, "x")
+	each(c.Dim("N"), func(n int) {
+		x, w := c.Input("x").Row(n), c.Input("weight").Row()
+		truth := norm.RMS(x, w, c.Float("eps"))
+		rowError := c.rmsError(x)
+		variance := make([]float64, len(x))
+		var own, common float64
+		for i, t := range truth {
+			rounded := keptError(inter, c.Arithmetic.Accumulate, t, w[i])
+			variance[i] = t*t*rowError + rounded
+			own, common = own+rounded, common+t*t*rowError
+		}
+		y.setRow(truth, variance, drawsOf(common, 0, 1, own, float64(len(x))), n)
+	})
+	e := y.expected("y", c.Arithmetic.Accumulate, inter)
+	e.Walk, e.Systematic = 0, 1 // a sum of squares does not walk, and one relative error moves a whole row
+	return c.wanted(e), nil
+}
+
+// keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where that type is the working precision.
+func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float64 {
+	if w == 0 || inter.UnitRoundoff() <= acc.Working().UnitRoundoff() {
+		return 0
+	}
+	return arithmetic.Rounding(inter, t/w) * w * w
+}
+
+// rmsError is the second moment of the relative error of 1/√(mean x² + ε), with the products that follow.
+func (c *Case) rmsError(x []float64) float64 {
+	var sum, fourth float64
+	for _, v := range x {
+		sum += v * v
+		fourth += v * v * v * v
+	}
+	whole := sum + float64(len(x))*c.Float("eps")
+	if whole == 0 || math.IsNaN(whole) || math.IsInf(whole, 0) {
+		return 0
+	}
+	return c.Arithmetic.Accumulate.Sum(len(x), sum, fourth)/(4*whole*whole) + 6*c.rho2()
+}

@@ -1,0 +1,176 @@
+// Package oracle knows the catalogue of ops: for each op its inputs, defaults and checks, and from them the truth of a recording and the error
+// that the declared arithmetic explains.
+//
+// One file holds one family. The truth is computed by the equation packages, in float64 on the recorded bits; σ is derived in the comment of the op.
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+	"plumbline/recording"
+	"plumbline/verdict"
+)
+
+// Op is one entry of the catalogue.
+type Op struct {
+	Name       string
+	Doc        string   // one sentence
+	Equations  []string // functions of the equation packages that are its truth
+	Inputs     []Tensor
+	Outputs    []Tensor
+	Attrs      []Attr
+	Arithmetic []Key
+
+	// check looks at what shapes and types cannot say: lengths within the cache, positions that are possible, inputs that go together.
+	check func(c *Case) error
+	// truth returns what is expected of each output the recording has.
+	truth func(c *Case) ([]verdict.Expected, error)
+}
+
+// Tensor declares an input or output. Shape has one expression for each axis, of letters and attributes: "B", "H*(Dn+Dr)". The first
+// axis that names a letter binds it.
+type Tensor struct {
+	Name     string
+	Shape    []string
+	Axes     []string // outputs: a word for each axis
+	Integer  bool
+	Optional bool
+	Doc      string
+}
+
+// Key is one key of the declared arithmetic that an op uses.
+type Key struct {
+	Name    string
+	Default string // in words where it depends on the inputs
+	Doc     string
+}
+
+var registry []*Op
+
+func register(op *Op) { registry = append(registry, op) }
+
+// Ops returns the catalogue, sorted by name.
+func Ops() []*Op {
+	ops := slices.Clone(registry)
+	slices.SortFunc(ops, func(a, b *Op) int { return strings.Compare(a.Name, b.Name) })
+	return ops
+}
+
+// Lookup returns the op of that name, or nil.
+func Lookup(name string) *Op {
+	for _, op := range registry {
+		if op.Name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+// Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason.
+func Judge(rec *recording.Recording) verdict.Verdict {
+	expected, err := Expect(rec)
+	if err != nil {
+		return unusable(rec, err)
+	}
+	return JudgeAgainst(rec, expected)
+}
+
+// JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a recording with the same inputs.
+func JudgeAgainst(rec *recording.Recording, expected []verdict.Expected) verdict.Verdict {
+	v := verdict.Verdict{File: rec.Name, Op: rec.Op}
+	for _, want := range expected {
+		got, err := rec.Tensor("out." + want.Name)
+		if err != nil {
+			return unusable(rec, err)
+		}
+		out := verdict.Judge(want, got)
+		v.Status = verdict.Worst(v.Status, out.Status)
+		v.Outputs = append(v.Outputs, out)
+	}
+	v.Reason = reason(v)
+	return v
+}
+
+func unusable(rec *recording.Recording, err error) verdict.Verdict {
+	return verdict.Verdict{File: rec.Name, Op: rec.Op, Status: verdict.Unusable, Reason: err.Error()}
+}
+
+// reason says in one line which outputs are not explained.
+func reason(v verdict.Verdict) string {
+	var parts []string
+	for _, out := range v.Outputs {
+		if len(out.Reasons) > 0 {
+			parts = append(parts, out.Name+": "+out.Reasons[0])
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Expect returns the truth and σ of every output that a recording has, in the catalogue's order.
+func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
+	op := Lookup(rec.Op)
+	if op == nil {
+		return nil, fmt.Errorf("%s: op not known yet: %q", rec.Name, rec.Op)
+	}
+	c, err := bind(op, rec)
+	if err != nil {
+		return nil, err
+	}
+	if len(rec.Outputs()) == 0 {
+		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
+	}
+	expected, err := op.truth(c)
+	if err != nil {
+		return nil, c.errorf("%w", err)
+	}
+	for i := range expected {
+		expected[i].Type = rec.Type("out." + expected[i].Name)
+		expected[i].Axes = op.output(expected[i].Name).Axes
+		addUnderflow(&expected[i])
+	}
+	return expected, nil
+}
+
+// addUnderflow adds what a processor may flush to zero: results below the smallest normal float32.
+func addUnderflow(e *verdict.Expected) {
+	tiny := dtype.F32.MinNormal()
+	for i, s := range e.Sigma {
+		if s > 0 {
+			e.Sigma[i] = s + tiny
+		}
+	}
+}
+
+func (op *Op) output(name string) Tensor {
+	i := slices.IndexFunc(op.Outputs, func(t Tensor) bool { return t.Name == name })
+	return op.Outputs[i]
+}
+
+// keys lists the names of the arithmetic keys that the op uses.
+func (op *Op) keys() []string {
+	names := make([]string, len(op.Arithmetic))
+	for i, k := range op.Arithmetic {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// defaults returns the arithmetic an op has when nothing is declared; types that depend on the inputs stay Invalid.
+func (op *Op) defaults() arithmetic.Declared {
+	d := arithmetic.Declared{}
+	for _, k := range op.Arithmetic {
+		switch k.Name {
+		case "scores":
+			d.Scores = dtype.F32
+		case "angle":
+			d.Angle = dtype.F32
+		case "form":
+			d.Form = k.Default
+		}
+	}
+	return d
+}

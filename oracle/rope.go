@@ -1,0 +1,230 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+	"plumbline/rope"
+	"plumbline/verdict"
+)
+
+var (
+	baseAttr = Attr{Name: "base", Kind: Number, Default: 10000.0, Doc: "base of the frequencies"}
+	yarnAttr = Attr{Name: "yarn", Kind: YaRN, Missing: "none", Doc: `stretched rotation, such as {"factor":40,"original_context":4096,"beta_fast":32,"beta_slow":1,"mscale":1,"mscale_all_dim":1,"ramp":"index"} (these are the defaults of its keys)`}
+	layout   = Attr{Name: "layout", Kind: Choice, Default: "interleaved", Choices: []string{"interleaved", "half", "interleaved_to_half"}, Doc: "which elements are a pair: (2i, 2i+1), (i, i+D/2), or the first read and the second written"}
+
+	accumulateKey = Key{"accumulate", "F32", "sums and scalar work"}
+	angleKey      = Key{"angle", "F32", "position × frequency"}
+)
+
+func init() {
+	register(&Op{
+		Name:       "rope.table",
+		Doc:        "Cosines and sines of every position and frequency.",
+		Equations:  []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table"},
+		Inputs:     []Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
+		Outputs:    []Tensor{tableOutput("cos"), tableOutput("sin")},
+		Attrs:      []Attr{{Name: "dim", Kind: Count, Missing: required, Letter: "dim", Doc: "rotary width, even"}, baseAttr, yarnAttr},
+		Arithmetic: []Key{accumulateKey, angleKey},
+		check:      func(c *Case) error { return c.checkRotary(c.Int("dim"), "attrs: \"dim\"") },
+		truth:      ropeTable,
+	})
+	register(&Op{
+		Name:      "rope.apply",
+		Doc:       "Rotates every pair of every head by position × frequency.",
+		Equations: []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table", "rope.Rotate", "rope.Inverse"},
+		Inputs: []Tensor{
+			{Name: "x", Shape: []string{"N", "H", "D"}, Doc: "vectors"},
+			{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"},
+		},
+		Outputs: []Tensor{{Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"}, Doc: "rotated vectors"}},
+		Attrs:   []Attr{baseAttr, layout, yarnAttr, {Name: "inverse", Kind: Flag, Default: false, Doc: "turn back instead"}},
+		Arithmetic: []Key{accumulateKey, angleKey,
+			{"intermediate", "F32", "cosines, sines and their products, where code keeps them in a narrow type"}},
+		check: func(c *Case) error { return c.checkRotary(c.Dim("D"), "tensor \"x\"") },
+		truth: ropeApply,
+	})
+}
+
+func tableOutput(name string) Tensor {
+	return Tensor{Name: name, Shape: []string{"N", "dim/2"}, Axes: []string{"token", "pair"}, Doc: "one column for each pair"}
+}
+
+func (c *Case) checkRotary(width int, where string) error {
+	if width%2 != 0 || width == 0 {
+		return fmt.Errorf("%s: rotary width %d, want an even one", where, width)
+	}
+	if c.Float("base") <= 1 {
+		return fmt.Errorf("attrs: %q: found %v, want more than 1", "base", c.Float("base"))
+	}
+	return nil
+}
+
+// rotation is the table of a rotation with the errors of its angles.
+type rotation struct {
+	cos, sin   *mat.Dense // [N × d/2]
+	angle      *mat.Dense // second moment of the error of each angle, radians²
+	amplitude  float64    // YaRN's, part of cos and sin
+	tableError float64    // second moment of the error of a cosine or sine, relative to the amplitude
+	kept       float64    // second moment of the relative rounding of the table and of the products, where they are kept in a narrow type
+	work       float64    // ρ² of the working precision
+}
+
+// newRotation returns the table of some positions. The angle p·θ' is formed in the declared type A: its frequency is rounded, p is rounded
+// (where A cannot hold it), their product is rounded, and so the angle is off by p·θ' times some roundings of A:
+//
+//	σ_φ² = (p θ')² ρ_A² ( 2 + n_θ )
+//
+// n_θ counts what forming θ = b^(−2i/d) costs in working precision: a power good to 2 ulp, its reciprocal, and, where it is taken as
+// e^(−(2i/d) ln b), the rounding of that exponent, which is an absolute error of (2i/d) ln b roundings; YaRN's blend adds three. Sine and cosine are good to
+// 1–2 ulp of 1.
+func (c *Case) newRotation(positions []float64, dim int) rotation {
+	base, yarn := c.Float("base"), c.YaRN()
+	theta, amplitude := rope.Frequencies(dim, base), 1.0
+	if yarn != nil {
+		theta, amplitude = rope.YaRNFrequencies(dim, base, *yarn), yarn.Amplitude()
+	}
+	r := rotation{amplitude: amplitude}
+	r.cos, r.sin = rope.Table(positions, theta)
+	r.cos.Scale(amplitude, r.cos)
+	r.sin.Scale(amplitude, r.sin)
+	angle := arithmetic.Rho(c.Arithmetic.Angle)
+	formed := c.frequencyErrors(dim)
+	r.angle = mat.NewDense(len(positions), len(theta), nil)
+	for n, p := range positions {
+		for i, t := range theta {
+			phase := p * t
+			r.angle.Set(n, i, phase*phase*(2*angle*angle+formed[i]))
+		}
+	}
+	r.work = c.rho2()
+	r.tableError = tableRoundings * r.work
+	return r
+}
+
+// tableRoundings is what a sine or cosine good to 1–2 ulp of 1 errs by, in roundings.
+const tableRoundings = 4
+
+// frequencyErrors returns n_θ ρ², the second moment of the relative error of each frequency.
+func (c *Case) frequencyErrors(dim int) []float64 {
+	formed := make([]float64, dim/2)
+	for i := range formed {
+		exponent := 2 * float64(i) / float64(dim) * math.Log(c.Float("base"))
+		roundings := 8 + exponent*exponent
+		if c.YaRN() != nil {
+			roundings += 3
+		} else if i == 0 {
+			roundings = 0 // θ_0 = 1 in any way of forming it
+		}
+		formed[i] = roundings * c.rho2()
+	}
+	return formed
+}
+
+// rho2 is ρ² of the working precision.
+func (c *Case) rho2() float64 {
+	rho := arithmetic.Rho(c.Arithmetic.Accumulate.Working())
+	return rho * rho
+}
+
+// ropeTable: a cosine errs by sin φ · σ_φ and by its own roundings.
+func ropeTable(c *Case) ([]verdict.Expected, error) {
+	r := c.newRotation(c.Input("positions").Data, c.Int("dim"))
+	rows, pairs := r.cos.Dims()
+	cos, sin := c.newEstimate("cos", rows, pairs), c.newEstimate("sin", rows, pairs)
+	own := r.tableError * r.amplitude * r.amplitude
+	for n := range rows {
+		for i := range pairs {
+			co, si, angle := r.cos.At(n, i), r.sin.At(n, i), r.angle.At(n, i)
+			cos.setOne(co, si*si*angle+own, n, i)
+			sin.setOne(si, co*co*angle+own, n, i)
+		}
+	}
+	return c.wanted(oneTable(cos, "cos"), oneTable(sin, "sin")), nil
+}
+
+// oneTable says that all rows share the errors of one set of frequencies.
+func oneTable(e *estimate, name string) verdict.Expected {
+	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, MostDraws: 1, Systematic: 1}
+	for i := range x.Draws {
+		x.Draws[i] = 1
+	}
+	return x
+}
+
+// ropeApply: an output element y_a = x_a cos φ − x_b sin φ moves by the other element of its pair times the error of the angle, by the errors of the
+// table, and by the roundings of two products and a sum. Cosines, sines and products that are kept in a narrower type add theirs.
+//
+//	σ² = y_b² σ_φ² + (x_a² + x_b²)·4ρ² + (x_a² cos² + x_b² sin²)·ρ² + y_a² ρ² [ + 2ρ_I² (x_a² cos² + x_b² sin²) ]
+func ropeApply(c *Case) ([]verdict.Expected, error) {
+	tokens, heads, width := c.Dim("N"), c.Dim("H"), c.Dim("D")
+	r := c.newRotation(c.Input("positions").Data, width)
+	if t := c.Arithmetic.Intermediate; t != dtype.Invalid && t.UnitRoundoff() > c.Arithmetic.Accumulate.Working().UnitRoundoff() {
+		r.kept = 2 * arithmetic.Rho(t) * arithmetic.Rho(t)
+	}
+	y := c.newEstimate("y", tokens, heads, width)
+	turn := turned{layout: c.Word("layout"), inverse: c.Flag("inverse")}
+	each(tokens, func(n int) {
+		for h := range heads {
+			x := c.Input("x").Row(n, h)
+			y.setRow(turn.rotate(x, r, n), turn.errors(x, nil, r, n), 1, n, h)
+		}
+	})
+	return c.wanted(oneTable(y, "y")), nil
+}
+
+var layouts = map[string]rope.Layout{"interleaved": rope.Interleaved, "half": rope.Half, "interleaved_to_half": rope.InterleavedToHalf}
+
+// turned says how pairs stand and which way they turn.
+type turned struct {
+	layout  string
+	inverse bool
+}
+
+func (t turned) rotate(x []float64, r rotation, n int) []float64 {
+	if t.inverse {
+		return rope.Inverse(x, r.cos.RawRowView(n), r.sin.RawRowView(n), layouts[t.layout])
+	}
+	return rope.Rotate(x, r.cos.RawRowView(n), r.sin.RawRowView(n), layouts[t.layout])
+}
+
+// pair returns where the two elements of pair i are read and written.
+func (t turned) pair(i, width int) (read, write [2]int) {
+	adjacent, halves := [2]int{2 * i, 2*i + 1}, [2]int{i, i + width/2}
+	read, write = adjacent, adjacent
+	if t.layout != "interleaved" {
+		write = halves
+	}
+	if t.layout == "half" {
+		read = halves
+	}
+	return read, write
+}
+
+// errors returns σ² of a rotated row; before is that of x itself, nil where x is an input.
+func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
+	variance := make([]float64, len(x))
+	for i := range len(x) / 2 {
+		read, write := t.pair(i, len(x))
+		a, b := x[read[0]], x[read[1]]
+		cos, sin, angle := r.cos.At(n, i), r.sin.At(n, i), r.angle.At(n, i)
+		if t.inverse {
+			sin = -sin
+		}
+		table := (a*a + b*b) * r.amplitude * r.amplitude * r.tableError
+		first, second := a*cos-b*sin, a*sin+b*cos
+		straight, crossed := a*a*cos*cos+b*b*sin*sin, a*a*sin*sin+b*b*cos*cos
+		variance[write[0]] = second*second*angle + table + (r.work+r.kept)*straight + r.work*first*first
+		variance[write[1]] = first*first*angle + table + (r.work+r.kept)*crossed + r.work*second*second
+		if before != nil {
+			va, vb := before[read[0]], before[read[1]]
+			variance[write[0]] += va*cos*cos + vb*sin*sin
+			variance[write[1]] += va*sin*sin + vb*cos*cos
+		}
+	}
+	return variance
+}

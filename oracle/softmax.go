@@ -1,0 +1,380 @@
+package oracle
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/arithmetic"
+	"plumbline/attention"
+	"plumbline/dtype"
+)
+
+// softmaxModel is the error model of softmax attention, shared by attention.forward, attention.backward and mla.decode.
+//
+// With scores x_j = scale·q·k_j, weights p_j and output o = Σ p_j v_j, the roundings inside a kernel are, to first order and as second moments:
+//
+//	ε_j   error of score j: the sum over D, the scale, the type of the scores, the exponential     o moves by p_j (v_j − o) ε_j
+//	δ_j   rounding of p_j to the declared type before the value product                            o moves by p_j v_j δ_j
+//	      the sum Σ p_j v_j over T terms                                                            by itself
+//	λ     the sum Σ e^{x_j} that divides the row, and the rescaling of the running maximum          o moves by o λ, all columns alike
+//	κ     the scale itself, where scores are narrow and it is rounded to their type                 o moves by κ Σ p_j x_j (v_j − o)
+//
+//	σ² = Σ p_j² (v_j − o)² ε_j² + Σ p_j² v_j² δ² + Sum(T; o, Σ p_j² v_j²) + o² λ² + κ² (Σ p_j x_j (v_j − o))²
+//
+// For bf16 inputs the second term is the largest: it is the worked example of the verdict's page, ρ² Σ p_j² v_j². It takes the roundings δ_j for
+// independent. Where weights repeat or crowd (small logits), they are not: 1/1000 rounds the same way a thousand times. Their sum is then
+// known, Σ (RN(p_j) − p_j) v_j for kernels that divide before the product and the same of e^{x_j − max} for those that divide after, and where one of the
+// two is more than twice what independent roundings give, it takes their place.
+type softmaxModel struct {
+	accumulate    arithmetic.Accumulator
+	probabilities dtype.Type
+	scores        dtype.Type
+	scale         float64
+	softCap       float64
+}
+
+// Counts of the scalar roundings in working precision that kernels make, each with second moment ρ².
+const (
+	scoreRoundings    = 3               // the scale as a constant, its product, and the one with log₂e
+	argumentRoundings = 2               // subtracting the maximum, and the tile's maximum changing
+	expRoundings      = 8               // an exponential good to 2 ulp, as vendors state of their fast ones
+	rowRoundings      = 6               // rescaling by running maxima, the reciprocal of the sum, the product with it
+	tanhRoundings     = 8               // tanh good to 2 ulp, and the products with the cap and its inverse
+	fastTanh          = 1.0 / (1 << 12) // standard deviation of the fast one of kernels with narrow weights: relative error up to 2⁻¹¹ (PTX ISA, tanh.approx.f32)
+	logRoundings      = 6               // a logarithm good to 1–2 ulp and its scale
+)
+
+// blockTruth is the truth of some query rows of one head, with second moments of the errors.
+type blockTruth struct {
+	out, outVar *mat.Dense
+	lse, lseVar []float64
+	draws       []float64 // independent errors behind each row of out
+
+	aligned  int        // elements of out whose roundings of p are not independent
+	weights  *mat.Dense // p
+	logVar   *mat.Dense // second moment of the error of log e^{x}, 0 where p is 0
+	rowVar   []float64  // λ²
+	rounding *mat.Dense // second moment of rounding p
+}
+
+// keys holds one head's keys and values with their squares, shared by every block of queries.
+type keyValues struct {
+	k, v, k2, v2 *mat.Dense
+	norms        []float64 // |v_j|²
+}
+
+// newKeyValues squares the keys and values. Values that are not finite count as 0 in the squares: where they are seen the truth is not finite
+// either, and where they are not seen they must not matter.
+func newKeyValues(k, v *mat.Dense) keyValues {
+	kv := keyValues{k: k, v: finiteOrZero(v), k2: squares(finiteOrZero(k))}
+	kv.v2 = squares(kv.v)
+	rows, _ := kv.v2.Dims()
+	kv.norms = make([]float64, rows)
+	for j := range rows {
+		for _, x := range kv.v2.RawRowView(j) {
+			kv.norms[j] += x
+		}
+	}
+	return kv
+}
+
+// block computes the truth and the error of the rows of q. raw values v may be non-finite where no query sees them.
+func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) blockTruth {
+	o.Scale, o.SoftCap = m.scale, m.softCap
+	x := attention.Scores(q, kv.k, o)
+	b := blockTruth{}
+	b.weights, b.lse = attention.Softmax(x, o.Sink)
+	b.out = attention.Values(b.weights, v, o)
+	m.logErrors(&b, q, kv, x)
+	m.outErrors(&b, kv, o.Sink != nil)
+	m.lseErrors(&b, x)
+	m.scaleErrors(&b, kv, x)
+	return b
+}
+
+// logErrors fills in ε² (scores and exponential) and the second moment of rounding p.
+func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *mat.Dense) {
+	rows, keys := x.Dims()
+	_, width := q.Dims()
+	b.logVar, b.rounding = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	var dot2 mat.Dense
+	dot2.Mul(squares(finiteOrZero(q)), kv.k2.T())
+	raw := x
+	if m.softCap != 0 {
+		raw = attention.Scores(q, kv.k, attention.Options{Scale: m.scale})
+	}
+	for s := range rows {
+		p, largest := b.weights.RawRowView(s), maximum(x.RawRowView(s))
+		for j, pj := range p {
+			if pj == 0 {
+				continue
+			}
+			variance := m.scoreVariance(width, raw.At(s, j), dot2.At(s, j), x.At(s, j)) + m.expVariance(x.At(s, j)-largest)
+			b.logVar.Set(s, j, exponentiated(variance))
+			b.rounding.Set(s, j, arithmetic.Rounding(m.probabilities, pj))
+		}
+	}
+}
+
+// exponentiated is the second moment of e^ε − 1 for a normal ε of that variance: the variance itself while it is small, much more where scores of a narrow
+// type are off by whole units.
+func exponentiated(variance float64) float64 {
+	if variance < 1e-3 {
+		return variance
+	}
+	return math.Exp(2*variance) - 2*math.Exp(variance/2) + 1
+}
+
+// scoreVariance is the second moment of the error of one score: raw is the score before the soft cap, capped after it.
+func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float64 {
+	work := m.rho2()
+	variance := m.scale*m.scale*m.accumulate.Sum(width, raw/m.scale, dot2) + scoreRoundings*work*raw*raw
+	if m.storesScores() {
+		variance += 2 * arithmetic.Rounding(m.scores, raw) // as the product leaves the matrix unit, and after the scale
+	}
+	if m.softCap != 0 {
+		slope := attention.SoftCapBackward(capped, m.softCap)
+		variance = variance*slope*slope + tanhRoundings*work*capped*capped
+		if m.probabilities.UnitRoundoff() > m.accumulate.Working().UnitRoundoff() {
+			variance += fastTanh * fastTanh * capped * capped
+		}
+	}
+	return variance
+}
+
+// expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0.
+func (m softmaxModel) expVariance(x float64) float64 {
+	return m.rho2() * (expRoundings + argumentRoundings*x*x)
+}
+
+// storesScores tells whether scores are kept in a narrow type.
+func (m softmaxModel) storesScores() bool {
+	return m.scores.UnitRoundoff() > m.accumulate.Working().UnitRoundoff()
+}
+
+// scaleError is κ, the relative error of the scale rounded to the type of the scores, as PyTorch before 2.0 rounds a number that it multiplies a
+// tensor with.
+func (m softmaxModel) scaleError() float64 {
+	if !m.storesScores() {
+		return 0
+	}
+	return m.scores.Round(m.scale)/m.scale - 1
+}
+
+// rho2 is ρ² of the working precision.
+func (m softmaxModel) rho2() float64 {
+	rho := arithmetic.Rho(m.accumulate.Working())
+	return rho * rho
+}
+
+// scalarSum is the accumulator of the sum of weights, which no kernel keeps in less than working precision.
+func (m softmaxModel) scalarSum() arithmetic.Accumulator {
+	if m.accumulate == arithmetic.F64 {
+		return arithmetic.F64
+	}
+	return arithmetic.F32
+}
+
+// outErrors fills in σ² of the output and the draws behind each row.
+func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, sink bool) {
+	rows, keys := b.weights.Dims()
+	_, width := kv.v.Dims()
+	b.outVar, b.rowVar, b.draws = mat.NewDense(rows, width, nil), make([]float64, rows), make([]float64, rows)
+	p2, moved, keyed := mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	for s := range rows {
+		for j, p := range b.weights.RawRowView(s) {
+			p2.Set(s, j, p*p)
+			moved.Set(s, j, p*p*b.logVar.At(s, j))
+			keyed.Set(s, j, moved.At(s, j)+b.rounding.At(s, j))
+		}
+		if seen, _ := countSquares(b.weights.RawRowView(s)); seen == 1 && !sink { // one key: its weight is exactly 1
+			clear(moved.RawRowView(s))
+			clear(keyed.RawRowView(s))
+		}
+	}
+	var summed, movedV, keyedV2 mat.Dense
+	known := m.knownRoundings(b, kv)
+	summed.Mul(p2, kv.v2)
+	movedV.Mul(moved, kv.v)
+	keyedV2.Mul(keyed, kv.v2)
+	for s := range rows {
+		seen, mass2 := countSquares(b.weights.RawRowView(s))
+		if seen == 0 {
+			b.draws[s] = float64(width)
+			continue
+		}
+		b.rowVar[s] = m.scalarSum().Sum(seen, 1, mass2) + rowRoundings*m.rho2()
+		if seen == 1 && !sink { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score
+			b.rowVar[s] += m.rho2() * (expRoundings + argumentRoundings*b.lse[s]*b.lse[s])
+		}
+		movedTotal := total(moved.RawRowView(s))
+		var own, byKey, common float64
+		for c := range width {
+			o := b.out.At(s, c)
+			key := max(0, keyedV2.At(s, c)-2*o*movedV.At(s, c)+o*o*movedTotal)
+			if k := known.At(s, c); k > 4*key {
+				key, b.aligned = k, b.aligned+1
+			}
+			sum := m.accumulate.Sum(seen, o, summed.At(s, c))
+			b.outVar.Set(s, c, key+sum+o*o*b.rowVar[s])
+			own, byKey, common = own+sum, byKey+key, common+o*o*b.rowVar[s]
+		}
+		b.draws[s] = drawsOf(common, byKey, participation(keyed.RawRowView(s), kv.norms), own, float64(width))
+	}
+}
+
+// scaleErrors adds what a rounded scale moves.
+func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
+	kappa := m.scaleError()
+	if kappa == 0 {
+		return
+	}
+	rows, keys := x.Dims()
+	weighted := mat.NewDense(rows, keys, nil)
+	for s := range rows {
+		for j, p := range b.weights.RawRowView(s) {
+			if p > 0 {
+				weighted.Set(s, j, p*x.At(s, j)*attention.SoftCapBackward(x.At(s, j), m.softCap))
+			}
+		}
+	}
+	var moved mat.Dense
+	moved.Mul(weighted, kv.v)
+	for s := range rows {
+		mean, mass := total(weighted.RawRowView(s)), total(b.weights.RawRowView(s))
+		if mass == 0 {
+			continue
+		}
+		for c, v := range b.outVar.RawRowView(s) {
+			e := kappa * (moved.At(s, c) - mean*b.out.At(s, c))
+			b.outVar.Set(s, c, v+e*e)
+		}
+		e := kappa * mean / mass
+		b.lseVar[s] += e * e
+	}
+}
+
+// knownRoundings returns the square of the error that rounding the weights makes in each element of the output if nothing disturbs them, for
+// weights divided before the product or after it, whichever is larger.
+func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues) *mat.Dense {
+	rows, keys := b.weights.Dims()
+	divided, plain := mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	for s := range rows {
+		largest := maximum(b.weights.RawRowView(s))
+		for j, p := range b.weights.RawRowView(s) {
+			if p > 0 && b.rounding.At(s, j) > 0 {
+				divided.Set(s, j, m.probabilities.Round(p)-p)
+				plain.Set(s, j, m.probabilities.Round(p/largest)*largest-p)
+			}
+		}
+	}
+	var a, c mat.Dense
+	a.Mul(divided, kv.v)
+	c.Mul(plain, kv.v)
+	a.Apply(func(i, j int, x float64) float64 { return max(x*x, c.At(i, j)*c.At(i, j)) }, &a)
+	return &a
+}
+
+// drawsOf is the number of independent errors behind a row whose variance is common to all columns, shared by as many errors as
+// `effective` says, and the columns' own.
+func drawsOf(common, shared, effective, own, columns float64) float64 {
+	all := common + shared + own
+	if all == 0 || math.IsNaN(all) || math.IsInf(all, 0) {
+		return columns
+	}
+	c, s, o := common/all, shared/all, own/all
+	return 1 / (c*c + s*s*(1/effective+1/columns) + o*o/columns)
+}
+
+// participation is the effective number of terms of a sum: (Σ a)² / Σ a².
+func participation(weights, norms []float64) float64 {
+	var sum, squares float64
+	for j, w := range weights {
+		a := w * norms[j]
+		sum += a
+		squares += a * a
+	}
+	if squares == 0 {
+		return 1
+	}
+	return sum * sum / squares
+}
+
+// lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings.
+func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
+	b.lseVar = make([]float64, len(b.lse))
+	for s, lse := range b.lse {
+		if math.IsInf(lse, -1) || math.IsNaN(lse) {
+			continue
+		}
+		row, largest := x.RawRowView(s), maximum(x.RawRowView(s))
+		var fromScores, mass2 float64
+		seen := 0
+		for j, xj := range row {
+			if p := math.Exp(xj - lse); p > 0 {
+				fromScores += p * p * b.logVar.At(s, j)
+				mass2 += p * p
+				seen++
+			}
+		}
+		sum := m.scalarSum().Sum(seen, 1, mass2)
+		logarithm := lse - largest
+		b.lseVar[s] = fromScores + sum + m.rho2()*(2*largest*largest+2*lse*lse+logRoundings*logarithm*logarithm+1)
+	}
+}
+
+func maximum(x []float64) float64 {
+	m := math.Inf(-1)
+	for _, v := range x {
+		m = max(m, v)
+	}
+	return m
+}
+
+func total(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v
+	}
+	return sum
+}
+
+// countSquares returns how many weights are not zero, and Σ p².
+func countSquares(p []float64) (n int, squares float64) {
+	for _, v := range p {
+		if v != 0 {
+			n++
+			squares += v * v
+		}
+	}
+	return n, squares
+}
+
+func squares(m *mat.Dense) *mat.Dense {
+	var s mat.Dense
+	s.MulElem(m, m)
+	return &s
+}
+
+// finiteOrZero returns m, or a copy with zeros in place of what is not finite.
+func finiteOrZero(m *mat.Dense) *mat.Dense {
+	rows, _ := m.Dims()
+	clean := true
+	for i := range rows {
+		for _, v := range m.RawRowView(i) {
+			clean = clean && !math.IsNaN(v) && !math.IsInf(v, 0)
+		}
+	}
+	if clean {
+		return m
+	}
+	c := mat.DenseCopyOf(m)
+	c.Apply(func(_, _ int, v float64) float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return 0
+		}
+		return v
+	}, c)
+	return c
+}
