@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"plumbline/recording"
+	"plumbline/report"
+	"plumbline/verdict"
+)
+
+// A bench judges recordings in parallel and hands the results on in order. It looks only so far ahead, and lets only so many
+// recordings into memory, that a run of any length stays small.
+type bench struct {
+	judge  func(*recording.Recording) verdict.Verdict
+	log    io.Writer // stacks of panics
+	memory *budget
+	slots  chan struct{}
+}
+
+// memoryBudget bounds the estimated memory of the recordings judged at one time; a larger recording is judged alone.
+const memoryBudget = 4 << 30
+
+// bytesPerElement estimates what judging takes: the value, its truth, its deviation, its score, and room for what the truth needs on its way.
+const bytesPerElement = 64
+
+func newBench(judge func(*recording.Recording) verdict.Verdict, log io.Writer) *bench {
+	return &bench{judge: judge, log: log, memory: newBudget(memoryBudget), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
+
+// run judges every source and calls emit for each in order, as soon as it and all before it are judged.
+func (b *bench) run(list []source, emit func(report.Entry) error) error {
+	pending := make(chan chan report.Entry, 2*cap(b.slots))
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		defer close(pending)
+		for _, s := range list {
+			done := make(chan report.Entry, 1)
+			select {
+			case pending <- done:
+				b.start(s, done)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	for done := range pending {
+		if err := emit(<-done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start reads the head of a recording, waits until there is room for it, and judges it on the side.
+func (b *bench) start(s source, done chan<- report.Entry) {
+	rec, err := s.open()
+	if err != nil {
+		done <- unusable(s.name, err)
+		return
+	}
+	size := weigh(rec)
+	b.slots <- struct{}{}
+	b.memory.take(size)
+	go func() {
+		done <- b.one(s.name, rec)
+		b.memory.give(size)
+		<-b.slots
+	}()
+}
+
+// one judges one recording. Nothing in Plumbline is meant to panic; should something, one file must not cost the verdicts of the others, so
+// the file is called unusable with the panic as reason, the stack is shown, and the run goes on to its exit status 2.
+func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
+	defer rec.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(b.log, "plumbline: %s: internal error: %v\n%s", name, p, debug.Stack())
+			e = unusable(name, fmt.Errorf("internal error, a fault of plumbline and not of this file, please report it: %v", p))
+			e.Op = rec.Op
+		}
+	}()
+	v := b.judge(rec)
+	return report.NewEntry(v, rec.Provenance)
+}
+
+// unusable is the entry of something that could not be judged.
+func unusable(name string, err error) report.Entry {
+	return report.NewEntry(verdict.Verdict{File: name, Status: verdict.Unusable, Reason: err.Error()}, nil)
+}
+
+// weigh estimates the memory that judging a recording takes, in bytes.
+func weigh(rec *recording.Recording) int64 {
+	var elements int64
+	count := func(name string) {
+		n := int64(1)
+		for _, d := range rec.Shape(name) {
+			n *= int64(d)
+		}
+		elements += n
+	}
+	for _, name := range rec.Inputs() {
+		count(name)
+	}
+	for _, name := range rec.Outputs() {
+		count("out." + name)
+	}
+	return elements * bytesPerElement
+}
+
+// A budget is an amount that is taken and given back; whoever asks for more than is left waits.
+type budget struct {
+	mu    sync.Mutex
+	given sync.Cond
+	total int64
+	left  int64
+}
+
+func newBudget(total int64) *budget {
+	b := &budget{total: total, left: total}
+	b.given.L = &b.mu
+	return b
+}
+
+// take waits until n are left, or everything is where n is more than there is.
+func (b *budget) take(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for n = min(n, b.total); b.left < n; {
+		b.given.Wait()
+	}
+	b.left -= n
+}
+
+// give returns what take(n) took.
+func (b *budget) give(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left += min(n, b.total)
+	b.given.Broadcast()
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"plumbline/oracle"
+)
+
+// ops prints the catalogue: a line for each op, or the named ones in full.
+func ops(args []string, stdout, stderr *os.File) int {
+	flags := flag.NewFlagSet("ops", flag.ContinueOnError)
+	names, status, done := parse(flags, args, stdout, stderr)
+	if done {
+		return status
+	}
+	if len(names) == 0 {
+		listOps(stdout)
+		return exitExplained
+	}
+	for i, name := range names {
+		op := oracle.Lookup(name)
+		if op == nil {
+			return usageError(stderr, "ops", fmt.Errorf("no op %q", name))
+		}
+		if i > 0 {
+			fmt.Fprintln(stdout)
+		}
+		describeOp(stdout, op)
+	}
+	return exitExplained
+}
+
+func listOps(w io.Writer) {
+	tw := table(w)
+	for _, op := range oracle.Ops() {
+		fmt.Fprintf(tw, "%s\t%s\n", op.Name, op.Doc)
+	}
+	_ = tw.Flush()
+}
+
+// describeOp prints an op in full: what a recording of it has to hold, and what is assumed where it says nothing.
+func describeOp(w io.Writer, op *oracle.Op) {
+	fmt.Fprintf(w, "%s: %s\n", op.Name, op.Doc)
+	section(w, "inputs", tensorRows(op.Inputs, ""))
+	section(w, "outputs (each may be left out, one is needed)", tensorRows(op.Outputs, "out."))
+	var attrs, keys [][]string
+	for _, a := range op.Attrs {
+		attrs = append(attrs, []string{a.Name, attrValues(a), attrDefault(a), a.Doc})
+	}
+	for _, k := range op.Arithmetic {
+		keys = append(keys, []string{k.Name, "default " + k.Default, k.Doc})
+	}
+	section(w, "attrs", attrs)
+	section(w, "arithmetic", keys)
+	fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(op.Equations, ", "))
+}
+
+func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
+	var rows [][]string
+	for _, t := range tensors {
+		kind := "float"
+		if t.Integer {
+			kind = "integer"
+		}
+		if t.Optional {
+			kind += ", optional"
+		}
+		rows = append(rows, []string{prefix + t.Name, "[" + strings.Join(t.Shape, ", ") + "]", kind, t.Doc})
+	}
+	return rows
+}
+
+// attrValues says which values an attribute has.
+func attrValues(a oracle.Attr) string {
+	switch a.Kind {
+	case oracle.Number:
+		return "number"
+	case oracle.Count:
+		return "whole number"
+	case oracle.Flag:
+		return "true or false"
+	case oracle.Choice:
+		return strings.Join(a.Choices, " or ")
+	}
+	return "object or null"
+}
+
+func attrDefault(a oracle.Attr) string {
+	if a.Missing == "required" {
+		return a.Missing
+	}
+	return "default " + a.String()
+}
+
+// section prints rows of words under a heading, in columns. Nothing is printed of a section that is empty.
+func section(w io.Writer, heading string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", heading)
+	tw := table(w)
+	for _, row := range rows {
+		fmt.Fprintln(tw, "  "+strings.Join(row, "\t"))
+	}
+	_ = tw.Flush()
+}
+
+func table(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"plumbline/oracle"
+	"plumbline/report"
+)
+
+// verify judges recordings and reports them in order.
+func verify(args []string, stdout, stderr *os.File) int {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	details := flags.Bool("v", false, "")
+	color := flags.String("color", "auto", "")
+	args, status, done := parse(flags, args, stdout, stderr)
+	if done {
+		return status
+	}
+	colored, err := wantsColor(*color, stdout)
+	if err != nil {
+		return usageError(stderr, "verify", err)
+	}
+	list := sources(args)
+	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
+	watch := &progress{total: len(list)}
+	if term.IsTerminal(int(stderr.Fd())) {
+		watch.w = stderr
+	}
+	return judgeAll(list, out, watch, stderr)
+}
+
+func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptions) report.Report {
+	if asJSON {
+		return report.NewJSON(w)
+	}
+	for _, s := range list {
+		options.Files = append(options.Files, s.name)
+	}
+	return report.NewText(w, options)
+}
+
+// judgeAll reports every recording and returns the exit status of the run.
+func judgeAll(list []source, out report.Report, watch *progress, stderr io.Writer) int {
+	var summary report.Summary
+	watch.draw()
+	err := newBench(oracle.Judge, stderr).run(list, func(e report.Entry) error {
+		summary.Count(e.Status)
+		watch.clear()
+		err := out.Add(e)
+		watch.step()
+		return err
+	})
+	watch.clear()
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "plumbline verify:", err)
+		return exitUnusable
+	}
+	return exitStatus(summary)
+}
+
+func exitStatus(s report.Summary) int {
+	switch {
+	case s.Unusable > 0:
+		return exitUnusable
+	case s.Unexplained+s.Undetermined > 0:
+		return exitUnexplained
+	}
+	return exitExplained
+}
+
+// wantsColor decides whether words are coloured: by the flag, and where that says auto on a terminal without NO_COLOR (https://no-color.org).
+func wantsColor(flag string, stdout *os.File) (bool, error) {
+	switch flag {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		return os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(stdout.Fd())), nil
+	}
+	return false, fmt.Errorf("-color is %q, want auto, always or never", flag)
+}

@@ -1,0 +1,213 @@
+package golden
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/verdict"
+)
+
+// declarationMutation changes what a recording declares, so that its outputs are those of a kernel that did something else, or says why that
+// cannot show.
+type declarationMutation struct {
+	attr      string // the attribute that it changes; "" for arithmetic
+	name, doc string
+	change    func(wrong *recording.Recording, truth []verdict.Expected) (hidden string)
+}
+
+func (m declarationMutation) of(rec *recording.Recording, truth []verdict.Expected) Mutation {
+	return Mutation{Name: m.name, Doc: m.doc, Apply: func() (*recording.Recording, string) {
+		wrong := rec.Clone()
+		if hidden := m.change(wrong, truth); hidden != "" {
+			return nil, hidden
+		}
+		return wrong, ""
+	}}
+}
+
+// declarationMutations are those of attributes, in the order of the catalogue, and of arithmetic.
+var declarationMutations = []declarationMutation{
+	{"base", "base 10000 for 500000", "Rotates with another base than is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		return scaleAttr(wrong, "base", 50)
+	}},
+	{"layout", "other layout declared", "Pairs the columns of rotated vectors otherwise than is declared.", otherLayoutDeclared},
+	{"inverse", "inverse mistaken", "Rotates forward where the inverse is declared, or the other way round.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		return flipAttr(wrong, "inverse")
+	}},
+	{"yarn", "yarn mistaken", "Rotates without YaRN where it is declared, or with it where it is not.", toggleYaRN},
+	{"scale", "scale by 1/√576 for 1/√192", "Scales the scores by the width of the latent instead of the width of a head.", otherScale},
+	{"causal", "causal mistaken", "Masks the future where it is seen, or sees it where it is masked.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		if queries(wrong) < 2 {
+			return "one query sees every key, causal or not"
+		}
+		return flipAttr(wrong, "causal")
+	}},
+	{"window", "window left out", "Sees all keys where a window is declared, or has one where none is.", otherWindow},
+	{"softcap", "softcap left out", "Does not cap the scores where a cap is declared, or caps them where none is.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		return toggleNumber(wrong, "softcap", 2)
+	}},
+	{"lse_base", "log-sum-exp base mistaken", "Gives the log-sum-exp in another base than is declared.", otherBase},
+	{"eps", "eps 1e-6 for 0.1", "Adds another ε than is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		return setAttr(wrong, "eps", 0.1)
+	}},
+	{"start", "start mistaken by 1", "Counts positions from 0 where 1 is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+		if !wrong.Has("out.rope_key") {
+			return "only the rotated key depends on where positions start, and it is not recorded"
+		}
+		return setAttr(wrong, "start", attrNumber(wrong, "start")+1)
+	}},
+	{"", "more precision declared than kept", "Rounds to 16 bits on the way where float32 is declared.", overclaim},
+}
+
+// declared returns the op's attribute of that name, nil if it has none.
+func declared(rec *recording.Recording, name string) *oracle.Attr {
+	op := oracle.Lookup(rec.Op)
+	if op == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(op.Attrs, func(a oracle.Attr) bool { return a.Name == name }); i >= 0 {
+		return &op.Attrs[i]
+	}
+	return nil
+}
+
+// attr returns the value of an attribute: what the recording says, or the default.
+func attr(rec *recording.Recording, name string) any {
+	if v, ok := rec.Attrs[name]; ok {
+		return v
+	}
+	if a := declared(rec, name); a != nil {
+		return a.Default
+	}
+	return nil
+}
+
+// attrNumber returns a numeric attribute; a missing one is 0.
+func attrNumber(rec *recording.Recording, name string) float64 {
+	x, _ := strconv.ParseFloat(fmt.Sprint(attr(rec, name)), 64)
+	return x
+}
+
+func setAttr(wrong *recording.Recording, name string, x float64) string {
+	wrong.Attrs[name] = json.Number(strconv.FormatFloat(x, 'g', -1, 64))
+	return ""
+}
+
+func scaleAttr(wrong *recording.Recording, name string, by float64) string {
+	return setAttr(wrong, name, by*attrNumber(wrong, name))
+}
+
+// toggleNumber sets a number that is 0 to on, and any other to 0.
+func toggleNumber(wrong *recording.Recording, name string, on float64) string {
+	if attrNumber(wrong, name) != 0 {
+		on = 0
+	}
+	return setAttr(wrong, name, on)
+}
+
+func flipAttr(wrong *recording.Recording, name string) string {
+	wrong.Attrs[name] = attr(wrong, name) != true
+	return ""
+}
+
+func toggleYaRN(wrong *recording.Recording, _ []verdict.Expected) string {
+	switch {
+	case wrong.Attrs["yarn"] != nil:
+		delete(wrong.Attrs, "yarn")
+	default:
+		wrong.Attrs["yarn"] = map[string]any{"factor": json.Number("40"), "original_context": json.Number("4096")}
+	}
+	return ""
+}
+
+func otherLayoutDeclared(wrong *recording.Recording, _ []verdict.Expected) string {
+	if wrong.Attrs["layout"] == "half" {
+		wrong.Attrs["layout"] = "interleaved"
+	} else {
+		wrong.Attrs["layout"] = "half"
+	}
+	return ""
+}
+
+// otherScale multiplies the scale by √(192/576); that of an MLA layer becomes 1/√(latent + rope).
+func otherScale(wrong *recording.Recording, _ []verdict.Expected) string {
+	switch {
+	case wrong.Op == "mla.layer":
+		return setAttr(wrong, "scale", 1/math.Sqrt(float64(wrong.Shape("w_dkv")[0])))
+	case attrNumber(wrong, "scale") == 0:
+		q := wrong.Shape("q")
+		return setAttr(wrong, "scale", 1/math.Sqrt(3*float64(q[len(q)-1])))
+	}
+	return scaleAttr(wrong, "scale", math.Sqrt(192.0/576))
+}
+
+// queries returns S, which is the second axis of q, or of x in a layer.
+func queries(rec *recording.Recording) int {
+	for _, name := range []string{"q", "x"} {
+		if shape := rec.Shape(name); len(shape) > 2 {
+			return shape[1]
+		}
+	}
+	return 0
+}
+
+func otherWindow(wrong *recording.Recording, _ []verdict.Expected) string {
+	return toggleNumber(wrong, "window", float64(max(1, wrong.Shape("k")[1]/2)))
+}
+
+func otherBase(wrong *recording.Recording, _ []verdict.Expected) string {
+	switch {
+	case !wrong.Has("lse") && !wrong.Has("out.lse"):
+		return "no log-sum-exp is recorded"
+	case wrong.Attrs["lse_base"] == "2":
+		wrong.Attrs["lse_base"] = "e"
+	default:
+		wrong.Attrs["lse_base"] = "2"
+	}
+	return ""
+}
+
+// overclaim declares float32 wherever the arithmetic has a type. It shows where the error that is then still explained is less than half of what
+// the honest declaration explains.
+func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
+	if !claimAll(wrong) {
+		return "the declared arithmetic is float32 already"
+	}
+	claimed, err := oracle.Expect(wrong)
+	if err != nil {
+		return err.Error()
+	}
+	for i := range honest {
+		var squares float64
+		for e := range honest[i].Sigma {
+			ratio := explained(honest[i], e) / explained(claimed[i], e)
+			squares += ratio * ratio
+		}
+		if squares > 4*float64(len(honest[i].Sigma)) {
+			return ""
+		}
+	}
+	return "it explains little less than the honest declaration"
+}
+
+// claimAll declares float32 for every key of the arithmetic that has a type, and tells whether that is anything new.
+func claimAll(wrong *recording.Recording) bool {
+	const claim = "F32"
+	claimed := false
+	for _, key := range oracle.Lookup(wrong.Op).Arithmetic {
+		before, said := wrong.Arithmetic[key.Name]
+		if !said {
+			before = key.Default
+		}
+		if key.Name != "form" && before != claim {
+			wrong.Arithmetic[key.Name] = claim
+			claimed = true
+		}
+	}
+	return claimed
+}

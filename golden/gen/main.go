@@ -1,0 +1,59 @@
+// Gen writes the recordings of emulated right kernels into golden/testdata:
+//
+//	go run ./golden/gen
+//
+// It makes the same bytes at every run. Inputs are recipes wherever one can say what is wanted, so that the files hold little but outputs.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"plumbline/emulate"
+	"plumbline/recording"
+)
+
+func main() {
+	folder := flag.String("o", filepath.Join("golden", "testdata"), "folder to write to")
+	flag.Parse()
+	for _, e := range examples {
+		rec, err := e.make()
+		if err == nil {
+			err = rec.Save(filepath.Join(*folder, e.name+".safetensors"))
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "gen: %s: %v\n", e.name, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// An example is one recording: a request, and how the kernel that answers it computes.
+type example struct {
+	name    string
+	op      string
+	note    string // what the recording is there for
+	request func(r *request)
+	kernel  emulate.Config
+}
+
+// make builds the request and runs the kernel.
+func (e example) make() (*recording.Recording, error) {
+	r := &request{Recording: recording.New(e.op)}
+	r.Name = e.name
+	e.request(r)
+	if r.err != nil {
+		return nil, r.err
+	}
+	rec, err := emulate.Run(r.Recording, e.kernel)
+	if err != nil {
+		return nil, err
+	}
+	rec.Provenance["source"] = "golden/gen"
+	rec.Provenance["command"] = "go run ./golden/gen"
+	rec.Provenance["device"] = "CPU"
+	rec.Provenance["note"] = e.note + "; " + e.kernel.String()
+	return rec, nil
+}

@@ -1,0 +1,70 @@
+// Package golden holds the recordings that ship with Plumbline, judges recordings in other people's tests, and plants mistakes in right
+// recordings.
+//
+//	func TestDecode(t *testing.T) {
+//		golden.Check(t, "testdata/decode.safetensors")
+//	}
+//
+// Every embedded recording is one call of a right kernel; what each is and where it comes from stands in the README of this folder, and in the
+// provenance of the file.
+package golden
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"strings"
+	"testing"
+
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/report"
+	"plumbline/verdict"
+)
+
+//go:embed testdata/*.safetensors
+var files embed.FS
+
+const folder = "testdata"
+
+// Names returns the names of the embedded recordings, sorted.
+func Names() []string {
+	entries, err := files.ReadDir(folder)
+	if err != nil {
+		panic("golden: embedded folder is missing")
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// Open reads an embedded recording. It needs no closing.
+func Open(name string) (*recording.Recording, error) {
+	data, err := files.ReadFile(folder + "/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: no such embedded recording", name)
+	}
+	return recording.Read(bytes.NewReader(data), int64(len(data)), name)
+}
+
+// Check fails the test, with the report in words, unless the recording in a file is explained.
+func Check(t testing.TB, path string) {
+	t.Helper()
+	rec, err := recording.Open(path)
+	if err != nil {
+		t.Errorf("unusable: %v", err)
+		return
+	}
+	defer rec.Close()
+	CheckRecording(t, rec)
+}
+
+// CheckRecording fails the test, with the report in words, unless the recording is explained.
+func CheckRecording(t testing.TB, rec *recording.Recording) {
+	t.Helper()
+	if v := oracle.Judge(rec); v.Status != verdict.Explained {
+		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance))))
+	}
+}

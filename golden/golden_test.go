@@ -1,0 +1,168 @@
+package golden
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"plumbline/oracle"
+	"plumbline/recording"
+)
+
+func TestOpen(t *testing.T) {
+	t.Run("every name opens, and says where it comes from", func(t *testing.T) {
+		for _, name := range Names() {
+			rec, err := Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"producer", "device"} {
+				if rec.Provenance[key] == nil {
+					t.Errorf("%s: provenance lacks %q", name, key)
+				}
+			}
+		}
+	})
+	t.Run("another name is an error", func(t *testing.T) {
+		if _, err := Open("../golden.go"); err == nil || err.Error() != "../golden.go: no such embedded recording" {
+			t.Error(err)
+		}
+	})
+	t.Run("every op of the catalogue has a recording", func(t *testing.T) {
+		for _, op := range oracle.Ops() {
+			if !slices.ContainsFunc(Names(), func(name string) bool { return open(t, name).Op == op.Name }) {
+				t.Errorf("%s has none", op.Name)
+			}
+		}
+	})
+}
+
+func TestCheck(t *testing.T) {
+	right := open(t, "rope-plain-bf16.safetensors")
+	t.Run("an explained recording passes", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "right.safetensors")
+		if err := right.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		Check(t, path)
+	})
+	t.Run("an unexplained one fails with the report in words", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "wrong.safetensors")
+		if err := mutated(t, right, "y: a head times 1.01").Save(path); err != nil {
+			t.Fatal(err)
+		}
+		said := &listener{TB: t}
+		Check(said, path)
+		for _, want := range []string{"unexplained", path, "head 4 of 8", "recorded by deepseek-ai/DeepSeek-V3"} {
+			if !strings.Contains(said.text, want) {
+				t.Errorf("%q is missing in\n%s", want, said.text)
+			}
+		}
+	})
+	t.Run("one that is not there fails with the reason", func(t *testing.T) {
+		said := &listener{TB: t}
+		Check(said, "missing.safetensors")
+		if !strings.Contains(said.text, "missing.safetensors: no such file") {
+			t.Error(said.text)
+		}
+	})
+}
+
+// listener is a test that keeps what a check says instead of failing.
+type listener struct {
+	testing.TB
+	text string
+}
+
+func (l *listener) Errorf(format string, args ...any) { l.text += fmt.Sprintf(format, args...) }
+func (l *listener) Error(args ...any)                 { l.text += fmt.Sprintln(args...) }
+
+func TestMutations(t *testing.T) {
+	t.Run("the right recording stays as it is", func(t *testing.T) {
+		rec := open(t, "rope-plain-bf16.safetensors")
+		before := bytesOf(t, rec)
+		for _, m := range mutations(t, rec) {
+			if wrong, _ := m.Apply(); wrong != nil && bytesOf(t, wrong) == before {
+				t.Errorf("%s: the wrong recording is the right one", m.Name)
+			}
+		}
+		if bytesOf(t, rec) != before {
+			t.Error("it has been changed")
+		}
+	})
+	t.Run("one that cannot show says why", func(t *testing.T) {
+		for _, m := range mutations(t, open(t, "rope-yarn-f32.safetensors")) {
+			if wrong, hidden := m.Apply(); (wrong == nil) != (hidden != "") {
+				t.Errorf("%s: wrong recording %v, hidden %q", m.Name, wrong != nil, hidden)
+			}
+		}
+	})
+	t.Run("each shows on some recording", func(t *testing.T) {
+		shown := map[string]bool{}
+		for _, name := range Names() {
+			if strings.HasPrefix(name, "mla-layer") && !strings.Contains(name, "absorbed-bf16") || strings.Contains(name, "-v3-") {
+				continue // these take long and show no more
+			}
+			for _, m := range mutations(t, open(t, name)) {
+				if kind := strings.TrimPrefix(m.Name, m.Output+": "); !shown[kind] {
+					wrong, _ := m.Apply()
+					shown[kind] = wrong != nil
+				}
+			}
+		}
+		for _, m := range outputMutations {
+			if !shown[m.name] {
+				t.Errorf("%s shows nowhere", m.name)
+			}
+		}
+		for _, m := range declarationMutations {
+			if !shown[m.name] {
+				t.Errorf("%s shows nowhere", m.name)
+			}
+		}
+	})
+}
+
+func open(t *testing.T, name string) *recording.Recording {
+	t.Helper()
+	rec, err := Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+func mutations(t *testing.T, rec *recording.Recording) []Mutation {
+	t.Helper()
+	truth, err := oracle.Expect(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Mutations(rec, truth)
+}
+
+func mutated(t *testing.T, rec *recording.Recording, name string) *recording.Recording {
+	t.Helper()
+	for _, m := range mutations(t, rec) {
+		if m.Name == name {
+			wrong, hidden := m.Apply()
+			if wrong == nil {
+				t.Fatal(hidden)
+			}
+			return wrong
+		}
+	}
+	t.Fatalf("no mutation %q", name)
+	return nil
+}
+
+func bytesOf(t *testing.T, rec *recording.Recording) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := rec.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,164 @@
+package golden
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"plumbline/dtype"
+	"plumbline/emulate"
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+// TestHostileRecordingsGetAVerdict turns right recordings into ones that no kernel would leave, and judges them: whatever they hold, the answer is a
+// verdict with a reason and never a panic.
+func TestHostileRecordingsGetAVerdict(t *testing.T) {
+	for _, op := range emulate.Ops() {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			rec, err := emulate.Run(smallRequest(op), emulate.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spoil := range []func(*recording.Recording) map[string]*recording.Recording{oddShapes, oddAttributes, oddNumbers, oddTypes} {
+				for what, hostile := range spoil(rec) {
+					getsVerdict(t, what, hostile)
+				}
+			}
+		})
+	}
+}
+
+// smallRequest returns the smallest of some requests, since it is judged some hundred times.
+func smallRequest(op string) *recording.Recording {
+	var small *recording.Recording
+	for seed := range uint64(40) {
+		if r := emulate.Request(op, seed); small == nil || elements(r) < elements(small) {
+			small = r
+		}
+	}
+	return small
+}
+
+func elements(rec *recording.Recording) int {
+	total := 0
+	for _, name := range tensors(rec) {
+		n := 1
+		for _, d := range rec.Shape(name) {
+			n *= d
+		}
+		total += n
+	}
+	return total
+}
+
+func getsVerdict(t *testing.T, what string, rec *recording.Recording) {
+	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("%s: panic: %v", what, p)
+		}
+	}()
+	if v := oracle.Judge(rec); v.Status != verdict.Explained && v.Reason == "" {
+		t.Errorf("%s: %s without a reason", what, v.Status)
+	}
+}
+
+// oddShapes gives every axis that has a letter the length 1, and then 0, in all tensors.
+func oddShapes(rec *recording.Recording) map[string]*recording.Recording {
+	hostile := map[string]*recording.Recording{}
+	op := oracle.Lookup(rec.Op)
+	for _, letter := range []string{"B", "S", "H", "G", "T", "D", "V", "N", "P", "d", "page", "blocks", "cols"} {
+		for _, length := range []int{1, 0} {
+			c := rec.Clone()
+			for _, x := range op.Inputs {
+				resize(c, x.Name, x.Shape, letter, length)
+			}
+			for _, x := range op.Outputs {
+				resize(c, "out."+x.Name, x.Shape, letter, length)
+			}
+			hostile[fmt.Sprintf("%s = %d", letter, length)] = c
+		}
+	}
+	return hostile
+}
+
+func resize(rec *recording.Recording, name string, axes []string, letter string, length int) {
+	if !rec.Has(name) || !slices.Contains(axes, letter) {
+		return
+	}
+	shape := rec.Shape(name)
+	for a := range axes {
+		if axes[a] == letter {
+			shape[a] = length
+		}
+	}
+	rec.Set(name, rec.Type(name), tensor.New(shape...))
+}
+
+// oddAttributes gives every attribute values of all kinds, most of them senseless.
+func oddAttributes(rec *recording.Recording) map[string]*recording.Recording {
+	hostile := map[string]*recording.Recording{}
+	for _, a := range oracle.Lookup(rec.Op).Attrs {
+		for _, v := range []any{
+			json.Number("0"), json.Number("-1"), json.Number("1e308"), json.Number("1e-308"), json.Number("2147483648"), json.Number("1e999"),
+			"x", nil, true, []any{}, map[string]any{},
+			map[string]any{"factor": json.Number("1e300"), "original_context": json.Number("1"), "beta_fast": json.Number("1e-300"), "beta_slow": json.Number("1e300")},
+		} {
+			c := rec.Clone()
+			c.Attrs[a.Name] = v
+			hostile[fmt.Sprintf("%s = %v", a.Name, v)] = c
+		}
+	}
+	return hostile
+}
+
+// oddNumbers plants numbers at the edge of everything in each tensor.
+func oddNumbers(rec *recording.Recording) map[string]*recording.Recording {
+	hostile := map[string]*recording.Recording{}
+	for _, name := range tensors(rec) {
+		x, err := rec.Tensor(name)
+		if err != nil {
+			continue
+		}
+		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, -1, 1e30, math.MaxInt32} {
+			if typ := rec.Type(name); !typ.Float() && typ.Round(v) != v {
+				continue
+			}
+			spoiled := tensor.Of(slices.Clone(x.Data), x.Shape...)
+			for i := 0; i < len(spoiled.Data); i += 5 {
+				spoiled.Data[i] = v
+			}
+			c := rec.Clone()
+			c.Set(name, rec.Type(name), spoiled)
+			hostile[fmt.Sprintf("%v in %s", v, name)] = c
+		}
+	}
+	return hostile
+}
+
+// oddTypes stores each tensor in every type.
+func oddTypes(rec *recording.Recording) map[string]*recording.Recording {
+	hostile := map[string]*recording.Recording{}
+	for _, name := range tensors(rec) {
+		for _, typ := range []dtype.Type{dtype.F64, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32} {
+			c := rec.Clone()
+			c.Set(name, typ, tensor.New(rec.Shape(name)...))
+			hostile[fmt.Sprintf("%s of %v", name, typ)] = c
+		}
+	}
+	return hostile
+}
+
+func tensors(rec *recording.Recording) []string {
+	names := rec.Inputs()
+	for _, name := range rec.Outputs() {
+		names = append(names, "out."+name)
+	}
+	return names
+}

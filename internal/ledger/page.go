@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed notation.md
+var notation string
+
+// most is how many tests or recordings a cell lists before it only counts them.
+const most = 4
+
+// Markdown returns the page, docs/EQUATIONS.md.
+func (l *Ledger) Markdown() string {
+	var b strings.Builder
+	b.WriteString("<!-- Written by go generate ./... from the comments of the code and from internal/ledger/notation.md. -->\n\n")
+	b.WriteString(notation)
+	for _, room := range Rooms {
+		l.writeRoom(&b, room)
+	}
+	return b.String()
+}
+
+// writeRoom writes the equations of one package, those of a file one after the other.
+func (l *Ledger) writeRoom(b *strings.Builder, room string) {
+	title := "\n## " + room + "\n\n" +
+		"| equation | function | paper | tests | ops | recordings |\n" +
+		"|---|---|---|---|---|---|\n"
+	for _, f := range l.Functions {
+		if f.Package == room && !f.Exempt && len(f.Formula) > 0 {
+			b.WriteString(title)
+			b.WriteString(l.row(f))
+			title = ""
+		}
+	}
+}
+
+func (l *Ledger) row(f *Function) string {
+	var ops, files []string
+	for _, op := range l.Ops {
+		if slices.Contains(op.Equations, f.Path()) {
+			ops = append(ops, "`"+op.Name+"`")
+			files = append(files, op.Recordings...)
+		}
+	}
+	var tests, links []string
+	for _, test := range f.lessons() {
+		tests = append(tests, link(test.Name, test.File))
+	}
+	for _, file := range files {
+		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
+	}
+	cells := []string{
+		formula(f.Formula), link("`"+f.Path()+"`", f.File), cited(f.Ending),
+		list(tests), strings.Join(ops, "<br>"), list(links),
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
+
+// lessons returns the tests that name f, those called after it first.
+func (f *Function) lessons() []Test {
+	short := strings.TrimPrefix(testedName(f.Name), ".")
+	return slices.SortedStableFunc(slices.Values(f.Tests), func(a, b Test) int {
+		return calledAfter(a, short) - calledAfter(b, short)
+	})
+}
+
+// calledAfter is 0 for a test with the name's own name, 1 for one that has it in its name, 2 for any other.
+func calledAfter(test Test, name string) int {
+	switch {
+	case test.Name == "Test"+name:
+		return 0
+	case strings.Contains(test.Name, name):
+		return 1
+	}
+	return 2
+}
+
+// link returns a link from the page to a file of the module.
+func link(text, file string) string { return "[" + text + "](../" + file + ")" }
+
+// list returns the first few items, and how many there are beyond.
+func list(items []string) string {
+	if rest := len(items) - most; rest > 0 {
+		items = append(slices.Clone(items[:most]), fmt.Sprintf("and %d more", rest))
+	}
+	return strings.Join(items, "<br>")
+}
+
+// cited returns what a citing sentence cites.
+func cited(ending string) string {
+	return cell(strings.TrimSuffix(strings.TrimPrefix(ending, citing), "."))
+}
+
+// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as they are if the
+// conversion does not know one.
+func formula(lines []string) string {
+	var out []string
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		converted, ok := tex(line)
+		if !ok {
+			return verbatim(lines)
+		}
+		out = append(out, "$`"+converted+"`$") // with backquotes Markdown leaves _ and \ alone
+	}
+	return strings.Join(out, "<br>")
+}
+
+func verbatim(lines []string) string {
+	return "<pre>" + cell(strings.Join(lines, "\n")) + "</pre>"
+}
+
+var escapes = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "_", "&#95;", "*", "&#42;", "`", "&#96;", "$", "&#36;",
+	"[", "&#91;", "\n", "<br>",
+)
+
+// cell escapes text for a cell of a table.
+func cell(text string) string { return escapes.Replace(text) }

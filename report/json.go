@@ -1,0 +1,147 @@
+package report
+
+import (
+	"encoding"
+	"encoding/json"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// JSON writes a run as one object, each recording on a line of its own as soon as it is judged:
+//
+//	{"plumbline":1,"recordings":[
+//	{"file":…,"op":…,"status":…,"reason":…,"outputs":[…],"provenance":{…}},
+//	…
+//	],"summary":{"recordings":…,"explained":…,"unexplained":…,"undetermined":…,"unusable":…}}
+//
+// The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are the strings "NaN", "+Inf" and "-Inf". The same
+// run gives the same bytes. A run that was cut short is not valid JSON, so that nobody takes it for a whole one.
+type JSON struct {
+	w       io.Writer
+	summary Summary
+}
+
+// NewJSON returns a report that writes to w.
+func NewJSON(w io.Writer) *JSON { return &JSON{w: w} }
+
+// Add writes one recording.
+func (j *JSON) Add(e Entry) error {
+	line := []byte(",\n")
+	if j.summary.Recordings == 0 {
+		line = []byte("{\"plumbline\":1,\"recordings\":[\n")
+	}
+	j.summary.Count(e.Status)
+	line, err := appendJSON(line, reflect.ValueOf(e))
+	if err != nil {
+		return err
+	}
+	_, err = j.w.Write(line)
+	return err
+}
+
+// Close writes the summary and the end of the object.
+func (j *JSON) Close() error {
+	var line []byte
+	if j.summary.Recordings == 0 {
+		line = []byte("{\"plumbline\":1,\"recordings\":[")
+	}
+	line, err := appendJSON(append(line, "\n],\"summary\":"...), reflect.ValueOf(j.summary))
+	if err != nil {
+		return err
+	}
+	_, err = j.w.Write(append(line, "}\n"...))
+	return err
+}
+
+// appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings and no escapes for HTML.
+func appendJSON(dst []byte, v reflect.Value) ([]byte, error) {
+	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+		text, err := m.MarshalText()
+		return strconv.AppendQuote(dst, string(text)), err
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		dst = append(dst, '{')
+		dst, _, err := appendFields(dst, v, 0)
+		return append(dst, '}'), err
+	case reflect.Slice:
+		return appendList(dst, v)
+	case reflect.Float64:
+		return appendNumber(dst, v.Float()), nil
+	}
+	return appendOther(dst, v)
+}
+
+// appendFields appends the exported fields of a struct, an embedded struct's among them, and returns how many have been written.
+func appendFields(dst []byte, v reflect.Value, written int) ([]byte, int, error) {
+	var err error
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if field.Anonymous {
+			if dst, written, err = appendFields(dst, v.Field(i), written); err != nil {
+				return dst, written, err
+			}
+			continue
+		}
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if options == "omitempty" && empty(v.Field(i)) {
+			continue
+		}
+		if written > 0 {
+			dst = append(dst, ',')
+		}
+		written++
+		dst = append(strconv.AppendQuote(dst, name), ':')
+		if dst, err = appendJSON(dst, v.Field(i)); err != nil {
+			return dst, written, err
+		}
+	}
+	return dst, written, nil
+}
+
+func empty(v reflect.Value) bool {
+	if k := v.Kind(); k == reflect.Slice || k == reflect.Map {
+		return v.Len() == 0
+	}
+	return v.IsZero()
+}
+
+func appendList(dst []byte, v reflect.Value) ([]byte, error) {
+	dst = append(dst, '[')
+	var err error
+	for i := range v.Len() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendJSON(dst, v.Index(i)); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+func appendNumber(dst []byte, x float64) []byte {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return append(dst, `"`+nonFinite(x)+`"`...)
+	}
+	text, _ := json.Marshal(x)
+	return append(dst, text...)
+}
+
+// nonFinite names NaN and the infinities as JSON reports spell them.
+func nonFinite(x float64) string {
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v.Interface()); err != nil {
+		return dst, err
+	}
+	return append(dst, strings.TrimSuffix(text.String(), "\n")...), nil
+}

@@ -1,0 +1,59 @@
+// Package plumbline_test holds the promise of the project: every right recording that ships is explained, and no mistake planted in one is.
+package plumbline_test
+
+import (
+	"strings"
+	"testing"
+
+	"plumbline/golden"
+	"plumbline/oracle"
+	"plumbline/report"
+	"plumbline/verdict"
+)
+
+// TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and that each mistake planted in it is not.
+// Mistakes in an output leave the truth as it is, which is computed once for all of them.
+func TestRecordings(t *testing.T) {
+	for _, name := range golden.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec, err := golden.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			truth, err := oracle.Expect(rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run("is explained", func(t *testing.T) {
+				if v := oracle.JudgeAgainst(rec, truth); v.Status != verdict.Explained {
+					t.Error(words(v, rec.Provenance))
+				}
+			})
+			for _, m := range golden.Mutations(rec, truth) {
+				t.Run(m.Name, func(t *testing.T) { slipsNotThrough(t, m, truth) })
+			}
+		})
+	}
+}
+
+// slipsNotThrough plants a mistake, where it can show, and fails if the result is anything but unexplained.
+func slipsNotThrough(t *testing.T, m golden.Mutation, truth []verdict.Expected) {
+	wrong, hidden := m.Apply()
+	if wrong == nil {
+		t.Skip("cannot show: " + hidden)
+	}
+	var v verdict.Verdict
+	if m.Output == "" {
+		v = oracle.Judge(wrong)
+	} else {
+		v = oracle.JudgeAgainst(wrong, truth)
+	}
+	if v.Status != verdict.Unexplained {
+		t.Errorf("slipped through: %s\n%s", m.Doc, words(v, nil))
+	}
+}
+
+func words(v verdict.Verdict, provenance map[string]any) string {
+	return strings.TrimSpace(report.Words(report.NewEntry(v, provenance)))
+}
