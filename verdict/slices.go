@@ -8,12 +8,12 @@ import (
 
 // tally adds up the scores of a part of an output.
 type tally struct {
-	n         float64
-	squares   float64 // Σ w²
-	inside    float64 // Σ share
-	own       float64 // Σ (1 − share)²: the last roundings, one draw each
-	together  float64 // Σ over rows of (Σ share)²/draws: the errors inside
-	maxZ      float64
+	n        float64
+	squares  float64 // Σ w²
+	inside   float64 // Σ share
+	own      float64 // Σ (1 − share)²: the last roundings, one draw each
+	together float64 // Σ over rows of (Σ share)²/draws: the errors inside
+	maxZ     float64
 }
 
 // one returns the tally of a single element.
