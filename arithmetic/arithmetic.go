@@ -85,11 +85,13 @@ func Rounding(t dtype.Type, x float64) float64 {
 // Sum returns the second moment of the rounding error of a sum of n products that add up to sum and whose squares add up to squares,
 // for additions in an unknown order, one after the other:
 //
-//	E[e²] = ρ² Σ_k E[S_k²],  S_k the partial sum of k terms drawn without replacement
-//	      = ρ² ( m² n(n+1)(2n+1)/6 + v n(n+1)/6 ),  m = sum/n, v = squares/n − m²
+//	E[e²] = ρ² Σ_k E[S_k²] + c²/(1 + v/(uS)²),  S_k the partial sum of k terms drawn without replacement
+//	Σ_k E[S_k²] = m² n(n+1)(2n+1)/6 + v n(n+1)/6,  m = sum/n, v = squares/n − m²,  c = 0.15 n u S
 //
-// A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. It stays below the worst case,
-// σ ≤ 0.43 √n·u·Σ|a| < γ_n Σ|a|, so no cap is needed. Hopper's truncating sums are treated by hopperSum.
+// A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. The second term is for terms that are equal, or
+// differ by less than the last place of the sum, uS: then all additions within one binade round alike, by one uniform draw of ±ulp/2 each, which over the
+// last two binades makes c. The result is capped by the worst case γ_n Σ|a|, Σ|a| ≤ √(n·squares).
+// Hopper's truncating sums are treated by hopperSum.
 func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	if n == 0 {
 		return 0
@@ -97,8 +99,36 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	if a == F32Hopper {
 		return hopperSum(n, sum, squares)
 	}
-	rho := Rho(a.Type())
-	return rho * rho * partialSums(float64(n), sum, squares)
+	rho, u := Rho(a.Type()), a.Type().UnitRoundoff()
+	variance := rho*rho*partialSums(float64(n), sum, squares) + alike(float64(n), sum, squares, u)
+	if step := a.Type().Spacing(0); u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
+		variance = variance*9/8 + float64(n)*step*step/12
+	}
+	worst := a.Gamma(n) * math.Sqrt(float64(n)*squares)
+	return min(variance, worst*worst)
+}
+
+// Repeated returns the second moment of what the additions of repeated terms err together, for a sum S: each group of n_i equal terms rounds
+// alike, so that a group counts as n_i² additions, not as n_i. squaredCounts is Σ n_i².
+//
+//	E[e²] = (0.15 u S)² Σ n_i²
+func (a Accumulator) Repeated(sum, squaredCounts float64) float64 {
+	e := 0.15 * a.Type().UnitRoundoff() * sum
+	return e * e * squaredCounts
+}
+
+// alike is the second moment of the error that additions make together where the terms differ by less than the sum's last place.
+func alike(n, sum, squares, u float64) float64 {
+	m, place := sum/n, u*sum
+	if place == 0 {
+		return 0
+	}
+	together, apart := 0.15*n*place, math.Sqrt(max(0, squares/n-m*m))/place
+	agreement := 1 / (1 + apart*apart)
+	if u > dtype.F32.UnitRoundoff() { // few places: terms whose spread is skewed keep a tenth
+		agreement = max(agreement, 0.1)
+	}
+	return together * together * agreement
 }
 
 // partialSums returns Σ_{k=1..n} E[S_k²] for n terms in random order.

@@ -135,7 +135,7 @@ type estimate struct {
 	sigma []float64
 	draws []float64
 
-	aligned atomic.Int64 // elements whose roundings share a sign
+	aligned atomic.Int64 // rows whose roundings share a sign
 }
 
 // newEstimate makes room for an output, if the recording has it: then its size is known to be that of a tensor in the file.
@@ -180,7 +180,7 @@ func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...d
 	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1}
 	for _, t := range narrow {
 		if t.UnitRoundoff() > acc.Type().UnitRoundoff() {
-			x.Walk, x.Systematic = 0, float64(e.aligned.Load())/float64(max(len(e.sigma), 1))
+			x.Walk, x.Systematic = 0, min(1, 10*float64(e.aligned.Load())/float64(max(len(e.draws), 1)))
 		}
 	}
 	return x
@@ -221,6 +221,9 @@ func attentionForward(c *Case) ([]verdict.Expected, error) {
 // softmaxOutputs hands over o and lse.
 func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expected {
 	all := []verdict.Expected{o.expected("o", m.accumulate, m.probabilities, m.scores), single(lse.expected("lse", m.accumulate, m.scores))}
+	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate == arithmetic.F32Hopper) { // weights that crowd, or sums that truncate: every row alike
+		all[0].ColumnDraws, all[0].MostDraws = 1, float64(c.Dim("B")*c.Dim("H"))
+	}
 	if m.scaleError() != 0 { // one constant for every score
 		all[0].Systematic, all[1].Systematic, all[1].MostDraws = 1, 1, 1
 	}

@@ -133,5 +133,5 @@ func (c *Case) decodeHeads(model softmaxModel, kv keyValues, values *mat.Dense, 
 
 // first keeps the first n keys.
 func (kv keyValues) first(n int) keyValues {
-	return keyValues{k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n]}
+	return keyValues{k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n], lean: kv.lean, reach: kv.reach}
 }

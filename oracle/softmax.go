@@ -1,8 +1,12 @@
 package oracle
 
 import (
+	"cmp"
+	"maps"
 	"math"
+	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/arithmetic"
@@ -51,8 +55,12 @@ type blockTruth struct {
 	lse, lseVar []float64
 	draws       []float64 // independent errors behind each row of out
 
-	aligned  int        // elements of out whose roundings of p are not independent
+	aligned  int        // rows of out whose roundings of p share a sign
 	weights  *mat.Dense // p
+	agree    []float64  // how far the errors of a query's scores agree, from 0 to 1
+	worst    []float64  // second moment of the error of a query's worst score
+	repeats  []float64  // Σ n² over groups of n equal scores
+	grouped  []float64  // Σ (Σ p ε)² over groups of equal scores, whose errors are equal too; p without the sink
 	logVar   *mat.Dense // second moment of the error of log e^{x}, 0 where p is 0
 	rowVar   []float64  // λ²
 	rounding *mat.Dense // second moment of rounding p
@@ -62,6 +70,8 @@ type blockTruth struct {
 type keyValues struct {
 	k, v, k2, v2 *mat.Dense
 	norms        []float64 // |v_j|²
+	lean         float64   // |mean v|² over the mean of |v|²: how far all values point one way
+	reach        []float64 // per column, the square of the widest span of values: no error of the weights moves an output further
 }
 
 // newKeyValues squares the keys and values. Values that are not finite count as 0 in the squares: where they are seen the truth is not finite
@@ -76,6 +86,16 @@ func newKeyValues(k, v *mat.Dense) keyValues {
 			kv.norms[j] += x
 		}
 	}
+	_, cols := kv.v.Dims()
+	for c := range cols {
+		mean := mat.Sum(kv.v.ColView(c)) / float64(rows)
+		kv.lean += mean * mean
+		column := mat.Col(nil, c, kv.v)
+		kv.reach = append(kv.reach, math.Pow(max(slices.Max(column), 0)-min(slices.Min(column), 0), 2))
+	}
+	if mean := total(kv.norms) / float64(rows); mean > 0 {
+		kv.lean /= mean
+	}
 	return kv
 }
 
@@ -87,7 +107,8 @@ func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) 
 	b.weights, b.lse = attention.Softmax(x, o.Sink)
 	b.out = attention.Values(b.weights, v, o)
 	m.logErrors(&b, q, kv, x)
-	m.outErrors(&b, kv, o.Sink != nil)
+	b.groupScores(x)
+	m.outErrors(&b, kv, x, o.Sink != nil)
 	m.lseErrors(&b, x)
 	m.scaleErrors(&b, kv, x)
 	return b
@@ -98,6 +119,7 @@ func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *ma
 	rows, keys := x.Dims()
 	_, width := q.Dims()
 	b.logVar, b.rounding = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	b.agree, b.worst = make([]float64, rows), make([]float64, rows)
 	var dot2 mat.Dense
 	dot2.Mul(squares(finiteOrZero(q)), kv.k2.T())
 	raw := x
@@ -112,6 +134,8 @@ func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *ma
 			}
 			variance := m.scoreVariance(width, raw.At(s, j), dot2.At(s, j), x.At(s, j)) + m.expVariance(x.At(s, j)-largest)
 			b.logVar.Set(s, j, exponentiated(variance))
+			b.worst[s] = max(b.worst[s], variance)
+			b.agree[s] += pj * m.agreement(width, raw.At(s, j)/m.scale, dot2.At(s, j))
 			b.rounding.Set(s, j, arithmetic.Rounding(m.probabilities, pj))
 		}
 	}
@@ -141,6 +165,16 @@ func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float6
 		}
 	}
 	return variance
+}
+
+// agreement says how far the errors of one query's sums q·k agree for different keys. They do where a term is smaller than the sum's last place,
+// because then it is rounded away, or up, by every key alike: about in the ratio of the two.
+func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
+	if squares == 0 {
+		return 0
+	}
+	term := math.Sqrt(squares / float64(width))
+	return min(1, m.accumulate.Type().UnitRoundoff()*math.Abs(sum)/(4*term))
 }
 
 // expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0.
@@ -176,8 +210,35 @@ func (m softmaxModel) scalarSum() arithmetic.Accumulator {
 	return arithmetic.F32
 }
 
+// groupScores finds equal scores, which equal keys have.
+func (b *blockTruth) groupScores(x *mat.Dense) {
+	b.repeats, b.grouped = make([]float64, len(b.lse)), make([]float64, len(b.lse))
+	for s, lse := range b.lse {
+		row := slices.Clone(x.RawRowView(s))
+		order := make([]int, len(row))
+		for j := range order {
+			order[j] = j
+		}
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(row[i], row[j]) })
+		for first := 0; first < len(order); {
+			end, together := first, 0.0
+			for ; end < len(order) && row[order[end]] == row[order[first]]; end++ {
+				together += math.Exp(row[order[end]]-lse) * math.Sqrt(b.logVar.At(s, order[end]))
+			}
+			end = max(end, first+1) // NaN equals nothing
+			if n := float64(end - first); n > 1 && together > 0 {
+				b.repeats[s] += n * n
+			}
+			if !math.IsNaN(together) {
+				b.grouped[s] += together * together
+			}
+			first = end
+		}
+	}
+}
+
 // outErrors fills in σ² of the output and the draws behind each row.
-func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, sink bool) {
+func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, x *mat.Dense, sink bool) {
 	rows, keys := b.weights.Dims()
 	_, width := kv.v.Dims()
 	b.outVar, b.rowVar, b.draws = mat.NewDense(rows, width, nil), make([]float64, rows), make([]float64, rows)
@@ -194,7 +255,7 @@ func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, sink bool) {
 		}
 	}
 	var summed, movedV, keyedV2 mat.Dense
-	known := m.knownRoundings(b, kv)
+	known := m.knownRoundings(b, kv, x)
 	summed.Mul(p2, kv.v2)
 	movedV.Mul(moved, kv.v)
 	keyedV2.Mul(keyed, kv.v2)
@@ -204,7 +265,7 @@ func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, sink bool) {
 			b.draws[s] = float64(width)
 			continue
 		}
-		b.rowVar[s] = m.scalarSum().Sum(seen, 1, mass2) + rowRoundings*m.rho2()
+		b.rowVar[s] = m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s]) + rowRoundings*m.rho2()
 		if seen == 1 && !sink { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score
 			b.rowVar[s] += m.rho2() * (expRoundings + argumentRoundings*b.lse[s]*b.lse[s])
 		}
@@ -214,13 +275,17 @@ func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, sink bool) {
 			o := b.out.At(s, c)
 			key := max(0, keyedV2.At(s, c)-2*o*movedV.At(s, c)+o*o*movedTotal)
 			if k := known.At(s, c); k > 4*key {
-				key, b.aligned = k, b.aligned+1
+				key = k
+			}
+			if !(key < kv.reach[c]) {
+				key = kv.reach[c]
 			}
 			sum := m.accumulate.Sum(seen, o, summed.At(s, c))
 			b.outVar.Set(s, c, key+sum+o*o*b.rowVar[s])
 			own, byKey, common = own+sum, byKey+key, common+o*o*b.rowVar[s]
 		}
-		b.draws[s] = drawsOf(common, byKey, participation(keyed.RawRowView(s), kv.norms), own, float64(width))
+		effective := 1 / (1/participation(keyed.RawRowView(s), kv.norms) + kv.lean*kv.lean)
+		b.draws[s] = drawsOf(common, byKey, effective, own, float64(width))
 	}
 }
 
@@ -256,24 +321,80 @@ func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
 }
 
 // knownRoundings returns the square of the error that rounding the weights makes in each element of the output if nothing disturbs them, for
-// weights divided before the product or after it, whichever is larger.
-func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues) *mat.Dense {
+// weights divided before the product or after it, whichever is larger. It counts the rows in which these roundings share a sign.
+func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues, x *mat.Dense) *mat.Dense {
 	rows, keys := b.weights.Dims()
-	divided, plain := mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	_, width := kv.v.Dims()
+	known, divided, plain := mat.NewDense(rows, width, nil), mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
 	for s := range rows {
-		largest := maximum(b.weights.RawRowView(s))
+		largest, independent := maximum(b.weights.RawRowView(s)), total(b.rounding.RawRowView(s))
+		var sums [2]float64
 		for j, p := range b.weights.RawRowView(s) {
 			if p > 0 && b.rounding.At(s, j) > 0 {
 				divided.Set(s, j, m.probabilities.Round(p)-p)
 				plain.Set(s, j, m.probabilities.Round(p/largest)*largest-p)
+				sums[0] += divided.At(s, j)
+				sums[1] += plain.At(s, j)
 			}
 		}
+		if seen, _ := countSquares(b.weights.RawRowView(s)); max(sums[0]*sums[0], sums[1]*sums[1]) > 9*independent || b.repeats[s] > 4*float64(seen) {
+			b.aligned++
+		}
 	}
-	var a, c mat.Dense
-	a.Mul(divided, kv.v)
-	c.Mul(plain, kv.v)
-	a.Apply(func(i, j int, x float64) float64 { return max(x*x, c.At(i, j)*c.At(i, j)) }, &a)
-	return &a
+	if sameInAllRows(divided) || sameInAllRows(plain) {
+		b.aligned = rows
+	}
+	for _, d := range []*mat.Dense{divided, plain} {
+		var e mat.Dense
+		e.Mul(d, kv.v)
+		known.Apply(func(i, j int, v float64) float64 { return max(v, e.At(i, j)*e.At(i, j)) }, known)
+	}
+	if m.storesScores() {
+		m.stepRoundings(b, kv, x, known)
+	}
+	return known
+}
+
+// sameInAllRows tells whether rows of roundings agree more than independent ones would: then Σ_j (Σ_s d_sj)² is more than thrice Σ d².
+func sameInAllRows(d *mat.Dense) bool {
+	rows, keys := d.Dims()
+	together, apart := 0.0, mat.Norm(d, 2)
+	for j := range keys {
+		sum := mat.Sum(d.ColView(j))
+		together += sum * sum
+	}
+	return rows > 3 && together > 3*apart*apart
+}
+
+// stepRoundings is for scores kept in a narrow type, which leaves few different weights: all keys with the same rounded score have the same weight
+// and the same rounding of it, which is not known because it hangs on the errors before it.
+//
+//	Σ_steps ρ² (Σ_{j of the step} p_j v_j)²
+func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.Dense) {
+	rho2 := math.Pow(arithmetic.Rho(m.probabilities), 2)
+	rows, width := known.Dims()
+	for s := range rows {
+		steps := map[float64][]float64{}
+		for j, p := range b.weights.RawRowView(s) {
+			if p == 0 {
+				continue
+			}
+			step := m.scores.Round(x.At(s, j))
+			if steps[step] == nil {
+				steps[step] = make([]float64, width)
+			}
+			floats.AddScaled(steps[step], p, kv.v.RawRowView(j))
+		}
+		sum := make([]float64, width)
+		for _, step := range slices.Sorted(maps.Keys(steps)) {
+			for c, v := range steps[step] {
+				sum[c] += rho2 * v * v
+			}
+		}
+		for c, v := range sum {
+			known.Set(s, c, max(v, known.At(s, c)))
+		}
+	}
 }
 
 // drawsOf is the number of independent errors behind a row whose variance is common to all columns, shared by as many errors as
@@ -301,7 +422,8 @@ func participation(weights, norms []float64) float64 {
 	return sum * sum / squares
 }
 
-// lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings.
+// lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings. Keys with the same
+// score, being the same keys, have the same error; and as far as the errors of different keys agree, they add up too.
 func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 	b.lseVar = make([]float64, len(b.lse))
 	for s, lse := range b.lse {
@@ -309,16 +431,20 @@ func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 			continue
 		}
 		row, largest := x.RawRowView(s), maximum(x.RawRowView(s))
-		var fromScores, mass2 float64
+		var together, mass2 float64
 		seen := 0
 		for j, xj := range row {
 			if p := math.Exp(xj - lse); p > 0 {
-				fromScores += p * p * b.logVar.At(s, j)
+				together += p * math.Sqrt(b.logVar.At(s, j))
 				mass2 += p * p
 				seen++
 			}
 		}
-		sum := m.scalarSum().Sum(seen, 1, mass2)
+		fromScores := b.grouped[s] + b.agree[s]*together*together
+		if largestError := b.worst[s] * (1 + 2*math.Log(float64(seen))); !(fromScores < largestError) {
+			fromScores = largestError // a log-sum-exp moves no further than the score that moves most
+		}
+		sum := m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s])
 		logarithm := lse - largest
 		b.lseVar[s] = fromScores + sum + m.rho2()*(2*largest*largest+2*lse*lse+logRoundings*logarithm*logarithm+1)
 	}

@@ -82,7 +82,8 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	return j
 }
 
-// countRepeats counts the truths that occur several times. Truths that the output type holds exactly are not rounded at all and count once.
+// countRepeats counts the truths that occur several times, and the rows that do. Truths that the output type holds exactly are not rounded at all and
+// count once.
 func (j *judgement) countRepeats() {
 	truths := j.want.Truth.Data
 	sorted := make([]float64, len(truths))
@@ -99,13 +100,36 @@ func (j *judgement) countRepeats() {
 		counts[first] = float64(end - first)
 		first = end
 	}
+	alike := j.alikeRows()
 	for i, t := range truths {
 		j.scores[i].repeats = 1
 		if j.want.Type.Round(t) != t && !math.IsNaN(t) {
 			first, _ := slices.BinarySearch(sorted, math.Abs(t))
-			j.scores[i].repeats = counts[first]
+			j.scores[i].repeats = max(counts[first], alike[i/j.columns])
 		}
 	}
+}
+
+// alikeRows returns for each row how many rows are like it, to half a unit of the last place in up to sixteen of its columns: they are rounded alike.
+func (j *judgement) alikeRows() []float64 {
+	type signature [16]float64
+	rows := len(j.scores) / j.columns
+	signatures, counts := make([]signature, rows), map[signature]float64{}
+	for r := range rows {
+		for c := range min(j.columns, len(signature{})) {
+			i := r*j.columns + c*j.columns/min(j.columns, len(signature{}))
+			signatures[r][c] = math.Round(2*j.want.Truth.Data[i]/j.ulp[i]) * j.ulp[i]
+		}
+		counts[signatures[r]]++
+	}
+	alike := make([]float64, rows)
+	for r, s := range signatures {
+		alike[r] = 1
+		if j.columns >= 8 && !math.IsNaN(s[0]) { // fewer columns may agree by chance
+			alike[r] = counts[s]
+		}
+	}
+	return alike
 }
 
 // scan fills in the largest scores and counts the elements of the wrong kind.
@@ -132,7 +156,7 @@ func (j *judgement) bounded(out *Output) {
 	}
 	if unbounded > 0 {
 		out.Status = Undetermined
-		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: numbers too large to square in float64", unbounded)}
+		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: σ is not a finite number", unbounded)}
 	}
 }
 
