@@ -1,0 +1,464 @@
+package grpo
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/policy"
+)
+
+// world is a batch of four outputs to one question, with all that any of the objectives wants to know of it.
+type world struct {
+	logprob, old, ref, mask *mat.Dense
+	rewards                 []float64
+}
+
+// lengths of the outputs; the longest a batch may have is 6.
+var ragged, even = []int{2, 6, 3, 5}, []int{6, 6, 6, 6}
+
+// newWorld returns outputs of the given lengths whose policy has drifted from the one that sampled by up to drift in each log-probability.
+func newWorld(lengths []int, drift float64) world {
+	n := len(lengths)
+	w := world{
+		logprob: mat.NewDense(n, 6, random(21, 6*n, 1)), old: mat.NewDense(n, 6, nil), ref: mat.NewDense(n, 6, random(22, 6*n, 1)),
+		mask: mat.NewDense(n, 6, nil), rewards: []float64{1, 0, 0, 0.5},
+	}
+	w.logprob.Apply(func(_, _ int, x float64) float64 { return x - 2 }, w.logprob)
+	w.old.Sub(w.logprob, mat.NewDense(n, 6, random(23, 6*n, drift)))
+	for i, length := range lengths {
+		for t := range length {
+			w.mask.Set(i, t, 1)
+		}
+	}
+	return w
+}
+
+// spread returns one number for each output as one for each token.
+func (w world) spread(x []float64) *mat.Dense {
+	n, length := w.mask.Dims()
+	m := mat.NewDense(n, length, nil)
+	m.Apply(func(i, _ int, _ float64) float64 { return x[i] }, m)
+	return m
+}
+
+// batch returns what the objectives of tokens want, with advantages divided by the population's deviation.
+func (w world) batch(how policy.Aggregation) Batch {
+	return Batch{
+		LogProb: w.logprob, Old: w.old, Mask: w.mask,
+		Advantage: w.spread(Normalize(w.rewards, Population, 0)), Weights: policy.Weights(w.mask, how, 6),
+	}
+}
+
+// objective is a way to train on a world: its loss, and the gradient for the log-probabilities.
+type objective struct {
+	name string
+	loss func(w world) (float64, *mat.Dense)
+}
+
+// objectives are those of this package as their papers have them, without a divergence.
+var objectives = []objective{
+	{"grpo", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).TokenLoss(clipEven) }},
+	{"gspo", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).SequenceLoss(clipEven) }},
+	{"gspo_token", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).SequenceTokenLoss(clipEven) }},
+	{"dapo", func(w world) (float64, *mat.Dense) { return w.batch(policy.TokenMean).TokenLoss(clipHigher) }},
+	{"gppo", func(w world) (float64, *mat.Dense) { return w.batch(policy.TokenMean).TokenLoss(gppo) }},
+	{"cispo", func(w world) (float64, *mat.Dense) {
+		b := w.batch(policy.TokenMean)
+		return b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) { return CISPO(r, logprob, a, low, high) })
+	}},
+	{"cispo_upper", func(w world) (float64, *mat.Dense) {
+		b := w.batch(policy.TokenMean)
+		return b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) { return CISPOUpper(r, logprob, a, high) })
+	}},
+	{"dr_grpo", func(w world) (float64, *mat.Dense) {
+		b := w.batch(policy.Constant)
+		b.Advantage = w.spread(Centered(w.rewards))
+		return b.TokenLoss(clipEven)
+	}},
+	{"v2", sequences},
+}
+
+// clipEven is the clip of GRPO, 0.2 either way.
+func clipEven(r, advantage float64) (loss, dlogratio float64) {
+	return ClipHigher(r, advantage, 0.2, 0.2)
+}
+
+// sequences is the objective of DeepSeek-V2, V3 and R1: the mean over outputs of Sequence.
+func sequences(w world) (float64, *mat.Dense) {
+	n, length := w.mask.Dims()
+	gradient, total := mat.NewDense(n, length, nil), 0.0
+	for i, a := range Normalize(w.rewards, Population, 0) {
+		l, d := Sequence(w.logprob.RawRowView(i), w.old.RawRowView(i), w.ref.RawRowView(i), w.mask.RawRowView(i), a, 0.2, 0)
+		total += l / float64(n)
+		for t := range d {
+			gradient.Set(i, t, d[t]/float64(n))
+		}
+	}
+	return total, gradient
+}
+
+// classes returns the objectives sorted into those that coincide, to rounding. What differs at all must differ by 1e-3.
+func classes(t *testing.T, w world, see func(loss float64, gradient *mat.Dense) []float64) string {
+	var classes []string
+	var first [][]float64
+	for _, o := range objectives {
+		x := see(o.loss(w))
+		k := 0
+		for k < len(first) && !coincide(t, o.name+" and "+classes[k], x, first[k]) {
+			k++
+		}
+		if k == len(first) {
+			classes, first = append(classes, o.name), append(first, x)
+		} else {
+			classes[k] += " " + o.name
+		}
+	}
+	return strings.Join(classes, " | ")
+}
+
+// coincide reports whether x and y, of size 1 or less, are equal to rounding; it fails if they are not, and not clearly different either.
+func coincide(t *testing.T, what string, x, y []float64) bool {
+	t.Helper()
+	var difference float64
+	for i := range x {
+		difference = max(difference, math.Abs(x[i]-y[i]))
+	}
+	if difference > 64*u && difference < 1e-3 {
+		t.Errorf("%s: %v apart", what, difference)
+	}
+	return difference <= 64*u
+}
+
+func asGradient(_ float64, gradient *mat.Dense) []float64 { return gradient.RawMatrix().Data }
+
+func asLoss(loss float64, _ *mat.Dense) []float64 { return []float64{loss} }
+
+func TestObjectives(t *testing.T) {
+	for name, c := range map[string]struct {
+		lengths []int
+		drift   float64
+		see     func(loss float64, gradient *mat.Dense) []float64
+		want    string
+	}{
+		// r = 1 for every token: each gradient is −w_it A_i, and only weights and advantages can differ. V2's is |o| times GRPO's, Dr. GRPO's |o|·std/6 times.
+		"right after sampling weights alone tell gradients apart": {
+			ragged, 0, asGradient, "grpo gspo gspo_token | dapo gppo cispo cispo_upper | dr_grpo | v2",
+		},
+		"right after sampling outputs equally long leave one gradient, but for Dr. GRPO's std and V2's |o|": {
+			even, 0, asGradient, "grpo gspo gspo_token dapo gppo cispo cispo_upper | dr_grpo | v2",
+		},
+		// A drift of 0.1 keeps every ratio in [0.9, 1.11], but some products of six leave [0.8, 1.2].
+		"inside the clips the ratio of tokens and that of outputs part": {
+			ragged, 0.1, asGradient, "grpo | gspo gspo_token | dapo gppo cispo cispo_upper | dr_grpo | v2",
+		},
+		"inside the clips outputs equally long make GRPO, DAPO, GPPO and CISPO one": {
+			even, 0.1, asGradient, "grpo dapo gppo cispo cispo_upper | gspo gspo_token | dr_grpo | v2",
+		},
+		"beyond the clips every method has a gradient of its own": {
+			ragged, 1, asGradient, "grpo | gspo gspo_token | dapo | gppo | cispo | cispo_upper | dr_grpo | v2",
+		},
+		// −mean A: 0 in the mean over outputs, not in the mean over tokens of ragged outputs. CISPO's value is that of another function.
+		"right after sampling the loss is zero where outputs count alike": {
+			ragged, 0, asLoss, "grpo gspo gspo_token v2 | dapo gppo | cispo cispo_upper | dr_grpo",
+		},
+		"beyond the clips the losses of DAPO and GPPO are still one": {
+			ragged, 1, asLoss, "grpo | gspo gspo_token | dapo gppo | cispo | cispo_upper | dr_grpo | v2",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := classes(t, newWorld(c.lengths, c.drift), c.see); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+	t.Run("right after sampling Dr. GRPO's gradient is GRPO's times |o|·std/6, and V2's is |o| times it", func(t *testing.T) {
+		w := newWorld(ragged, 0)
+		deviation := math.Sqrt(squares(Centered(w.rewards)) / 4)
+		gradients := map[string]*mat.Dense{}
+		for _, o := range objectives {
+			_, gradients[o.name] = o.loss(w)
+		}
+		for i, length := range ragged {
+			for t0 := range length {
+				g := gradients["grpo"].At(i, t0)
+				near(t, "Dr. GRPO", gradients["dr_grpo"].At(i, t0), g*float64(length)*deviation/6, 8*u)
+				near(t, "V2", gradients["v2"].At(i, t0), g*float64(length), 8*u)
+			}
+		}
+	})
+	t.Run("all gradients of all objectives but those with stop-gradients are the gradients of their losses", func(t *testing.T) {
+		for _, lengths := range [][]int{ragged, even} {
+			for _, o := range objectives {
+				switch o.name {
+				case "gspo_token", "gppo", "cispo", "cispo_upper":
+					continue // gspo_token's is gspo's here, for the advantage is the output's
+				}
+				w := newWorld(lengths, 0.6)
+				_, got := o.loss(w)
+				want := numeric(func(x []float64) float64 {
+					w.logprob = mat.NewDense(4, 6, x)
+					l, _ := o.loss(w)
+					return l
+				}, append([]float64{}, w.logprob.RawMatrix().Data...))
+				nearAll(t, o.name, got.RawMatrix().Data, want, numericBound(3))
+			}
+		}
+	})
+}
+
+func TestDAPOIsGRPO(t *testing.T) {
+	// Outputs equally long make the mean over tokens the mean over outputs, and equal bounds the clips one.
+	t.Run("with equal bounds, equal lengths and no divergence, to rounding", func(t *testing.T) {
+		for _, drift := range []float64{0.1, 1} {
+			w := newWorld(even, drift)
+			loss, d := w.batch(policy.TokenMean).TokenLoss(clipEven)
+			want, dwant := w.batch(policy.SequenceMean).TokenLoss(clipEven)
+			near(t, "loss", loss, want, 16*u)
+			nearMatrix(t, "gradient", d, dwant, 0)
+		}
+	})
+}
+
+// perToken returns advantages that differ from token to token.
+func perToken() *mat.Dense { return mat.NewDense(4, 6, random(31, 24, 2)) }
+
+func TestSequenceLoss(t *testing.T) {
+	t.Run("it is the mean over outputs of GSPO, value and gradient", func(t *testing.T) {
+		w := newWorld(ragged, 0.6)
+		loss, d := w.batch(policy.SequenceMean).SequenceLoss(clipEven)
+		var total float64
+		for i, a := range Normalize(w.rewards, Population, 0) {
+			l, want := GSPO(w.logprob.RawRowView(i), w.old.RawRowView(i), w.mask.RawRowView(i), a, 0.2, 0.2)
+			total += l / 4
+			for t0 := range want {
+				near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
+			}
+		}
+		near(t, "loss", loss, total, 16*u)
+	})
+	t.Run("with advantages of tokens its gradient is still that of its loss, GSPO-token's is not", func(t *testing.T) {
+		for _, how := range []policy.Aggregation{policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant} {
+			w := newWorld(ragged, 0.6)
+			b := w.batch(how)
+			b.Advantage = perToken()
+			_, got := b.SequenceLoss(clipEven)
+			want := numeric(func(x []float64) float64 {
+				b.LogProb = mat.NewDense(4, 6, x)
+				l, _ := b.SequenceLoss(clipEven)
+				return l
+			}, append([]float64{}, w.logprob.RawMatrix().Data...))
+			nearAll(t, how.String(), got.RawMatrix().Data, want, numericBound(12))
+			b.LogProb = w.logprob
+			_, token := b.SequenceTokenLoss(clipEven)
+			apart(t, how.String(), token.At(1, 0), got.At(1, 0), 1e-3)
+			near(t, "sum over an output", mat.Sum(token.RowView(1)), mat.Sum(got.RowView(1)), 64*u)
+		}
+	})
+	t.Run("an output whose loss is repeated for its tokens and summed counts |o| times", func(t *testing.T) {
+		w := newWorld(ragged, 0)
+		_, mean := w.batch(policy.SequenceMean).SequenceLoss(clipEven)
+		_, repeated := w.batch(policy.SequenceSum).SequenceLoss(clipEven)
+		for i, length := range ragged {
+			near(t, "gradient", repeated.At(i, 0), float64(length)*mean.At(i, 0), 8*u)
+		}
+	})
+}
+
+func TestSequenceTokenLoss(t *testing.T) {
+	t.Run("it is the mean over outputs of GSPO-token, value and gradient", func(t *testing.T) {
+		w := newWorld(ragged, 0.6)
+		b := w.batch(policy.SequenceMean)
+		b.Advantage = perToken()
+		loss, d := b.SequenceTokenLoss(clipEven)
+		var total float64
+		for i := range ragged {
+			a := mat.Row(nil, i, b.Advantage)
+			l, want := GSPOToken(w.logprob.RawRowView(i), w.old.RawRowView(i), a, w.mask.RawRowView(i), 0.2, 0.2)
+			total += l / 4
+			for t0 := range want {
+				near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
+			}
+		}
+		near(t, "loss", loss, total, 16*u)
+	})
+}
+
+// limited returns one output of two tokens with log-ratios of 0.5 and −3, limited to 1, whose mean is −1.25.
+func limited() Batch {
+	return Batch{
+		LogProb: mat.NewDense(1, 2, []float64{-1, -4}), Old: mat.NewDense(1, 2, []float64{-1.5, -1}), Advantage: mat.NewDense(1, 2, []float64{1, 1}),
+		Mask: mat.NewDense(1, 2, []float64{1, 1}), Weights: mat.NewDense(1, 2, []float64{0.5, 0.5}), Limit: 1,
+	}
+}
+
+func TestLimit(t *testing.T) {
+	t.Run("a token beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
+		loss, d := limited().TokenLoss(Unclipped)
+		near(t, "loss", loss, -(math.Exp(0.5)+math.Exp(-1))/2, 4*u)
+		nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, 0}, 4*u)
+	})
+	t.Run("an output beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
+		for _, f := range []func(Surrogate) (float64, *mat.Dense){limited().SequenceLoss, limited().SequenceTokenLoss} {
+			loss, d := f(Unclipped)
+			near(t, "loss", loss, -math.Exp(-1), 4*u)
+			nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{0, 0}, 0)
+		}
+	})
+	t.Run("CISPO's weight is limited, its gradient goes on", func(t *testing.T) {
+		b := limited()
+		_, d := b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) { return CISPOUpper(r, logprob, a, 4) })
+		nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, -math.Exp(-1) / 2}, 4*u)
+	})
+	t.Run("log-ratios of a thousand are finite within a limit of 20", func(t *testing.T) {
+		b := limited()
+		b.LogProb, b.Limit = mat.NewDense(1, 2, []float64{1000, -1000}), 20
+		loss, _ := b.TokenLoss(Unclipped)
+		near(t, "loss", loss, -(math.Exp(20)+math.Exp(-20))/2, 4*u*math.Exp(20))
+	})
+}
+
+func TestWeightedLoss(t *testing.T) {
+	t.Run("with ratios of outputs CISPO weighs all tokens of an output alike", func(t *testing.T) {
+		w := newWorld(ragged, 0.6)
+		b := w.batch(policy.SequenceMean)
+		ratios := b.SequenceRatios()
+		_, d := b.WeightedLoss(ratios, func(r, logprob, a float64) (float64, float64) { return CISPO(r, logprob, a, low, high) })
+		for i, length := range ragged {
+			s := policy.SequenceRatio(w.logprob.RawRowView(i), w.old.RawRowView(i), w.mask.RawRowView(i), 0)
+			want := -min(max(s, 1-low), 1+high) * b.Advantage.At(i, 0) / float64(4*length)
+			for t0 := range length {
+				near(t, "dlogprob", d.At(i, t0), want, 8*u)
+			}
+		}
+	})
+}
+
+func TestRatios(t *testing.T) {
+	w := newWorld(ragged, 0.6)
+	b := w.batch(policy.TokenMean)
+	token, sequence := b.TokenRatios(), b.SequenceRatios()
+	t.Run("an output's is the geometric mean of its tokens'", func(t *testing.T) {
+		for i, length := range ragged {
+			product := 1.0
+			for t0 := range length {
+				product *= token.At(i, t0)
+			}
+			near(t, "s", sequence.At(i, length-1), math.Pow(product, 1/float64(length)), 32*u)
+		}
+	})
+	t.Run("outside the mask they are one", func(t *testing.T) {
+		near(t, "r", token.At(0, 5), 1, 0)
+		near(t, "s", sequence.At(0, 5), 1, 0)
+	})
+}
+
+// k3 is policy.K3 with its derivative.
+func k3(logprob, ref float64) (kl, dlogprob float64) {
+	return policy.K3(logprob, ref), policy.K3Backward(logprob, ref)
+}
+
+func TestDivergence(t *testing.T) {
+	w := newWorld(ragged, 0.6)
+	b := w.batch(policy.SequenceMean)
+	t.Run("its gradient is the gradient, and with TokenLoss it is GRPO token by token", func(t *testing.T) {
+		surrogate, dsurrogate := b.TokenLoss(clipEven)
+		kl, dkl := b.Divergence(w.ref, k3)
+		loss, d := b.sum(func(i, t int) (float64, float64) {
+			p := w.logprob.At(i, t)
+			return GRPO(policy.Ratio(p, w.old.At(i, t), 0), b.Advantage.At(i, t), p, w.ref.At(i, t), 0.2, 0.04)
+		})
+		near(t, "loss", surrogate+0.04*kl, loss, 32*u)
+		var total mat.Dense
+		total.Scale(0.04, dkl)
+		total.Add(&total, dsurrogate)
+		nearMatrix(t, "gradient", &total, d, 8*u)
+		want := numeric(func(x []float64) float64 {
+			b := b
+			b.LogProb = mat.NewDense(4, 6, x)
+			l, _ := b.Divergence(w.ref, k3)
+			return l
+		}, append([]float64{}, w.logprob.RawMatrix().Data...))
+		nearAll(t, "dkl", dkl.RawMatrix().Data, want, numericBound(20))
+	})
+	t.Run("inside the mean over tokens and outside it are one for outputs equally long, not for ragged ones", func(t *testing.T) {
+		for _, lengths := range [][]int{even, ragged} {
+			w := newWorld(lengths, 0)
+			inside, _ := w.batch(policy.SequenceMean).Divergence(w.ref, k3)
+			outside, _ := w.batch(policy.TokenMean).Divergence(w.ref, k3)
+			if lengths[0] == even[0] {
+				near(t, "even", inside, outside, 32*u)
+			} else {
+				apart(t, "ragged", inside, outside, 0.05)
+			}
+		}
+	})
+}
+
+func TestMask(t *testing.T) {
+	poisoned := newWorld([]int{2, 0, 3, 5}, 0.6)
+	clean := newWorld([]int{2, 0, 3, 5}, 0.6)
+	for i := range 4 {
+		for t0 := range 6 {
+			if poisoned.mask.At(i, t0) == 0 {
+				poisoned.logprob.Set(i, t0, math.NaN())
+				poisoned.old.Set(i, t0, math.NaN())
+				poisoned.ref.Set(i, t0, math.NaN())
+			}
+		}
+	}
+	t.Run("what it leaves out reaches no loss and no gradient, a NaN neither", func(t *testing.T) {
+		for _, o := range objectives {
+			loss, d := o.loss(poisoned)
+			want, dwant := o.loss(clean)
+			near(t, o.name, loss, want, 0)
+			nearMatrix(t, o.name, d, dwant, 0)
+		}
+	})
+	t.Run("an output without tokens counts in no mean", func(t *testing.T) {
+		w := newWorld([]int{2, 0, 3, 5}, 0.6)
+		b := w.batch(policy.SequenceMean)
+		loss, _ := b.TokenLoss(clipEven)
+		var want float64
+		for _, i := range []int{0, 2, 3} {
+			row := Batch{
+				LogProb: w.logprob.Slice(i, i+1, 0, 6), Old: w.old.Slice(i, i+1, 0, 6), Mask: w.mask.Slice(i, i+1, 0, 6),
+				Advantage: b.Advantage.(*mat.Dense).Slice(i, i+1, 0, 6), Weights: policy.Weights(w.mask.Slice(i, i+1, 0, 6), policy.SequenceMean, 0),
+			}
+			l, _ := row.TokenLoss(clipEven)
+			want += l / 3
+		}
+		near(t, "loss", loss, want, 16*u)
+	})
+	t.Run("a batch without outputs has loss 0", func(t *testing.T) {
+		var none mat.Dense
+		b := Batch{LogProb: &none, Old: &none, Advantage: &none, Mask: &none, Weights: &none}
+		for _, f := range []func(Surrogate) (float64, *mat.Dense){b.TokenLoss, b.SequenceLoss, b.SequenceTokenLoss} {
+			loss, d := f(Unclipped)
+			if r, c := d.Dims(); loss != 0 || r != 0 || c != 0 {
+				t.Errorf("got %v and [%d × %d]", loss, r, c)
+			}
+		}
+	})
+	t.Run("shapes that differ are refused", func(t *testing.T) {
+		other := mat.NewDense(1, 3, nil)
+		for name, spoil := range map[string]func(b *Batch){
+			"logprob": func(b *Batch) { b.LogProb = other }, "old": func(b *Batch) { b.Old = other },
+			"advantage": func(b *Batch) { b.Advantage = other }, "weights": func(b *Batch) { b.Weights = other },
+			"mask": func(b *Batch) { b.Mask = other },
+		} {
+			t.Run(name, func(t *testing.T) {
+				b := limited()
+				spoil(&b)
+				panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
+				panics(t, badBatch, func() { b.SequenceLoss(Unclipped) })
+				panics(t, badBatch, func() { b.SequenceTokenLoss(Unclipped) })
+				panics(t, badBatch, func() { b.SequenceRatios() })
+			})
+		}
+		panics(t, badBatch, func() { limited().Divergence(other, k3) })
+		panics(t, badBatch, func() { limited().WeightedLoss(other, nil) })
+	})
+}

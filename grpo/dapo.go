@@ -1,0 +1,82 @@
+package grpo
+
+// ClipHigher returns the clipped loss of one token, with a bound above that is not the mirror of the one below.
+//
+//	L = −min(r A, clip(r, 1−ε_l, 1+ε_h) A)
+//	∂L/∂ log r = −r A for r A ≤ clip(r, 1−ε_l, 1+ε_h) A,  0 otherwise
+//
+// low and high are ε_l and ε_h, 0.2 and 0.28 in DAPO, equal in GRPO. The gradient vanishes for A > 0 above 1+ε_h and for A < 0 below 1−ε_l, and
+// only there. The objective is its mean over all tokens of the batch: policy.TokenMean.
+// Differs in code: max(−r A, −clip(r) A) is the same.
+// It implements DAPO (8), Klear-Reasoner (6), (7) and (10), and DeepSeekMath (1) and (3) for equal bounds.
+func ClipHigher(r, advantage, low, high float64) (loss, dlogratio float64) {
+	plain, slope := Unclipped(r, advantage)
+	clipped, _ := Unclipped(min(max(r, 1-low), 1+high), advantage)
+	if clipped > plain {
+		return clipped, 0
+	}
+	return plain, slope
+}
+
+// DualClip returns a loss bounded for negative advantages, with its derivative: the last step of a loss that is called PPO or GPPO in code.
+//
+//	L' = min(L, −c A) for A < 0,  L otherwise
+//
+// loss and dlogratio are of any Surrogate; c > 1 is the ratio from which on nothing more is learnt from a bad output, 3 in code, and 0 is none.
+// Differs in print: DAPO and Klear-Reasoner have no such bound, their code has.
+// It implements the dual clip of verl's compute_policy_loss and of Klear-Reasoner's compute_gppo_loss (code).
+func DualClip(loss, dlogratio, advantage, c float64) (bounded, dbounded float64) {
+	if c != 0 && advantage < 0 && loss > -c*advantage {
+		return -c * advantage, 0
+	}
+	return loss, dlogratio
+}
+
+// Correctness returns the reward of an answer that is or is not equivalent to the right one.
+//
+//	R = 1 if is_equivalent(ŷ, y) and −1 otherwise
+//
+// It implements DAPO (7).
+func Correctness(equivalent bool) float64 {
+	if equivalent {
+		return 1
+	}
+	return -1
+}
+
+// Informative reports whether a group has right and wrong outputs: only then is there an advantage to learn from.
+//
+//	0 < number of right outputs < G
+//
+// rewards is [G]; a reward above 0 is that of a right output. Other groups are dropped and further questions sampled in their place, so that the batch
+// stays full: dynamic sampling.
+// Differs in code: there a group is kept if the standard deviation of its rewards is not 0, which is the same for rewards of two values.
+// It implements DAPO (8) and (11), the condition below them.
+func Informative(rewards []float64) bool {
+	right := 0
+	for _, r := range rewards {
+		if r > 0 {
+			right++
+		}
+	}
+	return 0 < right && right < len(rewards)
+}
+
+// OverlongPenalty returns what is added to the reward of an output that comes near the longest length, or beyond it.
+//
+//	R_length = 0 for y ≤ L_max − L_cache
+//	R_length = ((L_max − L_cache) − y)/L_cache for L_max − L_cache < y ≤ L_max
+//	R_length = −1 for y > L_max
+//
+// length is y, printed |y|, longest L_max and cache L_cache, all in tokens; 20480 and 4096 in DAPO, so that outputs are free up to 16384. It is continuous.
+// It implements DAPO (13).
+func OverlongPenalty(length, longest, cache int) float64 {
+	free := longest - cache
+	switch {
+	case length <= free:
+		return 0
+	case length <= longest:
+		return float64(free-length) / float64(cache)
+	}
+	return -1
+}

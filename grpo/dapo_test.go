@@ -1,0 +1,117 @@
+package grpo
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestClipHigher(t *testing.T) {
+	t.Run("the table of the clip, with bounds 0.8 and 1.28", func(t *testing.T) {
+		for _, c := range []struct{ r, a, loss, d float64 }{
+			{1.5, 1, -1.28, 0}, // nothing more to gain
+			{0.5, 1, -0.5, -0.5},
+			{0.5, -1, 0.8, 0}, // nothing more to gain
+			{1.5, -1, 1.5, 1.5},
+			{1.28, 1, -1.28, -1.28}, // on the bounds that of the inside
+			{0.8, -1, 0.8, 0.8},
+			{1, 1, -1, -1},
+			{3, 0, 0, 0},
+		} {
+			loss, d := clipHigher(c.r, c.a)
+			near(t, "loss", loss, c.loss, 0)
+			near(t, "derivative", d, c.d, 0)
+		}
+	})
+	t.Run("its derivative is the derivative", func(t *testing.T) {
+		for _, c := range corners() {
+			loss := func(x []float64) float64 { l, _ := clipHigher(math.Exp(x[0]), c.advantage); return l }
+			near(t, "derivative", slope(clipHigher(c.r, c.advantage)), numeric(loss, []float64{math.Log(c.r)})[0], numericBound(60))
+		}
+	})
+	t.Run("it never promises more than without a clip", rapid.MakeCheck(func(t *rapid.T) {
+		r, a := rapid.Float64Range(0, 10).Draw(t, "r"), rapid.Float64Range(-3, 3).Draw(t, "A")
+		clipped, _ := clipHigher(r, a)
+		plain, _ := Unclipped(r, a)
+		if clipped < plain {
+			t.Errorf("loss %v is below %v", clipped, plain)
+		}
+	}))
+	t.Run("a ratio that overflowed has the limits", func(t *testing.T) {
+		loss, d := clipHigher(math.Inf(1), 1)
+		near(t, "loss, A > 0", loss, -1.28, 0)
+		near(t, "derivative, A > 0", d, 0, 0)
+		if loss, d = clipHigher(math.Inf(1), -1); !math.IsInf(loss, 1) || !math.IsInf(d, 1) {
+			t.Errorf("A < 0: got %v and %v", loss, d)
+		}
+	})
+}
+
+func TestDualClip(t *testing.T) {
+	dual := func(r, a, c float64) (float64, float64) {
+		loss, d := clipHigher(r, a)
+		return DualClip(loss, d, a, c)
+	}
+	t.Run("a bad output's loss ends at −cA, and its gradient with it", func(t *testing.T) {
+		for _, c := range []struct{ r, loss, d float64 }{{2.5, 5, 5}, {3, 6, 6}, {3.5, 6, 0}, {1e9, 6, 0}} {
+			loss, d := dual(c.r, -2, 3)
+			near(t, "loss", loss, c.loss, 0)
+			near(t, "derivative", d, c.d, 0)
+		}
+	})
+	t.Run("good outputs, c = 0 and ratios inside are left alone", func(t *testing.T) {
+		for _, c := range corners() {
+			loss, d := clipHigher(c.r, c.advantage)
+			for _, bound := range []float64{0, 25} {
+				got, dgot := DualClip(loss, d, c.advantage, bound)
+				near(t, "loss", got, loss, 0)
+				near(t, "derivative", dgot, d, 0)
+			}
+			if c.advantage > 0 {
+				got, _ := dual(c.r, c.advantage, 1.01)
+				near(t, "A > 0", got, loss, 0)
+			}
+		}
+	})
+}
+
+func TestRewardsOfDAPO(t *testing.T) {
+	t.Run("right is 1, wrong −1", func(t *testing.T) {
+		near(t, "right", Correctness(true), 1, 0)
+		near(t, "wrong", Correctness(false), -1, 0)
+	})
+	t.Run("a group is kept if some are right and some wrong, for either convention of wrong", func(t *testing.T) {
+		for _, c := range []struct {
+			rewards []float64
+			keep    bool
+		}{
+			{[]float64{1, -1, -1}, true}, {[]float64{1, 0, 0}, true}, {[]float64{1, 1, -1}, true},
+			{[]float64{1, 1, 1}, false}, {[]float64{-1, -1}, false}, {[]float64{0, 0}, false}, {nil, false},
+		} {
+			if got := Informative(c.rewards); got != c.keep {
+				t.Errorf("%v: got %v", c.rewards, got)
+			}
+		}
+	})
+	t.Run("the groups that are dropped are those without advantages", rapid.MakeCheck(func(t *rapid.T) {
+		rewards := rapid.SliceOfN(rapid.SampledFrom([]float64{1, -1}), 2, 8).Draw(t, "R")
+		if got := squares(Normalize(rewards, Population, 0)) > 0; got != Informative(rewards) {
+			t.Errorf("%v: advantages %v", rewards, got)
+		}
+	}))
+}
+
+func TestOverlongPenalty(t *testing.T) {
+	t.Run("free up to 16384, half at 18432, whole from 20480 on", func(t *testing.T) {
+		for length, want := range map[int]float64{0: 0, 16384: 0, 18432: -0.5, 20480: -1, 20481: -1, 1 << 30: -1} {
+			near(t, "penalty", OverlongPenalty(length, 20480, 4096), want, 0)
+		}
+	})
+	t.Run("between it falls by 1/4096 a token, at both ends too", func(t *testing.T) {
+		for length := 16384; length < 20480; length++ {
+			step := OverlongPenalty(length, 20480, 4096) - OverlongPenalty(length+1, 20480, 4096)
+			near(t, "step", step, 1.0/4096, 0)
+		}
+	})
+}

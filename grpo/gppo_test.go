@@ -1,0 +1,143 @@
+package grpo
+
+import (
+	"math"
+	"testing"
+
+	"gonum.org/v1/gonum/num/dual"
+	"pgregory.net/rapid"
+)
+
+// gppoLiteral returns −min(δA, clip(δ, ((1−ε_l)/sg(δ))δ, ((1+ε_h)/sg(δ))δ)A) as a dual number with its derivative for log δ.
+func gppoLiteral(r, advantage float64) dual.Number {
+	delta := dual.Exp(variable(math.Log(r)))
+	below := dual.Mul(over(dual.Number{Real: 1 - low}, sg(delta)), delta)
+	above := dual.Mul(over(dual.Number{Real: 1 + high}, sg(delta)), delta)
+	clipped := least(most(delta, below), above)
+	return dual.Scale(-1, least(dual.Scale(advantage, delta), dual.Scale(advantage, clipped)))
+}
+
+// gppoScaledLiteral is the general form, branch by branch, as a dual number with its derivative for log δ.
+func gppoScaledLiteral(r, advantage, beta1, beta2 float64) dual.Number {
+	delta := dual.Exp(variable(math.Log(r)))
+	factor := dual.Number{Real: 1}
+	switch {
+	case r < 1-low && advantage < 0:
+		factor = over(dual.Number{Real: beta1 * (1 - low)}, sg(delta))
+	case r > 1+high && advantage > 0:
+		factor = over(dual.Number{Real: beta2 * (1 + high)}, sg(delta))
+	}
+	return dual.Scale(-advantage, dual.Mul(factor, delta))
+}
+
+// gppo is GPPO with the paper's bounds.
+func gppo(r, advantage float64) (loss, dlogratio float64) { return GPPO(r, advantage, low, high) }
+
+func TestGPPO(t *testing.T) {
+	t.Run("it is equation 11 with its stop-gradients, by dual numbers, on both sides of both bounds", func(t *testing.T) {
+		for _, c := range corners() {
+			loss, d := gppo(c.r, c.advantage)
+			want := gppoLiteral(c.r, c.advantage)
+			near(t, "loss", loss, want.Real, 16*u*math.Abs(loss))
+			near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
+		}
+	})
+	t.Run("its gradient is the table of equation 12: 1−ε_l, 1+ε_h, or the ratio", func(t *testing.T) {
+		for _, c := range []struct{ r, a, f float64 }{
+			{0.5, 1, 0.5}, {0.5, -1, 0.8}, {1.5, 1, 1.28}, {1.5, -1, 1.5},
+			{0.7999, 1, 0.7999}, {0.7999, -1, 0.8}, {0.8001, -1, 0.8001}, {0.8001, 1, 0.8001},
+			{1.2799, 1, 1.2799}, {1.2801, 1, 1.28}, {1.2801, -1, 1.2801}, {0.8, -1, 0.8}, {1.28, 1, 1.28}, {1, 1, 1}, {1, -1, 1},
+		} {
+			near(t, "F", -slope(gppo(c.r, c.a))/c.a, c.f, 0)
+		}
+	})
+	t.Run("its loss is that of clip-higher, whatever ratio and advantage", rapid.MakeCheck(func(t *rapid.T) {
+		r, a := rapid.Float64Range(0, 10).Draw(t, "r"), rapid.Float64Range(-3, 3).Draw(t, "A")
+		loss, _ := gppo(r, a)
+		want, _ := clipHigher(r, a)
+		near(t, "loss", loss, want, 0)
+	}))
+	t.Run("finite differences of the loss show the clipped gradient, not this one", func(t *testing.T) {
+		loss := func(x []float64) float64 { l, _ := gppo(math.Exp(x[0]), 1); return l }
+		near(t, "difference", numeric(loss, []float64{math.Log(1.5)})[0], 0, 0)
+		near(t, "gradient", slope(gppo(1.5, 1)), -1.28, 0)
+	})
+	t.Run("no token is without gradient", rapid.MakeCheck(func(t *rapid.T) {
+		r, a := rapid.Float64Range(0.001, 10).Draw(t, "r"), rapid.Float64Range(0.001, 3).Draw(t, "|A|")
+		for _, a := range []float64{a, -a} {
+			if d := slope(gppo(r, a)); d*a >= 0 {
+				t.Errorf("r = %v, A = %v: %v", r, a, d)
+			}
+		}
+	}))
+	t.Run("its code has a dual clip that the paper has not: no gradient for A < 0 beyond 3", func(t *testing.T) {
+		for _, c := range []struct{ r, paper, code float64 }{{2.9, 2.9, 2.9}, {3.1, 3.1, 0}, {20, 20, 0}} {
+			loss, d := gppo(c.r, -1)
+			near(t, "paper", d, c.paper, 0)
+			near(t, "code", slope(DualClip(loss, d, -1, 3)), c.code, 0)
+		}
+	})
+}
+
+func TestGPPOScaled(t *testing.T) {
+	t.Run("it is equation 17 with its stop-gradients, by dual numbers, on both sides of both bounds", func(t *testing.T) {
+		for _, beta := range [][2]float64{{1, 1}, {0.25, 1}, {0.5, 2}, {0, 0}} {
+			for _, c := range corners() {
+				loss, d := GPPOScaled(c.r, c.advantage, low, high, beta[0], beta[1])
+				want := gppoScaledLiteral(c.r, c.advantage, beta[0], beta[1])
+				near(t, "loss", loss, want.Real, 8*u*math.Abs(loss))
+				near(t, "derivative", d, want.Emag, 8*u*math.Abs(d))
+			}
+		}
+	})
+	t.Run("its gradient is the table of equation 18", func(t *testing.T) {
+		for _, c := range []struct{ r, a, f float64 }{
+			{0.5, 1, 0.5}, {0.5, -1, 0.25 * 0.8}, {1.5, 1, 0.5 * 1.28}, {1.5, -1, 1.5}, {1, 1, 1}, {0.8, -1, 0.8}, {1.28, 1, 1.28},
+		} {
+			near(t, "F", -slope(GPPOScaled(c.r, c.a, low, high, 0.25, 0.5))/c.a, c.f, 0)
+		}
+	})
+	t.Run("with both weights 1 it is GPPO", func(t *testing.T) {
+		for _, c := range corners() {
+			loss, d := GPPOScaled(c.r, c.advantage, low, high, 1, 1)
+			want, dwant := gppo(c.r, c.advantage)
+			near(t, "loss", loss, want, 0)
+			near(t, "derivative", d, dwant, 0)
+		}
+	})
+	t.Run("with both 0 its gradient is clip-higher's, and its loss is not", func(t *testing.T) {
+		for _, c := range corners() {
+			loss, d := GPPOScaled(c.r, c.advantage, low, high, 0, 0)
+			want, dwant := clipHigher(c.r, c.advantage)
+			near(t, "derivative", d, dwant, 0)
+			if dwant == 0 {
+				near(t, "loss", loss, 0, 0)
+				apart(t, "clip-higher's", want, 0, 0.3)
+			}
+		}
+	})
+}
+
+func TestLM(t *testing.T) {
+	t.Run("its derivative is −1 for every token, the printed one's −π", func(t *testing.T) {
+		for _, logprob := range []float64{-10, -1, -0.01} {
+			loss, d := LM(logprob)
+			near(t, "loss", loss, -logprob, 0)
+			near(t, "derivative", d, -1, 0)
+			loss, d = LMPrinted(logprob)
+			near(t, "printed loss", loss, -math.Exp(logprob), 0)
+			near(t, "printed derivative", d, numeric(func(x []float64) float64 { l, _ := LMPrinted(x[0]); return l }, []float64{logprob})[0], numericBound(1))
+		}
+	})
+	t.Run("without the logarithm a token of probability 1/1000 is hardly learnt", func(t *testing.T) {
+		_, with := LM(math.Log(0.001))
+		_, without := LMPrinted(math.Log(0.001))
+		near(t, "ratio", without/with, 0.001, 1e-17)
+	})
+	t.Run("a token of probability one costs nothing, and −1 as printed", func(t *testing.T) {
+		loss, _ := LM(0)
+		near(t, "loss", loss, 0, 0)
+		loss, _ = LMPrinted(0)
+		near(t, "printed", loss, -1, 0)
+	})
+}

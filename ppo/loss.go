@@ -1,0 +1,59 @@
+package ppo
+
+import (
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/policy"
+)
+
+const badBatch = "ppo: shapes of the batch's matrices differ"
+
+// Options are the conventions of a loss. DeepSeekMath has {Low: ε, High: ε, Aggregation: policy.SequenceMean}.
+type Options struct {
+	Low, High     float64 // ε_low and ε_high of the clip
+	DualClip      float64 // c of the dual clip, 0 for none
+	LogRatioLimit float64 // clamp of log r, 0 for none
+	Aggregation   policy.Aggregation
+	Length        int // tokens, for policy.Constant alone
+}
+
+// Loss returns the loss of a batch, and its gradient for the log-probabilities.
+//
+//	L = −Σ_it w_it min(r_it A_it, clip(r_it, 1−ε_low, 1+ε_high) A_it)
+//
+// logprob, old, advantage and mask are [N × L] and so is the gradient, which is 0 outside the mask; w is policy.Weights. A batch without tokens has loss 0.
+// With policy.SequenceMean it is −1 times the mean of the paper's objective over outputs.
+// It implements DeepSeekMath (1) and PPO (7).
+func Loss(logprob, old, advantage, mask mat.Matrix, o Options) (loss float64, dlogprob *mat.Dense) {
+	sameShape(logprob, old, advantage, mask)
+	token, slope := zeros(logprob.Dims()), zeros(logprob.Dims())
+	eachToken(logprob, mask, func(i, t int, l float64) {
+		value, d := o.token(l, old.At(i, t), advantage.At(i, t))
+		token.Set(i, t, value)
+		slope.Set(i, t, d)
+	})
+	w := policy.Weights(mask, o.Aggregation, o.Length)
+	return policy.Aggregate(token, w), policy.AggregateBackward(slope, w)
+}
+
+// token returns the loss of one token and its derivative for logprob, through the limit of the log-ratio.
+func (o Options) token(logprob, old, advantage float64) (loss, dlogprob float64) {
+	loss, dlogprob = Clip(policy.Ratio(logprob, old, o.LogRatioLimit), advantage, o.Low, o.High)
+	if o.DualClip != 0 {
+		loss, dlogprob = Bound(loss, dlogprob, advantage, o.DualClip)
+	}
+	if policy.LogRatioBackward(logprob, old, o.LogRatioLimit) == 0 {
+		dlogprob = 0
+	}
+	return loss, dlogprob
+}
+
+// sameShape panics unless all matrices have the shape of the first.
+func sameShape(first mat.Matrix, others ...mat.Matrix) {
+	rows, cols := first.Dims()
+	for _, m := range others {
+		if r, c := m.Dims(); r != rows || c != cols {
+			panic(badBatch)
+		}
+	}
+}
