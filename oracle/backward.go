@@ -171,7 +171,8 @@ func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.O
 	e.variance.Add(e.variance, e.leanVariance)
 	t.dk.moments(e.variance, e.squares, q2)
 	t.dv.moments(e.weightVariance, squares(forward.weights), do2)
-	t.dv.alignedWith(m.roundedWeights(forward), do)
+	divided, _ := m.weightRoundings(&forward)
+	t.dv.alignedWith(divided, do)
 	if kappa := m.scaleError(); kappa != 0 {
 		dsMoved, pMoved := m.scaleMoves(forward, e, kappa)
 		addSquare(t.dqVar, dsMoved, kv.k)
@@ -179,18 +180,6 @@ func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.O
 		addSquare(t.dv.variance, mat.DenseCopyOf(pMoved.T()), finiteOrZero(do))
 	}
 	return t
-}
-
-// roundedWeights returns RN(p) − p, what rounding does to weights that are divided before they are rounded.
-func (m softmaxModel) roundedWeights(f blockTruth) *mat.Dense {
-	var d mat.Dense
-	d.Apply(func(s, j int, p float64) float64 {
-		if f.rounding.At(s, j) == 0 {
-			return 0
-		}
-		return m.probabilities.Round(p) - p
-	}, f.weights)
-	return &d
 }
 
 // alignedWith takes the known error Σ_s d_sj x_s for that of independent roundings where it is more than twice as large.

@@ -2,11 +2,9 @@ package oracle
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/arithmetic"
@@ -42,7 +40,7 @@ type softmaxModel struct {
 const (
 	scoreRoundings    = 3               // the scale as a constant, its product, and the one with log₂e
 	argumentRoundings = 2               // subtracting the maximum, and the tile's maximum changing
-	expRoundings      = 8               // an exponential good to 2 ulp, as vendors state of their fast ones
+	expRoundings      = 16              // an exponential good to 2 ulp, as vendors state of their fast ones
 	rowRoundings      = 6               // rescaling by running maxima, the reciprocal of the sum, the product with it
 	tanhRoundings     = 8               // tanh good to 2 ulp, and the products with the cap and its inverse
 	fastTanh          = 1.0 / (1 << 12) // standard deviation of the fast one of kernels with narrow weights: relative error up to 2⁻¹¹ (PTX ISA, tanh.approx.f32)
@@ -66,7 +64,7 @@ type blockTruth struct {
 	rounding *mat.Dense // second moment of rounding p
 }
 
-// keys holds one head's keys and values with their squares, shared by every block of queries.
+// keyValues holds one head's keys and values with their squares, shared by every block of queries.
 type keyValues struct {
 	k, v, k2, v2 *mat.Dense
 	norms        []float64 // |v_j|²
@@ -79,19 +77,16 @@ type keyValues struct {
 func newKeyValues(k, v *mat.Dense) keyValues {
 	kv := keyValues{k: k, v: finiteOrZero(v), k2: squares(finiteOrZero(k))}
 	kv.v2 = squares(kv.v)
-	rows, _ := kv.v2.Dims()
-	kv.norms = make([]float64, rows)
+	rows, cols := kv.v2.Dims()
 	for j := range rows {
-		for _, x := range kv.v2.RawRowView(j) {
-			kv.norms[j] += x
-		}
+		kv.norms = append(kv.norms, total(kv.v2.RawRowView(j)))
 	}
-	_, cols := kv.v.Dims()
 	for c := range cols {
-		mean := mat.Sum(kv.v.ColView(c)) / float64(rows)
-		kv.lean += mean * mean
 		column := mat.Col(nil, c, kv.v)
-		kv.reach = append(kv.reach, math.Pow(max(slices.Max(column), 0)-min(slices.Min(column), 0), 2))
+		mean := total(column) / float64(rows)
+		kv.lean += mean * mean
+		span := max(slices.Max(column), 0) - min(slices.Min(column), 0)
+		kv.reach = append(kv.reach, span*span)
 	}
 	if mean := total(kv.norms) / float64(rows); mean > 0 {
 		kv.lean /= mean
@@ -99,7 +94,7 @@ func newKeyValues(k, v *mat.Dense) keyValues {
 	return kv
 }
 
-// block computes the truth and the error of the rows of q. raw values v may be non-finite where no query sees them.
+// block computes the truth and the error of the rows of q. The values v may be non-finite where no query sees them.
 func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) blockTruth {
 	o.Scale, o.SoftCap = m.scale, m.softCap
 	x := attention.Scores(q, kv.k, o)
@@ -214,212 +209,25 @@ func (m softmaxModel) scalarSum() arithmetic.Accumulator {
 func (b *blockTruth) groupScores(x *mat.Dense) {
 	b.repeats, b.grouped = make([]float64, len(b.lse)), make([]float64, len(b.lse))
 	for s, lse := range b.lse {
-		row := slices.Clone(x.RawRowView(s))
-		order := make([]int, len(row))
-		for j := range order {
-			order[j] = j
-		}
-		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(row[i], row[j]) })
-		for first := 0; first < len(order); {
-			end, together := first, 0.0
-			for ; end < len(order) && row[order[end]] == row[order[first]]; end++ {
-				together += math.Exp(row[order[end]]-lse) * math.Sqrt(b.logVar.At(s, order[end]))
-			}
-			end = max(end, first+1) // NaN equals nothing
-			if n := float64(end - first); n > 1 && together > 0 {
-				b.repeats[s] += n * n
-			}
-			if !math.IsNaN(together) {
-				b.grouped[s] += together * together
-			}
-			first = end
-		}
-	}
-}
-
-// outErrors fills in σ² of the output and the draws behind each row.
-func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, x *mat.Dense, sink bool) {
-	rows, keys := b.weights.Dims()
-	_, width := kv.v.Dims()
-	b.outVar, b.rowVar, b.draws = mat.NewDense(rows, width, nil), make([]float64, rows), make([]float64, rows)
-	p2, moved, keyed := mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
-	for s := range rows {
-		for j, p := range b.weights.RawRowView(s) {
-			p2.Set(s, j, p*p)
-			moved.Set(s, j, p*p*b.logVar.At(s, j))
-			keyed.Set(s, j, moved.At(s, j)+b.rounding.At(s, j))
-		}
-		if seen, _ := countSquares(b.weights.RawRowView(s)); seen == 1 && !sink { // one key: its weight is exactly 1
-			clear(moved.RawRowView(s))
-			clear(keyed.RawRowView(s))
-		}
-	}
-	var summed, movedV, keyedV2 mat.Dense
-	known := m.knownRoundings(b, kv, x)
-	summed.Mul(p2, kv.v2)
-	movedV.Mul(moved, kv.v)
-	keyedV2.Mul(keyed, kv.v2)
-	for s := range rows {
-		seen, mass2 := countSquares(b.weights.RawRowView(s))
-		if seen == 0 {
-			b.draws[s] = float64(width)
-			continue
-		}
-		b.rowVar[s] = m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s]) + rowRoundings*m.rho2()
-		if seen == 1 && !sink { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score
-			b.rowVar[s] += m.rho2() * (expRoundings + argumentRoundings*b.lse[s]*b.lse[s])
-		}
-		movedTotal := total(moved.RawRowView(s))
-		var own, byKey, common float64
-		for c := range width {
-			o := b.out.At(s, c)
-			key := max(0, keyedV2.At(s, c)-2*o*movedV.At(s, c)+o*o*movedTotal)
-			if k := known.At(s, c); k > 4*key {
-				key = k
-			}
-			if !(key < kv.reach[c]) {
-				key = kv.reach[c]
-			}
-			sum := m.accumulate.Sum(seen, o, summed.At(s, c))
-			b.outVar.Set(s, c, key+sum+o*o*b.rowVar[s])
-			own, byKey, common = own+sum, byKey+key, common+o*o*b.rowVar[s]
-		}
-		effective := 1 / (1/participation(keyed.RawRowView(s), kv.norms) + kv.lean*kv.lean)
-		b.draws[s] = drawsOf(common, byKey, effective, own, float64(width))
-	}
-}
-
-// scaleErrors adds what a rounded scale moves.
-func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
-	kappa := m.scaleError()
-	if kappa == 0 {
-		return
-	}
-	rows, keys := x.Dims()
-	weighted := mat.NewDense(rows, keys, nil)
-	for s := range rows {
-		for j, p := range b.weights.RawRowView(s) {
-			if p > 0 {
-				weighted.Set(s, j, p*x.At(s, j)*attention.SoftCapBackward(x.At(s, j), m.softCap))
+		row, order := x.RawRowView(s), make([]int, 0, len(b.weights.RawRowView(s)))
+		for j, xj := range row {
+			if xj > math.Inf(-1) {
+				order = append(order, j)
 			}
 		}
-	}
-	var moved mat.Dense
-	moved.Mul(weighted, kv.v)
-	for s := range rows {
-		mean, mass := total(weighted.RawRowView(s)), total(b.weights.RawRowView(s))
-		if mass == 0 {
-			continue
-		}
-		for c, v := range b.outVar.RawRowView(s) {
-			e := kappa * (moved.At(s, c) - mean*b.out.At(s, c))
-			b.outVar.Set(s, c, v+e*e)
-		}
-		e := kappa * mean / mass
-		b.lseVar[s] += e * e
-	}
-}
-
-// knownRoundings returns the square of the error that rounding the weights makes in each element of the output if nothing disturbs them, for
-// weights divided before the product or after it, whichever is larger. It counts the rows in which these roundings share a sign.
-func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues, x *mat.Dense) *mat.Dense {
-	rows, keys := b.weights.Dims()
-	_, width := kv.v.Dims()
-	known, divided, plain := mat.NewDense(rows, width, nil), mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
-	for s := range rows {
-		largest, independent := maximum(b.weights.RawRowView(s)), total(b.rounding.RawRowView(s))
-		var sums [2]float64
-		for j, p := range b.weights.RawRowView(s) {
-			if p > 0 && b.rounding.At(s, j) > 0 {
-				divided.Set(s, j, m.probabilities.Round(p)-p)
-				plain.Set(s, j, m.probabilities.Round(p/largest)*largest-p)
-				sums[0] += divided.At(s, j)
-				sums[1] += plain.At(s, j)
+		slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(row[i], row[j]), i-j) })
+		for len(order) > 0 {
+			n, together := 0, 0.0
+			for ; n < len(order) && row[order[n]] == row[order[0]]; n++ {
+				together += math.Exp(row[order[n]]-lse) * math.Sqrt(b.logVar.At(s, order[n]))
 			}
-		}
-		if seen, _ := countSquares(b.weights.RawRowView(s)); max(sums[0]*sums[0], sums[1]*sums[1]) > 9*independent || b.repeats[s] > 4*float64(seen) {
-			b.aligned++
-		}
-	}
-	if sameInAllRows(divided) || sameInAllRows(plain) {
-		b.aligned = rows
-	}
-	for _, d := range []*mat.Dense{divided, plain} {
-		var e mat.Dense
-		e.Mul(d, kv.v)
-		known.Apply(func(i, j int, v float64) float64 { return max(v, e.At(i, j)*e.At(i, j)) }, known)
-	}
-	if m.storesScores() {
-		m.stepRoundings(b, kv, x, known)
-	}
-	return known
-}
-
-// sameInAllRows tells whether rows of roundings agree more than independent ones would: then Σ_j (Σ_s d_sj)² is more than thrice Σ d².
-func sameInAllRows(d *mat.Dense) bool {
-	rows, keys := d.Dims()
-	together, apart := 0.0, mat.Norm(d, 2)
-	for j := range keys {
-		sum := mat.Sum(d.ColView(j))
-		together += sum * sum
-	}
-	return rows > 3 && together > 3*apart*apart
-}
-
-// stepRoundings is for scores kept in a narrow type, which leaves few different weights: all keys with the same rounded score have the same weight
-// and the same rounding of it, which is not known because it hangs on the errors before it.
-//
-//	Σ_steps ρ² (Σ_{j of the step} p_j v_j)²
-func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.Dense) {
-	rho2 := math.Pow(arithmetic.Rho(m.probabilities), 2)
-	rows, width := known.Dims()
-	for s := range rows {
-		steps := map[float64][]float64{}
-		for j, p := range b.weights.RawRowView(s) {
-			if p == 0 {
-				continue
+			if n > 1 && together > 0 {
+				b.repeats[s] += float64(n * n)
 			}
-			step := m.scores.Round(x.At(s, j))
-			if steps[step] == nil {
-				steps[step] = make([]float64, width)
-			}
-			floats.AddScaled(steps[step], p, kv.v.RawRowView(j))
-		}
-		sum := make([]float64, width)
-		for _, step := range slices.Sorted(maps.Keys(steps)) {
-			for c, v := range steps[step] {
-				sum[c] += rho2 * v * v
-			}
-		}
-		for c, v := range sum {
-			known.Set(s, c, max(v, known.At(s, c)))
+			b.grouped[s] += together * together
+			order = order[n:]
 		}
 	}
-}
-
-// drawsOf is the number of independent errors behind a row whose variance is common to all columns, shared by as many errors as
-// `effective` says, and the columns' own.
-func drawsOf(common, shared, effective, own, columns float64) float64 {
-	all := common + shared + own
-	if all == 0 || math.IsNaN(all) || math.IsInf(all, 0) {
-		return columns
-	}
-	c, s, o := common/all, shared/all, own/all
-	return 1 / (c*c + s*s*(1/effective+1/columns) + o*o/columns)
-}
-
-// participation is the effective number of terms of a sum: (Σ a)² / Σ a².
-func participation(weights, norms []float64) float64 {
-	var sum, squares float64
-	for j, w := range weights {
-		a := w * norms[j]
-		sum += a
-		squares += a * a
-	}
-	if squares == 0 {
-		return 1
-	}
-	return sum * sum / squares
 }
 
 // lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings. Keys with the same
