@@ -44,6 +44,7 @@ func balanced(out string) bool {
 // converter walks over a line, or over what stands between a pair of brackets.
 type converter struct {
 	in     []rune
+	last   rune // the one taken before
 	failed bool
 }
 
@@ -105,21 +106,22 @@ func (c *converter) atom() piece {
 	case isDigit(r):
 		return piece{tex: c.number()}
 	}
+	before := c.last
 	c.take()
 	if r == '√' {
 		return piece{tex: `\sqrt{` + c.radicand() + `}`}
 	}
 	if r == '|' {
-		return bar(c.next())
+		return bar(before, c.next())
 	}
 	p, known := signs[r]
 	c.failed = c.failed || !known
 	return p
 }
 
-// bar is the bar of a condition if it stands free, else one of a pair. A raw | would end the cell of the table.
-func bar(next rune) piece {
-	if next == ' ' {
+// bar is the bar of a condition if it stands free on both sides, else one of a pair. A raw | would end the cell of the table.
+func bar(before, next rune) piece {
+	if before == ' ' && next == ' ' {
 		return piece{tex: `\mid`, class: operator}
 	}
 	return piece{tex: `\vert`, class: operator}
@@ -258,7 +260,7 @@ func (c *converter) next() rune {
 
 func (c *converter) take() rune {
 	r := c.next()
-	c.in = c.in[min(1, len(c.in)):]
+	c.in, c.last = c.in[min(1, len(c.in)):], r
 	return r
 }
 
@@ -269,6 +271,9 @@ func (c *converter) run(keep func(rune) bool) string {
 		end = len(c.in)
 	}
 	taken := string(c.in[:end])
+	if end > 0 {
+		c.last = c.in[end-1]
+	}
 	c.in = c.in[end:]
 	return taken
 }

@@ -23,6 +23,7 @@ func TestTex(t *testing.T) {
 		{`S = {1, 2}`, `S = \{1, 2\}`},
 		{`π_old(a | s)`, `\pi_{\text{old}}(a \mid s)`},
 		{`|x|`, `\vert x\vert`},
+		{`1/|o| Σ_t x`, `1/\vert o\vert \sum_{t} x`},
 		{`a_{tij} x_{(i)}`, `a_{tij}\,x_{(i)}`},
 		{`x̂ = 0.1 m ln s + 1.`, `\hat{x} = 0.1\,m\,\ln s + 1.`},
 		{`low  = 2·k`, `\text{low} = 2\cdot k`},
