@@ -90,10 +90,10 @@ func Rounding(t dtype.Type, x float64) float64 {
 //
 // A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. The second term is for terms that are equal, or
 // differ by less than the last place of the sum, uS: then all additions within one binade round alike, by one uniform draw of ±ulp/2 each, which over the
-// last two binades makes c. The result is capped by the worst case γ_n Σ|a|, Σ|a| ≤ √(n·squares).
+// last two binades makes c. Both are capped by the worst case γ_n Σ|a|, Σ|a| ≤ √(n·squares); subnormal steps come on top.
 // Hopper's truncating sums are treated by hopperSum.
 func (a Accumulator) Sum(n int, sum, squares float64) float64 {
-	if n == 0 {
+	if n == 0 || squares == 0 {
 		return 0
 	}
 	if a == F32Hopper {
@@ -101,11 +101,11 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	}
 	rho, u := Rho(a.Type()), a.Type().UnitRoundoff()
 	variance := rho*rho*partialSums(float64(n), sum, squares) + alike(float64(n), sum, squares, u)
-	if step := a.Type().Spacing(0); u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
-		variance = variance*9/8 + float64(n)*step*step/12
+	if u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
+		variance *= 9.0 / 8
 	}
-	worst := a.Gamma(n) * math.Sqrt(float64(n)*squares)
-	return min(variance, worst*worst)
+	worst, step := a.Gamma(n)*math.Sqrt(float64(n)*squares), a.Type().Spacing(0)
+	return min(variance, worst*worst) + float64(n)*step*step/12
 }
 
 // Repeated returns the second moment of what the additions of repeated terms err together, for a sum S: each group of n_i equal terms rounds

@@ -111,8 +111,8 @@ func TestSum(t *testing.T) {
 			}
 		}
 	})
-	t.Run("no terms have no error", func(t *testing.T) {
-		if F32.Sum(0, 0, 0) != 0 || F32Hopper.Sum(16, 0, 0) != 0 {
+	t.Run("no terms, or only zeros, have no error", func(t *testing.T) {
+		if F32.Sum(0, 0, 0) != 0 || F32Hopper.Sum(16, 0, 0) != 0 || BF16.Sum(512, 0, 0) != 0 {
 			t.Error("want 0")
 		}
 	})

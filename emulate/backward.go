@@ -100,7 +100,7 @@ func (g *gradients[T]) flash(r *row[T], i, b int, logits, out []T, lse T) {
 	}
 }
 
-// eager fills in P and dS of query i as a framework does that stores every step: dS comes out scaled.
+// eager fills in P and dS of query i as a framework does that stores every step where it stores scores in a narrow type: dS comes out scaled.
 func (g *gradients[T]) eager(r *row[T], i, b int, logits []T, lse T) {
 	do := g.gradient(i, b)
 	p, dp := make([]T, len(logits)), make([]T, len(logits))
@@ -110,10 +110,14 @@ func (g *gradients[T]) eager(r *row[T], i, b int, logits []T, lse T) {
 		g.p[i][r.lo+c] = to(g.k.weights, p[c])
 	}
 	delta := g.delta(g.k.scalars.dot(p, dp))
+	step := g.Intermediate
+	if g.k.scores == working[T]() {
+		step = g.k.scores
+	}
 	for c, x := range logits {
-		ds := to(g.Intermediate, p[c]*(dp[c]-delta))
+		ds := to(step, p[c]*(dp[c]-delta))
 		if g.k.soft != 0 {
-			ds = to(g.Intermediate, ds*g.capSlope(x))
+			ds = to(step, ds*g.capSlope(x))
 		}
 		g.ds[i][r.lo+c] = to(g.Intermediate, ds*g.k.scale)
 	}

@@ -42,6 +42,7 @@ type gradientTruth struct {
 type keyGradient struct {
 	sum, variance, squares *mat.Dense // the gradient, the errors of its terms, and its terms' squares
 	errors, errors2        []float64  // per key, for the draws: Σ a and Σ a² over queries, a a query's part of the variance
+	lean                   float64    // how far the factors of all queries point one way
 }
 
 // add joins the sums over other queries.
@@ -53,6 +54,7 @@ func (g *keyGradient) add(h keyGradient) {
 	g.sum.Add(g.sum, h.sum)
 	g.variance.Add(g.variance, h.variance)
 	g.squares.Add(g.squares, h.squares)
+	g.lean = max(g.lean, h.lean)
 	for j := range g.errors {
 		g.errors[j] += h.errors[j]
 		g.errors2[j] += h.errors2[j]
@@ -66,7 +68,7 @@ func (g *keyGradient) draws(j int) float64 {
 		return float64(width)
 	}
 	effective := g.errors[j] * g.errors[j] / g.errors2[j]
-	return 1 / (1/effective + 1/float64(width))
+	return 1 / (1/effective + 1/float64(width) + g.lean*g.lean)
 }
 
 // attentionBackward derives σ for kernels that recompute the weights. With P = e^{x − lse}, dP = do·vᵀ, D = Σ do·o, dS = P (dP − D)·scale:
@@ -95,6 +97,7 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 	byScores := []dtype.Type{types.inter, types.output, model.scores, model.probabilities}
 	all := []verdict.Expected{dq.expected("dq", model.accumulate, byScores...), dk.expected("dk", model.accumulate, byScores...), dv.expected("dv", model.accumulate, byScores[2:]...)}
 	all[1].MostDraws = float64(queries * heads * batch) // one query's D reaches every key
+	all[1].ColumnDraws, all[2].ColumnDraws = 1, 1       // and so do weights that round alike
 	if model.storesScores() {
 		all[2].MostDraws = all[1].MostDraws // so does the log-sum-exp, which narrow scores move
 	}
@@ -166,11 +169,12 @@ func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.O
 	shift.Mul(e.lean, kv.k)
 	ds2k2.Mul(e.squares, kv.k2)
 	m.addSums(len(kv.norms), &dqVar, t.dq, &ds2k2)
-	t.dqVar, t.dqDraws = &dqVar, e.leanOn(&dqVar, &shift, t.dq, forward.lseVar)
+	t.dqVar, t.dqDraws = &dqVar, e.leanOn(&dqVar, &shift, t.dq, forward.lseVar, leaning(finiteOrZero(kv.k)))
 
 	e.variance.Add(e.variance, e.leanVariance)
 	t.dk.moments(e.variance, e.squares, q2)
 	t.dv.moments(e.weightVariance, squares(forward.weights), do2)
+	t.dk.lean, t.dv.lean = leaning(finiteOrZero(q)), leaning(finiteOrZero(do))
 	divided, _ := m.weightRoundings(&forward)
 	t.dv.alignedWith(divided, do)
 	if kappa := m.scaleError(); kappa != 0 {
@@ -343,7 +347,7 @@ func (m softmaxModel) deltaErrors(do, dp *mat.Dense, f blockTruth, output dtype.
 }
 
 // leanOn adds to dq what D's error and that of the log-sum-exp move, all keys together, and returns the draws behind each row.
-func (e scoreErrors) leanOn(dqVar, shift, dq *mat.Dense, lseVar []float64) []float64 {
+func (e scoreErrors) leanOn(dqVar, shift, dq *mat.Dense, lseVar []float64, lean float64) []float64 {
 	rows, width := dqVar.Dims()
 	draws := make([]float64, rows)
 	for s := range rows {
@@ -353,7 +357,8 @@ func (e scoreErrors) leanOn(dqVar, shift, dq *mat.Dense, lseVar []float64) []flo
 			own, common = own+dqVar.At(s, c), common+lean
 			dqVar.Set(s, c, dqVar.At(s, c)+lean)
 		}
-		draws[s] = drawsOf(common, own, participation(e.variance.RawRowView(s), ones(e.variance)), 0, float64(width))
+		effective := 1 / (1/participation(e.variance.RawRowView(s), ones(e.variance)) + lean*lean)
+		draws[s] = drawsOf(common, own, effective, 0, float64(width))
 	}
 	return draws
 }

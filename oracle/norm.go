@@ -54,11 +54,25 @@ func normRMS(c *Case) ([]verdict.Expected, error) {
 			variance[i] = t*t*rowError + rounded
 			own, common = own+rounded, common+t*t*rowError
 		}
-		y.setRow(truth, variance, drawsOf(common, 0, 1, own, float64(len(x))), n)
+		y.setRow(truth, variance, drawsOf(common, own, mantissas(x), 0, float64(len(x))), n)
 	})
 	e := y.expected("y", c.Arithmetic.Accumulate, inter)
 	e.Walk, e.Systematic = 0, 1 // a sum of squares does not walk, and one relative error moves a whole row
 	return c.wanted(e), nil
+}
+
+// mantissas is the effective number of different mantissas in a row, n²/Σ n_g² for groups of n_g equal ones: x·r is rounded alike where they are equal.
+func mantissas(x []float64) float64 {
+	counts := map[float64]float64{}
+	for _, v := range x {
+		m, _ := math.Frexp(math.Abs(v))
+		counts[m]++
+	}
+	var squares float64
+	for _, n := range counts {
+		squares += n * n
+	}
+	return float64(len(x)*len(x)) / squares
 }
 
 // keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where that type is the working precision.
@@ -68,6 +82,10 @@ func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float
 	}
 	return arithmetic.Rounding(inter, t/w) * w * w
 }
+
+// oddSquares is how far the additions of squares of 16-bit numbers agree. The square of an odd mantissa is 1 mod 8, so in a sum whose last place is two or
+// eight units of that mantissa every one of them is rounded down; measured, sequential sums of 1536 squares err by 0.06 n u S.
+const oddSquares = 0.15
 
 // rmsError is the second moment of the relative error of 1/√(mean x² + ε), with the products that follow.
 func (c *Case) rmsError(x []float64) float64 {
@@ -80,5 +98,10 @@ func (c *Case) rmsError(x []float64) float64 {
 	if whole == 0 || math.IsNaN(whole) || math.IsInf(whole, 0) {
 		return 0
 	}
-	return c.Arithmetic.Accumulate.Sum(len(x), sum, fourth)/(4*whole*whole) + 6*c.rho2()
+	n := float64(len(x))
+	variance := c.Arithmetic.Accumulate.Sum(len(x), sum, fourth)
+	if c.rec.Type("x").UnitRoundoff() > c.Arithmetic.Accumulate.Type().UnitRoundoff() {
+		variance += c.Arithmetic.Accumulate.Repeated(sum, oddSquares*n*n)
+	}
+	return variance/(4*whole*whole) + 6*c.rho2()
 }

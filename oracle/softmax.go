@@ -68,7 +68,7 @@ type blockTruth struct {
 type keyValues struct {
 	k, v, k2, v2 *mat.Dense
 	norms        []float64 // |v_j|²
-	lean         float64   // |mean v|² over the mean of |v|²: how far all values point one way
+	lean         float64   // how far all values point one way
 	reach        []float64 // per column, the square of the widest span of values: no error of the weights moves an output further
 }
 
@@ -83,15 +83,28 @@ func newKeyValues(k, v *mat.Dense) keyValues {
 	}
 	for c := range cols {
 		column := mat.Col(nil, c, kv.v)
-		mean := total(column) / float64(rows)
-		kv.lean += mean * mean
 		span := max(slices.Max(column), 0) - min(slices.Min(column), 0)
 		kv.reach = append(kv.reach, span*span)
 	}
-	if mean := total(kv.norms) / float64(rows); mean > 0 {
-		kv.lean /= mean
-	}
+	kv.lean = leaning(kv.v)
 	return kv
+}
+
+// leaning is |mean row|² over the mean of |row|²: 1 if all rows are the same, about 0 if they point everywhere.
+func leaning(m *mat.Dense) float64 {
+	rows, cols := m.Dims()
+	var along, all float64
+	for c := range cols {
+		column := mat.Col(nil, c, m)
+		mean := total(column) / float64(rows)
+		along += mean * mean
+		_, squares := countSquares(column)
+		all += squares / float64(rows)
+	}
+	if all == 0 {
+		return 0
+	}
+	return along / all
 }
 
 // block computes the truth and the error of the rows of q. The values v may be non-finite where no query sees them.
