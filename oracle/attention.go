@@ -327,35 +327,41 @@ func (m softmaxModel) mergeErrors(o []*mat.Dense, lse [][]float64, n int, merged
 	if math.IsInf(all, -1) {
 		return variance, float64(len(merged))
 	}
-	largest := math.Inf(-1)
-	for p := range o {
-		largest = max(largest, lse[p][n])
-	}
-	var live int
-	var mass2 float64
-	for p := range o {
-		if w := math.Exp(lse[p][n] - all); w > 0 {
-			live, mass2 = live+1, mass2+w*w
-		}
-	}
+	weights, errors := m.mergeWeights(lse, n, all)
+	live, mass2 := countSquares(weights)
 	row := m.scalarSum().Sum(live, 1, mass2) + rowRoundings*m.rho2()
 	var own, common float64
 	for c, t := range merged {
 		var keyed, squares float64
-		for p := range o {
-			w := math.Exp(lse[p][n] - all)
-			if w == 0 {
-				continue
+		for p, w := range weights {
+			if w != 0 {
+				v := o[p].At(n, c)
+				keyed += w * w * (v - t) * (v - t) * errors[p]
+				squares += w * w * v * v
 			}
-			x, v := lse[p][n], o[p].At(n, c)
-			keyed += w * w * (v - t) * (v - t) * (m.expVariance(x-largest) + scoreRoundings*m.rho2()*x*x)
-			squares += w * w * v * v
 		}
 		sum := m.accumulate.Sum(live, t, squares)
 		variance[c] = keyed + sum + t*t*row
 		own, common = own+sum, common+keyed+t*t*row
 	}
 	return variance, drawsOf(common, 0, 1, own, float64(len(merged)))
+}
+
+// mergeWeights returns the weight of each part and the second moment of its relative error.
+func (m softmaxModel) mergeWeights(lse [][]float64, n int, all float64) (weights, errors []float64) {
+	weights, errors = make([]float64, len(lse)), make([]float64, len(lse))
+	largest := math.Inf(-1)
+	for p := range lse {
+		largest = max(largest, lse[p][n])
+	}
+	for p := range lse {
+		x := lse[p][n]
+		weights[p] = math.Exp(x - all)
+		if weights[p] > 0 {
+			errors[p] = m.expVariance(x-largest) + scoreRoundings*m.rho2()*x*x
+		}
+	}
+	return weights, errors
 }
 
 // mergeLogError returns σ² of a merged log-sum-exp.

@@ -120,20 +120,16 @@ func yarn(value any) (any, error) {
 	}
 	y := rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
 	numbers := map[string]*float64{"factor": &y.Factor, "beta_fast": &y.BetaFast, "beta_slow": &y.BetaSlow, "mscale": &y.MScale, "mscale_all_dim": &y.MScaleAllDim}
-	names := make([]string, 0, len(object))
-	for key := range object {
-		names = append(names, key)
-	}
-	slices.Sort(names)
-	for _, key := range names {
+	for _, key := range sortedKeys(object) {
 		var err error
-		if target, ok := numbers[key]; ok {
-			*target, err = number(object[key])
-		} else if key == "original_context" {
+		switch {
+		case numbers[key] != nil:
+			*numbers[key], err = number(object[key])
+		case key == "original_context":
 			y.OriginalContext, err = count(object[key])
-		} else if key == "ramp" {
+		case key == "ramp":
 			y.Ramp, err = ramp(object[key])
-		} else {
+		default:
 			err = fmt.Errorf("unknown key")
 		}
 		if err != nil {

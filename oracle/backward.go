@@ -117,18 +117,7 @@ func (c *Case) backwardGroup(model softmaxModel, types gradientTypes, b, g int, 
 		if attention.Group(h, heads, groups) != g {
 			continue
 		}
-		var headK, headV keyGradient
-		q, do := c.Input("q").View(1, b, h), c.Input("do").View(1, b, h)
-		for s0 := 0; s0 < queries; s0 += blockRows(used) {
-			s1 := min(queries, s0+blockRows(used))
-			mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-			block := model.gradients(rowsBetween(q, s0, s1), v, rowsBetween(do, s0, s1), kv, attention.Options{Mask: mask, Sink: c.sink(h)}, types)
-			for s := s0; s < s1; s++ {
-				dq.setRow(block.dq.RawRowView(s-s0), block.dqVar.RawRowView(s-s0), block.dqDraws[s-s0], b, s, h)
-			}
-			headK.add(block.dk)
-			headV.add(block.dv)
-		}
+		headK, headV := c.backwardHead(model, types, kv, v, b, h, dq)
 		model.addSums(queries, headK.variance, headK.sum, headK.squares)
 		model.addSums(queries, headV.variance, headV.sum, headV.squares)
 		if heads > groups {
@@ -142,6 +131,23 @@ func (c *Case) backwardGroup(model softmaxModel, types gradientTypes, b, g int, 
 		dk.setRow(groupK.sum.RawRowView(j), groupK.variance.RawRowView(j), groupK.draws(j), b, j, g)
 		dv.setRow(groupV.sum.RawRowView(j), groupV.variance.RawRowView(j), groupV.draws(j), b, j, g)
 	}
+}
+
+// backwardHead computes one query head, in blocks of queries: it stores dq and returns dk and dv.
+func (c *Case) backwardHead(model softmaxModel, types gradientTypes, kv keyValues, v *mat.Dense, b, h int, dq *estimate) (dk, dv keyGradient) {
+	used, queries := c.keysInUse(b), c.Dim("S")
+	q, do := c.Input("q").View(1, b, h), c.Input("do").View(1, b, h)
+	for s0 := 0; s0 < queries; s0 += blockRows(used) {
+		s1 := min(queries, s0+blockRows(used))
+		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
+		block := model.gradients(rowsBetween(q, s0, s1), v, rowsBetween(do, s0, s1), kv, attention.Options{Mask: mask, Sink: c.sink(h)}, types)
+		for s := s0; s < s1; s++ {
+			dq.setRow(block.dq.RawRowView(s-s0), block.dqVar.RawRowView(s-s0), block.dqDraws[s-s0], b, s, h)
+		}
+		dk.add(block.dk)
+		dv.add(block.dv)
+	}
+	return dk, dv
 }
 
 // rowsBetween views rows a … b−1.
@@ -269,8 +275,7 @@ type scoreErrors struct {
 // scoreGradients derives the errors of dS.
 func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention.Options, f blockTruth, types gradientTypes) scoreErrors {
 	rows, keys := f.weights.Dims()
-	_, width := do.Dims()
-	e := scoreErrors{}
+	e := scoreErrors{scores: attention.Scores(q, kv.k, o)}
 	for _, x := range []**mat.Dense{&e.ds, &e.variance, &e.lean, &e.leanVariance, &e.squares, &e.weightVariance} {
 		*x = mat.NewDense(rows, keys, nil)
 	}
@@ -278,41 +283,45 @@ func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention
 	dp.Mul(finiteOrZero(do), kv.v.T())
 	dp2.Mul(squares(finiteOrZero(do)), kv.v2.T())
 	e.dVariance = m.deltaErrors(finiteOrZero(do), &dp, f, types.output)
-	x := attention.Scores(q, kv.k, o)
-	e.scores = x
-	narrow := m.storesScores()
 	for s := range rows {
-		var d float64
+		d := mat.Dot(f.weights.RowView(s), dp.RowView(s))
 		for j, p := range f.weights.RawRowView(s) {
-			d += p * dp.At(s, j)
-		}
-		for j, p := range f.weights.RawRowView(s) {
-			if p == 0 {
-				continue
+			if p != 0 {
+				m.scoreGradient(&e, f, types.inter, s, j, p, dp.At(s, j), d, m.gradientSum(do, dp.At(s, j), dp2.At(s, j)))
 			}
-			slope := m.scale * attention.SoftCapBackward(x.At(s, j), m.softCap)
-			ds := p * (dp.At(s, j) - d) * slope
-			sum := m.accumulate.Sum(width, dp.At(s, j), dp2.At(s, j))
-			if narrow {
-				sum += arithmetic.Rounding(m.scores, dp.At(s, j))
-			}
-			relative := f.logVar.At(s, j) + f.lseVar[s] + rowRoundings*m.rho2()
-			e.variance.Set(s, j, p*p*slope*slope*sum+ds*ds*relative+m.kept(types.inter, ds, narrow))
-			e.lean.Set(s, j, p*slope)
-			e.leanVariance.Set(s, j, p*p*slope*slope*e.dVariance[s])
-			e.ds.Set(s, j, ds)
-			e.squares.Set(s, j, ds*ds)
-			e.weightVariance.Set(s, j, p*p*(f.logVar.At(s, j)+f.lseVar[s])+f.rounding.At(s, j))
 		}
 	}
 	return e
 }
 
+// gradientSum is the second moment of the error of dP = do·v.
+func (m softmaxModel) gradientSum(do *mat.Dense, dp, dp2 float64) float64 {
+	_, width := do.Dims()
+	variance := m.accumulate.Sum(width, dp, dp2)
+	if m.storesScores() {
+		variance += arithmetic.Rounding(m.scores, dp)
+	}
+	return variance
+}
+
+// scoreGradient fills in one element: dS = p (dP − D)·scale·cap′.
+func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64) {
+	slope := m.scale * attention.SoftCapBackward(e.scores.At(s, j), m.softCap)
+	ds := p * (dp - d) * slope
+	relative := f.logVar.At(s, j) + f.lseVar[s] + rowRoundings*m.rho2()
+	e.ds.Set(s, j, ds)
+	e.squares.Set(s, j, ds*ds)
+	e.variance.Set(s, j, p*p*slope*slope*dpVariance+ds*ds*relative+m.kept(inter, ds))
+	e.lean.Set(s, j, p*slope)
+	e.leanVariance.Set(s, j, p*p*slope*slope*e.dVariance[s])
+	e.weightVariance.Set(s, j, p*p*(f.logVar.At(s, j)+f.lseVar[s])+f.rounding.At(s, j))
+}
+
 // kept is the second moment of rounding dS to the intermediate type: once, or where every step is stored, before and after the scale and the
 // derivative of the soft cap.
-func (m softmaxModel) kept(inter dtype.Type, ds float64, stored bool) float64 {
+func (m softmaxModel) kept(inter dtype.Type, ds float64) float64 {
 	r := keptError(inter, m.accumulate, ds, 1)
-	if stored {
+	if m.storesScores() {
 		r *= 2
 	}
 	return r
