@@ -136,7 +136,7 @@ func mlaLayer(c *Case) ([]verdict.Expected, error) {
 	acc, inter := c.Arithmetic.Accumulate, c.typeOr(c.Arithmetic.Intermediate, "x")
 	all := []verdict.Expected{y.expected("y", acc, inter), latent.expected("latent", acc, inter), ropeKey.expected("rope_key", acc, inter)}
 	all[1].Systematic, all[2].Systematic = 1, 1 // tokens that repeat are rounded alike
-	if c.Wants("y") { // every query reads the same latents
+	if c.Wants("y") {                           // every query reads the same latents
 		row, column, whole := moves.draws()
 		for r := range all[0].Draws {
 			all[0].Draws[r] = row
