@@ -28,6 +28,64 @@ type Expected struct {
 	Walk float64
 	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
 	Systematic float64
+
+	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are judged.
+	Unjudged []bool
+	// Others lists, by index, further truths that an element may have: where a branch is decided within the error of what it hangs on, either side is
+	// right. An element is judged against the nearest.
+	Others map[int][]float64
+}
+
+// Judged tells whether element i is judged.
+func (e Expected) Judged(i int) bool { return e.Unjudged == nil || !e.Unjudged[i] }
+
+// Nearest returns the truth of element i that explains a recorded value best.
+func (e Expected) Nearest(i int, got float64) float64 {
+	best := e.Truth.Data[i]
+	score := e.compare(i, got, best)
+	for _, other := range e.Others[i] {
+		if s := e.compare(i, got, other); s.z < score.z || s.z == score.z && math.Abs(s.w) < math.Abs(score.w) {
+			best, score = other, s
+		}
+	}
+	return best
+}
+
+// compare scores element i against one of its truths.
+func (e Expected) compare(i int, got, truth float64) score {
+	pushed := e.Type.Round(truth + math.Copysign(overflowSigmas*e.Sigma[i], truth))
+	return compare(got, truth, e.Sigma[i], e.Type.Spacing(truth), e.Type.Round(truth), pushed)
+}
+
+// settled returns what is expected with the truths decided: the nearest of each element, and 0 where nothing is judged.
+func (e Expected) settled(got *tensor.Tensor) Expected {
+	if e.Unjudged == nil && e.Others == nil {
+		return e
+	}
+	e.Truth = tensor.Of(slices.Clone(e.Truth.Data), e.Truth.Shape...)
+	for i := range e.Others {
+		e.Truth.Data[i] = e.Nearest(i, got.Data[i])
+	}
+	for i := range e.Truth.Data {
+		if !e.Judged(i) {
+			e.Truth.Data[i] = 0
+		}
+	}
+	return e
+}
+
+// judged returns the elements of x that are judged.
+func (e Expected) judged(x []float64) []float64 {
+	if e.Unjudged == nil {
+		return x
+	}
+	var kept []float64
+	for i, v := range x {
+		if !e.Unjudged[i] {
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // worstListed is how many elements and, for each axis, how many slices a failure lists.
@@ -35,9 +93,12 @@ const worstListed = 8
 
 // Judge compares a recorded output with what is expected. got has the shape of want.Truth.
 func Judge(want Expected, got *tensor.Tensor) Output {
-	out := Output{Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: want.Truth.Len()}
+	out := Output{Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data))}
 	if out.Elements == 0 {
 		out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
+		if want.Truth.Len() > 0 {
+			out.Reasons[0] = "the mask leaves no element to judge"
+		}
 		return out
 	}
 	j := newJudgement(want, got)
@@ -51,8 +112,8 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 	}
 	out.Status = Unexplained
 	out.Worst = j.worst()
-	if v, constant := sameEverywhere(got.Data); constant && out.Elements > 1 {
-		if _, flat := sameEverywhere(want.Truth.Data); !flat {
+	if v, constant := sameEverywhere(want.judged(got.Data)); constant && out.Elements > 1 {
+		if _, flat := sameEverywhere(want.judged(want.Truth.Data)); !flat {
 			out.Reasons = append([]string{fmt.Sprintf("never written: every element is %v", v)}, out.Reasons...)
 		}
 	}
@@ -69,6 +130,7 @@ type judgement struct {
 }
 
 func newJudgement(want Expected, got *tensor.Tensor) *judgement {
+	want = want.settled(got)
 	n := want.Truth.Len()
 	j := &judgement{want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: 1}
 	if d := len(want.Truth.Shape); d > 0 {
@@ -76,7 +138,11 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	}
 	for i, t := range want.Truth.Data {
 		j.ulp[i] = want.Type.Spacing(t)
-		j.scores[i] = compare(got.Data[i], t, want.Sigma[i], j.ulp[i], want.Type.Round(t))
+		if want.Judged(i) {
+			j.scores[i] = want.compare(i, got.Data[i], t)
+		} else {
+			j.scores[i].unjudged = true
+		}
 	}
 	j.countRepeats()
 	return j
@@ -134,14 +200,17 @@ func (j *judgement) alikeRows() []float64 {
 
 // scan fills in the largest scores and counts the elements of the wrong kind.
 func (j *judgement) scan(out *Output) {
+	worst := 0.0
 	for i, s := range j.scores {
 		if s.wrongKind {
 			out.NonFinite++
 			continue
 		}
 		out.MaxZ = max(out.MaxZ, s.z)
-		if kind(j.want.Truth.Data[i]) == 0 && kind(j.got.Data[i]) == 0 {
-			out.MaxUlp = max(out.MaxUlp, math.Abs(j.got.Data[i]-j.want.Truth.Data[i])/j.ulp[i])
+		if !s.unjudged && kind(j.want.Truth.Data[i]) == 0 && kind(j.got.Data[i]) == 0 {
+			if w := math.Abs(s.w); w > worst {
+				worst, out.WorstUlp = w, math.Abs(j.got.Data[i]-j.want.Truth.Data[i])/j.ulp[i]
+			}
 		}
 	}
 }
@@ -161,7 +230,7 @@ func (j *judgement) bounded(out *Output) {
 }
 
 func (j *judgement) element(out *Output) {
-	out.MaxZLimit = elementLimit(len(j.scores), j.want.Walk)
+	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk)
 	if out.NonFinite > 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite))
 	}
@@ -180,15 +249,15 @@ func (j *judgement) tensor(out *Output) {
 	if out.RMS > out.RMSLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
-	out.Bias, out.BiasLimit = j.bias(), biasLimit(all.draws(j.want.MostDraws), j.want.Systematic*all.inside/all.n, j.want.Walk)
+	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(all.draws(j.want.MostDraws), j.want.Systematic*all.inside/all.n, j.want.Walk)
 	if math.Abs(out.Bias) > out.BiasLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
 	}
 }
 
-// bias returns the mean scaled error, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
+// bias returns the mean scaled error of n elements, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
 // is expected to do to each truth is taken off first, because truths may crowd on one side of the numbers of the output type.
-func (j *judgement) bias() float64 {
+func (j *judgement) bias(n float64) float64 {
 	var plain, outward float64
 	for i, s := range j.scores {
 		t := j.want.Truth.Data[i]
@@ -203,7 +272,6 @@ func (j *judgement) bias() float64 {
 		}
 		outward += w
 	}
-	n := float64(len(j.scores))
 	if math.Abs(outward) > math.Abs(plain) {
 		return outward / n
 	}

@@ -14,6 +14,9 @@ const falseAlarm = 1e-9
 // mean over a binade (0.736 of the largest), and a kernel's numbers may favour the lower half.
 const calibration = 1.1
 
+// overflowSigmas is how far σ may push a truth over the edge of the output type.
+const overflowSigmas = 7
+
 // elementLimit is the score that the largest of n right elements exceeds with the chance falseAlarm. It is a normal quantile, and, as
 // far as σ comes from sums in an unknown order (Expected.Walk), that of walkQuantile.
 func elementLimit(n int, walk float64) float64 {

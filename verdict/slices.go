@@ -18,6 +18,9 @@ type tally struct {
 
 // one returns the tally of a single element.
 func one(s score) tally {
+	if s.unjudged {
+		return tally{}
+	}
 	own := 1 - s.inside
 	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats, together: s.inside * s.inside * s.repeats, maxZ: s.z}
 }
@@ -51,9 +54,11 @@ func (j *judgement) rows() []tally {
 		t, repeats := tally{}, 0.0
 		for _, s := range j.scores[r*j.columns : (r+1)*j.columns] {
 			t.add(one(s))
-			repeats += s.repeats
+			if !s.unjudged {
+				repeats += s.repeats
+			}
 		}
-		if j.want.Draws != nil {
+		if j.want.Draws != nil && t.n > 0 {
 			draws := min(max(j.want.Draws[r], 1), t.n)
 			t.together = t.inside * t.inside / draws * repeats / t.n
 		}
@@ -114,6 +119,9 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 	}
 	var failed []Slice
 	for i, p := range parts {
+		if p.n == 0 {
+			continue
+		}
 		limit := rmsLimit(p.draws(j.want.MostDraws), len(parts), j.want.Walk)
 		if rms := p.rms(); rms > limit {
 			failed = append(failed, Slice{Axis: axis, Index: unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
@@ -140,7 +148,7 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 func (j *judgement) constant(s Slice) bool {
 	var got, want []float64
 	for i := range j.scores {
-		if j.inSlice(i, s) {
+		if !j.scores[i].unjudged && j.inSlice(i, s) {
 			got = append(got, j.got.Data[i])
 			want = append(want, j.want.Truth.Data[i])
 		}

@@ -56,7 +56,7 @@ type Output struct {
 	RMSLimit  float64   `json:"rms_limit"`
 	Bias      float64   `json:"bias"` // the larger of the two means
 	BiasLimit float64   `json:"bias_limit"`
-	MaxUlp    float64   `json:"max_ulp"`              // largest |r − t| in units of the output type's spacing
+	WorstUlp  float64   `json:"worst_ulp"`            // |r − t| of the element with the largest scaled error, in units of the output type's spacing
 	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
 	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
 	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first
@@ -96,13 +96,14 @@ type score struct {
 	repeats      float64 // elements with this truth, itself included: they are rounded alike, and together are one draw
 	wrongKind    bool
 	unbounded    bool // σ is not finite: nothing can be said
+	unjudged     bool // outside a mask: counts nowhere
 }
 
 // compare scores one element. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs has z = +Inf. A truth
-// that overflows the output type may be recorded as that infinity.
-func compare(got, want, sigma, ulp, rounded float64) score {
+// that overflows the output type may be recorded as that infinity, and so may one that σ can push over the edge: overflow is what it then becomes.
+func compare(got, want, sigma, ulp, rounded, overflow float64) score {
 	if kind(got) != kind(want) {
-		if kind(want) == 0 && got == rounded {
+		if kind(want) == 0 && (got == rounded || math.IsInf(got, 0) && got == overflow) {
 			return score{}
 		}
 		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}

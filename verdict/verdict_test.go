@@ -228,6 +228,13 @@ func TestKinds(t *testing.T) {
 	if out := Judge(e, tensor.Of([]float64{nan, inf, -inf, 0, inf}, 5)); out.Status != Explained {
 		t.Errorf("the same kinds, and a truth that overflows the type: %v", out.Reasons)
 	}
+	e.Truth.Data[4], e.Sigma[4] = 65519, 10 // rounds down to 65504, but σ may push it over the edge
+	for _, got := range []float64{65504, inf} {
+		if out := Judge(e, tensor.Of([]float64{nan, inf, -inf, 0, got}, 5)); out.Status != Explained {
+			t.Errorf("%v at the edge of the type: %v", got, out.Reasons)
+		}
+	}
+	e.Truth.Data[4], e.Sigma[4] = 1e6, 0
 	for i, wrong := range []float64{0, -inf, inf, nan, 65504} {
 		got := []float64{nan, inf, -inf, 0, inf}
 		got[i] = wrong
@@ -290,5 +297,73 @@ func BenchmarkJudge(b *testing.B) {
 	e, got := makeExpected(rand.New(rand.NewPCG(7, 7)), dtype.BF16, 1e-3, 4, 1, 128, 512)
 	for b.Loop() {
 		Judge(e, got)
+	}
+}
+
+// maskHalf leaves every second element unjudged and writes garbage there.
+func maskHalf(e *Expected, got *tensor.Tensor, garbage float64) {
+	e.Unjudged = make([]bool, len(e.Sigma))
+	for i := range e.Sigma {
+		if e.Unjudged[i] = i%2 == 1; e.Unjudged[i] {
+			e.Truth.Data[i], e.Sigma[i], got.Data[i] = math.NaN(), math.NaN(), garbage
+		}
+	}
+}
+
+func TestElementsOutsideAMaskAreNotJudged(t *testing.T) {
+	for _, garbage := range []float64{0, 1e30, math.NaN(), math.Inf(1)} {
+		e, got := makeExpected(rand.New(rand.NewPCG(8, 8)), dtype.F32, 1e-3, 3, 5, 4, 64)
+		maskHalf(&e, got, garbage)
+		e.Draws = make([]float64, 60)
+		for c := range 64 { // a row with nothing to judge
+			e.Unjudged[c] = true
+		}
+		out := Judge(e, got)
+		if out.Status != Explained || out.Elements != 59*32 || out.RMS < 0.9 || out.RMS > 1.1 {
+			t.Errorf("%v outside: %v %v, %d elements, root mean square %.3f", garbage, out.Status, out.Reasons, out.Elements, out.RMS)
+		}
+		got.Data[100] += 1
+		if out := Judge(e, got); out.Status != Unexplained {
+			t.Errorf("%v outside, a wrong element inside: %v", garbage, out.Status)
+		}
+	}
+	t.Run("they hide nothing that was never written", func(t *testing.T) {
+		e, got := makeExpected(rand.New(rand.NewPCG(9, 9)), dtype.F32, 1e-3, 8, 16)
+		clear(got.Data)
+		maskHalf(&e, got, 7)
+		if out := Judge(e, got); !strings.Contains(strings.Join(out.Reasons, "; "), "never written: every element is 0") {
+			t.Error(out.Reasons)
+		}
+	})
+	t.Run("a mask that keeps nothing leaves nothing to judge", func(t *testing.T) {
+		e := Expected{Name: "o", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.New(2), Sigma: make([]float64, 2), Unjudged: []bool{true, true}}
+		if out := Judge(e, tensor.New(2)); out.Status != Undetermined || out.Reasons[0] != "the mask leaves no element to judge" {
+			t.Errorf("%v %v", out.Status, out.Reasons)
+		}
+	})
+}
+
+func TestEitherSideOfABranchIsRight(t *testing.T) {
+	e := Expected{Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3), Sigma: []float64{1e-6, 1e-6, 1e-6}}
+	e.Others = map[int][]float64{1: {0, math.Inf(1)}}
+	for _, c := range []struct {
+		got  []float64
+		want Status
+	}{
+		{[]float64{1, 2, 3}, Explained},
+		{[]float64{1, 0, 3}, Explained},
+		{[]float64{1, math.Inf(1), 3}, Explained},
+		{[]float64{1, 2 + 2e-6, 3}, Explained},
+		{[]float64{1, 1, 3}, Unexplained},
+		{[]float64{1, math.NaN(), 3}, Unexplained},
+		{[]float64{1, math.Inf(-1), 3}, Unexplained},
+		{[]float64{0, 2, 3}, Unexplained},
+	} {
+		if out := Judge(e, tensor.Of(c.got, 3)); out.Status != c.want {
+			t.Errorf("%v: %v %v, want %v", c.got, out.Status, out.Reasons, c.want)
+		}
+	}
+	if e.Truth.Data[1] != 2 {
+		t.Error("judging changed what is expected")
 	}
 }
