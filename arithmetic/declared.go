@@ -23,9 +23,6 @@ type Declared struct {
 	PromoteEvery  int         // elements of K between promotions to F32
 }
 
-// Keys lists every key of the contract, in its order.
-var Keys = []string{"accumulate", "probabilities", "scores", "angle", "intermediate", "gate", "combine", "form", "promote_every"}
-
 // Parse returns defaults changed by what is declared. Only the given keys mean something; any other is an error, as is a value
 // that the key does not have.
 func Parse(declared map[string]any, defaults Declared, keys []string) (Declared, error) {

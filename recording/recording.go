@@ -186,7 +186,7 @@ func (r *Recording) parseObject(key, text string) (err error) {
 	}
 	switch key {
 	case "attrs":
-		r.Attrs, err = parseObject(text, false)
+		r.Attrs, err = parseObject(text, true)
 	case "arithmetic":
 		r.Arithmetic, err = parseObject(text, false)
 	case "generated":

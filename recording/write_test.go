@@ -162,7 +162,7 @@ func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 		`test: attrs: "a": invalid UTF-8`:                                                           func(r *Recording) { r.Attrs["a"] = "\xff" },
 		`test: arithmetic: "\xff": invalid UTF-8`:                                                   func(r *Recording) { r.Arithmetic["\xff"] = "a" },
 		`test: provenance: "a": "b": invalid UTF-8`:                                                 func(r *Recording) { r.Provenance["a"] = map[string]any{"b": "\xff"} },
-		`test: __metadata__: attrs: "a": null, want a value`:                                        func(r *Recording) { r.Attrs["a"] = nil },
+		`test: __metadata__: arithmetic: "a": null, want a value`:                                   func(r *Recording) { r.Arithmetic["a"] = nil },
 		`test: __metadata__: attrs: "a": nested deeper than 32`:                                     func(r *Recording) { r.Attrs["a"] = deep },
 		`test: __metadata__: attrs: "a": a string with NUL`:                                         func(r *Recording) { r.Attrs["a"] = "\x00" },
 		`test: op: invalid UTF-8`:                                                                   func(r *Recording) { r.Op = "\xff" },

@@ -20,7 +20,7 @@ var (
 	wrong = verdict.Verdict{File: "wrong.safetensors", Op: "mla.decode", Status: verdict.Unexplained, Reason: "o: root mean square 14.2, limit 1.4", Outputs: []verdict.Output{
 		{
 			Name: "o", Type: "BF16", Shape: []int{2, 1, 8, 32}, Status: verdict.Unexplained, Elements: 512,
-			MaxZ: 12345.678, MaxZLimit: 6.9, RMS: math.Inf(1), RMSLimit: 1.4, Bias: -0.25, BiasLimit: 0.3, MaxUlp: 4e7, NonFinite: 1,
+			MaxZ: 12345.678, MaxZLimit: 6.9, RMS: math.Inf(1), RMSLimit: 1.4, Bias: -0.25, BiasLimit: 0.3, WorstUlp: 4e7, NonFinite: 1,
 			Reasons: []string{"largest element error 1.23e+04σ, limit 6.9σ", "root mean square 14.2, limit 1.4"},
 			Worst: []verdict.Element{
 				{Index: []int{1, 0, 3, 17}, Got: math.NaN(), Want: 0.125, GotHex: "0x7fc0", WantHex: "0x3e00", Ulps: math.NaN(), Sigma: 0.001, Z: math.Inf(1)},
@@ -55,7 +55,7 @@ func TestText(t *testing.T) {
 		want := "" +
 			"unexplained   wrong.safetensors  mla.decode          o        max  12346σ of 6.9   rms   +Inf of 1.4  1 NaN or Inf out of place  (nearest its limit of 2 outputs)\n" +
 			"    o: BF16 [2 1 8 32], unexplained\n" +
-			"      scores  max 12346σ of 6.9, rms +Inf of 1.4, bias -0.25 of ±0.3, largest error 4e+07 ulp\n" +
+			"      scores  max 12346σ of 6.9, rms +Inf of 1.4, bias -0.25 of ±0.3, worst element off by 4e+07 ulp\n" +
 			"      failed  largest element error 1.23e+04σ, limit 6.9σ\n" +
 			"              root mean square 14.2, limit 1.4\n" +
 			"      worst   at          recorded          true           error      in σ\n" +

@@ -135,8 +135,8 @@ func nearestLimit(outputs []verdict.Output) int {
 // writeOutput writes everything known of one output: scores and limits, the tests that failed, the worst elements, and where the error sits.
 func writeOutput(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), o.Type, o.Shape, o.Status)
-	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s of ±%s, largest error %s ulp\n",
-		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), score(o.BiasLimit), score(o.MaxUlp))
+	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s of ±%s, worst element off by %s ulp\n",
+		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), score(o.BiasLimit), score(o.WorstUlp))
 	for i, reason := range o.Reasons {
 		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "failed"), Printable(reason))
 	}
