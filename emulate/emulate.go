@@ -40,7 +40,7 @@ type Config struct {
 	Form        string      // of mla.layer: naive or absorbed; "" is naive
 	Frequencies Frequencies // how rotary frequencies are formed
 
-	NormalizeFirst     bool // softmax weights are divided before the value product, in one go, as in an eager framework
+	NormalizeFirst     bool // weights are divided before they multiply, in one go, as in an eager framework: of keys in a softmax, of tokens in a loss
 	DenominatorRounded bool // the softmax denominator sums the rounded weights; such a kernel gives no log-sum-exp, which would err as they do
 	Base2              bool // exponentials to base 2, the scale multiplied with log₂e and applied in one fma
 	ScaleRounded       bool // the softmax scale is rounded to the type of the scores, as PyTorch before 2.0 does with a number times a tensor
@@ -90,9 +90,17 @@ var kernels = map[string]kernel{
 	"attention.forward":  {attentionForward[float32], attentionForward[float64], []string{"accumulate", "probabilities", "scores"}},
 	"attention.backward": {attentionBackward[float32], attentionBackward[float64], []string{"accumulate", "probabilities", "scores", "intermediate"}},
 	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], []string{"accumulate"}},
+	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate"}},
+	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate"}},
+	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate"}},
 	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], []string{"accumulate", "probabilities", "scores"}},
 	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], []string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"}},
 	"norm.rms":           {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
+	"policy.kl":          {policyKL[float32], policyKL[float64], []string{"accumulate"}},
+	"policy.logprob":     {logProb[float32], logProb[float64], []string{"accumulate"}},
+	"ppo.gae":            {gae[float32], gae[float64], []string{"accumulate"}},
+	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate"}},
+	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], []string{"accumulate"}},
 	"rope.apply":         {ropeApply[float32], ropeApply[float64], []string{"accumulate", "angle"}},
 	"rope.table":         {ropeTable[float32], ropeTable[float64], []string{"accumulate", "angle"}},
 }

@@ -100,6 +100,9 @@ func TestRightKernelsAreNearTheExactOne(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			for seed := range uint64(8) {
 				request := Request(op, seed)
+				if request.Provenance["note"] == undecided {
+					continue
+				}
 				want := mustRun(t, request, exact)
 				for _, c := range Right(op) {
 					got := mustRun(t, request, c)

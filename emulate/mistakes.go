@@ -26,6 +26,16 @@ var (
 	rms1     = []string{"norm.rms"}
 	norming  = []string{"norm.rms", "mla.layer"}
 	all      = []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"}
+
+	losses      = []string{"ppo.loss", "grpo.loss"}
+	aggregating = []string{"ppo.loss", "grpo.loss", "ppo.value_loss"}
+	estimating  = []string{"policy.kl", "ppo.loss", "grpo.loss"}
+	estimates   = []string{"policy.kl"}
+	logprobs    = []string{"policy.logprob"}
+	recursive   = []string{"ppo.gae"}
+	fitting     = []string{"ppo.value_loss"}
+	grouping    = []string{"grpo.advantage"}
+	preferring  = []string{"dpo.loss"}
 )
 
 // bank lists the mistakes, family by family.
@@ -101,6 +111,66 @@ var bank = []mistake{
 	{"value-from-key", "M07", "the value's up-projection is taken from the key's rows", layer},
 	{"rope-key-twice", "M10", "the rope key is rotated twice", layer},
 	{"rope-first-channels", "R06", "the first channels of a query are rotated, not the last", layer},
+
+	{"mask-missing", "L18", "tokens after the end are counted", aggregating},
+	{"mask-shifted", "L17", "the mask is one token early", slices.Concat(aggregating, recursive)},
+	{"aggregation-swapped", "L01", "the loss is aggregated in another mode: the mean of sequences for that of tokens, or the reverse", aggregating},
+	{"micro-batch-mean", "L02", "the mean of two halves' means is taken for the mean over the batch", aggregating},
+	{"empty-sequences-counted", "L35", "sequences without tokens count in the mean", aggregating},
+	{"clip-sides-swapped", "", "the lower and the upper width of the clip change places", losses},
+	{"min-max-exchanged", "L27", "the minimum is taken for the maximum", losses},
+	{"clip-passes-gradient", "", "clipped tokens have a gradient, as with GPPO", losses},
+	{"clipped-gradient-cut", "", "clipped tokens have no gradient where GPPO passes one", losses},
+	{"dual-clip-for-positive", "L25", "the dual clip bounds tokens of positive advantage too", losses},
+	{"dual-clip-by-default", "L26", "there is a dual clip at 3 that nobody asked for", losses},
+	{"dual-clip-missing", "", "the dual clip is ignored", losses},
+	{"log-ratio-unlimited", "L13", "the logarithm of the ratio is not limited", losses},
+	{"ratio-inverted", "", "the ratio is upside down", losses},
+	{"sequence-ratio-product", "L29", "a sequence's ratio lacks the power of one over its length", losses},
+	{"sequence-gradient-undivided", "L28", "a sequence's gradient counts once for every token of it", losses},
+	{"k3-upside-down", "L08", "the ratio in k3 is upside down", estimating},
+	{"kl-sign", "L11", "the divergence has the wrong sign", estimating},
+	{"k2-unhalved", "", "k2 is not halved", estimating},
+	{"estimator-falls-through", "L09", "what k2 asks for is given to k3", estimates},
+	{"kl-unlimited", "L13", "the log-ratio in k3 is not limited", estimates},
+
+	{"temperature-missing", "L15", "logits are not divided by the temperature", logprobs},
+	{"filtered", "L16", "log-probabilities are renormalised over the likelier half of the tokens", logprobs},
+	{"token-shifted", "L17", "log-probabilities are of the next token's logits", logprobs},
+	{"entropy-of-token", "", "the entropy is estimated by −log π of the token", logprobs},
+
+	{"gae-through-masked", "L22", "the recursion runs through tokens outside the mask", recursive},
+	{"lambda-missing", "", "λ is left out", recursive},
+	{"bootstrap-repeated", "L21", "the last value stands for the one after the end", recursive},
+	{"next-value-undiscounted", "", "the next value is not discounted", recursive},
+	{"whiten-over-padding", "L23", "advantages are whitened with the zeros outside the mask", recursive},
+	{"whiten-per-sequence", "L23", "each sequence is whitened by itself", recursive},
+	{"whiten-population", "L05", "advantages are whitened with the population's variance", recursive},
+	{"returns-whitened", "", "returns are made of whitened advantages", recursive},
+
+	{"value-clip-ignored", "L24", "the clip of the value is ignored", fitting},
+	{"value-clip-relative", "", "the clip of the value is a share of the old one", fitting},
+	{"value-min-for-max", "L27", "the smaller of the two squared errors is taken", fitting},
+	{"value-unhalved", "", "the squared error is not halved", fitting},
+
+	{"std-ddof", "L05", "the sample's standard deviation is taken for the population's, or the reverse", grouping},
+	{"std-missing", "L06", "rewards are not divided by their deviation", grouping},
+	{"std-always", "L06", "rewards are divided by their deviation although they should not be", grouping},
+	{"eps-inside-root", "L06", "eps is added to the variance", grouping},
+	{"eps-default", "L06", "eps is 1e-4 whatever the request says", grouping},
+	{"group-over-batch", "L04", "mean and deviation are those of the whole batch", grouping},
+	{"group-of-one-centred", "", "a group of one has advantage 0", grouping},
+	{"mean-missing", "", "the mean is not subtracted", grouping},
+
+	{"lengths-mistaken", "L31", "log-probabilities are averaged over tokens where sums are meant, or the reverse", preferring},
+	{"smoothing-missing", "L30", "label smoothing is dropped", preferring},
+	{"smoothing-sign", "L34", "label smoothing has the sign of the robust form", preferring},
+	{"reference-missing", "", "the reference is left out", preferring},
+	{"preference-swapped", "", "the rejected response is preferred", preferring},
+	{"rewards-swapped", "", "the rewards of chosen and rejected change places", preferring},
+	{"beta-twice", "", "β multiplies the margin twice", preferring},
+	{"ipo-target", "", "the margin that IPO aims at is 1/β", preferring},
+	{"gradient-unaveraged", "", "the gradient is not divided by the number of pairs", preferring},
 
 	{"rows-swapped", "", "two rows of the output change places", all},
 	{"row-repeated", "", "the last row of the output is the one before it", all},

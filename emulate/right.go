@@ -21,8 +21,20 @@ func Right(op string) []Config {
 		return norms()
 	case "rope.apply", "rope.table":
 		return rotations()
+	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss", "ppo.value_loss":
+		return objectives()
 	}
 	return nil
+}
+
+// objectives returns kernels that differ in the order of summation, in when weights are applied, and in their exponentials.
+func objectives() []Config {
+	all := append(orders(), Config{Base2: true}, Config{Approximate: true, Base2: true, Order: Strided})
+	for _, c := range orders()[:4] {
+		c.NormalizeFirst = true
+		all = append(all, c)
+	}
+	return append(all, Config{NormalizeFirst: true, Approximate: true})
 }
 
 // flash returns kernels with an online softmax.

@@ -62,7 +62,7 @@ func (m outputMutation) of(rec *recording.Recording, want verdict.Expected) Muta
 		if hidden := m.change(o); hidden != "" {
 			return nil, hidden
 		}
-		if slices.EqualFunc(before, o.Data, func(a, b float64) bool { return o.want.Type.Bits(a) == o.want.Type.Bits(b) }) {
+		if !o.changed(before) {
 			return nil, "it changes no bit here"
 		}
 		wrong := rec.Clone()
@@ -86,6 +86,16 @@ func readOutput(rec *recording.Recording, want verdict.Expected) (*output, error
 	return &output{Tensor: tensor.Of(slices.Clone(x.Data), x.Shape...), want: want, rec: rec}, nil
 }
 
+// changed tells whether an element that is judged has other bits than before.
+func (o *output) changed(before []float64) bool {
+	for i, v := range o.Data {
+		if o.want.Judged(i) && o.want.Type.Bits(v) != o.want.Type.Bits(before[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // explained returns the deviation of element i that the declared arithmetic explains, the last rounding included.
 func explained(e verdict.Expected, i int) float64 {
 	return math.Hypot(e.Sigma[i], e.Type.Spacing(e.Truth.Data[i])/math.Sqrt(12))
@@ -102,7 +112,7 @@ func (o *output) columns() int {
 // row returns row i: the last axis at the i-th index of all others.
 func (o *output) row(i int) []float64 { return o.Data[i*o.columns() : (i+1)*o.columns()] }
 
-// ordinaryRow returns the index of the row whose norm is the median of all that have a finite norm above 0; −1 where there is none.
+// ordinaryRow returns the index of the row whose norm, of what is judged, is the median of all that have a finite norm above 0; −1 where there is none.
 func (o *output) ordinaryRow() int {
 	type normed struct {
 		row  int
@@ -111,8 +121,10 @@ func (o *output) ordinaryRow() int {
 	var rows []normed
 	for i := range o.Len() / max(o.columns(), 1) {
 		var sum float64
-		for _, v := range o.row(i) {
-			sum += v * v
+		for c, v := range o.row(i) {
+			if o.want.Judged(i*o.columns() + c) {
+				sum += v * v
+			}
 		}
 		if sum > 0 && !math.IsInf(sum, 0) && !math.IsNaN(sum) {
 			rows = append(rows, normed{i, sum})
@@ -125,19 +137,19 @@ func (o *output) ordinaryRow() int {
 	return rows[len(rows)/2].row
 }
 
-// ordinaryElement returns the index of the element of largest magnitude in the ordinary row, −1 where there is none.
+// ordinaryElement returns the index of the element of largest magnitude that is judged in the ordinary row, −1 where there is none.
 func (o *output) ordinaryElement() int {
 	i := o.ordinaryRow()
 	if i < 0 {
 		return -1
 	}
-	best := 0
-	for c, v := range o.row(i) {
-		if math.Abs(v) > math.Abs(o.row(i)[best]) {
-			best = c
+	best := -1
+	for e := i * o.columns(); e < (i+1)*o.columns(); e++ {
+		if o.want.Judged(e) && (best < 0 || math.Abs(o.Data[e]) > math.Abs(o.Data[best])) {
+			best = e
 		}
 	}
-	return i*o.columns() + best
+	return best
 }
 
 // drowned says that a change is hidden if it is less than enough times the deviation that the declared arithmetic explains.
@@ -172,7 +184,7 @@ func (o *output) scaleHead(by float64) string {
 	var squares, finite float64
 	for _, e := range o.head() {
 		o.Data[e] *= by
-		if t := o.want.Truth.Data[e]; !math.IsInf(t, 0) && !math.IsNaN(t) {
+		if t := o.want.Truth.Data[e]; o.want.Judged(e) && !math.IsInf(t, 0) && !math.IsNaN(t) {
 			strength := (by - 1) * t / explained(o.want, e)
 			squares += strength * strength
 			finite++
@@ -350,7 +362,7 @@ func (o *output) otherLayout() string {
 func (o *output) truncate() string {
 	var inside, judged float64
 	for i, t := range o.want.Truth.Data {
-		if math.IsNaN(t) || math.IsInf(t, 0) {
+		if math.IsNaN(t) || math.IsInf(t, 0) || !o.want.Judged(i) || t == 0 {
 			continue
 		}
 		o.Data[i] = towardZero(o.want.Type, t)

@@ -42,14 +42,11 @@ func GSPOToken(logprob, old, advantage, mask []float64, low, high float64) (loss
 	return loss, dlogprob
 }
 
-// logRatioBackward returns the gradient of log s: 1/|o| for each token of the output, and 0 where s is limited.
+// logRatioBackward returns the gradient of log s: 1/|o| for each token of the output, also where s is 0 or infinite, and 0 where s is limited.
 func logRatioBackward(logprob, old, mask []float64, limit float64) []float64 {
-	s := policy.SequenceRatio(logprob, old, mask, limit)
-	d := policy.SequenceRatioBackward(logprob, old, mask, limit)
-	for t := range d {
-		if d[t] != 0 {
-			d[t] /= s
-		}
-	}
+	var sum, n float64
+	eachToken(mask, func(t int) { sum, n = sum+logprob[t]-old[t], n+1 })
+	d := make([]float64, len(logprob))
+	eachToken(mask, func(t int) { d[t] = policy.LogRatioBackward(sum/n, 0, limit) / n })
 	return d
 }

@@ -55,6 +55,15 @@ func TestGSPO(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a ratio beyond all numbers is clipped like any other", func(t *testing.T) {
+		// A token that π_old excludes makes s infinite, and log s has slope 1/|o| all the same: for A > 0 the clip holds, for A < 0 nothing does.
+		loss, d := GSPO([]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, 2, 0.2, 0.2)
+		near(t, "loss", loss, -2.4, 1e-15)
+		nearAll(t, "dlogprob", d, []float64{0, 0}, 0)
+		if loss, d = GSPO([]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, -2, 0.2, 0.2); !math.IsInf(loss, 1) || !math.IsInf(d[0], 1) {
+			t.Errorf("A < 0: loss %v, derivative %v, want both infinite", loss, d[0])
+		}
+	})
 	t.Run("an output that the policy excludes, or without tokens, has a loss and no gradient", func(t *testing.T) {
 		loss, d := GSPO([]float64{math.Inf(-1), -1}, []float64{-1, -1}, []float64{1, 1}, 1, 0.2, 0.2)
 		near(t, "loss", loss, 0, 0)

@@ -63,6 +63,9 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		}
 		return nil, fmt.Errorf("found %s, want true or false", show(value))
 	case Choice:
+		if n, ok := value.(json.Number); ok {
+			value = n.String() // 2 for "2"
+		}
 		if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
 			return s, nil
 		}
@@ -136,8 +139,8 @@ func yarn(value any) (any, error) {
 			return nil, fmt.Errorf("key %q: %w", key, err)
 		}
 	}
-	if y.Factor < 1 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 {
-		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1 and positive betas", show(value))
+	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 || max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
+		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size", show(value))
 	}
 	return &y, nil
 }

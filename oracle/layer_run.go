@@ -36,6 +36,23 @@ func (n *noise) disturb(y *mat.Dense, variance func(i, j int, v float64) float64
 	n.draw(y, variance, func(_, _ int, v, e float64) float64 { return v + e })
 }
 
+// disturbAsIs is disturb for what is too large to record and cheap to work out again, the scores of every head: the second moment is that of the disturbed
+// value, which differs in second order.
+func (n *noise) disturbAsIs(y *mat.Dense, variance func(i, j int, v float64) float64) {
+	if n.recording() {
+		return
+	}
+	rows, _ := y.Dims()
+	for i := range rows {
+		row := y.RawRowView(i)
+		for j, v := range row {
+			if e := variance(i, j, v); e > 0 {
+				row[j] = v + math.Sqrt(12*e)*(n.rng.Float64()-0.5)
+			}
+		}
+	}
+}
+
 // draw is disturb with another way for an error e to act on v.
 func (n *noise) draw(y *mat.Dense, variance func(i, j int, v float64) float64, act func(i, j int, v, e float64) float64) {
 	rows, cols := y.Dims()
@@ -236,16 +253,16 @@ func (r *layerRun) rotate(n *noise, x *mat.Dense, t angles) *mat.Dense {
 // scores returns scaled, masked scores: of q·k, or in the absorbed form of two products that are added.
 func (r *layerRun) scores(n *noise, q, k, pe, ropeKey *mat.Dense) *mat.Dense {
 	x := r.product(n, q, k)
-	r.round(n, x, r.model.scores)
+	r.keepScores(n, x)
 	if pe != nil {
 		part := r.product(n, pe, ropeKey)
-		r.round(n, part, r.model.scores)
+		r.keepScores(n, part)
 		x.Add(x, part)
-		r.round(n, x, r.model.scores)
+		r.keepScores(n, x)
 	}
 	x.Scale(r.scale(n), x)
-	r.round(n, x, r.model.scores)
-	n.disturb(x, func(_, _ int, v float64) float64 { return scoreRoundings * r.c.rho2() * v * v })
+	r.keepScores(n, x)
+	n.disturbAsIs(x, func(_, _ int, v float64) float64 { return scoreRoundings * r.c.rho2() * v * v })
 	mask := attention.Mask{Causal: r.cfg.Causal}
 	mask.Queries, mask.Keys = x.Dims()
 	x.Apply(func(s, j int, v float64) float64 {
@@ -255,6 +272,13 @@ func (r *layerRun) scores(n *noise, q, k, pe, ropeKey *mat.Dense) *mat.Dense {
 		return v
 	}, x)
 	return x
+}
+
+// keepScores rounds to the type of the scores.
+func (r *layerRun) keepScores(n *noise, x *mat.Dense) {
+	if r.model.storesScores() {
+		n.disturbAsIs(x, func(_, _ int, v float64) float64 { return arithmetic.Rounding(r.model.scores, v) })
+	}
 }
 
 // scale returns the scale of the scores, which is one constant in every head.
@@ -269,20 +293,26 @@ func (r *layerRun) scale(n *noise) float64 {
 
 // softmax returns the weights, with the errors of the exponentials, of the sum that divides a row, and of their own rounding.
 func (r *layerRun) softmax(n *noise, x *mat.Dense) *mat.Dense {
-	n.disturb(x, func(s, _ int, v float64) float64 {
+	rows, _ := x.Dims()
+	largest, seen, mass2 := make([]float64, rows), make([]int, rows), make([]float64, rows)
+	for s := range rows {
+		largest[s] = maximum(x.RawRowView(s))
+	}
+	n.disturbAsIs(x, func(s, _ int, v float64) float64 {
 		if math.IsInf(v, -1) {
 			return 0
 		}
-		return r.model.expVariance(v - maximum(x.RawRowView(s)))
+		return r.model.expVariance(v - largest[s])
 	})
 	p, _ := attention.Softmax(x, nil)
-	alone := func(s int) bool { seen, _ := countSquares(p.RawRowView(s)); return seen < 2 }
+	for s := range rows {
+		seen[s], mass2[s] = countSquares(p.RawRowView(s))
+	}
 	r.scaleRows(n, p, func(s int) float64 {
-		seen, mass2 := countSquares(p.RawRowView(s))
-		return r.model.scalarSum().Sum(seen, 1, mass2) + rowRoundings*r.c.rho2()
+		return r.model.scalarSum().Sum(seen[s], 1, mass2[s]) + rowRoundings*r.c.rho2()
 	})
-	n.disturb(p, func(s, _ int, v float64) float64 {
-		if alone(s) {
+	n.disturbAsIs(p, func(s, _ int, v float64) float64 {
+		if seen[s] < 2 {
 			return 0 // one key: its weight is exactly 1
 		}
 		return arithmetic.Rounding(r.model.probabilities, v)

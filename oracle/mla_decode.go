@@ -45,8 +45,13 @@ func checkDecode(c *Case) error {
 	if c.Float("scale") == 0 {
 		return fmt.Errorf("attrs: %q: found 0, want a scale that is not 0", "scale")
 	}
-	if err := c.checkLengths(min(c.Dim("cols"), c.Dim("blocks")) * c.Dim("page")); err != nil { // a sequence's pages are all its own
+	if err := c.checkLengths(c.Dim("cols") * c.Dim("page")); err != nil {
 		return err
+	}
+	for b, n := range c.Input("kv_lens").Data {
+		if n > float64(c.Dim("blocks")*c.Dim("page")) {
+			return fmt.Errorf("tensor %q: index [%d]: %v keys, more than the %d rows of the cache: pages would repeat", "kv_lens", b, n, c.Dim("blocks")*c.Dim("page"))
+		}
 	}
 	table := c.Input("block_table")
 	for b := range c.Dim("B") {

@@ -54,8 +54,8 @@ func init() {
 	})
 }
 
-// maxLayerTokens bounds the scores of one head to 512 MiB.
-const maxLayerTokens = 8192
+// maxLayerScores bounds what is held for the scores of a sequence to 1 GiB: 128 heads of 1024 tokens.
+const maxLayerScores = 1 << 27
 
 func checkLayer(c *Case) error {
 	compressed := []string{"w_dq", "norm_q", "w_uq"}
@@ -72,8 +72,8 @@ func checkLayer(c *Case) error {
 	if c.Has("scale") && c.Float("scale") <= 0 {
 		return fmt.Errorf("attrs: %q: found %v, want a positive scale", "scale", c.Float("scale"))
 	}
-	if c.Dim("S") > maxLayerTokens {
-		return fmt.Errorf("tensor %q: %d tokens in a sequence, want at most %d (every head's scores are held at once)", "x", c.Dim("S"), maxLayerTokens)
+	if scores := float64(c.Dim("S")) * float64(c.Dim("S")) * float64(c.Int("heads")); scores > maxLayerScores {
+		return fmt.Errorf("tensor %q: %d tokens and %d heads are %.0f scores, want at most %d (σ holds an error for each)", "x", c.Dim("S"), c.Int("heads"), scores, maxLayerScores)
 	}
 	if err := checkEps(c); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (c *Case) normErrors(a, errors, y []float64, inter dtype.Type) []float64 {
 	return variance
 }
 
-// layerRuns is how many sampled runs a sequence gets: 64, and fewer, but not under 32, where a run has more than 2²⁶ products.
+// layerRuns is how many sampled runs a sequence gets: 64, and fewer, but not under 16, where a run takes more than 2²⁷ steps.
 func (c *Case) layerRuns() int {
 	weights := 0
 	for _, name := range []string{"w_dq", "w_uq", "w_q", "w_dkv", "w_ukv", "w_o"} {
@@ -196,7 +196,9 @@ func (c *Case) layerRuns() int {
 			weights += w.Len()
 		}
 	}
-	return min(max(1<<32/(weights*c.Dim("S")+1), 32), 64)
+	const perScore = 64 // what drawing the errors of one score takes, in products
+	scores := c.Dim("S") * c.Dim("S") * c.Int("heads") * (perScore + c.Int("nope_dim") + c.Dim("Dr") + c.Int("value_dim"))
+	return min(max(1<<33/(weights*c.Dim("S")+scores+1), 16), 64)
 }
 
 // sampleLayer runs the layer with random roundings and gathers how far y moves.

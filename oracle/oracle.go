@@ -40,6 +40,26 @@ type Tensor struct {
 	Integer  bool
 	Optional bool
 	Doc      string
+
+	Other []string // another shape that it may have, with another number of axes
+	Any   bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
+}
+
+// ShapeText returns the declared shape in words.
+func (t Tensor) ShapeText() string {
+	text := "[" + strings.Join(t.Shape, ", ") + "]"
+	if t.Other != nil {
+		text = "[" + strings.Join(t.Other, ", ") + "] or " + text
+	}
+	return text
+}
+
+// axes returns the declared shape that has this many axes, and the first one where none has.
+func (t Tensor) axes(n int) []string {
+	if len(t.Other) == n {
+		return t.Other
+	}
+	return t.Shape
 }
 
 // Key is one key of the declared arithmetic that an op uses.

@@ -176,10 +176,13 @@ func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float6
 }
 
 // agreement says how far the errors of one query's sums q·k agree for different keys. They do where a term is smaller than the sum's last place,
-// because then it is rounded away, or up, by every key alike: about in the ratio of the two.
+// because then it is rounded away, or up, by every key alike: about in the ratio of the two. Truncating sums always agree: they pull toward zero.
 func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
 	if squares == 0 {
 		return 0
+	}
+	if m.accumulate == arithmetic.F32Hopper {
+		return 1
 	}
 	term := math.Sqrt(squares / float64(width))
 	return min(1, m.accumulate.Type().UnitRoundoff()*math.Abs(sum)/(4*term))

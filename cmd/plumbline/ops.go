@@ -67,10 +67,13 @@ func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
 		if t.Integer {
 			kind = "integer"
 		}
+		if t.Any {
+			kind = "any type"
+		}
 		if t.Optional {
 			kind += ", optional"
 		}
-		rows = append(rows, []string{prefix + t.Name, "[" + strings.Join(t.Shape, ", ") + "]", kind, t.Doc})
+		rows = append(rows, []string{prefix + t.Name, t.ShapeText(), kind, t.Doc})
 	}
 	return rows
 }

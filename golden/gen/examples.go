@@ -198,4 +198,46 @@ var examples = []example{
 		},
 		kernel: emulate.Config{Frequencies: emulate.Exp2, Approximate: true},
 	},
+	{
+		name: "policy-logprob-f32", op: "policy.logprob",
+		note: "a temperature other than 1, excluded tokens",
+		request: func(r *request) {
+			r.normal("logits", dtype.F32, 1, 24, 500)
+			r.generate("tokens", recording.Recipe{Type: dtype.I64, Shape: []int{24}, Dist: "ints", Lo: 10, Hi: 500})
+			for row := range 24 {
+				r.edit("logits", recording.Edit{Index: []int{row, row % 10}, Value: math.Inf(-1)})
+			}
+			r.attrs(map[string]any{"temperature": 0.7})
+		},
+		kernel: emulate.Config{Order: emulate.Strided, Base2: true},
+	},
+	{
+		name: "grpo-loss-k3-f32", op: "grpo.loss",
+		note: "ratios of tokens beyond every bound, a dual clip, k3, the mean of sequences; a sequence without tokens",
+		request: func(r *request) {
+			r.policies(dtype.F32, 28, 28, 17, 0, 9, 1, 22, 28, 5)
+			r.normal("advantage", dtype.F32, 0, 8)
+			r.attrs(map[string]any{"clip_low": 0.2, "clip_high": 0.28, "dual_clip": 2, "kl": "k3", "kl_coef": 0.04, "aggregate": "sequence_mean"})
+		},
+		kernel: emulate.Config{Order: emulate.Pairwise, NormalizeFirst: true},
+	},
+	{
+		name: "grpo-loss-sequence-gppo-f32", op: "grpo.loss",
+		note: "ratios of sequences, GPPO's gradient, a sum over a constant length",
+		request: func(r *request) {
+			r.policies(dtype.F32, 24, 24, 11, 3, 18, 7, 24)
+			r.normal("advantage", dtype.F32, 0, 6, 24)
+			r.attrs(map[string]any{"ratio": "sequence", "clip": "gppo", "clip_low": 0.05, "clip_high": 0.1, "kl": "k2", "kl_coef": 0.01, "aggregate": "constant", "aggregate_length": 64})
+		},
+		kernel: emulate.Config{Order: emulate.Strided, Base2: true, Approximate: true},
+	},
+	{
+		name: "grpo-loss-cispo-bf16", op: "grpo.loss",
+		note: "log-probabilities in bf16, CISPO, a limit on log-ratios",
+		request: func(r *request) {
+			r.policies(dtype.BF16, 32, 20, 32, 31, 8)
+			r.normal("advantage", dtype.F32, 0, 4)
+			r.attrs(map[string]any{"clip": "cispo", "clip_low": 1, "clip_high": 0.28, "log_ratio_limit": 10})
+		},
+	},
 }

@@ -58,6 +58,30 @@ func (r *request) store(name string, t dtype.Type, data []float64, shape ...int)
 	r.Set(name, t, tensor.Of(data, shape...))
 }
 
+// policies adds the log-probabilities of three policies around −2, which differ by about 0.4 a token, and a mask of sequences of these lengths. What
+// the mask leaves out is NaN.
+func (r *request) policies(t dtype.Type, tokens int, lengths ...int) {
+	shape, around := []int{len(lengths), tokens}, float32(-2)
+	for _, name := range []string{"logprob", "old_logprob", "ref_logprob"} {
+		r.generate(name, recording.Recipe{Type: t, Shape: shape, Dist: "normal", Exp2: -2, Shift: &around})
+	}
+	mask := make([]float64, len(lengths)*tokens)
+	var outside []recording.Edit
+	for i, length := range lengths {
+		for k := range tokens {
+			if k < length {
+				mask[i*tokens+k] = 1
+			} else {
+				outside = append(outside, recording.Edit{Index: []int{i, k}, Value: math.NaN()})
+			}
+		}
+	}
+	for _, name := range []string{"logprob", "old_logprob", "ref_logprob"} {
+		r.edit(name, outside...)
+	}
+	r.store("mask", dtype.U8, mask, shape...)
+}
+
 // cache adds a paged latent cache whose pages lie scattered: block 7i + 3 (mod blocks) is the i-th page. What no key fills, the tails of the last
 // pages and the pages behind them, is NaN.
 func (r *request) cache(t dtype.Type, page, columns, width int, lens ...float64) {

@@ -1,0 +1,256 @@
+package emulate
+
+import (
+	"math"
+
+	"plumbline/dtype"
+)
+
+// batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps some, and how their losses become one.
+type batch[T number] struct {
+	*job
+	sums   *summer[T]
+	N, L   int
+	mask   []bool
+	counts []int // tokens of each sequence
+	log2   T
+}
+
+// newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
+func newBatch[T number](j *job) *batch[T] {
+	shape := j.shape("mask", 2)
+	b := &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: shape[0], L: shape[1], log2: T(math.Log2E)}
+	b.mask = make([]bool, b.N*b.L)
+	for i, m := range j.loadInts("mask") {
+		b.mask[i] = m != 0
+	}
+	b.spoilMask()
+	b.counts = make([]int, b.N)
+	for i, m := range b.mask {
+		if m {
+			b.counts[i/b.L]++
+		}
+	}
+	return b
+}
+
+// spoilMask makes the mistakes with masks.
+func (b *batch[T]) spoilMask() {
+	for i, m := range b.mask {
+		switch {
+		case b.makes("mask-missing"):
+			b.show(!m)
+			b.mask[i] = true
+		case b.makes("mask-shifted"):
+			next := (i+1)%b.L != 0 && b.mask[i+1]
+			b.show(m != next)
+			b.mask[i] = next
+		}
+	}
+}
+
+// each calls f for every token in the mask.
+func (b *batch[T]) each(f func(i, at int)) {
+	for at, m := range b.mask {
+		if m {
+			f(at/b.L, at)
+		}
+	}
+}
+
+// exp returns e^x, as Config says.
+func (b *batch[T]) exp(x T) T {
+	y := T(math.Exp(float64(x)))
+	if b.Base2 {
+		y = T(math.Exp2(float64(T(x * b.log2))))
+	}
+	if b.Approximate && y-y == 0 {
+		y *= 1 + T(wobble(float64(x))*0x1p-22)
+	}
+	return y
+}
+
+// weights returns what a token of each sequence weighs in the loss.
+func (b *batch[T]) weights() []T {
+	mode := b.text("aggregate", "token_mean")
+	right := b.weightsOf(mode)
+	switch b.Mistake {
+	case "aggregation-swapped":
+		mode = map[string]string{"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean", "constant": "sequence_sum"}[mode]
+	case "empty-sequences-counted", "micro-batch-mean":
+	default:
+		return right
+	}
+	wrong := b.weightsOf(mode)
+	if b.makes("empty-sequences-counted") && mode != "token_mean" {
+		for i := range wrong {
+			wrong[i] *= T(b.sequences()) / T(b.N)
+		}
+	}
+	if b.makes("micro-batch-mean") {
+		wrong = b.microBatches()
+	}
+	for i := range wrong {
+		b.show(b.counts[i] > 0 && wrong[i] != right[i])
+	}
+	return wrong
+}
+
+func (b *batch[T]) sequences() int {
+	var n int
+	for _, c := range b.counts {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *batch[T]) tokens(counts []int) int {
+	var n int
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func (b *batch[T]) weightsOf(mode string) []T {
+	w := make([]T, b.N)
+	for i, c := range b.counts {
+		if c == 0 {
+			continue
+		}
+		switch mode {
+		case "sequence_mean":
+			w[i] = 1 / (T(b.sequences()) * T(c))
+		case "sequence_sum":
+			w[i] = 1 / T(b.sequences())
+		case "constant":
+			w[i] = 1 / (T(b.sequences()) * T(b.whole("aggregate_length", b.L)))
+		default:
+			w[i] = 1 / T(b.tokens(b.counts))
+		}
+	}
+	return w
+}
+
+// microBatches returns the weights of a mean over the means of two halves of the batch.
+func (b *batch[T]) microBatches() []T {
+	w, half := make([]T, b.N), (b.N+1)/2
+	for i, c := range b.counts {
+		part := b.counts[:half]
+		if i >= half {
+			part = b.counts[half:]
+		}
+		if c > 0 {
+			w[i] = 1 / (2 * T(b.tokens(part)))
+		}
+	}
+	return w
+}
+
+// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by sequence where the aggregation is.
+func (b *batch[T]) total(losses, weights []T) T {
+	mode := b.text("aggregate", "token_mean")
+	if b.Mistake != "" || b.NormalizeFirst {
+		var terms []T
+		b.each(func(i, at int) { terms = append(terms, losses[at]*weights[i]) })
+		return b.sums.sum(terms)
+	}
+	var parts, flat []T
+	for i, c := range b.counts {
+		var terms []T
+		for t := range b.L {
+			if b.mask[i*b.L+t] {
+				terms = append(terms, losses[i*b.L+t])
+			}
+		}
+		flat = append(flat, terms...)
+		part := b.sums.sum(terms)
+		if mode == "sequence_mean" && c > 0 {
+			part /= T(c)
+		}
+		parts = append(parts, part)
+	}
+	n := T(max(b.sequences(), 1))
+	switch mode {
+	case "sequence_mean", "sequence_sum":
+		return b.sums.sum(parts) / n
+	case "constant":
+		return b.sums.sum(parts) / (n * T(b.whole("aggregate_length", b.L)))
+	}
+	return b.sums.sum(flat) / T(max(len(flat), 1))
+}
+
+// differs notes that the mistake shows if two numbers differ.
+func (b *batch[T]) differs(mistake string, wrong, right T) {
+	b.show(b.makes(mistake) && wrong != right)
+}
+
+// divergence is an estimate of one token with its derivative.
+func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, slope T) {
+	right, rightSlope := b.estimate(estimator, logprob, ref, limit)
+	value, slope = right, rightSlope
+	switch b.Mistake {
+	case "k3-upside-down":
+		if estimator == "k3" {
+			value, slope = b.estimate(estimator, ref, logprob, limit)
+			slope = -slope
+		}
+	case "kl-sign":
+		value, slope = -right, -rightSlope
+	case "kl-unlimited":
+		value, slope = b.estimate(estimator, logprob, ref, 0)
+	case "estimator-falls-through":
+		if estimator == "k2" {
+			value, _ = b.estimate("k3", -right, 0, 0)
+		}
+	case "k2-unhalved":
+		if estimator == "k2" {
+			value, slope = 2*right, 2*rightSlope
+		}
+	default:
+		return value, slope
+	}
+	b.show(value != right || slope != rightSlope)
+	return value, slope
+}
+
+func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {
+	delta := ref - logprob
+	switch estimator {
+	case "k1":
+		return -delta, 1
+	case "k2":
+		return delta * delta / 2, -delta
+	}
+	inside := limit == 0 || delta >= -limit && delta <= limit
+	if limit != 0 {
+		delta = min(max(delta, -limit), limit)
+	}
+	e := b.exp(delta)
+	switch {
+	case math.IsInf(float64(e), 1):
+		value = e
+	case b.NormalizeFirst:
+		value = e - 1 - delta
+	default:
+		value = e - delta - 1
+	}
+	if !inside {
+		return value, 0
+	}
+	return value, 1 - e
+}
+
+// policyKL estimates each token's divergence, in the type of logprob.
+func policyKL[T number](j *job) {
+	b := newBatch[T](j)
+	logprob, ref := load[T](j, "logprob"), load[T](j, "ref_logprob")
+	if j.err != nil {
+		return
+	}
+	kl, limit := make([]T, len(logprob)), T(j.number("limit", 0))
+	b.each(func(_, at int) { kl[at], _ = b.divergence(j.text("estimator", "k1"), logprob[at], ref[at], limit) })
+	store(j, "kl", j.in.Type("logprob"), kl, b.N, b.L)
+}

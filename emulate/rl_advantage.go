@@ -1,0 +1,117 @@
+package emulate
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/dtype"
+)
+
+// grouped is grpo.advantage.
+type grouped[T number] struct {
+	*job
+	sums    *summer[T]
+	rewards []T
+	std     string
+	eps     float64
+}
+
+// groupAdvantage computes advantages of outputs, in the type of rewards.
+func groupAdvantage[T number](j *job) {
+	g := &grouped[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), rewards: load[T](j, "rewards"), std: j.text("std", "population"), eps: j.number("eps", 0)}
+	ids := j.loadInts("group")
+	if j.err != nil {
+		return
+	}
+	var order []int
+	members := map[int][]int{}
+	for i, id := range ids {
+		if members[id] == nil {
+			order = append(order, id)
+		}
+		members[id] = append(members[id], i)
+	}
+	advantage := make([]T, len(ids))
+	for _, id := range order {
+		g.normalize(members[id], advantage)
+	}
+	if j.makes("group-over-batch") {
+		right := slices.Clone(advantage)
+		g.normalize(indices(len(ids)), advantage)
+		j.show(!slices.Equal(advantage, right))
+	}
+	store(j, "advantage", j.in.Type("rewards"), advantage, len(ids))
+}
+
+// normalize computes the advantages of one group.
+func (g *grouped[T]) normalize(outputs []int, advantage []T) {
+	x := make([]T, len(outputs))
+	for k, i := range outputs {
+		x[k] = g.rewards[i]
+	}
+	n := T(len(x))
+	mean := g.sums.sum(x) / n
+	if len(x) == 1 && !g.makes("group-of-one-centred") {
+		mean = 0
+	}
+	g.show(g.makes("group-of-one-centred") && len(x) == 1 && mean != 0)
+	if g.makes("mean-missing") {
+		g.show(mean != 0)
+		mean = 0
+	}
+	for k := range x {
+		x[k] -= mean
+	}
+	divisor := g.divisor(x)
+	for k, i := range outputs {
+		if x[k] != 0 {
+			advantage[i] = x[k] / divisor
+		}
+	}
+}
+
+// divisor returns what centred rewards are divided by.
+func (g *grouped[T]) divisor(x []T) T {
+	std, eps := g.std, g.eps
+	spread := len(x) > 1 && g.sums.dot(x, x) != 0
+	switch g.Mistake {
+	case "std-ddof":
+		g.show(spread && std != "none")
+		std = map[string]string{"population": "sample", "sample": "population", "none": "none"}[std]
+	case "std-missing":
+		g.show(spread && std != "none")
+		std = "none"
+	case "std-always":
+		g.show(spread && std == "none")
+		if std == "none" {
+			std = "population"
+		}
+	case "eps-default":
+		g.show(spread && std != "none" && eps != 1e-4)
+		eps = 1e-4
+	}
+	n := len(x)
+	switch {
+	case std == "none":
+		return 1
+	case n == 1:
+		return 1 + T(eps)
+	case std == "sample":
+		n--
+	}
+	variance := g.sums.dot(x, x) / T(n)
+	if g.makes("eps-inside-root") {
+		g.show(spread && eps != 0)
+		return T(math.Sqrt(float64(variance + T(eps))))
+	}
+	return T(math.Sqrt(float64(variance))) + T(eps)
+}
+
+// indices returns 0 … n−1.
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}

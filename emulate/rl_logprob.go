@@ -1,0 +1,90 @@
+package emulate
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/dtype"
+)
+
+// logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
+func logProb[T number](j *job) {
+	shape := j.shape("logits", 2)
+	b := &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: shape[0], L: shape[1], log2: T(math.Log2E)}
+	logits, tokens, temperature := load[T](j, "logits"), j.loadInts("tokens"), T(j.number("temperature", 1))
+	if j.err != nil {
+		return
+	}
+	if j.makes("temperature-missing") {
+		j.show(temperature != 1)
+		temperature = 1
+	}
+	logprob, entropy := make([]T, b.N), make([]T, b.N)
+	for i := range b.N {
+		row := b.scaled(vector(logits, i, b.L), temperature)
+		token := tokens[i]
+		if j.makes("token-shifted") {
+			token = tokens[(i+1)%b.N]
+			j.show(row[token] != row[tokens[i]])
+		}
+		logprob[i], entropy[i] = b.logSoftmax(row, token)
+	}
+	store(j, "logprob", working[T](), logprob, b.N)
+	store(j, "entropy", working[T](), entropy, b.N)
+}
+
+// scaled returns logits over the temperature; a mistaken sampler's filter leaves out the smaller half of them.
+func (b *batch[T]) scaled(logits []T, temperature T) []T {
+	row := make([]T, len(logits))
+	for i, z := range logits {
+		row[i] = z
+		if temperature != 1 {
+			row[i] = z / temperature
+		}
+	}
+	if b.makes("filtered") && len(row) > 3 {
+		sorted := slices.Clone(row)
+		slices.Sort(sorted)
+		cut := sorted[len(row)/2]
+		for i, x := range row {
+			if x < cut {
+				b.show(!math.IsInf(float64(x), -1))
+				row[i] = T(math.Inf(-1))
+			}
+		}
+	}
+	return row
+}
+
+// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p x, or with NormalizeFirst as −Σ p log p.
+func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
+	m := slices.Max(x)
+	if math.IsInf(float64(m), -1) {
+		return m, 0
+	}
+	var exps, terms []T
+	for _, v := range x {
+		exps = append(exps, b.exp(v-m))
+	}
+	sum := b.sums.sum(exps)
+	logarithm := T(math.Log(float64(sum)))
+	for i, v := range x {
+		switch p := exps[i] / sum; {
+		case p == 0:
+		case b.NormalizeFirst:
+			terms = append(terms, p*(v-m-logarithm))
+		default:
+			terms = append(terms, p*v)
+		}
+	}
+	entropy = -b.sums.sum(terms)
+	if !b.NormalizeFirst {
+		entropy += m + logarithm
+	}
+	logprob = x[token] - m - logarithm
+	if b.makes("entropy-of-token") {
+		b.show(entropy != -logprob)
+		entropy = -logprob
+	}
+	return logprob, entropy
+}

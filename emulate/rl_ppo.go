@@ -1,0 +1,198 @@
+package emulate
+
+import "math"
+
+// recursion is generalised advantage estimation.
+type recursion[T number] struct {
+	*batch[T]
+	rewards, values []T
+	gamma, decay    T
+}
+
+// gae computes advantages and returns, in the type of rewards.
+func gae[T number](j *job) {
+	g := &recursion[T]{batch: newBatch[T](j), rewards: load[T](j, "rewards"), values: load[T](j, "values")}
+	gamma, lambda := j.number("gamma", 1), j.number("lambda", 1)
+	if j.makes("lambda-missing") {
+		j.show(lambda != 1 && gamma != 0)
+		lambda = 1
+	}
+	g.gamma, g.decay = T(gamma), T(gamma*lambda)
+	if j.err != nil {
+		return
+	}
+	advantage, returns := make([]T, len(g.mask)), make([]T, len(g.mask))
+	for i := range g.N {
+		g.row(i, advantage, returns)
+	}
+	if j.flag("whiten", false) {
+		g.whiten(advantage)
+		g.each(func(_, at int) {
+			if g.makes("returns-whitened") {
+				g.differs("returns-whitened", advantage[at]+g.values[at], returns[at])
+				returns[at] = advantage[at] + g.values[at]
+			}
+		})
+	}
+	store(j, "advantage", j.in.Type("rewards"), advantage, g.N, g.L)
+	store(j, "return", j.in.Type("rewards"), returns, g.N, g.L)
+}
+
+// steps returns the tokens of sequence i that the recursion visits.
+func (g *recursion[T]) steps(i int) []int {
+	var steps []int
+	last := -1
+	for t := range g.L {
+		if g.mask[i*g.L+t] {
+			last = t
+		}
+	}
+	for t := range last + 1 {
+		at := i*g.L + t
+		if g.mask[at] || g.makes("gae-through-masked") {
+			g.show(!g.mask[at])
+			steps = append(steps, at)
+		}
+	}
+	return steps
+}
+
+func (g *recursion[T]) row(i int, advantage, returns []T) {
+	steps := g.steps(i)
+	if len(steps) == 0 {
+		return
+	}
+	deltas := make([]T, len(steps))
+	for s, at := range steps {
+		var next T
+		switch {
+		case s+1 < len(steps):
+			next = g.values[steps[s+1]]
+		case g.makes("bootstrap-repeated"):
+			next = g.values[at]
+			g.show(next != 0 && g.gamma != 0)
+		}
+		if g.makes("next-value-undiscounted") {
+			g.show(next != 0 && g.gamma != 1)
+			deltas[s] = g.rewards[at] + next - g.values[at]
+		} else if g.Fused {
+			deltas[s] = fma(g.gamma, next, g.rewards[at]) - g.values[at]
+		} else {
+			deltas[s] = g.rewards[at] + T(g.gamma*next) - g.values[at]
+		}
+	}
+	g.accumulate(deltas)
+	for s, at := range steps {
+		if g.mask[at] {
+			advantage[at], returns[at] = deltas[s], deltas[s]+g.values[at]
+		}
+	}
+}
+
+// accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel scan: in steps of doubling width.
+func (g *recursion[T]) accumulate(x []T) {
+	if g.sums.order == Pairwise {
+		decay := g.decay
+		for width := 1; width < len(x); width *= 2 {
+			for t := range len(x) - width {
+				x[t] += T(decay * x[t+width])
+			}
+			decay *= decay
+		}
+		return
+	}
+	for t := len(x) - 2; t >= 0; t-- {
+		if g.Fused {
+			x[t] = fma(g.decay, x[t+1], x[t])
+		} else {
+			x[t] += T(g.decay * x[t+1])
+		}
+	}
+}
+
+// whiten subtracts the mean over the mask and divides by the deviation.
+func (g *recursion[T]) whiten(advantage []T) {
+	var groups [][]int
+	switch {
+	case g.makes("whiten-per-sequence"):
+		groups = make([][]int, g.N)
+		g.each(func(i, at int) { groups[i] = append(groups[i], at) })
+		g.show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
+	case g.makes("whiten-over-padding"):
+		groups = make([][]int, 1)
+		for at, m := range g.mask {
+			groups[0] = append(groups[0], at)
+			g.show(!m)
+		}
+	default:
+		groups = make([][]int, 1)
+		g.each(func(_, at int) { groups[0] = append(groups[0], at) })
+	}
+	for _, group := range groups {
+		g.whitenGroup(advantage, group)
+	}
+}
+
+func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
+	x := make([]T, len(group))
+	for k, at := range group {
+		x[k] = advantage[at]
+	}
+	n := T(max(len(group), 1))
+	mean := g.sums.sum(x) / n
+	for k := range x {
+		x[k] -= mean
+	}
+	squares := g.sums.dot(x, x)
+	divisor := T(max(len(group)-1, 1))
+	if g.makes("whiten-population") {
+		g.show(len(group) > 1 && squares != 0)
+		divisor = n
+	}
+	inverse := T(1 / math.Sqrt(float64(squares/divisor+T(1e-8))))
+	for k, at := range group {
+		advantage[at] = x[k] * inverse
+	}
+}
+
+// valueLoss computes ppo.value_loss; the loss is F32, the gradient has the type of values.
+func valueLoss[T number](j *job) {
+	b := newBatch[T](j)
+	values, old, returns := load[T](j, "values"), load[T](j, "old_values"), load[T](j, "returns")
+	if j.err != nil {
+		return
+	}
+	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.number("clip", 0))
+	b.each(func(i, at int) {
+		l, d := b.value(values[at], old[at], returns[at], clip, "")
+		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
+		b.show(wrong != l || wrongSlope != d)
+		losses[at], gradient[at] = wrong, wrongSlope*weights[i]
+	})
+	store(j, "loss", working[T](), []T{b.total(losses, weights)})
+	store(j, "dvalues", j.in.Type("values"), gradient, b.N, b.L)
+}
+
+// value returns the loss of one token and its derivative.
+func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
+	e := value - ret
+	loss, slope = e*e, e
+	if clip != 0 && mistake != "value-clip-ignored" {
+		edge := min(max(value, old-clip), old+clip)
+		if mistake == "value-clip-relative" {
+			edge = min(max(value, old*(1-clip)), old*(1+clip))
+		}
+		d := edge - ret
+		takes := d*d > loss
+		if mistake == "value-min-for-max" {
+			takes = d*d < loss
+		}
+		if takes {
+			loss, slope = d*d, 0
+		}
+	}
+	if mistake == "value-unhalved" {
+		return loss, 2 * slope
+	}
+	return loss / 2, slope
+}

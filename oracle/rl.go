@@ -1,0 +1,262 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/arithmetic"
+	"plumbline/dtype"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+var (
+	noShape       = []string{} // of a number
+	sequenceShape = []string{"N", "L"}
+	sequenceAxes  = []string{"sequence", "token"}
+
+	maskInput = Tensor{Name: "mask", Shape: sequenceShape, Any: true, Doc: "1 for tokens that count, 0 for those that do not and are not judged"}
+
+	aggregateAttr = Attr{
+		Name: "aggregate", Kind: Choice, Default: "token_mean", Choices: []string{"token_mean", "sequence_mean", "sequence_sum", "constant"},
+		Doc: "how the tokens' losses become one",
+	}
+	aggregateLength = Attr{Name: "aggregate_length", Kind: Count, Missing: "none", Doc: "tokens by which constant divides, for each sequence"}
+)
+
+// checkMask checks that a mask has zeros and ones.
+func checkMask(c *Case) error {
+	mask := c.Input("mask")
+	for i, m := range mask.Data {
+		if m != 0 && m != 1 {
+			return fmt.Errorf("tensor %q: index [%d %d]: found %v, want 0 or 1", "mask", i/c.Dim("L"), i%c.Dim("L"), m)
+		}
+	}
+	return nil
+}
+
+// checkAggregate checks how tokens are put together.
+func checkAggregate(c *Case) error {
+	if c.Word("aggregate") == "constant" && c.Int("aggregate_length") < 1 {
+		return fmt.Errorf("attrs: %q: constant divides by %q, want a whole number from 1", "aggregate", "aggregate_length")
+	}
+	return checkMask(c)
+}
+
+// checkAtLeast0 checks numbers that may not be negative.
+func checkAtLeast0(c *Case, attrs ...string) error {
+	for _, name := range attrs {
+		if c.Float(name) < 0 {
+			return fmt.Errorf("attrs: %q: found %v, want 0 or more", name, c.Float(name))
+		}
+	}
+	return nil
+}
+
+// all runs one check after the other.
+func all(checks ...func(*Case) error) func(*Case) error {
+	return func(c *Case) error {
+		for _, check := range checks {
+			if err := check(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// matrix returns an input [N × L]; one of [N] is repeated along the rows.
+func (c *Case) matrix(name string) *mat.Dense {
+	x := c.Input(name)
+	if len(x.Shape) == 2 {
+		return mat.NewDense(x.Shape[0], x.Shape[1], x.Data)
+	}
+	m := mat.NewDense(c.Dim("N"), c.Dim("L"), nil)
+	m.Apply(func(i, _ int, _ float64) float64 { return x.Data[i] }, m)
+	return m
+}
+
+// scalars is the scalar work of an objective: differences, exponentials, products, each rounded to working precision. Its methods return second
+// moments. Numbers of an objective crowd (ratios around 1, a threshold, a reward of 1), so that a rounding counts with the spacing where it
+// is, u²x²/3m², and not with its average over a binade.
+type scalars struct {
+	typ        dtype.Type
+	accumulate arithmetic.Accumulator
+	rho2       float64
+}
+
+func (c *Case) scalars() scalars {
+	return scalars{c.Arithmetic.Accumulate.Working(), c.Arithmetic.Accumulate, c.rho2()}
+}
+
+// round is the second moment of rounding x. What is 0 or not finite is not rounded.
+func (w scalars) round(x float64) float64 {
+	if x == 0 || x-x != 0 || math.Abs(x) > w.typ.Max() {
+		return 0
+	}
+	step := w.typ.Spacing(x)
+	return step * step / 12
+}
+
+// constant is the second moment of the relative error of an attribute as a kernel holds it: 0 where working precision has it.
+func (w scalars) constant(x float64) float64 {
+	if x == 0 || w.typ.Round(x) == x {
+		return 0
+	}
+	return w.round(x) / (x * x)
+}
+
+// exponential is the second moment of the relative error of e^x for an exact x: anything up to 2 ulp, 4u, which vendors state of their fast ones, and twice a
+// rounding of the argument, which is multiplied with log₂e. Where e^x is 0 or infinite there is none.
+func (w scalars) exponential(x float64) float64 {
+	if y := math.Exp(x); y == 0 || y-y != 0 {
+		return 0
+	}
+	u := w.typ.UnitRoundoff()
+	return 16*u*u/3 + w.rho2*argumentRoundings*x*x
+}
+
+// overflows tells whether working precision may have no finite number for x.
+func (w scalars) overflows(x float64) bool {
+	return math.Abs(x) > 0.999*w.typ.Max()
+}
+
+// sum is the accumulator of losses and statistics, which no kernel keeps in less than working precision unless it says so.
+func (w scalars) sum(n int, sum, squares float64) float64 {
+	if n < 2 || squares == 0 || squares-squares != 0 {
+		return 0
+	}
+	return w.accumulate.Sum(n, sum, squares)
+}
+
+// rowSum is the second moment of the error of a sum of the tokens of a batch, one after the other in the order of the batch or the reverse. The tokens of a
+// sequence have much in common, so that its partial sums S_k go further than those of an unknown order, and runs of equal terms round alike:
+//
+//	σ² = max( Sum(n; S, Σ x²), ρ² Σ_k max(S_k, S − S_k)² + Σ_runs (0.15 u n_run max(S_k, S − S_k))² )
+func (w scalars) rowSum(terms []float64) float64 {
+	var sum, squares float64
+	for _, x := range terms {
+		sum, squares = sum+x, squares+x*x
+	}
+	unknown := w.sum(len(terms), sum, squares)
+	if unknown == 0 || w.accumulate == arithmetic.F32Hopper {
+		return unknown
+	}
+	typ := w.accumulate.Type()
+	rho, run, runs, variance, partial := arithmetic.Rho(typ), 0.0, 0.0, 0.0, 0.0
+	for k, x := range terms {
+		partial += x
+		reach := max(math.Abs(partial), math.Abs(sum-partial))
+		variance += rho * rho * reach * reach
+		if k > 0 && math.Abs(x-terms[k-1]) > typ.UnitRoundoff()*reach {
+			run = 0
+		}
+		run++
+		runs += (2*run - 1) * reach * reach // grows to run²
+	}
+	u := 0.15 * typ.UnitRoundoff()
+	return max(unknown, finite(variance+u*u*runs))
+}
+
+// doubt is how many standard deviations from its threshold a branch is no longer in doubt: more than any element is allowed.
+const doubt = 8
+
+// unsure tells whether x lies so near to a threshold that an error of that second moment, or the threshold's own, decides.
+func (w scalars) unsure(x, threshold, variance float64) bool {
+	return math.Abs(x-threshold) <= doubt*math.Sqrt(variance+w.round(threshold)+w.round(x))
+}
+
+// batchOutput is an output [N × L] of which a mask leaves a part to be judged. common collects the share of its second moments that all elements
+// have together: a divisor, a statistic, an attribute.
+type batchOutput struct {
+	truth, variance *mat.Dense
+	others          map[int][]float64
+	common          float64
+	rows            []float64 // the same for what the elements of a row have together
+	draws           []float64 // independent errors behind each row, where they are known
+}
+
+func (c *Case) newBatchOutput() *batchOutput {
+	n, l := c.Dim("N"), c.Dim("L")
+	return &batchOutput{truth: mat.NewDense(n, l, nil), variance: mat.NewDense(n, l, nil), others: map[int][]float64{}, rows: make([]float64, n)}
+}
+
+// row adds to what the elements of a row have together.
+func (b *batchOutput) row(i int, common float64) { b.rows[i] += common }
+
+// set stores an element: its truth, the second moment of its own errors, that of those which it shares with all others, and the further truths it may have.
+func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float64) {
+	b.truth.Set(i, t, truth)
+	b.variance.Set(i, t, own+common)
+	if common-common == 0 {
+		b.common += common
+	}
+	if len(others) > 0 {
+		_, l := b.truth.Dims()
+		b.others[i*l+t] = others
+	}
+}
+
+// expected hands over the output.
+func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
+	n, l := b.truth.Dims()
+	e := verdict.Expected{Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l), Unjudged: make([]bool, n*l)}
+	e.Draws = make([]float64, n)
+	var whole, judged float64
+	for i := range n {
+		var row, tokens float64
+		for t := range l {
+			v := b.variance.At(i, t)
+			e.Sigma[i*l+t] = math.Sqrt(v)
+			if e.Unjudged[i*l+t] = mask.At(i, t) == 0; !e.Unjudged[i*l+t] {
+				row, tokens = row+finite(v), tokens+1
+			}
+		}
+		e.Draws[i] = drawsOf(b.rows[i], 0, 1, max(0, row-b.rows[i]), max(tokens, 1))
+		if b.draws != nil {
+			e.Draws[i] = b.draws[i]
+		}
+		whole, judged = whole+row, judged+tokens
+	}
+	if len(b.others) > 0 {
+		e.Others = b.others
+	}
+	shareErrors(&e, b.common, whole, judged)
+	return e
+}
+
+// shareErrors says of an output of n elements which share of its second moments they have in common.
+func shareErrors(e *verdict.Expected, common, whole, n float64) {
+	if common <= 0 || whole <= 0 {
+		return
+	}
+	f := min(1, common/whole)
+	e.Systematic = f
+	e.MostDraws = 1 / (f*f + (1-f)*(1-f)/max(n, 1))
+}
+
+// scalar is an output without axes. walk is the second moment that comes from sums.
+func scalar(name string, truth, variance, walk float64, others ...float64) verdict.Expected {
+	e := verdict.Expected{Name: name, Truth: tensor.Of([]float64{truth}), Sigma: []float64{math.Sqrt(variance)}}
+	if variance > 0 && variance-variance == 0 {
+		e.Walk = min(1, walk/variance)
+	}
+	if len(others) > 0 {
+		e.Others = map[int][]float64{0: others}
+	}
+	return e
+}
+
+// eachJudged calls f for every token in the mask.
+func eachJudged(mask mat.Matrix, f func(i, t int)) {
+	rows, cols := mask.Dims()
+	for i := range rows {
+		for t := range cols {
+			if mask.At(i, t) != 0 {
+				f(i, t)
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package oracle
+
+import (
+	"math"
+
+	"plumbline/grpo"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+func init() {
+	register(&Op{
+		Name:      "grpo.advantage",
+		Doc:       "Advantages of outputs relative to their groups.",
+		Equations: []string{"grpo.Advantage", "grpo.Normalize", "grpo.Centered"},
+		Inputs: []Tensor{
+			{Name: "rewards", Shape: []string{"N"}, Doc: "rewards of outputs"},
+			{Name: "group", Shape: []string{"N"}, Integer: true, Doc: "the group of each output, any numbers in any order"},
+		},
+		Outputs: []Tensor{{Name: "advantage", Shape: []string{"N"}, Axes: []string{"output"}, Doc: "advantages; equal rewards have 0, and a group of one has mean 0 and deviation 1"}},
+		Attrs: []Attr{
+			{Name: "std", Kind: Choice, Default: "population", Choices: []string{"population", "sample", "none"}, Doc: "standard deviation of the group that is divided by"},
+			{Name: "eps", Kind: Number, Default: 0.0, Doc: "added to the standard deviation"},
+		},
+		Arithmetic: []Key{accumulateKey},
+		check:      func(c *Case) error { return checkAtLeast0(c, "eps") },
+		truth:      groupAdvantage,
+	})
+}
+
+var deviations = map[string]grpo.Std{"population": grpo.Population, "sample": grpo.Sample, "none": grpo.None}
+
+// groupAdvantage: with d = r − μ over the G of a group, and s the deviation plus ε,
+//
+//	μ    σ² = Sum(G; Σ r, Σ r²)/G² + R(μ)                                           shared by the group
+//	s    σ²/s² = (Sum(G; Σ d², Σ d⁴) + 4 Σ d² R(d))/(2 Σ d²)² + 3ρ²                   shared by the group
+//	A    σ² = (σ_μ² + R(d))/s² + A² (σ_s²/s² + ρ²)
+//
+// R is the second moment of a rounding. Rewards such as 0, 1 and ½ add up exactly, so that their sum errs nothing. Where the rewards of a group are nearly
+// equal, σ is large; but no error makes |A| more than √G, and σ is no larger either (with a division). Equal rewards that do not add up exactly have,
+// for ε = 0, any such advantage in a kernel, and that is explained.
+func groupAdvantage(c *Case) ([]verdict.Expected, error) {
+	rewards, w := c.Input("rewards").Data, c.scalars()
+	groups, members := make([]int, len(rewards)), map[int][]int{}
+	for i, g := range c.Input("group").Data {
+		groups[i] = int(g)
+		members[int(g)] = append(members[int(g)], i)
+	}
+	truth := grpo.Advantage(rewards, groups, deviations[c.Word("std")], c.Float("eps"))
+	e := verdict.Expected{Name: "advantage", Truth: tensor.Of(truth, len(truth)), Sigma: make([]float64, len(truth))}
+	var whole, scatter float64
+	for _, outputs := range members {
+		own, common := w.group(c, pickEach(rewards, outputs), pickEach(truth, outputs))
+		var sum float64
+		for k, i := range outputs {
+			e.Sigma[i] = math.Sqrt(own[k] + common[k])
+			sum += own[k]
+		}
+		part := sum + total(common)
+		if draws := drawsOf(total(common), 0, 1, sum, float64(len(outputs))); part > 0 {
+			whole, scatter = whole+part, scatter+part*part/draws
+		}
+	}
+	if scatter > 0 {
+		e.Draws = []float64{whole * whole / scatter}
+	}
+	return c.wanted(e), nil
+}
+
+func pickEach(x []float64, indices []int) []float64 {
+	y := make([]float64, len(indices))
+	for k, i := range indices {
+		y[k] = x[i]
+	}
+	return y
+}
+
+// group returns the second moments of the errors of one group's advantages, own and shared.
+func (w scalars) group(c *Case, rewards, advantage []float64) (own, common []float64) {
+	n := len(rewards)
+	own, common = make([]float64, n), make([]float64, n)
+	if n == 1 {
+		own[0] = 2 * w.rho2 * advantage[0] * advantage[0]
+		return own, common
+	}
+	var sum, squares float64
+	for _, r := range rewards {
+		sum, squares = sum+r, squares+r*r
+	}
+	mean := sum / float64(n)
+	meanError := w.round(mean)
+	if !w.addsExactly(rewards) {
+		meanError += w.sum(n, sum, squares) / float64(n*n)
+	} else if mean*float64(n) == sum && w.typ.Round(mean) == mean {
+		meanError = 0
+	}
+	divisor, relative := w.divisor(c, grpo.Centered(rewards))
+	for i, a := range advantage {
+		d := w.round(rewards[i] - mean)
+		own[i], common[i] = d+w.rho2*a*a, meanError
+		if c.Word("std") != "none" {
+			own[i], common[i] = d/(divisor*divisor)+w.rho2*a*a, meanError/(divisor*divisor)+a*a*relative
+			if largest := float64(n); !(own[i]+common[i] < largest) && (meanError > 0 || d > 0) {
+				own[i], common[i] = 0, largest
+			}
+		}
+		own[i], common[i] = finite(own[i]), finite(common[i])
+	}
+	return own, common
+}
+
+// divisor returns the deviation of a group plus ε, with the second moment of its relative error.
+func (w scalars) divisor(c *Case, centered []float64) (divisor, relative float64) {
+	n := float64(len(centered))
+	var squares, fourth, moved float64
+	for _, d := range centered {
+		squares, fourth, moved = squares+d*d, fourth+d*d*d*d, moved+4*d*d*w.round(d)
+	}
+	if c.Word("std") == "sample" {
+		n--
+	}
+	divisor = math.Sqrt(squares/n) + c.Float("eps")
+	if squares > 0 {
+		relative = finite((w.sum(len(centered), squares, fourth)+moved)/(4*squares*squares)) + 3*w.rho2
+	}
+	return divisor, relative
+}
+
+// addsExactly tells whether every partial sum is a number of the accumulator: all are whole multiples of one power of two, and not too many of them.
+func (w scalars) addsExactly(x []float64) bool {
+	unit, size := math.Inf(1), 0.0
+	for _, v := range x {
+		if v != 0 {
+			mantissa, exponent := math.Frexp(v)
+			bits := 0
+			for mantissa != math.Trunc(mantissa) {
+				mantissa *= 2
+				bits++
+			}
+			unit = min(unit, math.Ldexp(1, exponent-bits))
+		}
+		size += math.Abs(v)
+	}
+	return size == 0 || size/unit <= 1/w.accumulate.Type().UnitRoundoff()
+}

@@ -1,0 +1,245 @@
+package oracle
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/policy"
+	"plumbline/verdict"
+)
+
+func init() {
+	register(&Op{
+		Name:      "policy.kl",
+		Doc:       "Estimates, token by token, how far the policy is from the reference.",
+		Equations: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K3Limited"},
+		Inputs: []Tensor{
+			{Name: "logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy"},
+			{Name: "ref_logprob", Shape: sequenceShape, Doc: "log-probabilities of the reference"},
+			maskInput,
+		},
+		Outputs: []Tensor{{Name: "kl", Shape: sequenceShape, Axes: sequenceAxes, Doc: "estimates"}},
+		Attrs: []Attr{
+			{Name: "estimator", Kind: Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"}, Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ"},
+			{Name: "limit", Kind: Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
+		},
+		Arithmetic: []Key{accumulateKey},
+		check:      all(checkKL, checkMask),
+		truth:      policyKL,
+	})
+	register(&Op{
+		Name:      "policy.logprob",
+		Doc:       "Log-probabilities of sampled tokens, and the entropy of the distributions they were sampled from.",
+		Equations: []string{"policy.LogProb", "policy.LogSoftmax", "policy.Entropy"},
+		Inputs: []Tensor{
+			{Name: "logits", Shape: []string{"N", "vocab"}, Doc: "logits; −∞ excludes a token"},
+			{Name: "tokens", Shape: []string{"N"}, Integer: true, Doc: "sampled tokens"},
+		},
+		Outputs: []Tensor{
+			{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
+			{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
+		},
+		Attrs:      []Attr{{Name: "temperature", Kind: Number, Default: 1.0, Doc: "what logits are divided by"}},
+		Arithmetic: []Key{accumulateKey},
+		check:      checkLogProb,
+		truth:      policyLogProb,
+	})
+}
+
+func checkKL(c *Case) error {
+	if c.Word("estimator") != "k3" && c.Float("limit") != 0 {
+		return fmt.Errorf("attrs: %q: found %v for %s, only k3 has a limit", "limit", c.Float("limit"), c.Word("estimator"))
+	}
+	return checkAtLeast0(c, "limit")
+}
+
+// policyKL judges each token by itself; see divergence for σ.
+func policyKL(c *Case) ([]verdict.Expected, error) {
+	w, kl := c.scalars(), c.newBatchOutput()
+	logprob, ref, mask := c.matrix("logprob"), c.matrix("ref_logprob"), c.matrix("mask")
+	eachJudged(mask, func(i, t int) {
+		d := w.divergence(c.Word("estimator"), logprob.At(i, t), ref.At(i, t), c.Float("limit"))
+		kl.set(i, t, d.value, d.variance, 0, d.overflow...)
+	})
+	return c.wanted(kl.expected("kl", mask)), nil
+}
+
+// divergence is an estimate of one token with its derivative for log π, and the second moments of their errors.
+type divergence struct {
+	value, slope             float64
+	variance, slopeVariance  float64
+	parts                    float64 // size of the terms that the slope is summed of
+	overflow, overflowSlopes []float64
+}
+
+// divergence: δ = log π_ref − log π is rounded once. Then k1 is −δ; k2 squares and halves; k3 is formed as it stands, because most kernels do so, and
+// then the exponential and the first of the two differences are off by what a number of their size is rounded by, however small k3 itself:
+//
+//	k1  σ² = R(δ)
+//	k2  σ² = δ² R(δ) + 2 R(δ²/2)
+//	k3  σ² = (e^δ − 1)² R(δ) + e^{2δ} E(δ) + max(R(e^δ − δ), R(e^δ − 1)) + R(k3)
+//	    of its derivative 1 − e^δ: e^{2δ} (R(δ) + E(δ)) + R(1 − e^δ)
+//
+// R is the second moment of a rounding, E(δ) that of the relative error of an exponential. A δ beyond the limit is the limit, as a constant.
+func (w scalars) divergence(estimator string, logprob, ref, limit float64) divergence {
+	delta := ref - logprob
+	moved := w.round(delta)
+	switch estimator {
+	case "k1":
+		return divergence{value: policy.K1(logprob, ref), slope: policy.K1Backward(logprob, ref), variance: moved, parts: 1}
+	case "k2":
+		d := divergence{value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), slopeVariance: moved, parts: math.Abs(delta)}
+		d.variance = finite(delta*delta*moved + 2*w.round(d.value))
+		return d
+	}
+	d := divergence{value: policy.K3Limited(logprob, ref, limit), slope: policy.K3LimitedBackward(logprob, ref, limit)}
+	if limit != 0 && math.Abs(delta) > limit {
+		delta = math.Copysign(limit, delta)
+		moved = w.constant(limit) * limit * limit
+	}
+	e, small := math.Exp(delta), math.Expm1(delta)
+	d.parts = 1 + e
+	d.variance = finite(small*small*moved + e*e*w.exponential(delta) + max(w.round(e-delta), w.round(small)) + w.round(d.value))
+	d.slopeVariance = finite(e*e*(moved+w.exponential(delta)) + w.round(small))
+	if w.overflows(e) {
+		d.overflow, d.overflowSlopes = []float64{math.Inf(1)}, []float64{math.Inf(-1)}
+	}
+	return d
+}
+
+// finite returns a second moment, 0 where it is none because the truth is not finite either.
+func finite(variance float64) float64 {
+	if variance-variance != 0 {
+		return 0
+	}
+	return variance
+}
+
+func checkLogProb(c *Case) error {
+	if c.Float("temperature") <= 0 {
+		return fmt.Errorf("attrs: %q: found %v, want more than 0", "temperature", c.Float("temperature"))
+	}
+	for n, token := range c.Input("tokens").Data {
+		if token < 0 || token >= float64(c.Dim("vocab")) {
+			return fmt.Errorf("tensor %q: index [%d]: token %v, want 0 to %d", "tokens", n, token, c.Dim("vocab")-1)
+		}
+	}
+	return nil
+}
+
+// policyLogProb: with x = z/T, p = softmax(x), m = max x and s = Σ e^{x−m}, every x_j errs by its division, which moves log p_k by δ_jk − p_j, and
+// by its exponential, which moves it by −p_j; the sum over the vocabulary, its logarithm, and the two differences follow. An entropy is formed as
+// −Σ p log p or as lse − Σ p x, whose terms are larger.
+//
+//	logprob  σ² = Σ_j (δ_jk − p_j)² x_j² ρ_T² + Σ_j p_j² E(x_j − m) + Sum(V; 1, Σ p²) + 6ρ² log² s + R(log s) + R(x_k − m) + R(m + log s)
+//	entropy  σ² = Σ_j p_j² ((log p_j + S)² (x_j² ρ_T² + E(x_j − m)) + 2ρ² max(log² p_j, x_j²)) + Sum(V; Σ px, Σ p²x²) + max(1, S, Σ px)² Sum(V; 1, Σ p²)
+//	              + 6ρ² log² s + R(log s) + R(m + log s) + 2 R(Σ px)
+//
+// ρ_T² is that of the quotient and of the temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many, are added up alike:
+// to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms below half a last place of the sum, squared all together, because additions
+// round them away one by one.
+func policyLogProb(c *Case) ([]verdict.Expected, error) {
+	w, n := c.scalars(), c.Dim("N")
+	logprob, entropy := c.newEstimate("logprob", n), c.newEstimate("entropy", n)
+	temperature := c.Float("temperature")
+	each(n, func(i int) {
+		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
+		v := w.softmax(row, token, temperature)
+		logprob.setOne(policy.LogProb(row, token, temperature), finite(v.logprob), i)
+		entropy.setOne(policy.Entropy(row, temperature), finite(v.entropy), i)
+	})
+	var kept []verdict.Expected
+	for _, e := range c.wanted(single(logprob.expected("logprob", c.Arithmetic.Accumulate)), single(entropy.expected("entropy", c.Arithmetic.Accumulate))) {
+		e.Systematic = 0
+		if temperature != 1 {
+			e.Systematic = 1
+		}
+		kept = append(kept, e)
+	}
+	return kept, nil
+}
+
+// softmaxErrors are the second moments of the errors of one row.
+type softmaxErrors struct{ logprob, entropy float64 }
+
+// softmax derives them; see policyLogProb.
+func (w scalars) softmax(logits []float64, token int, temperature float64) softmaxErrors {
+	logp := policy.LogSoftmax(logits, temperature)
+	m := maximum(logits) / temperature
+	lse := logits[token]/temperature - logp[token]
+	if math.IsInf(logp[token], -1) {
+		lse = m + math.Log(sumExp(logits, m, temperature))
+	}
+	division := 0.0
+	if temperature != 1 {
+		division = 2*w.rho2 + w.constant(temperature)
+	}
+	s := policy.Entropy(logits, temperature)
+	var seen int
+	var v softmaxErrors
+	var mass2, mean, mean2 float64
+	for j, l := range logp {
+		p, x := math.Exp(l), logits[j]/temperature
+		if p == 0 {
+			continue
+		}
+		exp, own := w.exponential(x-m), p
+		if j == token {
+			own = 1 - p
+		}
+		v.logprob += own*own*x*x*division + p*p*exp
+		v.entropy += p * p * ((l+s)*(l+s)*(x*x*division+exp) + 2*w.rho2*max(l*l, x*x))
+		seen, mass2, mean, mean2 = seen+1, mass2+p*p, mean+p*x, mean2+p*p*x*x
+	}
+	alike, small := repeats(logits), w.swamped(logp, logits, temperature, mean)
+	total := w.sum(seen, 1, mass2) + w.accumulate.Repeated(1, alike) + small[0]*small[0]
+	logarithm := logRoundings*w.rho2*(lse-m)*(lse-m) + w.round(lse-m)
+	v.logprob += total + logarithm + w.round(logits[token]/temperature-m) + w.round(lse)
+	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
+	return v
+}
+
+// swamped returns what the terms of Σ p and Σ px add up to that are so small that such a sum does not feel them one by one.
+func (w scalars) swamped(logp, logits []float64, temperature, mean float64) (small [2]float64) {
+	u := w.accumulate.Type().UnitRoundoff()
+	for j, l := range logp {
+		p := math.Exp(l)
+		if p < u {
+			small[0] += p
+		}
+		if x := logits[j] / temperature; p > 0 && math.Abs(p*x) < u*math.Abs(mean) {
+			small[1] += p * x
+		}
+	}
+	return small
+}
+
+// sumExp returns Σ e^{z/T − m}.
+func sumExp(logits []float64, m, temperature float64) float64 {
+	var sum float64
+	for _, z := range logits {
+		sum += math.Exp(z/temperature - m)
+	}
+	return sum
+}
+
+// repeats returns Σ n² over the groups of n > 1 equal numbers.
+func repeats(x []float64) float64 {
+	sorted := slices.Clone(x)
+	slices.Sort(sorted)
+	var sum, run float64
+	for i := range sorted {
+		if i > 0 && sorted[i] != sorted[i-1] || math.IsInf(sorted[i], -1) {
+			run = 0
+		}
+		run++
+		switch {
+		case run == 2:
+			sum += 4
+		case run > 2:
+			sum += 2*run - 1 // n² − (n−1)²
+		}
+	}
+	return sum
+}
