@@ -1,0 +1,156 @@
+#include "device.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "platform.h"
+
+#ifndef PLUMBLINE_FLAGS
+#define PLUMBLINE_FLAGS ""
+#endif
+
+namespace plumbline {
+
+bool dry = false;
+
+Buffer::Buffer(Buffer &&other) noexcept : at(std::exchange(other.at, nullptr)), bytes(std::exchange(other.bytes, 0)) {}
+
+Buffer &Buffer::operator=(Buffer &&other) noexcept {
+  std::swap(at, other.at);
+  std::swap(bytes, other.bytes);
+  return *this;
+}
+
+#ifdef PLUMBLINE_ON_CPU
+
+Device openDevice() {
+  Device d;
+  d.name = "none: a processor, every CUDA thread a fiber";
+  d.driver = "none";
+  d.toolchain = "g++ " __VERSION__ ", " PLUMBLINE_FLAGS;
+  d.multiprocessors = 6;
+  d.major = 9;
+  return d;
+}
+
+Buffer::Buffer(size_t n) : bytes(n) {
+  if (dry || n == 0) return;
+  at = std::aligned_alloc(256, (n + 255) / 256 * 256);
+  if (at == nullptr) std::abort();
+}
+Buffer::Buffer(const void *data, size_t n) : Buffer(n) {
+  if (at != nullptr) std::memcpy(at, data, n);
+}
+Buffer::~Buffer() { std::free(at); }
+void Buffer::poison() const {
+  if (at != nullptr) std::memset(at, 0xFF, bytes);
+}
+std::vector<unsigned char> Buffer::download() const {
+  std::vector<unsigned char> out(bytes);
+  if (at != nullptr) std::memcpy(out.data(), at, bytes);
+  return out;
+}
+void finish() {}
+Times measure(const std::function<void()> &) { return {}; }
+Ceilings measureCeilings(const Device &) { return {}; }
+
+#else
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+namespace {
+
+// driverText reads the driver's release where the system shows it.
+std::string driverText() {
+  int version = 0;
+  CHECK(cudaDriverGetVersion(&version));
+  std::string text = "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10), release;
+  if (FILE *f = std::fopen("/proc/driver/nvidia/version", "r")) {
+    char line[512] = "";
+    if (std::fgets(line, sizeof line, f)) release = line;
+    std::fclose(f);
+    release.erase(release.find_last_not_of(" \n") + 1);
+  }
+  return release.empty() ? text : release + ", " + text;
+}
+
+}  // namespace
+
+Device openDevice() {
+  int count = 0;
+  CHECK(cudaGetDeviceCount(&count));
+  if (count == 0) {
+    std::fprintf(stderr, "recorder: no CUDA device\n");
+    std::exit(1);
+  }
+  cudaDeviceProp p;
+  CHECK(cudaSetDevice(0));
+  CHECK(cudaGetDeviceProperties(&p, 0));
+  Device d;
+  d.gpu = true;
+  d.major = p.major;
+  d.minor = p.minor;
+  d.multiprocessors = p.multiProcessorCount;
+  d.name = std::string(p.name) + ", compute capability " + std::to_string(p.major) + "." + std::to_string(p.minor) + ", " +
+           std::to_string(p.multiProcessorCount) + " multiprocessors";
+  d.driver = driverText();
+  d.toolchain = "nvcc " TEXT(__CUDACC_VER_MAJOR__) "." TEXT(__CUDACC_VER_MINOR__) "." TEXT(__CUDACC_VER_BUILD__) ", " PLUMBLINE_FLAGS;
+  return d;
+}
+
+Buffer::Buffer(size_t n) : bytes(n) {
+  if (!dry && n > 0) CHECK(cudaMalloc(&at, n));
+}
+Buffer::Buffer(const void *data, size_t n) : Buffer(n) {
+  if (at != nullptr) CHECK(cudaMemcpy(at, data, n, cudaMemcpyHostToDevice));
+}
+Buffer::~Buffer() {
+  if (at != nullptr) CHECK(cudaFree(at));
+}
+void Buffer::poison() const {
+  if (at != nullptr) CHECK(cudaMemset(at, 0xFF, bytes));
+}
+std::vector<unsigned char> Buffer::download() const {
+  std::vector<unsigned char> out(bytes);
+  if (at != nullptr) CHECK(cudaMemcpy(out.data(), at, bytes, cudaMemcpyDeviceToHost));
+  return out;
+}
+void finish() {
+  CHECK(cudaDeviceSynchronize());
+  CHECK(cudaGetLastError());
+}
+
+Times measure(const std::function<void()> &work) {
+  constexpr int warmUp = 3, most = 21;
+  constexpr float enough = 500;  // milliseconds
+  Buffer other(size_t(256) << 20);
+  cudaEvent_t begin, end;
+  CHECK(cudaEventCreate(&begin));
+  CHECK(cudaEventCreate(&end));
+  std::vector<float> times;
+  float all = 0;
+  for (int i = 0; i < warmUp; i++) work();
+  finish();
+  while (int(times.size()) < most && (all < enough || times.size() < 3)) {
+    other.poison();
+    CHECK(cudaEventRecord(begin));
+    work();
+    CHECK(cudaEventRecord(end));
+    CHECK(cudaEventSynchronize(end));
+    float ms = 0;
+    CHECK(cudaEventElapsedTime(&ms, begin, end));
+    times.push_back(ms);
+    all += ms;
+  }
+  finish();
+  CHECK(cudaEventDestroy(begin));
+  CHECK(cudaEventDestroy(end));
+  std::sort(times.begin(), times.end());
+  return {times[times.size() / 2] * 1e3, times.front() * 1e3, times.back() * 1e3, int(times.size())};
+}
+
+#endif
+
+}  // namespace plumbline

@@ -1,0 +1,241 @@
+// Tests of what needs no device. Each expectation is worked out by hand, comes from a standard, or was made by the project's Go code.
+#include "host_test.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "launch.h"
+#include "ops.h"
+#include "recording.h"
+#include "sha256.h"
+
+namespace plumbline {
+
+namespace {
+
+int failures = 0, checks = 0;
+
+void check(bool good, const std::string &what) {
+  checks++;
+  if (good) return;
+  failures++;
+  std::printf("FAIL %s\n", what.c_str());
+}
+
+bool near(double x, double want, double tolerance) { return std::fabs(x - want) <= tolerance * std::fabs(want); }
+
+template <class Work> bool refuses(Work work) {
+  try {
+    work();
+  } catch (const std::exception &) {
+    return true;
+  }
+  return false;
+}
+
+void testDigests() {
+  const std::string abc = "abc", two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", million(1000000, 'a');
+  check(sha256("", 0) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "sha256 of nothing");
+  check(sha256(abc.data(), 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "sha256 of abc (FIPS 180-4)");
+  check(sha256(two.data(), two.size()) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1", "sha256 of two blocks (FIPS 180-4)");
+  check(sha256(million.data(), million.size()) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", "sha256 of a million a");
+}
+
+void testRounding() {
+  uint32_t u;
+  for (uint64_t i = 0; i < 100000; i++) {
+    const uint64_t z = splitmix64(1, i);
+    const double x = doubleOfBits((z & 0x800FFFFFFFFFFFFFu) | (uint64_t(1023 - 160 + i % 300) << 52));
+    const float f = float(x);
+    std::memcpy(&u, &f, 4);
+    if (roundTo(x, 8, 23) != u) check(false, "rounding to F32 is the processor's, element " + std::to_string(i));
+  }
+  check(roundTo(65504, 5, 10) == 0x7BFF && roundTo(65519.99, 5, 10) == 0x7BFF && roundTo(65520, 5, 10) == 0x7C00, "F16 overflows from 65520 on");
+  check(roundTo(std::ldexp(1, -24), 5, 10) == 1 && roundTo(std::ldexp(1, -25), 5, 10) == 0 && roundTo(std::ldexp(1.0001, -25), 5, 10) == 1,
+        "F16 rounds to its smallest subnormal from just above half of it");
+  check(roundTo(std::ldexp(1023.5, -24), 5, 10) == 0x400, "F16 carries from the largest subnormal to the smallest normal");
+  check(roundTo(1 + 1.0 / 256, 8, 7) == 0x3F80 && roundTo(1 + 3.0 / 256, 8, 7) == 0x3F82, "BF16 rounds ties to even");
+  check(roundTo(1 + 1.0 / 256 + std::ldexp(1, -40), 8, 7) == 0x3F81, "BF16 is rounded once, not by way of F32");
+  check(roundTo(-0.0, 8, 7) == 0x8000 && roundTo(-INFINITY, 8, 7) == 0xFF80 && roundTo(NAN, 8, 7) == 0x7FC0, "BF16 of -0, -inf and NaN");
+  for (uint64_t code = 0; code < 65536; code++) {
+    for (Element e : {ElementF16, ElementBF16}) {
+      unsigned char bytes[2] = {static_cast<unsigned char>(code), static_cast<unsigned char>(code >> 8)};
+      const double x = decode(e, bytes, 0);
+      if (x == x && encode(e, x) != code) check(false, "codes of " + std::string(nameOf(e)) + " survive decoding: " + std::to_string(code));
+    }
+  }
+  checks += 3;
+}
+
+// Recipes with the sha256 that the Go package recording gives them.
+void testRecipes() {
+  const uint64_t first[] = {0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC, 0x1B39896A51A8749B};
+  for (uint64_t i = 0; i < 5; i++) check(splitmix64(0, i) == first[i], "splitmix64 of seed 0");
+  const char *recipes[] = {
+      R"({"dist":"uniform","dtype":"F32","seed":7,"sha256":"d12055b84f57ee0a5e7c7903582ccfffbcae145938fee9eb86076ba258d68959","shape":[3,5]})",
+      R"({"dist":"normal","dtype":"BF16","edits":[{"index":[3],"value":"nan"},{"index":[0,0,1,2],"value":1.00390625000001},{"index":[0,0,0],"value":"-inf"}],"exp2":-2,"seed":18446744073709551615,"sha256":"7430f6401d3653012a80691014c7268a78121d92ae169371a3f44f5ae4ab2e79","shape":[4,1,8,72]})",
+      R"({"dist":"normal","dtype":"F16","exp2":-14,"seed":3,"sha256":"52b6c9c676eeded068fcfcee858df623c34a00ae27e04dc38cef16cf726bcd4d","shape":[100],"shift":0.30000001192092896})",
+      R"({"dist":"uniform","dtype":"F16","exp2":-20,"seed":4,"sha256":"1107780c14e53a34b8e56ee3b637548d3a85fb6d2aa8313d027565c4b4f935c1","shape":[1000]})",
+      R"({"dist":"normal","dtype":"BF16","exp2":-130,"seed":5,"sha256":"30229036a99a03a4c64bda774972d0d3fa4ca067eb331dcce2cefc44d624c79f","shape":[1000]})",
+      R"({"dist":"uniform","dtype":"F64","seed":6,"sha256":"c6d498b70a9ec17cb1d0b415c8a6ab28d4ce0785fa014966c434405c315e20e2","shape":[10],"shift":0.30000001192092896})",
+      R"({"dist":"ints","dtype":"I32","edits":[{"index":[4],"value":-7}],"hi":1000000,"lo":-5,"seed":8,"sha256":"76c7c61c264abeb05a08c1f618ec7fec24ee91f2739b22bfc651127857c76d4d","shape":[50]})",
+      R"({"dist":"permutation","dtype":"I64","seed":9,"sha256":"a7f05dd04b7aa2cbbe6b358098ebec1c2e0ddd27ac39d2436faed6bb21bf47fa","shape":[1001]})",
+      R"({"dist":"ints","dtype":"U8","hi":256,"lo":0,"seed":10,"sha256":"77959fbe56a8ba6e016dea617c3083316008a98af7bb9b1b85bb2898466a7c99","shape":[33]})",
+      R"({"dist":"ints","dtype":"BF16","hi":300,"lo":-300,"seed":11,"sha256":"577b4ff9957a166e238f955cc2612f3c58f199a82dd4832974465914e8a67aa4","shape":[16]})",
+  };
+  for (const char *text : recipes) {
+    check(!refuses([&] {
+      const Recipe r = parseRecipe(parseJson(text));
+      std::vector<unsigned char> bytes = makeOnHost(r);
+      applyEdits(r, bytes);
+      checkDigest(r, bytes);
+    }), std::string("recipe gives the bytes that Go makes: ") + text);
+  }
+  const std::string digest(64, '0');
+  const std::string good = R"("dtype":"F32","shape":[2],"dist":"uniform","seed":1,"sha256":")" + digest + "\"";
+  const auto parses = [](const std::string &members) {
+    return !refuses([&] { parseRecipe(parseJson("{" + members + "}")); });
+  };
+  check(parses(good), "a recipe");
+  check(refuses([&] {
+    const Recipe r = parseRecipe(parseJson("{" + good + "}"));
+    checkDigest(r, makeOnHost(r));
+  }), "another sha256");
+  check(!parses(good + ",\"lo\":1"), "lo without ints");
+  check(!parses(good + ",\"exp2\":901"), "exp2 of 901");
+  check(!parses(good + ",\"more\":1"), "an unknown key");
+  check(!parses(good + R"(,"edits":[{"index":[2],"value":1}])"), "an edit behind the shape");
+  check(!parses(good + R"(,"edits":[{"index":[1],"value":"NaN"}])"), "an edit of NaN in capitals");
+}
+
+void testJson() {
+  for (const char *bad : {"", "{", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[01]", "[1.]", "[+1]", "[NaN]", "\"\\ud800\"", "\"\x01\"", "{} {}", "[\"\\x\"]", "{a:1}", "\"\\u0000\"", "[1e]"}) {
+    check(refuses([&] { parseJson(bad); }), std::string("JSON refuses ") + bad);
+  }
+  check(refuses([] { parseJson(std::string(40, '[') + std::string(40, ']')); }), "JSON refuses deep nesting");
+  const Json j = parseJson(" {\"a\": [1, -2.5e-1, true, null], \"\\u00e9\\ud83d\\ude00\\n\": \"\\\"\" } ");
+  check(j.find("a")->items[1].asNumber() == -0.25 && j.find("é😀\n")->asString() == "\"", "JSON values");
+  check(parseJson(j.dump()).dump() == j.dump(), "JSON survives being written");
+  check(parseJson("18446744073709551615").asSeed() == ~uint64_t(0) && refuses([] { parseJson("18446744073709551616").asSeed(); }), "seeds up to 2^64 - 1");
+  check(parseJson("4096.0").asWhole(0, 5000) == 4096 && refuses([] { parseJson("0.5").asWhole(0, 9); }), "whole numbers");
+}
+
+void testFiles() {
+  Recording r;
+  r.op = "norm.rms";
+  r.attrsText = "{\"eps\":1e-6}";
+  r.extra["other"] = "tool";
+  r.tensors.push_back({"b", ElementBF16, {3}, {1, 2, 3, 4, 5, 6}});
+  r.tensors.push_back({"d", ElementF64, {}, {1, 2, 3, 4, 5, 6, 7, 8}});
+  const std::vector<unsigned char> file = formatRecording(r);
+  const Recording back = parseRecording(file);
+  check(back.op == r.op && back.attrs.find("eps")->asNumber() == 1e-6 && back.extra.at("other") == "tool", "metadata survives a file");
+  check(back.tensors.size() == 2 && back.tensors[0].bytes == r.tensors[0].bytes && back.tensors[1].bytes == r.tensors[1].bytes, "tensors survive a file");
+  check(formatRecording(back) == file, "a file is determined by its content");
+  std::vector<unsigned char> longer = file, shorter(file.begin(), file.end() - 1);
+  longer.push_back(0);
+  check(refuses([&] { parseRecording(longer); }) && refuses([&] { parseRecording(shorter); }), "data of another length");
+  std::string text(file.begin(), file.end());
+  text.replace(text.find("[8,14]"), 6, "[7,13]");
+  check(refuses([&] { parseRecording({text.begin(), text.end()}); }), "overlapping tensors");
+}
+
+bool seesByDefinition(const right::Mask &m, int s, int j) {
+  const int i = m.keys - m.queries + s;
+  return j < m.keys && (!m.causal || j <= i) && (m.window == 0 || j > i - m.window);
+}
+
+void testMasks() {
+  using namespace right;
+  bool same = true, covered = true;
+  for (int queries = 1; queries <= 6; queries++) {
+    for (int keys = 0; keys <= 8; keys++) {
+      for (int window = 0; window <= 4; window++) {
+        for (bool causal : {false, true}) {
+          const Mask m{causal, window, queries, keys};
+          const Range any = seenByAny(m, 0, queries - 1);
+          for (int s = 0; s < queries; s++) {
+            for (int j = 0; j < 10; j++) {
+              const bool sees = seesByDefinition(m, s, j);
+              same = same && sees == holds(seenBy(m, s), j);
+              covered = covered && (!sees || holds(any, j));
+            }
+          }
+        }
+      }
+    }
+  }
+  check(same, "a query sees j < kv_len, j <= i if causal, j > i - window");
+  check(covered, "a block goes through all keys that its queries see");
+  const Range r = seenBy({true, 2, 2, 5}, 0);
+  check(r.lo == 2 && r.hi == 4, "two causal queries of five keys, window 2: the first sees keys 2 and 3");
+  check(seenBy({true, 0, 3, 1}, 1).hi == 0 && seenBy({true, 0, 3, 1}, 2).hi == 1, "with more queries than keys the first see nothing");
+  check(seenBy({false, 0, 3, 7}, 3).hi == 0, "a query behind the last sees nothing");
+  check(groupOf(3, 8, 2) == 0 && groupOf(4, 8, 2) == 1 && groupOf(7, 8, 8) == 7 && groupOf(7, 8, 1) == 0, "neighbouring heads share a group");
+}
+
+void testPages() {
+  using namespace right;
+  const int table[] = {5, 2};
+  check(pageRow(table, 4, 6) == 10 && pageRow(table, 4, 3) == 23, "key 6 on pages of 4 is row 2 of the second block");
+  bool whole = true;
+  for (int tiles = 0; tiles < 40; tiles++) {
+    for (int splits = 1; splits < 12; splits++) {
+      int next = 0;
+      for (int i = 0; i < splits; i++) {
+        const Range r = splitTiles(tiles, splits, i);
+        whole = whole && r.lo == (r.lo < r.hi ? next : r.lo) && r.lo <= r.hi && r.hi <= tiles;
+        if (r.lo < r.hi) next = r.hi;
+      }
+      whole = whole && next == tiles;
+    }
+  }
+  check(whole, "splits cover every tile once");
+  check(throughPage(5, 4) == 5 && decodeScale(0.25, 576) == 0.25, "a right kernel leaves length and scale alone");
+  check(mlaDecodeSplits(4, 1, 128, 4096, 132) == 17 && mlaDecodeSplits(1, 1, 1, 0, 132) == 1 && mlaDecodeSplits(1, 1, 16, 100000, 132) == 64, "numbers of splits");
+}
+
+void testRotation() {
+  using namespace right;
+  const auto is = [](Pair p, int a, int b) { return p.first == a && p.second == b; };
+  check(is(readPair(interleaved, 3, 8), 6, 7) && is(writePair(interleaved, 3, 8), 6, 7), "interleaved pairs are neighbours");
+  check(is(readPair(half, 3, 8), 3, 11) && is(writePair(half, 3, 8), 3, 11), "half pairs are half the width apart");
+  check(is(readPair(interleavedToHalf, 3, 8), 6, 7) && is(writePair(interleavedToHalf, 3, 8), 3, 11), "interleaved_to_half reads the one and writes the other");
+  check(rotaryPosition(7) == 7, "a right kernel leaves positions alone");
+  YaRN none, y;
+  y.present = true;
+  check(frequency(0, 64, 10000, none) == 1 && near(frequency(16, 64, 10000, none), 0.01, 1e-15), "theta_i = b^(-2i/d)");
+  // DeepSeek-V3: c(32) = 64 ln(4096/64π)/(2 ln 10⁴) = 10.47, c(1) = 22.51, so that the ramp goes from 10 to 23.
+  check(keptShare(y, 10, 64, 10000, 0) == 1 && keptShare(y, 23, 64, 10000, 0) == 0 && near(keptShare(y, 16, 64, 10000, 0), 7.0 / 13, 1e-12), "YaRN's ramp of DeepSeek-V3");
+  check(near(frequency(23, 64, 10000, y), std::pow(10000, -46.0 / 64) / 40, 1e-12) && frequency(10, 64, 10000, y) == frequency(10, 64, 10000, none),
+        "slow pairs are slowed by the factor, fast ones not at all");
+  check(amplitude(y) == 1 && near(yarnScale(40, 1), 1.3688879454113936, 1e-14) && yarnScale(1, 1) == 1, "YaRN's amplitude and temperature");
+  y.mscaleAllDim = 0;
+  check(near(amplitude(y), 1.3688879454113936, 1e-14), "amplitude with one scale");
+  // Paper's ramp: r = Lθ/2π; at θ = 2π·16.5/4096 it is 16.5, γ = 15.5/31.
+  y.rotations = true;
+  check(near(keptShare(y, 0, 64, 10000, 2 * M_PI * 16.5 / 4096), 0.5, 1e-12), "the ramp over rotations");
+}
+
+void testMistakes() {
+  check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
+  check(mistakes().size() == 10, "ten mistakes");
+}
+
+}  // namespace
+
+int hostTest() {
+  testDigests();
+  testRounding();
+  testRecipes();
+  testJson();
+  testFiles();
+  testMasks();
+  testPages();
+  testRotation();
+  testMistakes();
+  std::printf("host test: %d checks, %d failed\n", checks, failures);
+  return failures > 0;
+}
+
+}  // namespace plumbline

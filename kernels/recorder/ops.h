@@ -1,0 +1,43 @@
+// The ops that the kernels implement: each checks a request against the catalogue and binds it to device memory.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "device.h"
+#include "recording.h"
+
+namespace plumbline {
+
+// Mistake is a way to be wrong that a variant of a kernel makes.
+struct Mistake {
+  const char *name, *id, *what;  // id: its number in the bank of mistakes, or ""
+  std::vector<std::string> ops;
+};
+const std::vector<Mistake> &mistakes();
+// findMistake returns the mistake of that name or number, or null.
+const Mistake *findMistake(const std::string &name);
+
+struct Output {
+  std::string name;
+  Element element;
+  Shape shape;
+  Buffer data;
+};
+
+// Job is a request bound to device memory, ready to run.
+struct Job {
+  std::vector<Output> outputs;
+  std::function<void()> prepare, run;   // prepare is not measured
+  std::vector<std::string> sources;     // the kernel's file first
+  Json arithmetic = Json::object();     // what the kernel says of itself
+  double bytes = 0, flops = 0;          // least traffic, and operations of the formula
+  bool tensorCores = false;
+  std::string how;                      // a remark for the note
+  std::vector<Buffer> memory;           // what has to live as long as the job
+};
+
+// bindJob binds a request to the right kernels (mistake "") or to a variant, and throws if a kernel does not do exactly what is asked.
+Job bindJob(const Recording &r, const Device &d, const std::string &mistake);
+
+}  // namespace plumbline
