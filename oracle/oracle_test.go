@@ -235,14 +235,16 @@ func TestEveryOpIsDescribed(t *testing.T) {
 // TestSameVerdictOnAnyNumberOfCores: the same recording gives the same numbers however the work is split.
 func TestSameVerdictOnAnyNumberOfCores(t *testing.T) {
 	for _, op := range emulate.Ops() {
-		rec := recorded(t, op, 3)
-		first := oracle.Judge(rec)
-		for _, cores := range []int{1, 2, 5} {
-			withCores(cores, func() {
-				if diff := cmp.Diff(first, oracle.Judge(rec)); diff != "" {
-					t.Errorf("%s on %d cores: %s", op, cores, diff)
-				}
-			})
+		for seed := range uint64(6) {
+			rec := recorded(t, op, seed)
+			first := oracle.Judge(rec)
+			for _, cores := range []int{1, 2, 5} {
+				withCores(cores, func() {
+					if diff := cmp.Diff(first, oracle.Judge(rec)); diff != "" {
+						t.Errorf("%s, seed %d on %d cores: %s", op, seed, cores, diff)
+					}
+				})
+			}
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package oracle
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"plumbline/grpo"
 	"plumbline/tensor"
@@ -49,7 +51,8 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	truth := grpo.Advantage(rewards, groups, deviations[c.Word("std")], c.Float("eps"))
 	e := verdict.Expected{Name: "advantage", Truth: tensor.Of(truth, len(truth)), Sigma: make([]float64, len(truth))}
 	var whole, scatter float64
-	for _, outputs := range members {
+	for _, group := range slices.Sorted(maps.Keys(members)) {
+		outputs := members[group]
 		own, common := w.group(c, pickEach(rewards, outputs), pickEach(truth, outputs))
 		var sum float64
 		for k, i := range outputs {

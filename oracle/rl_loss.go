@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -447,7 +448,8 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	walk, l, kl := max(o.rowSum(s.loss)+o.rowSum(s.kl), o.rowSum(s.both)), total(s.loss), total(s.kl)
 	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss)
-	for bound, held := range s.bounds {
+	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
+		held := s.bounds[bound]
 		variance += finite(held * held * bound * bound * o.constant(bound))
 	}
 	slices.Sort(s.others)
