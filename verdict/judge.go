@@ -51,10 +51,23 @@ func (e Expected) Nearest(i int, got float64) float64 {
 	return best
 }
 
-// compare scores element i against one of its truths.
+// compare scores element i against one of its truths. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs has z = +Inf.
 func (e Expected) compare(i int, got, truth float64) score {
-	pushed := e.Type.Round(truth + math.Copysign(overflowSigmas*e.Sigma[i], truth))
-	return compare(got, truth, e.Sigma[i], e.Type.Spacing(truth), e.Type.Round(truth), pushed)
+	if kind(got) != kind(truth) && !e.overflows(i, got, truth) {
+		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
+	}
+	if kind(got) != 0 {
+		return score{}
+	}
+	return compare(got, truth, e.Sigma[i], e.Type.Spacing(truth))
+}
+
+// overflows tells whether an infinity is recorded for a finite truth that overflows the output type, or that σ can push over the edge.
+func (e Expected) overflows(i int, got, truth float64) bool {
+	if kind(truth) != 0 || !math.IsInf(got, 0) {
+		return false
+	}
+	return got == e.Type.Round(truth) || got == e.Type.Round(truth+math.Copysign(overflowSigmas*e.Sigma[i], truth))
 }
 
 // settled returns what is expected with the truths decided: the nearest of each element, and 0 where nothing is judged.
@@ -127,6 +140,7 @@ type judgement struct {
 	scores  []score
 	ulp     []float64
 	columns int
+	rows    []tally
 }
 
 func newJudgement(want Expected, got *tensor.Tensor) *judgement {
@@ -145,6 +159,7 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 		}
 	}
 	j.countRepeats()
+	j.rows = j.tallyRows()
 	return j
 }
 
@@ -242,7 +257,7 @@ func (j *judgement) element(out *Output) {
 // tensor judges the root mean square and the means over the whole tensor.
 func (j *judgement) tensor(out *Output) {
 	var all tally
-	for _, row := range j.rows() {
+	for _, row := range j.rows {
 		all.add(row)
 	}
 	out.RMS, out.RMSLimit = all.rms(), rmsLimit(all.draws(j.want.MostDraws), 1, j.want.Walk)

@@ -47,8 +47,8 @@ func (t *tally) draws(most float64) float64 {
 	return max(1, t.n*t.n/(t.own+together))
 }
 
-// rows tallies each row (the last axis).
-func (j *judgement) rows() []tally {
+// tallyRows tallies each row (the last axis).
+func (j *judgement) tallyRows() []tally {
 	rows := make([]tally, len(j.scores)/j.columns)
 	for r := range rows {
 		t, repeats := tally{}, 0.0
@@ -74,26 +74,25 @@ func (j *judgement) slices(out *Output) {
 	if len(shape) == 0 {
 		return
 	}
-	rows := j.rows()
 	last := len(shape) - 1
 	for a := range last {
-		j.judgeSlices(out, j.want.Axes[a], shape[a:a+1], j.alongAxis(rows, a))
+		j.judgeSlices(out, j.want.Axes[a], shape[a:a+1], j.alongAxis(a))
 	}
 	if last > 1 {
-		j.judgeSlices(out, "row", shape[:last], rows)
+		j.judgeSlices(out, "row", shape[:last], j.rows)
 	}
 	j.judgeSlices(out, j.want.Axes[last], shape[last:], j.alongColumns())
 }
 
 // alongAxis gathers the rows by their index on a leading axis.
-func (j *judgement) alongAxis(rows []tally, axis int) []tally {
+func (j *judgement) alongAxis(axis int) []tally {
 	shape := j.want.Truth.Shape
 	inner := 1
 	for _, n := range shape[axis+1 : len(shape)-1] {
 		inner *= n
 	}
 	parts := make([]tally, shape[axis])
-	for r, row := range rows {
+	for r, row := range j.rows {
 		parts[r/inner%shape[axis]].add(row)
 	}
 	return parts
