@@ -83,18 +83,17 @@ type layerRun struct {
 
 	model softmaxModel
 	inter dtype.Type
-	theta []float64
-	drift []float64 // second moment of each frequency's relative error
+
+	theta     []float64
+	amplitude float64
+	drift     []float64 // second moment of each frequency's relative error
 }
 
 func (c *Case) newLayerRun(x *mat.Dense, w mla.Weights, cfg mla.Config) *layerRun {
 	r := &layerRun{c: c, w: w, cfg: cfg, x: x, inter: c.typeOr(c.Arithmetic.Intermediate, "x")}
 	r.model = c.attentionModel("x", cfg.NopeDim+cfg.RopeDim)
 	r.model.scale = cfg.ScoreScale()
-	r.theta = rope.Frequencies(cfg.RopeDim, cfg.Base)
-	if cfg.YaRN != nil {
-		r.theta = rope.YaRNFrequencies(cfg.RopeDim, cfg.Base, *cfg.YaRN)
-	}
+	r.theta, r.amplitude = c.frequencies(cfg.RopeDim)
 	r.drift = c.frequencyErrors(cfg.RopeDim)
 	return r
 }
@@ -172,9 +171,6 @@ func (r *layerRun) head(n *noise, h int, nope, pe, latent, ropeKey *mat.Dense) *
 func (r *layerRun) product(n *noise, x, w *mat.Dense) *mat.Dense {
 	var y mat.Dense
 	y.Mul(x, w.T())
-	if n == nil {
-		return &y
-	}
 	var y2 mat.Dense
 	if n.recording() {
 		y2.Mul(squares(finiteOrZero(x)), squares(finiteOrZero(w)).T())
@@ -226,14 +222,10 @@ func (r *layerRun) table(n *noise) angles {
 	phase.Apply(func(s, i int, _ float64) float64 { return positions[s] * theta.At(0, i) }, phase)
 	rho := arithmetic.Rho(r.c.Arithmetic.Angle)
 	n.disturb(phase, func(_, _ int, v float64) float64 { return 2 * rho * rho * v * v })
-	amplitude := 1.0
-	if r.cfg.YaRN != nil {
-		amplitude = r.cfg.YaRN.Amplitude()
-	}
 	t := angles{mat.NewDense(len(positions), pairs, nil), mat.NewDense(len(positions), pairs, nil)}
-	t.cos.Apply(func(_, _ int, v float64) float64 { return amplitude * math.Cos(v) }, phase)
-	t.sin.Apply(func(_, _ int, v float64) float64 { return amplitude * math.Sin(v) }, phase)
-	own := func(_, _ int, _ float64) float64 { return tableRoundings * r.c.rho2() * amplitude * amplitude }
+	t.cos.Apply(func(_, _ int, v float64) float64 { return r.amplitude * math.Cos(v) }, phase)
+	t.sin.Apply(func(_, _ int, v float64) float64 { return r.amplitude * math.Sin(v) }, phase)
+	own := func(_, _ int, _ float64) float64 { return tableRoundings * r.c.rho2() * r.amplitude * r.amplitude }
 	n.disturb(t.cos, own)
 	n.disturb(t.sin, own)
 	return t

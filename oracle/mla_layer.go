@@ -122,12 +122,15 @@ func mlaLayer(c *Case) ([]verdict.Expected, error) {
 	for b := range batch {
 		x := c.Input("x").View(1, b)
 		yb, latentB, ropeKeyB := mla.Layer(x, weights, cfg)
-		c.cachedErrors(b, x, latentB, ropeKeyB, latent, ropeKey)
+		layer := c.newLayerRun(x, weights, cfg)
+		if c.Wants("latent") || c.Wants("rope_key") {
+			layer.cachedErrors(b, latentB, ropeKeyB, latent, ropeKey)
+		}
 		if c.Wants("y") {
 			for s := range tokens {
 				copy(y.truth.Row(b, s), yb.RawRowView(s))
 			}
-			c.sampleLayer(x, weights, cfg, b*tokens, moves)
+			layer.sample(b*tokens, moves)
 		}
 	}
 	if c.Wants("y") {
@@ -151,20 +154,20 @@ func mlaLayer(c *Case) ([]verdict.Expected, error) {
 //
 //	latent    σ²_i = (w_i r)² ( s_i (1 − 2 a_i² r²/c) + a_i² r⁴/c² Σ_k a_k² s_k ) + what norm.rms has
 //	rope key  σ²   = s_a cos² + s_b sin² + what rope.apply has
-func (c *Case) cachedErrors(b int, x, latentTruth, ropeKeyTruth *mat.Dense, latent, ropeKey *estimate) {
-	run := c.newLayerRun(x, c.layerWeights(), c.layerConfig())
-	down := run.product(nil, x, run.w.WDKV)
-	var down2 mat.Dense
-	down2.Mul(squares(finiteOrZero(x)), squares(finiteOrZero(run.w.WDKV)).T())
+func (r *layerRun) cachedErrors(b int, latentTruth, ropeKeyTruth *mat.Dense, latent, ropeKey *estimate) {
+	c := r.c
+	var down, down2 mat.Dense
+	down.Mul(r.x, r.w.WDKV.T())
+	down2.Mul(squares(finiteOrZero(r.x)), squares(finiteOrZero(r.w.WDKV)).T())
 	tokens, width := c.Dim("S"), c.Dim("c")
-	rotation := c.newRotation(run.positions(), c.Dim("Dr"))
+	rotation := c.newRotation(r.positions(), c.Dim("Dr"))
 	turn := turned{layout: c.Word("layout")}
 	for s := range tokens {
 		a, errors := down.RawRowView(s), make([]float64, width+c.Dim("Dr"))
 		for i, v := range a {
-			errors[i] = c.Arithmetic.Accumulate.Sum(c.Dim("d"), v, down2.At(s, i)) + keptError(run.inter, c.Arithmetic.Accumulate, v, 1)
+			errors[i] = c.Arithmetic.Accumulate.Sum(c.Dim("d"), v, down2.At(s, i)) + keptError(r.inter, c.Arithmetic.Accumulate, v, 1)
 		}
-		latent.setRow(latentTruth.RawRowView(s), c.normErrors(a[:width], errors[:width], latentTruth.RawRowView(s), run.inter), float64(width), b, s)
+		latent.setRow(latentTruth.RawRowView(s), c.normErrors(a[:width], errors[:width], latentTruth.RawRowView(s), r.inter), float64(width), b, s)
 		ropeKey.setRow(ropeKeyTruth.RawRowView(s), turn.errors(a[width:], errors[width:], rotation, s), float64(c.Dim("Dr")), b, s)
 	}
 }
@@ -201,12 +204,12 @@ func (c *Case) layerRuns() int {
 	return min(max(1<<33/(weights*c.Dim("S")+scores+1), 16), 64)
 }
 
-// sampleLayer runs the layer with random roundings and gathers how far y moves.
-func (c *Case) sampleLayer(x *mat.Dense, w mla.Weights, cfg mla.Config, firstRow int, moves *moments) {
-	layer, recorded := c.newLayerRun(x, w, cfg), &noise{plan: new([]*mat.Dense)}
-	base := layer.run(recorded)
-	samples := make([]*mat.Dense, c.layerRuns())
-	each(len(samples), func(k int) { samples[k] = layer.run(recorded.sampled(uint64(firstRow)<<20 + uint64(k))) })
+// sample runs the layer with random roundings and gathers how far y moves.
+func (r *layerRun) sample(firstRow int, moves *moments) {
+	recorded := &noise{plan: new([]*mat.Dense)}
+	base := r.run(recorded)
+	samples := make([]*mat.Dense, r.c.layerRuns())
+	each(len(samples), func(k int) { samples[k] = r.run(recorded.sampled(uint64(firstRow)<<20 + uint64(k))) })
 	for k, s := range samples {
 		moves.add(k, firstRow, s, base)
 	}

@@ -84,11 +84,7 @@ type rotation struct {
 // e^(−(2i/d) ln b), the rounding of that exponent, which is an absolute error of (2i/d) ln b roundings; YaRN's blend adds three. Sine and cosine are good to
 // 1–2 ulp of 1.
 func (c *Case) newRotation(positions []float64, dim int) rotation {
-	base, yarn := c.Float("base"), c.YaRN()
-	theta, amplitude := rope.Frequencies(dim, base), 1.0
-	if yarn != nil {
-		theta, amplitude = rope.YaRNFrequencies(dim, base, *yarn), yarn.Amplitude()
-	}
+	theta, amplitude := c.frequencies(dim)
 	r := rotation{amplitude: amplitude}
 	r.cos, r.sin = rope.Table(positions, theta)
 	r.cos.Scale(amplitude, r.cos)
@@ -110,6 +106,14 @@ func (c *Case) newRotation(positions []float64, dim int) rotation {
 	r.work = c.rho2()
 	r.tableError = tableRoundings * r.work
 	return r
+}
+
+// frequencies returns the frequency of each pair and the amplitude of the table, stretched where the recording says so.
+func (c *Case) frequencies(dim int) (theta []float64, amplitude float64) {
+	if yarn := c.YaRN(); yarn != nil {
+		return rope.YaRNFrequencies(dim, c.Float("base"), *yarn), yarn.Amplitude()
+	}
+	return rope.Frequencies(dim, c.Float("base")), 1
 }
 
 // tableRoundings is what a sine or cosine good to 1–2 ulp of 1 errs by, in roundings.
