@@ -33,7 +33,7 @@ type Config struct {
 
 	Probabilities dtype.Type // softmax weights before the value product; Invalid is the value type
 	Scores        dtype.Type // attention scores, before and after scaling; Invalid does not round them
-	Intermediate  dtype.Type // between two chained products; Invalid is the input type
+	Intermediate  dtype.Type // between two chained products; Invalid is the input type. Of an objective: all element-wise results; Invalid is the working type
 	Angle         dtype.Type // position × frequency; Invalid is F32
 	Output        dtype.Type // of the outputs; Invalid is the input type, and F32 for log-sum-exps and tables
 
@@ -90,17 +90,17 @@ var kernels = map[string]kernel{
 	"attention.forward":  {attentionForward[float32], attentionForward[float64], []string{"accumulate", "probabilities", "scores"}},
 	"attention.backward": {attentionBackward[float32], attentionBackward[float64], []string{"accumulate", "probabilities", "scores", "intermediate"}},
 	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], []string{"accumulate"}},
-	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate"}},
+	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate", "intermediate"}},
 	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate"}},
-	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate"}},
+	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
 	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], []string{"accumulate", "probabilities", "scores"}},
 	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], []string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"}},
 	"norm.rms":           {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
-	"policy.kl":          {policyKL[float32], policyKL[float64], []string{"accumulate"}},
-	"policy.logprob":     {logProb[float32], logProb[float64], []string{"accumulate"}},
+	"policy.kl":          {policyKL[float32], policyKL[float64], []string{"accumulate", "intermediate"}},
+	"policy.logprob":     {logProb[float32], logProb[float64], []string{"accumulate", "intermediate"}},
 	"ppo.gae":            {gae[float32], gae[float64], []string{"accumulate"}},
-	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate"}},
-	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], []string{"accumulate"}},
+	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
+	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], []string{"accumulate", "intermediate"}},
 	"rope.apply":         {ropeApply[float32], ropeApply[float64], []string{"accumulate", "angle"}},
 	"rope.table":         {ropeTable[float32], ropeTable[float64], []string{"accumulate", "angle"}},
 }

@@ -21,8 +21,10 @@ func Right(op string) []Config {
 		return norms()
 	case "rope.apply", "rope.table":
 		return rotations()
-	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss", "ppo.value_loss":
+	case "grpo.advantage", "ppo.gae":
 		return objectives()
+	case "dpo.loss", "grpo.loss", "policy.kl", "policy.logprob", "ppo.loss", "ppo.value_loss":
+		return append(objectives(), eagerObjectives()...)
 	}
 	return nil
 }
@@ -35,6 +37,15 @@ func objectives() []Config {
 		all = append(all, c)
 	}
 	return append(all, Config{NormalizeFirst: true, Approximate: true})
+}
+
+// eagerObjectives returns those that round every element-wise result, as eager frameworks do with narrow tensors.
+func eagerObjectives() []Config {
+	var all []Config
+	for _, t := range []dtype.Type{dtype.BF16, dtype.F16} {
+		all = append(all, Config{Intermediate: t}, Config{Intermediate: t, Order: Strided, Output: t}, Config{Intermediate: t, NormalizeFirst: true, Order: Pairwise})
+	}
+	return all
 }
 
 // flash returns kernels with an online softmax.

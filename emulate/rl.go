@@ -16,10 +16,16 @@ type batch[T number] struct {
 	log2   T
 }
 
+// newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working precision where no type is given.
+func newRows[T number](j *job, n, l int) *batch[T] {
+	j.Intermediate = or(j.Intermediate, working[T]())
+	return &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
+}
+
 // newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
 func newBatch[T number](j *job) *batch[T] {
 	shape := j.shape("mask", 2)
-	b := &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: shape[0], L: shape[1], log2: T(math.Log2E)}
+	b := newRows[T](j, shape[0], shape[1])
 	b.mask = make([]bool, b.N*b.L)
 	for i, m := range j.loadInts("mask") {
 		b.mask[i] = m != 0
@@ -58,8 +64,20 @@ func (b *batch[T]) each(f func(i, at int)) {
 	}
 }
 
-// exp returns e^x, as Config says.
+// kept rounds an element-wise result to the type that they have.
+func (b *batch[T]) kept(x T) T {
+	if b.Intermediate == working[T]() {
+		return x
+	}
+	return to(b.Intermediate, x)
+}
+
+// exp returns e^x, as Config says, as an element-wise result.
 func (b *batch[T]) exp(x T) T {
+	return b.kept(b.power(x))
+}
+
+func (b *batch[T]) power(x T) T {
 	y := T(math.Exp(float64(x)))
 	if b.Base2 {
 		y = T(math.Exp2(float64(T(x * b.log2))))
@@ -73,7 +91,7 @@ func (b *batch[T]) exp(x T) T {
 // weights returns what a token of each sequence weighs in the loss.
 func (b *batch[T]) weights() []T {
 	mode := b.text("aggregate", "token_mean")
-	right := b.weightsOf(mode)
+	right := b.keptEach(b.weightsOf(mode))
 	switch b.Mistake {
 	case "aggregation-swapped":
 		mode = map[string]string{"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean", "constant": "sequence_sum"}[mode]
@@ -90,10 +108,18 @@ func (b *batch[T]) weights() []T {
 	if b.makes("micro-batch-mean") {
 		wrong = b.microBatches()
 	}
-	for i := range wrong {
+	for i := range b.keptEach(wrong) {
 		b.show(b.counts[i] > 0 && wrong[i] != right[i])
 	}
 	return wrong
+}
+
+// keptEach rounds element-wise results.
+func (b *batch[T]) keptEach(x []T) []T {
+	for i := range x {
+		x[i] = b.kept(x[i])
+	}
+	return x
 }
 
 func (b *batch[T]) sequences() int {
@@ -154,8 +180,8 @@ func (b *batch[T]) total(losses, weights []T) T {
 	mode := b.text("aggregate", "token_mean")
 	if b.Mistake != "" || b.NormalizeFirst {
 		var terms []T
-		b.each(func(i, at int) { terms = append(terms, losses[at]*weights[i]) })
-		return b.sums.sum(terms)
+		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
+		return b.kept(b.sums.sum(terms))
 	}
 	var parts, flat []T
 	for i, c := range b.counts {
@@ -166,20 +192,20 @@ func (b *batch[T]) total(losses, weights []T) T {
 			}
 		}
 		flat = append(flat, terms...)
-		part := b.sums.sum(terms)
+		part := b.kept(b.sums.sum(terms))
 		if mode == "sequence_mean" && c > 0 {
-			part /= T(c)
+			part = b.kept(part / b.kept(T(c)))
 		}
 		parts = append(parts, part)
 	}
 	n := T(max(b.sequences(), 1))
 	switch mode {
 	case "sequence_mean", "sequence_sum":
-		return b.sums.sum(parts) / n
+		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n))
 	case "constant":
-		return b.sums.sum(parts) / (n * T(b.whole("aggregate_length", b.L)))
+		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n*T(b.whole("aggregate_length", b.L))))
 	}
-	return b.sums.sum(flat) / T(max(len(flat), 1))
+	return b.kept(b.kept(b.sums.sum(flat)) / b.kept(T(max(len(flat), 1))))
 }
 
 // differs notes that the mistake shows if two numbers differ.
@@ -217,30 +243,30 @@ func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, s
 }
 
 func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {
-	delta := ref - logprob
+	delta := b.kept(ref - logprob)
 	switch estimator {
 	case "k1":
 		return -delta, 1
 	case "k2":
-		return delta * delta / 2, -delta
+		return b.kept(b.kept(delta*delta) / 2), -delta
 	}
 	inside := limit == 0 || delta >= -limit && delta <= limit
 	if limit != 0 {
-		delta = min(max(delta, -limit), limit)
+		delta = min(max(delta, b.kept(-limit)), b.kept(limit))
 	}
 	e := b.exp(delta)
 	switch {
 	case math.IsInf(float64(e), 1):
 		value = e
 	case b.NormalizeFirst:
-		value = e - 1 - delta
+		value = b.kept(b.kept(e-1) - delta)
 	default:
-		value = e - delta - 1
+		value = b.kept(b.kept(e-delta) - 1)
 	}
 	if !inside {
 		return value, 0
 	}
-	return value, 1 - e
+	return value, b.kept(1 - e)
 }
 
 // policyKL estimates each token's divergence, in the type of logprob.

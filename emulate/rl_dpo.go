@@ -1,10 +1,6 @@
 package emulate
 
-import (
-	"math"
-
-	"plumbline/dtype"
-)
+import "math"
 
 // preference is dpo.loss.
 type preference[T number] struct {
@@ -18,7 +14,7 @@ type preference[T number] struct {
 // preferenceLoss computes the loss in F32; rewards and gradients have the type of chosen.
 func preferenceLoss[T number](j *job) {
 	n := j.shape("chosen", 1)[0]
-	p := &preference[T]{batch: &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: n, L: 1, log2: T(math.Log2E)}}
+	p := &preference[T]{batch: newRows[T](j, n, 1)}
 	p.chosen, p.rejected, p.refChosen, p.refRejected = load[T](j, "chosen"), load[T](j, "rejected"), load[T](j, "ref_chosen"), load[T](j, "ref_rejected")
 	p.beta, p.smoothing, p.ipo = T(j.number("beta", 0.1)), T(j.number("label_smoothing", 0)), j.text("kind", "sigmoid") == "ipo"
 	divides := j.flag("length_normalize", false)
@@ -38,12 +34,12 @@ func (p *preference[T]) run(n int, divides bool) {
 	losses := make([]T, n)
 	rewards, gradients := [2][]T{make([]T, n), make([]T, n)}, [2][]T{make([]T, n), make([]T, n)}
 	for i := range n {
-		a, b := p.chosen[i]-p.refChosen[i], p.rejected[i]-p.refRejected[i]
+		a, b := p.kept(p.chosen[i]-p.refChosen[i]), p.kept(p.rejected[i]-p.refRejected[i])
 		if p.makes("reference-missing") {
 			p.show(p.refChosen[i] != p.refRejected[i])
 			a, b = p.chosen[i], p.rejected[i]
 		}
-		rewards[0][i], rewards[1][i] = p.beta*a, p.beta*b
+		rewards[0][i], rewards[1][i] = p.kept(p.beta*a), p.kept(p.beta*b)
 		x, y := T(1), T(1)
 		if divides {
 			x, y = p.long[i], p.short[i]
@@ -51,19 +47,19 @@ func (p *preference[T]) run(n int, divides bool) {
 		p.show(p.makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
 		l, d := p.pair(p.margin(i, a, b, x, y, divides))
 		losses[i] = l
-		d /= T(n)
+		d = p.kept(d / T(n))
 		if p.makes("gradient-unaveraged") {
 			p.show(n > 1 && d != 0)
 			d *= T(n)
 		}
-		gradients[0][i], gradients[1][i] = d/x, -d/y
+		gradients[0][i], gradients[1][i] = p.kept(d/x), p.kept(-d/y)
 	}
 	if p.makes("rewards-swapped") {
 		p.show(n > 0 && rewards[0][0] != rewards[1][0])
 		rewards[0], rewards[1] = rewards[1], rewards[0]
 	}
 	t := p.in.Type("chosen")
-	store(p.job, "loss", working[T](), []T{p.sums.sum(losses) / T(n)})
+	store(p.job, "loss", working[T](), []T{p.kept(p.kept(p.sums.sum(losses)) / T(n))})
 	store(p.job, "chosen_reward", t, rewards[0], n)
 	store(p.job, "rejected_reward", t, rewards[1], n)
 	store(p.job, "dchosen", t, gradients[0], n)
@@ -74,13 +70,13 @@ func (p *preference[T]) run(n int, divides bool) {
 func (p *preference[T]) margin(i int, a, b, x, y T, divides bool) T {
 	switch {
 	case divides:
-		return a/x - b/y
+		return p.kept(p.kept(a/x) - p.kept(b/y))
 	case p.NormalizeFirst && !p.makes("reference-missing"):
-		if m := (p.chosen[i] - p.rejected[i]) - (p.refChosen[i] - p.refRejected[i]); m == m {
+		if m := p.kept(p.kept(p.chosen[i]-p.rejected[i]) - p.kept(p.refChosen[i]-p.refRejected[i])); m == m {
 			return m
 		}
 	}
-	return a - b
+	return p.kept(a - b)
 }
 
 // pair returns the loss of one pair and its derivative; the mistake shows where it changes either.
@@ -101,14 +97,14 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		if mistake == "ipo-target" {
 			half *= 2
 		}
-		e := h - half
-		return e * e, 2 * e
+		e := p.kept(h - p.kept(half))
+		return p.kept(e * e), 2 * e
 	}
 	smooth := p.smoothing
 	if mistake == "smoothing-missing" {
 		smooth = 0
 	}
-	x := p.beta * h
+	x := p.kept(p.beta * h)
 	if mistake == "beta-twice" {
 		x *= p.beta
 	}
@@ -116,23 +112,23 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 	if mistake == "smoothing-sign" {
 		back = -smooth
 	}
-	loss, slope = (1-smooth)*-p.logSigmoid(x), (1-smooth)*p.sigmoid(-x)
+	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))
 	if smooth != 0 {
-		loss += back * -p.logSigmoid(-x)
-		slope -= back * p.sigmoid(x)
+		loss = p.kept(loss + p.kept(back*-p.logSigmoid(-x)))
+		slope = p.kept(slope - p.kept(back*p.sigmoid(x)))
 	}
-	return loss, -p.beta * slope
+	return loss, p.kept(-p.beta * slope)
 }
 
 // logSigmoid returns log σ(x) without overflow.
 func (p *preference[T]) logSigmoid(x T) T {
-	return min(x, 0) - T(math.Log1p(float64(p.exp(-T(math.Abs(float64(x)))))))
+	return p.kept(min(x, 0) - T(math.Log1p(float64(p.power(-T(math.Abs(float64(x))))))))
 }
 
 func (p *preference[T]) sigmoid(x T) T {
-	e := p.exp(-T(math.Abs(float64(x))))
+	e := p.power(-T(math.Abs(float64(x))))
 	if x < 0 {
-		return e / (1 + e)
+		return p.kept(e / (1 + e))
 	}
-	return 1 / (1 + e)
+	return p.kept(1 / (1 + e))
 }

@@ -3,14 +3,12 @@ package emulate
 import (
 	"math"
 	"slices"
-
-	"plumbline/dtype"
 )
 
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T number](j *job) {
 	shape := j.shape("logits", 2)
-	b := &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: shape[0], L: shape[1], log2: T(math.Log2E)}
+	b := newRows[T](j, shape[0], shape[1])
 	logits, tokens, temperature := load[T](j, "logits"), j.loadInts("tokens"), T(j.number("temperature", 1))
 	if j.err != nil {
 		return
@@ -39,7 +37,7 @@ func (b *batch[T]) scaled(logits []T, temperature T) []T {
 	for i, z := range logits {
 		row[i] = z
 		if temperature != 1 {
-			row[i] = z / temperature
+			row[i] = b.kept(z / temperature)
 		}
 	}
 	if b.makes("filtered") && len(row) > 3 {
@@ -56,7 +54,8 @@ func (b *batch[T]) scaled(logits []T, temperature T) []T {
 	return row
 }
 
-// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p x, or with NormalizeFirst as −Σ p log p.
+// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p x, or with NormalizeFirst as −Σ p log p. What is inside of a
+// softmax or a log-sum-exp is no element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	m := slices.Max(x)
 	if math.IsInf(float64(m), -1) {
@@ -64,24 +63,27 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	}
 	var exps, terms []T
 	for _, v := range x {
-		exps = append(exps, b.exp(v-m))
+		exps = append(exps, b.power(v-m))
 	}
 	sum := b.sums.sum(exps)
 	logarithm := T(math.Log(float64(sum)))
+	lse := b.kept(m + logarithm)
 	for i, v := range x {
-		switch p := exps[i] / sum; {
+		switch p := b.kept(exps[i] / sum); {
 		case p == 0:
 		case b.NormalizeFirst:
-			terms = append(terms, p*(v-m-logarithm))
+			terms = append(terms, b.kept(p*b.kept(v-m-logarithm)))
 		default:
-			terms = append(terms, p*v)
+			terms = append(terms, b.kept(p*v))
 		}
 	}
-	entropy = -b.sums.sum(terms)
+	logprob, entropy = b.kept(x[token]-m-logarithm), -b.kept(b.sums.sum(terms))
 	if !b.NormalizeFirst {
-		entropy += m + logarithm
+		entropy = b.kept(lse + entropy)
+		if b.Intermediate != working[T]() {
+			logprob = b.kept(x[token] - lse)
+		}
 	}
-	logprob = x[token] - m - logarithm
 	if b.makes("entropy-of-token") {
 		b.show(entropy != -logprob)
 		entropy = -logprob

@@ -47,11 +47,11 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 		}
 		x := mean
 		if !k.sequence {
-			x = k.logprob[at] - k.old[at]
+			x = k.kept(k.logprob[at] - k.old[at])
 		}
 		l, d := k.token(x, k.logprob[at], k.advantageOf(i, at))
-		slopes = append(slopes, d*weight)
-		losses[at], gradient[at] = l, d*weight
+		slopes = append(slopes, k.kept(d*weight))
+		losses[at], gradient[at] = l, slopes[len(slopes)-1]
 	}
 	if k.sequence && k.clip != "cispo" {
 		k.share(i, slopes, gradient)
@@ -59,8 +59,8 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	for t := range k.L {
 		if at := i*k.L + t; k.mask[at] && k.ref != nil {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
-			losses[at] += k.beta * value
-			gradient[at] += k.beta * slope * weight
+			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
+			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
 		}
 	}
 }
@@ -74,7 +74,7 @@ func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
 	if k.makes("sequence-ratio-product") {
 		divisor = 1
 	}
-	each := k.sums.sum(slopes) / divisor
+	each := k.kept(k.kept(k.sums.sum(slopes)) / k.kept(divisor))
 	if k.makes("sequence-gradient-undivided") {
 		k.show(len(slopes) > 1 && each != 0)
 		each *= divisor
@@ -98,18 +98,18 @@ func (k *policyLoss[T]) meanLogRatio(i int) T {
 	var x []T
 	for t := range k.L {
 		if at := i*k.L + t; k.mask[at] {
-			x = append(x, k.logprob[at]-k.old[at])
+			x = append(x, k.kept(k.logprob[at]-k.old[at]))
 		}
 	}
 	if len(x) == 0 || !k.sequence {
 		return 0
 	}
-	sum := k.sums.sum(x)
+	sum := k.kept(k.sums.sum(x))
 	if k.makes("sequence-ratio-product") {
 		k.show(len(x) > 1 && sum != 0)
 		return sum
 	}
-	return sum / T(len(x))
+	return k.kept(sum / k.kept(T(len(x))))
 }
 
 // token returns the loss of one token and its derivative, for the logarithm of the ratio, or with cispo for log π; the mistake shows where it changes
@@ -145,17 +145,17 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit T, mistake string) (loss, slope T) {
 	limited := limit != 0 && (x > limit || x < -limit)
 	if limited {
-		x = min(max(x, -limit), limit)
+		x = min(max(x, k.kept(-limit)), k.kept(limit))
 	}
 	r := k.exp(x)
-	bounded := min(max(r, 1-low), 1+high)
+	bounded := min(max(r, k.kept(1-low)), k.kept(1+high))
 	if k.clip == "cispo" {
 		if bounded == 0 && logprob-logprob != 0 {
 			return 0, 0
 		}
-		return -(bounded * advantage) * logprob, -(bounded * advantage)
+		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)
 	}
-	plain, clipped := -(r * advantage), -(bounded * advantage)
+	plain, clipped := -k.kept(r*advantage), -k.kept(bounded*advantage)
 	loss, slope = plain, plain
 	takes := clipped > plain
 	if mistake == "min-max-exchanged" {
@@ -167,7 +167,7 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit 
 			slope = clipped
 		}
 	}
-	if bound := -(dual * advantage); dual != 0 && (advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
+	if bound := -k.kept(dual * advantage); dual != 0 && (advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
 		loss, slope = bound, 0
 	}
 	if limited {

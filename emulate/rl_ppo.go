@@ -167,7 +167,7 @@ func valueLoss[T number](j *job) {
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
 		b.show(wrong != l || wrongSlope != d)
-		losses[at], gradient[at] = wrong, wrongSlope*weights[i]
+		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weights[i])
 	})
 	store(j, "loss", working[T](), []T{b.total(losses, weights)})
 	store(j, "dvalues", j.in.Type("values"), gradient, b.N, b.L)
@@ -175,24 +175,25 @@ func valueLoss[T number](j *job) {
 
 // value returns the loss of one token and its derivative.
 func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
-	e := value - ret
-	loss, slope = e*e, e
+	e := b.kept(value - ret)
+	loss, slope = b.kept(e*e), e
 	if clip != 0 && mistake != "value-clip-ignored" {
-		edge := min(max(value, old-clip), old+clip)
+		edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
 		if mistake == "value-clip-relative" {
 			edge = min(max(value, old*(1-clip)), old*(1+clip))
 		}
-		d := edge - ret
-		takes := d*d > loss
+		d := b.kept(edge - ret)
+		square := b.kept(d * d)
+		takes := square > loss
 		if mistake == "value-min-for-max" {
-			takes = d*d < loss
+			takes = square < loss
 		}
 		if takes {
-			loss, slope = d*d, 0
+			loss, slope = square, 0
 		}
 	}
 	if mistake == "value-unhalved" {
 		return loss, 2 * slope
 	}
-	return loss / 2, slope
+	return b.kept(loss / 2), slope
 }

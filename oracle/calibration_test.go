@@ -302,6 +302,11 @@ func TestCalibration(t *testing.T) {
 		{"grpo.advantage", "advantage", dtype.F32, emulate.Config{}, 0.3, 1.1},
 		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{}, 0.2, 1.1}, // exponentials that are right to the last place, not to 2 ulp
 		{"dpo.loss", "chosen_reward", dtype.F32, emulate.Config{}, 0.4, 1.1},
+		{"policy.kl", "kl", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
+		{"ppo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
+		{"grpo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.F16, NormalizeFirst: true}, 0.4, 1.1},
+		{"ppo.value_loss", "dvalues", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
+		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.1}, // differences of models, which are larger
 	} {
 		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {
 			t.Parallel()

@@ -78,18 +78,31 @@ func (c *Case) matrix(name string) *mat.Dense {
 	return m
 }
 
-// scalars is the scalar work of an objective: differences, exponentials, products, each rounded to working precision. Its methods return second
+// elementwiseKey is for eager frameworks, which round the result of every operation to the type of its operands.
+var elementwiseKey = Key{"intermediate", "that of accumulate", "element-wise results: differences, ratios, products, log-probabilities, and what sums are rounded to"}
+
+// scalars is the scalar work of an objective: differences, exponentials, products, each rounded to one type. Its methods return second
 // moments. Numbers of an objective crowd (ratios around 1, a threshold, a reward of 1), so that a rounding counts with the spacing where it
 // is, u²x²/3m², and not with its average over a binade.
 type scalars struct {
-	typ        dtype.Type
+	typ        dtype.Type // of element-wise results
+	working    dtype.Type // in which an exponential or a logarithm is formed before its result is rounded
 	accumulate arithmetic.Accumulator
-	rho2       float64
+	rho2       float64 // of one rounding to typ
+	inside     float64 // of one rounding in working precision
 }
 
 func (c *Case) scalars() scalars {
-	return scalars{c.Arithmetic.Accumulate.Working(), c.Arithmetic.Accumulate, c.rho2()}
+	w := scalars{typ: c.Arithmetic.Intermediate, working: c.Arithmetic.Accumulate.Working(), accumulate: c.Arithmetic.Accumulate, inside: c.rho2()}
+	if w.typ == dtype.Invalid {
+		w.typ = w.working
+	}
+	w.rho2 = arithmetic.Rho(w.typ) * arithmetic.Rho(w.typ)
+	return w
 }
+
+// narrow tells whether element-wise results have another type than working precision.
+func (w scalars) narrow() bool { return w.typ != w.working }
 
 // round is the second moment of rounding x. What is 0 or not finite is not rounded.
 func (w scalars) round(x float64) float64 {
@@ -100,6 +113,14 @@ func (w scalars) round(x float64) float64 {
 	return step * step / 12
 }
 
+// faint is the second moment of what the five operations that lead to x err by more where x is so small that the type has only subnormals left.
+func (w scalars) faint(x float64) float64 {
+	if math.Abs(x) >= w.typ.MinNormal() {
+		return 0
+	}
+	return 5 * w.round(x)
+}
+
 // constant is the second moment of the relative error of an attribute as a kernel holds it: 0 where working precision has it.
 func (w scalars) constant(x float64) float64 {
 	if x == 0 || w.typ.Round(x) == x {
@@ -108,14 +129,20 @@ func (w scalars) constant(x float64) float64 {
 	return w.round(x) / (x * x)
 }
 
-// exponential is the second moment of the relative error of e^x for an exact x: anything up to 2 ulp, 4u, which vendors state of their fast ones, and twice a
-// rounding of the argument, which is multiplied with log₂e. Where e^x is 0 or infinite there is none.
+// exponential is the second moment of the relative error of e^x for an exact x: anything up to 2 ulp, 4u, which vendors state of their fast ones, twice a
+// rounding of the argument, which is multiplied with log₂e, and the rounding of the result where it gets a narrower type. Where e^x is 0 or infinite there
+// is none.
 func (w scalars) exponential(x float64) float64 {
-	if y := math.Exp(x); y == 0 || y-y != 0 {
+	y := math.Exp(x)
+	if y == 0 || y-y != 0 {
 		return 0
 	}
-	u := w.typ.UnitRoundoff()
-	return 16*u*u/3 + w.rho2*argumentRoundings*x*x
+	u := w.working.UnitRoundoff()
+	error := 16*u*u/3 + w.inside*argumentRoundings*x*x
+	if w.narrow() {
+		error += w.round(y) / (y * y)
+	}
+	return error
 }
 
 // overflows tells whether working precision may have no finite number for x.

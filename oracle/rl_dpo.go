@@ -43,7 +43,7 @@ func init() {
 			{Name: "label_smoothing", Kind: Number, Default: 0.0, Doc: "share of the label that goes to the other order, for sigmoid"},
 			{Name: "length_normalize", Kind: Flag, Default: false, Doc: "divide log-ratios by the number of tokens in the loss (not in the rewards)"},
 		},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkDPO,
 		truth:      preferenceLoss,
 	})
@@ -139,13 +139,17 @@ func preferenceLoss(c *Case) ([]verdict.Expected, error) {
 		for side, g := range gradients {
 			divisor := float64(n) * p.lengths[side][i]
 			d := g.truth[i]
-			g.set(i, finite(m.slopeOwn/(divisor*divisor)+2*p.rho2*d*d), finite(m.slopeCommon/(divisor*divisor)+p.rho2*d*d))
+			g.set(i, finite((m.slopeOwn+p.faint(d*divisor))/(divisor*divisor)+2*p.rho2*d*d+p.faint(d)), finite(m.slopeCommon/(divisor*divisor)+p.rho2*d*d))
 		}
 	}
 	walk := p.sum(n, sum, squares) / float64(n*n)
 	variance := own/float64(n*n) + common*common/float64(n*n) + walk + finite(2*p.rho2*loss*loss) + p.round(loss)
+	var others []float64
+	if p.overflows(sum) {
+		others = []float64{math.Inf(1)}
+	}
 	chosen, rejected := p.rewards()
-	return c.wanted(scalar("loss", loss, variance, walk), chosen.expected("chosen_reward"), rejected.expected("rejected_reward"), gradients[0].expected("dchosen"), gradients[1].expected("drejected")), nil
+	return c.wanted(scalar("loss", loss, variance, walk, others...), chosen.expected("chosen_reward"), rejected.expected("rejected_reward"), gradients[0].expected("dchosen"), gradients[1].expected("drejected")), nil
 }
 
 // pairs is an output with one element for each pair.
@@ -204,12 +208,12 @@ func (p *preference) errors(i int, h float64) (m pairErrors) {
 		if share == 0 {
 			return 0
 		}
-		return 2 * share * share * (expRoundings*p.rho2*tail*tail + p.round(log))
+		return 2 * share * share * (expRoundings*p.inside*tail*tail + p.round(log))
 	}
 	bend := up * down
 	m.own = finite(slope*slope/(p.beta*p.beta)*xOwn) + side(1-smooth, dpo.LogSigmoid(x)) + side(smooth, dpo.LogSigmoid(-x)) + p.round(loss)
 	m.common = finite(slope * h * beta)
-	m.slopeOwn = finite(p.beta*p.beta*(bend*bend*xOwn+(expRoundings+4)*p.rho2*((1-smooth)*(1-smooth)*down*down+smooth*smooth*up*up))) + 2*p.rho2*slope*slope
+	m.slopeOwn = finite(p.beta*p.beta*(bend*bend*xOwn+(expRoundings*p.inside+4*p.rho2)*((1-smooth)*(1-smooth)*down*down+smooth*smooth*up*up))) + 2*p.rho2*slope*slope
 	m.slopeCommon = finite(p.beta*p.beta*bend*bend*x*x+slope*slope) * beta * beta
 	return m
 }

@@ -44,7 +44,7 @@ func init() {
 		Doc:       "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
 		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.Aggregate"},
 		Inputs:    lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(checkLoss, checkAggregate),
 		truth:      policyLoss,
 	})
@@ -56,7 +56,7 @@ func init() {
 			"grpo.DualClip", "policy.SequenceRatio", "policy.Weights",
 		},
 		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(checkLoss, checkAggregate),
 		truth:      policyLoss,
 	})
@@ -392,7 +392,7 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 	parts := math.Abs(m.slope) + beta*m.kl.parts
 	own := m.slopeOwn + m.slopeByRatio*m.slopeByRatio*shared.relative + beta*beta*m.kl.slopeVariance
 	if beta != 0 {
-		own += 2 * o.rho2 * parts * parts
+		own += 2*o.rho2*parts*parts + o.faint(beta*m.kl.slope)
 	}
 	var others []float64
 	for _, s := range m.slopes {
@@ -407,7 +407,7 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 	if beta != 0 {
 		others = append(others, m.kl.overflowSlopes...)
 	}
-	set(truth, finite(w2*own), finite(2*o.rho2*truth*truth), others...)
+	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))), others...)
 }
 
 // lossSums collects what the loss of a batch is summed of.
@@ -416,6 +416,7 @@ type lossSums struct {
 	sequences      float64 // and of those that sequences share
 	bounds         map[float64]float64
 	loss, kl, both []float64 // w l, β w k and their sums, token by token
+	unweighted     float64   // Σ (l + β k), which kernels form that divide at the end
 	others         []float64
 }
 
@@ -432,6 +433,7 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 		l, k := finite(w*m.loss), finite(o.coefficient*w*m.kl.value)
 		s.own += w*w*(m.own+o.coefficient*o.coefficient*m.kl.variance) + 2*o.rho2*(l*l+k*k)
 		s.loss, s.kl, s.both = append(s.loss, l), append(s.kl, k), append(s.both, l+k)
+		s.unweighted += finite(m.loss + o.coefficient*m.kl.value)
 		s.bounds[m.bound] += w * m.held
 		byRatio += w * m.byRatio
 		if m.overflow {
@@ -451,6 +453,9 @@ func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
 		held := s.bounds[bound]
 		variance += finite(held * held * bound * bound * o.constant(bound))
+	}
+	if o.overflows(s.unweighted) {
+		s.others = append(s.others, math.Copysign(math.Inf(1), s.unweighted))
 	}
 	slices.Sort(s.others)
 	others := slices.Compact(s.others)

@@ -24,7 +24,7 @@ func init() {
 			{Name: "estimator", Kind: Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"}, Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ"},
 			{Name: "limit", Kind: Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
 		},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(checkKL, checkMask),
 		truth:      policyKL,
 	})
@@ -41,7 +41,7 @@ func init() {
 			{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
 		},
 		Attrs:      []Attr{{Name: "temperature", Kind: Number, Default: 1.0, Doc: "what logits are divided by"}},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkLogProb,
 		truth:      policyLogProb,
 	})
@@ -194,7 +194,7 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	}
 	alike, small := repeats(logits), w.swamped(logp, logits, temperature, mean)
 	total := w.sum(seen, 1, mass2) + w.accumulate.Repeated(1, alike) + small[0]*small[0]
-	logarithm := logRoundings*w.rho2*(lse-m)*(lse-m) + w.round(lse-m)
+	logarithm := logRoundings*w.inside*(lse-m)*(lse-m) + w.round(lse-m)
 	v.logprob += total + logarithm + w.round(logits[token]/temperature-m) + w.round(lse)
 	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
 	return v

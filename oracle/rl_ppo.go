@@ -51,7 +51,7 @@ func init() {
 			{Name: "clip", Kind: Number, Default: 0.0, Doc: "half width of the clip around old values; 0 is none"},
 			aggregateAttr, aggregateLength,
 		},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(func(c *Case) error { return checkAtLeast0(c, "clip") }, checkAggregate),
 		truth:      valueLoss,
 	})
@@ -214,7 +214,7 @@ func valueLoss(c *Case) ([]verdict.Expected, error) {
 		for _, s := range v.slopes {
 			others = append(others, v.weight*s)
 		}
-		out.set(i, t, g, finite(v.weight*v.weight*v.slopeOwn+w.rho2*g*g), finite(2*w.rho2*g*g), others...)
+		out.set(i, t, g, finite(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), finite(g*g*(w.rho2+w.constant(v.weight))), others...)
 	})
 	e := sums.expected(&objective{scalars: w}, loss)
 	return c.wanted(e, out.expected("dvalues", mask)), nil
