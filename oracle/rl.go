@@ -203,6 +203,7 @@ type batchOutput struct {
 	common          float64
 	rows            []float64 // the same for what the elements of a row have together
 	draws           []float64 // independent errors behind each row, where they are known
+	branches        []verdict.Branch
 }
 
 func (c *Case) newBatchOutput() *batchOutput {
@@ -229,7 +230,7 @@ func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float6
 // expected hands over the output.
 func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
 	n, l := b.truth.Dims()
-	e := verdict.Expected{Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l), Unjudged: make([]bool, n*l)}
+	e := verdict.Expected{Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l), Unjudged: make([]bool, n*l), Branches: b.branches}
 	e.Draws = make([]float64, n)
 	var whole, judged float64
 	for i := range n {

@@ -204,6 +204,7 @@ func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, out *batchOu
 	sums.add(o, terms, shared)
 	if o.sequence && o.clip != "cispo" {
 		o.sequenceSlopes(terms, shared)
+		out.branch(i, terms, o.coefficient)
 	}
 	for t, m := range terms {
 		if m.counting {
@@ -216,6 +217,29 @@ func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, out *batchOu
 			}
 			o.setSlope(m, gradient.At(i, t), shared, func(truth, own, common float64, others ...float64) { out.set(i, t, truth, own, common, others...) })
 		}
+	}
+}
+
+// branch hands over the gradients of a sequence on the other sides of its thresholds. Its tokens have one ratio, and so one side.
+func (b *batchOutput) branch(i int, terms []term, beta float64) {
+	_, l := b.truth.Dims()
+	var row verdict.Branch
+	for t := range terms {
+		m := &terms[t]
+		if !m.counting || m.slopes == nil {
+			continue
+		}
+		row.Elements = append(row.Elements, i*l+t)
+		for k, s := range m.slopes {
+			if k == len(row.Truths) {
+				row.Truths = append(row.Truths, nil)
+			}
+			row.Truths[k] = append(row.Truths[k], m.weight*(s+beta*m.kl.slope))
+		}
+		m.slopes = nil
+	}
+	if row.Elements != nil {
+		b.branches = append(b.branches, row)
 	}
 }
 
@@ -354,23 +378,13 @@ func (o *objective) unsureDual(r, advantage, variance float64) bool {
 // sequenceSlopes replaces the derivatives of the tokens, for the logarithm of the sequence's ratio, by what each token gets of their sum: all the same.
 func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 	var total, squares, own, byRatio float64
-	least, most, doubtful := 0.0, 0.0, false
 	for _, m := range terms {
 		if m.counting {
 			part := m.weight * m.slope
 			total, squares, own, byRatio = total+part, squares+part*part, own+m.weight*m.weight*m.slopeOwn, byRatio+m.weight*m.slopeByRatio
-			lo, hi := part, part
-			for _, s := range m.slopes {
-				lo, hi, doubtful = min(lo, m.weight*s), max(hi, m.weight*s), true
-			}
-			least, most = least+lo, most+hi
 		}
 	}
-	var others []float64
-	if doubtful {
-		others = []float64{least, most, (least + most) / 2}
-	}
-	n := max(shared.tokens, 1)
+	others, n := otherTotals(terms), max(shared.tokens, 1)
 	own += o.sum(int(n), total, squares) + 2*o.rho2*total*total
 	for t := range terms {
 		m := &terms[t]
@@ -384,6 +398,49 @@ func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 			m.slopes = append(m.slopes, s*scale)
 		}
 	}
+}
+
+// otherTotals returns what the derivatives of a sequence's tokens add up to on the other sides of the thresholds that its ratio is near: tokens of positive and
+// those of negative advantage have thresholds of their own. nil: it is near none.
+func otherTotals(terms []term) []float64 {
+	var sure float64
+	var doubtful [2][]float64 // by the sign of the derivative, for each side
+	for _, m := range terms {
+		if !m.counting {
+			continue
+		}
+		if m.slopes == nil {
+			sure += m.weight * m.slope
+			continue
+		}
+		sign := 0
+		if slices.Max(m.slopes) > 0 {
+			sign = 1
+		}
+		for k, s := range m.slopes {
+			if k == len(doubtful[sign]) {
+				doubtful[sign] = append(doubtful[sign], 0)
+			}
+			doubtful[sign][k] += m.weight * s
+		}
+	}
+	if doubtful[0] == nil && doubtful[1] == nil {
+		return nil
+	}
+	var totals []float64
+	for _, x := range orZero(doubtful[0]) {
+		for _, y := range orZero(doubtful[1]) {
+			totals = append(totals, sure+x+y)
+		}
+	}
+	return totals
+}
+
+func orZero(x []float64) []float64 {
+	if x == nil {
+		return []float64{0}
+	}
+	return x
 }
 
 // setSlope hands over one element of the gradient.

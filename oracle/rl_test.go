@@ -86,6 +86,28 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 		one(ln(3)+1e-5, -1, 3).attr("dual_clip", json.Number("3")).says(t, verdict.Unexplained, "dlogprob")
 		one(0.50001, -1, 1.6487377579).attr("log_ratio_limit", json.Number("0.5")).says(t, verdict.Unexplained, "dlogprob")
 	})
+	t.Run("a sequence's ratio is on one side, with all its tokens", func(t *testing.T) {
+		lp := dtype.F32.Round(ln(1.2))
+		row := func(gradient ...float64) *batch {
+			return newBatch("grpo.loss", 1, 4).with("logprob", lp, lp, lp, lp).with("old_logprob", 0, 0, 0, 0).with("advantage", 1, 1, 1, 1).with("mask", 1, 1, 1, 1).
+				attr("ratio", "sequence").with("out.dlogprob", gradient...)
+		}
+		for _, g := range []float64{-0.3, 0, -0.15} {
+			row(g, g, g, g).says(t, verdict.Explained, "")
+		}
+		row(-0.3, 0, -0.3, 0).says(t, verdict.Unexplained, "dlogprob")
+		row(-0.15, -0.15, -0.15, -0.3).says(t, verdict.Unexplained, "dlogprob")
+	})
+	t.Run("tokens of both signs have thresholds of their own", func(t *testing.T) {
+		at := func(g float64) *batch { // r = 1, and bounds of 1 on both sides
+			return newBatch("grpo.loss", 1, 3).with("logprob", -1, -1, -1).with("old_logprob", -1, -1, -1).with("advantage", 1, 1, -4).with("mask", 1, 1, 1).
+				attr("ratio", "sequence").attr("clip_low", json.Number("0")).attr("clip_high", json.Number("0")).with("out.dlogprob", g, g, g)
+		}
+		for _, total := range []float64{2, 0, -2, 4, 1, 3} { // both, none, the positive, the negative, halves
+			at(dtype.F32.Round(total / 9)).says(t, verdict.Explained, "")
+		}
+		at(5. / 9).says(t, verdict.Unexplained, "dlogprob")
+	})
 	t.Run("GPPO's gradient has no jump, and no choice", func(t *testing.T) {
 		one(ln(1.2), 1, -1.2).attr("clip", "gppo").says(t, verdict.Explained, "")
 		one(ln(1.2), 1, 0).attr("clip", "gppo").says(t, verdict.Unexplained, "dlogprob")

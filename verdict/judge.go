@@ -34,6 +34,14 @@ type Expected struct {
 	// Others lists, by index, further truths that an element may have: where a branch is decided within the error of what it hangs on, either side is
 	// right. An element is judged against the nearest.
 	Others map[int][]float64
+	// Branches are such decisions that several elements share: one for all tokens of a sequence.
+	Branches []Branch
+}
+
+// Branch is a decision within the error of what it hangs on, with what it makes of the elements that hang on it.
+type Branch struct {
+	Elements []int
+	Truths   [][]float64 // of the elements, for each further way to decide
 }
 
 // Judged tells whether element i is judged.
@@ -70,12 +78,48 @@ func (e Expected) overflows(i int, got, truth float64) bool {
 	return got == e.Type.Round(truth) || got == e.Type.Round(truth+math.Copysign(overflowSigmas*e.Sigma[i], truth))
 }
 
-// settled returns what is expected with the truths decided: the nearest of each element, and 0 where nothing is judged.
+// take puts the truths of a branch in place that explain its elements best, all of them together.
+func (e Expected) take(b Branch, got *tensor.Tensor) {
+	best, least := []float64(nil), e.distance(b.Elements, pick(e.Truth.Data, b.Elements), got)
+	for _, truths := range b.Truths {
+		if d := e.distance(b.Elements, truths, got); d < least {
+			best, least = truths, d
+		}
+	}
+	for k, truth := range best {
+		e.Truth.Data[b.Elements[k]] = truth
+	}
+}
+
+// distance is the sum of the squared scores of some elements against truths of theirs; each may have a further one by itself.
+func (e Expected) distance(elements []int, truths []float64, got *tensor.Tensor) (sum float64) {
+	for k, i := range elements {
+		w := math.Abs(e.compare(i, got.Data[i], truths[k]).w)
+		for _, other := range e.Others[i] {
+			w = min(w, math.Abs(e.compare(i, got.Data[i], other).w))
+		}
+		sum += w * w
+	}
+	return sum
+}
+
+func pick(x []float64, indices []int) []float64 {
+	y := make([]float64, len(indices))
+	for k, i := range indices {
+		y[k] = x[i]
+	}
+	return y
+}
+
+// settled returns what is expected with the truths decided: those of branches, then the nearest of each element, and 0 where nothing is judged.
 func (e Expected) settled(got *tensor.Tensor) Expected {
-	if e.Unjudged == nil && e.Others == nil {
+	if e.Unjudged == nil && e.Others == nil && e.Branches == nil {
 		return e
 	}
 	e.Truth = tensor.Of(slices.Clone(e.Truth.Data), e.Truth.Shape...)
+	for _, b := range e.Branches {
+		e.take(b, got)
+	}
 	for i := range e.Others {
 		e.Truth.Data[i] = e.Nearest(i, got.Data[i])
 	}

@@ -367,3 +367,29 @@ func TestEitherSideOfABranchIsRight(t *testing.T) {
 		t.Error("judging changed what is expected")
 	}
 }
+
+func TestElementsOfABranchGoTogether(t *testing.T) {
+	e := Expected{Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3), Sigma: []float64{1e-6, 1e-6, 1e-6}}
+	e.Branches = []Branch{{Elements: []int{0, 2}, Truths: [][]float64{{0, 0}, {0.5, 1.5}}}}
+	e.Others = map[int][]float64{2: {math.Inf(1)}}
+	for _, c := range []struct {
+		got  []float64
+		want Status
+	}{
+		{[]float64{1, 2, 3}, Explained},
+		{[]float64{0, 2, 0}, Explained},
+		{[]float64{0.5, 2, 1.5}, Explained},
+		{[]float64{0, 2, math.Inf(1)}, Explained},
+		{[]float64{0, 2, 3}, Unexplained},
+		{[]float64{0.5, 2, 0}, Unexplained},
+		{[]float64{0, 0, 0}, Unexplained},
+		{[]float64{0, 2, math.NaN()}, Unexplained},
+	} {
+		if out := Judge(e, tensor.Of(c.got, 3)); out.Status != c.want {
+			t.Errorf("%v: %v %v, want %v", c.got, out.Status, out.Reasons, c.want)
+		}
+	}
+	if e.Truth.Data[0] != 1 {
+		t.Error("judging changed what is expected")
+	}
+}
