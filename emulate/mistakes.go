@@ -134,9 +134,11 @@ var bank = []mistake{
 	{"estimator-falls-through", "L09", "what k2 asks for is given to k3", estimates},
 	{"kl-unlimited", "L13", "the log-ratio in k3 is not limited", estimates},
 
-	{"temperature-missing", "L15", "logits are not divided by the temperature", logprobs},
+	{"temperature-missing", "L15", "logits are not divided by the temperature", slices.Concat(logprobs, losses)},
+	{"gradient-untempered", "L15", "the gradient for the logits is not divided by the temperature", losses},
+	{"softmax-dropped", "", "the gradient for the logits is that of the token's own alone", losses},
 	{"filtered", "L16", "log-probabilities are renormalised over the likelier half of the tokens", logprobs},
-	{"token-shifted", "L17", "log-probabilities are of the next token's logits", logprobs},
+	{"token-shifted", "L17", "log-probabilities are of the next token's logits", slices.Concat(logprobs, losses)},
 	{"entropy-of-token", "", "the entropy is estimated by −log π of the token", logprobs},
 
 	{"gae-through-masked", "L22", "the recursion runs through tokens outside the mask", recursive},

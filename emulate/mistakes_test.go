@@ -11,7 +11,7 @@ import (
 
 // A mistake that shows on no request would never be tested.
 func TestEveryMistakeShowsSomewhere(t *testing.T) {
-	const seeds = 40
+	const seeds = 60
 	for _, op := range Ops() {
 		t.Run(op, func(t *testing.T) {
 			shown, changed := map[string]int{}, map[string]int{}

@@ -8,17 +8,24 @@ type policyLoss[T number] struct {
 	logprob, old, ref, advantage []T
 	low, high, dual, limit, beta T
 	clip, kl                     string
+	policy                       *fromLogits[T] // nil where log-probabilities are given
 	sequence                     bool
 }
 
 // lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of logprob.
 func lossAndGradient[T number](j *job) {
-	k := &policyLoss[T]{batch: newBatch[T](j), logprob: load[T](j, "logprob"), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
+	k := &policyLoss[T]{batch: newBatch[T](j), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
 	k.low, k.high, k.dual = T(j.number("clip_low", 0.2)), T(j.number("clip_high", 0.2)), T(j.number("dual_clip", 0))
 	k.limit, k.beta = T(j.number("log_ratio_limit", 0)), T(j.number("kl_coef", 0))
 	k.clip, k.kl, k.sequence = j.text("clip", "ppo"), j.text("kl", "none"), j.text("ratio", "token") == "sequence"
 	if k.kl != "none" && k.beta != 0 {
 		k.ref = load[T](j, "ref_logprob")
+	}
+	if j.in.Has("logits") {
+		k.policy = newLogits(k.batch)
+		k.logprob = k.policy.logprobs()
+	} else {
+		k.logprob = load[T](j, "logprob")
 	}
 	if j.err != nil {
 		return
@@ -33,7 +40,12 @@ func (k *policyLoss[T]) run() {
 	}
 	loss := k.total(losses, weights)
 	store(k.job, "loss", working[T](), []T{loss})
-	store(k.job, "dlogprob", k.in.Type("logprob"), gradient, k.N, k.L)
+	if k.policy == nil {
+		store(k.job, "dlogprob", k.in.Type("logprob"), gradient, k.N, k.L)
+		return
+	}
+	store(k.job, "dlogprob", working[T](), gradient, k.N, k.L)
+	store(k.job, "dlogits", k.in.Type("logits"), k.policy.backward(gradient), k.N, k.L, k.policy.vocab)
 }
 
 // row computes the tokens of sequence i.

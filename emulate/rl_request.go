@@ -53,9 +53,42 @@ func (m *maker) tokens(b *batchShape, name string, draw func(at int) float64) *t
 func (m *maker) logprobs(b *batchShape, others ...string) *tensor.Tensor {
 	x := m.tokens(b, "logprob", func(int) float64 { return -m.ExpFloat64() * 1.5 })
 	for _, name := range others {
-		drift := pick(m, 0.3, 0.3, 1, 0.05, 0)
+		drift := pick(m, 0.3, 0.3, 1.5, 0.05, 0)
 		m.tokens(b, name, func(at int) float64 { return x.Data[at] + drift*m.NormFloat64() })
 	}
+	return x
+}
+
+// logits stores logits over a small vocabulary, tokens, and log-probabilities of a policy nearby, and returns those of this one.
+func (m *maker) logits(b *batchShape) *tensor.Tensor {
+	vocab, temperature := pick(m, 2, 17, 50), pick(m, 1, 1, 0.6, 2)
+	z, tokens := m.normals(pick(m, 0.0, 0, 20), m.within(1, 3), b.N, b.L, vocab), make([]int, b.N*b.L)
+	typ := pick(m, dtype.F32, dtype.BF16)
+	x := tensor.New(b.N, b.L)
+	for at := range tokens {
+		row := z.Data[at*vocab : (at+1)*vocab]
+		tokens[at] = m.IntN(vocab)
+		if b.mask.Data[at] == 0 {
+			tokens[at] = -100
+			for j := range row {
+				row[j] = b.junk
+			}
+			continue
+		}
+		var sum float64
+		for j := range row {
+			row[j] = typ.Round(row[j])
+			sum += math.Exp(row[j] / temperature)
+		}
+		x.Data[at] = row[tokens[at]]/temperature - math.Log(sum)
+	}
+	if temperature != 1 {
+		m.number("temperature", temperature)
+	}
+	m.Set("logits", typ, z)
+	m.ints("tokens", tokens, b.N, b.L)
+	drift := pick(m, 0.3, 0.3, 1.5, 0.05)
+	m.tokens(b, "old_logprob", func(at int) float64 { return x.Data[at] + drift*m.NormFloat64() })
 	return x
 }
 
@@ -88,7 +121,12 @@ func (m *maker) policyKL() {
 
 func (m *maker) policyLoss() {
 	b := m.batch()
-	x := m.logprobs(b, "old_logprob")
+	var x *tensor.Tensor
+	if m.chance(0.3) {
+		x = m.logits(b)
+	} else {
+		x = m.logprobs(b, "old_logprob")
+	}
 	m.lossConventions()
 	switch {
 	case m.chance(0.25):

@@ -17,6 +17,8 @@ var (
 	sequenceShape = []string{"N", "L"}
 	sequenceAxes  = []string{"sequence", "token"}
 
+	vocabularyShape = []string{"N", "L", "vocab"}
+
 	maskInput = Tensor{Name: "mask", Shape: sequenceShape, Any: true, Doc: "1 for tokens that count, 0 for those that do not and are not judged"}
 
 	aggregateAttr = Attr{
@@ -195,8 +197,8 @@ func (w scalars) unsure(x, threshold, variance float64) bool {
 	return math.Abs(x-threshold) <= doubt*math.Sqrt(variance+w.round(threshold)+w.round(x))
 }
 
-// batchOutput is an output [N × L] of which a mask leaves a part to be judged. common collects the share of its second moments that all elements
-// have together: a divisor, a statistic, an attribute.
+// batchOutput is an output [N × L] of which a mask leaves a part to be judged. common collects how much of an element's deviation all have together, on
+// average: by a divisor, a statistic, an attribute.
 type batchOutput struct {
 	truth, variance *mat.Dense
 	others          map[int][]float64
@@ -218,8 +220,8 @@ func (b *batchOutput) row(i int, common float64) { b.rows[i] += common }
 func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float64) {
 	b.truth.Set(i, t, truth)
 	b.variance.Set(i, t, own+common)
-	if common-common == 0 {
-		b.common += common
+	if all := own + common; all > 0 && all-all == 0 {
+		b.common += math.Sqrt(common / all)
 	}
 	if len(others) > 0 {
 		_, l := b.truth.Dims()
@@ -232,27 +234,42 @@ func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
 	n, l := b.truth.Dims()
 	e := verdict.Expected{Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l), Unjudged: make([]bool, n*l), Branches: b.branches}
 	e.Draws = make([]float64, n)
-	var whole, judged float64
+	var judged float64
 	for i := range n {
 		var row, tokens float64
+		var erring []float64
 		for t := range l {
 			v := b.variance.At(i, t)
 			e.Sigma[i*l+t] = math.Sqrt(v)
 			if e.Unjudged[i*l+t] = mask.At(i, t) == 0; !e.Unjudged[i*l+t] {
 				row, tokens = row+finite(v), tokens+1
+				if v > 0 {
+					erring = append(erring, math.Abs(b.truth.At(i, t)))
+				}
 			}
 		}
-		e.Draws[i] = drawsOf(b.rows[i], 0, 1, max(0, row-b.rows[i]), max(tokens, 1))
+		e.Draws[i] = drawsOf(b.rows[i], 0, 1, max(0, row-b.rows[i]), distinct(erring))
 		if b.draws != nil {
 			e.Draws[i] = b.draws[i]
 		}
-		whole, judged = whole+row, judged+tokens
+		judged += tokens
 	}
 	if len(b.others) > 0 {
 		e.Others = b.others
 	}
-	shareErrors(&e, b.common, whole, judged)
+	f := b.common / max(judged, 1)
+	shareErrors(&e, f*f, 1, judged)
 	return e
+}
+
+// distinct returns how many independent errors stand behind numbers of which some are equal, and so are rounded alike in all that leads to them.
+func distinct(x []float64) float64 {
+	if len(x) == 0 {
+		return 1
+	}
+	n := float64(len(x))
+	together, repeated := repeats(x)
+	return n * n / (together + n - repeated)
 }
 
 // shareErrors says of an output of n elements which share of its second moments they have in common.

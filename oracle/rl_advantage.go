@@ -133,6 +133,9 @@ func (w scalars) divisor(c *Case, centered []float64) (divisor, relative float64
 func (w scalars) addsExactly(x []float64) bool {
 	unit, size := math.Inf(1), 0.0
 	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
 		if v != 0 {
 			mantissa, exponent := math.Frexp(v)
 			bits := 0

@@ -15,7 +15,9 @@ import (
 
 var (
 	lossInputs = []Tensor{
-		{Name: "logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy in training"},
+		{Name: "logprob", Shape: sequenceShape, Optional: true, Doc: "log-probabilities of the policy in training; or logits and tokens in their place"},
+		{Name: "logits", Shape: vocabularyShape, Optional: true, Doc: "logits of the policy in training; −∞ excludes a token"},
+		{Name: "tokens", Shape: sequenceShape, Integer: true, Optional: true, Doc: "tokens that were sampled; of those that do not count, any numbers"},
 		{Name: "old_logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy that sampled"},
 		{Name: "ref_logprob", Shape: sequenceShape, Optional: true, Doc: "log-probabilities of the reference; needed if there is a kl"},
 		{Name: "advantage", Shape: sequenceShape, Other: []string{"N"}, Doc: "advantages, of tokens or of whole sequences"},
@@ -23,9 +25,11 @@ var (
 	}
 	lossOutputs = []Tensor{
 		{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
-		{Name: "dlogprob", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for logprob"},
+		{Name: "dlogprob", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for logprob, given or formed from logits"},
+		{Name: "dlogits", Shape: vocabularyShape, Axes: append(sequenceAxes[:2:2], "vocabulary"), Doc: "gradient of the loss for logits"},
 	}
 	lossAttrs = []Attr{
+		temperatureAttr,
 		{Name: "ratio", Kind: Choice, Default: "token", Choices: []string{"token", "sequence"}, Doc: "ratios of tokens, or their geometric mean over a sequence"},
 		{Name: "clip", Kind: Choice, Default: "ppo", Choices: []string{"ppo", "gppo", "cispo", "none"}, Doc: "what is done with ratios beyond the bounds"},
 		{Name: "clip_low", Kind: Number, Default: 0.2, Doc: "the lower bound is 1 − clip_low"},
@@ -42,10 +46,10 @@ func init() {
 	register(&Op{
 		Name:      "ppo.loss",
 		Doc:       "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
-		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.Aggregate"},
+		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.Aggregate", "policy.LogProb", "policy.LogProbBackward"},
 		Inputs:    lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
-		check:      all(checkLoss, checkAggregate),
+		check:      all(checkAggregate, checkPolicy, checkLoss),
 		truth:      policyLoss,
 	})
 	register(&Op{
@@ -53,11 +57,11 @@ func init() {
 		Doc:  "Policy loss of a batch with advantages of groups, and its gradient: the same function as ppo.loss.",
 		Equations: []string{
 			"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence", "grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
-			"grpo.DualClip", "policy.SequenceRatio", "policy.Weights",
+			"grpo.DualClip", "policy.SequenceRatio", "policy.Weights", "policy.LogProb", "policy.LogProbBackward",
 		},
 		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
-		check:      all(checkLoss, checkAggregate),
+		check:      all(checkAggregate, checkPolicy, checkLoss),
 		truth:      policyLoss,
 	})
 }
@@ -82,6 +86,7 @@ func checkLoss(c *Case) error {
 type objective struct {
 	scalars
 	grpo.Batch
+	policy      formed     // where the log-probabilities come from
 	ref         *mat.Dense // nil without a divergence
 	ratios      *mat.Dense
 	sequence    bool // ratios of sequences
@@ -95,8 +100,9 @@ type objective struct {
 func (c *Case) newObjective() *objective {
 	o := &objective{scalars: c.scalars(), sequence: c.Word("ratio") == "sequence", clip: c.Word("clip"), low: c.Float("clip_low"), high: c.Float("clip_high"), dual: c.Float("dual_clip")}
 	mask := c.matrix("mask")
+	o.policy = c.newFormed(o.scalars, mask)
 	o.Batch = grpo.Batch{
-		LogProb: c.matrix("logprob"), Old: c.matrix("old_logprob"), Advantage: c.matrix("advantage"), Mask: mask,
+		LogProb: o.policy.logprob, Old: c.matrix("old_logprob"), Advantage: c.matrix("advantage"), Mask: mask,
 		Weights: policy.Weights(mask, aggregations[c.Word("aggregate")], c.Int("aggregate_length")), Limit: c.Float("log_ratio_limit"),
 	}
 	if c.Word("kl") != "none" && c.Float("kl_coef") != 0 {
@@ -173,7 +179,11 @@ func policyLoss(c *Case) ([]verdict.Expected, error) {
 	for i := range c.Dim("N") {
 		o.row(i, gradient, sums, dlogprob)
 	}
-	return c.wanted(sums.expected(o, loss), dlogprob.expected("dlogprob", o.Mask)), nil
+	expected := c.wanted(sums.expected(o, loss), dlogprob.expected("dlogprob", o.Mask))
+	if c.Wants("dlogits") {
+		expected = append(expected, c.logitsGradient(o, dlogprob))
+	}
+	return expected, nil
 }
 
 // term is one token's part of a loss, with the second moments of its errors.
@@ -185,6 +195,10 @@ type term struct {
 	slopeByRatio  float64   // the same of the slope
 	bound, held   float64   // the bound that takes the ratio's place, and what it is multiplied by
 	slopes        []float64 // further slopes that are right, because a branch is in doubt
+	byLogProb     float64   // derivative of the whole loss for log π, but for what goes through a sequence's ratio
+	slopeByLog    float64   // the same of the slope
+	formed        float64   // second moment of the error of log π, where it is formed from logits
+	byTemperature float64   // ∂ log π/∂ log T
 	kl            divergence
 	overflow      bool // working precision may have an infinity here
 	cispo         bool
@@ -199,6 +213,7 @@ func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, out *batchOu
 	for t := range terms {
 		if o.Mask.At(i, t) != 0 {
 			terms[t] = o.term(i, t, shared)
+			o.followLogProb(&terms[t], i, t)
 		}
 	}
 	sums.add(o, terms, shared)
@@ -253,11 +268,13 @@ func (o *objective) sequenceError(i int) (s sequenceRatio) {
 	for t := range cols {
 		if o.Mask.At(i, t) != 0 {
 			x := o.LogProb.At(i, t) - o.Old.At(i, t)
-			sum, squares, own, s.tokens = sum+x, squares+x*x, own+o.round(x), s.tokens+1
+			sum, squares, own, s.tokens = sum+x, squares+x*x, own+o.round(x)+o.policy.errors.At(i, t), s.tokens+1
+			s.byTemperature += o.policy.byTemperature.At(i, t)
 		}
 	}
 	n := max(s.tokens, 1)
 	s.log = sum / n
+	s.byTemperature /= n
 	s.logError = finite((own+o.sum(int(n), sum, squares))/(n*n) + o.round(s.log))
 	s.relative = s.logError + o.exponential(s.log)
 	if o.limits(s.log) {
@@ -275,7 +292,7 @@ func (o *objective) limitError() float64 {
 }
 
 // sequenceRatio is the logarithm of a sequence's ratio, before it is limited, with the second moments of its error and of the ratio's, relative.
-type sequenceRatio struct{ log, logError, relative, tokens float64 }
+type sequenceRatio struct{ log, logError, relative, tokens, byTemperature float64 }
 
 // term derives one token.
 func (o *objective) term(i, t int, shared sequenceRatio) term {
@@ -294,20 +311,37 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 	} else {
 		m.loss, m.slope = o.surrogate(r, advantage)
 	}
-	o.decide(&m, r, advantage, logprob)
+	formed := 0.0 // by what the logits' softmax errs; a sequence's ratio has it already
+	if !o.sequence {
+		formed = o.policy.errors.At(i, t)
+	}
+	o.decide(&m, r, advantage, logprob, r*r*(relative+formed))
 	if !o.sequence {
 		m.own, m.slopeOwn = finite(m.byRatio*m.byRatio*relative), finite(m.slopeByRatio*m.slopeByRatio*relative)
 	}
 	m.own += 2 * finite(o.rho2*m.loss*m.loss)
 	m.slopeOwn += 3*finite(o.rho2*m.slope*m.slope) + finite(m.slope*m.slope*o.constant(m.bound))
-	m.slopes = o.otherSlopes(m, r, x, relative, moved, advantage)
+	m.slopes = o.otherSlopes(m, r, x, relative+formed, moved+formed, advantage)
 	if o.limits(x) && !m.cispo {
 		m.slope, m.slopeOwn, m.slopeByRatio = 0, 0, 0
 	}
 	for _, s := range m.slopes {
-		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+3*o.rho2)))
+		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+formed+3*o.rho2)))
 	}
 	return m
+}
+
+// followLogProb says how a token's loss and its slope hang on log π, which errs where it is formed from logits.
+func (o *objective) followLogProb(m *term, i, t int) {
+	m.formed, m.byTemperature = o.policy.errors.At(i, t), o.policy.byTemperature.At(i, t)
+	m.byLogProb, m.slopeByLog = o.coefficient*m.kl.slope, o.coefficient*m.kl.bend
+	if !o.sequence {
+		m.byLogProb, m.slopeByLog = m.byLogProb+m.byRatio, m.slopeByLog+m.slopeByRatio
+	}
+	if m.cispo {
+		m.byLogProb += m.slope
+	}
+	m.byLogProb, m.slopeByLog = finite(m.byLogProb), finite(m.slopeByLog)
 }
 
 // logRatio returns the log-ratio that a token's loss hangs on, before it is limited, with the second moments of its error and of the ratio's, relative.
@@ -323,8 +357,8 @@ func (o *objective) logRatio(i, t int, shared sequenceRatio) (x, moved, relative
 	return x, moved, moved + o.exponential(x)
 }
 
-// decide says what a token's loss hangs on: the ratio, or the bound that has taken its place.
-func (o *objective) decide(m *term, r, advantage, logprob float64) {
+// decide says what a token's loss hangs on: the ratio, or the bound that has taken its place, or both where the ratio's error is such that either may hold.
+func (o *objective) decide(m *term, r, advantage, logprob, variance float64) {
 	bounds := []float64{1 - o.low, 1 + o.high, o.dual}
 	if m.cispo {
 		bounds = []float64{min(max(r, bounds[0]), bounds[1])}
@@ -342,6 +376,9 @@ func (o *objective) decide(m *term, r, advantage, logprob float64) {
 		if held, _ := grpo.Unclipped(b, advantage); m.cispo || m.loss == held {
 			m.bound = b
 		}
+	}
+	if o.unsure(r, m.bound, variance) {
+		m.byRatio, m.slopeByRatio = finite(m.loss), finite(m.slope)
 	}
 }
 
@@ -447,7 +484,7 @@ func orZero(x []float64) []float64 {
 func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set func(truth, own, common float64, others ...float64)) {
 	beta, w2 := o.coefficient, m.weight*m.weight
 	parts := math.Abs(m.slope) + beta*m.kl.parts
-	own := m.slopeOwn + m.slopeByRatio*m.slopeByRatio*shared.relative + beta*beta*m.kl.slopeVariance
+	own := m.slopeOwn + m.slopeByRatio*m.slopeByRatio*shared.relative + beta*beta*m.kl.slopeVariance + m.slopeByLog*m.slopeByLog*m.formed
 	if beta != 0 {
 		own += 2*o.rho2*parts*parts + o.faint(beta*m.kl.slope)
 	}
@@ -464,7 +501,8 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 	if beta != 0 {
 		others = append(others, m.kl.overflowSlopes...)
 	}
-	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))), others...)
+	byTemperature := m.slopeByLog * m.byTemperature
+	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))+w2*byTemperature*byTemperature*o.policy.constant), others...)
 }
 
 // lossSums collects what the loss of a batch is summed of.
@@ -474,6 +512,7 @@ type lossSums struct {
 	bounds         map[float64]float64
 	loss, kl, both []float64 // w l, β w k and their sums, token by token
 	unweighted     float64   // Σ (l + β k), which kernels form that divide at the end
+	byTemperature  float64   // derivative of the loss for log T
 	others         []float64
 }
 
@@ -488,7 +527,8 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 		}
 		w := m.weight
 		l, k := finite(w*m.loss), finite(o.coefficient*w*m.kl.value)
-		s.own += w*w*(m.own+o.coefficient*o.coefficient*m.kl.variance) + 2*o.rho2*(l*l+k*k)
+		s.own += w*w*(m.own+o.coefficient*o.coefficient*m.kl.variance+m.byLogProb*m.byLogProb*m.formed) + 2*o.rho2*(l*l+k*k)
+		s.byTemperature += w * m.byLogProb * m.byTemperature
 		s.loss, s.kl, s.both = append(s.loss, l), append(s.kl, k), append(s.both, l+k)
 		s.unweighted += finite(m.loss + o.coefficient*m.kl.value)
 		s.bounds[m.bound] += w * m.held
@@ -501,12 +541,13 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 		}
 	}
 	s.sequences += finite(byRatio * byRatio * shared.relative)
+	s.byTemperature += finite(byRatio * shared.byTemperature)
 }
 
 // expected hands over the loss. Infinities of both signs may have met.
 func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	walk, l, kl := max(o.rowSum(s.loss)+o.rowSum(s.kl), o.rowSum(s.both)), total(s.loss), total(s.kl)
-	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss)
+	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss) + s.byTemperature*s.byTemperature*o.policy.constant
 	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
 		held := s.bounds[bound]
 		variance += finite(held * held * bound * bound * o.constant(bound))

@@ -6,8 +6,11 @@ import (
 	"slices"
 
 	"plumbline/policy"
+	"plumbline/tensor"
 	"plumbline/verdict"
 )
+
+var temperatureAttr = Attr{Name: "temperature", Kind: Number, Default: 1.0, Doc: "what logits are divided by"}
 
 func init() {
 	register(&Op{
@@ -40,7 +43,7 @@ func init() {
 			{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
 			{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
 		},
-		Attrs:      []Attr{{Name: "temperature", Kind: Number, Default: 1.0, Doc: "what logits are divided by"}},
+		Attrs:      []Attr{temperatureAttr},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkLogProb,
 		truth:      policyLogProb,
@@ -67,7 +70,7 @@ func policyKL(c *Case) ([]verdict.Expected, error) {
 
 // divergence is an estimate of one token with its derivative for log π, and the second moments of their errors.
 type divergence struct {
-	value, slope             float64
+	value, slope, bend       float64 // bend is the derivative of the slope
 	variance, slopeVariance  float64
 	parts                    float64 // size of the terms that the slope is summed of
 	overflow, overflowSlopes []float64
@@ -89,7 +92,7 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 	case "k1":
 		return divergence{value: policy.K1(logprob, ref), slope: policy.K1Backward(logprob, ref), variance: moved, parts: 1}
 	case "k2":
-		d := divergence{value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), slopeVariance: moved, parts: math.Abs(delta)}
+		d := divergence{value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), bend: 1, slopeVariance: moved, parts: math.Abs(delta)}
 		d.variance = finite(delta*delta*moved + 2*w.round(d.value))
 		return d
 	}
@@ -99,6 +102,7 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 		moved = w.constant(limit) * limit * limit
 	}
 	e, small := math.Exp(delta), math.Expm1(delta)
+	d.bend = e
 	d.parts = 1 + e
 	d.variance = finite(small*small*moved + e*e*w.exponential(delta) + max(w.round(e-delta), w.round(small)) + w.round(d.value))
 	d.slopeVariance = finite(e*e*(moved+w.exponential(delta)) + w.round(small))
@@ -116,14 +120,27 @@ func finite(variance float64) float64 {
 	return variance
 }
 
-func checkLogProb(c *Case) error {
+func checkTemperature(c *Case) error {
 	if c.Float("temperature") <= 0 {
 		return fmt.Errorf("attrs: %q: found %v, want more than 0", "temperature", c.Float("temperature"))
 	}
-	for n, token := range c.Input("tokens").Data {
-		if token < 0 || token >= float64(c.Dim("vocab")) {
-			return fmt.Errorf("tensor %q: index [%d]: token %v, want 0 to %d", "tokens", n, token, c.Dim("vocab")-1)
+	return nil
+}
+
+func checkLogProb(c *Case) error {
+	for n := range c.Dim("N") {
+		if err := checkToken(c, n); err != nil {
+			return err
 		}
+	}
+	return checkTemperature(c)
+}
+
+// checkToken checks that a token, by its place in memory, is one of the vocabulary.
+func checkToken(c *Case, i int) error {
+	tokens := c.Input("tokens")
+	if token := tokens.Data[i]; token < 0 || token >= float64(c.Dim("vocab")) {
+		return fmt.Errorf("tensor %q: index %v: token %v, want 0 to %d", "tokens", tensor.Unravel(i, tokens.Shape), token, c.Dim("vocab")-1)
 	}
 	return nil
 }
@@ -160,8 +177,9 @@ func policyLogProb(c *Case) ([]verdict.Expected, error) {
 	return kept, nil
 }
 
-// softmaxErrors are the second moments of the errors of one row.
-type softmaxErrors struct{ logprob, entropy float64 }
+// softmaxErrors are the second moments of the errors of one row: of log p_k, of the entropy, of the denominator of all p (relative), and of the division of a
+// logit by the temperature (relative).
+type softmaxErrors struct{ logprob, entropy, denominator, division float64 }
 
 // softmax derives them; see policyLogProb.
 func (w scalars) softmax(logits []float64, token int, temperature float64) softmaxErrors {
@@ -171,13 +189,12 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	if math.IsInf(logp[token], -1) {
 		lse = m + math.Log(sumExp(logits, m, temperature))
 	}
-	division := 0.0
+	var v softmaxErrors
 	if temperature != 1 {
-		division = 2*w.rho2 + w.constant(temperature)
+		v.division = 2*w.rho2 + w.constant(temperature)
 	}
 	s := policy.Entropy(logits, temperature)
 	var seen int
-	var v softmaxErrors
 	var mass2, mean, mean2 float64
 	for j, l := range logp {
 		p, x := math.Exp(l), logits[j]/temperature
@@ -188,14 +205,16 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 		if j == token {
 			own = 1 - p
 		}
-		v.logprob += own*own*x*x*division + p*p*exp
-		v.entropy += p * p * ((l+s)*(l+s)*(x*x*division+exp) + 2*w.rho2*max(l*l, x*x))
+		v.logprob += own*own*x*x*v.division + p*p*exp
+		v.entropy += p * p * ((l+s)*(l+s)*(x*x*v.division+exp) + 2*w.rho2*max(l*l, x*x))
 		seen, mass2, mean, mean2 = seen+1, mass2+p*p, mean+p*x, mean2+p*p*x*x
 	}
-	alike, small := repeats(logits), w.swamped(logp, logits, temperature, mean)
+	small := w.swamped(logp, logits, temperature, mean)
+	alike, _ := repeats(logits)
 	total := w.sum(seen, 1, mass2) + w.accumulate.Repeated(1, alike) + small[0]*small[0]
 	logarithm := logRoundings*w.inside*(lse-m)*(lse-m) + w.round(lse-m)
-	v.logprob += total + logarithm + w.round(logits[token]/temperature-m) + w.round(lse)
+	v.denominator = v.logprob + total + logarithm + w.round(lse)
+	v.logprob = v.denominator + w.round(logits[token]/temperature-m)
 	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
 	return v
 }
@@ -224,11 +243,11 @@ func sumExp(logits []float64, m, temperature float64) float64 {
 	return sum
 }
 
-// repeats returns Σ n² over the groups of n > 1 equal numbers.
-func repeats(x []float64) float64 {
+// repeats returns Σ n² over the groups of n > 1 equal numbers, and how many numbers these groups have.
+func repeats(x []float64) (sum, members float64) {
 	sorted := slices.Clone(x)
 	slices.Sort(sorted)
-	var sum, run float64
+	var run float64
 	for i := range sorted {
 		if i > 0 && sorted[i] != sorted[i-1] || math.IsInf(sorted[i], -1) {
 			run = 0
@@ -236,10 +255,10 @@ func repeats(x []float64) float64 {
 		run++
 		switch {
 		case run == 2:
-			sum += 4
+			sum, members = sum+4, members+2
 		case run > 2:
-			sum += 2*run - 1 // n² − (n−1)²
+			sum, members = sum+2*run-1, members+1 // n² − (n−1)²
 		}
 	}
-	return sum
+	return sum, members
 }

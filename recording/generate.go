@@ -119,7 +119,7 @@ func permute(x []float64, seed uint64) {
 func (rc *Recipe) checkIntegers(x *tensor.Tensor) error {
 	for i, v := range x.Data {
 		if rc.Type.Round(v) != v || math.Abs(v) > maxExact {
-			return fmt.Errorf("index %v: value %v, want an integer that %v has, within ±2^53", unravel(i, rc.Shape), v, rc.Type)
+			return fmt.Errorf("index %v: value %v, want an integer that %v has, within ±2^53", tensor.Unravel(i, rc.Shape), v, rc.Type)
 		}
 	}
 	return nil

@@ -291,7 +291,7 @@ func (e *entry) tensor() (*tensor.Tensor, error) {
 			return nil, within("data", err)
 		}
 		if i, err := undecodable(e.dtype, b); err != nil {
-			return nil, fmt.Errorf("index %v: %w", unravel(done+i, e.shape), err)
+			return nil, fmt.Errorf("index %v: %w", tensor.Unravel(done+i, e.shape), err)
 		}
 		e.dtype.Decode(part, b)
 		done += len(part)
@@ -319,16 +319,6 @@ func undecodable(t dtype.Type, b []byte) (int, error) {
 		}
 	}
 	return 0, nil
-}
-
-// unravel returns the index of element i in row-major order.
-func unravel(i int, shape []int) []int {
-	index := make([]int, len(shape))
-	for axis := len(shape) - 1; axis >= 0; axis-- {
-		index[axis] = i % shape[axis]
-		i /= shape[axis]
-	}
-	return index
 }
 
 // Set stores x, rounded to t (nearest, ties to even), under a name; outputs have the prefix "out.". A tensor of that name

@@ -71,6 +71,16 @@ func (t *Tensor) Index(idx ...int) int {
 	return t.offset(idx)
 }
 
+// Unravel returns the index of element i of a row-major array.
+func Unravel(i int, shape []int) []int {
+	index := make([]int, len(shape))
+	for axis := len(shape) - 1; axis >= 0; axis-- {
+		index[axis] = i % shape[axis]
+		i /= shape[axis]
+	}
+	return index
+}
+
 // At returns the element at idx. It panics as Index does.
 func (t *Tensor) At(idx ...int) float64 { return t.Data[t.Index(idx...)] }
 

@@ -30,6 +30,9 @@ func TestIndex(t *testing.T) {
 					if got, want := x.At(i, j, k), float64(12*i+4*j+k); got != want {
 						t.Errorf("At(%d, %d, %d) = %v, want %v", i, j, k, got, want)
 					}
+					if back := tensor.Unravel(12*i+4*j+k, x.Shape); !slices.Equal(back, []int{i, j, k}) {
+						t.Errorf("Unravel(%d) = %v, want [%d %d %d]", 12*i+4*j+k, back, i, j, k)
+					}
 				}
 			}
 		}

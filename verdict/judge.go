@@ -393,21 +393,11 @@ func (j *judgement) describe(i int) Element {
 	t, g, typ := j.want.Truth.Data[i], j.got.Data[i], j.want.Type
 	digits := 2 * typ.Size()
 	return Element{
-		Index: unravel(i, j.want.Truth.Shape), Got: g, Want: t,
+		Index: tensor.Unravel(i, j.want.Truth.Shape), Got: g, Want: t,
 		GotHex:  fmt.Sprintf("0x%0*x", digits, typ.Bits(g)),
 		WantHex: fmt.Sprintf("0x%0*x", digits, typ.Bits(t)),
 		Ulps:    (g - t) / j.ulp[i], Sigma: j.want.Sigma[i], Z: j.scores[i].z,
 	}
-}
-
-// unravel returns the index of element i of a row-major array.
-func unravel(i int, shape []int) []int {
-	index := make([]int, len(shape))
-	for a := len(shape) - 1; a >= 0; a-- {
-		index[a] = i % shape[a]
-		i /= shape[a]
-	}
-	return index
 }
 
 func sameEverywhere(x []float64) (float64, bool) {

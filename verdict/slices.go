@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"plumbline/tensor"
 )
 
 // tally adds up the scores of a part of an output.
@@ -123,7 +125,7 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 		}
 		limit := rmsLimit(p.draws(j.want.MostDraws), len(parts), j.want.Walk)
 		if rms := p.rms(); rms > limit {
-			failed = append(failed, Slice{Axis: axis, Index: unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
+			failed = append(failed, Slice{Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
 		}
 	}
 	if len(failed) == 0 {
@@ -158,7 +160,7 @@ func (j *judgement) constant(s Slice) bool {
 }
 
 func (j *judgement) inSlice(i int, s Slice) bool {
-	index := unravel(i, j.want.Truth.Shape)
+	index := tensor.Unravel(i, j.want.Truth.Shape)
 	if len(s.Index) > 1 { // a row
 		return slices.Equal(index[:len(index)-1], s.Index)
 	}
