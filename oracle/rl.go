@@ -161,9 +161,10 @@ func (w scalars) sum(n int, sum, squares float64) float64 {
 }
 
 // rowSum is the second moment of the error of a sum of the tokens of a batch, one after the other in the order of the batch or the reverse. The tokens of a
-// sequence have much in common, so that its partial sums S_k go further than those of an unknown order, and runs of equal terms round alike:
+// sequence have much in common, so that its partial sums S_k go further than those of an unknown order. Equal terms round alike wherever they stand, and so do
+// terms in a run that are equal to the last place of the sum; n_k is how many there are of term k:
 //
-//	σ² = max( Sum(n; S, Σ x²), ρ² Σ_k max(S_k, S − S_k)² + Σ_runs (0.15 u n_run max(S_k, S − S_k))² )
+//	σ² = max( Sum(n; S, Σ x²), ρ² Σ_k max(S_k, S − S_k)² + (0.15 u)² Σ_k n_k max(S_k, S − S_k)² )
 func (w scalars) rowSum(terms []float64) float64 {
 	var sum, squares float64
 	for _, x := range terms {
@@ -173,8 +174,11 @@ func (w scalars) rowSum(terms []float64) float64 {
 	if unknown == 0 || w.accumulate == arithmetic.F32Hopper {
 		return unknown
 	}
-	typ := w.accumulate.Type()
-	rho, run, runs, variance, partial := arithmetic.Rho(typ), 0.0, 0.0, 0.0, 0.0
+	typ, counts := w.accumulate.Type(), map[float64]float64{}
+	for _, x := range terms {
+		counts[x]++
+	}
+	rho, run, runs, alike, variance, partial := arithmetic.Rho(typ), 0.0, 0.0, 0.0, 0.0, 0.0
 	for k, x := range terms {
 		partial += x
 		reach := max(math.Abs(partial), math.Abs(sum-partial))
@@ -184,9 +188,10 @@ func (w scalars) rowSum(terms []float64) float64 {
 		}
 		run++
 		runs += (2*run - 1) * reach * reach // grows to run²
+		alike += counts[x] * reach * reach
 	}
 	u := 0.15 * typ.UnitRoundoff()
-	return max(unknown, finite(variance+u*u*runs))
+	return max(unknown, finite(variance+u*u*max(runs, alike)))
 }
 
 // doubt is how many standard deviations from its threshold a branch is no longer in doubt: more than any element is allowed.

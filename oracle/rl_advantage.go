@@ -34,7 +34,7 @@ var deviations = map[string]grpo.Std{"population": grpo.Population, "sample": gr
 
 // groupAdvantage: with d = r − μ over the G of a group, and s the deviation plus ε,
 //
-//	μ    σ² = Sum(G; Σ r, Σ r²)/G² + R(μ)                                           shared by the group
+//	μ    σ² = Sum(G; Σ r, Σ r²)/G² + R(μ)                                           shared by the group, 0 where sum and quotient are exact
 //	s    σ²/s² = (Sum(G; Σ d², Σ d⁴) + 4 Σ d² R(d))/(2 Σ d²)² + 3ρ²                   shared by the group
 //	A    σ² = (σ_μ² + R(d))/s² + A² (σ_s²/s² + ρ²)
 //
@@ -50,14 +50,17 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	}
 	truth := grpo.Advantage(rewards, groups, deviations[c.Word("std")], c.Float("eps"))
 	e := verdict.Expected{Name: "advantage", Truth: tensor.Of(truth, len(truth)), Sigma: make([]float64, len(truth))}
-	var whole, scatter float64
+	var whole, scatter, coherent float64
 	for _, group := range slices.Sorted(maps.Keys(members)) {
 		outputs := members[group]
-		own, common := w.group(c, pickEach(rewards, outputs), pickEach(truth, outputs))
+		own, common, constants := w.group(c, pickEach(rewards, outputs), pickEach(truth, outputs))
 		var sum float64
 		for k, i := range outputs {
 			e.Sigma[i] = math.Sqrt(own[k] + common[k])
 			sum += own[k]
+			if all := own[k] + common[k]; all > 0 {
+				coherent += math.Sqrt(min(1, constants[k]/all))
+			}
 		}
 		part := sum + total(common)
 		if draws := drawsOf(total(common), 0, 1, sum, float64(len(outputs))); part > 0 {
@@ -67,6 +70,8 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	if scatter > 0 {
 		e.Draws = []float64{whole * whole / scatter}
 	}
+	n := float64(len(truth))
+	shareErrors(&e, coherent*coherent/(n*n), 1, n)
 	return c.wanted(e), nil
 }
 
@@ -78,14 +83,18 @@ func pickEach(x []float64, indices []int) []float64 {
 	return y
 }
 
-// group returns the second moments of the errors of one group's advantages, own and shared.
-func (w scalars) group(c *Case, rewards, advantage []float64) (own, common []float64) {
-	n := len(rewards)
-	own, common = make([]float64, n), make([]float64, n)
+// group returns the second moments of the errors of one group's advantages, own and shared, and what constants make of them: ε, and 1/G where a kernel multiplies
+// by it, are the same for every group.
+func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, constants []float64) {
+	n, eps := len(rewards), c.Float("eps")
+	own, common, constants = make([]float64, n), make([]float64, n), make([]float64, n)
 	if n == 1 {
-		own[0] = 2 * w.rho2 * advantage[0] * advantage[0]
-		return own, common
+		a := advantage[0]
+		own[0] = 2 * w.rho2 * a * a
+		constants[0] = finite(a * a * (w.constant(1+eps) + eps*eps*w.constant(eps)))
+		return own, common, constants
 	}
+	inverse := w.constant(1 / float64(n))
 	var sum, squares float64
 	for _, r := range rewards {
 		sum, squares = sum+r, squares+r*r
@@ -94,14 +103,16 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common []flo
 	meanError := w.round(mean)
 	if !w.addsExactly(rewards) {
 		meanError += w.sum(n, sum, squares) / float64(n*n)
-	} else if mean*float64(n) == sum && w.typ.Round(mean) == mean {
+	} else if byReciprocal := w.typ.Round(sum * w.typ.Round(1/float64(n))); mean*float64(n) == sum && w.typ.Round(mean) == mean && byReciprocal == mean {
 		meanError = 0
 	}
 	divisor, relative := w.divisor(c, grpo.Centered(rewards))
 	for i, a := range advantage {
 		d := w.round(rewards[i] - mean)
-		own[i], common[i] = d+w.rho2*a*a, meanError
+		own[i], common[i], constants[i] = d+w.rho2*a*a, meanError, finite(mean*mean*inverse)
 		if c.Word("std") != "none" {
+			share := eps / divisor
+			constants[i] = finite(mean*mean*inverse/(divisor*divisor) + a*a*(inverse/4+share*share*w.constant(eps)))
 			own[i], common[i] = d/(divisor*divisor)+w.rho2*a*a, meanError/(divisor*divisor)+a*a*relative
 			if largest := float64(n); !(own[i]+common[i] < largest) && (meanError > 0 || d > 0) {
 				own[i], common[i] = 0, largest
@@ -109,7 +120,7 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common []flo
 		}
 		own[i], common[i] = finite(own[i]), finite(common[i])
 	}
-	return own, common
+	return own, common, constants
 }
 
 // divisor returns the deviation of a group plus ε, with the second moment of its relative error.

@@ -170,7 +170,7 @@ func (o *objective) truth() (loss float64, gradient *mat.Dense) {
 //	dlogprob  σ² = w² σ_g² + 2ρ² g²
 //
 // The losses have no jump. Their derivatives have: at the bounds of the clip, at that of the dual clip and at the limit of the log-ratio. Where r is within 8
-// standard deviations of one, either side is right, and so is half of the derivative, which frameworks give where both branches are equal. An
+// standard deviations of one, either side is right, and so is what frameworks give where both branches are equal (see sides). An
 // infinity is right where a ratio is beyond working precision.
 func policyLoss(c *Case) ([]verdict.Expected, error) {
 	o, dlogprob := c.newObjective(), c.newBatchOutput()
@@ -194,6 +194,7 @@ type term struct {
 	byRatio       float64   // derivative of the loss for log r, what it errs by with r
 	slopeByRatio  float64   // the same of the slope
 	bound, held   float64   // the bound that takes the ratio's place, and what it is multiplied by
+	slopeByBound  float64   // what the slope errs by with the bound as a constant, a deviation
 	slopes        []float64 // further slopes that are right, because a branch is in doubt
 	byLogProb     float64   // derivative of the whole loss for log π, but for what goes through a sequence's ratio
 	slopeByLog    float64   // the same of the slope
@@ -320,10 +321,11 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 		m.own, m.slopeOwn = finite(m.byRatio*m.byRatio*relative), finite(m.slopeByRatio*m.slopeByRatio*relative)
 	}
 	m.own += 2 * finite(o.rho2*m.loss*m.loss)
-	m.slopeOwn += 3*finite(o.rho2*m.slope*m.slope) + finite(m.slope*m.slope*o.constant(m.bound))
+	m.slopeOwn += 3 * finite(o.rho2*m.slope*m.slope)
+	m.slopeByBound = finite(m.slope * math.Sqrt(o.constant(m.bound)))
 	m.slopes = o.otherSlopes(m, r, x, relative+formed, moved+formed, advantage)
 	if o.limits(x) && !m.cispo {
-		m.slope, m.slopeOwn, m.slopeByRatio = 0, 0, 0
+		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = 0, 0, 0, 0
 	}
 	for _, s := range m.slopes {
 		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+formed+3*o.rho2)))
@@ -392,14 +394,14 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 	case "ppo":
 		clipped := o.unsure(r, 1-o.low, variance) || o.unsure(r, 1+o.high, variance)
 		if clipped || o.unsureDual(r, advantage, variance) {
-			return []float64{full, full / 2, 0}
+			return sides(full)
 		}
 	case "gppo":
 		_, full = grpo.GPPO(r, advantage, o.low, o.high)
 		fallthrough
 	default:
 		if o.unsureDual(r, advantage, variance) {
-			return []float64{full, full / 2, 0}
+			return sides(full)
 		}
 	}
 	if o.Limit != 0 && o.unsure(math.Abs(x), o.Limit, moved) {
@@ -408,17 +410,22 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 	return nil
 }
 
+// sides returns what a derivative may be at a threshold beyond which it is 0: there, gone, half where a maximum of two equal branches shares it out, and three
+// quarters where the clamp before it shares out its half.
+func sides(full float64) []float64 { return []float64{full, 0, full / 2, full * 3 / 4} }
+
 func (o *objective) unsureDual(r, advantage, variance float64) bool {
 	return o.dual != 0 && advantage < 0 && o.unsure(r, o.dual, variance)
 }
 
 // sequenceSlopes replaces the derivatives of the tokens, for the logarithm of the sequence's ratio, by what each token gets of their sum: all the same.
 func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
-	var total, squares, own, byRatio float64
+	var total, squares, own, byRatio, byBound float64
 	for _, m := range terms {
 		if m.counting {
 			part := m.weight * m.slope
 			total, squares, own, byRatio = total+part, squares+part*part, own+m.weight*m.weight*m.slopeOwn, byRatio+m.weight*m.slopeByRatio
+			byBound += m.weight * m.slopeByBound
 		}
 	}
 	others, n := otherTotals(terms), max(shared.tokens, 1)
@@ -429,7 +436,7 @@ func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 			continue
 		}
 		scale := 1 / (n * m.weight)
-		m.slope, m.slopeOwn, m.slopeByRatio = total*scale, finite(own*scale*scale), byRatio*scale
+		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = total*scale, finite(own*scale*scale), byRatio*scale, byBound*scale
 		m.slopes = nil
 		for _, s := range others {
 			m.slopes = append(m.slopes, s*scale)
@@ -502,7 +509,8 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 		others = append(others, m.kl.overflowSlopes...)
 	}
 	byTemperature := m.slopeByLog * m.byTemperature
-	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))+w2*byTemperature*byTemperature*o.policy.constant), others...)
+	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant
+	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))+w2*constants), others...)
 }
 
 // lossSums collects what the loss of a batch is summed of.

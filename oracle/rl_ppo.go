@@ -198,7 +198,7 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 //	dvalues     σ² = w² R(e) + ρ² g² + 2ρ² g²
 //
 // ε_ε is the error of the clip's width as a constant, the same for all. The loss has no jump; its derivative has where both squares are equal and the
-// value is outside the clip: there either side is right, and half of it.
+// value is outside the clip: there either side is right, and what frameworks make of both (see sides).
 func valueLoss(c *Case) ([]verdict.Expected, error) {
 	w, out, sums := c.scalars(), c.newBatchOutput(), newLossSums()
 	values, old, returns, mask := c.matrix("values"), c.matrix("old_values"), c.matrix("returns"), c.matrix("mask")
@@ -238,7 +238,7 @@ func (w scalars) value(value, old, ret, clip float64) term {
 		}
 		outside := math.Abs(value-old)-clip > -doubt*math.Sqrt(w.round(edge)+w.round(clip))
 		if outside && w.unsure(math.Abs(plain), math.Abs(beyond), w.round(plain)+edgeMoved) {
-			m.slopes = []float64{plain, plain / 2, 0}
+			m.slopes = sides(plain)
 		}
 	}
 	m.own = finite(e*e*moved + 2*w.rho2*m.loss*m.loss)
