@@ -190,8 +190,13 @@ func (w scalars) rowSum(terms []float64) float64 {
 		runs += (2*run - 1) * reach * reach // grows to run²
 		alike += counts[x] * reach * reach
 	}
-	u := 0.15 * typ.UnitRoundoff()
-	return max(unknown, finite(variance+u*u*max(runs, alike)))
+	return max(unknown, finite(variance+scalars{typ: typ}.alike(1)*max(runs, alike)))
+}
+
+// alike is the second moment of what equal additions to a sum x err together, for each pair of them (see arithmetic.Accumulator.Sum).
+func (w scalars) alike(x float64) float64 {
+	e := 0.15 * w.typ.UnitRoundoff() * x
+	return e * e
 }
 
 // doubt is how many standard deviations from its threshold a branch is no longer in doubt: more than any element is allowed.
@@ -275,6 +280,37 @@ func distinct(x []float64) float64 {
 	n := float64(len(x))
 	together, repeated := repeats(x)
 	return n * n / (together + n - repeated)
+}
+
+// fewOperands bounds the draws behind an output by how many different operands its elements have: a difference with a constant is cut off at the same place
+// wherever the other operand has fewer places, and so is a product with one. Eight for each, for the binades of the other. Operands that round nothing
+// away, those that exact tells, may be as few as they like.
+func fewOperands(e *verdict.Expected, operands []float64, exact func(x float64) bool) {
+	var rounding []float64
+	for _, x := range operands {
+		if !exact(x) {
+			rounding = append(rounding, x)
+		}
+	}
+	if together, repeated := repeats(rounding); together > 0 {
+		n := float64(len(operands))
+		draws := 8 * n * n / (together + n - repeated)
+		if e.MostDraws == 0 || draws < e.MostDraws {
+			e.MostDraws = draws
+		}
+	}
+}
+
+// isZero tells of an operand whose exponential, and whose difference with any other, is exact.
+func isZero(x float64) bool { return x == 0 }
+
+// isShort tells of an operand with so few places that a difference with it keeps those of the other.
+func isShort(x float64) bool { return dtype.BF16.Round(x) == x }
+
+// masked returns the elements of a matrix that a mask leaves.
+func masked(x, mask mat.Matrix) (kept []float64) {
+	eachJudged(mask, func(i, t int) { kept = append(kept, x.At(i, t)) })
+	return kept
 }
 
 // shareErrors says of an output of n elements which share of its second moments they have in common.

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -50,7 +51,9 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	}
 	truth := grpo.Advantage(rewards, groups, deviations[c.Word("std")], c.Float("eps"))
 	e := verdict.Expected{Name: "advantage", Truth: tensor.Of(truth, len(truth)), Sigma: make([]float64, len(truth))}
-	var whole, scatter, coherent float64
+	var whole, coherent float64
+	alike := map[string]float64{} // second moments of groups of the same rewards, which err alike, by those
+	draws := map[string]float64{}
 	for _, group := range slices.Sorted(maps.Keys(members)) {
 		outputs := members[group]
 		own, common, constants := w.group(c, pickEach(rewards, outputs), pickEach(truth, outputs))
@@ -62,10 +65,14 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 				coherent += math.Sqrt(min(1, constants[k]/all))
 			}
 		}
-		part := sum + total(common)
-		if draws := drawsOf(total(common), 0, 1, sum, float64(len(outputs))); part > 0 {
-			whole, scatter = whole+part, scatter+part*part/draws
+		if part := sum + total(common); part > 0 {
+			key := composition(pickEach(rewards, outputs))
+			whole, alike[key], draws[key] = whole+part, alike[key]+part, drawsOf(total(common), 0, 1, sum, float64(len(outputs)))
 		}
+	}
+	var scatter float64
+	for _, key := range slices.Sorted(maps.Keys(alike)) {
+		scatter += alike[key] * alike[key] / draws[key]
 	}
 	if scatter > 0 {
 		e.Draws = []float64{whole * whole / scatter}
@@ -73,6 +80,13 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	n := float64(len(truth))
 	shareErrors(&e, coherent*coherent/(n*n), 1, n)
 	return c.wanted(e), nil
+}
+
+// composition names a group by its rewards, whatever their order.
+func composition(rewards []float64) string {
+	sorted := slices.Clone(rewards)
+	slices.Sort(sorted)
+	return fmt.Sprint(sorted)
 }
 
 func pickEach(x []float64, indices []int) []float64 {
@@ -94,7 +108,10 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, cons
 		constants[0] = finite(a * a * (w.constant(1+eps) + eps*eps*w.constant(eps)))
 		return own, common, constants
 	}
-	inverse := w.constant(1 / float64(n))
+	inverse, inverseVariance := w.constant(1/float64(n)), w.constant(1/float64(n))
+	if c.Word("std") == "sample" {
+		inverseVariance = w.constant(1 / float64(n-1))
+	}
 	var sum, squares float64
 	for _, r := range rewards {
 		sum, squares = sum+r, squares+r*r
@@ -102,17 +119,21 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, cons
 	mean := sum / float64(n)
 	meanError := w.round(mean)
 	if !w.addsExactly(rewards) {
-		meanError += w.sum(n, sum, squares) / float64(n*n)
+		alike, _ := repeats(rewards)
+		meanError += (w.sum(n, sum, squares) + w.accumulate.Repeated(sum, alike)) / float64(n*n)
 	} else if byReciprocal := w.typ.Round(sum * w.typ.Round(1/float64(n))); mean*float64(n) == sum && w.typ.Round(mean) == mean && byReciprocal == mean {
 		meanError = 0
 	}
 	divisor, relative := w.divisor(c, grpo.Centered(rewards))
+	addition := 0.0 // of ε, whose last places are cut off at the same one in every group
+	if eps != 0 {
+		addition = (w.round(divisor) + eps*eps*w.constant(eps)) / (divisor * divisor)
+	}
 	for i, a := range advantage {
 		d := w.round(rewards[i] - mean)
 		own[i], common[i], constants[i] = d+w.rho2*a*a, meanError, finite(mean*mean*inverse)
 		if c.Word("std") != "none" {
-			share := eps / divisor
-			constants[i] = finite(mean*mean*inverse/(divisor*divisor) + a*a*(inverse/4+share*share*w.constant(eps)))
+			constants[i] = finite(mean*mean*inverse/(divisor*divisor) + a*a*(inverseVariance/4+addition))
 			own[i], common[i] = d/(divisor*divisor)+w.rho2*a*a, meanError/(divisor*divisor)+a*a*relative
 			if largest := float64(n); !(own[i]+common[i] < largest) && (meanError > 0 || d > 0) {
 				own[i], common[i] = 0, largest
@@ -140,6 +161,17 @@ func (w scalars) divisor(c *Case, centered []float64) (divisor, relative float64
 	return divisor, relative
 }
 
+// places returns how many binary places a finite number has from its first to its last 1.
+func places(x float64) int {
+	mantissa, _ := math.Frexp(x)
+	n := 0
+	for mantissa != math.Trunc(mantissa) {
+		mantissa *= 2
+		n++
+	}
+	return n
+}
+
 // addsExactly tells whether every partial sum is a number of the accumulator: all are whole multiples of one power of two, and not too many of them.
 func (w scalars) addsExactly(x []float64) bool {
 	unit, size := math.Inf(1), 0.0
@@ -148,13 +180,8 @@ func (w scalars) addsExactly(x []float64) bool {
 			return false
 		}
 		if v != 0 {
-			mantissa, exponent := math.Frexp(v)
-			bits := 0
-			for mantissa != math.Trunc(mantissa) {
-				mantissa *= 2
-				bits++
-			}
-			unit = min(unit, math.Ldexp(1, exponent-bits))
+			_, exponent := math.Frexp(v)
+			unit = min(unit, math.Ldexp(1, exponent-places(v)))
 		}
 		size += math.Abs(v)
 	}

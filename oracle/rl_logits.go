@@ -112,7 +112,7 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 		}
 		row := logitsRow{scalars: o.scalars, policy: o.policy, logits: logits.Row(i, t), token: int(tokens.Data[at]), slope: dlogprob.truth.At(i, t), slopeError: dlogprob.variance.At(i, t)}
 		row.reach = max(math.Abs(row.slope), reach[at])
-		e.Draws[at], bySlope[at], constants[at] = row.fill(e.Truth.Data[first:first+vocab], e.Sigma[first:first+vocab], o.rho2+o.constant(o.Weights.At(i, t)))
+		e.Draws[at], bySlope[at], constants[at] = row.fill(e.Truth.Data[first:first+vocab], e.Sigma[first:first+vocab], o.weightError(o.Weights.At(i, t)))
 	})
 	var judged, shared, slope float64
 	eachJudged(o.Mask, func(i, t int) {

@@ -167,7 +167,7 @@ func (o *objective) truth() (loss float64, gradient *mat.Dense) {
 // The loss sums them up with their weights; a bound is one constant for all tokens that it holds, and 1/Σm one factor for all:
 //
 //	loss      σ² = Σ w² (σ_l² + β² σ_k²) + Σ_bounds (Σ_held w A)² R(bound) + rowSum(w l) + β² rowSum(w k) + 2ρ² Σ (w l)² + 3ρ² (L² + β² D²)
-//	dlogprob  σ² = w² σ_g² + 2ρ² g²
+//	dlogprob  σ² = w² σ_g² + ρ² g² + g² σ_w²
 //
 // The losses have no jump. Their derivatives have: at the bounds of the clip, at that of the dual clip and at the limit of the log-ratio. Where r is within 8
 // standard deviations of one, either side is right, and so is what frameworks give where both branches are equal (see sides). An
@@ -175,11 +175,15 @@ func (o *objective) truth() (loss float64, gradient *mat.Dense) {
 func policyLoss(c *Case) ([]verdict.Expected, error) {
 	o, dlogprob := c.newObjective(), c.newBatchOutput()
 	loss, gradient := o.truth()
-	sums := newLossSums()
+	sums := newLossSums(o.boundError)
 	for i := range c.Dim("N") {
 		o.row(i, gradient, sums, dlogprob)
 	}
-	expected := c.wanted(sums.expected(o, loss), dlogprob.expected("dlogprob", o.Mask))
+	gradients := dlogprob.expected("dlogprob", o.Mask)
+	var logRatios []float64
+	eachJudged(o.Mask, func(i, t int) { logRatios = append(logRatios, o.typ.Round(o.LogProb.At(i, t)-o.Old.At(i, t))) })
+	fewOperands(&gradients, logRatios, isZero)
+	expected := c.wanted(sums.expected(o, loss), gradients)
 	if c.Wants("dlogits") {
 		expected = append(expected, c.logitsGradient(o, dlogprob))
 	}
@@ -284,6 +288,23 @@ func (o *objective) sequenceError(i int) (s sequenceRatio) {
 	return s
 }
 
+// boundError is the second moment of the relative error of a bound, which a kernel forms of 1 and the width, or holds as a constant.
+func (w scalars) boundError(bound float64) float64 {
+	if bound == 0 {
+		return 0
+	}
+	width := math.Abs(bound-1) / bound
+	return w.constant(bound) + width*width*w.constant(math.Abs(bound-1))
+}
+
+// weightError is the second moment of the relative error of a token's weight, which takes a division or two; 0 where it is exact.
+func (w scalars) weightError(weight float64) float64 {
+	if once := w.constant(weight); once > 0 {
+		return once + w.rho2
+	}
+	return 0
+}
+
 // limits tells whether a log-ratio is limited.
 func (o *objective) limits(x float64) bool { return o.Limit != 0 && math.Abs(x) > o.Limit }
 
@@ -322,7 +343,7 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 	}
 	m.own += 2 * finite(o.rho2*m.loss*m.loss)
 	m.slopeOwn += 3 * finite(o.rho2*m.slope*m.slope)
-	m.slopeByBound = finite(m.slope * math.Sqrt(o.constant(m.bound)))
+	m.slopeByBound = finite(m.slope * math.Sqrt(o.boundError(m.bound)))
 	m.slopes = o.otherSlopes(m, r, x, relative+formed, moved+formed, advantage)
 	if o.limits(x) && !m.cispo {
 		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = 0, 0, 0, 0
@@ -379,7 +400,7 @@ func (o *objective) decide(m *term, r, advantage, logprob, variance float64) {
 			m.bound = b
 		}
 	}
-	if o.unsure(r, m.bound, variance) {
+	if o.unsureBound(r, m.bound, variance) {
 		m.byRatio, m.slopeByRatio = finite(m.loss), finite(m.slope)
 	}
 }
@@ -392,7 +413,7 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 	variance, full := r*r*relative, -r*advantage
 	switch o.clip {
 	case "ppo":
-		clipped := o.unsure(r, 1-o.low, variance) || o.unsure(r, 1+o.high, variance)
+		clipped := o.unsureBound(r, 1-o.low, variance) || o.unsureBound(r, 1+o.high, variance)
 		if clipped || o.unsureDual(r, advantage, variance) {
 			return sides(full)
 		}
@@ -414,8 +435,12 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 // quarters where the clamp before it shares out its half.
 func sides(full float64) []float64 { return []float64{full, 0, full / 2, full * 3 / 4} }
 
+func (w scalars) unsureBound(r, bound, variance float64) bool {
+	return w.unsure(r, bound, variance+bound*bound*w.boundError(bound))
+}
+
 func (o *objective) unsureDual(r, advantage, variance float64) bool {
-	return o.dual != 0 && advantage < 0 && o.unsure(r, o.dual, variance)
+	return o.dual != 0 && advantage < 0 && o.unsureBound(r, o.dual, variance)
 }
 
 // sequenceSlopes replaces the derivatives of the tokens, for the logarithm of the sequence's ratio, by what each token gets of their sum: all the same.
@@ -509,22 +534,27 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 		others = append(others, m.kl.overflowSlopes...)
 	}
 	byTemperature := m.slopeByLog * m.byTemperature
-	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant
-	set(truth, finite(w2*own+o.faint(truth)), finite(truth*truth*(o.rho2+o.constant(m.weight))+w2*constants), others...)
+	byCoefficient := beta * m.kl.slope
+	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant + byCoefficient*byCoefficient*o.constant(beta)
+	set(truth, finite(w2*own+o.faint(truth)+o.rho2*truth*truth), finite(truth*truth*o.weightError(m.weight)+w2*constants), others...)
 }
 
 // lossSums collects what the loss of a batch is summed of.
 type lossSums struct {
 	own            float64 // Σ second moments of the tokens' own errors
 	sequences      float64 // and of those that sequences share
-	bounds         map[float64]float64
+	bounds         map[float64]float64 // what the tokens that each holds add up to
+	boundError     func(bound float64) float64
 	loss, kl, both []float64 // w l, β w k and their sums, token by token
 	unweighted     float64   // Σ (l + β k), which kernels form that divide at the end
 	byTemperature  float64   // derivative of the loss for log T
 	others         []float64
 }
 
-func newLossSums() *lossSums { return &lossSums{bounds: map[float64]float64{}} }
+// newLossSums takes what bounds err by: the second moment of the relative error.
+func newLossSums(boundError func(bound float64) float64) *lossSums {
+	return &lossSums{bounds: map[float64]float64{}, boundError: boundError}
+}
 
 // add takes the tokens of one sequence.
 func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
@@ -558,7 +588,7 @@ func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss) + s.byTemperature*s.byTemperature*o.policy.constant
 	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
 		held := s.bounds[bound]
-		variance += finite(held * held * bound * bound * o.constant(bound))
+		variance += finite(held * held * bound * bound * s.boundError(bound))
 	}
 	if o.overflows(s.unweighted) {
 		s.others = append(s.others, math.Copysign(math.Inf(1), s.unweighted))

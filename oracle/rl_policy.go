@@ -61,11 +61,34 @@ func checkKL(c *Case) error {
 func policyKL(c *Case) ([]verdict.Expected, error) {
 	w, kl := c.scalars(), c.newBatchOutput()
 	logprob, ref, mask := c.matrix("logprob"), c.matrix("ref_logprob"), c.matrix("mask")
+	var deltas []float64
 	eachJudged(mask, func(i, t int) {
 		d := w.divergence(c.Word("estimator"), logprob.At(i, t), ref.At(i, t), c.Float("limit"))
-		kl.set(i, t, d.value, d.variance, 0, d.overflow...)
+		delta := w.typ.Round(ref.At(i, t) - logprob.At(i, t))
+		var leaning float64
+		if c.Word("estimator") == "k2" {
+			leaning = min(w.squareLeans(delta), d.variance)
+		}
+		kl.set(i, t, d.value, d.variance-leaning, leaning, d.overflow...)
+		deltas = append(deltas, delta)
 	})
-	return c.wanted(kl.expected("kl", mask)), nil
+	e := kl.expected("kl", mask)
+	fewOperands(&e, deltas, isZero)
+	return c.wanted(e), nil
+}
+
+// squareLeans is the second moment of what squares of numbers with as many places as x err by in one direction: an odd square is 1 mod 8, so that where its
+// last d places are cut off most of what is cut off is 2^−d of a unit, always below it.
+func (w scalars) squareLeans(x float64) float64 {
+	if x-x != 0 {
+		return 0
+	}
+	cut := 2*places(x) - -math.Ilogb(w.typ.UnitRoundoff())
+	if cut <= 0 {
+		return 0 // the square is exact
+	}
+	unit := w.typ.Spacing(x*x) * math.Ldexp(1, -cut)
+	return min(unit*unit, w.round(x*x)) / 4 // of x²/2
 }
 
 // divergence is an estimate of one token with its derivative for log π, and the second moments of their errors.

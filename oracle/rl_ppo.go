@@ -63,13 +63,15 @@ func init() {
 //	shared:  ε_γ² P² + ε_q² D²,  P = γV' + qP',  D = q (A' + D')
 //	return:  the same + R(A + V)
 //
+// A run of n equal δ is added up with errors that are alike: s² has (0.15 u A)² (2n − 2) more.
+//
 // R is the second moment of a rounding. P and D are the derivatives of A for the logarithms of γ and q, whose own errors (as constants, and of the
 // powers of q in a scan) all tokens share. A token's error goes on to the tokens before it by powers of q, so that few independent errors stand behind a row.
 //
 // Whitening adds the errors of the mean (that of its sum, and the mean of the tokens' errors, which may agree along a row) and of the variance; both are shared:
 //
 //	μ    σ² = rowSum(A)/n² + Σ_rows (Σ_t s_t)²/n² + R(μ)
-//	v    σ²/v² = (Sum(n; Σ d², Σ d⁴) + Σ 4d² s²)/(Σ d²)² + 4ρ²,  d = A − μ
+//	v    σ²/v² = (rowSum(d²) + Σ 4d² s²)/(Σ d²)² + 4ρ²,  d = A − μ
 //	A'   σ² = (s² + σ_μ² + R(d))/v + A'² (σ_v²/4v² + 3ρ²),  v with its 10⁻⁸
 func generalizedAdvantage(c *Case) ([]verdict.Expected, error) {
 	g := c.newRecursion()
@@ -81,7 +83,13 @@ func generalizedAdvantage(c *Case) ([]verdict.Expected, error) {
 	if c.Flag("whiten") {
 		advantage = g.whiten().expected("advantage", g.mask)
 	}
-	return c.wanted(advantage, g.returns.expected("return", g.mask)), nil
+	returns := g.returns.expected("return", g.mask)
+	for _, operands := range []*mat.Dense{g.rewards, g.values} {
+		fewOperands(&advantage, masked(operands, g.mask), isShort)
+		fewOperands(&returns, masked(operands, g.mask), isShort)
+	}
+	fewOperands(&returns, masked(g.returns.truth, g.mask), isZero) // all 1, say: the places above are wider than those below
+	return c.wanted(advantage, returns), nil
 }
 
 // recursion is generalised advantage estimation with its errors.
@@ -109,7 +117,7 @@ func (g *recursion) row(i int) {
 	r, v, mask := g.rewards.RawRowView(i), g.values.RawRowView(i), g.mask.RawRowView(i)
 	truth, returns := ppo.GAE(r, v, mask, 0, g.gamma, g.lambda)
 	q := g.gamma * g.lambda
-	var variance, next, carried, p, d float64
+	var variance, next, carried, p, d, run, before float64
 	var own []float64
 	for t := len(r) - 1; t >= 0; t-- {
 		if mask[t] == 0 {
@@ -121,6 +129,10 @@ func (g *recursion) row(i int) {
 		if g.gamma != 1 {
 			step += g.round(ahead)
 		}
+		if run++; delta != before {
+			run, before = 1, delta
+		}
+		step += (2*run - 2) * g.alike(truth[t])
 		variance = finite(q*q*variance + step)
 		common := finite(g.byGamma*p*p + g.byDecay*d*d)
 		g.advantage.set(i, t, truth[t], variance, common)
@@ -179,14 +191,15 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 	n = max(n, 1)
 	mean = sum / n
 	meanError = finite((g.rowSum(terms)+moved)/(n*n) + g.round(mean))
-	var deviations, fourth, byTokens float64
+	var deviations, byTokens float64
+	terms = terms[:0]
 	eachJudged(g.mask, func(i, t int) {
 		d := g.advantage.truth.At(i, t) - mean
-		deviations, fourth, byTokens = deviations+d*d, fourth+d*d*d*d, byTokens+4*d*d*(g.advantage.variance.At(i, t)+g.round(d))
+		deviations, terms, byTokens = deviations+d*d, append(terms, d*d), byTokens+4*d*d*(g.advantage.variance.At(i, t)+g.round(d))
 	})
 	variance = deviations/max(n-1, 1) + 1e-8
 	if deviations > 0 {
-		varianceError = finite((g.sum(int(n), deviations, fourth)+byTokens)/(deviations*deviations)) + 4*g.rho2
+		varianceError = finite((g.rowSum(terms)+byTokens)/(deviations*deviations)) + 4*g.rho2
 	}
 	return mean, meanError, variance, varianceError
 }
@@ -195,12 +208,13 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 //
 //	l = e²/2    σ_l² = e² σ_e² + 2ρ² l²,  σ_e² = R(e) + R(V_old ± ε) + ε_ε²
 //	loss        σ² = Σ w² σ_l² + (Σ_clipped w e)² ε_ε² + rowSum(w l) + 2ρ² Σ (w l)² + 3ρ² L²
-//	dvalues     σ² = w² R(e) + ρ² g² + 2ρ² g²
+//	dvalues     σ² = w² R(e) + ρ² g² + g² σ_w²
 //
 // ε_ε is the error of the clip's width as a constant, the same for all. The loss has no jump; its derivative has where both squares are equal and the
 // value is outside the clip: there either side is right, and what frameworks make of both (see sides).
 func valueLoss(c *Case) ([]verdict.Expected, error) {
-	w, out, sums := c.scalars(), c.newBatchOutput(), newLossSums()
+	w, out := c.scalars(), c.newBatchOutput()
+	sums := newLossSums(w.constant)
 	values, old, returns, mask := c.matrix("values"), c.matrix("old_values"), c.matrix("returns"), c.matrix("mask")
 	weights := policy.Weights(mask, aggregations[c.Word("aggregate")], c.Int("aggregate_length"))
 	var loss float64
@@ -214,7 +228,7 @@ func valueLoss(c *Case) ([]verdict.Expected, error) {
 		for _, s := range v.slopes {
 			others = append(others, v.weight*s)
 		}
-		out.set(i, t, g, finite(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), finite(g*g*(w.rho2+w.constant(v.weight))), others...)
+		out.set(i, t, g, finite(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), finite(g*g*w.weightError(v.weight)), others...)
 	})
 	e := sums.expected(&objective{scalars: w}, loss)
 	return c.wanted(e, out.expected("dvalues", mask)), nil
