@@ -541,8 +541,8 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 
 // lossSums collects what the loss of a batch is summed of.
 type lossSums struct {
-	own            float64 // Σ second moments of the tokens' own errors
-	sequences      float64 // and of those that sequences share
+	own            float64             // Σ second moments of the tokens' own errors
+	sequences      float64             // and of those that sequences share
 	bounds         map[float64]float64 // what the tokens that each holds add up to
 	boundError     func(bound float64) float64
 	loss, kl, both []float64 // w l, β w k and their sums, token by token
