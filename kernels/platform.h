@@ -5,8 +5,8 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+#include <stdexcept>
+#include <string>
 
 #ifdef PLUMBLINE_ON_CPU
 
@@ -21,14 +21,13 @@
 #define BOTH __host__ __device__ inline
 #define DEVICE __device__ __forceinline__
 
-// CHECK ends the program if a CUDA call fails.
-#define CHECK(call)                                                                                                  \
-  do {                                                                                                               \
-    cudaError_t error_ = (call);                                                                                     \
-    if (error_ != cudaSuccess) {                                                                                     \
-      std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, cudaGetErrorString(error_));                \
-      std::exit(1);                                                                                                  \
-    }                                                                                                                \
+// CHECK throws if a CUDA call fails.
+#define CHECK(call)                                                                                                                          \
+  do {                                                                                                                                       \
+    const cudaError_t error_ = (call);                                                                                                       \
+    if (error_ != cudaSuccess) {                                                                                                             \
+      throw std::runtime_error(std::string(__FILE__ ":") + std::to_string(__LINE__) + ": " #call ": " + cudaGetErrorString(error_));         \
+    }                                                                                                                                        \
   } while (0)
 
 // The shared memory of a block, all of it dynamic.

@@ -1,7 +1,9 @@
 #include "device.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "platform.h"
@@ -52,6 +54,7 @@ std::vector<unsigned char> Buffer::download() const {
   return out;
 }
 void finish() {}
+bool deviceLost() { return false; }
 Times measure(const std::function<void()> &) { return {}; }
 Ceilings measureCeilings(const Device &) { return {}; }
 
@@ -62,29 +65,26 @@ Ceilings measureCeilings(const Device &) { return {}; }
 
 namespace {
 
+std::string firstLine(const char *path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 // driverText reads the driver's release where the system shows it.
 std::string driverText() {
   int version = 0;
   CHECK(cudaDriverGetVersion(&version));
-  std::string text = "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10), release;
-  if (FILE *f = std::fopen("/proc/driver/nvidia/version", "r")) {
-    char line[512] = "";
-    if (std::fgets(line, sizeof line, f)) release = line;
-    std::fclose(f);
-    release.erase(release.find_last_not_of(" \n") + 1);
-  }
-  return release.empty() ? text : release + ", " + text;
+  std::string release = firstLine("/proc/driver/nvidia/version");
+  if (release.empty()) release = firstLine("/sys/module/nvidia/version");
+  if (!release.empty()) release += ", ";
+  return release + "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
 }  // namespace
 
 Device openDevice() {
-  int count = 0;
-  CHECK(cudaGetDeviceCount(&count));
-  if (count == 0) {
-    std::fprintf(stderr, "recorder: no CUDA device\n");
-    std::exit(1);
-  }
   cudaDeviceProp p;
   CHECK(cudaSetDevice(0));
   CHECK(cudaGetDeviceProperties(&p, 0));
@@ -106,9 +106,7 @@ Buffer::Buffer(size_t n) : bytes(n) {
 Buffer::Buffer(const void *data, size_t n) : Buffer(n) {
   if (at != nullptr) CHECK(cudaMemcpy(at, data, n, cudaMemcpyHostToDevice));
 }
-Buffer::~Buffer() {
-  if (at != nullptr) CHECK(cudaFree(at));
-}
+Buffer::~Buffer() { cudaFree(at); }  // an error here is that of an earlier call
 void Buffer::poison() const {
   if (at != nullptr) CHECK(cudaMemset(at, 0xFF, bytes));
 }
@@ -120,6 +118,10 @@ std::vector<unsigned char> Buffer::download() const {
 void finish() {
   CHECK(cudaDeviceSynchronize());
   CHECK(cudaGetLastError());
+}
+bool deviceLost() {
+  cudaGetLastError();  // clears an error that passes
+  return cudaDeviceSynchronize() != cudaSuccess;
 }
 
 Times measure(const std::function<void()> &work) {

@@ -13,8 +13,11 @@ struct Device {
   bool gpu = false;
 };
 
-// openDevice describes the device; it ends the program if there is none.
+// openDevice describes the device; it throws if there is none.
 Device openDevice();
+
+// deviceLost says whether the device answers no more in this process, as after an access to memory that is not there.
+bool deviceLost();
 
 // Buffer is device memory. An empty one is null.
 class Buffer {
@@ -39,7 +42,7 @@ class Buffer {
 // With dry set, buffers stay null and nothing is copied: requests can be checked without a device.
 extern bool dry;
 
-// finish waits for the device and ends the program if anything failed.
+// finish waits for the device and throws if anything failed.
 void finish();
 
 struct Times {

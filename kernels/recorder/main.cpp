@@ -1,16 +1,23 @@
 // recorder takes requests, runs the kernels on them and writes recordings.
 //
 //	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--largest GFLOP] [--no-ceilings] REQUEST…
-//	recorder --host-test | --list
+//	recorder --host-test | --list | --sources
 //
 // Recordings are written to DIR under the name of their request, those of a mistake to DIR/invalid with the mistake in the name. A request on which a
-// mistake cannot show is passed over, and named. With --time-only nothing is written, for requests whose outputs are too large to keep. Exit status: 0 if all others were recorded, 1 if any was not, 2 for a wrong command line.
+// mistake cannot show is passed over, and named. With --time-only nothing is written, for requests whose outputs are too large to keep; with --no-times
+// nothing is timed. Exit status: 0 if all others were recorded, 1 if any was not, 2 for a wrong command line.
+//
+// The work is done in a process of its own. If a request costs it the device, or its life, or more than a minute and a half, another goes on behind that request.
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <new>
 
 #include "device.h"
 #include "host_test.h"
@@ -23,7 +30,7 @@ namespace {
 
 struct Options {
   std::string mistake, out = ".";
-  bool check = false, ceilings = true, timeOnly = false;
+  bool check = false, ceilings = true, times = true, timeOnly = false;
   double largest = INFINITY;  // requests of more operations are passed over
   std::vector<std::string> requests;
 };
@@ -109,16 +116,21 @@ class Recorder {
       device.multiprocessors = 132;
     } else {
       device = openDevice();
-      if (options.ceilings && options.mistake.empty()) ceilings = measureCeilings(device);
+      if (options.ceilings && options.times && options.mistake.empty()) ceilings = measureCeilings(device);
       if (ceilings.copy > 0) {
         std::printf("ceilings: copy %.0f GB/s, bf16 product %.0f TFLOP/s (relative error %.1e), mma.sync alone %.0f TFLOP/s\n", ceilings.copy, ceilings.product,
                     ceilings.error, ceilings.issue);
-        if (!(ceilings.error < 0.01)) fail("the matrix product that measures the ceiling is wrong");
+      }
+      if (ceilings.copy > 0 && !(ceilings.error < 0.01)) {
+        std::fprintf(stderr, "recorder: the matrix product that measures the ceiling is wrong: it does not count\n");
+        ceilings.product = 0;
       }
     }
     if (const Mistake *m = findMistake(options.mistake)) mistake = m;
     if (!options.mistake.empty() && !mistake) fail("mistake " + options.mistake + ": unknown; --list shows all");
   }
+
+  bool onGPU() const { return device.gpu; }
 
   void record(const std::string &path) {
     const Recording request = readRecording(path);
@@ -144,7 +156,7 @@ class Recorder {
         if (size_t n = unwritten(job.outputs[o], outputs[o])) fail("output " + job.outputs[o].name + ": " + std::to_string(n) + " elements were not written");
       }
     }
-    const Times times = mistake ? Times{} : measure(job.run);
+    const Times times = mistake || !options.times ? Times{} : measure(job.run);
     if (runOnce(job) != outputs) fail("the outputs of two runs differ: a race");
     if (options.timeOnly) return report(path, job, times, difference);
     Recording out = request;
@@ -223,7 +235,7 @@ class Recorder {
                     job.flops / times.median * 1e-6);
       add(line);
     }
-    if (ceilings.copy > 0) add("measured ceilings: a copy " + std::to_string(int(ceilings.copy)) + " GB/s, a bf16 product by mma.sync " + std::to_string(int(ceilings.product)) + " TFLOP/s");
+    if (ceilings.copy > 0 && ceilings.product > 0) add("measured ceilings: a copy " + std::to_string(int(ceilings.copy)) + " GB/s, a bf16 product by mma.sync " + std::to_string(int(ceilings.product)) + " TFLOP/s");
     return text;
   }
 
@@ -260,8 +272,14 @@ class Recorder {
 };
 
 int usage() {
-  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--largest GFLOP] [--no-ceilings] REQUEST...\n       recorder --host-test | --list\n");
+  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] REQUEST...\n       recorder --host-test | --list | --sources\n");
   return 2;
+}
+
+// sources prints what sha256sum -c reads: what the program was compiled from.
+int sources() {
+  for (const auto &s : sourceDigests) std::printf("%s  %s\n", s[1], s[0]);
+  return 0;
 }
 
 int list() {
@@ -273,6 +291,69 @@ int list() {
   return 0;
 }
 
+// Progress is what the two processes share.
+struct Progress {
+  size_t next = 0, failed = 0;  // next: the request that is worked on, or is to be
+  bool started = false;         // the device answered
+};
+
+constexpr int goOn = 3;            // the exit status of a process that lost its device
+constexpr unsigned patience = 90;  // seconds for one request
+
+// work does the requests from progress.next on and returns the exit status of its process.
+int work(const Options &options, Progress &progress) {
+  if (!options.check) alarm(patience);
+  Recorder recorder(options);
+  progress.started = true;
+  while (progress.next < options.requests.size()) {
+    const std::string &path = options.requests[progress.next];
+    alarm(recorder.onGPU() ? patience : 0);
+    try {
+      recorder.record(path);
+    } catch (const std::exception &e) {
+      std::fprintf(stderr, "recorder: %s: %s\n", baseName(path).c_str(), e.what());
+      progress.failed++;
+    }
+    std::fflush(stdout);
+    progress.next++;
+    if (recorder.onGPU() && deviceLost()) return goOn;
+  }
+  return 0;
+}
+
+// supervise has the requests done and returns how many failed.
+size_t supervise(const Options &options) {
+  void *shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) fail("no memory to share");
+  Progress &progress = *new (shared) Progress;
+  while (progress.next < options.requests.size()) {
+    const pid_t child = fork();
+    if (child < 0) fail("no second process");
+    if (child == 0) {
+      int status = 1;
+      try {
+        status = work(options, progress);
+      } catch (const std::exception &e) {
+        std::fprintf(stderr, "recorder: %s\n", e.what());
+      }
+      std::fflush(stdout);
+      _exit(status);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == goOn) continue;
+    if (WIFSIGNALED(status)) {
+      const std::string at = progress.started ? baseName(options.requests[progress.next]) : "before the first request";
+      std::fprintf(stderr, "recorder: %s: %s\n", at.c_str(), strsignal(WTERMSIG(status)));
+    }
+    if (!progress.started) return options.requests.size();
+    progress.failed++;
+    progress.next++;
+  }
+  return progress.failed;
+}
+
 }  // namespace
 
 int run(int argc, char **argv) {
@@ -281,10 +362,13 @@ int run(int argc, char **argv) {
     const std::string arg = argv[i];
     if (arg == "--host-test") return hostTest();
     if (arg == "--list") return list();
+    if (arg == "--sources") return sources();
     if (arg == "--check") {
       o.check = true;
     } else if (arg == "--time-only") {
       o.timeOnly = true;
+    } else if (arg == "--no-times") {
+      o.times = false;
     } else if (arg == "--no-ceilings") {
       o.ceilings = false;
     } else if (arg == "--largest" && i + 1 < argc) {
@@ -298,18 +382,7 @@ int run(int argc, char **argv) {
     }
   }
   if (o.requests.empty()) return usage();
-  int failed = 0;
-  Recorder recorder(o);
-  for (const std::string &path : o.requests) {
-    try {
-      recorder.record(path);
-    } catch (const std::exception &e) {
-      std::fprintf(stderr, "recorder: %s: %s\n", baseName(path).c_str(), e.what());
-      failed++;
-    }
-    std::fflush(stdout);
-  }
-  return failed > 0;
+  return supervise(o) > 0;
 }
 
 }  // namespace plumbline
