@@ -14,35 +14,47 @@ namespace plumbline {
 
 namespace {
 
-constexpr int side = 8192, tileM = 128, tileN = 128, tileK = 32, productThreads = 256;
+constexpr int side = 8192, tileM = 128, tileN = 256, tileK = 32, stages = 4, productThreads = 256;
+constexpr int partA = tileM * padded(tileK), partB = tileN * padded(tileK), stage = partA + partB;
 
-// loadPart copies 128 rows of 32 columns.
-DEVICE void loadPart(bf16 *tile, const bf16 *matrix) { loadTile<128, tileK, productThreads>(tile, matrix, side, 128, tileK); }
-
-// c = a·bᵀ for row-major square matrices. Eight warps, each 64 × 32 of a 128 × 128 tile; the next 32 columns arrive while these are multiplied.
-__global__ void __launch_bounds__(productThreads) productKernel(const bf16 *a, const bf16 *b, bf16 *c) {
+// c = a·bᵀ for row-major square matrices. Eight warps, each 64 × 64 of a 128 × 256 tile; the next columns arrive in stages of 32 meanwhile.
+__global__ void __launch_bounds__(productThreads, 1) productKernel(const bf16 *a, const bf16 *b, bf16 *c) {
   SHARED_MEMORY(memory);
-  constexpr int part = 128 * padded(tileK);
-  bf16 *tiles = reinterpret_cast<bf16 *>(memory);  // two stages of a and b
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, m = warp % 2 * 64, n = warp / 2 * 32;
+  bf16 *tiles = reinterpret_cast<bf16 *>(memory);
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, m = warp % 2 * 64, n = warp / 2 * 64;
   a += int64_t(blockIdx.y) * tileM * side;
   b += int64_t(blockIdx.x) * tileN * side;
-  float acc[4][4][4] = {};
-  loadPart(tiles, a);
-  loadPart(tiles + part, b);
-  commitCopies();
-  for (int k = 0; k < side; k += tileK) {
-    bf16 *now = tiles + k / tileK % 2 * 2 * part, *next = tiles + (k / tileK + 1) % 2 * 2 * part;
-    if (k + tileK < side) {
-      loadPart(next, a + k + tileK);
-      loadPart(next + part, b + k + tileK);
+  const auto load = [&](int step) {
+    bf16 *to = tiles + step % stages * stage;
+    if (step * tileK < side) {
+      loadTile<tileM, tileK, productThreads>(to, a + step * tileK, side, tileM, tileK);
+      loadTile<tileN, tileK, productThreads>(to + partA, b + step * tileK, side, tileN, tileK);
     }
     commitCopies();
-    waitCopies<1>();
-    barrier();
+  };
+  float acc[4][8][4] = {};
+  for (int step = 0; step < stages - 1; step++) load(step);
+  for (int step = 0; step < side / tileK; step++) {
+    waitCopies<stages - 2>();  // this stage is here
+    barrier();                 // for all warps, and all are done with the stage before, which is loaded anew
+    load(step + stages - 1);
+    const bf16 *rowA = tiles + step % stages * stage + (m + lane % 16) * padded(tileK) + lane / 16 * 8;
+    const bf16 *rowB = tiles + step % stages * stage + partA + (n + lane % 8 + lane / 16 * 8) * padded(tileK) + lane / 8 % 2 * 8;
 #pragma unroll
-    for (int i = 0; i < 4; i++) multiplyTransposed<tileK, 32>(acc[i], now + (m + 16 * i) * padded(tileK), padded(tileK), now + part + n * padded(tileK), padded(tileK));
-    barrier();
+    for (int k = 0; k < tileK; k += 16) {
+      uint32_t fa[4][4], fb[4];
+#pragma unroll
+      for (int i = 0; i < 4; i++) loadMatrices(fa[i], rowA + 16 * i * padded(tileK) + k);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        loadMatrices(fb, rowB + 16 * j * padded(tileK) + k);
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          mma(acc[i][2 * j], fa[i], fb[0], fb[1]);
+          mma(acc[i][2 * j + 1], fa[i], fb[2], fb[3]);
+        }
+      }
+    }
   }
   waitCopies<0>();
 #pragma unroll
@@ -50,7 +62,7 @@ __global__ void __launch_bounds__(productThreads) productKernel(const bf16 *a, c
 #pragma unroll
     for (int e = 0; e < 2; e++) {
       const int64_t row = int64_t(blockIdx.y) * tileM + m + 16 * i + 8 * e + lane / 4;
-      storeRow(c + row * side + int64_t(blockIdx.x) * tileN + n, acc[i], e, 32);
+      storeRow(c + row * side + int64_t(blockIdx.x) * tileN + n, acc[i], e, 64);
     }
   }
 }
@@ -105,7 +117,7 @@ Ceilings measureCeilings(const Device &d) {
   {
     Buffer a = randomMatrix(1), b = randomMatrix(2), out(size_t(side) * side * 2);
     out.poison();
-    const size_t shared = 4 * 128 * padded(tileK) * sizeof(bf16);
+    const size_t shared = stages * stage * sizeof(bf16);
     const Times t = measure([&] {
       launch(productKernel, dim3(side / tileN, side / tileM), productThreads, shared, a.as<const bf16>(), b.as<const bf16>(), out.as<bf16>());
     });
