@@ -1,8 +1,8 @@
 // norm.rms: each row divided by its root mean square, times the weight.
 //
-// Roundings. Squares are summed in float32 with fused products, 256 strided partial sums joined as a tree (accumulate F32); mean, eps, root and
-// reciprocal are a float32 operation each. The row stays in float32 between the division and the weight (intermediate F32); the
-// result is rounded to the output type once.
+// Roundings. Squares are summed in float32 with fused products: 256 strided partial sums, joined by a tree in each warp and then warp by warp
+// (accumulate F32); mean, eps, root and reciprocal are a float32 operation each. The row stays in float32 between the division and the weight
+// (intermediate F32); the result is rounded to the output type once.
 #include "bf16.h"
 #include "launch.h"
 
