@@ -405,6 +405,16 @@ def frequencies(request, width):
     return [t * (1 - r) + t / y["factor"] * r for t, r in zip(theta, blend)], mscale(y["mscale"]) / mscale(y["mscale_all_dim"])
 
 
+def cosines_and_sines(request, inputs):
+    """Returns tables [N, D/2] in float32 for kernels that are given them."""
+    import torch
+
+    x = inputs["x"]
+    theta, amplitude = frequencies(request, x.shape[-1])
+    angle = inputs["positions"].float()[:, None] * torch.tensor(theta, dtype=torch.float64).float().to(x.device)
+    return angle.cos() * amplitude, angle.sin() * amplitude
+
+
 def no_index_ramp(request):
     return "no ramp over rotations" if (request.attrs.get("yarn") or {}).get("ramp", "index") != "index" else None
 
@@ -491,31 +501,40 @@ class LigerRotation(Producer):
         from liger_kernel.ops.rope import LigerRopeFunction
 
         x = inputs["x"]
-        theta, amplitude = frequencies(request, x.shape[-1])
-        angle = inputs["positions"].float()[:, None] * torch.tensor(theta, dtype=torch.float64).float().to(x.device)
-        cos, sin = (torch.cat([t, t], dim=-1)[None] * amplitude for t in (angle.cos(), angle.sin()))
-        q = x[None].transpose(1, 2).contiguous()
+        cos, sin = (torch.cat([t, t], dim=-1)[None] for t in cosines_and_sines(request, inputs))
+        q = x[None].transpose(1, 2).clone()  # it rotates in place
         y, _ = LigerRopeFunction.apply(q, q[:, :1].clone(), cos, sin)
         return {"y": y.transpose(1, 2)[0].contiguous()}
 
 
-class FlashInferRotation(Producer):
-    """flashinfer's RoPE from positions; it forms angles and rotates in float32."""
-
-    name, title, package, ops, needs_gpu = "flashinfer", "flashinfer apply_rope_pos_ids", "flashinfer", ("rope.apply",), True
-    source = "flashinfer.rope.apply_rope_pos_ids"
+class FlashInfer(Producer):
+    package, needs_gpu = "flashinfer", True
 
     def version(self):
         return installed("flashinfer", "torch")
 
-    def refuses(self, request):
+    def unfit(self, request):
+        """Why its rotations cannot run a request."""
         if request.attrs.get("layout", "interleaved") == "interleaved_to_half" or request.attrs.get("inverse"):
             return "pairs or halves, forward alone"
-        if request.attrs.get("yarn"):
-            return "no YaRN"
+        if request.shape("x")[2] not in (64, 128, 256, 512):
+            return "widths of 64, 128, 256 and 512 alone"
         return "16 bits alone" if request.dtype("x") == "F32" else None
 
+
+class FlashInferRotation(FlashInfer):
+    """flashinfer's RoPE from positions; it forms angles and rotates in float32, its frequencies by __powf and its cosines by __sincosf."""
+
+    name, title, ops = "flashinfer", "flashinfer apply_rope_pos_ids", ("rope.apply",)
+    source = "flashinfer.rope.apply_rope_pos_ids"
+
+    def refuses(self, request):
+        return "no YaRN" if request.attrs.get("yarn") else self.unfit(request)
+
     arithmetic = TritonRotation.arithmetic
+
+    def note(self, request):
+        return "frequencies by __powf, cosines and sines by __sincosf"
 
     def run(self, request, inputs):
         import flashinfer
@@ -526,14 +545,35 @@ class FlashInferRotation(Producer):
         return {"y": y}
 
 
-class FlashInferDecode(Producer):
+class FlashInferTableRotation(FlashInfer):
+    """flashinfer's RoPE from a float32 table of cosines and sines, one row for each token here; it rotates in float32."""
+
+    name, title, ops = "flashinfer-table", "flashinfer apply_rope_with_cos_sin_cache", ("rope.apply",)
+    source = "flashinfer.rope.apply_rope_with_cos_sin_cache"
+
+    def refuses(self, request):
+        return no_index_ramp(request) or self.unfit(request)
+
+    arithmetic = TritonRotation.arithmetic
+
+    def run(self, request, inputs):
+        import flashinfer
+        import torch
+
+        x = inputs["x"]
+        tokens, heads, width = x.shape
+        table = torch.cat(cosines_and_sines(request, inputs), dim=-1).contiguous()
+        rows = torch.arange(tokens, device=x.device, dtype=torch.int32)
+        half = request.attrs.get("layout", "interleaved") == "half"
+        y, _ = flashinfer.rope.apply_rope_with_cos_sin_cache(rows, x.reshape(tokens, heads * width), x[:, 0].contiguous(), width, table, is_neox=half)
+        return {"y": y.reshape(x.shape)}
+
+
+class FlashInferDecode(FlashInfer):
     """flashinfer's MLA over a paged cache. Its log-sum-exp is to base 2, and is left out where a natural one is asked for."""
 
-    name, title, package, ops, needs_gpu = "flashinfer", "flashinfer BatchMLAPagedAttentionWrapper", "flashinfer", ("mla.decode",), True
+    name, title, ops = "flashinfer", "flashinfer BatchMLAPagedAttentionWrapper", ("mla.decode",)
     source = "flashinfer.mla.BatchMLAPagedAttentionWrapper"
-
-    def version(self):
-        return installed("flashinfer", "torch")
 
     def refuses(self, request):
         if request.dtype("q") == "F32":
@@ -591,5 +631,6 @@ PRODUCERS = [
     LigerNorm("gemma"),
     LigerRotation(),
     FlashInferRotation(),
+    FlashInferTableRotation(),
     FlashInferDecode(),
 ]

@@ -1,6 +1,6 @@
 """Runs other people's kernels, and this project's Triton ones, on the requests, and writes recordings:
 
-    python kernels/python/record.py --out DIR [--only NAME] [--device cpu] [--largest MIB] [REQUEST…]
+    python kernels/python/record.py --out DIR [--only NAME] [--device cpu] [--largest MIB] [--largest-output MIB] [REQUEST…]
     python kernels/python/record.py --dry-run
 
 Requests default to kernels/requests/*.safetensors and those in others. A recording is named after its request and its producer. What a producer cannot do is
@@ -47,6 +47,7 @@ def arguments():
     parser.add_argument("--only", action="append", help="producers of that name (again for more)")
     parser.add_argument("--device", choices=["cpu", "cuda"])
     parser.add_argument("--largest", type=float, default=math.inf, help="pass over requests with inputs of more MiB")
+    parser.add_argument("--largest-output", type=float, default=math.inf, help="do not keep recordings with outputs of more MiB")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("requests", nargs="*", metavar="REQUEST")
     return parser.parse_args()
@@ -88,6 +89,8 @@ def attempt(request, producer, device, options):
         names = list(request.stored) + list(request.generated)
         outputs = producer.run(request, {name: request.tensor(name).to(device) for name in names})
         check(outputs)
+        if sum(x.numel() * x.element_size() for x in outputs.values()) / 2**20 > options.largest_output:
+            return "skipped", "outputs larger than asked for"
         arithmetic = producer.arithmetic(request, device)
         write(options.out / f"{request.name}-{producer.name}.safetensors", request, outputs, arithmetic, provenance(request, producer, device))
         return "recorded", producer.title
