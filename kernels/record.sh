@@ -7,7 +7,7 @@
 # kernels alone. README.md, "On a machine with a GPU", says what to take to one.
 #
 # Nothing has to be there but a driver: build/recorder is taken as it is if it was compiled from these very sources, and built with nvcc otherwise. Other
-# people's kernels run where python3 (or $PYTHON) has PyTorch for the GPU; packages in build/site are found. Verdicts come from build/plumbline or Go, where
+# people's kernels run where python3 (or $PYTHON) has PyTorch for the GPU; the wheels of build/wheels are installed for them alone. Verdicts come from build/plumbline or Go, where
 # either is; compute-sanitizer is run on small requests, where it is.
 #
 # $OUT (default: out) gets log.txt, table.txt, verdicts.txt, and recordings, others and invalid as NAME.tar.gz.*, cut into parts of 15 MiB:
@@ -33,6 +33,7 @@ status=0
 step() { printf '== %3d s  %s\n' "$SECONDS" "$*"; }
 failed() { printf 'FAILED: %s\n' "$*" >&2; status=1; }
 left() { echo $((BUDGET - SECONDS > 5 ? BUDGET - SECONDS : 5)); }
+atMost() { echo $(($(left) < $1 ? $(left) : $1)); }
 
 # pack FOLDER NAME MIB packs the recordings of a folder, smallest first and so many MiB of them, into parts that fit a transfer.
 pack() {
@@ -117,13 +118,16 @@ pack "$work/right" recordings 29
 
 # Every group of producers in a process of its own: one that loses the device leaves the others going.
 PYTHON=${PYTHON:-python3}
-export PYTHONPATH=$PWD/build/site${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=${OMP_NUM_THREADS:-4}
+export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} FLASHINFER_WORKSPACE_BASE=$work
 if "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
 	step "other people's kernels"
+	if ls build/wheels/*.whl >/dev/null 2>&1; then
+		"$PYTHON" -m pip install -q --no-index --no-deps --no-compile --target "$work/site" build/wheels/*.whl || failed "installing build/wheels"
+	fi
 	running=()
 	for group in sdpa-math sdpa-flash sdpa-efficient sdpa-cudnn torch,hf,hf-eager,hf-sdpa triton liger,liger-llama,liger-gemma flashinfer,flashinfer-table; do
 		# shellcheck disable=SC2086 # the names are words
-		timeout "$(left)" "$PYTHON" python/record.py --device cuda --largest-output "${OTHERS_LARGEST:-1.1}" --only ${group//,/ --only } --out "$work/others" ${arguments[@]+"${arguments[@]}"} >"$work/python.$group" 2>&1 &
+		timeout "$(atMost 300)" "$PYTHON" python/record.py --device cuda --largest-output "${OTHERS_LARGEST:-1.1}" --only ${group//,/ --only } --out "$work/others" ${arguments[@]+"${arguments[@]}"} >"$work/python.$group" 2>&1 &
 		running+=("$!:$group")
 	done
 	for r in "${running[@]}"; do wait "${r%%:*}" || failed "other people's kernels: ${r#*:}"; done

@@ -1,6 +1,6 @@
 // recorder takes requests, runs the kernels on them and writes recordings.
 //
-//	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--largest GFLOP] [--no-ceilings] REQUEST…
+//	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] REQUEST…
 //	recorder --host-test | --list | --sources
 //
 // Recordings are written to DIR under the name of their request, those of a mistake to DIR/invalid with the mistake in the name. A request on which a
@@ -116,15 +116,7 @@ class Recorder {
       device.multiprocessors = 132;
     } else {
       device = openDevice();
-      if (options.ceilings && options.times && options.mistake.empty()) ceilings = measureCeilings(device);
-      if (ceilings.copy > 0) {
-        std::printf("ceilings: copy %.0f GB/s, bf16 product %.0f TFLOP/s (relative error %.1e), mma.sync alone %.0f TFLOP/s\n", ceilings.copy, ceilings.product,
-                    ceilings.error, ceilings.issue);
-      }
-      if (ceilings.copy > 0 && !(ceilings.error < 0.01)) {
-        std::fprintf(stderr, "recorder: the matrix product that measures the ceiling is wrong: it does not count\n");
-        ceilings.product = 0;
-      }
+      if (options.ceilings && options.times && options.mistake.empty()) measureAll();
     }
     if (const Mistake *m = findMistake(options.mistake)) mistake = m;
     if (!options.mistake.empty() && !mistake) fail("mistake " + options.mistake + ": unknown; --list shows all");
@@ -174,6 +166,22 @@ class Recorder {
   Device device;
   Ceilings ceilings;
   const Mistake *mistake = nullptr;
+
+  // measureAll measures the ceilings; without them requests are recorded all the same.
+  void measureAll() {
+    try {
+      ceilings = measureCeilings(device);
+    } catch (const std::exception &e) {
+      std::fprintf(stderr, "recorder: ceilings: %s\n", e.what());
+      if (deviceLost()) throw;
+    }
+    if (ceilings.copy == 0) return;
+    std::printf("ceilings: copy %.0f GB/s, bf16 product %.0f TFLOP/s (relative error %.1e), mma.sync alone %.0f TFLOP/s\n", ceilings.copy, ceilings.product,
+                ceilings.error, ceilings.issue);
+    if (ceilings.error < 0.01) return;
+    std::fprintf(stderr, "recorder: ceilings: the matrix product is wrong: it does not count\n");
+    ceilings.product = 0;
+  }
 
   void passOver(const std::string &path, const std::string &why) const {
     std::printf("%-44s %-20s passed over: %s\n", baseName(path).c_str(), mistake ? mistake->name : "", why.c_str());
