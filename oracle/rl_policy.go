@@ -177,17 +177,20 @@ func checkToken(c *Case, i int) error {
 //	              + 6ρ² log² s + R(log s) + R(m + log s) + 2 R(Σ px)
 //
 // ρ_T² is that of the quotient and of the temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many, are added up alike:
-// to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms below half a last place of the sum, squared all together, because additions
-// round them away one by one.
+// to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms below half a last place of a partial sum, squared all together, because additions
+// round them away one by one; how many partial sums there are at least, lanes says.
 func policyLogProb(c *Case) ([]verdict.Expected, error) {
 	w, n := c.scalars(), c.Dim("N")
 	logprob, entropy := c.newEstimate("logprob", n), c.newEstimate("entropy", n)
+	forward, backward := make([]float64, n), make([]float64, n)
 	temperature := c.Float("temperature")
 	each(n, func(i int) {
 		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
 		v := w.softmax(row, token, temperature)
-		logprob.setOne(policy.LogProb(row, token, temperature), finite(v.logprob), i)
-		entropy.setOne(policy.Entropy(row, temperature), finite(v.entropy), i)
+		logprob.setOne(v.logp[token], finite(v.logprob), i)
+		entropy.setOne(v.s, finite(v.entropy), i)
+		forward[i], backward[i] = w.oneByOne(v.logp)
+		forward[i], backward[i] = v.logp[token]+forward[i], v.logp[token]+backward[i]
 	})
 	var kept []verdict.Expected
 	for _, e := range c.wanted(single(logprob.expected("logprob", c.Arithmetic.Accumulate)), single(entropy.expected("entropy", c.Arithmetic.Accumulate))) {
@@ -195,14 +198,30 @@ func policyLogProb(c *Case) ([]verdict.Expected, error) {
 		if temperature != 1 {
 			e.Systematic = 1
 		}
+		if e.Name == "logprob" && c.Dim("vocab") > scalarLoop {
+			e.Branches = []verdict.Branch{{Elements: indices(n), Truths: [][]float64{forward, backward}}}
+		}
 		kept = append(kept, e)
 	}
 	return kept, nil
 }
 
+// indices returns 0 … n−1.
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // softmaxErrors are the second moments of the errors of one row: of log p_k, of the entropy, of the denominator of all p (relative), and of the division of a
-// logit by the temperature (relative).
-type softmaxErrors struct{ logprob, entropy, denominator, division float64 }
+// logit by the temperature (relative); with the row's log-probabilities and entropy.
+type softmaxErrors struct {
+	logprob, entropy, denominator, division float64
+	logp                                    []float64
+	s                                       float64
+}
 
 // softmax derives them; see policyLogProb.
 func (w scalars) softmax(logits []float64, token int, temperature float64) softmaxErrors {
@@ -212,11 +231,11 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	if math.IsInf(logp[token], -1) {
 		lse = m + math.Log(sumExp(logits, m, temperature))
 	}
-	var v softmaxErrors
+	v := softmaxErrors{logp: logp, s: policy.Entropy(logits, temperature)}
 	if temperature != 1 {
 		v.division = 2*w.rho2 + w.constant(temperature)
 	}
-	s := policy.Entropy(logits, temperature)
+	s := v.s
 	var seen int
 	var mass2, mean, mean2 float64
 	for j, l := range logp {
@@ -242,12 +261,40 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	return v
 }
 
+// scalarLoop is the longest vocabulary of which a sum over it in one chain is taken for granted.
+const scalarLoop = 1024
+
+// lanes returns in how many partial sums at least a vocabulary is added up: beyond a thousand tokens in eight, the floats of a vector register. A chain of a
+// hundred thousand additions loses so much that it would hide mistakes; what exactly it loses, oneByOne says.
+func lanes(vocab int) float64 {
+	if vocab > scalarLoop {
+		return 8
+	}
+	return 1
+}
+
+// oneByOne returns by how much a log-probability is larger where the vocabulary is added up in one chain, from its first token or from its last: by what the sum
+// no longer feels. 0 for vocabularies whose σ has it.
+func (w scalars) oneByOne(logp []float64) (forward, backward float64) {
+	if len(logp) <= scalarLoop {
+		return 0, 0
+	}
+	typ, m := w.accumulate.Type(), maximum(logp)
+	var first, last, exact float64
+	for j := range logp {
+		back := len(logp) - 1 - j
+		x, y := typ.Round(math.Exp(logp[j]-m)), typ.Round(math.Exp(logp[back]-m))
+		first, last, exact = typ.Round(first+x), typ.Round(last+y), exact+x
+	}
+	return finite(math.Log(exact / first)), finite(math.Log(exact / last))
+}
+
 // swamped returns what the terms of Σ p and Σ px add up to that are so small that such a sum does not feel them one by one.
 func (w scalars) swamped(logp, logits []float64, temperature, mean float64) (small [2]float64) {
 	u := w.accumulate.Type().UnitRoundoff()
 	for j, l := range logp {
 		p := math.Exp(l)
-		if p < u {
+		if p < u/lanes(len(logits)) {
 			small[0] += p
 		}
 		if x := logits[j] / temperature; p > 0 && math.Abs(p*x) < u*math.Abs(mean) {
