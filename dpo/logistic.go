@@ -1,6 +1,10 @@
 package dpo
 
-import "math"
+import (
+	"math"
+
+	"plumbline/policy"
+)
 
 // Logistic returns the probability that belongs to a difference of rewards.
 //
@@ -10,10 +14,7 @@ import "math"
 // where e^x ends.
 // It implements DPO (2), its σ.
 func Logistic(x float64) float64 {
-	if x < 0 {
-		return math.Exp(x) / (1 + math.Exp(x))
-	}
-	return 1 / (1 + math.Exp(-x))
+	return policy.Logistic(x)
 }
 
 // LogSigmoid returns the logarithm of the logistic function, finite for every finite x.
@@ -24,10 +25,7 @@ func Logistic(x float64) float64 {
 // Differs in code: the literal form is −∞ below −709 and 0 above 37; see LogSigmoidLiteral.
 // It implements DPO (7), its log σ.
 func LogSigmoid(x float64) float64 {
-	if x < 0 {
-		return x - math.Log1p(math.Exp(x))
-	}
-	return -math.Log1p(math.Exp(-x))
+	return policy.LogLogistic(x)
 }
 
 // LogSigmoidLiteral returns the logarithm of the logistic function as the formula has it.

@@ -1,6 +1,12 @@
 package grpo
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+
+	"plumbline/policy"
+)
 
 const (
 	badGroups = "grpo: numbers of rewards and group indices differ"
@@ -170,18 +176,8 @@ func toCome(rewards []float64, ends []int, n int) []float64 {
 //	A_i = r_i − 1/(G−1) Σ_{j ≠ i} r_j
 //
 // rewards is [G] and so is the result. The baseline does not depend on output i, so that the policy gradient stays unbiased. It is G/(G−1)
-// times Centered. An output alone has no baseline.
+// times Centered. The baseline is policy.LeaveOneOut.
 // It implements RLOO (Ahmadian et al. 2024, 2402.14740), its estimator (unnumbered here).
 func LeaveOneOut(rewards []float64) []float64 {
-	advantage := make([]float64, len(rewards))
-	for i, r := range rewards {
-		var others float64
-		for j, s := range rewards {
-			if j != i {
-				others += s / float64(len(rewards)-1)
-			}
-		}
-		advantage[i] = r - others
-	}
-	return advantage
+	return floats.SubTo(make([]float64, len(rewards)), rewards, policy.LeaveOneOut(rewards))
 }

@@ -8,9 +8,8 @@ import (
 
 const badBatch = "grpo: shapes of the batch's matrices differ"
 
-// Surrogate is the loss of one token that acts through the ratio alone, with its derivative for the ratio's logarithm: ClipHigher with its bounds
-// given, GPPO, Unclipped.
-type Surrogate func(ratio, advantage float64) (loss, dlogratio float64)
+// Surrogate is the loss of one token that acts through the ratio alone: ClipHigher with its bounds given, GPPO, Unclipped.
+type Surrogate = policy.Surrogate
 
 // Batch is what the losses of N outputs of up to L tokens need. All matrices are [N × L].
 type Batch struct {
@@ -31,11 +30,7 @@ type Batch struct {
 // (Liu et al. 2025, 2503.20783) (unnumbered).
 func (b Batch) TokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	return b.sum(func(i, t int) (float64, float64) {
-		token, dlogratio := l(policy.Ratio(b.LogProb.At(i, t), b.Old.At(i, t), b.Limit), b.Advantage.At(i, t))
-		if policy.LogRatioBackward(b.LogProb.At(i, t), b.Old.At(i, t), b.Limit) == 0 {
-			dlogratio = 0
-		}
-		return token, dlogratio
+		return l.Loss(b.LogProb.At(i, t), b.Old.At(i, t), b.Advantage.At(i, t), b.Limit)
 	})
 }
 
@@ -48,12 +43,10 @@ func (b Batch) TokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 // It implements GSPO (5) and (10).
 func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	loss, direct := b.sequence(l)
-	dlogprob = mat.DenseCopyOf(direct)
+	dlogprob = b.like(0)
 	for i := range b.rows() {
 		total := mat.Sum(direct.RowView(i))
-		for t, share := range logRatioBackward(b.row(i)) {
-			dlogprob.Set(i, t, share*total)
-		}
+		b.eachShare(i, func(t int, share float64) { dlogprob.Set(i, t, share*total) })
 	}
 	return loss, dlogprob
 }
@@ -66,13 +59,10 @@ func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 // The gradient is [N × L]. It is SequenceLoss's where advantage and weight are the same for all tokens of an output.
 // It implements GSPO (13) and (17).
 func (b Batch) SequenceTokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
-	loss, dlogprob = b.sequence(l)
+	loss, direct := b.sequence(l)
+	dlogprob = b.like(0)
 	for i := range b.rows() {
-		for t, share := range logRatioBackward(b.row(i)) {
-			if share == 0 {
-				dlogprob.Set(i, t, 0)
-			}
-		}
+		b.eachShare(i, func(t int, _ float64) { dlogprob.Set(i, t, direct.At(i, t)) })
 	}
 	return loss, dlogprob
 }
@@ -137,28 +127,27 @@ func (b Batch) sequence(l Surrogate) (loss float64, dlogratio *mat.Dense) {
 
 // sum returns the weighted sum of the tokens' losses, and their derivatives times their weights.
 func (b Batch) sum(token func(i, t int) (loss, d float64)) (float64, *mat.Dense) {
-	loss, d := b.like(0), b.like(0)
-	b.each(func(i, t int) {
-		l, slope := token(i, t)
-		loss.Set(i, t, l)
-		d.Set(i, t, slope)
-	})
-	return policy.Aggregate(loss, b.Weights), policy.AggregateBackward(d, b.Weights)
+	b.check()
+	return policy.Sum(b.Weights, token)
+}
+
+// eachShare calls f for the tokens through which output i moves its ratio, with ∂ log s/∂ log π: no token where the limit acts.
+func (b Batch) eachShare(i int, f func(t int, share float64)) {
+	for t, share := range policy.SequenceLogRatioBackward(b.row(i)) {
+		if share != 0 {
+			f(t, share)
+		}
+	}
 }
 
 // ratios returns the matrix of f inside the mask and 1 outside.
 func (b Batch) ratios(f func(i, t int) float64) *mat.Dense {
-	r := b.like(1)
-	b.each(func(i, t int) { r.Set(i, t, f(i, t)) })
-	return r
-}
-
-// each calls f for every token in the mask.
-func (b Batch) each(f func(i, t int)) {
 	b.check()
+	r := b.like(1)
 	for i := range b.rows() {
-		eachToken(mat.Row(nil, i, b.Mask), func(t int) { f(i, t) })
+		eachToken(mat.Row(nil, i, b.Mask), func(t int) { r.Set(i, t, f(i, t)) })
 	}
+	return r
 }
 
 // check panics unless the matrices of the batch, and those given, have one shape.

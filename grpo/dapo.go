@@ -1,5 +1,7 @@
 package grpo
 
+import "plumbline/policy"
+
 // ClipHigher returns the clipped loss of one token, with a bound above that is not the mirror of the one below.
 //
 //	L = −min(r A, clip(r, 1−ε_l, 1+ε_h) A)
@@ -10,12 +12,7 @@ package grpo
 // Differs in code: max(−r A, −clip(r) A) is the same.
 // It implements DAPO (8), Klear-Reasoner (6), (7) and (10), and DeepSeekMath (1) and (3) for equal bounds.
 func ClipHigher(r, advantage, low, high float64) (loss, dlogratio float64) {
-	plain, slope := Unclipped(r, advantage)
-	clipped, _ := Unclipped(min(max(r, 1-low), 1+high), advantage)
-	if clipped > plain {
-		return clipped, 0
-	}
-	return plain, slope
+	return policy.Clipped(r, advantage, low, high)
 }
 
 // DualClip returns a loss bounded for negative advantages, with its derivative: the last step of a loss that is called PPO or GPPO in code.
@@ -26,10 +23,7 @@ func ClipHigher(r, advantage, low, high float64) (loss, dlogratio float64) {
 // Differs in print: DAPO and Klear-Reasoner have no such bound, their code has.
 // It implements the dual clip of verl's compute_policy_loss and of Klear-Reasoner's compute_gppo_loss (code).
 func DualClip(loss, dlogratio, advantage, c float64) (bounded, dbounded float64) {
-	if c != 0 && advantage < 0 && loss > -c*advantage {
-		return -c * advantage, 0
-	}
-	return loss, dlogratio
+	return policy.Bounded(loss, dlogratio, advantage, c)
 }
 
 // Correctness returns the reward of an answer that is or is not equivalent to the right one.

@@ -8,10 +8,7 @@ import "plumbline/policy"
 //
 // It implements DeepSeekMath (19), its first term.
 func Unclipped(r, advantage float64) (loss, dlogratio float64) {
-	if advantage == 0 {
-		return 0, 0 // 0 · ∞
-	}
-	return -r * advantage, -r * advantage
+	return policy.Unclipped(r, advantage)
 }
 
 // GRPO returns the loss of one token: the clipped surrogate, and the divergence inside the mean over tokens.

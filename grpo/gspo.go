@@ -15,10 +15,8 @@ import "plumbline/policy"
 func GSPO(logprob, old, mask []float64, advantage, low, high float64) (loss float64, dlogprob []float64) {
 	s := policy.SequenceRatio(logprob, old, mask, 0)
 	loss, dlogratio := ClipHigher(s, advantage, low, high)
-	dlogprob = logRatioBackward(logprob, old, mask, 0)
-	for t := range dlogprob {
-		dlogprob[t] *= dlogratio
-	}
+	dlogprob = policy.SequenceLogRatioBackward(logprob, old, mask, 0)
+	eachToken(mask, func(t int) { dlogprob[t] *= dlogratio })
 	return loss, dlogprob
 }
 
@@ -33,20 +31,11 @@ func GSPO(logprob, old, mask []float64, advantage, low, high float64) (loss floa
 // It implements GSPO (13), (14) and (17).
 func GSPOToken(logprob, old, advantage, mask []float64, low, high float64) (loss float64, dlogprob []float64) {
 	s := policy.SequenceRatio(logprob, old, mask, 0)
-	dlogprob = logRatioBackward(logprob, old, mask, 0) // 1/|o|, so far
+	dlogprob = policy.SequenceLogRatioBackward(logprob, old, mask, 0) // 1/|o|, so far
 	eachToken(mask, func(t int) {
 		l, dlogratio := ClipHigher(s, advantage[t], low, high)
 		loss += l * dlogprob[t]
 		dlogprob[t] *= dlogratio
 	})
 	return loss, dlogprob
-}
-
-// logRatioBackward returns the gradient of log s: 1/|o| for each token of the output, also where s is 0 or infinite, and 0 where s is limited.
-func logRatioBackward(logprob, old, mask []float64, limit float64) []float64 {
-	var sum, n float64
-	eachToken(mask, func(t int) { sum, n = sum+logprob[t]-old[t], n+1 })
-	d := make([]float64, len(logprob))
-	eachToken(mask, func(t int) { d[t] = policy.LogRatioBackward(sum/n, 0, limit) / n })
-	return d
 }

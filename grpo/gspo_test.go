@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/num/dual"
 	"pgregory.net/rapid"
 
@@ -62,6 +63,21 @@ func TestGSPO(t *testing.T) {
 		nearAll(t, "dlogprob", d, []float64{0, 0}, 0)
 		if loss, d = GSPO([]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, -2, 0.2, 0.2); !math.IsInf(loss, 1) || !math.IsInf(d[0], 1) {
 			t.Errorf("A < 0: loss %v, derivative %v, want both infinite", loss, d[0])
+		}
+	})
+	t.Run("an infinite loss reaches no token outside the mask", func(t *testing.T) {
+		none := math.Inf(-1)
+		_, d := GSPO([]float64{-1, -1}, []float64{none, -1}, []float64{1, 0}, -2, 0.2, 0.2)
+		near(t, "GSPO", d[1], 0, 0)
+		_, d = GSPOToken([]float64{-1, -1}, []float64{none, -1}, []float64{-2, -2}, []float64{1, 0}, 0.2, 0.2)
+		near(t, "GSPO-token", d[1], 0, 0)
+		b := Batch{
+			LogProb: mat.NewDense(1, 2, []float64{-1, -1}), Old: mat.NewDense(1, 2, []float64{none, -1}), Advantage: mat.NewDense(1, 2, []float64{-2, -2}),
+			Mask: mat.NewDense(1, 2, []float64{1, 0}), Weights: mat.NewDense(1, 2, []float64{1, 0}),
+		}
+		for _, f := range []func(Surrogate) (float64, *mat.Dense){b.SequenceLoss, b.SequenceTokenLoss} {
+			_, d := f(clipHigher)
+			near(t, "batch", d.At(0, 1), 0, 0)
 		}
 	})
 	t.Run("an output that the policy excludes, or without tokens, has a loss and no gradient", func(t *testing.T) {

@@ -101,6 +101,22 @@ func AggregateBackward(dloss, weights mat.Matrix) *mat.Dense {
 	return d
 }
 
+// Sum returns the loss of a batch and its gradient at once, from a function that gives the loss of each token and its derivative.
+//
+//	loss = Σ_it w_it l_it,  ∂loss/∂ log π_it = w_it ∂l_it/∂ log π_it
+//
+// weights is [N × L] and so is the gradient. token is asked for the tokens whose weight is not 0, and no others.
+// It implements DeepSeekMath (3) and (5), their sums over outputs and tokens.
+func Sum(weights mat.Matrix, token func(i, t int) (loss, dlogprob float64)) (loss float64, dlogprob *mat.Dense) {
+	losses, slopes := zeros(weights.Dims()), zeros(weights.Dims())
+	eachWeight(weights, weights, func(i, t int, _, _ float64) {
+		l, d := token(i, t)
+		losses.Set(i, t, l)
+		slopes.Set(i, t, d)
+	})
+	return Aggregate(losses, weights), AggregateBackward(slopes, weights)
+}
+
 // eachWeight calls f for every token whose weight is not 0.
 func eachWeight(x, weights mat.Matrix, f func(i, t int, x, w float64)) {
 	rows, cols := weights.Dims()

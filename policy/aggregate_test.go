@@ -116,6 +116,21 @@ func TestAggregateBackward(t *testing.T) {
 	})
 }
 
+func TestSum(t *testing.T) {
+	weights := matrix([]float64{0.5, 0, 0.25}, []float64{0, 0.125, 0})
+	token := func(i, t int) (loss, dlogprob float64) { return float64(3*i + t), -float64(8 * (3*i + t)) }
+	t.Run("it is Aggregate of the losses and AggregateBackward of the derivatives", func(t *testing.T) {
+		loss, d := policy.Sum(weights, token)
+		equal(t, "loss", loss, 0.25*2+0.125*4, 0)
+		equalAll(t, "gradient", d.RawMatrix().Data, []float64{0, 0, -4, 0, -4, 0}, 0)
+	})
+	t.Run("tokens of weight 0 are not asked for", func(t *testing.T) {
+		asked := 0
+		policy.Sum(weights, func(i, t int) (float64, float64) { asked++; return token(i, t) })
+		equal(t, "tokens", float64(asked), 3, 0)
+	})
+}
+
 func TestAggregation(t *testing.T) {
 	t.Run("its names are those of recordings", func(t *testing.T) {
 		for how, want := range map[policy.Aggregation]string{policy.TokenMean: "token_mean", policy.SequenceMean: "sequence_mean",

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/mat"
-)
+import "gonum.org/v1/gonum/mat"
 
 const badCoefficients = "policy: there is not one coefficient for each token"
 
@@ -67,7 +63,7 @@ func CoefficientOnlineRFT(right bool) float64 { return CoefficientRFT(right) }
 // Differs in print: the exact gradient of the objective (12) has another; see CoefficientDPOExact.
 // It implements DeepSeekMath (14).
 func CoefficientDPO(chosen, rejected, beta float64) float64 {
-	return logistic(beta*rejected - beta*chosen)
+	return Logistic(beta*rejected - beta*chosen)
 }
 
 // CoefficientDPOExact returns the gradient coefficient that differentiating the objective gives, the same for all tokens of a pair.
@@ -77,7 +73,7 @@ func CoefficientDPO(chosen, rejected, beta float64) float64 {
 // delta is Δ. For pairs of one token it is β times CoefficientDPO.
 // It implements DeepSeekMath (12), differentiated.
 func CoefficientDPOExact(delta, beta float64) float64 {
-	return beta * logistic(-beta*delta)
+	return beta * Logistic(-beta*delta)
 }
 
 // CoefficientPPO returns the gradient coefficient of PPO with one update per sample, where π = π_old.
@@ -97,6 +93,3 @@ func CoefficientPPO(advantage float64) float64 { return advantage }
 func CoefficientGRPO(advantage, logprob, ref, beta float64) float64 {
 	return advantage - beta*K3Backward(logprob, ref)
 }
-
-// logistic returns σ(x) = 1/(1 + e^{−x}).
-func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

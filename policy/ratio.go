@@ -62,8 +62,7 @@ func RatioBackward(logprob, old, limit float64) float64 {
 // Differs in code: a product of the ratios without 1/|o| is another object, the weight of importance sampling, and so is the mean of the ratios.
 // It implements GSPO (7).
 func SequenceRatio(logprob, old, mask []float64, limit float64) float64 {
-	mean, _ := meanLogRatio(logprob, old, mask)
-	return Ratio(mean, 0, limit)
+	return math.Exp(SequenceLogRatio(logprob, old, mask, limit))
 }
 
 // SequenceRatioBackward returns the gradient of SequenceRatio for the log-probabilities of all tokens.
@@ -73,14 +72,42 @@ func SequenceRatio(logprob, old, mask []float64, limit float64) float64 {
 // logprob, old and mask are [L] and so is the result; it is 0 outside the mask.
 // It implements GSPO (7), differentiated.
 func SequenceRatioBackward(logprob, old, mask []float64, limit float64) []float64 {
-	mean, n := meanLogRatio(logprob, old, mask)
-	ds := make([]float64, len(logprob))
-	for t := range ds {
-		if mask[t] != 0 {
-			ds[t] = RatioBackward(mean, 0, limit) / n
+	s := SequenceRatio(logprob, old, mask, limit)
+	ds := SequenceLogRatioBackward(logprob, old, mask, limit)
+	for t, d := range ds {
+		if d != 0 {
+			ds[t] = s * d // and not ∞ · 0
 		}
 	}
 	return ds
+}
+
+// SequenceLogRatio returns the logarithm of SequenceRatio.
+//
+//	log s = clamp((1/|o|) Σ_t m_t log(π/π_old)(o_t), −limit, limit)
+//
+// logprob, old and mask are [L]; limit 0 is none. For an output without tokens it is 0.
+// It implements GSPO (7), its logarithm.
+func SequenceLogRatio(logprob, old, mask []float64, limit float64) float64 {
+	mean, _ := meanLogRatio(logprob, old, mask)
+	return LogRatio(mean, 0, limit)
+}
+
+// SequenceLogRatioBackward returns the gradient of SequenceLogRatio for the log-probabilities of all tokens.
+//
+//	∂ log s/∂ log π_t = m_t/|o| within the limit,  0 beyond
+//
+// logprob, old and mask are [L] and so is the result. It is a number where s itself is 0 or infinite.
+// It implements GSPO (7), its logarithm, differentiated.
+func SequenceLogRatioBackward(logprob, old, mask []float64, limit float64) []float64 {
+	mean, n := meanLogRatio(logprob, old, mask)
+	d := make([]float64, len(logprob))
+	for t := range d {
+		if mask[t] != 0 {
+			d[t] = LogRatioBackward(mean, 0, limit) / n
+		}
+	}
+	return d
 }
 
 // meanLogRatio returns the mean log-ratio of the tokens in the mask, 0 if there are none, and how many they are.

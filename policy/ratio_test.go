@@ -119,6 +119,21 @@ func TestSequenceRatio(t *testing.T) {
 		s := math.Exp(0.5)
 		equalAll(t, "∂s", got, []float64{s / 2, 0, s / 2}, 0)
 	})
+	t.Run("its logarithm has the gradient 1/|o|, where the ratio itself is 0 or infinite too", func(t *testing.T) {
+		m := []float64{1, 0, 1}
+		for _, first := range []float64{-2.5, -inf, inf} {
+			l := []float64{first, nan, -0.5}
+			equal(t, "e^{log s}", math.Exp(policy.SequenceLogRatio(l, old, m, 0)), policy.SequenceRatio(l, old, m, 0), 0)
+			equalAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), []float64{0.5, 0, 0.5}, 0)
+			equalAll(t, "∂ log s beyond a limit", policy.SequenceLogRatioBackward(l, old, m, 0.25), []float64{0, 0, 0}, 0)
+		}
+		l := []float64{-2.5, -2.25, -0.5}
+		log := func(l []float64) float64 { return policy.SequenceLogRatio(l, old, m, 0) }
+		equalAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), gradient(log, l), stepBound)
+	})
+	t.Run("an infinite ratio has no gradient outside the mask, and no NaN", func(t *testing.T) {
+		equalAll(t, "∂s", policy.SequenceRatioBackward([]float64{inf, -1}, old[:2], []float64{1, 0}, 0), []float64{inf, 0}, 0)
+	})
 	t.Run("lengths have to agree", func(t *testing.T) {
 		panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old, old, ones[:2], 0) })
 	})

@@ -26,26 +26,12 @@ type Options struct {
 // It implements DeepSeekMath (1) and PPO (7).
 func Loss(logprob, old, advantage, mask mat.Matrix, o Options) (loss float64, dlogprob *mat.Dense) {
 	sameShape(logprob, old, advantage, mask)
-	token, slope := zeros(logprob.Dims()), zeros(logprob.Dims())
-	eachToken(logprob, mask, func(i, t int, l float64) {
-		value, d := o.token(l, old.At(i, t), advantage.At(i, t))
-		token.Set(i, t, value)
-		slope.Set(i, t, d)
+	clip := policy.Surrogate(func(r, advantage float64) (loss, dlogratio float64) {
+		return DualClip(r, advantage, o.Low, o.High, o.DualClip)
 	})
-	w := policy.Weights(mask, o.Aggregation, o.Length)
-	return policy.Aggregate(token, w), policy.AggregateBackward(slope, w)
-}
-
-// token returns the loss of one token and its derivative for logprob, through the limit of the log-ratio.
-func (o Options) token(logprob, old, advantage float64) (loss, dlogprob float64) {
-	loss, dlogprob = Clip(policy.Ratio(logprob, old, o.LogRatioLimit), advantage, o.Low, o.High)
-	if o.DualClip != 0 {
-		loss, dlogprob = Bound(loss, dlogprob, advantage, o.DualClip)
-	}
-	if policy.LogRatioBackward(logprob, old, o.LogRatioLimit) == 0 {
-		dlogprob = 0
-	}
-	return loss, dlogprob
+	return policy.Sum(policy.Weights(mask, o.Aggregation, o.Length), func(i, t int) (loss, dlogprob float64) {
+		return clip.Loss(logprob.At(i, t), old.At(i, t), advantage.At(i, t), o.LogRatioLimit)
+	})
 }
 
 // sameShape panics unless all matrices have the shape of the first.

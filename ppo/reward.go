@@ -1,6 +1,6 @@
 package ppo
 
-import "math"
+import "plumbline/policy"
 
 const badRewards = "ppo: logprob, ref and mask differ in length"
 
@@ -55,18 +55,13 @@ func RewardModelLoss(scores []float64) (loss float64, dscores []float64) {
 	for w, rw := range scores {
 		for l := w + 1; l < len(scores); l++ {
 			h := rw - scores[l]
-			loss += minusLogLogistic(h) / pairs
-			slope := math.Exp(-minusLogLogistic(-h)) / pairs // σ(−h)
+			loss -= policy.LogLogistic(h) / pairs
+			slope := policy.Logistic(-h) / pairs
 			dscores[w] -= slope
 			dscores[l] += slope
 		}
 	}
 	return loss, dscores
-}
-
-// minusLogLogistic returns −log σ(x) = log(1 + e^{−x}), without overflow.
-func minusLogLogistic(x float64) float64 {
-	return max(-x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
 }
 
 // InstructObjective returns the objective of reinforcement learning from human feedback, with pretraining mixed in: PPO-ptx, and PPO for γ = 0.

@@ -1,5 +1,7 @@
 package ppo
 
+import "plumbline/policy"
+
 // PolicyGradient returns the loss whose derivative is the policy gradient.
 //
 //	L = −A log π,  ∂L/∂ log π = −A
@@ -20,10 +22,7 @@ func PolicyGradient(logprob, advantage float64) (loss, dlogprob float64) {
 // r is the ratio of the token. At r = 1 the derivative is the policy gradient.
 // It implements PPO (6).
 func Surrogate(r, advantage float64) (loss, dlogprob float64) {
-	if advantage == 0 {
-		return 0, 0 // 0 · ∞
-	}
-	return -r * advantage, -r * advantage
+	return policy.Unclipped(r, advantage)
 }
 
 // Clip returns the clipped surrogate: nothing is gained by moving the ratio further than the clip in the direction that the advantage asks for.
@@ -37,37 +36,19 @@ func Surrogate(r, advantage float64) (loss, dlogprob float64) {
 // Differs in code: max(−rA, −clip(r)A) is the same.
 // It implements PPO (7).
 func Clip(r, advantage, low, high float64) (loss, dlogprob float64) {
-	plain, slope := Surrogate(r, advantage)
-	clipped, _ := Surrogate(min(max(r, 1-low), 1+high), advantage)
-	if clipped > plain {
-		return clipped, 0
-	}
-	return plain, slope
+	return policy.Clipped(r, advantage, low, high)
 }
 
 // DualClip returns the clipped surrogate with a bound on the loss of negative advantages too.
 //
 //	L = −max(min(r A, clip(r, 1−ε_low, 1+ε_high) A), c A) for A < 0,  L of Clip otherwise
 //
-// c > 1 is the largest ratio that counts for A < 0, 3 in code; beyond it the derivative is 0. At r = c it is that of the inside, −rA.
+// c > 1 is the largest ratio that counts for A < 0, 3 in code, and 0 is none; beyond it the derivative is 0. At r = c it is that of the inside, −rA.
 // Differs in code: it is on by default under the name of PPO in some trainers; applied for A > 0 as well it would undo the clip.
-// It implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al. 2020), (5).
+// It implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al. 2020) (number not compared).
 func DualClip(r, advantage, low, high, c float64) (loss, dlogprob float64) {
 	loss, dlogprob = Clip(r, advantage, low, high)
-	return Bound(loss, dlogprob, advantage, c)
-}
-
-// Bound returns a loss of one token, with its derivative, bounded for negative advantages as the dual clip does: its last step, for any surrogate.
-//
-//	L' = min(L, −c A) for A < 0,  L otherwise
-//
-// loss and dlogprob are those of the surrogate. Where both are equal the derivative is the surrogate's.
-// It implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al. 2020), (5).
-func Bound(loss, dlogprob, advantage, c float64) (bounded, dbounded float64) {
-	if advantage < 0 && loss > -c*advantage {
-		return -c * advantage, 0
-	}
-	return loss, dlogprob
+	return policy.Bounded(loss, dlogprob, advantage, c)
 }
 
 // KLPenalty returns the surrogate with a penalty in place of the clip.

@@ -3,7 +3,6 @@ package ppo
 import (
 	"math"
 
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -21,7 +20,8 @@ const whitenEpsilon = 1e-8
 func Whiten(advantage, mask mat.Matrix) *mat.Dense {
 	sameShape(advantage, mask)
 	mean, variance := moments(advantage, mask)
-	white := zeros(advantage.Dims())
+	white := mat.DenseCopyOf(advantage)
+	white.Zero()
 	eachToken(advantage, mask, func(i, t int, a float64) {
 		white.Set(i, t, (a-mean)/math.Sqrt(variance+whitenEpsilon))
 	})
@@ -47,11 +47,4 @@ func eachToken(x, mask mat.Matrix, f func(i, t int, x float64)) {
 			}
 		}
 	}
-}
-
-// zeros returns an [r × c] matrix of zeros; unlike mat.NewDense it takes r or c of 0.
-func zeros(r, c int) *mat.Dense {
-	var m mat.Dense
-	m.SetRawMatrix(blas64.General{Rows: r, Cols: c, Stride: max(c, 1), Data: make([]float64, r*c)})
-	return &m
 }

@@ -27,6 +27,5 @@
 //
 // Sutton and Barto is Reinforcement Learning: An Introduction, second edition, 2018. DQN is Mnih et al. 2013
 // (1312.5602). Double DQN is van Hasselt, Guez and Silver 2016 (1509.06461). GAE is Schulman et al. 2016 (1506.02438).
-// TRPO is Schulman et al. 2015 (1502.05477), PPO is Schulman et al. 2017 (1707.06347). RLOO is Kool, van Hoof and
-// Welling, Buy 4 REINFORCE Samples, Get a Baseline for Free, 2019.
+// TRPO is Schulman et al. 2015 (1502.05477), PPO is Schulman et al. 2017 (1707.06347).
 package rl

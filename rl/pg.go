@@ -47,7 +47,8 @@ func PolicyGradient(logits mat.Matrix, actions []int, psi []float64) *mat.Dense 
 //
 //	ψ_t = G_t − b(s_t)
 //
-// rewards and baseline are [T]; so is the result.
+// rewards and baseline are [T]; so is the result. Where several samples start from one state, policy.LeaveOneOut is a baseline
+// that needs no values.
 // Differs in print: Sutton and Barto's algorithm has γ^t too, as in ReinforceDiscounted; code has not. Without it the
 // average is the gradient of the expected return for γ = 1 only, and in general of no function otherwise (Nota and Thomas
 // 2020).
@@ -73,23 +74,4 @@ func ReinforceDiscounted(rewards, baseline []float64, gamma float64) []float64 {
 		psi[t] *= math.Pow(gamma, float64(t))
 	}
 	return psi
-}
-
-// LeaveOneOut returns for each of several samples from one state the mean reward of the others, as its baseline.
-//
-//	b_i = 1/(k − 1) Σ_{j ≠ i} r_j
-//
-// rewards is [k], k > 1; so is the result. It knows nothing of sample i, so no gradient is biased by it; the mean of
-// all k does, and shrinks the gradient by (k − 1)/k.
-// It implements RLOO 2019, its baseline (number not compared).
-func LeaveOneOut(rewards []float64) []float64 {
-	if len(rewards) < 2 {
-		panic("rl: leaving one out leaves none")
-	}
-	b := make([]float64, len(rewards))
-	sum := floats.Sum(rewards)
-	for i, r := range rewards {
-		b[i] = (sum - r) / float64(len(rewards)-1)
-	}
-	return b
 }
