@@ -5,46 +5,48 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"plumbline/internal/check"
 )
 
 func TestSigmoid(t *testing.T) {
 	t.Run("at the reference it is ln 2, whatever β and ε", rapid.MakeCheck(func(t *rapid.T) {
 		beta, epsilon := rapid.Float64Range(0.01, 10).Draw(t, "β"), rapid.Float64Range(0, 1).Draw(t, "ε")
 		loss, _ := Sigmoid(0, beta, epsilon)
-		near(t, "loss", loss, math.Ln2, 4*u)
+		check.Near(t, "loss", loss, math.Ln2, 4*u)
 	}))
 	t.Run("at the reference its derivative is −β/2, and −β(1−2ε)/2 with ε", func(t *testing.T) {
 		_, dh := Sigmoid(0, 0.25, 0)
-		near(t, "dh", dh, -0.125, 0)
+		check.Near(t, "dh", dh, -0.125, 0)
 		_, dh = Sigmoid(0, 0.25, 0.25)
-		near(t, "dh", dh, -0.0625, 0)
+		check.Near(t, "dh", dh, -0.0625, 0)
 	})
 	t.Run("it is the literal form where that holds", rapid.MakeCheck(func(t *rapid.T) {
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 1).Draw(t, "ε")
 		loss, _ := Sigmoid(h, 1, epsilon)
 		literal := -(1-epsilon)*LogSigmoidLiteral(h) - epsilon*LogSigmoidLiteral(-h)
-		near(t, "loss", loss, literal, 8*u+8*u*loss)
+		check.Near(t, "loss", loss, literal, 8*u+8*u*loss)
 	}))
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, h := range []float64{-7, -0.5, 0, 0.5, 7} {
 			for _, epsilon := range []float64{0, 0.1, 0.5} {
 				_, dh := Sigmoid(h, 1.5, epsilon)
-				near(t, "dh", numeric1(func(h float64) float64 { l, _ := Sigmoid(h, 1.5, epsilon); return l }, h), dh, numericBound(12))
+				check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := Sigmoid(h, 1.5, epsilon); return l }, h), dh, check.DifferenceBound(12, 4))
 			}
 		}
 	})
 	t.Run("it is the loss of a reward model with the implicit rewards", func(t *testing.T) {
 		loss, dh := Sigmoid(-1.5, 0.5, 0)
 		want, dwant := RewardLoss(ImplicitReward(-4, -3, 0.5), ImplicitReward(-3.5, -4, 0.5))
-		near(t, "loss", loss, want, 0)
-		near(t, "dh", dh, 0.5*dwant, 0)
+		check.Near(t, "loss", loss, want, 0)
+		check.Near(t, "dh", dh, 0.5*dwant, 0)
 	})
 	t.Run("swapping the responses is −h, and swapping their labels 1−ε", rapid.MakeCheck(func(t *rapid.T) {
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 1).Draw(t, "ε")
 		a, da := Sigmoid(h, 1, epsilon)
 		b, db := Sigmoid(-h, 1, 1-epsilon)
-		near(t, "loss", a, b, 8*u*(1+math.Abs(h)))
-		near(t, "dh", da, -db, 8*u)
+		check.Near(t, "loss", a, b, 8*u*(1+math.Abs(h)))
+		check.Near(t, "dh", da, -db, 8*u)
 	}))
 	t.Run("without ε more margin is always better, with it there is a best one", func(t *testing.T) {
 		for _, h := range []float64{0, 10, 100, 700} {
@@ -61,12 +63,12 @@ func TestSigmoid(t *testing.T) {
 		epsilon, beta := rapid.Float64Range(0.01, 0.5).Draw(t, "ε"), rapid.Float64Range(0.1, 2).Draw(t, "β")
 		h := math.Log((1-epsilon)/epsilon) / beta
 		loss, dh := Sigmoid(h, beta, epsilon)
-		near(t, "dh", dh, 0, 16*u*beta)
-		near(t, "loss", loss, -(1-epsilon)*math.Log(1-epsilon)-epsilon*math.Log(epsilon), 16*u)
+		check.Near(t, "dh", dh, 0, 16*u*beta)
+		check.Near(t, "loss", loss, -(1-epsilon)*math.Log(1-epsilon)-epsilon*math.Log(epsilon), 16*u)
 	}))
 	t.Run("small β makes it ln 2 whatever the margin", func(t *testing.T) {
 		loss, _ := Sigmoid(5, 1e-9, 0)
-		near(t, "loss", loss, math.Ln2, 2.6e-9)
+		check.Near(t, "loss", loss, math.Ln2, 2.6e-9)
 	})
 	t.Run("margins of a thousand are finite, infinite ones have their limits", func(t *testing.T) {
 		for _, c := range []struct{ h, loss, dh float64 }{
@@ -78,13 +80,13 @@ func TestSigmoid(t *testing.T) {
 			}
 		}
 		loss, _ := Sigmoid(1000, 0.1, 0)
-		near(t, "loss", loss, math.Exp(-100), 4*u*math.Exp(-100))
+		check.Near(t, "loss", loss, math.Exp(-100), 4*u*math.Exp(-100))
 	})
 	t.Run("a share of the label that is not paired with σ(−βh) cannot be seen at ε = 0", func(t *testing.T) {
 		unpaired := func(h, epsilon float64) float64 { return -(1-epsilon)*LogSigmoid(h) - epsilon*LogSigmoid(h) }
 		for _, epsilon := range []float64{0, 0.1} {
 			loss, _ := Sigmoid(2, 1, epsilon)
-			near(t, "difference", loss-unpaired(2, epsilon), 2*epsilon, 8*u)
+			check.Near(t, "difference", loss-unpaired(2, epsilon), 2*epsilon, 8*u)
 		}
 	})
 }
@@ -93,12 +95,12 @@ func TestCoefficient(t *testing.T) {
 	t.Run("it is minus the derivative of the loss", rapid.MakeCheck(func(t *rapid.T) {
 		h := rapid.Float64Range(-30, 30).Draw(t, "h")
 		_, dh := Sigmoid(h, 0.5, 0)
-		near(t, "coefficient", Coefficient(0.5*h, 0, 0.5), -dh, 0)
+		check.Near(t, "coefficient", Coefficient(0.5*h, 0, 0.5), -dh, 0)
 	}))
 	t.Run("a pair in the wrong order pushes with up to β, one in the right order hardly", func(t *testing.T) {
-		near(t, "at the reference", Coefficient(0, 0, 0.1), 0.05, 0)
-		near(t, "wrong by far", Coefficient(-50, 50, 0.1), 0.1, 0)
-		near(t, "right by far", Coefficient(50, -50, 0.1), 0, 1e-40)
+		check.Near(t, "at the reference", Coefficient(0, 0, 0.1), 0.05, 0)
+		check.Near(t, "wrong by far", Coefficient(-50, 50, 0.1), 0.1, 0)
+		check.Near(t, "right by far", Coefficient(50, -50, 0.1), 0, 1e-40)
 	})
 }
 
@@ -109,58 +111,58 @@ func TestRobust(t *testing.T) {
 		right, dright := Robust(h, 0.5, epsilon)
 		wrong, dwrong := Robust(-h, 0.5, epsilon)
 		loss, dh := Sigmoid(h, 0.5, 0)
-		near(t, "mean loss", (1-epsilon)*right+epsilon*wrong, loss, 1000*u)
-		near(t, "mean dh", (1-epsilon)*dright-epsilon*dwrong, dh, 100*u)
+		check.Near(t, "mean loss", (1-epsilon)*right+epsilon*wrong, loss, 1000*u)
+		check.Near(t, "mean dh", (1-epsilon)*dright-epsilon*dwrong, dh, 100*u)
 	}))
 	t.Run("without ε it is the loss without noise", func(t *testing.T) {
 		loss, dh := Robust(0.7, 0.5, 0)
 		want, dwant := Sigmoid(0.7, 0.5, 0)
-		near(t, "loss", loss, want, 0)
-		near(t, "dh", dh, dwant, 0)
+		check.Near(t, "loss", loss, want, 0)
+		check.Near(t, "dh", dh, dwant, 0)
 	})
 	t.Run("at the reference it is ln 2, and pushes more than without ε, where conservative pushes less", func(t *testing.T) {
 		// −β((1−ε)+ε)/2/(1−2ε) against −β(1−2ε)/2.
 		loss, dh := Robust(0, 1, 0.25)
-		near(t, "loss", loss, math.Ln2, 4*u)
-		near(t, "dh", dh, -1, 0)
+		check.Near(t, "loss", loss, math.Ln2, 4*u)
+		check.Near(t, "dh", dh, -1, 0)
 		_, conservative := Sigmoid(0, 1, 0.25)
-		near(t, "conservative", conservative, -0.25, 0)
+		check.Near(t, "conservative", conservative, -0.25, 0)
 	})
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, h := range []float64{-7, 0, 0.5, 7} {
 			_, dh := Robust(h, 1.5, 0.2)
-			near(t, "dh", numeric1(func(h float64) float64 { l, _ := Robust(h, 1.5, 0.2); return l }, h), dh, numericBound(24))
+			check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := Robust(h, 1.5, 0.2); return l }, h), dh, check.DifferenceBound(24, 4))
 		}
 	})
 	t.Run("infinite margins have their limits", func(t *testing.T) {
 		loss, dh := Robust(math.Inf(1), 1, 0)
-		near(t, "loss", loss, 0, 0)
-		near(t, "dh", dh, 0, 0)
+		check.Near(t, "loss", loss, 0, 0)
+		check.Near(t, "dh", dh, 0, 0)
 	})
 }
 
 func TestIPO(t *testing.T) {
 	t.Run("at the reference it is 1/(4τ²)", func(t *testing.T) {
 		loss, dh := IPO(0, 0.25)
-		near(t, "loss", loss, 4, 0)
-		near(t, "dh", dh, -4, 0)
+		check.Near(t, "loss", loss, 4, 0)
+		check.Near(t, "dh", dh, -4, 0)
 	})
 	t.Run("it is zero at a margin of 1/(2τ), and a parabola around it", rapid.MakeCheck(func(t *rapid.T) {
 		tau := rapid.Float64Range(0.01, 10).Draw(t, "τ")
 		loss, dh := IPO(1/(2*tau), tau)
-		near(t, "loss", loss, 0, 0)
-		near(t, "dh", dh, 0, 0)
+		check.Near(t, "loss", loss, 0, 0)
+		check.Near(t, "dh", dh, 0, 0)
 		left, _ := IPO(1/(2*tau)-1, tau)
 		right, _ := IPO(1/(2*tau)+1, tau)
-		near(t, "either side", left, right, 8*u*(1+1/tau))
+		check.Near(t, "either side", left, right, 8*u*(1+1/tau))
 	}))
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		_, dh := IPO(3.5, 0.1)
-		near(t, "dh", numeric1(func(h float64) float64 { l, _ := IPO(h, 0.1); return l }, 3.5), dh, numericBound(4))
+		check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := IPO(h, 0.1); return l }, 3.5), dh, check.DifferenceBound(4, 4))
 	})
 	t.Run("margins of a thousand are finite", func(t *testing.T) {
 		loss, dh := IPO(-1000, 0.5)
-		near(t, "loss", loss, 1001*1001, 0)
-		near(t, "dh", dh, -2002, 0)
+		check.Near(t, "loss", loss, 1001*1001, 0)
+		check.Near(t, "dh", dh, -2002, 0)
 	})
 }

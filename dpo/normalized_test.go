@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -17,48 +18,48 @@ func TestLengthNormalized(t *testing.T) {
 		_, dchosen, drejected := LengthNormalized(chosen, rejected, beta)
 		loss := func(x []float64) float64 { l, _, _ := LengthNormalized(x[:4], x[4:], beta); return l }
 		want := []float64{dchosen, dchosen, dchosen, dchosen, drejected, drejected, drejected}
-		nearAll(t, "gradient", numeric(loss, append(append([]float64{}, chosen...), rejected...)), want, numericBound(1))
+		check.NearAll(t, "gradient", check.Gradient(loss, append(append([]float64{}, chosen...), rejected...)), want, check.DifferenceBound(1, 4))
 	})
 	t.Run("its coefficient is β σ(−βΔ), not the printed one", func(t *testing.T) {
 		// dL/dlog π(o⁺_t) = −GC/|o⁺|. The printed GC differs from token to token, and would be 1 in place of β for a pair wrong by far.
 		_, dchosen, drejected := LengthNormalized(chosen, rejected, beta)
 		delta := floats.Sum(chosen)/4 - floats.Sum(rejected)/3
 		exact := policy.CoefficientDPOExact(delta, beta)
-		near(t, "GC of o⁺", -4*dchosen, exact, 8*u)
-		near(t, "GC of o⁻", 3*drejected, exact, 8*u)
+		check.Near(t, "GC of o⁺", -4*dchosen, exact, 8*u)
+		check.Near(t, "GC of o⁻", 3*drejected, exact, 8*u)
 		for t0 := range rejected {
-			apart(t, "printed", policy.CoefficientDPO(chosen[t0], rejected[t0], beta), exact, 0.08)
+			check.Apart(t, "printed", policy.CoefficientDPO(chosen[t0], rejected[t0], beta), exact, 0.08)
 		}
-		apart(t, "over tokens", policy.CoefficientDPO(chosen[0], rejected[0], beta), policy.CoefficientDPO(chosen[1], rejected[1], beta), 0.6)
+		check.Apart(t, "over tokens", policy.CoefficientDPO(chosen[0], rejected[0], beta), policy.CoefficientDPO(chosen[1], rejected[1], beta), 0.6)
 	})
 	t.Run("printed and exact coefficient meet for one token each and β = 1", func(t *testing.T) {
 		_, dchosen, _ := LengthNormalized([]float64{0.3}, []float64{-0.4}, 1)
-		near(t, "GC", policy.CoefficientDPO(0.3, -0.4, 1), -dchosen, 2*u)
+		check.Near(t, "GC", policy.CoefficientDPO(0.3, -0.4, 1), -dchosen, 2*u)
 	})
 	t.Run("at the reference it is ln 2", func(t *testing.T) {
 		loss, dchosen, drejected := LengthNormalized(make([]float64, 4), make([]float64, 2), beta)
-		near(t, "loss", loss, math.Ln2, u)
-		near(t, "dchosen", dchosen, -beta/2/4, 0)
-		near(t, "drejected", drejected, beta/2/2, 0)
+		check.Near(t, "loss", loss, math.Ln2, u)
+		check.Near(t, "dchosen", dchosen, -beta/2/4, 0)
+		check.Near(t, "drejected", drejected, beta/2/2, 0)
 	})
 	t.Run("with one token each it is DPO's", func(t *testing.T) {
 		loss, dchosen, drejected := LengthNormalized([]float64{0.3}, []float64{-0.4}, beta)
 		want, dh := Sigmoid(0.3+0.4, beta, 0)
-		near(t, "loss", loss, want, 0)
-		near(t, "dchosen", dchosen, dh, 0)
-		near(t, "drejected", drejected, -dh, 0)
+		check.Near(t, "loss", loss, want, 0)
+		check.Near(t, "dchosen", dchosen, dh, 0)
+		check.Near(t, "drejected", drejected, -dh, 0)
 	})
 	t.Run("saying everything twice changes DPO's loss and not this one", func(t *testing.T) {
 		loss, _, _ := LengthNormalized([]float64{0.5, 0.5}, []float64{-0.25, -0.25}, beta)
 		once, _, _ := LengthNormalized([]float64{0.5}, []float64{-0.25}, beta)
 		sums, _ := Sigmoid(2*0.75, beta, 0)
-		near(t, "means", loss, once, 0)
-		apart(t, "sums", sums, once, 0.1)
+		check.Near(t, "means", loss, once, 0)
+		check.Apart(t, "sums", sums, once, 0.1)
 	})
 	t.Run("log-ratios of a thousand are finite", func(t *testing.T) {
 		loss, dchosen, drejected := LengthNormalized([]float64{-1000, -1000}, []float64{1000}, 1)
-		near(t, "loss", loss, 2000, 0)
-		near(t, "dchosen", dchosen, -0.5, 0)
-		near(t, "drejected", drejected, 1, 0)
+		check.Near(t, "loss", loss, 2000, 0)
+		check.Near(t, "dchosen", dchosen, -0.5, 0)
+		check.Near(t, "drejected", drejected, 1, 0)
 	})
 }

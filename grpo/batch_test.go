@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -23,11 +24,11 @@ var ragged, even = []int{2, 6, 3, 5}, []int{6, 6, 6, 6}
 func newWorld(lengths []int, drift float64) world {
 	n := len(lengths)
 	w := world{
-		logprob: mat.NewDense(n, 6, random(21, 6*n, 1)), old: mat.NewDense(n, 6, nil), ref: mat.NewDense(n, 6, random(22, 6*n, 1)),
+		logprob: mat.NewDense(n, 6, check.Random(21, 6*n, 1)), old: mat.NewDense(n, 6, nil), ref: mat.NewDense(n, 6, check.Random(22, 6*n, 1)),
 		mask: mat.NewDense(n, 6, nil), rewards: []float64{1, 0, 0, 0.5},
 	}
 	w.logprob.Apply(func(_, _ int, x float64) float64 { return x - 2 }, w.logprob)
-	w.old.Sub(w.logprob, mat.NewDense(n, 6, random(23, 6*n, drift)))
+	w.old.Sub(w.logprob, mat.NewDense(n, 6, check.Random(23, 6*n, drift)))
 	for i, length := range lengths {
 		for t := range length {
 			w.mask.Set(i, t, 1)
@@ -184,8 +185,8 @@ func TestObjectives(t *testing.T) {
 		for i, length := range ragged {
 			for t0 := range length {
 				g := gradients["grpo"].At(i, t0)
-				near(t, "Dr. GRPO", gradients["dr_grpo"].At(i, t0), g*float64(length)*deviation/6, 8*u)
-				near(t, "V2", gradients["v2"].At(i, t0), g*float64(length), 8*u)
+				check.Near(t, "Dr. GRPO", gradients["dr_grpo"].At(i, t0), g*float64(length)*deviation/6, 8*u)
+				check.Near(t, "V2", gradients["v2"].At(i, t0), g*float64(length), 8*u)
 			}
 		}
 	})
@@ -198,12 +199,12 @@ func TestObjectives(t *testing.T) {
 				}
 				w := newWorld(lengths, 0.6)
 				_, got := o.loss(w)
-				want := numeric(func(x []float64) float64 {
+				want := check.Gradient(func(x []float64) float64 {
 					w.logprob = mat.NewDense(4, 6, x)
 					l, _ := o.loss(w)
 					return l
 				}, append([]float64{}, w.logprob.RawMatrix().Data...))
-				nearAll(t, o.name, got.RawMatrix().Data, want, numericBound(3))
+				check.NearAll(t, o.name, got.RawMatrix().Data, want, check.DifferenceBound(3, 4))
 			}
 		}
 	})
@@ -216,14 +217,14 @@ func TestDAPOIsGRPO(t *testing.T) {
 			w := newWorld(even, drift)
 			loss, d := w.batch(policy.TokenMean).TokenLoss(clipEven)
 			want, dwant := w.batch(policy.SequenceMean).TokenLoss(clipEven)
-			near(t, "loss", loss, want, 16*u)
-			nearMatrix(t, "gradient", d, dwant, 0)
+			check.Near(t, "loss", loss, want, 16*u)
+			check.NearMatrix(t, "gradient", d, dwant, 0)
 		}
 	})
 }
 
 // perToken returns advantages that differ from token to token.
-func perToken() *mat.Dense { return mat.NewDense(4, 6, random(31, 24, 2)) }
+func perToken() *mat.Dense { return mat.NewDense(4, 6, check.Random(31, 24, 2)) }
 
 func TestSequenceLoss(t *testing.T) {
 	t.Run("it is the mean over outputs of GSPO, value and gradient", func(t *testing.T) {
@@ -234,10 +235,10 @@ func TestSequenceLoss(t *testing.T) {
 			l, want := GSPO(w.logprob.RawRowView(i), w.old.RawRowView(i), w.mask.RawRowView(i), a, 0.2, 0.2)
 			total += l / 4
 			for t0 := range want {
-				near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
+				check.Near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
 			}
 		}
-		near(t, "loss", loss, total, 16*u)
+		check.Near(t, "loss", loss, total, 16*u)
 	})
 	t.Run("with advantages of tokens its gradient is still that of its loss, GSPO-token's is not", func(t *testing.T) {
 		for _, how := range []policy.Aggregation{policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant} {
@@ -245,16 +246,16 @@ func TestSequenceLoss(t *testing.T) {
 			b := w.batch(how)
 			b.Advantage = perToken()
 			_, got := b.SequenceLoss(clipEven)
-			want := numeric(func(x []float64) float64 {
+			want := check.Gradient(func(x []float64) float64 {
 				b.LogProb = mat.NewDense(4, 6, x)
 				l, _ := b.SequenceLoss(clipEven)
 				return l
 			}, append([]float64{}, w.logprob.RawMatrix().Data...))
-			nearAll(t, how.String(), got.RawMatrix().Data, want, numericBound(12))
+			check.NearAll(t, how.String(), got.RawMatrix().Data, want, check.DifferenceBound(12, 4))
 			b.LogProb = w.logprob
 			_, token := b.SequenceTokenLoss(clipEven)
-			apart(t, how.String(), token.At(1, 0), got.At(1, 0), 1e-3)
-			near(t, "sum over an output", mat.Sum(token.RowView(1)), mat.Sum(got.RowView(1)), 64*u)
+			check.Apart(t, how.String(), token.At(1, 0), got.At(1, 0), 1e-3)
+			check.Near(t, "sum over an output", mat.Sum(token.RowView(1)), mat.Sum(got.RowView(1)), 64*u)
 		}
 	})
 	t.Run("an output whose loss is repeated for its tokens and summed counts |o| times", func(t *testing.T) {
@@ -262,7 +263,7 @@ func TestSequenceLoss(t *testing.T) {
 		_, mean := w.batch(policy.SequenceMean).SequenceLoss(clipEven)
 		_, repeated := w.batch(policy.SequenceSum).SequenceLoss(clipEven)
 		for i, length := range ragged {
-			near(t, "gradient", repeated.At(i, 0), float64(length)*mean.At(i, 0), 8*u)
+			check.Near(t, "gradient", repeated.At(i, 0), float64(length)*mean.At(i, 0), 8*u)
 		}
 	})
 }
@@ -279,10 +280,10 @@ func TestSequenceTokenLoss(t *testing.T) {
 			l, want := GSPOToken(w.logprob.RawRowView(i), w.old.RawRowView(i), a, w.mask.RawRowView(i), 0.2, 0.2)
 			total += l / 4
 			for t0 := range want {
-				near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
+				check.Near(t, "dlogprob", d.At(i, t0), want[t0]/4, 8*u)
 			}
 		}
-		near(t, "loss", loss, total, 16*u)
+		check.Near(t, "loss", loss, total, 16*u)
 	})
 }
 
@@ -297,26 +298,26 @@ func limited() Batch {
 func TestLimit(t *testing.T) {
 	t.Run("a token beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
 		loss, d := limited().TokenLoss(Unclipped)
-		near(t, "loss", loss, -(math.Exp(0.5)+math.Exp(-1))/2, 4*u)
-		nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, 0}, 4*u)
+		check.Near(t, "loss", loss, -(math.Exp(0.5)+math.Exp(-1))/2, 4*u)
+		check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, 0}, 4*u)
 	})
 	t.Run("an output beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
 		for _, f := range []func(Surrogate) (float64, *mat.Dense){limited().SequenceLoss, limited().SequenceTokenLoss} {
 			loss, d := f(Unclipped)
-			near(t, "loss", loss, -math.Exp(-1), 4*u)
-			nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{0, 0}, 0)
+			check.Near(t, "loss", loss, -math.Exp(-1), 4*u)
+			check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{0, 0}, 0)
 		}
 	})
 	t.Run("CISPO's weight is limited, its gradient goes on", func(t *testing.T) {
 		b := limited()
 		_, d := b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) { return CISPOUpper(r, logprob, a, 4) })
-		nearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, -math.Exp(-1) / 2}, 4*u)
+		check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, -math.Exp(-1) / 2}, 4*u)
 	})
 	t.Run("log-ratios of a thousand are finite within a limit of 20", func(t *testing.T) {
 		b := limited()
 		b.LogProb, b.Limit = mat.NewDense(1, 2, []float64{1000, -1000}), 20
 		loss, _ := b.TokenLoss(Unclipped)
-		near(t, "loss", loss, -(math.Exp(20)+math.Exp(-20))/2, 4*u*math.Exp(20))
+		check.Near(t, "loss", loss, -(math.Exp(20)+math.Exp(-20))/2, 4*u*math.Exp(20))
 	})
 }
 
@@ -330,7 +331,7 @@ func TestWeightedLoss(t *testing.T) {
 			s := policy.SequenceRatio(w.logprob.RawRowView(i), w.old.RawRowView(i), w.mask.RawRowView(i), 0)
 			want := -min(max(s, 1-low), 1+high) * b.Advantage.At(i, 0) / float64(4*length)
 			for t0 := range length {
-				near(t, "dlogprob", d.At(i, t0), want, 8*u)
+				check.Near(t, "dlogprob", d.At(i, t0), want, 8*u)
 			}
 		}
 	})
@@ -346,12 +347,12 @@ func TestRatios(t *testing.T) {
 			for t0 := range length {
 				product *= token.At(i, t0)
 			}
-			near(t, "s", sequence.At(i, length-1), math.Pow(product, 1/float64(length)), 32*u)
+			check.Near(t, "s", sequence.At(i, length-1), math.Pow(product, 1/float64(length)), 32*u)
 		}
 	})
 	t.Run("outside the mask they are one", func(t *testing.T) {
-		near(t, "r", token.At(0, 5), 1, 0)
-		near(t, "s", sequence.At(0, 5), 1, 0)
+		check.Near(t, "r", token.At(0, 5), 1, 0)
+		check.Near(t, "s", sequence.At(0, 5), 1, 0)
 	})
 }
 
@@ -370,18 +371,18 @@ func TestDivergence(t *testing.T) {
 			p := w.logprob.At(i, t)
 			return GRPO(policy.Ratio(p, w.old.At(i, t), 0), b.Advantage.At(i, t), p, w.ref.At(i, t), 0.2, 0.04)
 		})
-		near(t, "loss", surrogate+0.04*kl, loss, 32*u)
+		check.Near(t, "loss", surrogate+0.04*kl, loss, 32*u)
 		var total mat.Dense
 		total.Scale(0.04, dkl)
 		total.Add(&total, dsurrogate)
-		nearMatrix(t, "gradient", &total, d, 8*u)
-		want := numeric(func(x []float64) float64 {
+		check.NearMatrix(t, "gradient", &total, d, 8*u)
+		want := check.Gradient(func(x []float64) float64 {
 			b := b
 			b.LogProb = mat.NewDense(4, 6, x)
 			l, _ := b.Divergence(w.ref, k3)
 			return l
 		}, append([]float64{}, w.logprob.RawMatrix().Data...))
-		nearAll(t, "dkl", dkl.RawMatrix().Data, want, numericBound(20))
+		check.NearAll(t, "dkl", dkl.RawMatrix().Data, want, check.DifferenceBound(20, 4))
 	})
 	t.Run("inside the mean over tokens and outside it are one for outputs equally long, not for ragged ones", func(t *testing.T) {
 		for _, lengths := range [][]int{even, ragged} {
@@ -389,9 +390,9 @@ func TestDivergence(t *testing.T) {
 			inside, _ := w.batch(policy.SequenceMean).Divergence(w.ref, k3)
 			outside, _ := w.batch(policy.TokenMean).Divergence(w.ref, k3)
 			if lengths[0] == even[0] {
-				near(t, "even", inside, outside, 32*u)
+				check.Near(t, "even", inside, outside, 32*u)
 			} else {
-				apart(t, "ragged", inside, outside, 0.05)
+				check.Apart(t, "ragged", inside, outside, 0.05)
 			}
 		}
 	})
@@ -413,8 +414,8 @@ func TestMask(t *testing.T) {
 		for _, o := range objectives {
 			loss, d := o.loss(poisoned)
 			want, dwant := o.loss(clean)
-			near(t, o.name, loss, want, 0)
-			nearMatrix(t, o.name, d, dwant, 0)
+			check.Near(t, o.name, loss, want, 0)
+			check.NearMatrix(t, o.name, d, dwant, 0)
 		}
 	})
 	t.Run("an output without tokens counts in no mean", func(t *testing.T) {
@@ -430,7 +431,7 @@ func TestMask(t *testing.T) {
 			l, _ := row.TokenLoss(clipEven)
 			want += l / 3
 		}
-		near(t, "loss", loss, want, 16*u)
+		check.Near(t, "loss", loss, want, 16*u)
 	})
 	t.Run("a batch without outputs has loss 0", func(t *testing.T) {
 		var none mat.Dense
@@ -452,13 +453,13 @@ func TestMask(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				b := limited()
 				spoil(&b)
-				panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
-				panics(t, badBatch, func() { b.SequenceLoss(Unclipped) })
-				panics(t, badBatch, func() { b.SequenceTokenLoss(Unclipped) })
-				panics(t, badBatch, func() { b.SequenceRatios() })
+				check.Panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
+				check.Panics(t, badBatch, func() { b.SequenceLoss(Unclipped) })
+				check.Panics(t, badBatch, func() { b.SequenceTokenLoss(Unclipped) })
+				check.Panics(t, badBatch, func() { b.SequenceRatios() })
 			})
 		}
-		panics(t, badBatch, func() { limited().Divergence(other, k3) })
-		panics(t, badBatch, func() { limited().WeightedLoss(other, nil) })
+		check.Panics(t, badBatch, func() { limited().Divergence(other, k3) })
+		check.Panics(t, badBatch, func() { limited().WeightedLoss(other, nil) })
 	})
 }

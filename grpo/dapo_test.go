@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"plumbline/internal/check"
 )
 
 func TestClipHigher(t *testing.T) {
@@ -20,14 +22,14 @@ func TestClipHigher(t *testing.T) {
 			{3, 0, 0, 0},
 		} {
 			loss, d := clipHigher(c.r, c.a)
-			near(t, "loss", loss, c.loss, 0)
-			near(t, "derivative", d, c.d, 0)
+			check.Near(t, "loss", loss, c.loss, 0)
+			check.Near(t, "derivative", d, c.d, 0)
 		}
 	})
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, c := range corners() {
 			loss := func(x []float64) float64 { l, _ := clipHigher(math.Exp(x[0]), c.advantage); return l }
-			near(t, "derivative", slope(clipHigher(c.r, c.advantage)), numeric(loss, []float64{math.Log(c.r)})[0], numericBound(60))
+			check.Near(t, "derivative", slope(clipHigher(c.r, c.advantage)), check.Gradient(loss, []float64{math.Log(c.r)})[0], check.DifferenceBound(60, 4))
 		}
 	})
 	t.Run("it never promises more than without a clip", rapid.MakeCheck(func(t *rapid.T) {
@@ -40,8 +42,8 @@ func TestClipHigher(t *testing.T) {
 	}))
 	t.Run("a ratio that overflowed has the limits", func(t *testing.T) {
 		loss, d := clipHigher(math.Inf(1), 1)
-		near(t, "loss, A > 0", loss, -1.28, 0)
-		near(t, "derivative, A > 0", d, 0, 0)
+		check.Near(t, "loss, A > 0", loss, -1.28, 0)
+		check.Near(t, "derivative, A > 0", d, 0, 0)
 		if loss, d = clipHigher(math.Inf(1), -1); !math.IsInf(loss, 1) || !math.IsInf(d, 1) {
 			t.Errorf("A < 0: got %v and %v", loss, d)
 		}
@@ -56,8 +58,8 @@ func TestDualClip(t *testing.T) {
 	t.Run("a bad output's loss ends at −cA, and its gradient with it", func(t *testing.T) {
 		for _, c := range []struct{ r, loss, d float64 }{{2.5, 5, 5}, {3, 6, 6}, {3.5, 6, 0}, {1e9, 6, 0}} {
 			loss, d := dual(c.r, -2, 3)
-			near(t, "loss", loss, c.loss, 0)
-			near(t, "derivative", d, c.d, 0)
+			check.Near(t, "loss", loss, c.loss, 0)
+			check.Near(t, "derivative", d, c.d, 0)
 		}
 	})
 	t.Run("good outputs, c = 0 and ratios inside are left alone", func(t *testing.T) {
@@ -65,12 +67,12 @@ func TestDualClip(t *testing.T) {
 			loss, d := clipHigher(c.r, c.advantage)
 			for _, bound := range []float64{0, 25} {
 				got, dgot := DualClip(loss, d, c.advantage, bound)
-				near(t, "loss", got, loss, 0)
-				near(t, "derivative", dgot, d, 0)
+				check.Near(t, "loss", got, loss, 0)
+				check.Near(t, "derivative", dgot, d, 0)
 			}
 			if c.advantage > 0 {
 				got, _ := dual(c.r, c.advantage, 1.01)
-				near(t, "A > 0", got, loss, 0)
+				check.Near(t, "A > 0", got, loss, 0)
 			}
 		}
 	})
@@ -78,8 +80,8 @@ func TestDualClip(t *testing.T) {
 
 func TestRewardsOfDAPO(t *testing.T) {
 	t.Run("right is 1, wrong −1", func(t *testing.T) {
-		near(t, "right", Correctness(true), 1, 0)
-		near(t, "wrong", Correctness(false), -1, 0)
+		check.Near(t, "right", Correctness(true), 1, 0)
+		check.Near(t, "wrong", Correctness(false), -1, 0)
 	})
 	t.Run("a group is kept if some are right and some wrong, for either convention of wrong", func(t *testing.T) {
 		for _, c := range []struct {
@@ -105,13 +107,13 @@ func TestRewardsOfDAPO(t *testing.T) {
 func TestOverlongPenalty(t *testing.T) {
 	t.Run("free up to 16384, half at 18432, whole from 20480 on", func(t *testing.T) {
 		for length, want := range map[int]float64{0: 0, 16384: 0, 18432: -0.5, 20480: -1, 20481: -1, 1 << 30: -1} {
-			near(t, "penalty", OverlongPenalty(length, 20480, 4096), want, 0)
+			check.Near(t, "penalty", OverlongPenalty(length, 20480, 4096), want, 0)
 		}
 	})
 	t.Run("between it falls by 1/4096 a token, at both ends too", func(t *testing.T) {
 		for length := 16384; length < 20480; length++ {
 			step := OverlongPenalty(length, 20480, 4096) - OverlongPenalty(length+1, 20480, 4096)
-			near(t, "step", step, 1.0/4096, 0)
+			check.Near(t, "step", step, 1.0/4096, 0)
 		}
 	})
 }

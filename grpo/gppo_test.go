@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/num/dual"
 	"pgregory.net/rapid"
+
+	"plumbline/internal/check"
 )
 
 // gppoLiteral returns −min(δA, clip(δ, ((1−ε_l)/sg(δ))δ, ((1+ε_h)/sg(δ))δ)A) as a dual number with its derivative for log δ.
@@ -38,8 +40,8 @@ func TestGPPO(t *testing.T) {
 		for _, c := range corners() {
 			loss, d := gppo(c.r, c.advantage)
 			want := gppoLiteral(c.r, c.advantage)
-			near(t, "loss", loss, want.Real, 16*u*math.Abs(loss))
-			near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
+			check.Near(t, "loss", loss, want.Real, 16*u*math.Abs(loss))
+			check.Near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
 		}
 	})
 	t.Run("its gradient is the table of equation 12: 1−ε_l, 1+ε_h, or the ratio", func(t *testing.T) {
@@ -48,19 +50,19 @@ func TestGPPO(t *testing.T) {
 			{0.7999, 1, 0.7999}, {0.7999, -1, 0.8}, {0.8001, -1, 0.8001}, {0.8001, 1, 0.8001},
 			{1.2799, 1, 1.2799}, {1.2801, 1, 1.28}, {1.2801, -1, 1.2801}, {0.8, -1, 0.8}, {1.28, 1, 1.28}, {1, 1, 1}, {1, -1, 1},
 		} {
-			near(t, "F", -slope(gppo(c.r, c.a))/c.a, c.f, 0)
+			check.Near(t, "F", -slope(gppo(c.r, c.a))/c.a, c.f, 0)
 		}
 	})
 	t.Run("its loss is that of clip-higher, whatever ratio and advantage", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 10).Draw(t, "r"), rapid.Float64Range(-3, 3).Draw(t, "A")
 		loss, _ := gppo(r, a)
 		want, _ := clipHigher(r, a)
-		near(t, "loss", loss, want, 0)
+		check.Near(t, "loss", loss, want, 0)
 	}))
 	t.Run("finite differences of the loss show the clipped gradient, not this one", func(t *testing.T) {
 		loss := func(x []float64) float64 { l, _ := gppo(math.Exp(x[0]), 1); return l }
-		near(t, "difference", numeric(loss, []float64{math.Log(1.5)})[0], 0, 0)
-		near(t, "gradient", slope(gppo(1.5, 1)), -1.28, 0)
+		check.Near(t, "difference", check.Gradient(loss, []float64{math.Log(1.5)})[0], 0, 0)
+		check.Near(t, "gradient", slope(gppo(1.5, 1)), -1.28, 0)
 	})
 	t.Run("no token is without gradient", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0.001, 10).Draw(t, "r"), rapid.Float64Range(0.001, 3).Draw(t, "|A|")
@@ -73,8 +75,8 @@ func TestGPPO(t *testing.T) {
 	t.Run("its code has a dual clip that the paper has not: no gradient for A < 0 beyond 3", func(t *testing.T) {
 		for _, c := range []struct{ r, paper, code float64 }{{2.9, 2.9, 2.9}, {3.1, 3.1, 0}, {20, 20, 0}} {
 			loss, d := gppo(c.r, -1)
-			near(t, "paper", d, c.paper, 0)
-			near(t, "code", slope(DualClip(loss, d, -1, 3)), c.code, 0)
+			check.Near(t, "paper", d, c.paper, 0)
+			check.Near(t, "code", slope(DualClip(loss, d, -1, 3)), c.code, 0)
 		}
 	})
 }
@@ -85,8 +87,8 @@ func TestGPPOScaled(t *testing.T) {
 			for _, c := range corners() {
 				loss, d := GPPOScaled(c.r, c.advantage, low, high, beta[0], beta[1])
 				want := gppoScaledLiteral(c.r, c.advantage, beta[0], beta[1])
-				near(t, "loss", loss, want.Real, 8*u*math.Abs(loss))
-				near(t, "derivative", d, want.Emag, 8*u*math.Abs(d))
+				check.Near(t, "loss", loss, want.Real, 8*u*math.Abs(loss))
+				check.Near(t, "derivative", d, want.Emag, 8*u*math.Abs(d))
 			}
 		}
 	})
@@ -94,25 +96,25 @@ func TestGPPOScaled(t *testing.T) {
 		for _, c := range []struct{ r, a, f float64 }{
 			{0.5, 1, 0.5}, {0.5, -1, 0.25 * 0.8}, {1.5, 1, 0.5 * 1.28}, {1.5, -1, 1.5}, {1, 1, 1}, {0.8, -1, 0.8}, {1.28, 1, 1.28},
 		} {
-			near(t, "F", -slope(GPPOScaled(c.r, c.a, low, high, 0.25, 0.5))/c.a, c.f, 0)
+			check.Near(t, "F", -slope(GPPOScaled(c.r, c.a, low, high, 0.25, 0.5))/c.a, c.f, 0)
 		}
 	})
 	t.Run("with both weights 1 it is GPPO", func(t *testing.T) {
 		for _, c := range corners() {
 			loss, d := GPPOScaled(c.r, c.advantage, low, high, 1, 1)
 			want, dwant := gppo(c.r, c.advantage)
-			near(t, "loss", loss, want, 0)
-			near(t, "derivative", d, dwant, 0)
+			check.Near(t, "loss", loss, want, 0)
+			check.Near(t, "derivative", d, dwant, 0)
 		}
 	})
 	t.Run("with both 0 its gradient is clip-higher's, and its loss is not", func(t *testing.T) {
 		for _, c := range corners() {
 			loss, d := GPPOScaled(c.r, c.advantage, low, high, 0, 0)
 			want, dwant := clipHigher(c.r, c.advantage)
-			near(t, "derivative", d, dwant, 0)
+			check.Near(t, "derivative", d, dwant, 0)
 			if dwant == 0 {
-				near(t, "loss", loss, 0, 0)
-				apart(t, "clip-higher's", want, 0, 0.3)
+				check.Near(t, "loss", loss, 0, 0)
+				check.Apart(t, "clip-higher's", want, 0, 0.3)
 			}
 		}
 	})
@@ -122,22 +124,22 @@ func TestLM(t *testing.T) {
 	t.Run("its derivative is −1 for every token, the printed one's −π", func(t *testing.T) {
 		for _, logprob := range []float64{-10, -1, -0.01} {
 			loss, d := LM(logprob)
-			near(t, "loss", loss, -logprob, 0)
-			near(t, "derivative", d, -1, 0)
+			check.Near(t, "loss", loss, -logprob, 0)
+			check.Near(t, "derivative", d, -1, 0)
 			loss, d = LMPrinted(logprob)
-			near(t, "printed loss", loss, -math.Exp(logprob), 0)
-			near(t, "printed derivative", d, numeric(func(x []float64) float64 { l, _ := LMPrinted(x[0]); return l }, []float64{logprob})[0], numericBound(1))
+			check.Near(t, "printed loss", loss, -math.Exp(logprob), 0)
+			check.Near(t, "printed derivative", d, check.Gradient(func(x []float64) float64 { l, _ := LMPrinted(x[0]); return l }, []float64{logprob})[0], check.DifferenceBound(1, 4))
 		}
 	})
 	t.Run("without the logarithm a token of probability 1/1000 is hardly learnt", func(t *testing.T) {
 		_, with := LM(math.Log(0.001))
 		_, without := LMPrinted(math.Log(0.001))
-		near(t, "ratio", without/with, 0.001, 1e-17)
+		check.Near(t, "ratio", without/with, 0.001, 1e-17)
 	})
 	t.Run("a token of probability one costs nothing, and −1 as printed", func(t *testing.T) {
 		loss, _ := LM(0)
-		near(t, "loss", loss, 0, 0)
+		check.Near(t, "loss", loss, 0, 0)
 		loss, _ = LMPrinted(0)
-		near(t, "printed", loss, -1, 0)
+		check.Near(t, "printed", loss, -1, 0)
 	})
 }

@@ -1,87 +1,15 @@
 package grpo
 
 import (
-	"math"
-	"math/rand/v2"
-	"testing"
-
-	"gonum.org/v1/gonum/diff/fd"
-	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/num/dual"
-	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
 // u is the unit roundoff of float64: an operation is off by at most u times its result.
-const u = 0x1p-53
-
-// near fails unless got is within bound of want.
-func near(t rapid.TB, what string, got, want, bound float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= bound) {
-		t.Errorf("%s: got %.17g, want %.17g, off by %.3g, allowed %.3g", what, got, want, math.Abs(got-want), bound)
-	}
-}
-
-// nearAll is near for every element.
-func nearAll(t rapid.TB, what string, got, want []float64, bound float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: got %d elements, want %d", what, len(got), len(want))
-	}
-	for i := range got {
-		if !(math.Abs(got[i]-want[i]) <= bound) {
-			t.Errorf("%s: element %d: got %.17g, want %.17g, allowed %.3g", what, i, got[i], want[i], bound)
-		}
-	}
-}
-
-// nearMatrix is near for every element.
-func nearMatrix(t rapid.TB, what string, got, want mat.Matrix, bound float64) {
-	t.Helper()
-	nearAll(t, what, mat.DenseCopyOf(got).RawMatrix().Data, mat.DenseCopyOf(want).RawMatrix().Data, bound)
-}
-
-// apart fails unless got and other differ by more than least: two conventions can then be told apart.
-func apart(t rapid.TB, what string, got, other, least float64) {
-	t.Helper()
-	if !(math.Abs(got-other) > least) {
-		t.Errorf("%s: %.17g and %.17g are not %.3g apart", what, got, other, least)
-	}
-}
-
-// panics fails unless f panics with message.
-func panics(t *testing.T, message string, f func()) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if got := recover(); got != message {
-			t.Errorf("panic: got %v, want %q", got, message)
-		}
-	}()
-	f()
-}
-
-const fdStep = 0x1p-17
-
-// numeric returns the central differences of f at x: (f(x+h) − f(x−h))/2h, off by h²·f‴/6 + u·|f|/h.
-func numeric(f func(x []float64) float64, x []float64) []float64 {
-	return fd.Gradient(nil, f, x, &fd.Settings{Formula: fd.Central, Step: fdStep})
-}
-
-// numericBound is h²·f‴/6 + 4u·|f|/h for third derivatives and values up to size.
-func numericBound(size float64) float64 { return size * (fdStep*fdStep/6 + 4*u/fdStep) }
-
-// random returns n values in [−scale, scale).
-func random(seed uint64, n int, scale float64) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 3))
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = scale * (2*rng.Float64() - 1)
-	}
-	return x
-}
+const u = check.U
 
 // constant returns n times x.
 func constant(n int, x float64) []float64 {
@@ -102,13 +30,9 @@ func sum(x []float64) (s float64) {
 
 // expected returns E_π[coefficient(o) ∇ log π(o)] for the logits z of π, summed over all answers: what sampling would come to.
 func expected(z []float64, coefficient func(o int) float64) []float64 {
-	g := make([]float64, len(z))
-	for o, l := range policy.LogSoftmax(z, 1) {
-		for k, d := range policy.LogProbBackward(z, o, 1) {
-			g[k] += math.Exp(l) * coefficient(o) * d
-		}
-	}
-	return g
+	return check.Mean(policy.LogSoftmax(z, 1), func(o int) []float64 {
+		return floats.ScaleTo(make([]float64, len(z)), coefficient(o), policy.LogProbBackward(z, o, 1))
+	})
 }
 
 // Dual numbers carry a derivative along with a value, and can drop it: that is a stop-gradient.

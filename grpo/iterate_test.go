@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -52,10 +53,10 @@ func restingPoint(ref, beta float64, outputs int) float64 {
 func TestTrain(t *testing.T) {
 	t.Run("with one reference the policy comes to rest where reward and divergence balance, however long it trains", func(t *testing.T) {
 		want := restingPoint(0.25, 5, 16)
-		near(t, "resting point", want, 0.3413, 0.0001)
+		check.Near(t, "resting point", want, 0.3413, 0.0001)
 		for _, steps := range []int{300, 900} {
 			_, progress := train(toy(1, steps))
-			near(t, "E[r]", progress[0].Reward, want, 0.01)
+			check.Near(t, "E[r]", progress[0].Reward, want, 0.01)
 		}
 	})
 	t.Run("with a new reference in each iteration the reward rises on, and each divergence stays bounded", func(t *testing.T) {
@@ -88,15 +89,15 @@ func TestTrain(t *testing.T) {
 	})
 	t.Run("rewards all alike leave the policy at the reference, to the bit", func(t *testing.T) {
 		theta, progress := toy(2, 20).Train(mat.NewDense(1, 2, []float64{0.5, -0.5}), func(_, _ int) float64 { return 0.1 }, rand.New(rand.NewPCG(3, 4)))
-		nearAll(t, "logits", theta.RawRowView(0), []float64{0.5, -0.5}, 0)
-		near(t, "KL", progress[1].KL, 0, 0)
+		check.NearAll(t, "logits", theta.RawRowView(0), []float64{0.5, -0.5}, 0)
+		check.Near(t, "KL", progress[1].KL, 0, 0)
 	})
 	t.Run("the start is left as it is, and the same seed gives the same end", func(t *testing.T) {
 		start := mat.NewDense(1, 3, nil)
 		first, _ := toy(1, 30).Train(start, matching, rand.New(rand.NewPCG(5, 6)))
 		second, _ := toy(1, 30).Train(start, matching, rand.New(rand.NewPCG(5, 6)))
-		nearMatrix(t, "start", start, mat.NewDense(1, 3, nil), 0)
-		nearMatrix(t, "end", first, second, 0)
+		check.NearMatrix(t, "start", start, mat.NewDense(1, 3, nil), 0)
+		check.NearMatrix(t, "end", first, second, 0)
 	})
 	t.Run("with groups so large that they are the policy itself, it rests at π_ref = π (1 − Â/β)", func(t *testing.T) {
 		// E_π[(Â + β(ρ−1)) ∇ log π] has for answer a the component π_a Â_a + β (π_ref,a − π_a), as E_π[Â] = 0 and E_π[ρ−1] = 0.
@@ -112,7 +113,7 @@ func TestTrain(t *testing.T) {
 			ref := logpi[o] + math.Log1p(-advantage(o)/beta)
 			return -slope(GRPO(1, advantage(o), logpi[o], ref, 0.2, beta))
 		})
-		nearAll(t, "gradient", g, []float64{0, 0, 0}, 64*u)
+		check.NearAll(t, "gradient", g, []float64{0, 0, 0}, 64*u)
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"unicode"
+
+	"plumbline/internal/check"
 )
 
 func TestAccuracy(t *testing.T) {
@@ -27,16 +29,16 @@ func TestAccuracy(t *testing.T) {
 		"what follows the box does not count": {`\boxed{42} apples`, "42", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			near(t, "reward", Accuracy(c.response, c.answer), c.want, 0)
+			check.Near(t, "reward", Accuracy(c.response, c.answer), c.want, 0)
 		})
 	}
 }
 
 func TestPassFraction(t *testing.T) {
 	t.Run("4 of 16 tests are a quarter, none of none nothing", func(t *testing.T) {
-		near(t, "4 of 16", PassFraction(4, 16), 0.25, 0)
-		near(t, "16 of 16", PassFraction(16, 16), 1, 0)
-		near(t, "none", PassFraction(0, 0), 0, 0)
+		check.Near(t, "4 of 16", PassFraction(4, 16), 0.25, 0)
+		check.Near(t, "16 of 16", PassFraction(16, 16), 1, 0)
+		check.Near(t, "none", PassFraction(0, 0), 0, 0)
 	})
 }
 
@@ -65,8 +67,8 @@ func TestFormat(t *testing.T) {
 		"other tags may be in the middle": {"<think><b>hm</b></think> <answer><b>42</b></answer>", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			near(t, "think", Format(c.response), c.thinking, 0)
-			near(t, "think and answer", FormatWithAnswer(c.response), c.template, 0)
+			check.Near(t, "think", Format(c.response), c.thinking, 0)
+			check.Near(t, "think and answer", FormatWithAnswer(c.response), c.template, 0)
 		})
 	}
 }
@@ -86,8 +88,8 @@ func TestLanguageConsistency(t *testing.T) {
 		"another script is neither":     {"Да yes", 0, 0.5},
 	} {
 		t.Run(name, func(t *testing.T) {
-			near(t, "Chinese", LanguageConsistency(c.text, chinese), c.chinese, 0)
-			near(t, "English", LanguageConsistency(c.text, english), c.english, 0)
+			check.Near(t, "Chinese", LanguageConsistency(c.text, chinese), c.chinese, 0)
+			check.Near(t, "English", LanguageConsistency(c.text, english), c.english, 0)
 		})
 	}
 }
@@ -111,12 +113,12 @@ func TestSumsOfRewards(t *testing.T) {
 	t.Run("right, in form and in one language is 3", func(t *testing.T) {
 		const response = `<think>Two and two.</think> \boxed{4}`
 		rule := RuleReward(Accuracy(response, "4"), Format(response))
-		near(t, "rule", rule, 2, 0)
-		near(t, "total", TotalReward(rule, 0, LanguageConsistency("Two and two.", InScript(unicode.Latin))), 3, 0)
+		check.Near(t, "rule", rule, 2, 0)
+		check.Near(t, "total", TotalReward(rule, 0, LanguageConsistency("Two and two.", InScript(unicode.Latin))), 3, 0)
 	})
 	t.Run("V2 weighs helpfulness, safety and rules, and reasoning is one model alone", func(t *testing.T) {
-		near(t, "three", WeightedReward([]float64{0.5, 0.25, 2}, []float64{1, 2, 3}), 7, 0)
-		near(t, "one", WeightedReward([]float64{1}, []float64{-0.75}), -0.75, 0)
-		panics(t, "grpo: numbers of weights and rewards differ", func() { WeightedReward([]float64{1}, nil) })
+		check.Near(t, "three", WeightedReward([]float64{0.5, 0.25, 2}, []float64{1, 2, 3}), 7, 0)
+		check.Near(t, "one", WeightedReward([]float64{1}, []float64{-0.75}), -0.75, 0)
+		check.Panics(t, "grpo: numbers of weights and rewards differ", func() { WeightedReward([]float64{1}, nil) })
 	})
 }

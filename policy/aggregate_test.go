@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -21,17 +22,17 @@ func all(loss, mask mat.Matrix) (losses []float64) {
 
 func TestWeights(t *testing.T) {
 	// One token of loss 4, and four of loss 1, 2, 3, 6 with sum 12 and mean 3.
-	loss := matrix([]float64{4, nan, nan, nan}, []float64{1, 2, 3, 6})
-	ragged := matrix([]float64{1, 0, 0, 0}, []float64{1, 1, 1, 1})
+	loss := check.Matrix([]float64{4, nan, nan, nan}, []float64{1, 2, 3, 6})
+	ragged := check.Matrix([]float64{1, 0, 0, 0}, []float64{1, 1, 1, 1})
 
 	// 16/5; (4 + 3)/2; (4 + 12)/2; 16/(2·8). Divisors that are no power of two make one rounding of the weight and one for each product and sum.
 	t.Run("on one ragged batch the four modes give 3.2, 3.5, 8 and 1", func(t *testing.T) {
-		equalAll(t, "loss", all(loss, ragged), []float64{3.2, 3.5, 8, 1}, 5*4*u*3.2)
+		check.NearAll(t, "loss", all(loss, ragged), []float64{3.2, 3.5, 8, 1}, 5*4*u*3.2)
 	})
 	t.Run("for equal lengths all means are the same, and the others that times L, and over the constant", func(t *testing.T) {
-		loss := matrix([]float64{4, 8, 1, 3}, []float64{1, 2, 3, 6})
-		full := matrix([]float64{1, 1, 1, 1}, []float64{1, 1, 1, 1})
-		equalAll(t, "loss", all(loss, full), []float64{3.5, 3.5, 4 * 3.5, 4 * 3.5 / 8}, 0)
+		loss := check.Matrix([]float64{4, 8, 1, 3}, []float64{1, 2, 3, 6})
+		full := check.Matrix([]float64{1, 1, 1, 1}, []float64{1, 1, 1, 1})
+		check.NearAll(t, "loss", all(loss, full), []float64{3.5, 3.5, 4 * 3.5, 4 * 3.5 / 8}, 0)
 	})
 	t.Run("weights of a mean sum to 1, of a sum to the mean length", rapid.MakeCheck(func(t *rapid.T) {
 		n, l := rapid.IntRange(1, 5).Draw(t, "N"), rapid.IntRange(1, 6).Draw(t, "L")
@@ -49,17 +50,17 @@ func TestWeights(t *testing.T) {
 			want = []float64{1, 1, length, length / 8}
 		}
 		for i, how := range modes {
-			equal(t, "Σw, "+how.String(), mat.Sum(policy.Weights(mask, how, 8)), want[i], 64*u*6)
+			check.Near(t, "Σw, "+how.String(), mat.Sum(policy.Weights(mask, how, 8)), want[i], 64*u*6)
 		}
 	}))
 	t.Run("a sequence with an empty mask does not count", func(t *testing.T) {
-		more := matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
-		mask := matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
-		equalAll(t, "loss", all(more, mask), all(loss, ragged), 0)
+		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
+		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
+		check.NearAll(t, "loss", all(more, mask), all(loss, ragged), 0)
 	})
 	t.Run("a batch without tokens has weights and loss 0", func(t *testing.T) {
-		none := matrix([]float64{0, 0}, []float64{0, 0})
-		equalAll(t, "loss", all(matrix([]float64{nan, 1}, []float64{2, 3}), none), []float64{0, 0, 0, 0}, 0)
+		none := check.Matrix([]float64{0, 0}, []float64{0, 0})
+		check.NearAll(t, "loss", all(check.Matrix([]float64{nan, 1}, []float64{2, 3}), none), []float64{0, 0, 0, 0}, 0)
 		for _, how := range modes {
 			if w := policy.Weights(none, how, 0); !mat.Equal(w, none) {
 				t.Errorf("%v: weights %v, want zeros", how, w)
@@ -76,31 +77,31 @@ func TestWeights(t *testing.T) {
 			l, m := loss.Slice(i, i+1, 0, 4), ragged.Slice(i, i+1, 0, 4)
 			sum += policy.Aggregate(l, policy.Weights(m, policy.TokenMean, 0)) / 2
 		}
-		equal(t, "mean of means", sum, 3.5, 0)
-		equal(t, "mean", all(loss, ragged)[0], 3.2, 5*4*u*3.2)
+		check.Near(t, "mean of means", sum, 3.5, 0)
+		check.Near(t, "mean", all(loss, ragged)[0], 3.2, 5*4*u*3.2)
 	})
 	t.Run("packing sequences into one row changes all but the token mean", func(t *testing.T) {
-		packed := matrix([]float64{4, 1, 2, 3, 6})
-		equalAll(t, "loss", all(packed, matrix([]float64{1, 1, 1, 1, 1})), []float64{3.2, 3.2, 16, 2}, 5*4*u*3.2)
+		packed := check.Matrix([]float64{4, 1, 2, 3, 6})
+		check.NearAll(t, "loss", all(packed, check.Matrix([]float64{1, 1, 1, 1, 1})), []float64{3.2, 3.2, 16, 2}, 5*4*u*3.2)
 	})
 	t.Run("where in the row the tokens stand does not matter", func(t *testing.T) {
-		equalAll(t, "loss", all(matrix([]float64{nan, nan, 4, nan}, []float64{1, 2, 3, 6}), matrix([]float64{0, 0, 1, 0}, []float64{1, 1, 1, 1})), all(loss, ragged), 0)
+		check.NearAll(t, "loss", all(check.Matrix([]float64{nan, nan, 4, nan}, []float64{1, 2, 3, 6}), check.Matrix([]float64{0, 0, 1, 0}, []float64{1, 1, 1, 1})), all(loss, ragged), 0)
 	})
 }
 
 func TestAggregate(t *testing.T) {
 	t.Run("a token of weight 0 is left out, even a NaN", func(t *testing.T) {
-		equal(t, "loss", policy.Aggregate(matrix([]float64{3, nan, inf}), matrix([]float64{0.5, 0, 0})), 1.5, 0)
-		equal(t, "loss", policy.Aggregate(matrix([]float64{3, nan}), matrix([]float64{0.5, 0.5})), nan, 0)
+		check.Near(t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan, inf}), check.Matrix([]float64{0.5, 0, 0})), 1.5, 0)
+		check.NaN(t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan}), check.Matrix([]float64{0.5, 0.5})))
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
-		panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(matrix([]float64{1, 2}), matrix([]float64{1})) })
+		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(check.Matrix([]float64{1, 2}), check.Matrix([]float64{1})) })
 	})
 }
 
 func TestAggregateBackward(t *testing.T) {
 	t.Run("it is the derivative of Aggregate, through the loss of each token", func(t *testing.T) {
-		mask := matrix([]float64{1, 0, 1}, []float64{1, 0, 0})
+		mask := check.Matrix([]float64{1, 0, 1}, []float64{1, 0, 0})
 		l := []float64{-1, nan, -2.5, -0.5, 1, 2}
 		ref := -1.25
 		for _, how := range modes {
@@ -111,23 +112,23 @@ func TestAggregateBackward(t *testing.T) {
 				return policy.Aggregate(loss, w)
 			}
 			dloss.Apply(func(i, t int, _ float64) float64 { return policy.K3Backward(l[3*i+t], ref) }, dloss)
-			equalAll(t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data, gradient(total, l), stepBound)
+			check.NearAll(t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data, check.Gradient(total, l), stepBound)
 		}
 	})
 }
 
 func TestSum(t *testing.T) {
-	weights := matrix([]float64{0.5, 0, 0.25}, []float64{0, 0.125, 0})
+	weights := check.Matrix([]float64{0.5, 0, 0.25}, []float64{0, 0.125, 0})
 	token := func(i, t int) (loss, dlogprob float64) { return float64(3*i + t), -float64(8 * (3*i + t)) }
 	t.Run("it is Aggregate of the losses and AggregateBackward of the derivatives", func(t *testing.T) {
 		loss, d := policy.Sum(weights, token)
-		equal(t, "loss", loss, 0.25*2+0.125*4, 0)
-		equalAll(t, "gradient", d.RawMatrix().Data, []float64{0, 0, -4, 0, -4, 0}, 0)
+		check.Near(t, "loss", loss, 0.25*2+0.125*4, 0)
+		check.NearAll(t, "gradient", d.RawMatrix().Data, []float64{0, 0, -4, 0, -4, 0}, 0)
 	})
 	t.Run("tokens of weight 0 are not asked for", func(t *testing.T) {
 		asked := 0
 		policy.Sum(weights, func(i, t int) (float64, float64) { asked++; return token(i, t) })
-		equal(t, "tokens", float64(asked), 3, 0)
+		check.Near(t, "tokens", float64(asked), 3, 0)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -28,7 +29,7 @@ func scores(output []int) *mat.Dense {
 
 // objective returns the gradient of 1/|o| Σ_t f(t, log π(o_t)) by finite differences.
 func objective(output []int, f func(t int, logprob float64) float64) []float64 {
-	return gradient(func(theta []float64) (sum float64) {
+	return check.Gradient(func(theta []float64) (sum float64) {
 		logp := policy.LogSoftmax(theta, 1)
 		for t, token := range output {
 			sum += f(t, logp[token]) / float64(len(output))
@@ -51,19 +52,19 @@ func TestUnifiedGradient(t *testing.T) {
 	t.Run("with the coefficient of supervised fine-tuning it is the gradient of the mean log-probability", func(t *testing.T) {
 		gc := coefficients(func(int, int) float64 { return policy.CoefficientSFT() })
 		want := objective(output, func(_ int, l float64) float64 { return l })
-		equalAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
+		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
 	t.Run("rejection sampling keeps right outputs as they are and drops wrong ones, online too", func(t *testing.T) {
 		for _, f := range []func(bool) float64{policy.CoefficientRFT, policy.CoefficientOnlineRFT} {
-			equal(t, "GC of a right output", f(true), policy.CoefficientSFT(), 0)
-			equal(t, "GC of a wrong output", f(false), 0, 0)
+			check.Near(t, "GC of a right output", f(true), policy.CoefficientSFT(), 0)
+			check.Near(t, "GC of a wrong output", f(false), 0, 0)
 		}
 	})
 	// At π = π_old the ratio is 1, and ∇r = r ∇ log π.
 	t.Run("with PPO's it is the gradient of the surrogate at the old policy", func(t *testing.T) {
 		gc := coefficients(func(t, _ int) float64 { return policy.CoefficientPPO(advantages[t]) })
 		want := objective(output, func(t int, l float64) float64 { return policy.Ratio(l, logp[output[t]], 0) * advantages[t] })
-		equalAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
+		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
 	t.Run("with GRPO's it is the gradient of the surrogate less the divergence", func(t *testing.T) {
 		const beta = 0.3
@@ -71,7 +72,7 @@ func TestUnifiedGradient(t *testing.T) {
 		want := objective(output, func(t int, l float64) float64 {
 			return policy.Ratio(l, logp[output[t]], 0)*0.75 - beta*policy.K3(l, refs[output[t]])
 		})
-		equalAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
+		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
 	t.Run("with DPO's exact one it is the gradient of the preference objective, with the printed one it is not", func(t *testing.T) {
 		const beta = 0.5
@@ -86,14 +87,14 @@ func TestUnifiedGradient(t *testing.T) {
 			}
 			return mean(output) - mean(rejected)
 		}
-		want := gradient(func(theta []float64) float64 { return -math.Log1p(math.Exp(-beta * delta(theta))) }, theta)
+		want := check.Gradient(func(theta []float64) float64 { return -math.Log1p(math.Exp(-beta * delta(theta))) }, theta)
 		gc := policy.CoefficientDPOExact(delta(theta), beta)
 		plus := policy.UnifiedGradient([]float64{gc, gc, gc}, scores(output))
 		minus := policy.UnifiedGradient([]float64{gc, gc}, scores(rejected))
 		for i := range plus {
 			plus[i] -= minus[i]
 		}
-		equalAll(t, "∇J", plus, want, stepBound)
+		check.NearAll(t, "∇J", plus, want, stepBound)
 		if printed := policy.CoefficientDPO(logp[2]-refs[2], logp[1]-refs[1], beta); math.Abs(printed-gc) < 0.01 {
 			t.Errorf("the printed coefficient %v is too close to the exact %v to tell", printed, gc)
 		}
@@ -104,42 +105,42 @@ func TestUnifiedGradient(t *testing.T) {
 		}
 	})
 	t.Run("there has to be a coefficient for each token", func(t *testing.T) {
-		panics(t, "policy: there is not one coefficient for each token", func() { policy.UnifiedGradient([]float64{1}, scores(output)) })
+		check.Panics(t, "policy: there is not one coefficient for each token", func() { policy.UnifiedGradient([]float64{1}, scores(output)) })
 	})
 	// The loss of a token is minus its objective, and 1/|o| its weight: old and new see the same gradient.
 	t.Run("it is minus the gradient that weighted losses of tokens have", func(t *testing.T) {
 		gc := coefficients(func(t, token int) float64 {
 			return policy.CoefficientGRPO(advantages[t], logp[token], before[token], 0.1)
 		})
-		w := policy.Weights(matrix([]float64{1, 1, 1}), policy.SequenceMean, 0)
-		d := policy.AggregateBackward(matrix(gc), w)
+		w := policy.Weights(check.Matrix([]float64{1, 1, 1}), policy.SequenceMean, 0)
+		d := policy.AggregateBackward(check.Matrix(gc), w)
 		var want mat.Dense
 		want.Mul(d, scores(output))
-		equalAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want.RawRowView(0), 32*u)
+		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want.RawRowView(0), 32*u)
 	})
 }
 
 func TestCoefficientDPO(t *testing.T) {
 	t.Run("for equal log-ratios it is a half, and the exact one half of β", func(t *testing.T) {
-		equal(t, "GC", policy.CoefficientDPO(0.7, 0.7, 3), 0.5, 0)
-		equal(t, "exact GC", policy.CoefficientDPOExact(0, 3), 1.5, 0)
+		check.Near(t, "GC", policy.CoefficientDPO(0.7, 0.7, 3), 0.5, 0)
+		check.Near(t, "exact GC", policy.CoefficientDPOExact(0, 3), 1.5, 0)
 	})
 	t.Run("for a pair of one token the exact one is β times the printed", func(t *testing.T) {
-		equal(t, "GC", policy.CoefficientDPOExact(0.5-0.25, 2), 2*policy.CoefficientDPO(0.5, 0.25, 2), 0)
+		check.Near(t, "GC", policy.CoefficientDPOExact(0.5-0.25, 2), 2*policy.CoefficientDPO(0.5, 0.25, 2), 0)
 	})
 	t.Run("a pair in the right order by far is left alone, one in the wrong order is not", func(t *testing.T) {
-		equal(t, "GC", policy.CoefficientDPO(1000, -1000, 1), 0, 0)
-		equal(t, "GC", policy.CoefficientDPO(-1000, 1000, 1), 1, 0)
+		check.Near(t, "GC", policy.CoefficientDPO(1000, -1000, 1), 0, 0)
+		check.Near(t, "GC", policy.CoefficientDPO(-1000, 1000, 1), 1, 0)
 	})
 }
 
 func TestCoefficientGRPO(t *testing.T) {
 	t.Run("without a divergence, or at the reference, it is PPO's with the group's advantage", func(t *testing.T) {
-		equal(t, "GC", policy.CoefficientGRPO(-1.25, -3, -1, 0), policy.CoefficientPPO(-1.25), 0)
-		equal(t, "GC", policy.CoefficientGRPO(-1.25, -3, -3, 0.04), -1.25, 0)
+		check.Near(t, "GC", policy.CoefficientGRPO(-1.25, -3, -1, 0), policy.CoefficientPPO(-1.25), 0)
+		check.Near(t, "GC", policy.CoefficientGRPO(-1.25, -3, -3, 0.04), -1.25, 0)
 	})
 	// π_ref/π = 2: β (2 − 1)
 	t.Run("where the reference likes the token twice as much it adds β", func(t *testing.T) {
-		equal(t, "GC", policy.CoefficientGRPO(1, -1, -1+math.Ln2, 0.25), 1.25, 8*u)
+		check.Near(t, "GC", policy.CoefficientGRPO(1, -1, -1+math.Ln2, 0.25), 1.25, 8*u)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
@@ -26,12 +27,12 @@ const sumBound = 5 * 8 * 32 * u
 func TestKL(t *testing.T) {
 	// ½ log(½/¼) + ½ log(½/¾) = ½ log(4/3); ¼ log(¼/½) + ¾ log(¾/½) = ¾ log 3 − log 2.
 	t.Run("of a fair and a loaded coin it is ½ log(4/3), the other way round ¾ log 3 − log 2", func(t *testing.T) {
-		equal(t, "KL", policy.KL(uniform, loaded), math.Log(4./3)/2, 8*u)
-		equal(t, "KL", policy.KL(loaded, uniform), 0.75*math.Log(3)-math.Ln2, 8*u)
+		check.Near(t, "KL", policy.KL(uniform, loaded), math.Log(4./3)/2, 8*u)
+		check.Near(t, "KL", policy.KL(loaded, uniform), 0.75*math.Log(3)-math.Ln2, 8*u)
 	})
 	t.Run("of a policy from itself it is 0 exactly", func(t *testing.T) {
-		equal(t, "KL", policy.KL(logp, logp), 0, 0)
-		equal(t, "KL of nothing", policy.KL(nil, nil), 0, 0)
+		check.Near(t, "KL", policy.KL(logp, logp), 0, 0)
+		check.Near(t, "KL of nothing", policy.KL(nil, nil), 0, 0)
 	})
 	t.Run("it is never negative", rapid.MakeCheck(func(t *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(t, "vocabulary")
@@ -43,12 +44,12 @@ func TestKL(t *testing.T) {
 		}
 	}))
 	t.Run("a token that p excludes adds nothing, one that q alone excludes makes it +∞", func(t *testing.T) {
-		equal(t, "KL", policy.KL([]float64{0, -inf}, uniform), math.Ln2, 0)
-		equal(t, "KL", policy.KL([]float64{0, -inf}, []float64{-1, -inf}), 1, 0)
-		equal(t, "KL", policy.KL(uniform, []float64{0, -inf}), inf, 0)
+		check.Near(t, "KL", policy.KL([]float64{0, -inf}, uniform), math.Ln2, 0)
+		check.Near(t, "KL", policy.KL([]float64{0, -inf}, []float64{-1, -inf}), 1, 0)
+		check.Near(t, "KL", policy.KL(uniform, []float64{0, -inf}), inf, 0)
 	})
 	t.Run("vocabularies have to agree", func(t *testing.T) {
-		panics(t, "policy: the distributions differ in length", func() { policy.KL(logp, uniform) })
+		check.Panics(t, "policy: the distributions differ in length", func() { policy.KL(logp, uniform) })
 	})
 }
 
@@ -56,39 +57,39 @@ func TestKLBackward(t *testing.T) {
 	zRef := logits(22, 5)
 	dp, dq := policy.KLBackward(logp, logRef)
 	t.Run("it is the derivative of KL for the logits of either", func(t *testing.T) {
-		equalAll(t, "dp", dp, gradient(func(z []float64) float64 { return policy.KL(policy.LogSoftmax(z, 1), logRef) }, z), stepBound)
-		equalAll(t, "dq", dq, gradient(func(z []float64) float64 { return policy.KL(logp, policy.LogSoftmax(z, 1)) }, zRef), stepBound)
+		check.NearAll(t, "dp", dp, check.Gradient(func(z []float64) float64 { return policy.KL(policy.LogSoftmax(z, 1), logRef) }, z), stepBound)
+		check.NearAll(t, "dq", dq, check.Gradient(func(z []float64) float64 { return policy.KL(logp, policy.LogSoftmax(z, 1)) }, zRef), stepBound)
 	})
 	t.Run("both are 0 between a policy and itself", func(t *testing.T) {
 		dp, dq := policy.KLBackward(logp, logp)
-		equalAll(t, "dp", dp, make([]float64, 5), 0)
-		equalAll(t, "dq", dq, make([]float64, 5), 0)
+		check.NearAll(t, "dp", dp, make([]float64, 5), 0)
+		check.NearAll(t, "dq", dq, make([]float64, 5), 0)
 	})
 	t.Run("for the second it is the difference of the probabilities", func(t *testing.T) {
 		_, dq := policy.KLBackward(uniform, loaded)
-		equalAll(t, "dq", dq, []float64{-0.25, 0.25}, 4*u)
+		check.NearAll(t, "dq", dq, []float64{-0.25, 0.25}, 4*u)
 	})
 }
 
 func TestK1(t *testing.T) {
 	t.Run("its mean over samples of π is KL(π‖π_ref)", func(t *testing.T) {
-		equal(t, "E[k1]", mean(logp, func(k int) float64 { return policy.K1(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
+		check.Near(t, "E[k1]", mean(logp, func(k int) float64 { return policy.K1(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
 	})
 	t.Run("a single one is the log-ratio, of either sign, and 0 between equals", func(t *testing.T) {
-		equal(t, "k1", policy.K1(-1, -3), 2, 0)
-		equal(t, "k1", policy.K1(-3, -1), -2, 0)
-		equal(t, "k1", policy.K1(-3, -3), 0, 0)
-		equal(t, "k1", policy.K1(-inf, -1), -inf, 0)
-		equal(t, "k1", policy.K1(-1, -inf), inf, 0)
-		equal(t, "k1", policy.K1(-inf, -inf), nan, 0)
+		check.Near(t, "k1", policy.K1(-1, -3), 2, 0)
+		check.Near(t, "k1", policy.K1(-3, -1), -2, 0)
+		check.Near(t, "k1", policy.K1(-3, -3), 0, 0)
+		check.Near(t, "k1", policy.K1(-inf, -1), -inf, 0)
+		check.Near(t, "k1", policy.K1(-1, -inf), inf, 0)
+		check.NaN(t, "k1", policy.K1(-inf, -inf))
 	})
 	t.Run("its derivative is 1", func(t *testing.T) {
-		equal(t, "∂k1", policy.K1Backward(-1, -3), slope(func(l float64) float64 { return policy.K1(l, -3) }, -1), stepBound)
+		check.Near(t, "∂k1", policy.K1Backward(-1, -3), check.Derivative(func(l float64) float64 { return policy.K1(l, -3) }, -1), stepBound)
 	})
 	// The value depends on π, its mean has a gradient; but that acts through what is sampled, and a loss differentiates samples as they are.
 	t.Run("as a loss it pulls nowhere, although its mean has a gradient", func(t *testing.T) {
 		got := pull(logp, z, func(k int) float64 { return policy.K1Backward(logp[k], logRef[k]) })
-		equalAll(t, "E[∂k1 ∇ log π]", got, make([]float64, 5), sumBound)
+		check.NearAll(t, "E[∂k1 ∇ log π]", got, make([]float64, 5), sumBound)
 		dp, _ := policy.KLBackward(logp, logRef)
 		if math.Abs(dp[0]) < 0.01 {
 			t.Errorf("∇KL is %v, too small to tell it from none", dp)
@@ -97,16 +98,16 @@ func TestK1(t *testing.T) {
 	t.Run("as a reward it pulls towards the reference", func(t *testing.T) {
 		got := pull(logp, z, func(k int) float64 { return policy.K1(logp[k], logRef[k]) })
 		dp, _ := policy.KLBackward(logp, logRef)
-		equalAll(t, "E[k1 ∇ log π]", got, dp, sumBound)
+		check.NearAll(t, "E[k1 ∇ log π]", got, dp, sumBound)
 	})
 }
 
 func TestK2(t *testing.T) {
 	t.Run("it is half the square of the log-ratio, whichever way round", func(t *testing.T) {
-		equal(t, "k2", policy.K2(-1, -3), 2, 0)
-		equal(t, "k2", policy.K2(-3, -1), 2, 0)
-		equal(t, "k2", policy.K2(-inf, -1), inf, 0)
-		equal(t, "k2", policy.K2(-100, 0), 5000, 0)
+		check.Near(t, "k2", policy.K2(-1, -3), 2, 0)
+		check.Near(t, "k2", policy.K2(-3, -1), 2, 0)
+		check.Near(t, "k2", policy.K2(-inf, -1), inf, 0)
+		check.Near(t, "k2", policy.K2(-100, 0), 5000, 0)
 	})
 	// k2 − k3 = −δ³/6 + …, whose mean does not vanish; halving all log-ratios divides the distance by about 8.
 	t.Run("its mean is KL(π‖π_ref) to second order, and not beyond", func(t *testing.T) {
@@ -124,20 +125,20 @@ func TestK2(t *testing.T) {
 	})
 	t.Run("its derivative is the log-ratio", func(t *testing.T) {
 		for _, l := range []float64{-5, -1, -0.5} {
-			equal(t, "∂k2", policy.K2Backward(l, -1), slope(func(l float64) float64 { return policy.K2(l, -1) }, l), stepBound)
+			check.Near(t, "∂k2", policy.K2Backward(l, -1), check.Derivative(func(l float64) float64 { return policy.K2(l, -1) }, l), stepBound)
 		}
 	})
 	// E[log(π/π_ref) ∇ log π] = Σ p_k (log p_k − log q_k) ∇ log p_k, and Σ p_k ∇ log p_k = 0.
 	t.Run("as a loss its gradient is that of KL(π‖π_ref)", func(t *testing.T) {
 		got := pull(logp, z, func(k int) float64 { return policy.K2Backward(logp[k], logRef[k]) })
 		dp, _ := policy.KLBackward(logp, logRef)
-		equalAll(t, "E[∂k2 ∇ log π]", got, dp, sumBound)
+		check.NearAll(t, "E[∂k2 ∇ log π]", got, dp, sumBound)
 	})
 }
 
 func TestK3(t *testing.T) {
 	t.Run("its mean over samples of π is KL(π‖π_ref)", func(t *testing.T) {
-		equal(t, "E[k3]", mean(logp, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
+		check.Near(t, "E[k3]", mean(logp, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
 	})
 	t.Run("it is not, over samples of another policy", func(t *testing.T) {
 		off := mean(logOld, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }) - policy.KL(logp, logRef)
@@ -150,31 +151,31 @@ func TestK3(t *testing.T) {
 		if k3 := policy.K3(0, delta); k3 < 0 || k3 == 0 && math.Abs(delta) > 1e-150 {
 			t.Errorf("k3 is %v", k3)
 		}
-		equal(t, "k3", policy.K3(delta, delta), 0, 0)
+		check.Near(t, "k3", policy.K3(delta, delta), 0, 0)
 	}))
 	t.Run("it is good to 8 roundings, next to 0 too", rapid.MakeCheck(func(t *rapid.T) {
 		delta := math.Copysign(math.Exp(rapid.Float64Range(-40, 3).Draw(t, "log |δ|")), rapid.Float64Range(-1, 1).Draw(t, "sign"))
 		want := exactK3(delta)
-		equal(t, "k3", policy.K3(0, delta), want, 8*u*want)
+		check.Near(t, "k3", policy.K3(0, delta), want, 8*u*want)
 	}))
 	t.Run("it is the literal formula, as far as that can tell", rapid.MakeCheck(func(t *rapid.T) {
 		delta := rapid.Float64Range(-30, 30).Draw(t, "δ")
 		e := math.Exp(delta)
-		equal(t, "k3", policy.K3(0, delta), e-1-delta, 4*u*(e+math.Abs(delta)+1))
+		check.Near(t, "k3", policy.K3(0, delta), e-1-delta, 4*u*(e+math.Abs(delta)+1))
 	}))
 	// The upper number is the right one, the lower has the ratio upside down.
 	t.Run("upside down it agrees to second order only", func(t *testing.T) {
 		for _, c := range []struct{ difference, right, wrong float64 }{{0.1, 0.0048, 0.0052}, {1, 0.368, 0.718}, {5, 4.0, 142}} {
-			equal(t, "k3", policy.K3(c.difference, 0), c.right, 0.01*c.right)
-			equal(t, "k3 upside down", policy.K3(0, c.difference), c.wrong, 0.01*c.wrong)
+			check.Near(t, "k3", policy.K3(c.difference, 0), c.right, 0.01*c.right)
+			check.Near(t, "k3 upside down", policy.K3(0, c.difference), c.wrong, 0.01*c.wrong)
 		}
 	})
 	t.Run("log-ratios of ±100 stay numbers, a token that one policy excludes has +∞, one that both do none", func(t *testing.T) {
-		equal(t, "k3", policy.K3(-100, 0), math.Exp(100), 2*u*math.Exp(100))
-		equal(t, "k3", policy.K3(0, -100), 99, 0)
-		equal(t, "k3", policy.K3(-inf, -1), inf, 0)
-		equal(t, "k3", policy.K3(-1, -inf), inf, 0)
-		equal(t, "k3", policy.K3(-inf, -inf), nan, 0)
+		check.Near(t, "k3", policy.K3(-100, 0), math.Exp(100), 2*u*math.Exp(100))
+		check.Near(t, "k3", policy.K3(0, -100), 99, 0)
+		check.Near(t, "k3", policy.K3(-inf, -1), inf, 0)
+		check.Near(t, "k3", policy.K3(-1, -inf), inf, 0)
+		check.NaN(t, "k3", policy.K3(-inf, -inf))
 	})
 }
 
@@ -193,52 +194,52 @@ func exactK3(delta float64) float64 {
 func TestK3Backward(t *testing.T) {
 	t.Run("it is the derivative of K3", func(t *testing.T) {
 		for _, l := range []float64{-3, -1.2, -1, -0.7, 1} {
-			equal(t, "∂k3", policy.K3Backward(l, -1), slope(func(l float64) float64 { return policy.K3(l, -1) }, l), stepBound)
+			check.Near(t, "∂k3", policy.K3Backward(l, -1), check.Derivative(func(l float64) float64 { return policy.K3(l, -1) }, l), stepBound)
 		}
 	})
 	// E_π[(1−ρ) ∇ log π] = −Σ q_k ∇ log p_k, and ∇ KL(q‖p) = −Σ q_k ∇ log p_k.
 	t.Run("as a loss its gradient is that of KL(π_ref‖π), not of KL(π‖π_ref)", func(t *testing.T) {
 		got := pull(logp, z, func(k int) float64 { return policy.K3Backward(logp[k], logRef[k]) })
 		_, want := policy.KLBackward(logRef, logp)
-		equalAll(t, "E[∂k3 ∇ log π]", got, want, sumBound)
+		check.NearAll(t, "E[∂k3 ∇ log π]", got, want, sumBound)
 		other, _ := policy.KLBackward(logp, logRef)
 		if math.Abs(got[0]-other[0]) < 0.01 {
 			t.Errorf("the gradients %v and %v are too close to tell", got, other)
 		}
 	})
 	t.Run("it goes to 1 where π ≫ π_ref and has no bound where π ≪ π_ref", func(t *testing.T) {
-		equal(t, "∂k3", policy.K3Backward(0, -100), 1, 0)
-		equal(t, "∂k3", policy.K3Backward(0, -inf), 1, 0)
-		equal(t, "∂k3", policy.K3Backward(-100, 0), -math.Exp(100), 2*u*math.Exp(100))
-		equal(t, "∂k3", policy.K3Backward(-inf, -1), -inf, 0)
+		check.Near(t, "∂k3", policy.K3Backward(0, -100), 1, 0)
+		check.Near(t, "∂k3", policy.K3Backward(0, -inf), 1, 0)
+		check.Near(t, "∂k3", policy.K3Backward(-100, 0), -math.Exp(100), 2*u*math.Exp(100))
+		check.Near(t, "∂k3", policy.K3Backward(-inf, -1), -inf, 0)
 	})
 }
 
 func TestK3Limited(t *testing.T) {
 	t.Run("inside the limit it is K3, to the bit, and without one everywhere", rapid.MakeCheck(func(t *rapid.T) {
 		l, ref := rapid.Float64Range(-9, 0).Draw(t, "log π"), rapid.Float64Range(-9, 0).Draw(t, "log π_ref")
-		equal(t, "k3", policy.K3Limited(l, ref, 20), policy.K3(l, ref), 0)
-		equal(t, "k3", policy.K3Limited(40*l, 40*ref, 0), policy.K3(40*l, 40*ref), 0)
-		equal(t, "∂k3", policy.K3LimitedBackward(l, ref, 20), policy.K3Backward(l, ref), 0)
-		equal(t, "∂k3", policy.K3LimitedBackward(40*l, 40*ref, 0), policy.K3Backward(40*l, 40*ref), 0)
+		check.Near(t, "k3", policy.K3Limited(l, ref, 20), policy.K3(l, ref), 0)
+		check.Near(t, "k3", policy.K3Limited(40*l, 40*ref, 0), policy.K3(40*l, 40*ref), 0)
+		check.Near(t, "∂k3", policy.K3LimitedBackward(l, ref, 20), policy.K3Backward(l, ref), 0)
+		check.Near(t, "∂k3", policy.K3LimitedBackward(40*l, 40*ref, 0), policy.K3Backward(40*l, 40*ref), 0)
 	}))
 	t.Run("beyond it is K3 at the limit, finite for a token that one policy excludes", func(t *testing.T) {
 		for _, l := range []float64{-4, -100, -inf} {
-			equal(t, "k3", policy.K3Limited(l, -1, 2), policy.K3(-2, 0), 0)
-			equal(t, "k3", policy.K3Limited(-1, l, 2), policy.K3(2, 0), 0)
+			check.Near(t, "k3", policy.K3Limited(l, -1, 2), policy.K3(-2, 0), 0)
+			check.Near(t, "k3", policy.K3Limited(-1, l, 2), policy.K3(2, 0), 0)
 		}
-		equal(t, "k3", policy.K3Limited(-inf, -inf, 2), nan, 0)
+		check.NaN(t, "k3", policy.K3Limited(-inf, -inf, 2))
 	})
 	t.Run("its derivative is that of the inside on the limit, and 0 beyond", func(t *testing.T) {
 		for _, l := range []float64{-3.5, -2.9, -1, 0.9, 1.5} {
-			equal(t, "∂k3", policy.K3LimitedBackward(l, -1, 2), slope(func(l float64) float64 { return policy.K3Limited(l, -1, 2) }, l), stepBound)
+			check.Near(t, "∂k3", policy.K3LimitedBackward(l, -1, 2), check.Derivative(func(l float64) float64 { return policy.K3Limited(l, -1, 2) }, l), stepBound)
 		}
-		equal(t, "∂k3 on the limit", policy.K3LimitedBackward(-3, -1, 2), 1-math.Exp(2), 16*u)
-		equal(t, "∂k3 of an excluded token", policy.K3LimitedBackward(-inf, -1, 2), 0, 0)
+		check.Near(t, "∂k3 on the limit", policy.K3LimitedBackward(-3, -1, 2), 1-math.Exp(2), 16*u)
+		check.Near(t, "∂k3 of an excluded token", policy.K3LimitedBackward(-inf, -1, 2), 0, 0)
 	})
 	t.Run("k1 and k2 of a limited log-ratio are theirs of LogRatio and 0", func(t *testing.T) {
-		equal(t, "k1", policy.K1(policy.LogRatio(-1, -9, 5), 0), 5, 0)
-		equal(t, "k2", policy.K2(policy.LogRatio(-9, -1, 5), 0), 12.5, 0)
+		check.Near(t, "k1", policy.K1(policy.LogRatio(-1, -9, 5), 0), 5, 0)
+		check.Near(t, "k2", policy.K2(policy.LogRatio(-9, -1, 5), 0), 12.5, 0)
 	})
 }
 
@@ -246,26 +247,26 @@ func TestK3Weighted(t *testing.T) {
 	// E_old[π/π_old k3] = E_π[k3]
 	t.Run("its mean over samples of π_old is KL(π‖π_ref)", func(t *testing.T) {
 		got := mean(logOld, func(k int) float64 { return policy.K3Weighted(logp[k], logOld[k], logRef[k]) })
-		equal(t, "E_old[r k3]", got, policy.KL(logp, logRef), sumBound)
+		check.Near(t, "E_old[r k3]", got, policy.KL(logp, logRef), sumBound)
 	})
 	t.Run("on the policy's own samples it is k3, with another derivative", func(t *testing.T) {
-		equal(t, "r k3", policy.K3Weighted(-2, -2, -1), policy.K3(-2, -1), 0)
-		equal(t, "∂(r k3)", policy.K3WeightedBackward(-2, -2, -1), policy.K2Backward(-2, -1), 0)
+		check.Near(t, "r k3", policy.K3Weighted(-2, -2, -1), policy.K3(-2, -1), 0)
+		check.Near(t, "∂(r k3)", policy.K3WeightedBackward(-2, -2, -1), policy.K2Backward(-2, -1), 0)
 	})
 	t.Run("its derivative is −rδ", func(t *testing.T) {
 		for _, l := range []float64{-4, -1.5, -1, -0.25} {
-			equal(t, "∂(r k3)", policy.K3WeightedBackward(l, -1, -1.5), slope(func(l float64) float64 { return policy.K3Weighted(l, -1, -1.5) }, l), stepBound)
+			check.Near(t, "∂(r k3)", policy.K3WeightedBackward(l, -1, -1.5), check.Derivative(func(l float64) float64 { return policy.K3Weighted(l, -1, -1.5) }, l), stepBound)
 		}
 	})
 	t.Run("as a loss its gradient is that of KL(π‖π_ref), from samples of π_old", func(t *testing.T) {
 		got := pull(logOld, z, func(k int) float64 { return policy.K3WeightedBackward(logp[k], logOld[k], logRef[k]) })
 		want, _ := policy.KLBackward(logp, logRef)
-		equalAll(t, "E_old[∂(r k3) ∇ log π]", got, want, sumBound)
+		check.NearAll(t, "E_old[∂(r k3) ∇ log π]", got, want, sumBound)
 	})
 	// r k3 = π_ref/π_old − r (1 + δ), and r δ → 0 with r.
 	t.Run("where π excludes the token it is π_ref/π_old, with derivative 0", func(t *testing.T) {
-		equal(t, "r k3", policy.K3Weighted(-inf, -4, -1), math.Exp(3), 0)
-		equal(t, "r k3 nearly there", policy.K3Weighted(-60, -4, -1), math.Exp(3), 8*20*u)
-		equal(t, "∂(r k3)", policy.K3WeightedBackward(-inf, -2, -1), 0, 0)
+		check.Near(t, "r k3", policy.K3Weighted(-inf, -4, -1), math.Exp(3), 0)
+		check.Near(t, "r k3 nearly there", policy.K3Weighted(-60, -4, -1), math.Exp(3), 8*20*u)
+		check.Near(t, "∂(r k3)", policy.K3WeightedBackward(-inf, -2, -1), 0, 0)
 	})
 }

@@ -6,20 +6,13 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 )
 
 // clipped is policy.Clipped with bounds of 0.8 and 1.28.
 func clipped(r, advantage float64) (loss, dlogratio float64) {
 	return policy.Clipped(r, advantage, 0.2, 0.28)
-}
-
-// both demands a loss and a derivative.
-func both(t rapid.TB, what string, f func() (loss, slope float64), loss, slope, bound float64) {
-	t.Helper()
-	gotLoss, gotSlope := f()
-	equal(t, what+": loss", gotLoss, loss, bound)
-	equal(t, what+": derivative", gotSlope, slope, bound)
 }
 
 func TestSurrogate(t *testing.T) {
@@ -29,8 +22,8 @@ func TestSurrogate(t *testing.T) {
 				for _, logprob := range []float64{-2, -1.5, -1.1, -0.9, -0.5, 0} {
 					for _, a := range []float64{-1.5, 1.5} {
 						_, got := l.Loss(logprob, -1, a, limit)
-						want := slope(func(x float64) float64 { loss, _ := l.Loss(x, -1, a, limit); return loss }, logprob)
-						equal(t, name, got, want, stepBound)
+						want := check.Derivative(func(x float64) float64 { loss, _ := l.Loss(x, -1, a, limit); return loss }, logprob)
+						check.Near(t, name, got, want, stepBound)
 					}
 				}
 			}
@@ -38,19 +31,19 @@ func TestSurrogate(t *testing.T) {
 	})
 	t.Run("on the limit the derivative is that of the inside, beyond it the loss is the limit's", func(t *testing.T) {
 		l := policy.Surrogate(policy.Unclipped)
-		both(t, "on it", func() (float64, float64) { return l.Loss(0, -1, 2, 1) }, -2*math.E, -2*math.E, 4*u)
-		both(t, "beyond", func() (float64, float64) { return l.Loss(0, -100, 2, 1) }, -2*math.E, 0, 4*u)
-		both(t, "excluded by π_old", func() (float64, float64) { return l.Loss(-1, -inf, 2, 1) }, -2*math.E, 0, 4*u)
+		check.Both(t, "on it", func() (float64, float64) { return l.Loss(0, -1, 2, 1) }, -2*math.E, -2*math.E, 4*u)
+		check.Both(t, "beyond", func() (float64, float64) { return l.Loss(0, -100, 2, 1) }, -2*math.E, 0, 4*u)
+		check.Both(t, "excluded by π_old", func() (float64, float64) { return l.Loss(-1, -inf, 2, 1) }, -2*math.E, 0, 4*u)
 	})
 }
 
 func TestUnclipped(t *testing.T) {
 	t.Run("loss and derivative are both −rA", func(t *testing.T) {
-		both(t, "r = 3/2", func() (float64, float64) { return policy.Unclipped(1.5, 2) }, -3, -3, 0)
+		check.Both(t, "r = 3/2", func() (float64, float64) { return policy.Unclipped(1.5, 2) }, -3, -3, 0)
 	})
 	t.Run("an advantage of 0 has none, even of a ratio that overflowed", func(t *testing.T) {
-		both(t, "A = 0", func() (float64, float64) { return policy.Unclipped(inf, 0) }, 0, 0, 0)
-		both(t, "A = 1", func() (float64, float64) { return policy.Unclipped(inf, 1) }, -inf, -inf, 0)
+		check.Both(t, "A = 0", func() (float64, float64) { return policy.Unclipped(inf, 0) }, 0, 0, 0)
+		check.Both(t, "A = 1", func() (float64, float64) { return policy.Unclipped(inf, 1) }, -inf, -inf, 0)
 	})
 	// E_old[r A ∇ log π] = E_π[A ∇ log π]: the ratio undoes the sampling.
 	t.Run("over samples of another policy its gradient is the policy gradient of this one", func(t *testing.T) {
@@ -59,7 +52,7 @@ func TestUnclipped(t *testing.T) {
 			_, d := policy.Surrogate(policy.Unclipped).Loss(logp[k], logOld[k], advantage[k], 0)
 			return d
 		})
-		equalAll(t, "gradient", got, pull(logp, z, func(k int) float64 { return -advantage[k] }), sumBound)
+		check.NearAll(t, "gradient", got, pull(logp, z, func(k int) float64 { return -advantage[k] }), sumBound)
 	})
 }
 
@@ -67,21 +60,22 @@ func TestClipped(t *testing.T) {
 	t.Run("it is the larger of the losses with the ratio and with the clipped ratio", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 5).Draw(t, "r"), rapid.Float64Range(-9, 9).Draw(t, "A")
 		loss, d := clipped(r, a)
-		equal(t, "loss", loss, max(-r*a, -min(max(r, 0.8), 1.28)*a), 0)
+		check.Near(t, "loss", loss, max(-r*a, -min(max(r, 0.8), 1.28)*a), 0)
 		want := loss
 		if a > 0 && r > 1.28 || a < 0 && r < 0.8 {
 			want = 0
 		}
-		equal(t, "derivative", d, want, 0)
+		check.Near(t, "derivative", d, want, 0)
 	}))
 	t.Run("on the boundary the derivative is that of the inside", func(t *testing.T) {
-		both(t, "above", func() (float64, float64) { return clipped(1.28, 1) }, -1.28, -1.28, 0)
-		both(t, "below", func() (float64, float64) { return clipped(0.8, -1) }, 0.8, 0.8, 0)
+		check.Both(t, "above", func() (float64, float64) { return clipped(1.28, 1) }, -1.28, -1.28, 0)
+		check.Both(t, "below", func() (float64, float64) { return clipped(0.8, -1) }, 0.8, 0.8, 0)
 	})
 	t.Run("a ratio that overflowed has the limits, and none stays none", func(t *testing.T) {
-		both(t, "A > 0", func() (float64, float64) { return clipped(inf, 1) }, -1.28, 0, 0)
-		both(t, "A < 0", func() (float64, float64) { return clipped(inf, -1) }, inf, inf, 0)
-		both(t, "no ratio", func() (float64, float64) { return clipped(nan, 1) }, nan, nan, 0)
+		check.Both(t, "A > 0", func() (float64, float64) { return clipped(inf, 1) }, -1.28, 0, 0)
+		check.Both(t, "A < 0", func() (float64, float64) { return clipped(inf, -1) }, inf, inf, 0)
+		loss, d := clipped(nan, 1)
+		check.NaN(t, "no ratio", loss, d)
 	})
 }
 
@@ -97,7 +91,7 @@ func TestBounded(t *testing.T) {
 			"a bound of 0 is none":      {10, 10, -2, 0, 10, 10},
 			"and so is an infinite one": {10, 10, -2, inf, 10, 10},
 		} {
-			both(t, name, func() (float64, float64) { return policy.Bounded(c.loss, c.d, c.a, c.c) }, c.want, c.dwant, 0)
+			check.Both(t, name, func() (float64, float64) { return policy.Bounded(c.loss, c.d, c.a, c.c) }, c.want, c.dwant, 0)
 		}
 	})
 }

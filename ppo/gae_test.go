@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/ppo"
 )
 
@@ -20,11 +21,11 @@ const gaeBound = 12 * 12 * 4 * 24 * u
 
 func TestTDError(t *testing.T) {
 	t.Run("it is what came, and is still to come, beyond what was expected", func(t *testing.T) {
-		equal(t, "δ", ppo.TDError(1, 8, 4, 0.5), -5, 0)
+		check.Near(t, "δ", ppo.TDError(1, 8, 4, 0.5), -5, 0)
 	})
 	t.Run("after a terminal state nothing is to come, whatever γ", func(t *testing.T) {
-		equal(t, "δ", ppo.TDError(4, 2, 0, 0.5), 2, 0)
-		equal(t, "δ", ppo.TDError(4, 2, 0, 1), 2, 0)
+		check.Near(t, "δ", ppo.TDError(4, 2, 0, 0.5), 2, 0)
+		check.Near(t, "δ", ppo.TDError(4, 2, 0, 1), 2, 0)
 	})
 }
 
@@ -33,22 +34,22 @@ func TestGAE(t *testing.T) {
 	// Â_2 = 2, Â_1 = −1 + 2/4, Â_0 = −5 − (1/2)/4; R = Â + V.
 	t.Run("by hand, with γ = λ = ½", func(t *testing.T) {
 		a, r := ppo.GAE(rewards, values, nil, 0, 0.5, 0.5)
-		equalAll(t, "Â", a, []float64{-5.125, -0.5, 2}, 0)
-		equalAll(t, "R", r, []float64{2.875, 3.5, 4}, 0)
+		check.NearAll(t, "Â", a, []float64{-5.125, -0.5, 2}, 0)
+		check.NearAll(t, "R", r, []float64{2.875, 3.5, 4}, 0)
 	})
 	t.Run("λ = 0 leaves the temporal-difference error", func(t *testing.T) {
 		a, _ := ppo.GAE(rewards, values, nil, 16, 0.5, 0)
-		equalAll(t, "Â", a, []float64{-5, -1, 10}, 0)
+		check.NearAll(t, "Â", a, []float64{-5, -1, 10}, 0)
 	})
 	// G = (1 + 2/2 + 4/4, 2 + 4/2, 4) + 16·(1/8, 1/4, 1/2)
 	t.Run("λ = 1 is Monte Carlo: the discounted return less the value, which the return then does not contain", func(t *testing.T) {
 		a, r := ppo.GAE(rewards, values, nil, 16, 0.5, 1)
-		equalAll(t, "R", r, []float64{5, 8, 12}, 0)
-		equalAll(t, "Â", a, []float64{5 - 8, 8 - 4, 12 - 2}, 0)
+		check.NearAll(t, "R", r, []float64{5, 8, 12}, 0)
+		check.NearAll(t, "Â", a, []float64{5 - 8, 8 - 4, 12 - 2}, 0)
 	})
 	t.Run("γ = 0 sees the next reward alone", func(t *testing.T) {
 		a, _ := ppo.GAE(rewards, values, nil, 16, 0, 0.95)
-		equalAll(t, "Â", a, []float64{-7, -2, 2}, 0)
+		check.NearAll(t, "Â", a, []float64{-7, -2, 2}, 0)
 	})
 	t.Run("the recursion is the sum of errors and the mixture of k-step estimates", rapid.MakeCheck(func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "T")
@@ -57,8 +58,8 @@ func TestGAE(t *testing.T) {
 		gamma, lambda := rapid.Float64Range(0, 1).Draw(t, "γ"), rapid.Float64Range(0, 1).Draw(t, "λ")
 		a, _ := ppo.GAE(r, v, nil, last, gamma, lambda)
 		for s := range n {
-			equal(t, "sum", ppo.GAESum(r, v, last, s, gamma, lambda), a[s], gaeBound)
-			equal(t, "mixture", ppo.GAEMixture(r, v, last, s, gamma, lambda), a[s], gaeBound)
+			check.Near(t, "sum", ppo.GAESum(r, v, last, s, gamma, lambda), a[s], gaeBound)
+			check.Near(t, "mixture", ppo.GAEMixture(r, v, last, s, gamma, lambda), a[s], gaeBound)
 		}
 	}))
 	// Σ_l (γλ)^l = 1/(1 − 0.855), and 0.855^400 < 1e-27.
@@ -68,37 +69,37 @@ func TestGAE(t *testing.T) {
 			ones[i] = 1
 		}
 		a, _ := ppo.GAE(ones, make([]float64, 400), nil, 0, 0.9, 0.95)
-		equal(t, "Â", a[0], 6.8965517, 5e-8)
+		check.Near(t, "Â", a[0], 6.8965517, 5e-8)
 	})
 	// V_t = r_t + γ V_{t+1} makes every error 0.
 	t.Run("values that are right leave no advantage", func(t *testing.T) {
 		for _, lambda := range []float64{0, 0.95, 1} {
 			a, r := ppo.GAE(rewards, []float64{3, 4, 4}, nil, 0, 0.5, lambda)
-			equalAll(t, "Â", a, []float64{0, 0, 0}, 0)
-			equalAll(t, "R", r, []float64{3, 4, 4}, 0)
+			check.NearAll(t, "Â", a, []float64{0, 0, 0}, 0)
+			check.NearAll(t, "R", r, []float64{3, 4, 4}, 0)
 		}
 	})
 	// δ_t is unmoved but the last, which moves by −c, and that arrives as λ^{T−1−t}.
 	t.Run("with γ = 1, raising all values but the terminal one by c lowers Â_t by c λ^{T−1−t}", func(t *testing.T) {
 		a, _ := ppo.GAE(rewards, values, nil, 0, 1, 0.5)
 		b, _ := ppo.GAE(rewards, []float64{8 + 16, 4 + 16, 2 + 16}, nil, 0, 1, 0.5)
-		equalAll(t, "shift", []float64{b[0] - a[0], b[1] - a[1], b[2] - a[2]}, []float64{-4, -8, -16}, 0)
+		check.NearAll(t, "shift", []float64{b[0] - a[0], b[1] - a[1], b[2] - a[2]}, []float64{-4, -8, -16}, 0)
 	})
 	// r̃ = r + γΦ' − Φ with Φ = V is δ, GAE (25): discounting shaped rewards by γλ is the estimator.
 	t.Run("rewards shaped by the values need no values", func(t *testing.T) {
 		want, _ := ppo.GAE(rewards, values, nil, 16, 0.5, 0.5)
 		shaped := []float64{ppo.TDError(1, 8, 4, 0.5), ppo.TDError(2, 4, 2, 0.5), ppo.TDError(4, 2, 16, 0.5)}
 		got, _ := ppo.GAE(shaped, make([]float64, 3), nil, 0, 0.5, 0.5)
-		equalAll(t, "Â", got, want, 0)
+		check.NearAll(t, "Â", got, want, 0)
 	})
 
 	t.Run("a trajectory cut off where the value is right loses nothing, one called terminal does", func(t *testing.T) {
 		whole, _ := ppo.GAE([]float64{1, 2, 4, 8}, []float64{8, 4, 2, 8}, nil, 0, 0.5, 0.5)
 		cut, _ := ppo.GAE(rewards, values, nil, 8, 0.5, 0.5)
-		equalAll(t, "cut off", cut, whole[:3], 0)
+		check.NearAll(t, "cut off", cut, whole[:3], 0)
 		// γ V_T (γλ)^{T−1−t} is missing.
 		dead, _ := ppo.GAE(rewards, values, nil, 0, 0.5, 0.5)
-		equalAll(t, "terminal", dead, []float64{cut[0] - 4./16, cut[1] - 4./4, cut[2] - 4}, 0)
+		check.NearAll(t, "terminal", dead, []float64{cut[0] - 4./16, cut[1] - 4./4, cut[2] - 4}, 0)
 	})
 
 	t.Run("masked tokens are passed over as if they were not there, whatever they hold", rapid.MakeCheck(func(t *rapid.T) {
@@ -121,34 +122,34 @@ func TestGAE(t *testing.T) {
 		for i, at := range kept {
 			wantA[at], wantR[at] = shortA[i], shortRet[i]
 		}
-		equalAll(t, "Â", a, wantA, 0)
-		equalAll(t, "R", ret, wantR, 0)
+		check.NearAll(t, "Â", a, wantA, 0)
+		check.NearAll(t, "R", ret, wantR, 0)
 	}))
 	// Reward 1 two tokens after the first, V = 0: γλ = ¼ once, where the way through the gap costs (¼)².
 	t.Run("a recursion through the gap would weigh by its length, and lose all at γ = 0", func(t *testing.T) {
 		r, v := []float64{0, 0, 1}, []float64{0, 0, 0}
 		over, _ := ppo.GAE(r, v, []float64{1, 0, 1}, 0, 0.5, 0.5)
 		through, _ := ppo.GAE(r, v, nil, 0, 0.5, 0.5)
-		equal(t, "over the gap", over[0], 0.25, 0)
-		equal(t, "through it", through[0], 0.0625, 0)
+		check.Near(t, "over the gap", over[0], 0.25, 0)
+		check.Near(t, "through it", through[0], 0.0625, 0)
 	})
 	t.Run("a trajectory without tokens has none, one all masked has zeros", func(t *testing.T) {
 		a, r := ppo.GAE(nil, nil, nil, 5, 0.9, 0.95)
-		equalAll(t, "Â", append(a, r...), nil, 0)
+		check.NearAll(t, "Â", append(a, r...), nil, 0)
 		a, r = ppo.GAE([]float64{nan, 1}, []float64{1, nan}, []float64{0, 0}, 5, 0.9, 0.95)
-		equalAll(t, "Â and R", append(a, r...), []float64{0, 0, 0, 0}, 0)
+		check.NearAll(t, "Â and R", append(a, r...), []float64{0, 0, 0, 0}, 0)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
-		panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values[:2], nil, 0, 1, 1) })
-		panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values, []float64{1}, 0, 1, 1) })
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values[:2], nil, 0, 1, 1) })
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values, []float64{1}, 0, 1, 1) })
 	})
 }
 
 func TestKStep(t *testing.T) {
 	t.Run("one step is the temporal-difference error, all of them Monte Carlo", func(t *testing.T) {
-		equal(t, "k = 1", ppo.KStep(rewards, values, 16, 0, 1, 0.5), -5, 0)
-		equal(t, "k = 1 at the end", ppo.KStep(rewards, values, 16, 2, 1, 0.5), 10, 0)
-		equal(t, "k = 3", ppo.KStep(rewards, values, 16, 0, 3, 0.5), 5-8, 0)
+		check.Near(t, "k = 1", ppo.KStep(rewards, values, 16, 0, 1, 0.5), -5, 0)
+		check.Near(t, "k = 1 at the end", ppo.KStep(rewards, values, 16, 2, 1, 0.5), 10, 0)
+		check.Near(t, "k = 3", ppo.KStep(rewards, values, 16, 0, 3, 0.5), 5-8, 0)
 	})
 	// Values in between cancel: −V_t + γV_{t+1} + γ(−V_{t+1} + γV_{t+2}) + …
 	t.Run("it is the discounted sum of k errors", rapid.MakeCheck(func(t *rapid.T) {
@@ -157,20 +158,20 @@ func TestKStep(t *testing.T) {
 		var sum float64
 		for k := 1; k <= 6; k++ {
 			sum += math.Pow(gamma, float64(k-1)) * ppo.TDError(r[k-1], v[k-1], v[k], gamma)
-			equal(t, "Â^(k)", ppo.KStep(r, v[:6], v[6], 0, k, gamma), sum, gaeBound)
+			check.Near(t, "Â^(k)", ppo.KStep(r, v[:6], v[6], 0, k, gamma), sum, gaeBound)
 		}
 	}))
 	// T = 3, t = 0: γ^{T−t+1} = γ⁴ for the last reward, where the terms before it count 0, 1, 2.
 	t.Run("the exponent that PPO prints for the last reward is not the next after the others", func(t *testing.T) {
 		right := ppo.KStep([]float64{0, 0, 1}, []float64{0, 0, 0}, 0, 0, 3, 0.5)
-		equal(t, "weight of r_{T−1}", right, math.Pow(0.5, 3-0-1), 0)
+		check.Near(t, "weight of r_{T−1}", right, math.Pow(0.5, 3-0-1), 0)
 		if printed := math.Pow(0.5, 3-0+1); printed == right {
 			t.Error("the two agree")
 		}
 	})
 	t.Run("steps have to lie inside the trajectory", func(t *testing.T) {
 		for _, c := range [][2]int{{-1, 1}, {0, 0}, {0, 4}, {3, 1}} {
-			panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, values, 0, c[0], c[1], 1) })
+			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, values, 0, c[0], c[1], 1) })
 		}
 	})
 }
@@ -189,13 +190,13 @@ func TestGAEEpisodes(t *testing.T) {
 			wantA, wantR = append(wantA, a...), append(wantR, ret...)
 		}
 		a, ret := ppo.GAEEpisodes(r, v, next, end, 0.9, 0.95)
-		equalAll(t, "Â", a, wantA, 0)
-		equalAll(t, "R", ret, wantR, 0)
+		check.NearAll(t, "Â", a, wantA, 0)
+		check.NearAll(t, "R", ret, wantR, 0)
 	}))
 	t.Run("a row that goes on beyond its end is cut off there", func(t *testing.T) {
 		a, _ := ppo.GAEEpisodes(rewards, values, []float64{4, 2, 16}, make([]bool, 3), 0.5, 0.5)
 		want, _ := ppo.GAE(rewards, values, nil, 16, 0.5, 0.5)
-		equalAll(t, "Â", a, want, 0)
+		check.NearAll(t, "Â", a, want, 0)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
 		end := make([]bool, 3)
@@ -204,7 +205,7 @@ func TestGAEEpisodes(t *testing.T) {
 			func() { ppo.GAEEpisodes(rewards, values, nil, end, 1, 1) },
 			func() { ppo.GAEEpisodes(rewards, values, values, nil, 1, 1) },
 		} {
-			panics(t, "ppo: rewards, values, next, end and mask differ in length", f)
+			check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", f)
 		}
 	})
 }

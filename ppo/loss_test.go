@@ -6,16 +6,17 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 	"plumbline/ppo"
 )
 
 // A batch of an output of three tokens and one of one, with log-ratios inside and beyond the clip, and rubbish outside the mask.
 var (
-	logprob   = matrix([]float64{-1, -2, -0.5}, []float64{-3, nan, -inf})
-	old       = matrix([]float64{-1.5, -1.9, -0.9}, []float64{-2, 5, nan})
-	advantage = matrix([]float64{2, -1, -0.5}, []float64{-1.5, nan, inf})
-	mask      = matrix([]float64{1, 1, 1}, []float64{1, 0, 0})
+	logprob   = check.Matrix([]float64{-1, -2, -0.5}, []float64{-3, nan, -inf})
+	old       = check.Matrix([]float64{-1.5, -1.9, -0.9}, []float64{-2, 5, nan})
+	advantage = check.Matrix([]float64{2, -1, -0.5}, []float64{-1.5, nan, inf})
+	mask      = check.Matrix([]float64{1, 1, 1}, []float64{1, 0, 0})
 )
 
 var options = []ppo.Options{
@@ -31,14 +32,14 @@ func TestLoss(t *testing.T) {
 	t.Run("the mean over outputs of token means is DeepSeekMath's objective, to be minimised", func(t *testing.T) {
 		got, d := ppo.Loss(logprob, old, advantage, mask, ppo.Options{Low: 0.2, High: 0.2, Aggregation: policy.SequenceMean})
 		first := (1.2*2 - math.Exp(-0.1) - math.Exp(0.4)*0.5) / 3
-		equal(t, "loss", got, -(first-0.8*1.5)/2, 64*u)
-		equalAll(t, "gradient", d.RawMatrix().Data, []float64{0, math.Exp(-0.1) / 6, math.Exp(0.4) * 0.5 / 6, 0, 0, 0}, 64*u)
+		check.Near(t, "loss", got, -(first-0.8*1.5)/2, 64*u)
+		check.NearAll(t, "gradient", d.RawMatrix().Data, []float64{0, math.Exp(-0.1) / 6, math.Exp(0.4) * 0.5 / 6, 0, 0, 0}, 64*u)
 	})
 	t.Run("at the old policy it is minus the weighted advantage, and its gradient the policy gradient", func(t *testing.T) {
 		for _, o := range options {
 			got, d := ppo.Loss(logprob, logprob, advantage, mask, o)
 			w := policy.Weights(mask, o.Aggregation, o.Length)
-			equal(t, "loss", got, -policy.Aggregate(advantage, w), 16*u)
+			check.Near(t, "loss", got, -policy.Aggregate(advantage, w), 16*u)
 			for i := range 2 {
 				for k := range 3 {
 					want := 0.0
@@ -46,7 +47,7 @@ func TestLoss(t *testing.T) {
 						_, want = ppo.PolicyGradient(-1, advantage.At(i, k))
 						want *= w.At(i, k)
 					}
-					equal(t, "gradient", d.At(i, k), want, 4*u)
+					check.Near(t, "gradient", d.At(i, k), want, 4*u)
 				}
 			}
 		}
@@ -55,34 +56,34 @@ func TestLoss(t *testing.T) {
 		for _, o := range options {
 			_, d := ppo.Loss(logprob, old, advantage, mask, o)
 			x := mat.DenseCopyOf(logprob).RawMatrix().Data
-			want := gradient(func(x []float64) float64 {
+			want := check.Gradient(func(x []float64) float64 {
 				loss, _ := ppo.Loss(mat.NewDense(2, 3, x), old, advantage, mask, o)
 				return loss
 			}, x)
-			equalAll(t, "gradient", d.RawMatrix().Data, want, stepBound)
+			check.NearAll(t, "gradient", d.RawMatrix().Data, want, stepBound)
 		}
 	})
 	t.Run("a limit on the log-ratio holds the loss and takes the derivative away", func(t *testing.T) {
-		one := matrix([]float64{1})
-		loss, d := ppo.Loss(matrix([]float64{0}), matrix([]float64{-100}), matrix([]float64{-1}), one, ppo.Options{Low: 0.2, High: 0.2, LogRatioLimit: 20})
-		equal(t, "loss", loss, math.Exp(20), 0)
-		equal(t, "derivative", d.At(0, 0), 0, 0)
-		loss, d = ppo.Loss(matrix([]float64{0}), matrix([]float64{-inf}), matrix([]float64{-1}), one, ppo.Options{Low: 0.2, High: 0.2, DualClip: 3})
-		equal(t, "loss of an excluded token under a dual clip", loss, 3, 0)
-		equal(t, "derivative", d.At(0, 0), 0, 0)
+		one := check.Matrix([]float64{1})
+		loss, d := ppo.Loss(check.Matrix([]float64{0}), check.Matrix([]float64{-100}), check.Matrix([]float64{-1}), one, ppo.Options{Low: 0.2, High: 0.2, LogRatioLimit: 20})
+		check.Near(t, "loss", loss, math.Exp(20), 0)
+		check.Near(t, "derivative", d.At(0, 0), 0, 0)
+		loss, d = ppo.Loss(check.Matrix([]float64{0}), check.Matrix([]float64{-inf}), check.Matrix([]float64{-1}), one, ppo.Options{Low: 0.2, High: 0.2, DualClip: 3})
+		check.Near(t, "loss of an excluded token under a dual clip", loss, 3, 0)
+		check.Near(t, "derivative", d.At(0, 0), 0, 0)
 	})
 	t.Run("a batch without tokens has loss 0 and no gradient", func(t *testing.T) {
 		for _, o := range options {
 			loss, d := ppo.Loss(logprob, old, advantage, mat.NewDense(2, 3, nil), o)
-			equal(t, "loss", loss, 0, 0)
-			equalAll(t, "gradient", d.RawMatrix().Data, make([]float64, 6), 0)
+			check.Near(t, "loss", loss, 0, 0)
+			check.NearAll(t, "gradient", d.RawMatrix().Data, make([]float64, 6), 0)
 			loss, _ = ppo.Loss(&mat.Dense{}, &mat.Dense{}, &mat.Dense{}, &mat.Dense{}, o)
-			equal(t, "loss", loss, 0, 0)
+			check.Near(t, "loss", loss, 0, 0)
 		}
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
-		panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, advantage, matrix([]float64{1}), options[0]) })
-		panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, matrix([]float64{1}), advantage, mask, options[0]) })
-		panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, matrix([]float64{1}), mask, options[0]) })
+		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, advantage, check.Matrix([]float64{1}), options[0]) })
+		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, check.Matrix([]float64{1}), advantage, mask, options[0]) })
+		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, check.Matrix([]float64{1}), mask, options[0]) })
 	})
 }

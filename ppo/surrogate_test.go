@@ -6,26 +6,19 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 	"plumbline/ppo"
 )
 
-// both demands a loss and a derivative.
-func both(t rapid.TB, what string, f func() (loss, slope float64), loss, slope, bound float64) {
-	t.Helper()
-	gotLoss, gotSlope := f()
-	equal(t, what+": loss", gotLoss, loss, bound)
-	equal(t, what+": derivative", gotSlope, slope, bound)
-}
-
 func TestPolicyGradient(t *testing.T) {
 	t.Run("its derivative is minus the advantage", func(t *testing.T) {
 		_, d := ppo.PolicyGradient(-1.5, 0.75)
-		equal(t, "derivative", d, slope(func(l float64) float64 { loss, _ := ppo.PolicyGradient(l, 0.75); return loss }, -1.5), stepBound)
-		both(t, "A = ¾", func() (float64, float64) { return ppo.PolicyGradient(-2, 0.75) }, 1.5, -0.75, 0)
+		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.PolicyGradient(l, 0.75); return loss }, -1.5), stepBound)
+		check.Both(t, "A = ¾", func() (float64, float64) { return ppo.PolicyGradient(-2, 0.75) }, 1.5, -0.75, 0)
 	})
 	t.Run("an advantage of 0 teaches nothing, of an excluded token too", func(t *testing.T) {
-		both(t, "A = 0", func() (float64, float64) { return ppo.PolicyGradient(-inf, 0) }, 0, 0, 0)
+		check.Both(t, "A = 0", func() (float64, float64) { return ppo.PolicyGradient(-inf, 0) }, 0, 0, 0)
 	})
 }
 
@@ -33,17 +26,17 @@ func TestSurrogate(t *testing.T) {
 	t.Run("at ratio 1 its derivative is the policy gradient, and its value −A", rapid.MakeCheck(func(t *rapid.T) {
 		a := rapid.Float64Range(-9, 9).Draw(t, "A")
 		_, want := ppo.PolicyGradient(-1, a)
-		both(t, "r = 1", func() (float64, float64) { return ppo.Surrogate(1, a) }, -a, want, 0)
+		check.Both(t, "r = 1", func() (float64, float64) { return ppo.Surrogate(1, a) }, -a, want, 0)
 	}))
 	t.Run("its derivative is that of −e^{log r} A", func(t *testing.T) {
 		for _, l := range []float64{-2.5, -1, 0} {
 			_, d := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5)
-			equal(t, "derivative", d, slope(func(l float64) float64 { loss, _ := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5); return loss }, l), stepBound)
+			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5); return loss }, l), stepBound)
 		}
 	})
 	t.Run("an advantage of 0 gives 0, for an infinite ratio too", func(t *testing.T) {
-		both(t, "A = 0", func() (float64, float64) { return ppo.Surrogate(inf, 0) }, 0, 0, 0)
-		both(t, "A = 1", func() (float64, float64) { return ppo.Surrogate(inf, 1) }, -inf, -inf, 0)
+		check.Both(t, "A = 0", func() (float64, float64) { return ppo.Surrogate(inf, 0) }, 0, 0, 0)
+		check.Both(t, "A = 1", func() (float64, float64) { return ppo.Surrogate(inf, 1) }, -inf, -inf, 0)
 	})
 }
 
@@ -66,20 +59,20 @@ func TestClip(t *testing.T) {
 			{"bad token on the lower boundary: the inside's derivative", 0.75, -2, 1.5, 1.5},
 			{"indifferent token", 7, 0, 0, 0},
 		} {
-			both(t, c.name, func() (float64, float64) { return ppo.Clip(c.r, c.a, 0.25, 0.25) }, c.loss, c.dlogpi, 0)
+			check.Both(t, c.name, func() (float64, float64) { return ppo.Clip(c.r, c.a, 0.25, 0.25) }, c.loss, c.dlogpi, 0)
 		}
 	})
 	t.Run("its two sides may differ", func(t *testing.T) {
-		both(t, "below", func() (float64, float64) { return ppo.Clip(0.25, -1, 0.5, 2) }, 0.5, 0, 0)
-		both(t, "above", func() (float64, float64) { return ppo.Clip(4, 1, 0.5, 2) }, -3, 0, 0)
+		check.Both(t, "below", func() (float64, float64) { return ppo.Clip(0.25, -1, 0.5, 2) }, 0.5, 0, 0)
+		check.Both(t, "above", func() (float64, float64) { return ppo.Clip(4, 1, 0.5, 2) }, -3, 0, 0)
 	})
 	t.Run("it is the larger of both losses, and never below the surrogate's", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 5).Draw(t, "r"), rapid.Float64Range(-9, 9).Draw(t, "A")
 		loss, _ := ppo.Clip(r, a, 0.2, 0.28)
 		plain, _ := ppo.Surrogate(r, a)
 		clipped, _ := ppo.Surrogate(min(max(r, 0.8), 1.28), a)
-		equal(t, "max(−rA, −clip(r)A)", loss, max(plain, clipped), 0)
-		equal(t, "−min(rA, clip(r)A)", loss, -min(-plain, -clipped), 0)
+		check.Near(t, "max(−rA, −clip(r)A)", loss, max(plain, clipped), 0)
+		check.Near(t, "−min(rA, clip(r)A)", loss, -min(-plain, -clipped), 0)
 	}))
 	t.Run("with min and max exchanged it would be another loss", func(t *testing.T) {
 		loss, _ := ppo.Clip(1.5, 2, 0.25, 0.25)
@@ -93,23 +86,24 @@ func TestClip(t *testing.T) {
 			t.Skip("on a boundary")
 		}
 		_, d := ppo.Clip(math.Exp(l), a, 0.2, 0.28)
-		equal(t, "derivative", d, slope(func(l float64) float64 { loss, _ := ppo.Clip(math.Exp(l), a, 0.2, 0.28); return loss }, l), stepBound)
+		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.Clip(math.Exp(l), a, 0.2, 0.28); return loss }, l), stepBound)
 	}))
 	// [1 − 10, 1 + 10] = [−9, 11], and a ratio is positive.
 	t.Run("DeepSeek-R1's ε of 10 never clips from below", func(t *testing.T) {
-		both(t, "r = 0", func() (float64, float64) { return ppo.Clip(0, -1, 10, 10) }, 0, 0, 0)
-		both(t, "r = ¼", func() (float64, float64) { return ppo.Clip(0.25, -1, 10, 10) }, 0.25, 0.25, 0)
-		both(t, "r = 12", func() (float64, float64) { return ppo.Clip(12, 1, 10, 10) }, -11, 0, 0)
+		check.Both(t, "r = 0", func() (float64, float64) { return ppo.Clip(0, -1, 10, 10) }, 0, 0, 0)
+		check.Both(t, "r = ¼", func() (float64, float64) { return ppo.Clip(0.25, -1, 10, 10) }, 0.25, 0.25, 0)
+		check.Both(t, "r = 12", func() (float64, float64) { return ppo.Clip(12, 1, 10, 10) }, -11, 0, 0)
 	})
 	t.Run("log-ratios of ±100 and excluded tokens have the limits", func(t *testing.T) {
 		for _, r := range []float64{math.Exp(100), inf} {
-			both(t, "good token, r huge", func() (float64, float64) { return ppo.Clip(r, 2, 0.25, 0.25) }, -2.5, 0, 0)
-			both(t, "bad token, r huge", func() (float64, float64) { return ppo.Clip(r, -2, 0.25, 0.25) }, 2*r, 2*r, 0)
-			both(t, "indifferent token, r huge", func() (float64, float64) { return ppo.Clip(r, 0, 0.25, 0.25) }, 0, 0, 0)
+			check.Both(t, "good token, r huge", func() (float64, float64) { return ppo.Clip(r, 2, 0.25, 0.25) }, -2.5, 0, 0)
+			check.Both(t, "bad token, r huge", func() (float64, float64) { return ppo.Clip(r, -2, 0.25, 0.25) }, 2*r, 2*r, 0)
+			check.Both(t, "indifferent token, r huge", func() (float64, float64) { return ppo.Clip(r, 0, 0.25, 0.25) }, 0, 0, 0)
 		}
-		both(t, "good token, r = 0", func() (float64, float64) { return ppo.Clip(0, 2, 0.25, 0.25) }, 0, 0, 0)
-		both(t, "bad token, r = 0", func() (float64, float64) { return ppo.Clip(0, -2, 0.25, 0.25) }, 1.5, 0, 0)
-		both(t, "no ratio", func() (float64, float64) { return ppo.Clip(nan, 2, 0.25, 0.25) }, nan, nan, 0)
+		check.Both(t, "good token, r = 0", func() (float64, float64) { return ppo.Clip(0, 2, 0.25, 0.25) }, 0, 0, 0)
+		check.Both(t, "bad token, r = 0", func() (float64, float64) { return ppo.Clip(0, -2, 0.25, 0.25) }, 1.5, 0, 0)
+		loss, d := ppo.Clip(nan, 2, 0.25, 0.25)
+		check.NaN(t, "no ratio", loss, d)
 	})
 }
 
@@ -128,13 +122,13 @@ func TestDualClip(t *testing.T) {
 			{"indifferent token", inf, 0, 0, 0},
 			{"bad token with an infinite ratio", inf, -2, 6, 0},
 		} {
-			both(t, c.name, func() (float64, float64) { return ppo.DualClip(c.r, c.a, 0.25, 0.25, 3) }, c.loss, c.dlogpi, 0)
+			check.Both(t, c.name, func() (float64, float64) { return ppo.DualClip(c.r, c.a, 0.25, 0.25, 3) }, c.loss, c.dlogpi, 0)
 		}
 	})
 	t.Run("an infinite bound is none", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 50).Draw(t, "r"), rapid.Float64Range(-9, 9).Draw(t, "A")
 		loss, d := ppo.Clip(r, a, 0.2, 0.2)
-		both(t, "c = ∞", func() (float64, float64) { return ppo.DualClip(r, a, 0.2, 0.2, inf) }, loss, d, 0)
+		check.Both(t, "c = ∞", func() (float64, float64) { return ppo.DualClip(r, a, 0.2, 0.2, inf) }, loss, d, 0)
 	}))
 	// For A > 0 the clipped objective is at most (1+ε)A < cA: max(·, cA) would be cA everywhere, with no gradient at all.
 	t.Run("for positive advantages the bound would swallow everything", func(t *testing.T) {
@@ -145,7 +139,7 @@ func TestDualClip(t *testing.T) {
 	})
 	t.Run("a bound of 0 is none", func(t *testing.T) {
 		loss, d := ppo.Clip(50, -2, 0.25, 0.25)
-		both(t, "c = 0", func() (float64, float64) { return ppo.DualClip(50, -2, 0.25, 0.25, 0) }, loss, d, 0)
+		check.Both(t, "c = 0", func() (float64, float64) { return ppo.DualClip(50, -2, 0.25, 0.25, 0) }, loss, d, 0)
 	})
 }
 
@@ -157,14 +151,14 @@ func TestKLPenalty(t *testing.T) {
 	}
 	t.Run("without a weight it is the surrogate, and at the old policy too", func(t *testing.T) {
 		loss, d := ppo.Surrogate(1.5, 2)
-		both(t, "β = 0", func() (float64, float64) { return ppo.KLPenalty(1.5, 2, 7, 8, 0) }, loss, d, 0)
+		check.Both(t, "β = 0", func() (float64, float64) { return ppo.KLPenalty(1.5, 2, 7, 8, 0) }, loss, d, 0)
 		loss, d = ppo.Surrogate(1, 2)
-		both(t, "π = π_old", func() (float64, float64) { return penalty(-1, -1, 2, 5) }, loss, d, 0)
+		check.Both(t, "π = π_old", func() (float64, float64) { return penalty(-1, -1, 2, 5) }, loss, d, 0)
 	})
 	t.Run("its derivative is that of the loss, with r − 1 for the estimate r − 1 − log r", func(t *testing.T) {
 		for _, l := range []float64{-2, -1, -0.25} {
 			_, d := penalty(l, -1, 2, 0.5)
-			equal(t, "derivative", d, slope(func(l float64) float64 { loss, _ := penalty(l, -1, 2, 0.5); return loss }, l), stepBound)
+			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := penalty(l, -1, 2, 0.5); return loss }, l), stepBound)
 		}
 	})
 	// E_old[r − 1 − log r] = KL(π_old‖π), and E_old[(r−1) ∇ log π] = Σ (p − p_old) ∇ log p.
@@ -179,8 +173,8 @@ func TestKLPenalty(t *testing.T) {
 			}
 		}
 		_, want := policy.KLBackward(old, logp)
-		equal(t, "E[penalty]", value, policy.KL(old, logp), 64*u)
-		equalAll(t, "gradient", gradient, want, 64*u)
+		check.Near(t, "E[penalty]", value, policy.KL(old, logp), 64*u)
+		check.NearAll(t, "gradient", gradient, want, 64*u)
 	})
 }
 
@@ -188,7 +182,7 @@ func TestAdaptKL(t *testing.T) {
 	// A target of 3 has its bounds at 2 and 4.5 exactly.
 	t.Run("it halves far below the target, doubles far above, and rests between", func(t *testing.T) {
 		for kl, want := range map[float64]float64{0: 0.5, 1.9: 0.5, 2: 1, 3: 1, 4.5: 1, 4.6: 2, inf: 2} {
-			equal(t, "β", ppo.AdaptKL(1, kl, 3), want, 0)
+			check.Near(t, "β", ppo.AdaptKL(1, kl, 3), want, 0)
 		}
 	})
 	t.Run("a divergence that answers to β as 1/β settles at most a factor 1.5 from its target", func(t *testing.T) {
@@ -205,26 +199,26 @@ func TestAdaptKL(t *testing.T) {
 func TestAdaptKLProportionally(t *testing.T) {
 	t.Run("it follows the relative error, cut at a fifth", func(t *testing.T) {
 		for kl, want := range map[float64]float64{8: 1, 9: 1 + 0.5*0.125, 7: 1 - 0.5*0.125, 80: 1.1, 0: 0.9, inf: 1.1} {
-			equal(t, "β", ppo.AdaptKLProportionally(1, kl, 8, 0.5), want, 2*u)
+			check.Near(t, "β", ppo.AdaptKLProportionally(1, kl, 8, 0.5), want, 2*u)
 		}
 	})
 	t.Run("a weight of 0 stays 0", func(t *testing.T) {
-		equal(t, "β", ppo.AdaptKLProportionally(0, 5, 1, 0.1), 0, 0)
+		check.Near(t, "β", ppo.AdaptKLProportionally(0, 5, 1, 0.1), 0, 0)
 	})
 }
 
 func TestCombined(t *testing.T) {
 	t.Run("values add their error, entropy takes away", func(t *testing.T) {
-		equal(t, "loss", ppo.Combined(-2, 4, 1.5, 0.5, 0.25), -2+2-0.375, 0)
-		equal(t, "loss of the policy alone", ppo.Combined(-2, 4, 1.5, 0, 0), -2, 0)
+		check.Near(t, "loss", ppo.Combined(-2, 4, 1.5, 0.5, 0.25), -2+2-0.375, 0)
+		check.Near(t, "loss of the policy alone", ppo.Combined(-2, 4, 1.5, 0, 0), -2, 0)
 	})
 	// With no other term, −c₂ ∇S pushes the larger logit down.
 	t.Run("descending it spreads the policy", func(t *testing.T) {
 		z := []float64{1, 0}
 		loss := func(z []float64) float64 { return ppo.Combined(0, 0, policy.Entropy(z, 1), 0, 0.5) }
-		d := gradient(loss, z)
+		d := check.Gradient(loss, z)
 		for i, s := range policy.EntropyBackward(z, 1) {
-			equal(t, "gradient", d[i], -0.5*s, stepBound)
+			check.Near(t, "gradient", d[i], -0.5*s, stepBound)
 		}
 		if d[0] <= 0 {
 			t.Errorf("the larger logit has gradient %v, want it pushed down", d[0])

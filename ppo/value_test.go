@@ -6,19 +6,20 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/policy"
 	"plumbline/ppo"
 )
 
 func TestValueLoss(t *testing.T) {
 	t.Run("it is half the square, with the error as derivative", func(t *testing.T) {
-		both(t, "V = 3, R = 1", func() (float64, float64) { return ppo.ValueLoss(3, 1) }, 2, 2, 0)
-		both(t, "V = R", func() (float64, float64) { return ppo.ValueLoss(3, 3) }, 0, 0, 0)
+		check.Both(t, "V = 3, R = 1", func() (float64, float64) { return ppo.ValueLoss(3, 1) }, 2, 2, 0)
+		check.Both(t, "V = R", func() (float64, float64) { return ppo.ValueLoss(3, 3) }, 0, 0, 0)
 	})
 	// (9) has the whole square: c₁ of the paper is c₁/2 with half the square.
 	t.Run("with c₁ = 2 it is the paper's squared error with c₁ = 1", func(t *testing.T) {
 		loss, _ := ppo.ValueLoss(3, 0.5)
-		equal(t, "c₁ L", ppo.Combined(0, loss, 0, 2, 0), (3-0.5)*(3-0.5), 0)
+		check.Near(t, "c₁ L", ppo.Combined(0, loss, 0, 2, 0), (3-0.5)*(3-0.5), 0)
 	})
 }
 
@@ -36,7 +37,7 @@ func TestValueLossClipped(t *testing.T) {
 			{"as far past the return as the clip is short of it: the derivative without clip", 0.75, 0.5, 0.03125, 0.25},
 			{"the same below", -0.75, -1.25, 0.5, 0},
 		} {
-			both(t, c.name, func() (float64, float64) { return ppo.ValueLossClipped(c.value, 0, c.ret, 0.25) }, c.loss, c.dval, 0)
+			check.Both(t, c.name, func() (float64, float64) { return ppo.ValueLossClipped(c.value, 0, c.ret, 0.25) }, c.loss, c.dval, 0)
 		}
 	})
 	t.Run("it is never below the loss without clip", rapid.MakeCheck(func(t *rapid.T) {
@@ -55,21 +56,21 @@ func TestValueLossClipped(t *testing.T) {
 			t.Skip("on a kink")
 		}
 		_, d := ppo.ValueLossClipped(v, old, ret, 0.2)
-		equal(t, "derivative", d, slope(func(v float64) float64 { loss, _ := ppo.ValueLossClipped(v, old, ret, 0.2); return loss }, v), stepBound)
+		check.Near(t, "derivative", d, check.Derivative(func(v float64) float64 { loss, _ := ppo.ValueLossClipped(v, old, ret, 0.2); return loss }, v), stepBound)
 	}))
 	t.Run("with an infinite clip, or the new value given as the old one, it is ValueLoss", rapid.MakeCheck(func(t *rapid.T) {
 		x := floatsOf(t, "V, V_old, R", 3, 9)
 		loss, d := ppo.ValueLoss(x[0], x[2])
-		both(t, "c = ∞", func() (float64, float64) { return ppo.ValueLossClipped(x[0], x[1], x[2], inf) }, loss, d, 0)
-		both(t, "V_old = V", func() (float64, float64) { return ppo.ValueLossClipped(x[0], x[0], x[2], 0.2) }, loss, d, 0)
+		check.Both(t, "c = ∞", func() (float64, float64) { return ppo.ValueLossClipped(x[0], x[1], x[2], inf) }, loss, d, 0)
+		check.Both(t, "V_old = V", func() (float64, float64) { return ppo.ValueLossClipped(x[0], x[0], x[2], 0.2) }, loss, d, 0)
 	}))
 	t.Run("moving V_old, V and R alike changes nothing", func(t *testing.T) {
 		loss, d := ppo.ValueLossClipped(0.75, 0, 1.25, 0.25)
-		both(t, "moved by 8", func() (float64, float64) { return ppo.ValueLossClipped(8.75, 8, 9.25, 0.25) }, loss, d, 0)
+		check.Both(t, "moved by 8", func() (float64, float64) { return ppo.ValueLossClipped(8.75, 8, 9.25, 0.25) }, loss, d, 0)
 	})
 	t.Run("a batch of them is weighted like losses of tokens", func(t *testing.T) {
-		mask := matrix([]float64{1, 1}, []float64{1, 0})
-		loss := matrix([]float64{0.5, 2}, []float64{3.5, nan})
-		equal(t, "token mean", policy.Aggregate(loss, policy.Weights(mask, policy.TokenMean, 0)), 2, 8*u)
+		mask := check.Matrix([]float64{1, 1}, []float64{1, 0})
+		loss := check.Matrix([]float64{0.5, 2}, []float64{3.5, nan})
+		check.Near(t, "token mean", policy.Aggregate(loss, policy.Weights(mask, policy.TokenMean, 0)), 2, 8*u)
 	})
 }

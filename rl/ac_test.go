@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/rl"
 )
 
@@ -29,24 +30,24 @@ func TestActor(t *testing.T) {
 			}
 		}
 		want := numeric(func() float64 { return m.eta(softmax(z)) }, z)
-		nearMatrix(t, "∇J", step, want, 10*numericBound) // ρ adds up to 3.6, values to 4
+		check.NearMatrix(t, "∇J", step, want, 10*numericBound) // ρ adds up to 3.6, values to 4
 	})
 
 	t.Run("a step that surprises nobody changes nothing", func(t *testing.T) {
 		logits := []float64{1, 2, 3}
-		nearAll(t, "θ", rl.Actor(logits, 1, 0, 0.5), logits, 0)
+		check.NearAll(t, "θ", rl.Actor(logits, 1, 0, 0.5), logits, 0)
 	})
 
 	// At logits of 0 with two actions ∇log π = ±½.
 	t.Run("what went better than expected becomes likelier", func(t *testing.T) {
-		nearAll(t, "θ", rl.Actor([]float64{0, 0}, 1, 2, 0.5), []float64{-0.5, 0.5}, 0)
-		nearAll(t, "θ", rl.Actor([]float64{0, 0}, 1, -2, 0.5), []float64{0.5, -0.5}, 0)
+		check.NearAll(t, "θ", rl.Actor([]float64{0, 0}, 1, 2, 0.5), []float64{-0.5, 0.5}, 0)
+		check.NearAll(t, "θ", rl.Actor([]float64{0, 0}, 1, -2, 0.5), []float64{0.5, -0.5}, 0)
 	})
 
 	t.Run("it leaves the old logits alone", func(t *testing.T) {
 		logits := []float64{0, 0}
 		rl.Actor(logits, 0, 1, 1)
-		nearAll(t, "θ", logits, []float64{0, 0}, 0)
+		check.NearAll(t, "θ", logits, []float64{0, 0}, 0)
 	})
 }
 
@@ -61,7 +62,7 @@ func TestCritic(t *testing.T) {
 				x[s] = 1
 				want := append([]float64(nil), w...)
 				want[s] = rl.TD0(w, e, 0.9, 0.3)
-				nearAll(t, "w", rl.Critic(w, x, rl.TDError(w, e, 0.9), 0.3), want, 0)
+				check.NearAll(t, "w", rl.Critic(w, x, rl.TDError(w, e, 0.9), 0.3), want, 0)
 			}
 		}
 	})
@@ -76,7 +77,7 @@ func TestCritic(t *testing.T) {
 		delta := y - floats.Dot(w.RawRowView(0), x)
 		step := rl.Critic(make([]float64, 3), x, delta, 1)
 		floats.Scale(-1, step)
-		nearAll(t, "−step", step, gradient, numericBound)
+		check.NearAll(t, "−step", step, gradient, numericBound)
 	})
 
 	// The line V = (s+1)/6 is linear in the position: two weights, position/6 and a constant, hold it. Reward 6 and V = position: exact.
@@ -89,7 +90,7 @@ func TestCritic(t *testing.T) {
 			left, right := rl.Critic(w, x, rl.TDError(v, e[0], 1), 0.5), rl.Critic(w, x, rl.TDError(v, e[1], 1), 0.5)
 			floats.Add(left, right)
 			floats.Scale(0.5, left)
-			nearAll(t, "w", left, w, 0)
+			check.NearAll(t, "w", left, w, 0)
 		}
 	})
 }

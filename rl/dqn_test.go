@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/rl"
 )
 
@@ -49,21 +50,21 @@ func TestDQNTargets(t *testing.T) {
 		for n := range y {
 			q := mat.NewDense(2, 3, nil) // the state, and the next one
 			q.SetRow(1, next.RawRowView(n))
-			near(t, "y", y[n], rl.QLearning(q, rl.Step{Reward: float64(n + 1), Next: 1, Done: n == 1}, 0.5, 1), 0)
+			check.Near(t, "y", y[n], rl.QLearning(q, rl.Step{Reward: float64(n + 1), Next: 1, Done: n == 1}, 0.5, 1), 0)
 		}
 	})
 
 	t.Run("after the end only the reward counts, whatever the network says", func(t *testing.T) {
 		nan := mat.NewDense(1, 2, []float64{math.NaN(), math.NaN()})
-		nearAll(t, "y", rl.DQNTargets([]float64{3}, []bool{true}, nan, 0.5), []float64{3}, 0)
-		nearAll(t, "y", rl.DoubleDQNTargets([]float64{3}, []bool{true}, nan, nan, 0.5), []float64{3}, 0)
+		check.NearAll(t, "y", rl.DQNTargets([]float64{3}, []bool{true}, nan, 0.5), []float64{3}, 0)
+		check.NearAll(t, "y", rl.DoubleDQNTargets([]float64{3}, []bool{true}, nan, nan, 0.5), []float64{3}, 0)
 	})
 
 	// All true values are 0. The largest of m estimates is −1 only if all are: E max = 1 − 2·2^{−m}. Powers of two: exact.
 	t.Run("errors that are right on average raise the target by 1 − 2^{1−m} for m actions", func(t *testing.T) {
 		for m, want := range map[int]float64{1: 0, 2: 0.5, 3: 0.75, 4: 0.875} {
 			single, _ := meanTargets(make([]float64, m)...)
-			near(t, "E max", single, want, 0)
+			check.Near(t, "E max", single, want, 0)
 		}
 	})
 
@@ -72,7 +73,7 @@ func TestDQNTargets(t *testing.T) {
 		raise := func(e []float64) float64 {
 			return rl.DQNTargets([]float64{0}, []bool{false}, mat.NewDense(1, len(e), e), 1)[0]
 		}
-		near(t, "C = 4, m = 5", raise([]float64{1, 1, 1, 1, -4}), 1, 0)
+		check.Near(t, "C = 4, m = 5", raise([]float64{1, 1, 1, 1, -4}), 1, 0)
 		for range 20 {
 			e := random(rng, 1, 5).RawRowView(0)
 			var mean, c float64
@@ -93,19 +94,19 @@ func TestDQNTargets(t *testing.T) {
 func TestDoubleDQNTargets(t *testing.T) {
 	t.Run("the one network chooses, the other values", func(t *testing.T) {
 		learning, copied := mat.NewDense(1, 3, []float64{1, 9, 2}), mat.NewDense(1, 3, []float64{7, 4, 8})
-		nearAll(t, "y", rl.DoubleDQNTargets([]float64{1}, []bool{false}, learning, copied, 0.5), []float64{3}, 0)
+		check.NearAll(t, "y", rl.DoubleDQNTargets([]float64{1}, []bool{false}, learning, copied, 0.5), []float64{3}, 0)
 	})
 
 	t.Run("with one network for both it is DQN", func(t *testing.T) {
 		next, rewards, done := random(source(11), 6, 4), make([]float64, 6), make([]bool, 6)
-		nearAll(t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9), rl.DQNTargets(rewards, done, next, 0.9), 0)
+		check.NearAll(t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9), rl.DQNTargets(rewards, done, next, 0.9), 0)
 	})
 
 	// The choice depends on the errors of the one, so the value that the other gives it is off by 0 on average.
 	t.Run("where all actions are worth the same, independent errors raise nothing", func(t *testing.T) {
 		for m := 1; m <= 4; m++ {
 			_, double := meanTargets(make([]float64, m)...)
-			near(t, "E Q⁻(argmax Q)", double, 0, 0)
+			check.Near(t, "E Q⁻(argmax Q)", double, 0, 0)
 		}
 	})
 
@@ -113,28 +114,25 @@ func TestDoubleDQNTargets(t *testing.T) {
 	// 0 meets 1, in ¾ of the cases: ¾·1 + ¼·0.
 	t.Run("where they are not, it errs on the low side instead: 3/4 for 1, DQN 5/4", func(t *testing.T) {
 		single, double := meanTargets(1, 0)
-		near(t, "DQN", single, 1.25, 0)
-		near(t, "double DQN", double, 0.75, 0)
+		check.Near(t, "DQN", single, 1.25, 0)
+		check.Near(t, "double DQN", double, 0.75, 0)
 	})
 
 	t.Run("batches of different sizes panic", func(t *testing.T) {
-		defer func() {
-			if recover() == nil {
-				t.Error("it did not panic")
-			}
-		}()
-		rl.DoubleDQNTargets([]float64{1}, []bool{false}, mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), 1)
+		check.Panics(t, "rl: the samples of a batch differ in number", func() {
+			rl.DoubleDQNTargets([]float64{1}, []bool{false}, mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), 1)
+		})
 	})
 }
 
 func TestDQNLoss(t *testing.T) {
 	t.Run("it is 0 where the values are the targets, and looks at no other action", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{1, math.NaN(), math.NaN(), 4})
-		near(t, "L", rl.DQNLoss(q, []int{0, 1}, []float64{1, 4}), 0, 0)
+		check.Near(t, "L", rl.DQNLoss(q, []int{0, 1}, []float64{1, 4}), 0, 0)
 	})
 	t.Run("it is the mean of the squares", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{1, 2, 3, 4})
-		near(t, "L", rl.DQNLoss(q, []int{0, 1}, []float64{3, 0}), (4+16)/2, 0)
+		check.Near(t, "L", rl.DQNLoss(q, []int{0, 1}, []float64{3, 0}), (4+16)/2, 0)
 	})
 }
 
@@ -144,7 +142,7 @@ func TestDQNLossBackward(t *testing.T) {
 
 	t.Run("it is the derivative of DQNLoss", func(t *testing.T) {
 		want := numeric(func() float64 { return rl.DQNLoss(q, actions, targets) }, q)
-		nearMatrix(t, "dq", rl.DQNLossBackward(q, actions, targets), want, numericBound)
+		check.NearMatrix(t, "dq", rl.DQNLossBackward(q, actions, targets), want, numericBound)
 	})
 
 	// Q − α/2 · (−2)(y − Q) = Q + α (y − Q): for a table and one sample the descent with half the step size. Dyadic, so exact.
@@ -154,7 +152,7 @@ func TestDQNLossBackward(t *testing.T) {
 		y := rl.DQNTargets([]float64{e.Reward}, []bool{false}, table.Slice(1, 2, 0, 2), 0.5)
 		dq := rl.DQNLossBackward(table.Slice(0, 1, 0, 2), []int{e.Action}, y)
 		const alpha = 0.25
-		near(t, "Q", table.At(0, 1)-alpha/2*dq.At(0, 1), rl.QLearning(table, e, 0.5, alpha), 0)
+		check.Near(t, "Q", table.At(0, 1)-alpha/2*dq.At(0, 1), rl.QLearning(table, e, 0.5, alpha), 0)
 	})
 
 	// The loop's one value θ has the target 1 + γθ. With the target held still dL/dθ = −2(1 + γθ − θ); differences that move it too see
@@ -164,8 +162,8 @@ func TestDQNLossBackward(t *testing.T) {
 		value := mat.NewDense(1, 1, []float64{theta})
 		target := func() []float64 { return rl.DQNTargets([]float64{1}, []bool{false}, value, gamma) }
 		semi := rl.DQNLossBackward(value, []int{0}, target()).At(0, 0)
-		near(t, "semi-gradient", semi, -2*(1+gamma*theta-theta), 0)
+		check.Near(t, "semi-gradient", semi, -2*(1+gamma*theta-theta), 0)
 		whole := numeric(func() float64 { return rl.DQNLoss(value, []int{0}, target()) }, value).At(0, 0)
-		near(t, "residual gradient", whole, (1-gamma)*semi, numericBound)
+		check.Near(t, "residual gradient", whole, (1-gamma)*semi, numericBound)
 	})
 }

@@ -3,14 +3,14 @@ package rl_test
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
-	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/internal/check"
 )
 
 // u is the unit roundoff of float64: an operation returns its exact result times 1+δ, |δ| ≤ u.
-const u = 0x1p-53
+const u = check.U
 
 func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
@@ -23,52 +23,21 @@ func random(rng *rand.Rand, r, c int) *mat.Dense {
 	return m
 }
 
-func near(t *testing.T, what string, got, want, bound float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= bound) {
-		t.Errorf("%s is %v, want %v within %.2g", what, got, want, bound)
-	}
-}
-
-func nearAll(t *testing.T, what string, got, want []float64, bound float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s has %d elements, want %d", what, len(got), len(want))
-	}
-	for i := range want {
-		if !(math.Abs(got[i]-want[i]) <= bound) {
-			t.Errorf("%s: [%d] is %v, want %v within %.2g", what, i, got[i], want[i], bound)
-		}
-	}
-}
-
-func nearMatrix(t *testing.T, what string, got, want mat.Matrix, bound float64) {
-	t.Helper()
-	r, _ := want.Dims()
-	if gr, _ := got.Dims(); gr != r {
-		t.Fatalf("%s has %d rows, want %d", what, gr, r)
-	}
-	for i := range r {
-		nearAll(t, what, mat.Row(nil, i, got), mat.Row(nil, i, want), bound)
-	}
-}
-
 // numeric returns the central differences of f for every element of x, which it moves and puts back.
 func numeric(f func() float64, x *mat.Dense) *mat.Dense {
 	data := x.RawMatrix().Data
 	start := append([]float64(nil), data...)
-	settings := &fd.Settings{Formula: fd.Central, Step: 0x1p-17}
-	gradient := fd.Gradient(nil, func(at []float64) float64 {
+	gradient := check.Gradient(func(at []float64) float64 {
 		copy(data, at)
 		return f()
-	}, start, settings)
+	}, start)
 	copy(data, start)
 	r, c := x.Dims()
 	return mat.NewDense(r, c, gradient)
 }
 
-// numericBound is what central differences are off by, h²·L‴/6 + 32 roundings/h, with h = 2⁻¹⁷ and values and third derivatives up to 10.
-const numericBound = 10*0x1p-34/6 + 10*32*u*0x1p17
+// numericBound is what central differences are off by with 32 roundings, and values and third derivatives up to 10.
+var numericBound = check.DifferenceBound(10, 32)
 
 // softmax returns the policy of a table of logits.
 func softmax(z mat.Matrix) *mat.Dense {

@@ -7,6 +7,8 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
+	"plumbline/policy"
 	"plumbline/rl"
 )
 
@@ -76,12 +78,7 @@ func (m mdp) numericGradient(z *mat.Dense, steps int) *mat.Dense {
 
 // bandit returns the mean of f over the actions of a softmax.
 func bandit(logits []float64, f func(a int) []float64) []float64 {
-	sum := make([]float64, len(logits))
-	pi := softmax(mat.NewDense(1, len(logits), logits))
-	for a := range logits {
-		floats.AddScaled(sum, pi.At(0, a), f(a))
-	}
-	return sum
+	return check.Mean(policy.LogSoftmax(logits, 1), f)
 }
 
 func TestPolicyGradient(t *testing.T) {
@@ -90,7 +87,7 @@ func TestPolicyGradient(t *testing.T) {
 	t.Run("it is the derivative of PolicyObjective", func(t *testing.T) {
 		z, psi, actions := random(rng, 4, 3), random(rng, 1, 4).RawRowView(0), []int{1, 2, 0, 1}
 		want := numeric(func() float64 { return rl.PolicyObjective(z, actions, psi) }, z)
-		nearMatrix(t, "g", rl.PolicyGradient(z, actions, psi), want, numericBound)
+		check.NearMatrix(t, "g", rl.PolicyGradient(z, actions, psi), want, numericBound)
 	})
 
 	// J = σ(z) for rewards 1 and 0 and logits (z, 0), so dJ/dz = σ(z)(1 − σ(z)) and the other logit's is its negative.
@@ -100,14 +97,14 @@ func TestPolicyGradient(t *testing.T) {
 				return rl.PolicyGradient(mat.NewDense(1, 2, []float64{z, 0}), []int{a}, []float64{float64(1 - a)}).RawRowView(0)
 			})
 			p := 1 / (1 + math.Exp(-z))
-			nearAll(t, "dJ/dz", g, []float64{p * (1 - p), -p * (1 - p)}, 16*u)
+			check.NearAll(t, "dJ/dz", g, []float64{p * (1 - p), -p * (1 - p)}, 16*u)
 		}
 	})
 
 	t.Run("it pushes no row of logits as a whole", func(t *testing.T) {
 		g := rl.PolicyGradient(random(rng, 3, 4), []int{0, 3, 3}, []float64{2, -1, 5})
 		for n := range 3 {
-			near(t, "Σ_a g", floats.Sum(g.RawRowView(n)), 0, 5*16*u)
+			check.Near(t, "Σ_a g", floats.Sum(g.RawRowView(n)), 0, 5*16*u)
 		}
 	})
 }
@@ -121,14 +118,14 @@ func TestReinforce(t *testing.T) {
 	t.Run("its mean over all episodes is the gradient of the expected return, for γ = 1", func(t *testing.T) {
 		m, z := randomMDP(rng, 2, 2, 1), random(rng, 2, 2)
 		got := m.gradient(z, steps, func(e episode) []float64 { return rl.Reinforce(e.rewards, nothing(e), 1) })
-		nearMatrix(t, "∇J", got, m.numericGradient(z, steps), numericBound)
+		check.NearMatrix(t, "∇J", got, m.numericGradient(z, steps), numericBound)
 	})
 
 	t.Run("for γ < 1 it is that only with weights of γ^t", func(t *testing.T) {
 		m, z := randomMDP(rng, 2, 2, 0.5), random(rng, 2, 2)
 		want := m.numericGradient(z, steps)
 		with := m.gradient(z, steps, func(e episode) []float64 { return rl.ReinforceDiscounted(e.rewards, nothing(e), m.gamma) })
-		nearMatrix(t, "∇J", with, want, numericBound)
+		check.NearMatrix(t, "∇J", with, want, numericBound)
 		without := m.gradient(z, steps, func(e episode) []float64 { return rl.Reinforce(e.rewards, nothing(e), m.gamma) })
 		if mat.EqualApprox(without, want, 1e-2) {
 			t.Errorf("without γ^t it must not be the gradient %v, but is %v", mat.Formatted(want), mat.Formatted(without))
@@ -145,7 +142,7 @@ func TestReinforce(t *testing.T) {
 			}
 			return psi
 		})
-		nearMatrix(t, "E[b ∇log π]", got, mat.NewDense(2, 2, nil), 200*3*7*u)
+		check.NearMatrix(t, "E[b ∇log π]", got, mat.NewDense(2, 2, nil), 200*3*7*u)
 	})
 
 	// Two actions alike likely, rewards r and r+1: the gradients ±½ψ have mean ¼ whatever b, and E[g²] = ¼ E[ψ²]: with b = r + ½ it is 1/16, no variance at all.
@@ -159,12 +156,12 @@ func TestReinforce(t *testing.T) {
 			}
 			return v - 0.25*0.25
 		}
-		near(t, "without", variance(0), (100*100+101*101)/8.-1/16., 0)
-		near(t, "with the mean", variance(r+0.5), 0, 0)
+		check.Near(t, "without", variance(0), (100*100+101*101)/8.-1/16., 0)
+		check.Near(t, "with the mean", variance(r+0.5), 0, 0)
 	})
 
 	t.Run("the weights are what exceeds the baseline", func(t *testing.T) {
-		nearAll(t, "ψ", rl.Reinforce([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 3, 7}, 0)
-		nearAll(t, "ψ", rl.ReinforceDiscounted([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 1.5, 1.75}, 0)
+		check.NearAll(t, "ψ", rl.Reinforce([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 3, 7}, 0)
+		check.NearAll(t, "ψ", rl.ReinforceDiscounted([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 1.5, 1.75}, 0)
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/rl"
 )
 
@@ -34,7 +35,7 @@ func TestQLearning(t *testing.T) {
 		sweep(q, 0, 5, 4, 3, 2, 1, 0)
 		for s := range corridorLength {
 			k := corridorLength - s
-			near(t, "Q", q.At(s, 0), math.Pow(0.5, float64(k-1)), 0)
+			check.Near(t, "Q", q.At(s, 0), math.Pow(0.5, float64(k-1)), 0)
 		}
 	})
 
@@ -49,7 +50,7 @@ func TestQLearning(t *testing.T) {
 				if k <= n {
 					want = math.Pow(0.5, float64(k-1))
 				}
-				near(t, "Q", q.At(s, 0), want, 0)
+				check.Near(t, "Q", q.At(s, 0), want, 0)
 			}
 		}
 	})
@@ -59,7 +60,7 @@ func TestQLearning(t *testing.T) {
 		sweep(q, 0, 5, 4, 3, 2, 1, 0)
 		sweep(q, 1, 0, 1, 2, 3, 4, 5)
 		for s := range corridorLength {
-			near(t, "Q", q.At(s, 1), q.At(s, 0)/2, 0)
+			check.Near(t, "Q", q.At(s, 1), q.At(s, 0)/2, 0)
 		}
 	})
 
@@ -72,7 +73,7 @@ func TestQLearning(t *testing.T) {
 			for s := range 4 {
 				for a := range 3 {
 					mean := m.onAverage(s, a, pi, func(e rl.Step) float64 { return rl.QLearning(q, e, m.gamma, 0.5) })
-					near(t, "Q", mean, q.At(s, a), 200*4*u)
+					check.Near(t, "Q", mean, q.At(s, a), 200*4*u)
 				}
 			}
 			if q2 := m.actionValues(m.values(pi)); mat.EqualApprox(q, q2, 1e-3) {
@@ -86,16 +87,16 @@ func TestQLearning(t *testing.T) {
 	t.Run("it dares what SARSA, which reckons with its own explorations, does not", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{0, 0, 4, -8})
 		on := rl.Step{State: 0, Action: 1, Next: 1}
-		near(t, "Q-learning", rl.QLearning(q, on, 1, 1), 4, 0)
+		check.Near(t, "Q-learning", rl.QLearning(q, on, 1, 1), 4, 0)
 		sarsa := 0.0
 		for b := range 2 {
 			on.NextAction = b
 			sarsa += rl.SARSA(q, on, 1, 1) / 2
 		}
-		near(t, "SARSA", sarsa, -2, 0)
+		check.Near(t, "SARSA", sarsa, -2, 0)
 	})
 
 	t.Run("the last step looks at no next state", func(t *testing.T) {
-		near(t, "Q", rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5), 3, 0)
+		check.Near(t, "Q", rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5), 3, 0)
 	})
 }

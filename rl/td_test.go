@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/rl"
 )
 
@@ -26,11 +27,11 @@ var loop = rl.Step{Reward: 1}
 
 func TestTarget(t *testing.T) {
 	t.Run("it is the reward and what comes next, discounted", func(t *testing.T) {
-		near(t, "y", rl.Target(1, 6, 0.5, false), 4, 0)
+		check.Near(t, "y", rl.Target(1, 6, 0.5, false), 4, 0)
 	})
 	t.Run("after the end nothing comes, whatever lies there", func(t *testing.T) {
-		near(t, "y", rl.Target(1, math.NaN(), 0.5, true), 1, 0)
-		near(t, "y", rl.Target(1, math.Inf(1), 0, true), 1, 0)
+		check.Near(t, "y", rl.Target(1, math.NaN(), 0.5, true), 1, 0)
+		check.Near(t, "y", rl.Target(1, math.Inf(1), 0, true), 1, 0)
 	})
 }
 
@@ -44,19 +45,19 @@ func TestTDError(t *testing.T) {
 			deltas, rewards = append(deltas, rl.TDError(v, e, 0.5)), append(rewards, e.Reward)
 		}
 		for s, g := range rl.Returns(rewards, 0.5) {
-			near(t, "Σ γ^k δ", rl.Returns(deltas, 0.5)[s], g-v[s], 0)
+			check.Near(t, "Σ γ^k δ", rl.Returns(deltas, 0.5)[s], g-v[s], 0)
 		}
 	})
 
 	// V = r + γ V is V = 1/(1−γ): 2 at γ = ½, 4 at γ = ¾, 8 at γ = ⅞; no rounding.
 	t.Run("a state that leads to itself with reward 1 is worth 1/(1−γ)", func(t *testing.T) {
 		for _, gamma := range []float64{0, 0.5, 0.75, 0.875} {
-			near(t, "δ", rl.TDError([]float64{1 / (1 - gamma)}, loop, gamma), 0, 0)
+			check.Near(t, "δ", rl.TDError([]float64{1 / (1 - gamma)}, loop, gamma), 0, 0)
 		}
 	})
 
 	t.Run("the next state of a last step need not exist", func(t *testing.T) {
-		near(t, "δ", rl.TDError([]float64{1}, rl.Step{Reward: 3, Next: -1, Done: true}, 0.5), 2, 0)
+		check.Near(t, "δ", rl.TDError([]float64{1}, rl.Step{Reward: 3, Next: -1, Done: true}, 0.5), 2, 0)
 	})
 }
 
@@ -66,7 +67,7 @@ func TestTD0(t *testing.T) {
 		v := []float64{0}
 		for n := 1; n <= 50; n++ {
 			v[0] = rl.TD0(v, loop, 0.5, 1)
-			near(t, "V", v[0], 2-math.Ldexp(1, 1-n), 0)
+			check.Near(t, "V", v[0], 2-math.Ldexp(1, 1-n), 0)
 		}
 	})
 
@@ -74,11 +75,11 @@ func TestTD0(t *testing.T) {
 	// values are 1 … 5, and the mean of both updates does not round.
 	t.Run("the random walk's values are 1/6 … 5/6", func(t *testing.T) {
 		solved := walk(1).values(mat.NewDense(5, 1, []float64{1, 1, 1, 1, 1}))
-		nearAll(t, "V", solved, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 32*u)
+		check.NearAll(t, "V", solved, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 32*u)
 		v := []float64{1, 2, 3, 4, 5}
 		for s := range v {
 			e := walkSteps(s, 6)
-			near(t, "mean update", (rl.TD0(v, e[0], 1, 0.5)+rl.TD0(v, e[1], 1, 0.5))/2, v[s], 0)
+			check.Near(t, "mean update", (rl.TD0(v, e[0], 1, 0.5)+rl.TD0(v, e[1], 1, 0.5))/2, v[s], 0)
 		}
 	})
 
@@ -92,7 +93,7 @@ func TestTD0(t *testing.T) {
 				v[s] = (rl.TD0(old, e[0], 1, 1) + rl.TD0(old, e[1], 1, 1)) / 2
 			}
 		}
-		nearAll(t, "V", v, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 64*u)
+		check.NearAll(t, "V", v, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 64*u)
 	})
 
 	// Sutton and Barto, example 6.4: A,0,B,0 once; B,1 six times; B,0 once. B was followed by 1 in 6 of 8 visits. A was followed by 0 once,
@@ -116,13 +117,13 @@ func TestTD0(t *testing.T) {
 			t.Errorf("TD leaves Monte Carlo's V(A) = 0 by ¾, but changes by %v", got)
 		}
 		g := rl.Returns([]float64{0, 0}, 1)
-		near(t, "Monte Carlo's V(A)", rl.MonteCarlo(0.5, g[0], 1), 0, 0)
+		check.Near(t, "Monte Carlo's V(A)", rl.MonteCarlo(0.5, g[0], 1), 0, 0)
 	})
 
 	t.Run("an episode cut off is not over", func(t *testing.T) {
 		v := []float64{0, 8}
-		near(t, "cut off", rl.TD0(v, rl.Step{Reward: 1, Next: 1}, 0.5, 1), 5, 0)
-		near(t, "over", rl.TD0(v, rl.Step{Reward: 1, Next: 1, Done: true}, 0.5, 1), 1, 0)
+		check.Near(t, "cut off", rl.TD0(v, rl.Step{Reward: 1, Next: 1}, 0.5, 1), 5, 0)
+		check.Near(t, "over", rl.TD0(v, rl.Step{Reward: 1, Next: 1, Done: true}, 0.5, 1), 1, 0)
 	})
 }
 
@@ -150,7 +151,7 @@ func TestSARSA(t *testing.T) {
 		for s := range 4 {
 			for a := range 3 {
 				mean := m.onAverage(s, a, pi, func(e rl.Step) float64 { return rl.SARSA(q, e, m.gamma, 0.5) })
-				near(t, "Q", mean, q.At(s, a), 200*4*u)
+				check.Near(t, "Q", mean, q.At(s, a), 200*4*u)
 			}
 		}
 	})
@@ -163,14 +164,14 @@ func TestSARSA(t *testing.T) {
 				return m.onAverage(s, a, pi, func(e rl.Step) float64 { return rl.SARSA(old, e, m.gamma, 1) })
 			}, q)
 		}
-		nearMatrix(t, "Q", q, m.actionValues(m.values(pi)), 1000*4*u)
+		check.NearMatrix(t, "Q", q, m.actionValues(m.values(pi)), 1000*4*u)
 	})
 
 	t.Run("with one action it is TD(0)", func(t *testing.T) {
 		v := []float64{1, 5, 2, 8, 3}
 		for s := range v {
 			for _, e := range walkSteps(s, 1) {
-				near(t, "Q", rl.SARSA(mat.NewDense(5, 1, v), e, 0.9, 0.3), rl.TD0(v, e, 0.9, 0.3), 0)
+				check.Near(t, "Q", rl.SARSA(mat.NewDense(5, 1, v), e, 0.9, 0.3), rl.TD0(v, e, 0.9, 0.3), 0)
 			}
 		}
 	})
@@ -178,12 +179,12 @@ func TestSARSA(t *testing.T) {
 	// E over a' of r + γ Q(s', a'): what the next action happens to be matters, unlike in Q-learning.
 	t.Run("it looks at the action that was taken next", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{0, 0, 2, 6})
-		near(t, "first", rl.SARSA(q, rl.Step{Next: 1, NextAction: 0}, 1, 1), 2, 0)
-		near(t, "second", rl.SARSA(q, rl.Step{Next: 1, NextAction: 1}, 1, 1), 6, 0)
+		check.Near(t, "first", rl.SARSA(q, rl.Step{Next: 1, NextAction: 0}, 1, 1), 2, 0)
+		check.Near(t, "second", rl.SARSA(q, rl.Step{Next: 1, NextAction: 1}, 1, 1), 6, 0)
 	})
 
 	t.Run("after the last step there is no next action", func(t *testing.T) {
-		near(t, "Q", rl.SARSA(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, NextAction: -1, Done: true}, 0.5, 0.5), 3, 0)
+		check.Near(t, "Q", rl.SARSA(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, NextAction: -1, Done: true}, 0.5, 0.5), 3, 0)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/check"
 	"plumbline/rl"
 )
 
@@ -32,29 +33,29 @@ func TestLocalObjective(t *testing.T) {
 
 	// Σ_a π(a|s) A_π(s, a) = Σ_a π Q − V = 0.
 	t.Run("of the policy itself it is the expected return", func(t *testing.T) {
-		near(t, "L", rl.LocalObjective(eta, rho, pi, advantage), eta, 64*u)
+		check.Near(t, "L", rl.LocalObjective(eta, rho, pi, advantage), eta, 64*u)
 	})
 
 	// Kakade and Langford's identity, TRPO (2): η(π̃) − η(π) = Σ ρ_π̃ Σ π̃ A_π.
 	t.Run("with the visits of the new policy it is that one's expected return", func(t *testing.T) {
 		for range 10 {
 			other := softmax(random(rng, 3, 2))
-			near(t, "η", rl.LocalObjective(eta, m.visits(other), other, advantage), m.eta(other), 128*u)
+			check.Near(t, "η", rl.LocalObjective(eta, m.visits(other), other, advantage), m.eta(other), 128*u)
 		}
 	})
 
 	t.Run("it touches the expected return: same value and, (4), same gradient", func(t *testing.T) {
 		local := numeric(func() float64 { return rl.LocalObjective(eta, rho, softmax(z), advantage) }, z)
 		whole := numeric(func() float64 { return m.eta(softmax(z)) }, z)
-		nearMatrix(t, "∇L", local, whole, 10*numericBound)
+		check.NearMatrix(t, "∇L", local, whole, 10*numericBound)
 	})
 }
 
 func TestPenalty(t *testing.T) {
 	t.Run("it is 4 ε γ / (1−γ)², and nothing where the future does not count", func(t *testing.T) {
-		near(t, "C", rl.Penalty(1, 0.5), 8, 0)
-		near(t, "C", rl.Penalty(3, 0.75), 144, 0)
-		near(t, "C", rl.Penalty(3, 0), 0, 0)
+		check.Near(t, "C", rl.Penalty(1, 0.5), 8, 0)
+		check.Near(t, "C", rl.Penalty(3, 0.75), 144, 0)
+		check.Near(t, "C", rl.Penalty(3, 0), 0, 0)
 	})
 
 	t.Run("less the penalty the local objective is a lower bound; without it, it is none", func(t *testing.T) {
@@ -83,7 +84,7 @@ func TestSurrogate(t *testing.T) {
 
 	t.Run("at the old policy it is the mean advantage", func(t *testing.T) {
 		z := random(rng, 4, 3)
-		near(t, "L", rl.Surrogate(z, z, []int{0, 1, 2, 1}, []float64{1, 2, -4, 3}), 0.5, 0)
+		check.Near(t, "L", rl.Surrogate(z, z, []int{0, 1, 2, 1}, []float64{1, 2, -4, 3}), 0.5, 0)
 	})
 
 	// With each action once, alike likely: 1/A Σ_a π(a)/(1/A) A(a) = Σ_a π(a) A(a). For 4 actions 1/A is exact, and the rest is a few roundings.
@@ -95,16 +96,13 @@ func TestSurrogate(t *testing.T) {
 			z.SetRow(a, row.RawRowView(0))
 			want += softmax(row).At(0, a) * advantages[a]
 		}
-		near(t, "L", rl.Surrogate(mat.NewDense(4, 4, nil), z, []int{0, 1, 2, 3}, advantages), want, 64*u)
+		check.Near(t, "L", rl.Surrogate(mat.NewDense(4, 4, nil), z, []int{0, 1, 2, 3}, advantages), want, 64*u)
 	})
 
 	t.Run("policies of different shapes panic", func(t *testing.T) {
-		defer func() {
-			if recover() == nil {
-				t.Error("it did not panic")
-			}
-		}()
-		rl.Surrogate(mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), []int{0}, []float64{1})
+		check.Panics(t, "rl: two policies, or a policy and its advantages, differ in shape", func() {
+			rl.Surrogate(mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), []int{0}, []float64{1})
+		})
 	})
 }
 
@@ -114,13 +112,13 @@ func TestSurrogateBackward(t *testing.T) {
 
 	t.Run("it is the derivative of Surrogate", func(t *testing.T) {
 		want := numeric(func() float64 { return rl.Surrogate(old, z, actions, advantages) }, z)
-		nearMatrix(t, "dz", rl.SurrogateBackward(old, z, actions, advantages), want, numericBound)
+		check.NearMatrix(t, "dz", rl.SurrogateBackward(old, z, actions, advantages), want, numericBound)
 	})
 
 	t.Run("at the old policy it is the mean policy gradient", func(t *testing.T) {
 		want := rl.PolicyGradient(old, actions, advantages)
 		want.Scale(0.25, want)
-		nearMatrix(t, "dz", rl.SurrogateBackward(old, old, actions, advantages), want, 0)
+		check.NearMatrix(t, "dz", rl.SurrogateBackward(old, old, actions, advantages), want, 0)
 	})
 }
 
@@ -129,21 +127,21 @@ func TestMeanKL(t *testing.T) {
 
 	t.Run("a policy is no way from itself", func(t *testing.T) {
 		z := random(rng, 4, 3)
-		near(t, "KL", rl.MeanKL(z, z), 0, 0)
+		check.Near(t, "KL", rl.MeanKL(z, z), 0, 0)
 	})
 
 	// KL(½ ‖ p) = ½ log(½/p) + ½ log(½/(1−p)) = −½ log 4p(1−p); the other way round it is log 2 − S(p).
 	t.Run("from a fair coin to one of p it is −½ log 4p(1−p), and not the same back", func(t *testing.T) {
 		fair, p := mat.NewDense(1, 2, nil), 0.75
 		biased := mat.NewDense(1, 2, []float64{math.Log(3), 0})
-		near(t, "there", rl.MeanKL(fair, biased), -math.Log(4*p*(1-p))/2, 8*u)
-		near(t, "back", rl.MeanKL(biased, fair), math.Ln2+p*math.Log(p)+(1-p)*math.Log(1-p), 8*u)
+		check.Near(t, "there", rl.MeanKL(fair, biased), -math.Log(4*p*(1-p))/2, 8*u)
+		check.Near(t, "back", rl.MeanKL(biased, fair), math.Ln2+p*math.Log(p)+(1-p)*math.Log(1-p), 8*u)
 	})
 
 	t.Run("it is a mean over the states, of what is never negative", func(t *testing.T) {
 		a, b := random(rng, 2, 3), random(rng, 2, 3)
 		one, two := rl.MeanKL(a.Slice(0, 1, 0, 3), b.Slice(0, 1, 0, 3)), rl.MeanKL(a.Slice(1, 2, 0, 3), b.Slice(1, 2, 0, 3))
-		near(t, "KL", rl.MeanKL(a, b), (one+two)/2, 2*u)
+		check.Near(t, "KL", rl.MeanKL(a, b), (one+two)/2, 2*u)
 		if one <= 0 || two <= 0 {
 			t.Errorf("KL of different policies is %v and %v", one, two)
 		}
@@ -156,10 +154,10 @@ func TestMeanKLBackward(t *testing.T) {
 
 	t.Run("it is the derivative of MeanKL", func(t *testing.T) {
 		want := numeric(func() float64 { return rl.MeanKL(old, z) }, z)
-		nearMatrix(t, "dz", rl.MeanKLBackward(old, z), want, numericBound)
+		check.NearMatrix(t, "dz", rl.MeanKLBackward(old, z), want, numericBound)
 	})
 	t.Run("at the old policy it is 0: the KL has its least there", func(t *testing.T) {
-		nearMatrix(t, "dz", rl.MeanKLBackward(old, old), mat.NewDense(4, 3, nil), 0)
+		check.NearMatrix(t, "dz", rl.MeanKLBackward(old, old), mat.NewDense(4, 3, nil), 0)
 	})
 }
 
@@ -170,7 +168,7 @@ func TestFisherVector(t *testing.T) {
 	// diag(½, ½) − ¼ = ¼ [1 −1; −1 1].
 	t.Run("of a fair coin it is a quarter of the difference", func(t *testing.T) {
 		hv := rl.FisherVector(mat.NewDense(1, 2, nil), mat.NewDense(1, 2, []float64{8, -4}))
-		nearAll(t, "H v", hv.RawRowView(0), []float64{3, -3}, 4*u)
+		check.NearAll(t, "H v", hv.RawRowView(0), []float64{3, -3}, 4*u)
 	})
 
 	// The gradient of the KL at z + hv, differentiated for h at 0, is ∇(∇KL)ᵀv.
@@ -184,7 +182,7 @@ func TestFisherVector(t *testing.T) {
 				return rl.MeanKLBackward(z, &moved).At(n, a)
 			}, 0, &fd.Settings{Formula: fd.Central, Step: 0x1p-17})
 		}, want)
-		nearMatrix(t, "H v", rl.FisherVector(z, v), want, numericBound)
+		check.NearMatrix(t, "H v", rl.FisherVector(z, v), want, numericBound)
 	})
 
 	// E[∇log π ∇log πᵀ] v, with ∇log π(a) = 1_a − p.
@@ -199,12 +197,12 @@ func TestFisherVector(t *testing.T) {
 			})
 			want.SetRow(n, sum)
 		}
-		nearMatrix(t, "H v", rl.FisherVector(z, v), want, 16*u)
+		check.NearMatrix(t, "H v", rl.FisherVector(z, v), want, 16*u)
 	})
 
 	t.Run("raising all logits of a state changes no policy, and costs nothing", func(t *testing.T) {
 		constant := mat.NewDense(4, 3, []float64{1, 1, 1, 2, 2, 2, -3, -3, -3, 0, 0, 0})
-		nearMatrix(t, "H v", rl.FisherVector(z, constant), mat.NewDense(4, 3, nil), 3*4*u)
+		check.NearMatrix(t, "H v", rl.FisherVector(z, constant), mat.NewDense(4, 3, nil), 3*4*u)
 	})
 
 	// Logits X θ: the Hessian for θ is Xᵀ M X, (57) without its second term, which vanishes. Second differences: h² + u/h² with h = 2⁻¹³.
@@ -224,7 +222,7 @@ func TestFisherVector(t *testing.T) {
 		hv.Mul(x.T(), rl.FisherVector(old, logits(direction.RawMatrix().Data)))
 		var want mat.VecDense
 		want.MulVec(&hessian, mat.NewVecDense(6, direction.RawMatrix().Data))
-		nearAll(t, "H v", hv.RawMatrix().Data, want.RawVector().Data, 6*0x1p-12)
+		check.NearAll(t, "H v", hv.RawMatrix().Data, want.RawVector().Data, 6*0x1p-12)
 	})
 }
 
@@ -256,7 +254,7 @@ func TestConjugateGradient(t *testing.T) {
 	// A textbook pair: [4 1; 1 3] x = (1, 2) has x = (1/11, 7/11).
 	t.Run("two equations take two steps", func(t *testing.T) {
 		product, count := counting(mat.NewDense(2, 2, []float64{4, 1, 1, 3}))
-		nearAll(t, "x", rl.ConjugateGradient(product, []float64{1, 2}, 2, 0), []float64{1. / 11, 7. / 11}, 8*u)
+		check.NearAll(t, "x", rl.ConjugateGradient(product, []float64{1, 2}, 2, 0), []float64{1. / 11, 7. / 11}, 8*u)
 		if *count != 2 {
 			t.Errorf("%d products", *count)
 		}
@@ -268,7 +266,7 @@ func TestConjugateGradient(t *testing.T) {
 			h, b := positive(random(rng, 8, 8)), random(rng, 1, 8).RawRowView(0)
 			product, _ := counting(h)
 			hx := product(rl.ConjugateGradient(product, b, 8, 0))
-			nearAll(t, "H x", hx, b, 1e-11)
+			check.NearAll(t, "H x", hx, b, 1e-11)
 			if short := product(rl.ConjugateGradient(product, b, 4, 0)); floats.EqualApprox(short, b, 1e-6) {
 				t.Error("half the steps must not do")
 			}
@@ -279,7 +277,7 @@ func TestConjugateGradient(t *testing.T) {
 	t.Run("as many as there are different eigenvalues", func(t *testing.T) {
 		product, count := counting(mat.NewDiagDense(6, []float64{1, 1, 1, 4, 4, 16}))
 		x := rl.ConjugateGradient(product, []float64{1, 1, 1, 1, 1, 1}, 6, 1e-12)
-		nearAll(t, "x", x, []float64{1, 1, 1, 0.25, 0.25, 0.0625}, 100*u)
+		check.NearAll(t, "x", x, []float64{1, 1, 1, 0.25, 0.25, 0.0625}, 100*u)
 		if *count != 3 {
 			t.Errorf("%d steps for 3 eigenvalues", *count)
 		}
@@ -287,7 +285,7 @@ func TestConjugateGradient(t *testing.T) {
 
 	t.Run("for a multiple of the identity one step is exact", func(t *testing.T) {
 		product, count := counting(mat.NewDiagDense(3, []float64{4, 4, 4}))
-		nearAll(t, "x", rl.ConjugateGradient(product, []float64{4, -8, 2}, 10, 0), []float64{1, -2, 0.5}, 0)
+		check.NearAll(t, "x", rl.ConjugateGradient(product, []float64{4, -8, 2}, 10, 0), []float64{1, -2, 0.5}, 0)
 		if *count != 1 {
 			t.Errorf("%d steps", *count)
 		}
@@ -295,12 +293,12 @@ func TestConjugateGradient(t *testing.T) {
 
 	t.Run("the first step goes down the gradient as far as it helps", func(t *testing.T) {
 		product, _ := counting(mat.NewDiagDense(2, []float64{1, 3}))
-		nearAll(t, "x", rl.ConjugateGradient(product, []float64{1, 1}, 1, 0), []float64{0.5, 0.5}, 0)
+		check.NearAll(t, "x", rl.ConjugateGradient(product, []float64{1, 1}, 1, 0), []float64{0.5, 0.5}, 0)
 	})
 
 	t.Run("nothing is solved by nothing", func(t *testing.T) {
 		product, count := counting(mat.NewDiagDense(2, []float64{1, 3}))
-		nearAll(t, "x", rl.ConjugateGradient(product, []float64{0, 0}, 10, 0), []float64{0, 0}, 0)
+		check.NearAll(t, "x", rl.ConjugateGradient(product, []float64{0, 0}, 10, 0), []float64{0, 0}, 0)
 		if *count != 0 {
 			t.Errorf("%d steps", *count)
 		}
@@ -314,7 +312,7 @@ func TestConjugateGradient(t *testing.T) {
 			small := floats.ScaleTo(make([]float64, 8), scale, b)
 			x := rl.ConjugateGradient(product, small, 8, 1e-3)
 			steps[scale] = *count
-			near(t, "‖b − H x‖", floats.Distance(product(x), small, 2), 0, 1e-3*floats.Norm(small, 2))
+			check.Near(t, "‖b − H x‖", floats.Distance(product(x), small, 2), 0, 1e-3*floats.Norm(small, 2))
 		}
 		if steps[1] != steps[0x1p-60] || steps[1] >= 8 {
 			t.Errorf("steps %v", steps)
@@ -325,7 +323,7 @@ func TestConjugateGradient(t *testing.T) {
 		h, g := positive(random(rng, 5, 5)), random(rng, 1, 5).RawRowView(0)
 		product, _ := counting(h)
 		s := rl.ConjugateGradient(product, g, 5, 0)
-		near(t, "sᵀHs", floats.Dot(s, product(s)), floats.Dot(s, g), 64*u)
+		check.Near(t, "sᵀHs", floats.Dot(s, product(s)), floats.Dot(s, g), 64*u)
 	})
 
 	// F s = p ⊙ (s − p·s) and g = p ⊙ (A − p·A): s = A + c for any c, as F does not see constants. Conjugate gradients stay in F's range,
@@ -339,7 +337,7 @@ func TestConjugateGradient(t *testing.T) {
 			return rl.PolicyGradient(z, []int{a}, []float64{advantages[a]}).RawRowView(0)
 		})
 		s := rl.ConjugateGradient(fisher, g, 3, 0)
-		nearAll(t, "s", s, []float64{2 - 0.375, -1 - 0.375, 0.5 - 0.375, -0.375}, 64*u)
+		check.NearAll(t, "s", s, []float64{2 - 0.375, -1 - 0.375, 0.5 - 0.375, -0.375}, 64*u)
 	})
 }
 
@@ -348,11 +346,11 @@ func TestStepLength(t *testing.T) {
 
 	// ½ (βs)ᵀH(βs) = ½ β² sᵀHs = δ. H = diag(4, 1), s = (1, 2): sᵀHs = 8; δ = 1 gives β = ½. No rounding.
 	t.Run("where the KL is its quadratic form, a step is δ long", func(t *testing.T) {
-		near(t, "β", rl.StepLength([]float64{1, 2}, []float64{4, 2}, 1), 0.5, 0)
+		check.Near(t, "β", rl.StepLength([]float64{1, 2}, []float64{4, 2}, 1), 0.5, 0)
 		product, _ := counting(positive(random(rng, 5, 5)))
 		s := random(rng, 1, 5).RawRowView(0)
 		floats.Scale(rl.StepLength(s, product(s), 0.01), s)
-		near(t, "KL", floats.Dot(s, product(s))/2, 0.01, 100*u*0.01)
+		check.Near(t, "KL", floats.Dot(s, product(s))/2, 0.01, 100*u*0.01)
 	})
 
 	// KL = δ + O(δ^{3/2}): a quarter of δ halves what is off, relatively.
@@ -366,12 +364,12 @@ func TestStepLength(t *testing.T) {
 			return math.Abs(rl.MeanKL(z, &moved)/delta - 1)
 		}
 		for delta := 1e-3; delta > 1e-6; delta /= 4 {
-			near(t, "what is left of the error", off(delta/4)/off(delta), 0.5, 0.05)
+			check.Near(t, "what is left of the error", off(delta/4)/off(delta), 0.5, 0.05)
 		}
 	})
 
 	t.Run("along nothing there is no end", func(t *testing.T) {
-		near(t, "1/β", 1/rl.StepLength([]float64{0}, []float64{0}, 1), 0, 0)
+		check.Near(t, "1/β", 1/rl.StepLength([]float64{0}, []float64{0}, 1), 0, 0)
 	})
 }
 
@@ -407,7 +405,7 @@ func TestLineSearch(t *testing.T) {
 		old := []float64{0}
 		theta, _ := rl.LineSearch(old, []float64{8}, 0.5, 1, free, free)
 		theta[0] = 1
-		near(t, "old", old[0], 0, 0)
+		check.Near(t, "old", old[0], 0, 0)
 	})
 }
 
@@ -431,7 +429,7 @@ func TestStep(t *testing.T) {
 			t.Errorf("KL of the full step is %v", kl)
 		}
 		full.Scale(0.5, full)
-		nearMatrix(t, "θ", theta, full, 16*u)
+		check.NearMatrix(t, "θ", theta, full, 16*u)
 	})
 
 	x, theta := random(rng, 12, 2), random(rng, 2, 3)
@@ -465,7 +463,7 @@ func TestStep(t *testing.T) {
 		weights.Mul(w, theta)
 		region := rl.TrustRegion{Delta: 0.01, Iterations: 4, Tries: 10} // d (A − 1) eigenvalues that are not 0
 		one, other := region.Step(theta, x, actions, advantages), region.Step(&weights, &features, actions, advantages)
-		nearMatrix(t, "logits", logits(&features, other), logits(x, one), 64*u)
+		check.NearMatrix(t, "logits", logits(&features, other), logits(x, one), 64*u)
 		region.Damping = 0.1
 		one, other = region.Step(theta, x, actions, advantages), region.Step(&weights, &features, actions, advantages)
 		if mat.EqualApprox(logits(&features, other), logits(x, one), 1e-4) {
@@ -474,17 +472,17 @@ func TestStep(t *testing.T) {
 	})
 
 	t.Run("where no action is better than another nothing moves", func(t *testing.T) {
-		nearMatrix(t, "θ", region.Step(theta, x, actions, make([]float64, 12)), theta, 0)
+		check.NearMatrix(t, "θ", region.Step(theta, x, actions, make([]float64, 12)), theta, 0)
 	})
 
 	t.Run("it leaves the old weights alone, which may be a part of something larger", func(t *testing.T) {
 		before := mat.DenseCopyOf(theta)
 		after := region.Step(theta, x, actions, advantages)
-		nearMatrix(t, "θ of a view", region.Step(mat.NewDense(2, 4, []float64{
+		check.NearMatrix(t, "θ of a view", region.Step(mat.NewDense(2, 4, []float64{
 			before.At(0, 0), before.At(0, 1), before.At(0, 2), 7,
 			before.At(1, 0), before.At(1, 1), before.At(1, 2), 7,
 		}).Slice(0, 2, 0, 3).(*mat.Dense), x, actions, advantages), after, 0)
 		after.Zero()
-		nearMatrix(t, "θ", theta, before, 0)
+		check.NearMatrix(t, "θ", theta, before, 0)
 	})
 }
