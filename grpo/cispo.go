@@ -10,7 +10,7 @@ import "math"
 // logprob is log π of the token. The value of the loss means nothing: it is not the surrogate's, and not 0 at r = 1. The objective is the mean over all
 // tokens of the batch, without a divergence.
 // Differs in print: Klear-Reasoner (15) has r̂ without the stop-gradient. Differs in code: verl has both bounds, as here; see CISPOUpper and CISPOCapped.
-// It implements CISPO (MiniMax-M1) (4) and (5).
+// It implements CISPO (MiniMax-M1) (4) and (5), and Klear-Reasoner (15) and (16), with the stop-gradient.
 func CISPO(r, logprob, advantage, low, high float64) (loss, dlogprob float64) {
 	return weighted(min(max(r, 1-low), 1+high), logprob, advantage)
 }
@@ -52,8 +52,9 @@ func CISPOMask(r, advantage, low, high float64) float64 {
 //
 //	L = −sg(r̂) A log π M,  ∂L/∂ log π = −r̂ A M
 //
-// weight is r̂, mask is M. With M = 1 it is CISPO, with r̂ = r and M of CISPOMask its gradient is ClipHigher's.
-// It implements CISPO (MiniMax-M1) (6).
+// weight is r̂, mask is M. With M = 1 it is CISPO, with r̂ = r and M of CISPOMask its gradient is ClipHigher's, and with r̂ = r and M = 1 it is
+// REINFORCE with importance sampling, whose gradient is Unclipped's.
+// It implements CISPO (MiniMax-M1) (3) and (6).
 func CISPOMasked(weight, logprob, advantage, mask float64) (loss, dlogprob float64) {
 	if mask == 0 {
 		return 0, 0

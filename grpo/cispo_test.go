@@ -113,6 +113,11 @@ func TestCISPOMasked(t *testing.T) {
 			check.Near(t, "derivative", d, slope(clipHigher(c.r, c.advantage)), 0)
 		}
 	})
+	t.Run("with the ratio as weight and no mask it is REINFORCE, with the gradient of the ratio itself", func(t *testing.T) {
+		for _, c := range corners() {
+			check.Near(t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)), slope(Unclipped(c.r, c.advantage)), 0)
+		}
+	})
 	t.Run("with the clipped ratio and no mask it is CISPO", func(t *testing.T) {
 		for _, c := range corners() {
 			loss, d := CISPOMasked(min(max(c.r, 1-low), 1+high), -2, c.advantage, 1)

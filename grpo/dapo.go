@@ -1,6 +1,10 @@
 package grpo
 
-import "plumbline/policy"
+import (
+	"iter"
+
+	"plumbline/policy"
+)
 
 // ClipHigher returns the clipped loss of one token, with a bound above that is not the mirror of the one below.
 //
@@ -42,8 +46,8 @@ func Correctness(equivalent bool) float64 {
 //
 //	0 < number of right outputs < G
 //
-// rewards is [G]; a reward above 0 is that of a right output. Other groups are dropped and further questions sampled in their place, so that the batch
-// stays full: dynamic sampling.
+// rewards is [G], Correctness of each output, or 1 and 0; OverlongPenalty is added afterwards, for with it a right output could pass for a wrong one. Other
+// groups are dropped: see DynamicSampling.
 // Differs in code: there a group is kept if the standard deviation of its rewards is not 0, which is the same for rewards of two values.
 // It implements DAPO (8) and (11), the condition below them.
 func Informative(rewards []float64) bool {
@@ -54,6 +58,30 @@ func Informative(rewards []float64) bool {
 		}
 	}
 	return 0 < right && right < len(rewards)
+}
+
+// DynamicSampling returns the rewards of the first n groups that are informative, and how many groups were sampled for them.
+//
+//	0 < number of right outputs < G for each group of the batch
+//
+// groups are the rewards of one question after the other, each [G], sampled as they are asked for. Where they end before n informative ones were found there are
+// fewer. A group whose outputs are right with probability p each is kept with probability 1 − p^G − (1−p)^G.
+// Differs in code: groups are sampled many at a time, up to a largest number of times, and what is too many is dropped.
+// It implements DAPO (11), its condition, and algorithm 1, the buffer of dynamic sampling.
+func DynamicSampling(groups iter.Seq[[]float64], n int) (batch [][]float64, sampled int) {
+	if n <= 0 {
+		return nil, 0
+	}
+	for rewards := range groups {
+		sampled++
+		if Informative(rewards) {
+			batch = append(batch, rewards)
+		}
+		if len(batch) == n {
+			break
+		}
+	}
+	return batch, sampled
 }
 
 // OverlongPenalty returns what is added to the reward of an output that comes near the longest length, or beyond it.

@@ -2,6 +2,7 @@ package grpo
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -96,12 +97,79 @@ func TestRewardsOfDAPO(t *testing.T) {
 			}
 		}
 	})
+	t.Run("the penalty for length is not counted: with it right outputs could pass for wrong ones", func(t *testing.T) {
+		rewards := []float64{Correctness(true), Correctness(true)}
+		if Informative(rewards) {
+			t.Error("all outputs are right")
+		}
+		rewards[1] += OverlongPenalty(20480, 20480, 4096)
+		if !Informative(rewards) {
+			t.Error("with the penalty one looks wrong")
+		}
+	})
 	t.Run("the groups that are dropped are those without advantages", rapid.MakeCheck(func(t *rapid.T) {
 		rewards := rapid.SliceOfN(rapid.SampledFrom([]float64{1, -1}), 2, 8).Draw(t, "R")
 		if got := squares(Normalize(rewards, Population, 0)) > 0; got != Informative(rewards) {
 			t.Errorf("%v: advantages %v", rewards, got)
 		}
 	}))
+}
+
+// outcomes calls f for the rewards of all groups of G outputs that are right with probability p each, with the probability of each group.
+func outcomes(g int, p float64, f func(probability float64, rewards []float64)) {
+	for outcome := range 1 << g {
+		probability, rewards := 1.0, make([]float64, g)
+		for i := range rewards {
+			rewards[i] = Correctness(outcome>>i&1 == 1)
+			if rewards[i] > 0 {
+				probability *= p
+			} else {
+				probability *= 1 - p
+			}
+		}
+		f(probability, rewards)
+	}
+}
+
+func TestDynamicSampling(t *testing.T) {
+	right, wrong, mixed := []float64{1, 1}, []float64{-1, -1}, []float64{1, -1}
+	sampled := func(n int, groups ...[]float64) (found, asked int) {
+		batch, asked := DynamicSampling(slices.Values(groups), n)
+		for _, rewards := range batch {
+			if !Informative(rewards) {
+				t.Errorf("%v is in the batch", rewards)
+			}
+		}
+		return len(batch), asked
+	}
+	t.Run("it goes on until there are enough groups with right and wrong outputs, and no further", func(t *testing.T) {
+		for name, c := range map[string]struct{ n, found, asked int }{
+			"none": {0, 0, 0}, "one": {1, 1, 2}, "two": {2, 2, 5}, "more than there are": {9, 3, 6},
+		} {
+			found, asked := sampled(c.n, right, mixed, wrong, right, mixed, mixed)
+			check.Near(t, name+": groups", float64(found), float64(c.found), 0)
+			check.Near(t, name+": sampled", float64(asked), float64(c.asked), 0)
+		}
+	})
+	// Of G outputs all are right with p^G and all wrong with (1−p)^G. Each informative group has Σ Â² = G, each other one 0.
+	t.Run("of all groups 1 − p^G − (1−p)^G are kept, and they have all there is to learn", func(t *testing.T) {
+		for _, p := range []float64{0.1, 0.5, 0.9} {
+			const g = 8
+			var kept, learnt, learntOfKept float64
+			outcomes(g, p, func(probability float64, rewards []float64) {
+				batch, _ := DynamicSampling(slices.Values([][]float64{rewards}), 1)
+				learnt += probability * squares(Normalize(rewards, Population, 0))
+				for _, rewards := range batch {
+					kept += probability
+					learntOfKept += probability * squares(Normalize(rewards, Population, 0))
+				}
+			})
+			want := 1 - math.Pow(p, g) - math.Pow(1-p, g)
+			check.Near(t, "kept", kept, want, 256*16*u)
+			check.Near(t, "E[Σ Â²]", learnt, g*want, 256*16*g*u)
+			check.Near(t, "E[Σ Â²] of the batch", learntOfKept/kept, g, 256*16*g*u)
+		}
+	})
 }
 
 func TestOverlongPenalty(t *testing.T) {

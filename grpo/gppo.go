@@ -1,6 +1,13 @@
 package grpo
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/policy"
+)
 
 // GPPO returns the loss of one token that is clipped as by ClipHigher and yet passes a gradient everywhere.
 //
@@ -40,9 +47,9 @@ func GPPOScaled(r, advantage, low, high, beta1, beta2 float64) (loss, dlogratio 
 //
 //	L = −log π,  ∂L/∂ log π = −1
 //
-// The mean is over all tokens of right outputs.
+// The mean over all tokens of right outputs is Batch.LMLoss.
 // Differs in print: the formula has π where log π must be meant; see LMPrinted.
-// It implements Klear-Reasoner (8) and (13), with the logarithm, and the second term of (14).
+// It implements Klear-Reasoner (8), with the logarithm, of one token.
 func LM(logprob float64) (loss, dlogprob float64) {
 	return -logprob, -1
 }
@@ -54,4 +61,41 @@ func LM(logprob float64) (loss, dlogprob float64) {
 // It implements Klear-Reasoner (8) and (13) to the letter.
 func LMPrinted(logprob float64) (loss, dlogprob float64) {
 	return -math.Exp(logprob), -math.Exp(logprob)
+}
+
+// LMLoss returns the mean of LM over all tokens of right outputs, and its gradient for the log-probabilities.
+//
+//	L_LM = −(1/Σ_{j∈Φ} |o_j|) Σ_{j∈Φ} Σ_t log π(o_jt)
+//
+// right says of each output whether it is one of Φ; the gradient is [N × L], and 0 for the others. Without a right output both are 0. The weights of the batch
+// are not looked at.
+// It implements Klear-Reasoner (13), with the logarithm.
+func (b Batch) LMLoss(right []bool) (loss float64, dlogprob *mat.Dense) {
+	b.check()
+	if len(right) != b.rows() {
+		panic(badBatch)
+	}
+	found := mat.DenseCopyOf(b.Mask)
+	for i := range right {
+		if !right[i] {
+			found.RowView(i).(*mat.VecDense).Zero()
+		}
+	}
+	return policy.Sum(policy.Weights(found, policy.TokenMean, 0), func(i, t int) (loss, dlogprob float64) {
+		return LM(b.LogProb.At(i, t))
+	})
+}
+
+// KlearLoss returns the whole loss of Klear-Reasoner, and its gradient for the log-probabilities.
+//
+//	L = L_GPPO + α L_LM
+//
+// right is as in LMLoss, low and high are GPPO's, alpha is α, 0.1 in the paper. With policy.TokenMean the weights are the paper's.
+// Differs in print: the two terms are added where one is to be maximised and the other to be minimised; here both are minimised.
+// It implements Klear-Reasoner (14).
+func (b Batch) KlearLoss(right []bool, low, high, alpha float64) (loss float64, dlogprob *mat.Dense) {
+	loss, dlogprob = b.TokenLoss(func(r, advantage float64) (float64, float64) { return GPPO(r, advantage, low, high) })
+	lm, dlm := b.LMLoss(right)
+	floats.AddScaled(dlogprob.RawMatrix().Data, alpha, dlm.RawMatrix().Data)
+	return loss + alpha*lm, dlogprob
 }

@@ -4,10 +4,12 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/num/dual"
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/policy"
 )
 
 // gppoLiteral returns −min(δA, clip(δ, ((1−ε_l)/sg(δ))δ, ((1+ε_h)/sg(δ))δ)A) as a dual number with its derivative for log δ.
@@ -117,6 +119,67 @@ func TestGPPOScaled(t *testing.T) {
 				check.Apart(t, "clip-higher's", want, 0, 0.3)
 			}
 		}
+	})
+}
+
+func TestKlearLoss(t *testing.T) {
+	w := newWorld(ragged, 1)
+	b, right := w.batch(policy.TokenMean), []bool{true, false, false, true} // 2 and 5 of 16 tokens
+
+	t.Run("a token is pushed by −FA/16, and one of a right output by −α/7 more", func(t *testing.T) {
+		_, got := b.KlearLoss(right, low, high, 0.1)
+		for i, length := range ragged {
+			for t0 := range length {
+				r := policy.Ratio(w.logprob.At(i, t0), w.old.At(i, t0), 0)
+				want := slope(gppo(r, b.Advantage.At(i, t0))) / 16
+				if right[i] {
+					want -= 0.1 / 7
+				}
+				check.Near(t, "dlogprob", got.At(i, t0), want, 16*u)
+			}
+		}
+	})
+	t.Run("its loss is GPPO's and a tenth of the mean of −log π over right outputs", func(t *testing.T) {
+		loss, _ := b.KlearLoss(right, low, high, 0.1)
+		want, _ := b.TokenLoss(gppo)
+		for i, length := range ragged {
+			for t0 := range length {
+				if right[i] {
+					want -= 0.1 * w.logprob.At(i, t0) / 7
+				}
+			}
+		}
+		check.Near(t, "loss", loss, want, 64*u)
+	})
+	t.Run("the gradient of the second term is the gradient, and reaches no token of a wrong output", func(t *testing.T) {
+		_, got := b.LMLoss(right)
+		want := check.Gradient(func(x []float64) float64 {
+			b := b
+			b.LogProb = mat.NewDense(4, 6, x)
+			loss, _ := b.LMLoss(right)
+			return loss
+		}, append([]float64{}, w.logprob.RawMatrix().Data...))
+		check.NearAll(t, "dlogprob", got.RawMatrix().Data, want, check.DifferenceBound(4, 16))
+		check.Near(t, "wrong output", got.At(1, 0), 0, 0)
+	})
+	t.Run("without a right output, or with α = 0, it is GPPO's", func(t *testing.T) {
+		want, dwant := b.TokenLoss(gppo)
+		loss, d := b.KlearLoss(make([]bool, 4), low, high, 0.1)
+		check.Near(t, "none right", loss, want, 0)
+		check.NearMatrix(t, "none right", d, dwant, 0)
+		loss, d = b.KlearLoss(right, low, high, 0)
+		check.Near(t, "α = 0", loss, want, 0)
+		check.NearMatrix(t, "α = 0", d, dwant, 0)
+	})
+	t.Run("the mask is left as it is, and there has to be a word for each output", func(t *testing.T) {
+		var none mat.Dense
+		loss, d := Batch{LogProb: &none, Old: &none, Advantage: &none, Mask: &none, Weights: &none}.KlearLoss(nil, low, high, 0.1)
+		if r, c := d.Dims(); loss != 0 || r != 0 || c != 0 {
+			t.Errorf("without outputs: got %v and [%d × %d]", loss, r, c)
+		}
+		b.LMLoss(right)
+		check.NearMatrix(t, "mask", b.Mask, newWorld(ragged, 1).mask, 0)
+		check.Panics(t, badBatch, func() { b.LMLoss(right[:3]) })
 	})
 }
 

@@ -17,7 +17,8 @@ type Algorithm struct {
 	Updates    int     // μ, on the same samples
 	Outputs    int     // G for each question
 	Eps, Beta  float64 // ε and β
-	Rate       float64 // learning rate
+	Rate       float64 // learning rate, of each question's logits
+	Printed    bool    // whether an update goes along (21), as the algorithm is printed
 }
 
 // Progress is where the policy stands at the end of an iteration.
@@ -34,7 +35,8 @@ type Progress struct {
 //
 // logits is [questions × answers], and so is the result; J is the objective of GRPO. Every step has every question.
 // Differs in print: the paper goes on training the reward model between iterations, replaying a tenth of its data; here the reward is a rule. And it
-// calls the objective equation 21.
+// calls the objective equation 21, which is the gradient coefficient of one update per sample, without ratio and clip: Printed takes it at its word, which
+// is the same for μ = 1.
 // It implements DeepSeekMath algorithm 1.
 func (a Algorithm) Train(logits mat.Matrix, reward func(question, answer int) float64, rng *rand.Rand) (*mat.Dense, []Progress) {
 	theta := mat.DenseCopyOf(logits)
@@ -70,8 +72,10 @@ func (a Algorithm) step(z, ref []float64, reward func(answer int) float64, rng *
 func (a Algorithm) gradient(z, logold, logref []float64, answers []int, advantage []float64) []float64 {
 	logpi, dz := policy.LogSoftmax(z, 1), make([]float64, len(z))
 	for i, o := range answers {
-		r := policy.Ratio(logpi[o], logold[o], 0)
-		_, dlogprob := GRPO(r, advantage[i], logpi[o], logref[o], a.Eps, a.Beta)
+		_, dlogprob := GRPO(policy.Ratio(logpi[o], logold[o], 0), advantage[i], logpi[o], logref[o], a.Eps, a.Beta)
+		if a.Printed {
+			dlogprob = -policy.CoefficientGRPO(advantage[i], logpi[o], logref[o], a.Beta)
+		}
 		floats.AddScaled(dz, dlogprob/float64(len(answers)), policy.LogProbBackward(z, o, 1))
 	}
 	return dz

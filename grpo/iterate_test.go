@@ -99,6 +99,30 @@ func TestTrain(t *testing.T) {
 		check.NearMatrix(t, "start", start, mat.NewDense(1, 3, nil), 0)
 		check.NearMatrix(t, "end", first, second, 0)
 	})
+	// (21) is the gradient at π = π_old: r = 1, and no clip acts.
+	t.Run("along (21), as it is printed, it is the same for one update per sample, and another for two", func(t *testing.T) {
+		logits := func(updates int, printed bool) *mat.Dense {
+			a := toy(1, 50)
+			a.Updates, a.Printed, a.Beta, a.Rate = updates, printed, 0.5, 1
+			theta, _ := train(a)
+			return theta
+		}
+		check.NearMatrix(t, "one update", logits(1, true), logits(1, false), 0)
+		check.Apart(t, "two updates", logits(2, true).At(0, 0), logits(2, false).At(0, 0), 1e-2)
+	})
+	// Two answers from ½ each: the ratios 1.2 of the right one and 0.8 of the wrong one are both reached at p = 0.6, and there the objective lets go, one
+	// update of at most rate/2 beyond. (21) goes on for ever.
+	t.Run("updates without end on one sample stop where the clip begins, along (21) they do not", func(t *testing.T) {
+		chance := func(printed bool) float64 {
+			a := Algorithm{Iterations: 1, Steps: 1, Updates: 1000, Outputs: 16, Eps: 0.2, Rate: 0.02, Printed: printed}
+			_, progress := a.Train(mat.NewDense(1, 2, nil), matching, rand.New(rand.NewPCG(1, 2)))
+			return progress[0].Reward
+		}
+		check.Near(t, "the objective", chance(false), 0.6, 0.005)
+		if p := chance(true); p < 0.99 {
+			t.Errorf("along (21) the right answer has %v only", p)
+		}
+	})
 	t.Run("with groups so large that they are the policy itself, it rests at π_ref = π (1 − Â/β)", func(t *testing.T) {
 		// E_π[(Â + β(ρ−1)) ∇ log π] has for answer a the component π_a Â_a + β (π_ref,a − π_a), as E_π[Â] = 0 and E_π[ρ−1] = 0.
 		const beta = 3

@@ -148,12 +148,20 @@ func InScript(scripts ...*unicode.RangeTable) func(word string) bool {
 // It implements DeepSeek-R1 (4) and (9) of its later text.
 func RuleReward(accuracy, format float64) float64 { return accuracy + format }
 
+// GeneralReward returns the reward of a task without a rule to check it by.
+//
+//	R_general = R_model + R_format
+//
+// model is what a reward model says of the response: of helpfulness, compared with another response, (5), or of safety, (6).
+// It implements DeepSeek-R1 (10) of its later text.
+func GeneralReward(model, format float64) float64 { return model + format }
+
 // TotalReward returns the reward of R1's reinforcement learning: a direct sum, so that a response right in every respect of a verifiable task has 3.
 //
 //	R = R_reasoning + R_general + R_language
 //
-// reasoning is RuleReward for a verifiable task and general the reward model's plus the format's for another; what a task lacks is 0.
-// It implements DeepSeek-R1 (8) and (10) of its later text, and section 2.3.2 (unnumbered) of the first.
+// reasoning is RuleReward for a verifiable task and general is GeneralReward for another; what a task lacks is 0.
+// It implements DeepSeek-R1 (8) of its later text, and section 2.3.2 (unnumbered) of the first.
 func TotalReward(reasoning, general, language float64) float64 { return reasoning + general + language }
 
 // WeightedReward returns the reward of several reward models together.

@@ -116,6 +116,11 @@ func TestSumsOfRewards(t *testing.T) {
 		check.Near(t, "rule", rule, 2, 0)
 		check.Near(t, "total", TotalReward(rule, 0, LanguageConsistency("Two and two.", InScript(unicode.Latin))), 3, 0)
 	})
+	t.Run("a task without a rule has the model's word and its form", func(t *testing.T) {
+		general := GeneralReward(0.5, Format("<think>Hm.</think> Be kind."))
+		check.Near(t, "general", general, 1.5, 0)
+		check.Near(t, "total", TotalReward(0, general, 0.75), 2.25, 0)
+	})
 	t.Run("V2 weighs helpfulness, safety and rules, and reasoning is one model alone", func(t *testing.T) {
 		check.Near(t, "three", WeightedReward([]float64{0.5, 0.25, 2}, []float64{1, 2, 3}), 7, 0)
 		check.Near(t, "one", WeightedReward([]float64{1}, []float64{-0.75}), -0.75, 0)
