@@ -4,9 +4,11 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/policy"
 )
 
 func TestSigmoid(t *testing.T) {
@@ -88,6 +90,70 @@ func TestSigmoid(t *testing.T) {
 			loss, _ := Sigmoid(2, 1, epsilon)
 			check.Near(t, "difference", loss-unpaired(2, epsilon), 2*epsilon, 8*u)
 		}
+	})
+}
+
+// preferences returns DPO's mean loss of a policy over all pairs of responses, each pair as often in either order as rewards r prefer it, and its gradient
+// for the log-probabilities.
+func preferences(logpi, logref, r []float64, beta float64) (loss float64, gradient []float64) {
+	gradient = make([]float64, len(r))
+	for w := range r {
+		for l := range r {
+			if w == l {
+				continue
+			}
+			p := Preference(r[w], r[l])
+			value, dh := Sigmoid(logpi[w]-logref[w]-(logpi[l]-logref[l]), beta, 0)
+			loss += p * value
+			gradient[w] += p * dh
+			gradient[l] -= p * dh
+		}
+	}
+	return loss, gradient
+}
+
+func TestPreferences(t *testing.T) {
+	// A pair seen with p and 1−p costs −p log q − (1−p) log(1−q) with q = σ(βh): the entropy of p, and KL(p‖q) more. At π_r βh is r_w − r_l, so that q = p for
+	// all pairs.
+	t.Run("the loss is least at the policy that is best for the rewards, and there the entropy of the preferences", rapid.MakeCheck(func(t *rapid.T) {
+		logref, r, beta := problem(t)
+		loss, gradient := preferences(Optimum(logref, r, beta), logref, r, beta)
+		var entropy float64
+		for w := range r {
+			for l := range r {
+				if w != l {
+					entropy -= Preference(r[w], r[l]) * LogSigmoid(r[w]-r[l])
+				}
+			}
+		}
+		check.Near(t, "loss", loss, entropy, 30*max(beta, 2)*bound6)
+		check.NearAll(t, "gradient", gradient, make([]float64, 6), 10*max(beta, 2)*max(beta, 2)*bound6)
+	}))
+	t.Run("any other policy costs the divergence of its preferences more", rapid.MakeCheck(func(t *rapid.T) {
+		logref, r, beta := problem(t)
+		logpi := distribution(rapid.Uint64().Draw(t, "π"), 6)
+		least, _ := preferences(Optimum(logref, r, beta), logref, r, beta)
+		loss, _ := preferences(logpi, logref, r, beta)
+		var divergence float64
+		for w := range r {
+			for l := range w {
+				h := logpi[w] - logref[w] - (logpi[l] - logref[l])
+				divergence += policy.KL([]float64{LogSigmoid(r[w] - r[l]), LogSigmoid(r[l] - r[w])}, []float64{LogSigmoid(beta * h), LogSigmoid(-beta * h)})
+			}
+		}
+		check.Near(t, "loss", loss-least, divergence, 30*max(beta, 2)*max(beta, 2)*bound6)
+	}))
+	t.Run("it knows no constant: policies that differ by one in all log-ratios have one loss", func(t *testing.T) {
+		logref, r := distribution(1, 6), check.Random(2, 6, 2)
+		logpi := distribution(3, 6)
+		loss, gradient := preferences(logpi, logref, r, 0.5)
+		moved := make([]float64, 6)
+		for y := range moved {
+			moved[y] = logpi[y] + 2
+		}
+		shifted, _ := preferences(moved, logref, r, 0.5)
+		check.Near(t, "loss", shifted, loss, 30*64*u)
+		check.Near(t, "Σ gradient", floats.Sum(gradient), 0, 64*u)
 	})
 }
 

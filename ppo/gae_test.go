@@ -85,13 +85,6 @@ func TestGAE(t *testing.T) {
 		b, _ := ppo.GAE(rewards, []float64{8 + 16, 4 + 16, 2 + 16}, nil, 0, 1, 0.5)
 		check.NearAll(t, "shift", []float64{b[0] - a[0], b[1] - a[1], b[2] - a[2]}, []float64{-4, -8, -16}, 0)
 	})
-	// r̃ = r + γΦ' − Φ with Φ = V is δ, GAE (25): discounting shaped rewards by γλ is the estimator.
-	t.Run("rewards shaped by the values need no values", func(t *testing.T) {
-		want, _ := ppo.GAE(rewards, values, nil, 16, 0.5, 0.5)
-		shaped := []float64{ppo.TDError(1, 8, 4, 0.5), ppo.TDError(2, 4, 2, 0.5), ppo.TDError(4, 2, 16, 0.5)}
-		got, _ := ppo.GAE(shaped, make([]float64, 3), nil, 0, 0.5, 0.5)
-		check.NearAll(t, "Â", got, want, 0)
-	})
 
 	t.Run("a trajectory cut off where the value is right loses nothing, one called terminal does", func(t *testing.T) {
 		whole, _ := ppo.GAE([]float64{1, 2, 4, 8}, []float64{8, 4, 2, 8}, nil, 0, 0.5, 0.5)
@@ -161,18 +154,87 @@ func TestKStep(t *testing.T) {
 			check.Near(t, "Â^(k)", ppo.KStep(r, v[:6], v[6], 0, k, gamma), sum, gaeBound)
 		}
 	}))
-	// T = 3, t = 0: γ^{T−t+1} = γ⁴ for the last reward, where the terms before it count 0, 1, 2.
-	t.Run("the exponent that PPO prints for the last reward is not the next after the others", func(t *testing.T) {
-		right := ppo.KStep([]float64{0, 0, 1}, []float64{0, 0, 0}, 0, 0, 3, 0.5)
-		check.Near(t, "weight of r_{T−1}", right, math.Pow(0.5, 3-0-1), 0)
-		if printed := math.Pow(0.5, 3-0+1); printed == right {
-			t.Error("the two agree")
+	// k → ∞ with V bounded: γ^k V → 0. Rewards of 1 and γ = ½: Σ_{l<k} 2^{−l} = 2 − 2^{1−k}.
+	t.Run("as k grows it becomes the discounted return less the value", func(t *testing.T) {
+		ones, eights := make([]float64, 60), make([]float64, 60)
+		for i := range ones {
+			ones[i], eights[i] = 1, 8
 		}
+		for k := 1; k <= 60; k++ {
+			check.Near(t, "Â^(k)", ppo.KStep(ones, eights, 8, 0, k, 0.5), 2-math.Ldexp(2, -k)+math.Ldexp(8, -k)-8, 0)
+		}
+		check.Near(t, "Â^(60)", ppo.KStep(ones, eights, 8, 0, 60, 0.5), 2-8, 8*math.Ldexp(1, -60)+8*u)
 	})
 	t.Run("steps have to lie inside the trajectory", func(t *testing.T) {
 		for _, c := range [][2]int{{-1, 1}, {0, 0}, {0, 4}, {3, 1}} {
 			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, values, 0, c[0], c[1], 1) })
 		}
+	})
+}
+
+func TestPrinted(t *testing.T) {
+	// γ = λ = ½: the last of n terms should have the weight of n−1 factors, and has that of n+1.
+	t.Run("the last term has two factors too many", func(t *testing.T) {
+		for at := range rewards {
+			n := len(rewards) - at
+			gamma := math.Pow(0.5, float64(n+1)) - math.Pow(0.5, float64(n-1))
+			both := math.Pow(0.25, float64(n+1)) - math.Pow(0.25, float64(n-1))
+			check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, at, 0.5), ppo.KStep(rewards, values, 16, at, n, 0.5)+gamma*4, 0)
+			check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, at, 0.5, 0.5), ppo.GAESum(rewards, values, 16, at, 0.5, 0.5)+both*10, 0)
+		}
+	})
+	// Literal sums, as one reads them: T = 3, t = 0 has the exponents 0, 1, and then T−t+1 = 4.
+	t.Run("by hand, −V_0 + r_0 + γ r_1 + γ⁴ r_2 + γ³ V_3, and δ_0 + (γλ) δ_1 + (γλ)⁴ δ_2", func(t *testing.T) {
+		check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, 0, 0.5), -8+1+1+4./16+2, 0)
+		check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 0.5), -5-1./4+10./256, 0)
+	})
+	t.Run("without discount the exponents do not matter", func(t *testing.T) {
+		check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, 0, 1), ppo.KStep(rewards, values, 16, 0, 3, 1), 0)
+		check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 1, 1), ppo.GAESum(rewards, values, 16, 0, 1, 1), 0)
+	})
+	t.Run("for λ = 1 the two should be one, and as printed are not", func(t *testing.T) {
+		check.Near(t, "meant", ppo.KStep(rewards, values, 16, 0, 3, 0.5), ppo.GAESum(rewards, values, 16, 0, 0.5, 1), 0)
+		check.Apart(t, "printed", ppo.KStepPrinted(rewards, values, 16, 0, 0.5), ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 1), 1)
+	})
+	t.Run("values that are right leave an advantage in the printed (10)", func(t *testing.T) {
+		right := []float64{3, 4, 4}
+		check.Near(t, "meant", ppo.KStep(rewards, right, 0, 0, 3, 0.5), 0, 0)
+		check.Near(t, "printed", ppo.KStepPrinted(rewards, right, 0, 0, 0.5), (1./16-1./4)*4, 0)
+	})
+}
+
+func TestShapedRewards(t *testing.T) {
+	const bootstrap = 16
+	t.Run("with the values as potential they are the temporal-difference errors, and discounting them by γλ is the estimator", func(t *testing.T) {
+		shaped := ppo.ShapedRewards(rewards, values, bootstrap, 0.5)
+		check.NearAll(t, "r̃", shaped, []float64{-5, -1, 10}, 0)
+		want, _ := ppo.GAE(rewards, values, nil, bootstrap, 0.5, 0.5)
+		got, _ := ppo.GAE(shaped, make([]float64, 3), nil, 0, 0.5, 0.5)
+		check.NearAll(t, "Â", got, want, 0)
+	})
+	// γ Φ_{t+1} of one step and −Φ_{t+1} of the next, discounted once more, cancel: (21).
+	t.Run("their discounted sum is that of the rewards less the potential, whatever the potential", rapid.MakeCheck(func(t *rapid.T) {
+		r, potential := floatsOf(t, "r", 6, 8), floatsOf(t, "Φ", 6, 8)
+		gamma := rapid.Float64Range(0, 1).Draw(t, "γ")
+		_, g := ppo.GAE(r, make([]float64, 6), nil, 0, gamma, 1)
+		_, shaped := ppo.GAE(ppo.ShapedRewards(r, potential, 0, gamma), make([]float64, 6), nil, 0, gamma, 1)
+		for i := range g {
+			check.Near(t, "Σ γ^l r̃", shaped[i], g[i]-potential[i], gaeBound)
+		}
+	}))
+	// Values of the shaped problem are V − Φ: δ̃ = r + γΦ' − Φ + γ(V' − Φ') − (V − Φ) = δ.
+	t.Run("with values that know of it no advantage changes", rapid.MakeCheck(func(t *rapid.T) {
+		r, v, potential := floatsOf(t, "r", 6, 8), floatsOf(t, "V", 6, 8), floatsOf(t, "Φ", 6, 8)
+		left := make([]float64, 6)
+		for i := range left {
+			left[i] = v[i] - potential[i]
+		}
+		want, _ := ppo.GAE(r, v, nil, 0, 0.9, 0.8)
+		got, _ := ppo.GAE(ppo.ShapedRewards(r, potential, 0, 0.9), left, nil, 0, 0.9, 0.8)
+		check.NearAll(t, "Â", got, want, gaeBound)
+	}))
+	t.Run("lengths have to agree", func(t *testing.T) {
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.ShapedRewards(rewards, nil, 0, 1) })
 	})
 }
 

@@ -4,9 +4,11 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/policy"
 	"plumbline/ppo"
 )
 
@@ -116,6 +118,24 @@ func TestInstructObjective(t *testing.T) {
 		check.Near(t, "J", ppo.InstructObjective(answers, texts, 0.25), 3-5, 0)
 		check.Near(t, "J of one answer and one text", ppo.InstructObjective(answers[2:], texts[:1], 0.25), 6-2.5, 0)
 		check.Near(t, "J of texts alone", ppo.InstructObjective(nil, texts, 0.25), -5, 0)
+	})
+	// ∇ Σ_y π (r − β log(π/π_SFT)) = Σ_y π (r − β log(π/π_SFT)) ∇ log π, as Σ_y π ∇ log π = 0: the reward may be taken as a constant.
+	t.Run("its gradient is the policy gradient of the rewards, the divergence in them held still", func(t *testing.T) {
+		const beta = 0.5
+		z, score := []float64{0.5, -1, 0.25}, []float64{1, 0, 3}
+		sft := policy.LogSoftmax([]float64{0, 1, -0.5}, 1)
+		objective := func(z []float64) (sum float64) {
+			for y, l := range policy.LogSoftmax(z, 1) {
+				sum += math.Exp(l) * ppo.InstructObjective([]float64{ppo.KLReward(score[y], l, sft[y], beta)}, nil, 0)
+			}
+			return sum
+		}
+		logpi := policy.LogSoftmax(z, 1)
+		got := check.Mean(logpi, func(y int) []float64 {
+			_, d := ppo.PolicyGradient(logpi[y], ppo.KLReward(score[y], logpi[y], sft[y], beta))
+			return floats.ScaleTo(make([]float64, 3), -d, policy.LogProbBackward(z, y, 1))
+		})
+		check.NearAll(t, "∇J", got, check.Gradient(objective, z), stepBound)
 	})
 	t.Run("the loss of the texts is minus that, with the weight of each as derivative", func(t *testing.T) {
 		check.Both(t, "texts", func() (float64, float64) { return ppo.PretrainLoss(texts, 0.25) }, 5, -0.125, 0)
