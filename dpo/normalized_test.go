@@ -36,6 +36,15 @@ func TestLengthNormalized(t *testing.T) {
 		_, dchosen, _ := LengthNormalized([]float64{0.3}, []float64{-0.4}, 1)
 		check.Near(t, "GC", policy.CoefficientDPO(0.3, -0.4, 1), -dchosen, 2*u)
 	})
+	// A prefix given itself is certain under both policies: log(π/π_ref)(o⁻_{<t} | q, o⁻_{<t}) = 0.
+	t.Run("as printed, with o⁻_{<t} for o⁻_t, the rejected response has no part in it", func(t *testing.T) {
+		printed := func(x []float64) float64 { l, _, _ := LengthNormalized(x[:4], make([]float64, 3), beta); return l }
+		x := append(append([]float64{}, chosen...), rejected...)
+		check.NearAll(t, "gradient of o⁻", check.Gradient(printed, x)[4:], make([]float64, 3), 0)
+		loss, _, drejected := LengthNormalized(chosen, rejected, beta)
+		check.Apart(t, "loss", printed(x), loss, 0.1)
+		check.Apart(t, "gradient of o⁻", 0, drejected, 0.05)
+	})
 	t.Run("at the reference it is ln 2", func(t *testing.T) {
 		loss, dchosen, drejected := LengthNormalized(make([]float64, 4), make([]float64, 2), beta)
 		check.Near(t, "loss", loss, math.Ln2, u)

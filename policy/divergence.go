@@ -79,6 +79,8 @@ func K2Backward(logprob, ref float64) float64 { return logprob - ref }
 //
 //	k3 = e^δ − 1 − δ = π_ref/π − log(π_ref/π) − 1,  δ = log π_ref − log π
 //
+// Its mean over samples of π is KL(π‖π_ref) as long as π excludes no token that π_ref allows; otherwise it falls short of it by π_ref of those tokens, which are
+// never sampled: a sampler that cuts off the tail, and is taken for π, does so.
 // It is 0 only for δ = 0, and +∞, its limit, where one of the policies excludes the token. For |δ| < 1/2 it is summed as δ²/2 + δ³/6 + …, because the
 // terms of the formula cancel; either way it is good to 8 roundings.
 // Differs in code: with the ratio upside down, π/π_ref, it agrees to second order in δ alone.
@@ -139,7 +141,8 @@ func K3LimitedBackward(logprob, ref, limit float64) float64 {
 //
 //	r k3 = π/π_old (π_ref/π − log(π_ref/π) − 1)
 //
-// Over samples of π_old, and not of π, its mean is KL(π‖π_ref). Where π excludes the token it is its limit π_ref/π_old.
+// Over samples of π_old, and not of π, its mean is KL(π‖π_ref). Where π excludes the token it is its limit π_ref/π_old, so that this holds for what
+// π excludes, too, as long as π_old does not.
 // It implements DeepSeek-V3.2 (7).
 func K3Weighted(logprob, old, ref float64) float64 {
 	if math.IsInf(logprob, -1) {

@@ -140,6 +140,17 @@ func TestK3(t *testing.T) {
 	t.Run("its mean over samples of π is KL(π‖π_ref)", func(t *testing.T) {
 		check.Near(t, "E[k3]", mean(logp, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
 	})
+	// Σ π (ρ − 1 − log ρ) over what π allows is π_ref of that, less 1, and KL(π‖π_ref).
+	t.Run("where π excludes what the reference allows, its mean falls short by the reference's probability of it", func(t *testing.T) {
+		cut := append([]float64(nil), z...)
+		cut[0], cut[3] = -inf, -inf // as top-k or top-p would
+		p := policy.LogSoftmax(cut, 1)
+		var got float64
+		for _, k := range []int{1, 2, 4} {
+			got += math.Exp(p[k]) * policy.K3(p[k], logRef[k])
+		}
+		check.Near(t, "E[k3]", got, policy.KL(p, logRef)-math.Exp(logRef[0])-math.Exp(logRef[3]), sumBound)
+	})
 	t.Run("it is not, over samples of another policy", func(t *testing.T) {
 		off := mean(logOld, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }) - policy.KL(logp, logRef)
 		if math.Abs(off) < 0.01 {
@@ -248,6 +259,16 @@ func TestK3Weighted(t *testing.T) {
 	t.Run("its mean over samples of π_old is KL(π‖π_ref)", func(t *testing.T) {
 		got := mean(logOld, func(k int) float64 { return policy.K3Weighted(logp[k], logOld[k], logRef[k]) })
 		check.Near(t, "E_old[r k3]", got, policy.KL(logp, logRef), sumBound)
+	})
+	t.Run("it is, too, where π excludes a token that π_old samples", func(t *testing.T) {
+		cut := append([]float64(nil), z...)
+		cut[0], cut[3] = -inf, -inf
+		p := policy.LogSoftmax(cut, 1)
+		got := mean(logOld, func(k int) float64 { return policy.K3Weighted(p[k], logOld[k], logRef[k]) })
+		check.Near(t, "E_old[r k3]", got, policy.KL(p, logRef), sumBound)
+		dz := pull(logOld, cut, func(k int) float64 { return policy.K3WeightedBackward(p[k], logOld[k], logRef[k]) })
+		want, _ := policy.KLBackward(p, logRef)
+		check.NearAll(t, "gradient", dz, want, sumBound)
 	})
 	t.Run("on the policy's own samples it is k3, with another derivative", func(t *testing.T) {
 		check.Near(t, "r k3", policy.K3Weighted(-2, -2, -1), policy.K3(-2, -1), 0)

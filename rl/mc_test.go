@@ -3,6 +3,7 @@ package rl_test
 import (
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"plumbline/internal/check"
@@ -32,6 +33,24 @@ func TestReturns(t *testing.T) {
 		if ended := rl.Returns([]float64{1, 2}, 0.5); ended[0] == whole[0] {
 			t.Error("taking the cut for an end must lose what follows")
 		}
+	})
+
+	// V_n = r + γ P V_{n−1}, from V_0 = 0: what n steps are worth, without enumerating them.
+	t.Run("their mean over all episodes of four steps is the value of four steps", func(t *testing.T) {
+		m := randomMDP(source(50), 2, 2, 0.5)
+		pi := softmax(random(source(51), 2, 2))
+		var mean float64
+		for _, e := range m.episodes(pi, 4) {
+			mean += e.p * rl.Returns(e.rewards, m.gamma)[0]
+		}
+		v := make([]float64, 2)
+		for range 4 {
+			q := m.actionValues(v)
+			for s := range v {
+				v[s] = pi.At(s, 0)*q.At(s, 0) + pi.At(s, 1)*q.At(s, 1)
+			}
+		}
+		check.Near(t, "E[G]", mean, floats.Dot(m.start, v), 1000*8*u) // some 1000 episodes
 	})
 
 	t.Run("no steps have no returns", func(t *testing.T) {
