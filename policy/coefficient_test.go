@@ -55,46 +55,6 @@ func TestUnifiedGradient(t *testing.T) {
 		want := objective(output, func(_ int, l float64) float64 { return l })
 		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
-	t.Run("rejection sampling keeps right outputs as they are and drops wrong ones, online too", func(t *testing.T) {
-		for _, f := range []func(bool) float64{policy.CoefficientRFT, policy.CoefficientOnlineRFT} {
-			check.Near(t, "GC of a right output", f(true), policy.CoefficientSFT(), 0)
-			check.Near(t, "GC of a wrong output", f(false), 0, 0)
-		}
-	})
-	// J = 1/2 Σ_i 𝟙(o_i right) 1/|o_i| Σ_t log π(o_it), over one right output of three tokens and a wrong one of two.
-	t.Run("with rejection sampling's it is the gradient of the mean log-probability of right outputs", func(t *testing.T) {
-		got := make([]float64, len(theta))
-		for _, o := range []struct {
-			tokens []int
-			right  bool
-		}{{output, true}, {[]int{1, 3}, false}} {
-			gc := make([]float64, len(o.tokens))
-			floats.AddConst(policy.CoefficientRFT(o.right), gc)
-			floats.AddScaled(got, 0.5, policy.UnifiedGradient(gc, scores(o.tokens)))
-		}
-		want := objective(output, func(_ int, l float64) float64 { return l / 2 })
-		check.NearAll(t, "∇J", got, want, stepBound)
-	})
-	// E_π[𝟙 ∇ log π] = Σ 𝟙 ∇π: REINFORCE with rewards of 1 and 0. From samples of another policy it is the gradient of E_before[𝟙 log π], imitation.
-	t.Run("online, over outputs of one token of its own, it is the gradient of the chance to be right; over those of an earlier policy it is not", func(t *testing.T) {
-		right := func(o int) bool { return o == 1 || o == 2 }
-		chance := check.Gradient(func(theta []float64) float64 {
-			logp := policy.LogSoftmax(theta, 1)
-			return math.Exp(logp[1]) + math.Exp(logp[2])
-		}, theta)
-		imitation := check.Gradient(func(theta []float64) float64 {
-			logp := policy.LogSoftmax(theta, 1)
-			return math.Exp(before[1])*logp[1] + math.Exp(before[2])*logp[2]
-		}, theta)
-		gradient := func(sampler []float64, coefficient func(right bool) float64) []float64 {
-			return check.Mean(sampler, func(o int) []float64 {
-				return policy.UnifiedGradient([]float64{coefficient(right(o))}, scores([]int{o}))
-			})
-		}
-		check.NearAll(t, "online", gradient(logp, policy.CoefficientOnlineRFT), chance, stepBound)
-		check.NearAll(t, "offline", gradient(before, policy.CoefficientRFT), imitation, stepBound)
-		check.Apart(t, "the two", chance[0], imitation[0], 0.005)
-	})
 	// At π = π_old the ratio is 1, and ∇r = r ∇ log π.
 	t.Run("with PPO's it is the gradient of the surrogate at the old policy", func(t *testing.T) {
 		gc := coefficients(func(t, _ int) float64 { return policy.CoefficientPPO(advantages[t]) })
@@ -152,6 +112,49 @@ func TestUnifiedGradient(t *testing.T) {
 		var want mat.Dense
 		want.Mul(d, scores(output))
 		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want.RawRowView(0), 32*u)
+	})
+}
+
+func TestCoefficientRFT(t *testing.T) {
+	t.Run("rejection sampling keeps right outputs as they are and drops wrong ones, online too", func(t *testing.T) {
+		for _, f := range []func(bool) float64{policy.CoefficientRFT, policy.CoefficientOnlineRFT} {
+			check.Near(t, "GC of a right output", f(true), policy.CoefficientSFT(), 0)
+			check.Near(t, "GC of a wrong output", f(false), 0, 0)
+		}
+	})
+	// J = 1/2 Σ_i 𝟙(o_i right) 1/|o_i| Σ_t log π(o_it), over one right output of three tokens and a wrong one of two.
+	t.Run("with rejection sampling's it is the gradient of the mean log-probability of right outputs", func(t *testing.T) {
+		got := make([]float64, len(theta))
+		for _, o := range []struct {
+			tokens []int
+			right  bool
+		}{{output, true}, {[]int{1, 3}, false}} {
+			gc := make([]float64, len(o.tokens))
+			floats.AddConst(policy.CoefficientRFT(o.right), gc)
+			floats.AddScaled(got, 0.5, policy.UnifiedGradient(gc, scores(o.tokens)))
+		}
+		want := objective(output, func(_ int, l float64) float64 { return l / 2 })
+		check.NearAll(t, "∇J", got, want, stepBound)
+	})
+	// E_π[𝟙 ∇ log π] = Σ 𝟙 ∇π: REINFORCE with rewards of 1 and 0. From samples of another policy it is the gradient of E_before[𝟙 log π], imitation.
+	t.Run("online, over outputs of one token of its own, it is the gradient of the chance to be right; over those of an earlier policy it is not", func(t *testing.T) {
+		right := func(o int) bool { return o == 1 || o == 2 }
+		chance := check.Gradient(func(theta []float64) float64 {
+			logp := policy.LogSoftmax(theta, 1)
+			return math.Exp(logp[1]) + math.Exp(logp[2])
+		}, theta)
+		imitation := check.Gradient(func(theta []float64) float64 {
+			logp := policy.LogSoftmax(theta, 1)
+			return math.Exp(before[1])*logp[1] + math.Exp(before[2])*logp[2]
+		}, theta)
+		gradient := func(sampler []float64, coefficient func(right bool) float64) []float64 {
+			return check.Mean(sampler, func(o int) []float64 {
+				return policy.UnifiedGradient([]float64{coefficient(right(o))}, scores([]int{o}))
+			})
+		}
+		check.NearAll(t, "online", gradient(policy.LogSoftmax(theta, 1), policy.CoefficientOnlineRFT), chance, stepBound)
+		check.NearAll(t, "offline", gradient(before, policy.CoefficientRFT), imitation, stepBound)
+		check.Apart(t, "the two", chance[0], imitation[0], 0.005)
 	})
 }
 

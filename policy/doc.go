@@ -1,6 +1,6 @@
-// Package policy holds what every policy-gradient loss is made of: log-probabilities and entropy of logits, ratios of two policies,
-// estimators of their divergence, the weights that turn losses of tokens into one loss, and the gradient coefficient in which
-// DeepSeekMath sees all these methods as one.
+// Package policy holds what every policy-gradient loss is made of: log-probabilities and entropy of logits, ratios of two policies and
+// the surrogates that act through them, estimators of their divergence, a baseline, the weights that turn losses of tokens into one loss,
+// and the gradient coefficient in which DeepSeekMath sees all these methods as one.
 //
 // Everything is float64 and losses are minimised. Notation:
 //
@@ -9,6 +9,8 @@
 //	p, q             distributions over the V tokens of a vocabulary, passed as their logarithms
 //	logprob          log π of the token that was sampled; old and ref likewise
 //	r                π/π_old of a token, s of a sequence
+//	A                advantage of a token, held fixed
+//	ε_low, ε_high    how far below and above 1 a ratio may act
 //	δ                log π_ref − log π of a token; ρ = e^δ
 //	o_i, |o_i|       output i and how many of its tokens the mask keeps
 //	N, L             sequences of a batch, and tokens of the longest

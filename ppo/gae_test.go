@@ -85,7 +85,13 @@ func TestGAE(t *testing.T) {
 		b, _ := ppo.GAE(rewards, []float64{8 + 16, 4 + 16, 2 + 16}, nil, 0, 1, 0.5)
 		check.NearAll(t, "shift", []float64{b[0] - a[0], b[1] - a[1], b[2] - a[2]}, []float64{-4, -8, -16}, 0)
 	})
+	t.Run("lengths have to agree", func(t *testing.T) {
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values[:2], nil, 0, 1, 1) })
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values, []float64{1}, 0, 1, 1) })
+	})
+}
 
+func TestGAEOfTrajectories(t *testing.T) {
 	t.Run("a trajectory cut off where the value is right loses nothing, one called terminal does", func(t *testing.T) {
 		whole, _ := ppo.GAE([]float64{1, 2, 4, 8}, []float64{8, 4, 2, 8}, nil, 0, 0.5, 0.5)
 		cut, _ := ppo.GAE(rewards, values, nil, 8, 0.5, 0.5)
@@ -94,7 +100,6 @@ func TestGAE(t *testing.T) {
 		dead, _ := ppo.GAE(rewards, values, nil, 0, 0.5, 0.5)
 		check.NearAll(t, "terminal", dead, []float64{cut[0] - 4./16, cut[1] - 4./4, cut[2] - 4}, 0)
 	})
-
 	t.Run("masked tokens are passed over as if they were not there, whatever they hold", rapid.MakeCheck(func(t *rapid.T) {
 		n := rapid.IntRange(0, 9).Draw(t, "T")
 		r, v := floatsOf(t, "r", n, 8), floatsOf(t, "V", n, 8)
@@ -131,10 +136,6 @@ func TestGAE(t *testing.T) {
 		check.NearAll(t, "Â", append(a, r...), nil, 0)
 		a, r = ppo.GAE([]float64{nan, 1}, []float64{1, nan}, []float64{0, 0}, 5, 0.9, 0.95)
 		check.NearAll(t, "Â and R", append(a, r...), []float64{0, 0, 0, 0}, 0)
-	})
-	t.Run("lengths have to agree", func(t *testing.T) {
-		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values[:2], nil, 0, 1, 1) })
-		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values, []float64{1}, 0, 1, 1) })
 	})
 }
 
