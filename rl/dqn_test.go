@@ -119,9 +119,20 @@ func TestDoubleDQNTargets(t *testing.T) {
 	})
 
 	t.Run("batches of different sizes panic", func(t *testing.T) {
-		check.Panics(t, "rl: the samples of a batch differ in number", func() {
-			rl.DoubleDQNTargets([]float64{1}, []bool{false}, mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), 1)
-		})
+		two, three := mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil)
+		for name, f := range map[string]func(){
+			"actions":        func() { rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, three, 1) },
+			"states":         func() { rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, mat.NewDense(2, 2, nil), 1) },
+			"rewards":        func() { rl.DoubleDQNTargets(nil, []bool{false}, two, two, 1) },
+			"ends":           func() { rl.DoubleDQNTargets([]float64{1}, nil, two, two, 1) },
+			"actions taken":  func() { rl.DQNLoss(two, nil, []float64{1}) },
+			"targets":        func() { rl.DQNLoss(two, []int{0}, nil) },
+			"their gradient": func() { rl.DQNLossBackward(two, []int{0}, nil) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				check.Panics(t, "rl: the samples of a batch differ in number", f)
+			})
+		}
 	})
 }
 

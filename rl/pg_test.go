@@ -160,6 +160,10 @@ func TestReinforce(t *testing.T) {
 		check.Near(t, "with the mean", variance(r+0.5), 0, 0)
 	})
 
+	t.Run("there has to be a baseline for each reward", func(t *testing.T) {
+		check.Panics(t, "rl: the samples of a batch differ in number", func() { rl.Reinforce([]float64{1, 2}, []float64{1}, 1) })
+	})
+
 	t.Run("the weights are what exceeds the baseline", func(t *testing.T) {
 		check.NearAll(t, "ψ", rl.Reinforce([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 3, 7}, 0)
 		check.NearAll(t, "ψ", rl.ReinforceDiscounted([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 1.5, 1.75}, 0)

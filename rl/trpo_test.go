@@ -100,9 +100,18 @@ func TestSurrogate(t *testing.T) {
 	})
 
 	t.Run("policies of different shapes panic", func(t *testing.T) {
-		check.Panics(t, "rl: two policies, or a policy and its advantages, differ in shape", func() {
-			rl.Surrogate(mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil), []int{0}, []float64{1})
-		})
+		two, three := mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil)
+		for name, f := range map[string]func(){
+			"actions":               func() { rl.Surrogate(two, three, []int{0}, []float64{1}) },
+			"states":                func() { rl.MeanKL(two, mat.NewDense(2, 2, nil)) },
+			"actions of advantages": func() { rl.LocalObjective(0, []float64{1}, two, three) },
+			"states of advantages":  func() { rl.LocalObjective(0, []float64{1}, two, mat.NewDense(2, 2, nil)) },
+			"visits":                func() { rl.LocalObjective(0, nil, two, two) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				check.Panics(t, "rl: two policies, or a policy and its advantages, differ in shape", f)
+			})
+		}
 	})
 }
 
