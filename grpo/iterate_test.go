@@ -150,6 +150,11 @@ func TestSample(t *testing.T) {
 			}
 		}
 	})
+	t.Run("an answer without probability is never taken, by u = 0 neither", func(t *testing.T) {
+		if got := sample([]float64{math.Inf(-1), 0}, 0); got != 1 {
+			t.Errorf("got %d", got)
+		}
+	})
 	t.Run("probabilities that add up to less than u by rounding give the likeliest answer", func(t *testing.T) {
 		if got := sample([]float64{math.Log(0.25), math.Log(0.5)}, 0.999); got != 1 {
 			t.Errorf("got %d", got)
