@@ -44,13 +44,13 @@ func (s Std) String() string {
 // It implements Understanding R1-Zero-Like Training (Liu et al. 2025, 2503.20783), the advantage of its Dr.GRPO (unnumbered).
 func Centered(rewards []float64) []float64 {
 	centered := make([]float64, len(rewards))
-	var mean float64
+	var sum float64
 	for i, r := range rewards {
 		centered[i] = r - rewards[0]
-		mean += centered[i] / float64(len(rewards))
+		sum += centered[i]
 	}
 	for i := range centered {
-		centered[i] -= mean
+		centered[i] -= sum / float64(len(rewards))
 	}
 	return centered
 }

@@ -123,6 +123,20 @@ func TestCentered(t *testing.T) {
 		check.NearAll(t, "A", Centered([]float64{1, 2, 6}), []float64{-2, -1, 3}, 8*u)
 		check.NearAll(t, "alone", Centered([]float64{5}), []float64{0}, 0)
 	})
+	t.Run("a reward that is the mean has 0, whatever the size of the group", func(t *testing.T) {
+		for n := 3; n < 100; n += 2 {
+			rewards := make([]float64, n)
+			for i := range rewards {
+				rewards[i] = float64(i%3) / 2 // 0, ½, 1, …
+			}
+			rewards = rewards[:n-n%3]
+			for i, a := range Centered(rewards) {
+				if rewards[i] == 0.5 && a != 0 {
+					t.Errorf("%d rewards: output %d has %v", len(rewards), i, a)
+				}
+			}
+		}
+	})
 	t.Run("a right answer counts the same in an easy group and in a hard one only without division", func(t *testing.T) {
 		// With division a lone right answer of 16 has √15, one of 16 wrong −√15; the reward's distance from the mean is 15/16 both times.
 		hard, easy := binary(1, 16), binary(15, 16)
