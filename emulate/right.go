@@ -21,10 +21,8 @@ func Right(op string) []Config {
 		return norms()
 	case "rope.apply", "rope.table":
 		return rotations()
-	case "grpo.advantage", "ppo.gae":
-		return objectives()
-	case "dpo.loss", "grpo.loss", "policy.kl", "policy.logprob", "ppo.loss", "ppo.value_loss":
-		return append(objectives(), eagerObjectives()...)
+	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss", "ppo.value_loss":
+		return append(objectives(), eagerObjectives(op)...)
 	}
 	return nil
 }
@@ -40,9 +38,12 @@ func objectives() []Config {
 }
 
 // eagerObjectives returns those that round every element-wise result, as eager frameworks do with narrow tensors.
-func eagerObjectives() []Config {
+func eagerObjectives(op string) []Config {
 	var all []Config
 	for _, t := range []dtype.Type{dtype.BF16, dtype.F16} {
+		if t == dtype.F16 && (op == "grpo.advantage" || op == "ppo.gae") {
+			continue // squares of small deviations, and what keeps them from 0, are 0 in it
+		}
 		all = append(all, Config{Intermediate: t}, Config{Intermediate: t, Order: Strided, Output: t}, Config{Intermediate: t, NormalizeFirst: true, Order: Pairwise})
 	}
 	return all

@@ -3,14 +3,11 @@ package emulate
 import (
 	"math"
 	"slices"
-
-	"plumbline/dtype"
 )
 
 // grouped is grpo.advantage.
 type grouped[T number] struct {
-	*job
-	sums    *summer[T]
+	*batch[T]
 	rewards []T
 	std     string
 	eps     float64
@@ -18,8 +15,8 @@ type grouped[T number] struct {
 
 // groupAdvantage computes advantages of outputs, in the type of rewards.
 func groupAdvantage[T number](j *job) {
-	g := &grouped[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), rewards: load[T](j, "rewards"), std: j.text("std", "population"), eps: j.number("eps", 0)}
 	ids := j.loadInts("group")
+	g := &grouped[T]{batch: newRows[T](j, len(ids), 1), rewards: load[T](j, "rewards"), std: j.text("std", "population"), eps: j.number("eps", 0)}
 	if j.err != nil {
 		return
 	}
@@ -50,7 +47,7 @@ func (g *grouped[T]) normalize(outputs []int, advantage []T) {
 		x[k] = g.rewards[i]
 	}
 	n := T(len(x))
-	mean := g.sums.sum(x) / n
+	mean := g.kept(g.kept(g.sums.sum(x)) / n)
 	if len(x) == 1 && !g.makes("group-of-one-centred") {
 		mean = 0
 	}
@@ -60,12 +57,12 @@ func (g *grouped[T]) normalize(outputs []int, advantage []T) {
 		mean = 0
 	}
 	for k := range x {
-		x[k] -= mean
+		x[k] = g.kept(x[k] - mean)
 	}
 	divisor := g.divisor(x)
 	for k, i := range outputs {
 		if x[k] != 0 {
-			advantage[i] = x[k] / divisor
+			advantage[i] = g.kept(x[k] / divisor)
 		}
 	}
 }
@@ -99,12 +96,12 @@ func (g *grouped[T]) divisor(x []T) T {
 	case std == "sample":
 		n--
 	}
-	variance := g.sums.dot(x, x) / T(n)
+	variance := g.kept(g.sums.dot(x, x) / T(n))
 	if g.makes("eps-inside-root") {
 		g.show(spread && eps != 0)
 		return T(math.Sqrt(float64(variance + T(eps))))
 	}
-	return T(math.Sqrt(float64(variance))) + T(eps)
+	return g.kept(g.kept(T(math.Sqrt(float64(variance)))) + T(eps))
 }
 
 // indices returns 0 … n−1.

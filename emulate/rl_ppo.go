@@ -78,13 +78,13 @@ func (g *recursion[T]) row(i int, advantage, returns []T) {
 		} else if g.Fused {
 			deltas[s] = fma(g.gamma, next, g.rewards[at]) - g.values[at]
 		} else {
-			deltas[s] = g.rewards[at] + T(g.gamma*next) - g.values[at]
+			deltas[s] = g.kept(g.kept(g.rewards[at]+g.kept(g.gamma*next)) - g.values[at])
 		}
 	}
 	g.accumulate(deltas)
 	for s, at := range steps {
 		if g.mask[at] {
-			advantage[at], returns[at] = deltas[s], deltas[s]+g.values[at]
+			advantage[at], returns[at] = deltas[s], g.kept(deltas[s]+g.values[at])
 		}
 	}
 }
@@ -95,9 +95,9 @@ func (g *recursion[T]) accumulate(x []T) {
 		decay := g.decay
 		for width := 1; width < len(x); width *= 2 {
 			for t := range len(x) - width {
-				x[t] += T(decay * x[t+width])
+				x[t] = g.kept(x[t] + g.kept(decay*x[t+width]))
 			}
-			decay *= decay
+			decay = g.kept(decay * decay)
 		}
 		return
 	}
@@ -105,7 +105,7 @@ func (g *recursion[T]) accumulate(x []T) {
 		if g.Fused {
 			x[t] = fma(g.decay, x[t+1], x[t])
 		} else {
-			x[t] += T(g.decay * x[t+1])
+			x[t] = g.kept(x[t] + g.kept(g.decay*x[t+1]))
 		}
 	}
 }
@@ -139,9 +139,9 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 		x[k] = advantage[at]
 	}
 	n := T(max(len(group), 1))
-	mean := g.sums.sum(x) / n
+	mean := g.kept(g.kept(g.sums.sum(x)) / n)
 	for k := range x {
-		x[k] -= mean
+		x[k] = g.kept(x[k] - mean)
 	}
 	squares := g.sums.dot(x, x)
 	divisor := T(max(len(group)-1, 1))
@@ -149,9 +149,9 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 		g.show(len(group) > 1 && squares != 0)
 		divisor = n
 	}
-	inverse := T(1 / math.Sqrt(float64(squares/divisor+T(1e-8))))
+	inverse := g.kept(T(1 / math.Sqrt(float64(g.kept(g.kept(squares/divisor)+T(1e-8))))))
 	for k, at := range group {
-		advantage[at] = x[k] * inverse
+		advantage[at] = g.kept(x[k] * inverse)
 	}
 }
 

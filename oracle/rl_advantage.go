@@ -25,7 +25,7 @@ func init() {
 			{Name: "std", Kind: Choice, Default: "population", Choices: []string{"population", "sample", "none"}, Doc: "standard deviation of the group that is divided by"},
 			{Name: "eps", Kind: Number, Default: 0.0, Doc: "added to the standard deviation"},
 		},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      func(c *Case) error { return checkAtLeast0(c, "eps") },
 		truth:      groupAdvantage,
 	})

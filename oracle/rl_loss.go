@@ -349,6 +349,12 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = 0, 0, 0, 0
 	}
 	for _, s := range m.slopes {
+		if o.sequence { // one ratio, and one error of it, for all tokens
+			if math.Abs(s) > math.Abs(m.slopeByRatio) {
+				m.slopeByRatio = finite(s)
+			}
+			relative = 0
+		}
 		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+formed+3*o.rho2)))
 	}
 	return m

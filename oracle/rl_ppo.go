@@ -29,7 +29,7 @@ func init() {
 			{Name: "lambda", Kind: Number, Default: 1.0, Doc: "weight of longer estimates"},
 			{Name: "whiten", Kind: Flag, Default: false, Doc: "subtract the masked mean and divide by √(masked sample variance + 1e-8)"},
 		},
-		Arithmetic: []Key{accumulateKey},
+		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkMask,
 		truth:      generalizedAdvantage,
 	})
@@ -204,9 +204,9 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 	return mean, meanError, variance, varianceError
 }
 
-// valueLoss: with e the error V − R of a token, or c − R of its clipped value c = clip(V, V_old ± ε), which is rounded too,
+// valueLoss: with e the error V − R of a token, or c − R of its clipped value c = clip(V, V_old ± ε), which is rounded too, or V_old + clip(V − V_old, ±ε),
 //
-//	l = e²/2    σ_l² = e² σ_e² + 2ρ² l²,  σ_e² = R(e) + R(V_old ± ε) + ε_ε²
+//	l = e²/2    σ_l² = e² σ_e² + 2ρ² l²,  σ_e² = R(e) + R(V_old ± ε) + ε_ε², or inside the clip R(e) + R(V − V_old) + R(V)
 //	loss        σ² = Σ w² σ_l² + (Σ_clipped w e)² ε_ε² + rowSum(w l) + 2ρ² Σ (w l)² + 3ρ² L²
 //	dvalues     σ² = w² R(e) + ρ² g² + g² σ_w²
 //
@@ -240,6 +240,9 @@ func (w scalars) value(value, old, ret, clip float64) term {
 	plain := value - ret
 	m.loss, m.slope = ppo.ValueLoss(value, ret)
 	e, moved := plain, w.round(plain)
+	if clip != 0 {
+		moved += w.round(value-old) + w.round(value) // where it is formed anew, as V_old + clip(V − V_old)
+	}
 	m.slopeOwn = finite(moved)
 	if clip != 0 {
 		m.loss, m.slope = ppo.ValueLossClipped(value, old, ret, clip)
