@@ -17,6 +17,7 @@ import subprocess
 import sys
 import traceback
 
+from objectives import OBJECTIVES
 from producers import FOLDER, PRODUCERS, Refused
 from recordings import WIDTHS, Request, write
 
@@ -59,7 +60,7 @@ def default_requests():
 
 
 def chosen(request, options):
-    return [p for p in PRODUCERS if request.op in p.ops and (not options.only or p.name in options.only)]
+    return [p for p in PRODUCERS + OBJECTIVES if request.op in p.ops and (not options.only or p.name in options.only)]
 
 
 def dry_run(requests, options):
@@ -88,7 +89,8 @@ def attempt(request, producer, device, options):
     try:
         names = list(request.stored) + list(request.generated)
         outputs = producer.run(request, {name: request.tensor(name).to(device) for name in names})
-        check(outputs)
+        if getattr(producer, "poisoned", True):
+            check(outputs)
         if sum(x.numel() * x.element_size() for x in outputs.values()) / 2**20 > options.largest_output:
             return "skipped", "outputs larger than asked for"
         arithmetic = producer.arithmetic(request, device)
