@@ -122,7 +122,7 @@ def provenance(request, producer, device):
         "source": producer.source,
         "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU: {processor()}",
         "toolchain": f"{producer.version()}, Python {platform.python_version()}",
-        "command": shlex.join(["python", "kernels/python/record.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "kernels/python/record.py", "--device", device, "--only", producer.name, f"{request.name}.safetensors"]),
         "recorded_at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "note": "; ".join(filter(None, [request.provenance.get("note"), producer.note(request)])),
     }
