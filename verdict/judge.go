@@ -359,34 +359,30 @@ func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
 
 // worst lists the elements with the largest scores, and where no element stands out those with the largest scaled errors.
 func (j *judgement) worst() []Element {
-	order := make([]int, len(j.scores))
-	for i := range order {
-		order[i] = i
+	var order []int // the worst so far, worst first
+	for i, s := range j.scores {
+		if s.w == 0 || len(order) == worstListed && !worse(s, j.scores[order[worstListed-1]]) {
+			continue
+		}
+		at := slices.IndexFunc(order, func(k int) bool { return worse(s, j.scores[k]) })
+		if at < 0 {
+			at = len(order)
+		}
+		order = slices.Insert(order, at, i)
+		order = order[:min(len(order), worstListed)]
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		x, y := j.scores[a], j.scores[b]
-		switch {
-		case x.z != y.z:
-			return descending(x.z, y.z)
-		case math.Abs(x.w) != math.Abs(y.w):
-			return descending(math.Abs(x.w), math.Abs(y.w))
-		}
-		return a - b
-	})
-	list := make([]Element, 0, worstListed)
-	for _, i := range order[:min(worstListed, len(order))] {
-		if j.scores[i].w != 0 {
-			list = append(list, j.describe(i))
-		}
+	list := make([]Element, len(order))
+	for k, i := range order {
+		list[k] = j.describe(i)
 	}
 	return list
 }
 
-func descending(x, y float64) int {
-	if x > y {
-		return -1
+func worse(a, b score) bool {
+	if a.z != b.z {
+		return a.z > b.z
 	}
-	return 1
+	return math.Abs(a.w) > math.Abs(b.w)
 }
 
 func (j *judgement) describe(i int) Element {

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -131,12 +132,7 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 	if len(failed) == 0 {
 		return
 	}
-	slices.SortStableFunc(failed, func(a, b Slice) int {
-		if a.RMS == b.RMS {
-			return 0
-		}
-		return descending(a.RMS, b.RMS)
-	})
+	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
 	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), len(parts), axis))
 	for _, s := range failed[:min(worstListed, len(failed))] {
 		s.Constant = j.constant(s)
@@ -148,8 +144,9 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 // never written.
 func (j *judgement) constant(s Slice) bool {
 	var got, want []float64
+	inSlice := j.inSlice(s)
 	for i := range j.scores {
-		if !j.scores[i].unjudged && j.inSlice(i, s) {
+		if !j.scores[i].unjudged && inSlice(i) {
 			got = append(got, j.got.Data[i])
 			want = append(want, j.want.Truth.Data[i])
 		}
@@ -159,10 +156,16 @@ func (j *judgement) constant(s Slice) bool {
 	return flat && !truth
 }
 
-func (j *judgement) inSlice(i int, s Slice) bool {
-	index := tensor.Unravel(i, j.want.Truth.Shape)
+// inSlice returns what tells whether an element is in a slice.
+func (j *judgement) inSlice(s Slice) func(i int) bool {
+	shape := j.want.Truth.Shape
 	if len(s.Index) > 1 { // a row
-		return slices.Equal(index[:len(index)-1], s.Index)
+		return func(i int) bool { return slices.Equal(tensor.Unravel(i/j.columns, shape[:len(shape)-1]), s.Index) }
 	}
-	return index[slices.Index(j.want.Axes, s.Axis)] == s.Index[0]
+	axis := slices.Index(j.want.Axes, s.Axis)
+	inner := 1
+	for _, n := range shape[axis+1:] {
+		inner *= n
+	}
+	return func(i int) bool { return i/inner%shape[axis] == s.Index[0] }
 }
