@@ -3,7 +3,7 @@
 //	go run ./kernels/requests
 //
 // It makes the same bytes at every run. A request is a recording without outputs. Inputs are recipes wherever one can say what is wanted, so that
-// the files hold little but block tables, lengths and sinks.
+// the files hold little but block tables, lengths, sinks and masks.
 package main
 
 import (
@@ -87,6 +87,14 @@ var families = []struct {
 	{"attention.merge", merges},
 	{"mla.decode", decodes},
 	{"mla.layer", layers},
+	{"policy.logprob", logProbs},
+	{"policy.kl", divergences},
+	{"ppo.gae", recursions},
+	{"ppo.loss", policyLosses},
+	{"grpo.loss", groupLosses},
+	{"ppo.value_loss", valueLosses},
+	{"grpo.advantage", groupAdvantages},
+	{"dpo.loss", preferenceLosses},
 }
 
 // files lists every request in every type.
@@ -107,7 +115,7 @@ func files() []file {
 
 // base is the file's name without its ending.
 func (f file) base() string {
-	name := strings.ReplaceAll(f.op, ".", "-") + "-" + f.name
+	name := strings.NewReplacer(".", "-", "_", "-").Replace(f.op) + "-" + f.name
 	if len(f.types) > 1 || f.t != dtype.F32 || f.op != "rope.table" {
 		name += "-" + strings.ToLower(f.t.String())
 	}

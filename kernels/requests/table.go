@@ -12,8 +12,8 @@ import (
 const preface = `# Requests
 
 Recordings without outputs: what kernels are run on. ` + "`go run ./kernels/requests`" + ` writes all files and this table, and makes the same bytes at every run.
-Inputs are recipes, so the files are small; block tables, lengths and sinks are stored. The inputs of an op are listed without those. Keys behind a
-length, and pages that hold no key, are NaN unless the name says stale.
+Inputs are recipes, so the files are small; block tables, lengths, sinks, masks and groups are stored. The inputs of an op are listed without those, and
+without what has another's shape. Keys behind a length, pages that hold no key, and tokens outside a mask are NaN unless the name says stale.
 
 The requests of ` + "`others`" + ` are for other people's kernels: ops and types that the kernels of this project do not take. Those of ` + "`large`" + ` are to be timed; their outputs
 are too large to keep.
@@ -46,11 +46,17 @@ func table() (string, error) {
 	return text.String(), nil
 }
 
+// unlisted are inputs whose shape that of another says.
+var unlisted = []string{
+	"kv_lens", "sink", "block_table", "norm_q", "norm_kv", "mask", "values", "old_logprob", "ref_logprob", "old_values", "returns", "group",
+	"rejected", "ref_chosen", "ref_rejected", "lengths_chosen", "lengths_rejected",
+}
+
 // shapes lists the shapes of the inputs.
 func shapes(r *recording.Recording) string {
 	var words []string
 	for _, name := range r.Inputs() {
-		if !slices.Contains([]string{"kv_lens", "sink", "block_table", "norm_q", "norm_kv"}, name) {
+		if !slices.Contains(unlisted, name) {
 			words = append(words, fmt.Sprintf("%s %s", name, strings.Join(strings.Fields(fmt.Sprint(r.Shape(name))), "×")))
 		}
 	}
