@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "objective.h"
 #include "scalar.h"
 
 namespace plumbline {
@@ -83,6 +84,101 @@ struct MergeCall {
   Type type, outType;
 };
 
+// logits [N,vocab], tokens [N]
+struct LogProbCall {
+  const void *logits;
+  const int *tokens;
+  int N, vocab;
+  float temperature;
+  float *logprob, *entropy;  // [N]
+  Type type;
+};
+
+// logprob and ref [N,L], mask [N,L]
+struct DivergenceCall {
+  const void *logprob, *ref;
+  const uint8_t *mask;
+  int N, L, estimator;  // estimator: a Divergence
+  float limit;
+  float *kl;  // [N,L]
+  Type type;
+};
+
+// rewards, values and mask [N,L]
+struct GaeCall {
+  const void *rewards, *values;
+  const uint8_t *mask;
+  int N, L;
+  float gamma, decay;
+  bool whiten;
+  float *sums, *counts, *squares;  // work space [N] of whitening
+  float *advantage, *returns;      // [N,L]
+  Type type;
+};
+
+// How the tokens of a batch become one loss, with the work space for it.
+struct BatchCall {
+  const uint8_t *mask;   // [N,L]
+  int N, L, chunks;      // chunks: parts of a sequence, of chunkTokens each
+  int aggregation, length;
+  float *counts, *losses;            // [N,chunks]
+  float *tokensOf, *weights;         // [N]
+  float *loss;                       // []
+};
+
+// logprob, old and ref [N,L]; advantage [N,L], or [N] if it is not perToken
+struct PolicyLossCall : BatchCall {
+  const void *logprob, *old, *ref, *advantage;
+  bool perToken;
+  Objective objective;
+  float *logRatios, *slopes;  // work space [N,chunks] of ratios of sequences
+  void *dlogprob;             // [N,L]
+  Type type, advantageType;
+};
+
+// The same from logits [N,L,vocab] and tokens [N,L].
+struct PolicyLogitsCall {
+  PolicyLossCall policy;  // its logprob is work space
+  const void *logits;
+  const int *tokens;
+  int vocab;
+  float temperature;
+  float *logprob, *maximum, *inverse;  // work space [N,L]: the last two of the softmax
+  void *dlogits;                       // [N,L,vocab]
+  Type type;
+};
+
+// values, old and returns [N,L]
+struct ValueLossCall : BatchCall {
+  const void *values, *old, *returns;
+  float clip;
+  void *dvalues;
+  Type type;
+};
+
+// rewards and group [N]
+struct GroupAdvantageCall {
+  const void *rewards;
+  const int64_t *group;
+  int N, std;  // std: a Deviation
+  float eps;
+  float *advantage;
+  Type type;
+};
+
+// All [N]; lengths are null if the request has none.
+struct PreferenceCall {
+  const void *chosen, *rejected, *refChosen, *refRejected;
+  const float *lengthsChosen, *lengthsRejected;
+  int N;
+  float beta, smoothing, half;  // half: 1/2β
+  bool squared, lengthNormalize;
+  float *losses;  // work space, one for each block
+  float *loss, *chosenReward, *rejectedReward;
+  void *dchosen, *drejected;
+  Type type;
+};
+
 struct GenerateCall {
   int dist;  // 0 uniform, 1 normal, 2 ints
   uint64_t seed;
@@ -102,6 +198,17 @@ struct GenerateCall {
 #define VARIANTS_OF_mla_decode(X) \
   X(right) X(scale_of_latent) X(temperature_missing) X(causal_top_left) X(drop_last_key) X(page_end) X(fixed_maximum)
 #define VARIANTS_OF_attention_merge(X) X(right) X(merge_base)
+#define VARIANTS_OF_policy_logprob(X) X(right) X(sampling_temperature_missing)
+#define VARIANTS_OF_policy_kl(X) X(right) X(k3_upside_down) X(kl_sign) X(log_ratio_unlimited) X(mask_shifted)
+#define VARIANTS_OF_ppo_gae(X) X(right) X(mask_shifted) X(gae_through_masked) X(whiten_over_padding)
+#define VARIANTS_OF_policy_loss(X) \
+  X(right) X(aggregation_swapped) X(micro_batch_mean) X(k3_upside_down) X(kl_sign) X(log_ratio_unlimited) X(mask_shifted) \
+  X(dual_clip_for_positive) X(dual_clip_by_default) X(min_max_exchanged) X(sequence_gradient_undivided)
+#define VARIANTS_OF_policy_loss_logits(X) \
+  X(right) X(aggregation_swapped) X(kl_sign) X(sampling_temperature_missing) X(mask_shifted) X(min_max_exchanged)
+#define VARIANTS_OF_ppo_value_loss(X) X(right) X(aggregation_swapped) X(micro_batch_mean) X(mask_shifted) X(value_gradient_cut)
+#define VARIANTS_OF_grpo_advantage(X) X(right) X(group_over_batch) X(std_ddof) X(eps_inside_root)
+#define VARIANTS_OF_dpo_loss(X) X(right) X(lengths_mistaken) X(smoothing_unpaired)
 
 #define DECLARE_ROPE(variant)            \
   namespace variant {                    \
@@ -131,15 +238,41 @@ struct GenerateCall {
   namespace variant {                        \
   void attentionMerge(const MergeCall &);    \
   }
+#define DECLARE(function, Call, variant)  \
+  namespace variant {                      \
+  void function(const Call &);             \
+  }
+#define DECLARE_LOGPROB(variant) DECLARE(policyLogProb, LogProbCall, variant)
+#define DECLARE_KL(variant) DECLARE(policyKL, DivergenceCall, variant)
+#define DECLARE_GAE(variant) DECLARE(ppoGAE, GaeCall, variant)
+#define DECLARE_POLICY_LOSS(variant) DECLARE(policyLoss, PolicyLossCall, variant)
+#define DECLARE_POLICY_LOGITS(variant) DECLARE(policyLossLogits, PolicyLogitsCall, variant)
+#define DECLARE_VALUE_LOSS(variant) DECLARE(ppoValueLoss, ValueLossCall, variant)
+#define DECLARE_GROUP_ADVANTAGE(variant) DECLARE(grpoAdvantage, GroupAdvantageCall, variant)
+#define DECLARE_DPO(variant) DECLARE(dpoLoss, PreferenceCall, variant)
 VARIANTS_OF_rope(DECLARE_ROPE)
 VARIANTS_OF_norm_rms(DECLARE_NORM)
 VARIANTS_OF_attention_forward(DECLARE_FORWARD)
 VARIANTS_OF_attention_backward(DECLARE_BACKWARD)
 VARIANTS_OF_mla_decode(DECLARE_DECODE)
 VARIANTS_OF_attention_merge(DECLARE_MERGE)
+VARIANTS_OF_policy_logprob(DECLARE_LOGPROB)
+VARIANTS_OF_policy_kl(DECLARE_KL)
+VARIANTS_OF_ppo_gae(DECLARE_GAE)
+VARIANTS_OF_policy_loss(DECLARE_POLICY_LOSS)
+VARIANTS_OF_policy_loss_logits(DECLARE_POLICY_LOGITS)
+VARIANTS_OF_ppo_value_loss(DECLARE_VALUE_LOSS)
+VARIANTS_OF_grpo_advantage(DECLARE_GROUP_ADVANTAGE)
+VARIANTS_OF_dpo_loss(DECLARE_DPO)
 
 // Limits of the tensor-core kernels, for messages before a launch.
 constexpr int maxAttentionWidth = 256, maxDecodeWidth = 576, maxDecodeValues = 512;
+
+// A block of the objectives' kernels takes that many tokens of a sequence.
+constexpr int chunkTokens = 1024;
+
+// A block of dpoLoss takes that many pairs.
+constexpr int blockPairs = 256;
 
 // A block of mlaDecode computes that many rows of queries × heads, over tiles of that many keys.
 constexpr int decodeRows = 64, decodeKeys = 32;

@@ -5,22 +5,13 @@
 // (intermediate F32); the result is rounded to the output type once.
 #include "bf16.h"
 #include "launch.h"
+#include "reduce.h"
 
 namespace plumbline {
 namespace VARIANT {
 namespace {
 
 constexpr int normThreads = 256;
-
-// blockSum returns the sum over all threads of a block, the same bits to each.
-DEVICE float blockSum(float x, float *parts) {
-  x = warpSum(x);
-  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
-  barrier();
-  float sum = 0;
-  for (int w = 0; w < normThreads / 32; w++) sum += parts[w];
-  return sum;
-}
 
 template <class T, class W> __global__ void normKernel(NormCall c) {
   SHARED_MEMORY(memory);
@@ -29,7 +20,7 @@ template <class T, class W> __global__ void normKernel(NormCall c) {
   T *y = static_cast<T *>(c.y) + int64_t(blockIdx.x) * c.d;
   float squares = 0;
   for (int i = threadIdx.x; i < c.d; i += normThreads) squares = fmaf(toFloat(x[i]), toFloat(x[i]), squares);
-  const float mean = blockSum(squares, reinterpret_cast<float *>(memory)) / float(c.d);
+  const float mean = blockSum<normThreads>(squares, reinterpret_cast<float *>(memory)) / float(c.d);
   const float inverse = 1 / sqrtf(mean + c.eps);
   for (int i = threadIdx.x; i < c.d; i += normThreads) store(&y[i], toFloat(x[i]) * inverse * toFloat(weight[i]));
 }

@@ -187,7 +187,7 @@ fi
 
 [ -z "$resources" ] || { wait "$resources"; step "resource report"; cat "$work/resources"; }
 step "the largest requests; table.txt has them all"
-grep -E 'ceilings|v3' "$OUT/table.txt" | grep ' TFLOP/s'
+grep -E 'ceilings|v3|many' "$OUT/table.txt" | grep ' TFLOP/s'
 parts=$(find "$OUT" -type f | wc -l)
 [ "$parts" -le 8 ] || echo "$parts files in OUT: more than one transfer may bring back"
 step "done, status $status"

@@ -217,9 +217,59 @@ void testRotation() {
   check(near(keptShare(y, 0, 64, 10000, 2 * M_PI * 16.5 / 4096), 0.5, 1e-12), "the ramp over rotations");
 }
 
+void testWeights() {
+  using namespace right;
+  const uint8_t mask[] = {0, 1, 0, 1};
+  check(!counts(mask, 0, 4) && counts(mask, 1, 4) && !counts(mask, 2, 4) && counts(mask, 3, 4), "a token counts where the mask has 1");
+  const Totals whole{4, 10};
+  check(tokenWeight(tokenMean, 5, whole, 8) == 0.1f && tokenWeight(sequenceMean, 5, whole, 8) == 0.05f && tokenWeight(sequenceSum, 5, whole, 8) == 0.25f &&
+            tokenWeight(constantLength, 5, whole, 8) == 1 / 32.0f && tokenWeight(sequenceSum, 0, whole, 8) == 0,
+        "weights of four aggregations; a sequence without tokens has none");
+  check(microBatches() == 1 && sequenceShare(7) == 7 && limitAsRead(10) == 10 && temperatureAsRead(0.5f) == 0.5f && dualClip(0) == 0, "a right kernel reads what it is told");
+}
+
+bool is(Term t, double loss, double slope) { return near(t.loss, loss, 1e-6) && near(t.slope, slope, 1e-6); }
+
+void testSurrogates() {
+  using namespace right;
+  const auto at = [](int clip, double ratio, float advantage, float dual = 0, float limit = 0) {
+    return surrogate({clip, noDivergence, false, 0.8f, 1.2f, dual, limit, 0}, float(std::log(ratio)), -2, advantage);
+  };
+  check(is(at(clipPPO, 1.1, 2), -2.2, -2.2) && is(at(clipPPO, 1.5, 2), -2.4, 0) && is(at(clipPPO, 0.5, 2), -1, -1), "PPO's clip holds A > 0 from above alone");
+  check(is(at(clipPPO, 0.9, -2), 1.8, 1.8) && is(at(clipPPO, 0.5, -2), 1.6, 0) && is(at(clipPPO, 1.5, -2), 3, 3), "and A < 0 from below alone");
+  check(is(at(clipGPPO, 1.5, 2), -2.4, -2.4) && is(at(clipGPPO, 0.5, -2), 1.6, 1.6) && is(at(clipGPPO, 0.5, 2), -1, -1), "GPPO's clip passes a gradient at its bound");
+  check(is(at(clipCISPO, 1.5, 2), 4.8, -2.4) && is(at(clipCISPO, 0.5, 2), 3.2, -1.6), "CISPO weighs log pi = -2 by a clipped constant");
+  check(is(at(clipNone, 5, -1), 5, 5) && is(at(clipNone, 5, -1, 3), 3, 0) && is(at(clipNone, 2, 1, 3), -2, -2), "a dual clip of 3 bounds A < 0 alone");
+  check(is(at(clipNone, 5, 1, 0, float(std::log(2))), -2, 0) && is(at(clipNone, 0.1, 1, 0, float(std::log(2))), -0.5, 0), "a limit leaves no gradient");
+  check(is(at(clipPPO, INFINITY, 0), 0, 0) && is(at(clipPPO, 0, 1), 0, 0) && std::isinf(at(clipNone, INFINITY, -1).loss), "ratios of 0 and infinity");
+}
+
+void testDivergences() {
+  using namespace right;
+  const double e = std::exp(0.5);
+  check(is(divergence(k1, -1, -0.5f, 0), -0.5, 1) && is(divergence(k2, -1, -0.5f, 0), 0.125, -0.5) && is(divergence(k3, -1, -0.5f, 0), e - 1.5, 1 - e), "k1, k2 and k3 of delta = 1/2");
+  check(is(divergence(k3, -1, -31, 2), std::exp(-2) + 1, 0) && is(divergence(k3, -31, -1, 2), std::exp(2) - 3, 0), "k3 at its limit, where it has no gradient");
+  check(divergence(k3, -1, -INFINITY, 0).loss == INFINITY && divergence(k3, -INFINITY, -1, 0).loss == INFINITY && divergence(k3, -1, -1, 0).loss == 0, "k3 of a log-probability of minus infinity, and of equal ones");
+}
+
+void testValuesAndPreferences() {
+  using namespace right;
+  check(is(valueTerm(3, 0, 1, 0), 2, 2) && is(valueTerm(3, 0, 1, 0.5f), 2, 2) && is(valueTerm(3, 0, 4, 0.5f), 6.125, 0) && is(valueTerm(0.25f, 0, 4, 0.5f), 7.03125, -3.75),
+        "the larger error of a value and its clipped one: the clip alone has no gradient");
+  const double half = std::log(2);
+  check(is(preference(0, 0.5f, 0), half, -0.25) && is(preference(0, 0.5f, 0.25f), half, -0.125), "a policy that is its reference has ln 2");
+  const double up = 1 / (1 + std::exp(-1.0)), loss = -0.9 * std::log(up) - 0.1 * std::log(1 - up);
+  check(is(preference(2, 0.5f, 0.1f), loss, -0.5 * (0.9 * (1 - up) - 0.1 * up)), "a smoothed label");
+  check(preference(1e4f, 1, 0).loss == 0 && preference(-1e4f, 1, 0).loss == 1e4f && preference(INFINITY, 1, 0).slope == 0, "margins without end");
+  check(is(squaredPreference(2, 5), 9, -6) && !dividesByLength(false) && dividesByLength(true), "a squared preference");
+  check(near(groupAdvantage(2, 8, 4, populationStd, 0), std::sqrt(2.0), 1e-6) && near(groupAdvantage(2, 8, 3, sampleStd, 1), 2.0 / 3, 1e-6) && groupAdvantage(2, 8, 4, noStd, 1) == 2 &&
+            groupAdvantage(0.5f, 0, 1, sampleStd, 1) == 0.25f && groupAdvantage(0, 0, 4, populationStd, 0) == 0,
+        "advantages of a group, of one output and of equal rewards");
+}
+
 void testMistakes() {
   check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
-  check(mistakes().size() == 10, "ten mistakes");
+  check(mistakes().size() == 29, "29 mistakes");
 }
 
 }  // namespace
@@ -233,6 +283,10 @@ int hostTest() {
   testMasks();
   testPages();
   testRotation();
+  testWeights();
+  testSurrogates();
+  testDivergences();
+  testValuesAndPreferences();
   testMistakes();
   std::printf("host test: %d checks, %d failed\n", checks, failures);
   return failures > 0;

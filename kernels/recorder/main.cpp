@@ -82,6 +82,7 @@ struct Difference {
   double largest = 0;  // of one element, relative to the largest of its tensor; infinite where one is not finite and the other is
 };
 
+// compare leaves out what is not judged.
 Difference compare(const Job &job, const Bytes &right, const Bytes &wrong) {
   Difference d;
   for (size_t o = 0; o < right.size(); o++) {
@@ -89,8 +90,9 @@ Difference compare(const Job &job, const Bytes &right, const Bytes &wrong) {
     const size_t n = right[o].size() / size_t(sizeOf(e));
     double scale = 0, largest = 0;
     for (size_t i = 0; i < n; i++) {
+      if (job.judged.size() == n && !job.judged[i]) continue;
       const double a = decode(e, right[o].data(), i), b = decode(e, wrong[o].data(), i);
-      const bool same = std::memcmp(&right[o][i * size_t(sizeOf(e))], &wrong[o][i * size_t(sizeOf(e))], size_t(sizeOf(e))) == 0;
+      const bool same = a == b || std::memcmp(&right[o][i * size_t(sizeOf(e))], &wrong[o][i * size_t(sizeOf(e))], size_t(sizeOf(e))) == 0;  // 0 is −0
       d.elements += !same;
       if (std::isfinite(a)) scale = std::fmax(scale, std::fabs(a));
       if (!same) largest = std::fmax(largest, std::isfinite(a) && std::isfinite(b) ? std::fabs(a - b) : INFINITY);

@@ -31,6 +31,7 @@ struct Job {
   std::function<void()> prepare, run;   // prepare is not measured
   std::vector<std::string> sources;     // the kernel's file first
   Json arithmetic = Json::object();     // what the kernel says of itself
+  std::vector<uint8_t> judged;          // of outputs with as many elements; empty: all of them
   double bytes = 0, flops = 0;          // least traffic, and operations of the formula
   bool tensorCores = false;
   std::string how;                      // a remark for the note

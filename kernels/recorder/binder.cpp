@@ -1,0 +1,168 @@
+#include "binder.h"
+
+#include <cstring>
+
+namespace plumbline {
+
+Shape Binder::shape(const std::string &name, size_t axes) {
+  named.insert(name);
+  const Shape &s = info(name).second;
+  if (s.size() != axes) fail("tensor " + quoteJson(name) + ": shape " + textOf(s) + ", want " + std::to_string(axes) + " axes");
+  for (int64_t n : s) {
+    if (n == 0) fail("tensor " + quoteJson(name) + ": shape " + textOf(s) + " has an axis of length 0");
+    if (n > INT_MAX) fail("tensor " + quoteJson(name) + ": shape " + textOf(s) + " is too long");
+  }
+  return s;
+}
+
+std::vector<int64_t> Binder::integers(const std::string &name) {
+  const Element e = element(name);
+  if (isFloat(e)) fail("tensor " + quoteJson(name) + ": type " + nameOf(e) + ", want an integer type");
+  const auto bytes = materialise(name);
+  made = Buffer();
+  std::vector<int64_t> values(size_t(countOf(info(name).second)));
+  for (size_t i = 0; i < values.size(); i++) {
+    if (e == ElementI64) {
+      std::memcpy(&values[i], bytes.data() + 8 * i, 8);
+    } else {
+      values[i] = int64_t(decode(e, bytes.data(), i));
+    }
+  }
+  return values;
+}
+
+std::vector<float> Binder::asFloats(const std::string &name) {
+  const Element e = element(name);
+  if (!isFloat(e) || e == ElementF64) fail("tensor " + quoteJson(name) + ": type " + nameOf(e) + ", want F32, F16 or BF16");
+  const auto bytes = materialise(name);
+  made = Buffer();
+  std::vector<float> values(size_t(countOf(info(name).second)));
+  for (size_t i = 0; i < values.size(); i++) values[i] = float(decode(e, bytes.data(), i));
+  return values;
+}
+
+std::vector<float> Binder::numbers(const std::string &name) {
+  const Element e = element(name);
+  const auto bytes = materialise(name);
+  made = Buffer();
+  std::vector<float> values(size_t(countOf(info(name).second)));
+  for (size_t i = 0; i < values.size(); i++) values[i] = float(decode(e, bytes.data(), i));
+  return values;
+}
+
+std::vector<uint8_t> Binder::mask(const std::string &name, const Shape &expected) {
+  want(name, expected);
+  const auto values = numbers(name);
+  std::vector<uint8_t> mask(values.size());
+  for (size_t i = 0; i < values.size(); i++) {
+    if (values[i] != 0 && values[i] != 1) fail("tensor " + quoteJson(name) + ": element " + std::to_string(i) + ": found " + std::to_string(values[i]) + ", want 0 or 1");
+    mask[i] = values[i] == 1;
+  }
+  job.judged = mask;
+  return mask;
+}
+
+void *Binder::output(const std::string &name, Element e, const Shape &shape) {
+  if (r.find("out." + name)) fail("tensor \"out." + name + "\": stored already: this is a recording, not a request");
+  job.outputs.push_back({name, e, shape, poisoned(size_t(countOf(shape)) * size_t(sizeOf(e)))});
+  job.bytes += double(job.outputs.back().data.size());
+  return job.outputs.back().data.get();
+}
+
+int Binder::choice(const std::string &name, const std::vector<std::string> &words) {
+  const Json *j = attr(name);
+  if (!j) return 0;
+  const std::string &word = within("attrs: " + quoteJson(name), [&]() -> const std::string & { return j->asString(); });
+  for (size_t i = 0; i < words.size(); i++) {
+    if (word == words[i]) return int(i);
+  }
+  fail("attrs: " + quoteJson(name) + ": found " + quoteJson(word));
+}
+
+namespace {
+
+YaRN parseYaRN(const Json &j) {
+  YaRN y;
+  y.present = true;
+  const std::pair<const char *, double *> numbers[] = {{"factor", &y.factor},   {"beta_fast", &y.betaFast},
+                                                       {"beta_slow", &y.betaSlow}, {"mscale", &y.mscale},
+                                                       {"mscale_all_dim", &y.mscaleAllDim}};
+  for (const auto &m : j.want(Json::Object, "an object").members) {
+    double *target = nullptr;
+    for (const auto &n : numbers) target = m.first == n.first ? n.second : target;
+    within(quoteJson(m.first), [&] {
+      if (target) {
+        *target = m.second.asNumber();
+      } else if (m.first == "original_context") {
+        y.originalContext = double(m.second.asWhole(1, INT_MAX));
+      } else if (m.first == "ramp") {
+        y.rotations = m.second.asString() == "rotations";
+        if (!y.rotations && m.second.text != "index") fail("found " + m.second.dump() + ", want index or rotations");
+      } else {
+        fail("unknown key");
+      }
+    });
+  }
+  if (y.factor < 1 || y.betaFast <= 0 || y.betaSlow <= 0) fail("want factor >= 1 and positive betas");
+  return y;
+}
+
+}  // namespace
+
+YaRN Binder::yarn() {
+  const Json *j = attr("yarn");
+  if (!j || j->kind == Json::Null) return {};
+  return within("attrs: \"yarn\"", [&] { return parseYaRN(*j); });
+}
+
+void Binder::declare(const std::vector<std::pair<std::string, std::string>> &said) {
+  for (const auto &s : said) job.arithmetic.set(s.first, Json::string(s.second));
+  for (const auto &m : r.arithmetic.members) {
+    const Json *mine = job.arithmetic.find(m.first);
+    if (!mine || mine->dump() != m.second.dump()) fail("arithmetic: " + quoteJson(m.first) + ": this kernel does not do what the request declares");
+  }
+}
+
+void Binder::done() {
+  for (const auto &m : r.attrs.members) {
+    if (!asked.count(m.first)) fail("attrs: unknown key " + quoteJson(m.first));
+  }
+  for (const Tensor &t : r.tensors) {
+    if (!named.count(t.name)) fail("tensor " + quoteJson(t.name) + ": " + r.op + " has no such input");
+  }
+  for (const auto &g : r.generated) {
+    if (!named.count(g.first)) fail("tensor " + quoteJson(g.first) + ": " + r.op + " has no such input");
+  }
+}
+
+std::pair<Element, const Shape &> Binder::info(const std::string &name) {
+  named.insert(name);
+  if (const Tensor *t = r.find(name)) return {t->element, t->shape};
+  const auto g = r.generated.find(name);
+  if (g == r.generated.end()) fail("tensor " + quoteJson(name) + ": missing");
+  return {g->second.element, g->second.shape};
+}
+
+std::vector<unsigned char> Binder::materialise(const std::string &name) {
+  made = Buffer();
+  if (const Tensor *t = r.find(name)) return t->bytes;
+  const Recipe &recipe = r.generated.at(name);
+  return within("tensor " + quoteJson(name), [&] {
+    std::vector<unsigned char> bytes;
+    const bool floats = isFloat(recipe.element);
+    if (dry || recipe.dist == Permutation || !floats) {
+      bytes = makeOnHost(recipe);
+    } else {
+      made = Buffer(size_t(countOf(recipe.shape)) * size_t(sizeOf(recipe.element)));
+      generate({recipe.dist, recipe.seed, recipe.exp2, recipe.shift, recipe.lo, recipe.hi, recipe.element, size_t(countOf(recipe.shape)), made.get()});
+      finish();
+      bytes = made.download();
+    }
+    applyEdits(recipe, bytes);
+    checkDigest(recipe, bytes);
+    if (!recipe.edits.empty()) made = Buffer();
+    return bytes;
+  });
+}
+
+}  // namespace plumbline
