@@ -125,7 +125,7 @@ if "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/
 		"$PYTHON" -m pip install -q --no-index --no-deps --no-compile --target "$work/site" build/wheels/*.whl || failed "installing build/wheels"
 	fi
 	running=()
-	for group in sdpa-math sdpa-flash sdpa-efficient sdpa-cudnn torch,hf,hf-eager,hf-sdpa triton liger,liger-llama,liger-gemma flashinfer,flashinfer-table; do
+	for group in sdpa-math sdpa-flash sdpa-efficient sdpa-cudnn torch,hf,hf-eager,hf-sdpa triton liger,liger-llama,liger-gemma,liger-triton verl,verl-vectorized,verl-vanilla,verl-gspo,verl-cispo openrlhf,trl flashinfer,flashinfer-table; do
 		# shellcheck disable=SC2086 # the names are words
 		timeout "$(atMost 300)" "$PYTHON" python/record.py --device cuda --largest-output "${OTHERS_LARGEST:-1.1}" --only ${group//,/ --only } --out "$work/others" ${arguments[@]+"${arguments[@]}"} >"$work/python.$group" 2>&1 &
 		running+=("$!:$group")

@@ -44,7 +44,7 @@ func checkPolicy(c *Case) error {
 	return checkTemperature(c)
 }
 
-// formed are log-probabilities [N × L] with the second moments of their errors: none where they are inputs.
+// formed are log-probabilities [N × L] with the second moments of their errors, as relative errors of the probabilities: none where they are inputs.
 type formed struct {
 	logprob, errors *mat.Dense
 	byTemperature   *mat.Dense // ∂ log π/∂ log T
@@ -71,10 +71,17 @@ func (c *Case) newFormed(w scalars, mask *mat.Dense) formed {
 		row, token := logits.Row(i, t), int(tokens.Data[at])
 		logp := policy.LogSoftmax(row, f.temperature)
 		f.logprob.Set(i, t, logp[token])
-		f.errors.Set(i, t, finite(w.softmax(row, token, f.temperature).logprob))
+		f.errors.Set(i, t, spread(w.softmax(row, token, f.temperature).logprob))
 		f.byTemperature.Set(i, t, finite(meanLogit(row, logp, f.temperature)-row[token]/f.temperature))
 	})
 	return f
+}
+
+// spread returns the second moment of the relative error of e^x for an x that errs by that second moment, which is the same while it is small. A log-probability in a
+// narrow type may err by more than 1.
+func spread(variance float64) float64 {
+	v := min(finite(variance), 50)
+	return math.Expm1(v) * math.Exp(v)
 }
 
 // meanLogit returns Σ p z/T.
@@ -214,7 +221,7 @@ func (r logitsRow) fill(truth, sigma []float64, everywhere float64) (draws, bySl
 	for j, dlog := range policy.LogProbBackward(r.logits, r.token, temperature) {
 		truth[j] = r.slope * dlog
 		p, x := math.Exp(logp[j]), r.logits[j]/temperature
-		if p == 0 || r.reach == 0 || truth[j]-truth[j] != 0 {
+		if p == 0 || r.reach == 0 && r.slopeError == 0 || truth[j]-truth[j] != 0 {
 			continue
 		}
 		d2, part := r.reach*r.reach*dlog*dlog, r.reach*r.reach*p*p/(temperature*temperature)
