@@ -40,6 +40,13 @@ func TestKernelsAndRecordingsDoNotDriftApart(t *testing.T) {
 			t.Error(drift)
 		}
 	}
+	for _, folder := range []string{kernelsFolder, invalidFolder} {
+		eachFile(t, folder, func(t *testing.T, rec *recording.Recording) {
+			if drift := drifted(rec, ".."); drift != "" {
+				t.Error(drift)
+			}
+		})
+	}
 }
 
 func TestDriftIsFound(t *testing.T) {

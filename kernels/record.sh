@@ -146,6 +146,7 @@ running=()
 for mistake in $(build/recorder --list | cut -f 1); do
 	timeout "$(left)" build/recorder --mistake "$mistake" --largest "${LARGEST:-0.1}" --out "$work" "${requests[@]}" >"$work/wrong.$mistake" &
 	running+=("$!:$mistake")
+	[ $((${#running[@]} % 10)) -ne 0 ] || wait "${running[-1]%%:*}" || true # ten at a time, or nearly
 done
 for r in "${running[@]}"; do
 	mistake=${r#*:}

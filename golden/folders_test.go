@@ -1,0 +1,121 @@
+package golden
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/verdict"
+)
+
+// The folders beside the embedded recordings: too much for the command to carry, so that only tests read them.
+const (
+	kernelsFolder = "testdata/kernels" // right kernels
+	invalidFolder = "testdata/invalid" // wrong ones, each with its mistake in the provenance
+)
+
+// The most that the embedded recordings, and all together, may take.
+const (
+	mostEmbedded = 5 << 20
+	mostOfAll    = 30 << 20
+)
+
+// eachFile calls f for every recording of a folder.
+func eachFile(t *testing.T, folder string, f func(t *testing.T, rec *recording.Recording)) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.safetensors"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: no recordings: %v", folder, err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			rec, err := recording.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rec.Close()
+			f(t, rec)
+		})
+	}
+}
+
+func TestKernelsAreExplained(t *testing.T) {
+	eachFile(t, kernelsFolder, func(t *testing.T, rec *recording.Recording) {
+		if rec.Provenance["mistake"] != nil {
+			t.Errorf("a wrong kernel: %v", rec.Provenance["mistake"])
+		}
+		CheckRecording(t, rec)
+	})
+}
+
+func TestWrongKernelsAreNot(t *testing.T) {
+	eachFile(t, invalidFolder, func(t *testing.T, rec *recording.Recording) {
+		for _, key := range []string{"mistake", "mistake_id", "mistake_what"} {
+			if _, ok := rec.Provenance[key].(string); !ok {
+				t.Errorf("provenance lacks %q", key)
+			}
+		}
+		if v := oracle.Judge(rec); v.Status != verdict.Unexplained {
+			t.Errorf("%s %s: %v", v.Status, v.Reason, rec.Provenance["mistake_what"])
+		}
+	})
+}
+
+// TestListIsRecorded compares the folders with what kernels/golden.txt lists.
+func TestListIsRecorded(t *testing.T) {
+	list, err := os.ReadFile("../kernels/golden.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for line := range strings.Lines(string(list)) {
+		mistake, request, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch mistake {
+		case "#":
+		case "right":
+			want = append(want, filepath.Join(kernelsFolder, request+".safetensors"))
+		default:
+			want = append(want, filepath.Join(invalidFolder, request+"."+mistake+".safetensors"))
+		}
+	}
+	found, err := filepath.Glob("testdata/*/*.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	slices.Sort(found)
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("listed (-) and recorded (+), kernels/golden.sh records anew:\n%s", diff)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	var embedded, all int64
+	err := filepath.WalkDir("testdata", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		all += info.Size()
+		if filepath.Dir(path) == "testdata" {
+			embedded += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if embedded > mostEmbedded || all > mostOfAll {
+		t.Errorf("%d bytes embedded, %d in all, want at most %d and %d", embedded, all, mostEmbedded, mostOfAll)
+	}
+}
