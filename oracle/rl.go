@@ -211,6 +211,7 @@ func (w scalars) unsure(x, threshold, variance float64) bool {
 // average: by a divisor, a statistic, an attribute.
 type batchOutput struct {
 	truth, variance *mat.Dense
+	constants       *mat.Dense // the part of variance that all elements have together
 	others          map[int][]float64
 	common          float64
 	rows            []float64 // the same for what the elements of a row have together
@@ -220,7 +221,7 @@ type batchOutput struct {
 
 func (c *Case) newBatchOutput() *batchOutput {
 	n, l := c.Dim("N"), c.Dim("L")
-	return &batchOutput{truth: mat.NewDense(n, l, nil), variance: mat.NewDense(n, l, nil), others: map[int][]float64{}, rows: make([]float64, n)}
+	return &batchOutput{truth: mat.NewDense(n, l, nil), variance: mat.NewDense(n, l, nil), constants: mat.NewDense(n, l, nil), others: map[int][]float64{}, rows: make([]float64, n)}
 }
 
 // row adds to what the elements of a row have together.
@@ -230,6 +231,7 @@ func (b *batchOutput) row(i int, common float64) { b.rows[i] += common }
 func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float64) {
 	b.truth.Set(i, t, truth)
 	b.variance.Set(i, t, own+common)
+	b.constants.Set(i, t, common)
 	if all := own + common; all > 0 && all-all == 0 {
 		b.common += math.Sqrt(common / all)
 	}

@@ -97,7 +97,7 @@ func meanLogit(logits, logp []float64, temperature float64) (mean float64) {
 // logitsGradient: with g a token's dlogprob, which all logits of its row share with its error, p = softmax(z/T) and k the token,
 //
 //	dz_j = g (δ_jk − p_j)/T
-//	shared by the row:  (δ_jk − p_j)² σ_g²/T² + (g p_j/T)² σ_s² + ε_T² dz²
+//	shared by the row:  (δ_jk − p_j)² σ_g²/T² + (g p_j/T)² (σ_s² + ε_T² (x_j − Σ p x)²) + ε_T² dz²
 //	own:                (g p_j/T)² (E(x_j − m) + x_j² ρ_T² + 4ρ²) + δ_jk (g/T)² R(1 − p_k) + 2ρ² dz²
 //
 // σ_s² is that of the denominator of p, relative, ε_T² that of the temperature as a constant. Where log-probabilities are kept in a narrow type, p comes from
@@ -117,9 +117,9 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 			e.Draws[at] = float64(vocab)
 			return
 		}
-		row := logitsRow{scalars: o.scalars, policy: o.policy, logits: logits.Row(i, t), token: int(tokens.Data[at]), slope: dlogprob.truth.At(i, t), slopeError: dlogprob.variance.At(i, t)}
+		row := logitsRow{scalars: o.scalars, policy: o.policy, logits: logits.Row(i, t), token: int(tokens.Data[at]), slope: dlogprob.truth.At(i, t), slopeError: dlogprob.variance.At(i, t), slopeConstants: dlogprob.constants.At(i, t)}
 		row.reach = max(math.Abs(row.slope), reach[at])
-		e.Draws[at], bySlope[at], constants[at] = row.fill(e.Truth.Data[first:first+vocab], e.Sigma[first:first+vocab], o.weightError(o.Weights.At(i, t)))
+		e.Draws[at], bySlope[at], constants[at] = row.fill(e.Truth.Data[first:first+vocab], e.Sigma[first:first+vocab])
 	})
 	var judged, shared, slope float64
 	eachJudged(o.Mask, func(i, t int) {
@@ -208,24 +208,26 @@ type logitsRow struct {
 	logits            []float64
 	token             int
 	slope, slopeError float64 // dlogprob and its second moment
+	slopeConstants    float64 // the part of it that constants make, the same in all rows
 	reach             float64 // its size on the side of a threshold where it is largest
 }
 
 // fill derives the row. It returns how many independent errors stand behind it, and the shares of its second moments that come from dlogprob, and (as a
 // part of the deviation) from constants that all rows have in common: weights, the temperature, log₂e.
-func (r logitsRow) fill(truth, sigma []float64, everywhere float64) (draws, bySlope, share float64) {
+func (r logitsRow) fill(truth, sigma []float64) (draws, bySlope, share float64) {
 	temperature := r.policy.temperature
 	logp := policy.LogSoftmax(r.logits, temperature)
 	v := r.softmax(r.logits, r.token, temperature)
-	m, base2 := maximum(r.logits)/temperature, scalars{typ: r.working}.constant(math.Log2E)
+	m, mean, base2 := maximum(r.logits)/temperature, meanLogit(r.logits, logp, temperature), scalars{typ: r.working}.constant(math.Log2E)
 	for j, dlog := range policy.LogProbBackward(r.logits, r.token, temperature) {
 		truth[j] = r.slope * dlog
 		p, x := math.Exp(logp[j]), r.logits[j]/temperature
-		if p == 0 || r.reach == 0 && r.slopeError == 0 || truth[j]-truth[j] != 0 {
+		if p == 0 && j != r.token || r.reach == 0 && r.slopeError == 0 || truth[j]-truth[j] != 0 {
 			continue
 		}
 		d2, part := r.reach*r.reach*dlog*dlog, r.reach*r.reach*p*p/(temperature*temperature)
-		common := dlog*dlog*r.slopeError + part*v.denominator + d2*r.policy.constant
+		byTemperature := (d2 + part*(x-mean)*(x-mean)) * r.policy.constant
+		common := dlog*dlog*r.slopeError + part*v.denominator + byTemperature
 		own := part*(r.exponential(x-m)+x*x*v.division+4*r.rho2) + 2*r.rho2*d2 + r.faint(truth[j])
 		if j == r.token {
 			own += r.reach * r.reach * r.round(1-p) / (temperature * temperature)
@@ -238,7 +240,7 @@ func (r logitsRow) fill(truth, sigma []float64, everywhere float64) (draws, bySl
 		if all := own + common; all > 0 {
 			draws += common / all
 			bySlope += min(all, dlog*dlog*r.slopeError) / all
-			share += math.Sqrt(min(all, d2*(everywhere+r.policy.constant)+part*(x-m)*(x-m)*base2) / all)
+			share += math.Sqrt(min(all, dlog*dlog*r.slopeConstants+byTemperature+part*(x-m)*(x-m)*base2) / all)
 		}
 	}
 	n := float64(len(truth))

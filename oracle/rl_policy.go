@@ -172,11 +172,11 @@ func checkToken(c *Case, i int) error {
 // by its exponential, which moves it by −p_j; the sum over the vocabulary, its logarithm, and the two differences follow. An entropy is formed as
 // −Σ p log p or as lse − Σ p x, whose terms are larger.
 //
-//	logprob  σ² = Σ_j (δ_jk − p_j)² x_j² ρ_T² + Σ_j p_j² E(x_j − m) + Sum(V; 1, Σ p²) + 6ρ² log² s + R(log s) + R(x_k − m) + R(m + log s)
+//	logprob  σ² = Σ_j (δ_jk − p_j)² x_j² ρ_T² + Σ_j p_j² E(x_j − m) + Sum(V; 1, Σ p²) + 6ρ² log² s + R(log s) + R(x_k − m) + R(m + log s) + R(x_k) + R(log p_k)
 //	entropy  σ² = Σ_j p_j² ((log p_j + S)² (x_j² ρ_T² + E(x_j − m)) + 2ρ² max(log² p_j, x_j²)) + Sum(V; Σ px, Σ p²x²) + max(1, S, Σ px)² Sum(V; 1, Σ p²)
 //	              + 6ρ² log² s + R(log s) + R(m + log s) + 2 R(Σ px)
 //
-// ρ_T² is that of the quotient and of the temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many, are added up alike:
+// The last two are those of the way to base 2 and back. ρ_T² is that of the quotient and of the temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many, are added up alike:
 // to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms below half a last place of a partial sum, squared all together, because additions
 // round them away one by one; how many partial sums there are at least, lanes says.
 func policyLogProb(c *Case) ([]verdict.Expected, error) {
@@ -238,16 +238,15 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	s := v.s
 	var seen int
 	var mass2, mean, mean2 float64
+	x, p := logits[token]/temperature, math.Exp(logp[token])
+	divided := finite((1 - 2*p) * x * x * v.division) // (1−p)² in place of p²
 	for j, l := range logp {
 		p, x := math.Exp(l), logits[j]/temperature
 		if p == 0 {
 			continue
 		}
-		exp, own := w.exponential(x-m), p
-		if j == token {
-			own = 1 - p
-		}
-		v.logprob += own*own*x*x*v.division + p*p*exp
+		exp := w.exponential(x - m)
+		v.denominator += p * p * (x*x*v.division + exp)
 		v.entropy += p * p * ((l+s)*(l+s)*(x*x*v.division+exp) + 2*w.rho2*max(l*l, x*x))
 		seen, mass2, mean, mean2 = seen+1, mass2+p*p, mean+p*x, mean2+p*p*x*x
 	}
@@ -255,8 +254,9 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	alike, _ := repeats(logits)
 	total := w.sum(seen, 1, mass2) + w.accumulate.Repeated(1, alike) + small[0]*small[0]
 	logarithm := logRoundings*w.inside*(lse-m)*(lse-m) + w.round(lse-m)
-	v.denominator = v.logprob + total + logarithm + w.round(lse)
-	v.logprob = v.denominator + w.round(logits[token]/temperature-m)
+	v.denominator += total + logarithm + w.round(lse)
+	inBase2 := scalars{typ: w.working}
+	v.logprob = v.denominator + divided + w.round(x-m) + inBase2.round(x) + inBase2.round(logp[token])
 	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
 	return v
 }

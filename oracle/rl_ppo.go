@@ -164,7 +164,7 @@ func (g *recursion) whiten() *batchOutput {
 	a := g.advantage.truth
 	white := ppo.Whiten(a, g.mask)
 	mean, meanError, variance, varianceError := g.statistics()
-	out := &batchOutput{truth: white, variance: mat.DenseCopyOf(g.advantage.variance), rows: make([]float64, len(g.draws)), draws: g.draws}
+	out := &batchOutput{truth: white, variance: mat.DenseCopyOf(g.advantage.variance), constants: mat.DenseCopyOf(g.advantage.constants), rows: make([]float64, len(g.draws)), draws: g.draws}
 	eachJudged(g.mask, func(i, t int) {
 		d, x := a.At(i, t)-mean, white.At(i, t)
 		own := (g.advantage.variance.At(i, t)+g.round(d))/variance + 3*g.rho2*x*x
