@@ -252,7 +252,8 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	}
 	small := w.swamped(logp, logits, temperature, mean)
 	alike, _ := repeats(logits)
-	total := w.sum(seen, 1, mass2) + w.accumulate.Repeated(1, alike) + small[0]*small[0]
+	l := lanes(len(logits))
+	total := l*l*w.sum(int(float64(seen)/l), 1/l, mass2/l) + w.accumulate.Repeated(1, alike)/(l*l) + small[0]*small[0]
 	logarithm := logRoundings*w.inside*(lse-m)*(lse-m) + w.round(lse-m)
 	v.denominator += total + logarithm + w.round(lse)
 	inBase2 := scalars{typ: w.working}
