@@ -211,26 +211,27 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 // count once.
 func (j *judgement) countRepeats() {
 	truths := j.want.Truth.Data
-	sorted := make([]float64, len(truths))
+	sorted := make([]uint64, len(truths)) // sizes as bits, which are in the same order
 	for i, t := range truths {
-		sorted[i] = math.Abs(t)
+		sorted[i] = math.Float64bits(math.Abs(t))
 	}
 	slices.Sort(sorted)
-	counts := make([]float64, len(sorted)) // at the first of each run of equals
+	counts := map[uint64]float64{} // of those that are there more than once
 	for first := 0; first < len(sorted); {
 		end := first + 1
 		for end < len(sorted) && sorted[end] == sorted[first] {
 			end++
 		}
-		counts[first] = float64(end - first)
+		if end > first+1 {
+			counts[sorted[first]] = float64(end - first)
+		}
 		first = end
 	}
 	alike := j.alikeRows()
 	for i, t := range truths {
 		j.scores[i].repeats = 1
 		if j.want.Type.Round(t) != t && !math.IsNaN(t) {
-			first, _ := slices.BinarySearch(sorted, math.Abs(t))
-			j.scores[i].repeats = max(counts[first], alike[i/j.columns])
+			j.scores[i].repeats = max(1, counts[math.Float64bits(math.Abs(t))], alike[i/j.columns])
 		}
 	}
 }
