@@ -3,13 +3,14 @@
 #
 #   kernels/golden.sh
 #
-# With nvcc and a GPU the recorder is built for that; elsewhere for a processor, which takes no more than a C++ compiler and half a minute, and the provenance says so.
+# With nvcc and a GPU the recorder is built for that; elsewhere for a processor, which takes no more than a C++ compiler and a minute, and the provenance says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-if command -v nvcc nvidia-smi >/dev/null 2>&1 && nvidia-smi -L | grep -q GPU; then
+NVCC=${NVCC:-$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null || true)}
+if [ -n "$NVCC" ] && nvidia-smi -L 2>/dev/null | grep -q GPU; then
 	recorder=build/recorder
-	make -s -j "$(nproc)" build/recorder
+	make -s -j "$(nproc)" NVCC="$NVCC" build/recorder
 else
 	recorder=build/recorder-cpu
 	make -s -j "$(nproc)" cpu

@@ -185,7 +185,7 @@ struct GenerateCall {
   int exp2;
   double shift;
   int64_t lo, hi;
-  int code;  // an Element of recorder/tensor.h
+  int code;  // an Element of recorder/element.h
   size_t count;
   void *out;
 };

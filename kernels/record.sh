@@ -169,6 +169,12 @@ if [ -n "$plumbline" ]; then
 		(cd "$work" && timeout "$(left)" "$plumbline" verify "$folder") >>"$OUT/verdicts.txt" 2>&1 || failed "verdicts of $folder"
 		echo "$folder: $(tail -n 1 "$OUT/verdicts.txt")"
 	done
+	if [ -d "$work/invalid" ]; then
+		(cd "$work" && timeout "$(left)" "$plumbline" verify invalid) >"$work/invalid.txt" 2>&1
+		grep -vE '^(unexplained|  )' "$work/invalid.txt" >>"$OUT/verdicts.txt"
+		echo "invalid: $(tail -n 1 "$work/invalid.txt")"
+		! grep -q '^explained' "$work/invalid.txt" || failed "wrong kernels that are explained: verdicts.txt names them"
+	fi
 else
 	step "neither build/plumbline nor Go is here: plumbline verify gives the verdicts elsewhere"
 fi

@@ -112,18 +112,7 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, cons
 	if c.Word("std") == "sample" {
 		inverseVariance = w.constant(1 / float64(n-1))
 	}
-	var sum, squares float64
-	for _, r := range rewards {
-		sum, squares = sum+r, squares+r*r
-	}
-	mean := sum / float64(n)
-	meanError := w.round(mean)
-	if !w.addsExactly(rewards) {
-		alike, _ := repeats(rewards)
-		meanError += (w.sum(n, sum, squares) + w.accumulate.Repeated(sum, alike)) / float64(n*n)
-	} else if byReciprocal := w.typ.Round(sum * w.typ.Round(1/float64(n))); mean*float64(n) == sum && w.typ.Round(mean) == mean && byReciprocal == mean {
-		meanError = 0
-	}
+	mean, meanError := w.mean(rewards)
 	divisor, relative := w.divisor(c, grpo.Centered(rewards))
 	addition := 0.0 // of ε, whose last places are cut off at the same one in every group
 	if eps != 0 {
@@ -142,6 +131,24 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, cons
 		own[i], common[i] = finite(own[i]), finite(common[i])
 	}
 	return own, common, constants
+}
+
+// mean returns the mean of a group's rewards, with the second moment of its error: 0 where the sum is exact and so is the quotient, also as a product with 1/G.
+func (w scalars) mean(rewards []float64) (mean, variance float64) {
+	var sum, squares float64
+	for _, r := range rewards {
+		sum, squares = sum+r, squares+r*r
+	}
+	n := float64(len(rewards))
+	mean = sum / n
+	if !w.addsExactly(rewards) {
+		alike, _ := repeats(rewards)
+		return mean, w.round(mean) + (w.sum(len(rewards), sum, squares)+w.accumulate.Repeated(sum, alike))/(n*n)
+	}
+	if byReciprocal := w.typ.Round(sum * w.typ.Round(1/n)); mean*n == sum && w.typ.Round(mean) == mean && byReciprocal == mean {
+		return mean, 0
+	}
+	return mean, w.round(mean)
 }
 
 // divisor returns the deviation of a group plus ε, with the second moment of its relative error.

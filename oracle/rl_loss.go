@@ -297,16 +297,22 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 	if o.limits(x) && !m.cispo {
 		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = 0, 0, 0, 0
 	}
+	o.errOnAnySide(&m, relative+formed)
+	return m
+}
+
+// errOnAnySide makes a slope err as that on the side of its thresholds does which errs most; relative is the second moment of the ratio's error. The tokens of a sequence
+// have one ratio, and one error of it.
+func (o *objective) errOnAnySide(m *term, relative float64) {
 	for _, s := range m.slopes {
-		if o.sequence { // one ratio, and one error of it, for all tokens
+		if o.sequence {
 			if math.Abs(s) > math.Abs(m.slopeByRatio) {
 				m.slopeByRatio = finite(s)
 			}
 			relative = 0
 		}
-		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+formed+3*o.rho2)))
+		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+3*o.rho2)))
 	}
-	return m
 }
 
 // followLogProb says how a token's loss and its slope hang on log π, which errs where it is formed from logits.
