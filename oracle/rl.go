@@ -140,11 +140,11 @@ func (w scalars) exponential(x float64) float64 {
 		return 0
 	}
 	u := w.working.UnitRoundoff()
-	error := 16*u*u/3 + w.inside*argumentRoundings*x*x
+	relative := 16*u*u/3 + w.inside*argumentRoundings*x*x
 	if w.narrow() {
-		error += w.round(y) / (y * y)
+		relative += w.round(y) / (y * y)
 	}
-	return error
+	return relative
 }
 
 // overflows tells whether working precision may have no finite number for x.

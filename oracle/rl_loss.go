@@ -374,9 +374,15 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 	variance, full := r*r*relative, -r*advantage
 	switch o.clip {
 	case "ppo":
-		clipped := o.unsureBound(r, 1-o.low, variance) || o.unsureBound(r, 1+o.high, variance)
-		if clipped || o.unsureDual(r, advantage, variance) {
+		holds, passes := 1+o.high, 1-o.low
+		if advantage < 0 {
+			holds, passes = passes, holds
+		}
+		if o.unsureBound(r, holds, variance) || o.unsureDual(r, advantage, variance) {
 			return sides(full)
+		}
+		if o.unsureBound(r, passes, variance) {
+			return tied(full)
 		}
 	case "gppo":
 		_, full = grpo.GPPO(r, advantage, o.low, o.high)
@@ -392,9 +398,12 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 	return nil
 }
 
-// sides returns what a derivative may be at a threshold beyond which it is 0: there, gone, half where a maximum of two equal branches shares it out, and three
-// quarters where the clamp before it shares out its half.
-func sides(full float64) []float64 { return []float64{full, 0, full / 2, full * 3 / 4} }
+// sides returns what a derivative may be at a threshold beyond which it is 0: there, gone, or tied.
+func sides(full float64) []float64 { return append(tied(full), 0) }
+
+// tied returns what a derivative may be where two branches are equal: there, half where a maximum shares it out and one branch is constant, and three quarters where the
+// clamp before it shares out its half. So it may be at the bound that holds the other sign of the advantage too.
+func tied(full float64) []float64 { return []float64{full, full / 2, full * 3 / 4} }
 
 func (w scalars) unsureBound(r, bound, variance float64) bool {
 	return w.unsure(r, bound, variance+bound*bound*w.boundError(bound))

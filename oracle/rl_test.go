@@ -67,6 +67,13 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 			one(ln(1.2), 1, g).says(t, verdict.Unexplained, "dlogprob")
 		}
 	})
+	t.Run("at the other bound, which holds the other sign, it may be shared out but not gone", func(t *testing.T) {
+		one(ln(1.2), -1, 0.6).says(t, verdict.Explained, "")
+		one(ln(1.2), -1, 1.2).says(t, verdict.Explained, "")
+		one(ln(1.2), -1, 0).says(t, verdict.Unexplained, "dlogprob")
+		one(ln(0.8), 1, -0.8).says(t, verdict.Explained, "")
+		one(ln(0.8), 1, 0).says(t, verdict.Unexplained, "dlogprob")
+	})
 	t.Run("a little away from it only one side is right", func(t *testing.T) {
 		one(ln(1.2)+1e-5, 1, 0).says(t, verdict.Explained, "")
 		one(ln(1.2)+1e-5, 1, -1.2*(1+1e-5)).says(t, verdict.Unexplained, "dlogprob")
