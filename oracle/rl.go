@@ -270,7 +270,7 @@ func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
 		e.Others = b.others
 	}
 	f := b.common / max(judged, 1)
-	shareErrors(&e, f*f, 1, judged)
+	shareErrors(&e, f*f, judged)
 	return e
 }
 
@@ -316,11 +316,11 @@ func masked(x, mask mat.Matrix) (kept []float64) {
 }
 
 // shareErrors says of an output of n elements which share of its second moments they have in common.
-func shareErrors(e *verdict.Expected, common, whole, n float64) {
-	if common <= 0 || whole <= 0 {
+func shareErrors(e *verdict.Expected, share, n float64) {
+	if !(share > 0) {
 		return
 	}
-	f := min(1, common/whole)
+	f := min(1, share)
 	e.Systematic = f
 	e.MostDraws = 1 / (f*f + (1-f)*(1-f)/max(n, 1))
 }

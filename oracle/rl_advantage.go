@@ -78,7 +78,7 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 		e.Draws = []float64{whole * whole / scatter}
 	}
 	n := float64(len(truth))
-	shareErrors(&e, coherent*coherent/(n*n), 1, n)
+	shareErrors(&e, coherent*coherent/(n*n), n)
 	return c.wanted(e), nil
 }
 

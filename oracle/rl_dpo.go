@@ -169,7 +169,7 @@ func (o *pairs) set(i int, own, common float64) {
 
 func (o *pairs) expected(name string) verdict.Expected {
 	e := verdict.Expected{Name: name, Truth: tensor.Of(o.truth, len(o.truth)), Sigma: o.sigma}
-	shareErrors(&e, o.common, o.whole, float64(len(o.truth)))
+	shareErrors(&e, o.common/o.whole, float64(len(o.truth)))
 	return e
 }
 

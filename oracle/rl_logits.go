@@ -69,10 +69,10 @@ func (c *Case) newFormed(w scalars, mask *mat.Dense) formed {
 			return
 		}
 		row, token := logits.Row(i, t), int(tokens.Data[at])
-		logp := policy.LogSoftmax(row, f.temperature)
-		f.logprob.Set(i, t, logp[token])
-		f.errors.Set(i, t, spread(w.softmax(row, token, f.temperature).logprob))
-		f.byTemperature.Set(i, t, finite(meanLogit(row, logp, f.temperature)-row[token]/f.temperature))
+		v := w.softmax(row, token, f.temperature)
+		f.logprob.Set(i, t, v.logp[token])
+		f.errors.Set(i, t, spread(v.logprob))
+		f.byTemperature.Set(i, t, finite(v.mean-row[token]/f.temperature))
 	})
 	return f
 }
@@ -82,16 +82,6 @@ func (c *Case) newFormed(w scalars, mask *mat.Dense) formed {
 func spread(variance float64) float64 {
 	v := min(finite(variance), 50)
 	return math.Expm1(v) * math.Exp(v)
-}
-
-// meanLogit returns Σ p z/T.
-func meanLogit(logits, logp []float64, temperature float64) (mean float64) {
-	for j, l := range logp {
-		if p := math.Exp(l); p != 0 {
-			mean += p * logits[j] / temperature
-		}
-	}
-	return mean
 }
 
 // logitsGradient: with g a token's dlogprob, which all logits of its row share with its error, p = softmax(z/T) and k the token,
@@ -126,7 +116,7 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 		judged, shared, slope = judged+1, shared+constants[i*l+t], slope+bySlope[i*l+t]
 	})
 	f := shared / max(judged, 1)
-	shareErrors(&e, f*f, 1, judged*float64(vocab))
+	shareErrors(&e, f*f, judged*float64(vocab))
 	if o.sequence && judged > 0 { // the tokens of a sequence have their slope and its error in common
 		f = min(1, slope/judged)
 		e.MostDraws = 1 / (f*f + (1-f)*(1-f)/(judged*float64(vocab)))
@@ -216,24 +206,23 @@ type logitsRow struct {
 // part of the deviation) from constants that all rows have in common: weights, the temperature, log₂e.
 func (r logitsRow) fill(truth, sigma []float64) (draws, bySlope, share float64) {
 	temperature := r.policy.temperature
-	logp := policy.LogSoftmax(r.logits, temperature)
 	v := r.softmax(r.logits, r.token, temperature)
-	m, mean, base2 := maximum(r.logits)/temperature, meanLogit(r.logits, logp, temperature), scalars{typ: r.working}.constant(math.Log2E)
+	m, base2 := maximum(r.logits)/temperature, scalars{typ: r.working}.constant(math.Log2E)
 	for j, dlog := range policy.LogProbBackward(r.logits, r.token, temperature) {
 		truth[j] = r.slope * dlog
-		p, x := math.Exp(logp[j]), r.logits[j]/temperature
+		p, x := math.Exp(v.logp[j]), r.logits[j]/temperature
 		if p == 0 && j != r.token || r.reach == 0 && r.slopeError == 0 || truth[j]-truth[j] != 0 {
 			continue
 		}
 		d2, part := r.reach*r.reach*dlog*dlog, r.reach*r.reach*p*p/(temperature*temperature)
-		byTemperature := (d2 + part*(x-mean)*(x-mean)) * r.policy.constant
+		byTemperature := (d2 + part*(x-v.mean)*(x-v.mean)) * r.policy.constant
 		common := dlog*dlog*r.slopeError + part*v.denominator + byTemperature
 		own := part*(r.exponential(x-m)+x*x*v.division+4*r.rho2) + 2*r.rho2*d2 + r.faint(truth[j])
 		if j == r.token {
 			own += r.reach * r.reach * r.round(1-p) / (temperature * temperature)
 		}
 		if r.narrow() {
-			own += part * r.round(logp[j])
+			own += part * r.round(v.logp[j])
 		}
 		own, common = finite(own), finite(common)
 		sigma[j] = math.Sqrt(own + common)

@@ -216,11 +216,11 @@ func indices(n int) []int {
 }
 
 // softmaxErrors are the second moments of the errors of one row: of log p_k, of the entropy, of the denominator of all p (relative), and of the division of a
-// logit by the temperature (relative); with the row's log-probabilities and entropy.
+// logit by the temperature (relative); with the row's log-probabilities, entropy and mean Σ p z/T.
 type softmaxErrors struct {
 	logprob, entropy, denominator, division float64
 	logp                                    []float64
-	s                                       float64
+	s, mean                                 float64
 }
 
 // softmax derives them; see policyLogProb.
@@ -250,6 +250,7 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 		v.entropy += p * p * ((l+s)*(l+s)*(x*x*v.division+exp) + 2*w.rho2*max(l*l, x*x))
 		seen, mass2, mean, mean2 = seen+1, mass2+p*p, mean+p*x, mean2+p*p*x*x
 	}
+	v.mean = mean
 	small := w.swamped(logp, logits, temperature, mean)
 	alike, _ := repeats(logits)
 	l := lanes(len(logits))
