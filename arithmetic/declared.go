@@ -19,8 +19,23 @@ type Declared struct {
 	Intermediate  dtype.Type  // between two chained products
 	Gate          dtype.Type  // scores of a gate
 	Combine       dtype.Type  // sum of expert outputs
+	CapChain      dtype.Type  // each step of a soft cap
+	GroupSum      dtype.Type  // sum of the gradients of a group's heads
 	Form          string      // naive or absorbed
+	Exp           string      // exact or approx: the vendor's fast instruction
+	Tanh          string      // exact or approx
+	Frequencies   string      // power or recurrent: each from the one before
+	Subnormals    string      // kept (results may still be flushed) or flushed, inputs too
 	PromoteEvery  int         // elements of K between promotions to F32
+}
+
+// words are the keys whose value is one of several words.
+var words = map[string][]string{
+	"form":        {"naive", "absorbed"},
+	"exp":         {"exact", "approx"},
+	"tanh":        {"exact", "approx"},
+	"frequencies": {"power", "recurrent"},
+	"subnormals":  {"kept", "flushed"},
 }
 
 // Parse returns defaults changed by what is declared. Only the given keys mean something; any other is an error, as is a value
@@ -51,19 +66,19 @@ func (d *Declared) set(key string, value any) error {
 	if !ok {
 		return fmt.Errorf("found %v, want a string", value)
 	}
-	switch key {
-	case "accumulate":
+	if allowed := words[key]; allowed != nil {
+		if !slices.Contains(allowed, s) {
+			return fmt.Errorf("found %q, want %s", s, strings.Join(allowed, " or "))
+		}
+		*d.word(key) = s
+		return nil
+	}
+	if key == "accumulate" {
 		a, ok := accumulators[s]
 		if !ok {
 			return fmt.Errorf("found %q, want F32, F32_HOPPER, F16, BF16 or F64", s)
 		}
 		d.Accumulate = a
-		return nil
-	case "form":
-		if s != "naive" && s != "absorbed" {
-			return fmt.Errorf("found %q, want naive or absorbed", s)
-		}
-		d.Form = s
 		return nil
 	}
 	t, err := dtype.Parse(s)
@@ -99,6 +114,24 @@ func (d *Declared) field(key string) *dtype.Type {
 		return &d.Intermediate
 	case "gate":
 		return &d.Gate
+	case "cap_chain":
+		return &d.CapChain
+	case "group_sum":
+		return &d.GroupSum
 	}
 	return &d.Combine
+}
+
+func (d *Declared) word(key string) *string {
+	switch key {
+	case "form":
+		return &d.Form
+	case "exp":
+		return &d.Exp
+	case "tanh":
+		return &d.Tanh
+	case "frequencies":
+		return &d.Frequencies
+	}
+	return &d.Subnormals
 }

@@ -65,7 +65,7 @@ func apart64(t *testing.T, got, want []float64) float64 {
 	var worst, largest float64
 	for i, w := range want {
 		g := got[i]
-		if w-w != 0 || g-g != 0 {
+		if !dtype.Finite(w) || !dtype.Finite(g) {
 			if math.Float64bits(g) != math.Float64bits(w) {
 				t.Fatalf("element %d: %v, want %v", i, g, w)
 			}
@@ -124,7 +124,7 @@ func checkNear(t *testing.T, what string, got, want []float64) {
 	apart64(t, got, want)
 	var errors, squares float64
 	for i, w := range want {
-		if w-w == 0 {
+		if dtype.Finite(w) {
 			errors += (got[i] - w) * (got[i] - w)
 			squares += w*w + 1e-4
 		}

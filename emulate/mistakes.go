@@ -251,7 +251,7 @@ func storeLSE[T number](j *job, lse []T, shape ...int) {
 		two = !two
 	}
 	for i, x := range lse {
-		j.show(j.makes("lse-base") && x != 0 && x-x == 0)
+		j.show(j.makes("lse-base") && x != 0 && dtype.Finite(x))
 		if two {
 			lse[i] = x * T(math.Log2E)
 		}

@@ -82,7 +82,7 @@ func (b *batch[T]) power(x T) T {
 	if b.Base2 {
 		y = T(math.Exp2(float64(T(x * b.log2))))
 	}
-	if b.Approximate && y-y == 0 {
+	if b.Approximate && dtype.Finite(y) {
 		y *= 1 + T(wobble(float64(x))*0x1p-22)
 	}
 	return y

@@ -1,6 +1,10 @@
 package emulate
 
-import "math"
+import (
+	"math"
+
+	"plumbline/dtype"
+)
 
 // policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written out.
 type policyLoss[T number] struct {
@@ -162,7 +166,7 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit 
 	r := k.exp(x)
 	bounded := min(max(r, k.kept(1-low)), k.kept(1+high))
 	if k.clip == "cispo" {
-		if bounded == 0 && logprob-logprob != 0 {
+		if bounded == 0 && !dtype.Finite(logprob) {
 			return 0, 0
 		}
 		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)

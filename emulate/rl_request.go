@@ -100,7 +100,7 @@ func (m *maker) extreme(name string) {
 	}
 	y := tensor.Of(append([]float64(nil), x.Data...), x.Shape...)
 	for at, v := range y.Data {
-		if v-v == 0 && m.chance(0.05) {
+		if dtype.Finite(v) && m.chance(0.05) {
 			y.Data[at] = pick(m, v+100, v-100, v+25, v-25, math.Inf(-1))
 		}
 	}

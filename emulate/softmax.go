@@ -400,7 +400,7 @@ func (k *softmax[T]) eager(r *row[T]) ([]T, T) {
 
 func finite[T number](x []T) bool {
 	for _, v := range x {
-		if v-v != 0 {
+		if !dtype.Finite(v) {
 			return false
 		}
 	}

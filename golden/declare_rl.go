@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/dtype"
 	"plumbline/oracle"
 	"plumbline/recording"
 	"plumbline/verdict"
@@ -44,7 +45,7 @@ func visibly(attr, name, doc string, change func(wrong *recording.Recording)) de
 		var most float64
 		for k, want := range truth {
 			for i, t := range want.Truth.Data {
-				if moved := math.Abs(other[k].Truth.Data[i] - t); want.Judged(i) && moved-moved == 0 {
+				if moved := math.Abs(other[k].Truth.Data[i] - t); want.Judged(i) && dtype.Finite(moved) {
 					most = max(most, moved/max(explained(want, i), explained(other[k], i)))
 				}
 			}

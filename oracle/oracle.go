@@ -190,6 +190,8 @@ func (op *Op) defaults() arithmetic.Declared {
 			d.Angle = dtype.F32
 		case "form":
 			d.Form = k.Default
+		case "group_sum":
+			d.GroupSum = dtype.F32
 		}
 	}
 	return d

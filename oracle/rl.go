@@ -108,7 +108,7 @@ func (w scalars) narrow() bool { return w.typ != w.working }
 
 // round is the second moment of rounding x. What is 0 or not finite is not rounded.
 func (w scalars) round(x float64) float64 {
-	if x == 0 || x-x != 0 || math.Abs(x) > w.typ.Max() {
+	if x == 0 || !dtype.Finite(x) || math.Abs(x) > w.typ.Max() {
 		return 0
 	}
 	step := w.typ.Spacing(x)
@@ -136,7 +136,7 @@ func (w scalars) constant(x float64) float64 {
 // is none.
 func (w scalars) exponential(x float64) float64 {
 	y := math.Exp(x)
-	if y == 0 || y-y != 0 {
+	if y == 0 || !dtype.Finite(y) {
 		return 0
 	}
 	u := w.working.UnitRoundoff()
@@ -154,7 +154,7 @@ func (w scalars) overflows(x float64) bool {
 
 // sum is the accumulator of losses and statistics, which no kernel keeps in less than working precision unless it says so.
 func (w scalars) sum(n int, sum, squares float64) float64 {
-	if n < 2 || squares == 0 || squares-squares != 0 {
+	if n < 2 || squares == 0 || !dtype.Finite(squares) {
 		return 0
 	}
 	return w.accumulate.Sum(n, sum, squares)
@@ -232,7 +232,7 @@ func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float6
 	b.truth.Set(i, t, truth)
 	b.variance.Set(i, t, own+common)
 	b.constants.Set(i, t, common)
-	if all := own + common; all > 0 && all-all == 0 {
+	if all := own + common; all > 0 && dtype.Finite(all) {
 		b.common += math.Sqrt(common / all)
 	}
 	if len(others) > 0 {
@@ -328,7 +328,7 @@ func shareErrors(e *verdict.Expected, share, n float64) {
 // scalar is an output without axes. walk is the second moment that comes from sums.
 func scalar(name string, truth, variance, walk float64, others ...float64) verdict.Expected {
 	e := verdict.Expected{Name: name, Truth: tensor.Of([]float64{truth}), Sigma: []float64{math.Sqrt(variance)}}
-	if variance > 0 && variance-variance == 0 {
+	if variance > 0 && dtype.Finite(variance) {
 		e.Walk = min(1, walk/variance)
 	}
 	if len(others) > 0 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/dtype"
 	"plumbline/grpo"
 	"plumbline/tensor"
 	"plumbline/verdict"
@@ -183,7 +184,7 @@ func places(x float64) int {
 func (w scalars) addsExactly(x []float64) bool {
 	unit, size := math.Inf(1), 0.0
 	for _, v := range x {
-		if v-v != 0 {
+		if !dtype.Finite(v) {
 			return false
 		}
 		if v != 0 {

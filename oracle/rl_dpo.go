@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"plumbline/dpo"
+	"plumbline/dtype"
 	"plumbline/tensor"
 	"plumbline/verdict"
 )
@@ -66,7 +67,7 @@ func checkDPO(c *Case) error {
 			return fmt.Errorf("attrs: %q needs the tensor %q", "length_normalize", name)
 		}
 		for i, n := range lengths.Data {
-			if n < 1 || n != math.Trunc(n) || n-n != 0 {
+			if n < 1 || n != math.Trunc(n) || !dtype.Finite(n) {
 				return fmt.Errorf("tensor %q: index [%d]: %v tokens, want a whole number from 1", name, i, n)
 			}
 		}

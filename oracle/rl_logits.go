@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/dtype"
 	"plumbline/policy"
 	"plumbline/tensor"
 	"plumbline/verdict"
@@ -135,7 +136,7 @@ func (c *Case) addBranches(e *verdict.Expected, o *objective, dlogprob *batchOut
 	for _, at := range slices.Sorted(maps.Keys(dlogprob.others)) {
 		var sides [][]float64
 		for _, slope := range dlogprob.others[at] {
-			if slope-slope == 0 {
+			if dtype.Finite(slope) {
 				sides = append(sides, []float64{slope})
 				continue
 			}
@@ -154,7 +155,7 @@ func (b *batchOutput) reach() []float64 {
 	_, l := b.truth.Dims()
 	size := make([]float64, len(b.rows)*l)
 	take := func(at int, x float64) {
-		if x-x == 0 {
+		if dtype.Finite(x) {
 			size[at] = max(size[at], math.Abs(x))
 		}
 	}
@@ -211,7 +212,7 @@ func (r logitsRow) fill(truth, sigma []float64) (draws, bySlope, share float64) 
 	for j, dlog := range policy.LogProbBackward(r.logits, r.token, temperature) {
 		truth[j] = r.slope * dlog
 		p, x := math.Exp(v.logp[j]), r.logits[j]/temperature
-		if p == 0 && j != r.token || r.reach == 0 && r.slopeError == 0 || truth[j]-truth[j] != 0 {
+		if p == 0 && j != r.token || r.reach == 0 && r.slopeError == 0 || !dtype.Finite(truth[j]) {
 			continue
 		}
 		d2, part := r.reach*r.reach*dlog*dlog, r.reach*r.reach*p*p/(temperature*temperature)

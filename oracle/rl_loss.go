@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/dtype"
 	"plumbline/grpo"
 	"plumbline/policy"
 	"plumbline/verdict"
@@ -368,7 +369,7 @@ func (o *objective) decide(m *term, r, advantage, logprob, variance float64) {
 
 // otherSlopes returns the further derivatives that a token's surrogate may have: what it is on the other side of a threshold, and half of it.
 func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64) []float64 {
-	if m.cispo || r-r != 0 {
+	if m.cispo || !dtype.Finite(r) {
 		return nil
 	}
 	variance, full := r*r*relative, -r*advantage

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/dtype"
 	"plumbline/policy"
 	"plumbline/tensor"
 	"plumbline/verdict"
@@ -80,7 +81,7 @@ func policyKL(c *Case) ([]verdict.Expected, error) {
 // squareLeans is the second moment of what squares of numbers with as many places as x err by in one direction: an odd square is 1 mod 8, so that where its
 // last d places are cut off most of what is cut off is 2^−d of a unit, always below it.
 func (w scalars) squareLeans(x float64) float64 {
-	if x-x != 0 {
+	if !dtype.Finite(x) {
 		return 0
 	}
 	cut := 2*places(x) - -math.Ilogb(w.typ.UnitRoundoff())
@@ -137,7 +138,7 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 
 // finite returns a second moment, 0 where it is none because the truth is not finite either.
 func finite(variance float64) float64 {
-	if variance-variance != 0 {
+	if !dtype.Finite(variance) {
 		return 0
 	}
 	return variance

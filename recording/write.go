@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"plumbline/dtype"
 )
 
 // Number returns x as it stands in Attrs, so that it reads back exactly. x has to be finite.
@@ -178,7 +180,7 @@ func plain(v any) (any, error) {
 	case float32:
 		return plain(float64(v))
 	case float64:
-		if v-v != 0 {
+		if !dtype.Finite(v) {
 			return nil, fmt.Errorf("%v, want a finite number", v)
 		}
 		return v, nil
