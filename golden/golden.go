@@ -61,10 +61,10 @@ func Check(t testing.TB, path string) {
 	CheckRecording(t, rec)
 }
 
-// CheckRecording fails the test, with the report in words, unless the recording is explained.
+// CheckRecording fails the test, with the report in words, unless the recording is explained. A fault of Plumbline fails it too, and no other test.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
 	if v := oracle.Judge(rec); v.Status != verdict.Explained {
-		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance))))
+		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance)) + v.Fault))
 	}
 }

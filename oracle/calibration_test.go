@@ -41,14 +41,22 @@ func TestRightKernels(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(op)
+			judged, blind := 0, 0
 			for seed := range seeds {
 				request := emulate.Request(op, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := judge(t, request, configs[i])
-					if v.Status != verdict.Explained {
+					judged++
+					switch {
+					case v.Status == verdict.Undetermined && strings.HasSuffix(v.Reason, "would pass as well"):
+						blind++ // inputs that cancel, in a narrow type: nothing is said, and rightly
+					case v.Status != verdict.Explained:
 						t.Errorf("seed %d, %s: %s: %s", seed, configs[i], v.Status, v.Reason)
 					}
 				}
+			}
+			if blind > judged/25 {
+				t.Errorf("of %d verdicts on right kernels, %d say that anything would pass", judged, blind)
 			}
 		})
 	}

@@ -5,6 +5,7 @@
 package oracle
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,7 +91,8 @@ func Lookup(name string) *Op {
 	return nil
 }
 
-// Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason.
+// Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason; so is one
+// that meets a fault of ours.
 func Judge(rec *recording.Recording) verdict.Verdict {
 	expected, err := Expect(rec)
 	if err != nil {
@@ -103,20 +105,36 @@ func Judge(rec *recording.Recording) verdict.Verdict {
 func JudgeAgainst(rec *recording.Recording, expected []verdict.Expected) verdict.Verdict {
 	v := verdict.Verdict{File: rec.Name, Op: rec.Op}
 	for _, want := range expected {
-		got, err := rec.Tensor("out." + want.Name)
+		out, err := guarded(func() (verdict.Output, error) { return judgeOutput(rec, want) })
 		if err != nil {
 			return unusable(rec, err)
 		}
-		out := verdict.Judge(want, got)
 		v.Status = verdict.Worst(v.Status, out.Status)
 		v.Outputs = append(v.Outputs, out)
 	}
 	v.Reason = reason(v)
+	if v.Status == verdict.Explained {
+		if names := verdict.BlindAlike(v.Outputs); len(names) > 0 {
+			v.Status, v.Reason = verdict.Undetermined, verdict.WouldPass(names)
+		}
+	}
 	return v
 }
 
+func judgeOutput(rec *recording.Recording, want verdict.Expected) (verdict.Output, error) {
+	got, err := rec.Tensor("out." + want.Name)
+	if err != nil {
+		return verdict.Output{}, err
+	}
+	return verdict.Judge(want, got), nil
+}
+
 func unusable(rec *recording.Recording, err error) verdict.Verdict {
-	return verdict.Verdict{File: rec.Name, Op: rec.Op, Status: verdict.Unusable, Reason: err.Error()}
+	v := verdict.Verdict{File: rec.Name, Op: rec.Op, Status: verdict.Unusable, Reason: err.Error()}
+	if f, ok := errors.AsType[*Fault](err); ok {
+		v.Fault = f.Stack
+	}
+	return v
 }
 
 // reason says in one line which outputs are not explained.
@@ -132,6 +150,14 @@ func reason(v verdict.Verdict) string {
 
 // Expect returns the truth and σ of every output that a recording has, in the catalogue's order.
 func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
+	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec) })
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return nil, fmt.Errorf("%s: %w", rec.Name, f)
+	}
+	return expected, err
+}
+
+func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	op := Lookup(rec.Op)
 	if op == nil {
 		return nil, fmt.Errorf("%s: op not known yet: %q", rec.Name, rec.Op)

@@ -16,7 +16,7 @@ func each(n int, f func(i int)) {
 		wg.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {
-					failed.Store(failure{p})
+					failed.Store(fault(p))
 				}
 			}()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
@@ -26,9 +26,6 @@ func each(n int, f func(i int)) {
 	}
 	wg.Wait()
 	if p := failed.Load(); p != nil {
-		panic(p.(failure).value)
+		panic(p)
 	}
 }
-
-// failure wraps what a worker panicked with: an atomic.Value holds one type only.
-type failure struct{ value any }

@@ -87,7 +87,7 @@ func appendFields(dst []byte, v reflect.Value, written int) ([]byte, int, error)
 			continue
 		}
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if options == "omitempty" && empty(v.Field(i)) {
+		if name == "-" || options == "omitempty" && empty(v.Field(i)) {
 			continue
 		}
 		if written > 0 {

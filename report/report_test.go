@@ -68,6 +68,19 @@ func TestText(t *testing.T) {
 			"1 recording: 1 unexplained\n"
 		compare(t, text(t, TextOptions{}, NewEntry(wrong, origin)), want)
 	})
+	t.Run("a single number says what it vouches for; what is not judged and what would pass as well is said", func(t *testing.T) {
+		loss := verdict.Verdict{File: "loss.safetensors", Op: "ppo.loss", Outputs: []verdict.Output{
+			{Name: "loss", Type: "F32", Elements: 1, MaxZ: 1, MaxZLimit: 6, RMS: 1, RMSLimit: 3, Vouches: 0.0213, Blind: []string{"zeros"}},
+		}}
+		want := "" +
+			"explained     loss.safetensors  ppo.loss            loss     max      1σ of 6     rms      1 of 3  loss to 1 ± 0.021\n" +
+			"    loss: F32 [], explained\n" +
+			"      scores  max 1σ of 6, rms 1 of 3, bias 0 (not judged: the errors may share a sign), worst element off by 0 ulp\n" +
+			"      one number, which the arithmetic explains to 1 ± 0.021\n" +
+			"      blind   zeros would pass as well\n" +
+			"1 recording: 1 explained\n"
+		compare(t, text(t, TextOptions{Details: true}, NewEntry(loss, nil)), want)
+	})
 	t.Run("what cannot be judged gives its reason, without the file's name a second time", func(t *testing.T) {
 		want := "" +
 			"unusable      no.safetensors  -                   header: 3 bytes, want at least 8\n" +

@@ -104,6 +104,11 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	if n := len(v.Outputs); n > 1 {
 		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
 	}
+	for _, o := range v.Outputs {
+		if o.Vouches > 0 {
+			fmt.Fprintf(b, "  %s to 1 ± %s", Printable(o.Name), brief(o.Vouches))
+		}
+	}
 	b.WriteByte('\n')
 }
 
@@ -124,7 +129,7 @@ func colour(s verdict.Status) string {
 func nearestLimit(outputs []verdict.Output) int {
 	best, fill := -1, 0.0
 	for i, o := range outputs {
-		f := max(o.MaxZ/o.MaxZLimit, o.RMS/o.RMSLimit, math.Abs(o.Bias)/o.BiasLimit)
+		f := max(share(o.MaxZ, o.MaxZLimit), share(o.RMS, o.RMSLimit), share(math.Abs(o.Bias), o.BiasLimit))
 		if best < 0 || o.Status > outputs[best].Status || o.Status == outputs[best].Status && f > fill {
 			best, fill = i, f
 		}
@@ -132,16 +137,38 @@ func nearestLimit(outputs []verdict.Output) int {
 	return best
 }
 
+// share is how much of its limit a score fills, nothing where there is no limit.
+func share(score, limit float64) float64 {
+	if limit == 0 {
+		return 0
+	}
+	return score / limit
+}
+
 // writeOutput writes everything known of one output: scores and limits, the tests that failed, the worst elements, and where the error sits.
 func writeOutput(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), o.Type, o.Shape, o.Status)
-	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s of ±%s, worst element off by %s ulp\n",
-		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), score(o.BiasLimit), score(o.WorstUlp))
+	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s %s, worst element off by %s ulp\n",
+		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), biasLimit(o), score(o.WorstUlp))
+	if o.Vouches > 0 {
+		fmt.Fprintf(b, "      one number, which the arithmetic explains to 1 ± %s\n", brief(o.Vouches))
+	}
+	if len(o.Blind) > 0 && o.Status != verdict.Undetermined {
+		fmt.Fprintf(b, "      blind   %s\n", verdict.WouldPass(o.Blind))
+	}
 	for i, reason := range o.Reasons {
 		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "failed"), Printable(reason))
 	}
 	writeWorst(b, beyond(o.Worst, o.MaxZLimit))
 	writeSlices(b, o.Slices)
+}
+
+// biasLimit writes the limit of a bias, where one is judged.
+func biasLimit(o verdict.Output) string {
+	if o.BiasLimit == 0 {
+		return "(not judged: the errors may share a sign)"
+	}
+	return "of ±" + score(o.BiasLimit)
 }
 
 // first returns the label for the first of several lines and nothing for the others.
@@ -245,6 +272,9 @@ func score(x float64) string {
 	}
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
+
+// brief writes a number with two digits.
+func brief(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
 
 // signed is score with the sign of a positive number.
 func signed(x float64) string {

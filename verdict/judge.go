@@ -26,6 +26,8 @@ type Expected struct {
 	MostDraws float64
 	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
 	Walk float64
+	// Terms is how many terms the longest of these sums has, which bounds how far it can walk. 0: not known.
+	Terms float64
 	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
 	Systematic float64
 
@@ -65,9 +67,11 @@ func (e Expected) compare(i int, got, truth float64) score {
 		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
 	}
 	if kind(got) != 0 {
-		return score{}
+		return score{exact: true}
 	}
-	return compare(got, truth, e.Sigma[i], e.Type.Spacing(truth))
+	s := compare(got, truth, e.Sigma[i], e.Type.Spacing(truth))
+	s.exact = e.Sigma[i] == 0 && got == truth
+	return s
 }
 
 // overflows tells whether an infinity is recorded for a finite truth that overflows the output type, or that σ can push over the edge.
@@ -159,22 +163,37 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 		return out
 	}
 	j := newJudgement(want, got)
-	j.scan(&out)
-	j.element(&out)
-	j.tensor(&out)
-	j.slices(&out)
+	j.test(&out)
 	if len(out.Reasons) == 0 {
-		j.bounded(&out)
+		j.undetermined(want, &out)
 		return out
 	}
 	out.Status = Unexplained
 	out.Worst = j.worst()
-	if v, constant := sameEverywhere(want.judged(got.Data)); constant && out.Elements > 1 {
-		if _, flat := sameEverywhere(want.judged(want.Truth.Data)); !flat {
-			out.Reasons = append([]string{fmt.Sprintf("never written: every element is %v", v)}, out.Reasons...)
-		}
-	}
+	out.Reasons = append(j.flat(), out.Reasons...)
 	return out
+}
+
+// test fills in the scores and the reasons why they fail.
+func (j *judgement) test(out *Output) {
+	j.scan(out)
+	j.element(out)
+	j.tensor(out)
+	j.slices(out)
+}
+
+// flat says in words that a recorded output is one value throughout, where the truth is not. NaN and infinities come from overflows as well as from
+// memory that was never written.
+func (j *judgement) flat() []string {
+	v, constant := sameEverywhere(j.want.judged(j.got.Data))
+	_, truth := sameEverywhere(j.want.judged(j.want.Truth.Data))
+	switch {
+	case !constant || truth:
+		return nil
+	case dtype.Finite(v):
+		return []string{fmt.Sprintf("never written: every element is %v", v)}
+	}
+	return []string{fmt.Sprintf("every element is %v: an overflow, or never written", v)}
 }
 
 // judgement holds the scores of one output while it is judged.
@@ -185,6 +204,7 @@ type judgement struct {
 	ulp     []float64
 	columns int
 	rows    []tally
+	noLimit bool // a limit is not a number
 }
 
 func newJudgement(want Expected, got *tensor.Tensor) *judgement {
@@ -275,22 +295,39 @@ func (j *judgement) scan(out *Output) {
 	}
 }
 
-// bounded makes a good verdict undetermined if there are elements about which nothing can be said.
-func (j *judgement) bounded(out *Output) {
+// undetermined makes a good verdict undetermined where nothing can be said: σ or a limit is not a number, or an output that no kernel means would pass too.
+func (j *judgement) undetermined(want Expected, out *Output) {
 	unbounded := 0
 	for _, s := range j.scores {
 		if s.unbounded {
 			unbounded++
 		}
 	}
-	if unbounded > 0 {
-		out.Status = Undetermined
+	switch {
+	case unbounded > 0:
 		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: σ is not a finite number", unbounded)}
+	case j.noLimit:
+		out.Reasons = []string{"a limit is not a number"}
+	default:
+		out.blindTo(want, j.got.Data)
+		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool { return name == reversed }); len(wide) > 0 && out.Elements > 1 {
+			out.Reasons = []string{WouldPass(wide)}
+		}
+	}
+	if len(out.Reasons) > 0 {
+		out.Status = Undetermined
 	}
 }
 
+// checkLimit notes a limit that is not a number, which nothing would exceed.
+func (j *judgement) checkLimit(limit float64) { j.noLimit = j.noLimit || math.IsNaN(limit) }
+
 func (j *judgement) element(out *Output) {
-	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk)
+	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk, j.want.Terms)
+	j.checkLimit(out.MaxZLimit)
+	if out.Elements == 1 {
+		out.Vouches = j.vouches(out.MaxZLimit)
+	}
 	if out.NonFinite > 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite))
 	}
@@ -305,14 +342,31 @@ func (j *judgement) tensor(out *Output) {
 	for _, row := range j.rows {
 		all.add(row)
 	}
-	out.RMS, out.RMSLimit = all.rms(), rmsLimit(all.draws(j.want.MostDraws), 1, j.want.Walk)
+	if all.n == 0 {
+		return // every element is exact
+	}
+	draws := all.draws(j.want.MostDraws)
+	out.RMS, out.RMSLimit = all.rms(), rmsLimit(draws, 1, j.want.Walk, j.want.Terms)
 	if out.RMS > out.RMSLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
-	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(all.draws(j.want.MostDraws), j.want.Systematic*all.inside/all.n, j.want.Walk)
-	if math.Abs(out.Bias) > out.BiasLimit {
+	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(draws, j.want.Systematic*all.inside/all.n, j.want.Walk, j.want.Terms)
+	j.checkLimit(out.RMSLimit + out.BiasLimit)
+	if out.BiasLimit >= out.RMSLimit {
+		out.BiasLimit = 0 // a mean is no larger than its root mean square
+	} else if math.Abs(out.Bias) > out.BiasLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
 	}
+}
+
+// vouches returns for an output of one number how far off it may be, relative to the truth, and still be explained; 0 where that says nothing.
+func (j *judgement) vouches(limit float64) float64 {
+	for i, s := range j.scores {
+		if t := j.want.Truth.Data[i]; !s.unjudged && t != 0 && dtype.Finite(t) && dtype.Finite(j.want.Sigma[i]) {
+			return min(math.MaxFloat64, (limit*j.want.Sigma[i]+j.ulp[i]/2)/math.Abs(t))
+		}
+	}
+	return 0
 }
 
 // bias returns the mean scaled error of n elements, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
@@ -321,11 +375,11 @@ func (j *judgement) bias(n float64) float64 {
 	var plain, outward float64
 	for i, s := range j.scores {
 		t := j.want.Truth.Data[i]
-		if s.w == 0 && s.inside == 0 || math.IsInf(s.w, 0) {
+		if s.w == 0 && s.inside == 0 || s.unbounded || math.IsInf(s.w, 0) {
 			continue
 		}
 		sigma, ulp := j.want.Sigma[i], j.ulp[i]
-		w := s.w - lastRounding(t, sigma, ulp, j.want.Type)/math.Sqrt(sigma*sigma+ulp*ulp/12)
+		w := s.w - lastRounding(t, sigma, ulp, j.want.Type)/deviation(sigma, ulp)
 		plain += w
 		if t < 0 {
 			w = -w

@@ -3,6 +3,7 @@ package verdict
 import (
 	"math"
 
+	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -19,40 +20,64 @@ const overflowSigmas = 7
 
 // elementLimit is the score that the largest of n right elements exceeds with the chance falseAlarm. It is a normal quantile, and, as
 // far as σ comes from sums in an unknown order (Expected.Walk), that of walkQuantile.
-func elementLimit(n int, walk float64) float64 {
+func elementLimit(n int, walk, terms float64) float64 {
 	chance := falseAlarm / float64(max(n, 1))
-	normal, sum := -distuv.UnitNormal.Quantile(chance/2), walkQuantile(chance)
+	normal, sum := -distuv.UnitNormal.Quantile(chance/2), walkQuantile(chance, terms)
 	return math.Sqrt((1-walk)*normal*normal + walk*max(normal, sum)*max(normal, sum))
 }
 
-// walkTail is how fast the error of a sum in an unknown order falls off: P(|z| > t) ≈ e^(−1.28 t).
-//
-// Its variance is ρ² Σ S_k², and the partial sums S_k walk at random from 0 to the sum. Σ S_k² in units of its mean is then a random
-// number r with the tail of a squared Brownian bridge, P(r > x) ≈ e^(−π²x/12), and z is normal given r:
-// P(|z| > t) ≈ max_r e^(−t²/2r − π²r/12) = e^(−t π/√6).
-var walkTail = math.Pi / math.Sqrt(6)
+// bridgeTail is how fast the tail of a squared Brownian bridge falls off: P(r > x) ≈ e^(−π²x/12).
+const bridgeTail = math.Pi * math.Pi / 12
 
-// walkQuantile is the score that the error of a sum exceeds with that chance.
-func walkQuantile(chance float64) float64 { return -math.Log(chance) / walkTail }
+// walkQuantile is the score that the error of a sum in an unknown order exceeds with that chance.
+//
+// Its variance is ρ² Σ S_k², and the partial sums S_k walk at random from 0 to the sum. Σ S_k² in units of its mean is then a random number r with
+// the tail of a squared Brownian bridge, and z is normal given r:
+//
+//	P(|z| > t) ≈ max_r e^(−t²/2r − π²r/12) = e^(−t π/√6) at r = t √6/π
+//
+// A sum of n terms walks no further than with all the positive ones first, where r is n/2. terms is n, or 0 where it is not known.
+func walkQuantile(chance, terms float64) float64 {
+	length := -math.Log(chance)
+	t := length * math.Sqrt(6) / math.Pi
+	if r := max(1, terms/2); terms > 0 && r < t*math.Sqrt(6)/math.Pi {
+		return math.Sqrt(2 * r * max(0, length-bridgeTail*r))
+	}
+	return t
+}
 
 // walkKurtosis is by how much the mean square of sums' errors scatters more than that of normal ones: (3E[r²] − 1)/2 with E[r²] = 1.8 for
 // the squared Brownian bridge.
 const walkKurtosis = 2.2
 
 // rmsLimit is the root mean square that one of `slices` slices, each of `draws` independent errors, exceeds with the chance falseAlarm: a
-// quantile of χ²/draws by Wilson and Hilferty's cube, or that of one walk that outweighs all the others; times the calibration.
-func rmsLimit(draws float64, slices int, walk float64) float64 {
+// quantile of χ²/draws, or that of one walk that outweighs all the others; times the calibration.
+func rmsLimit(draws float64, slices int, walk, terms float64) float64 {
 	chance := falseAlarm / float64(max(slices, 1))
-	effective := max(1, draws/(1+(walkKurtosis-1)*walk))
-	c := 2 / (9 * effective)
-	normal := math.Pow(1-c-distuv.UnitNormal.Quantile(chance)*math.Sqrt(c), 1.5)
-	one := walkQuantile(chance / draws)
-	return calibration * max(normal, math.Sqrt(1+walk*one*one/draws))
+	one := walkQuantile(chance/draws, terms)
+	normal := chiSquaredQuantile(max(1, draws/(1+(walkKurtosis-1)*walk)), chance)
+	return calibration * math.Sqrt(max(normal, 1+walk*one*one/draws))
+}
+
+// rmsFloor is what rmsLimit is never below, and quick to tell: the mean of χ²/draws is 1, and one error alone exceeds its quantile with the same chance.
+func rmsFloor(draws float64, slices int) float64 {
+	one := distuv.UnitNormal.Quantile(falseAlarm / float64(max(slices, 1)) / 2)
+	return calibration * max(1, -one/math.Sqrt(draws))
+}
+
+// chiSquaredQuantile is what χ²/k exceeds with that chance, k degrees of freedom. Above a hundred it is Wilson and Hilferty's cube, which is then within
+// half a percent and ten times as quick; at one it would be a quarter too large.
+func chiSquaredQuantile(k, chance float64) float64 {
+	if k < 100 {
+		return 2 * mathext.GammaIncRegCompInv(k/2, chance) / k
+	}
+	c := 2 / (9 * k)
+	return math.Pow(1-c-distuv.UnitNormal.Quantile(chance)*math.Sqrt(c), 3)
 }
 
 // biasLimit is the mean that a right kernel's scaled errors stay below: a quantile of the mean of independent draws, plus the root of the
 // share of their variance that may have one sign throughout, because then their mean is as large as they are themselves.
-func biasLimit(draws, systematic, walk float64) float64 {
-	z := (1-walk)*-distuv.UnitNormal.Quantile(falseAlarm) + walk*walkQuantile(falseAlarm)
+func biasLimit(draws, systematic, walk, terms float64) float64 {
+	z := (1-walk)*-distuv.UnitNormal.Quantile(falseAlarm) + walk*walkQuantile(falseAlarm, terms)
 	return calibration * (z/math.Sqrt(draws) + math.Sqrt(systematic))
 }

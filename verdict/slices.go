@@ -21,7 +21,7 @@ type tally struct {
 
 // one returns the tally of a single element.
 func one(s score) tally {
-	if s.unjudged {
+	if s.unjudged || s.exact {
 		return tally{}
 	}
 	own := 1 - s.inside
@@ -57,7 +57,7 @@ func (j *judgement) tallyRows() []tally {
 		t, repeats := tally{}, 0.0
 		for _, s := range j.scores[r*j.columns : (r+1)*j.columns] {
 			t.add(one(s))
-			if !s.unjudged {
+			if !s.unjudged && !s.exact {
 				repeats += s.repeats
 			}
 		}
@@ -124,8 +124,13 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 		if p.n == 0 {
 			continue
 		}
-		limit := rmsLimit(p.draws(j.want.MostDraws), len(parts), j.want.Walk)
-		if rms := p.rms(); rms > limit {
+		draws, rms := p.draws(j.want.MostDraws), p.rms()
+		if rms <= rmsFloor(draws, len(parts)) {
+			continue
+		}
+		limit := rmsLimit(draws, len(parts), j.want.Walk, j.want.Terms)
+		j.checkLimit(limit)
+		if rms > limit {
 			failed = append(failed, Slice{Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
 		}
 	}

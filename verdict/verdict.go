@@ -7,8 +7,8 @@
 //	tensor score   √mean(w²)
 //	bias           mean(w), and mean(w·sign t), which sees truncation toward zero
 //
-// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is a quantile of what right kernels
-// give (see limits.go); nothing here is a tolerance that somebody chose.
+// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is a quantile of what right kernels give, at a chance of
+// a false alarm that is chosen, and with one allowance for σ being an average; limits.go names both.
 package verdict
 
 import (
@@ -41,6 +41,7 @@ type Verdict struct {
 	Status  Status   `json:"status"`
 	Reason  string   `json:"reason,omitempty"` // one line; empty when explained
 	Outputs []Output `json:"outputs,omitempty"`
+	Fault   string   `json:"-"` // the stack, where judging met a fault of ours
 }
 
 // Output is what is said of one output tensor.
@@ -54,9 +55,12 @@ type Output struct {
 	MaxZLimit float64   `json:"max_z_limit"`
 	RMS       float64   `json:"rms"` // tensor score
 	RMSLimit  float64   `json:"rms_limit"`
-	Bias      float64   `json:"bias"` // the larger of the two means
-	BiasLimit float64   `json:"bias_limit"`
+	Bias      float64   `json:"bias"`                 // the larger of the two means
+	BiasLimit float64   `json:"bias_limit,omitempty"` // 0: not judged, because no kernel that keeps to RMSLimit could exceed it
+	Vouches   float64   `json:"vouches,omitempty"`    // of an output that is one number: how far off, relative to the truth, it may be and still be explained
 	WorstUlp  float64   `json:"worst_ulp"`            // |r − t| of the element with the largest scaled error, in units of the output type's spacing
+	Blind     []string  `json:"blind,omitempty"`      // what no kernel means and would be explained as well: zeros, the negative, another order
+	Unmoved   []string  `json:"-"`                    // what of these is the truth itself
 	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
 	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
 	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first
@@ -97,6 +101,7 @@ type score struct {
 	wrongKind    bool
 	unbounded    bool // σ is not finite: nothing can be said
 	unjudged     bool // outside a mask: counts nowhere
+	exact        bool // no rounding anywhere, and none made: counts nowhere, since it would dilute those that may err
 }
 
 // compare scores one finite element against a finite truth.
@@ -110,13 +115,18 @@ func compare(got, want, sigma, ulp float64) score {
 	if excess > 0 {
 		s.z = excess / sigma
 	}
-	variance := sigma*sigma + ulp*ulp/12
 	if e != 0 {
-		s.w = e / math.Sqrt(variance)
+		s.w = e / deviation(sigma, ulp)
 	}
-	s.inside = sigma * sigma / variance
+	if sigma > 0 {
+		share := sigma / deviation(sigma, ulp)
+		s.inside = share * share
+	}
 	return s
 }
+
+// deviation is √(σ² + ulp²/12), which neither overflows nor vanishes before its parts do.
+func deviation(sigma, ulp float64) float64 { return math.Hypot(sigma, ulp/math.Sqrt(12)) }
 
 // kind is 0 for a finite number, 1 for NaN, 2 for +Inf and 3 for −Inf.
 func kind(x float64) int {

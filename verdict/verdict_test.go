@@ -87,7 +87,7 @@ func TestSumsHaveALongerTail(t *testing.T) {
 		e.Truth.Data[i], e.Sigma[i] = 1000, 1e-3
 		got.Data[i] = 1000 + 1e-3*rng.NormFloat64()*math.Sqrt(variance/(terms*terms/6))
 	}
-	if out := Judge(e, got); out.Status != Unexplained || out.MaxZ < elementLimit(n, 0) {
+	if out := Judge(e, got); out.Status != Unexplained || out.MaxZ < elementLimit(n, 0, 0) {
 		t.Errorf("taken for normal: %v, largest %.2f", out.Status, out.MaxZ)
 	}
 	e.Walk = 1
@@ -95,7 +95,7 @@ func TestSumsHaveALongerTail(t *testing.T) {
 	if out.Status != Explained {
 		t.Errorf("%v", out.Reasons)
 	}
-	if typical := math.Log(n) / walkTail; math.Abs(out.MaxZ-typical) > 4 {
+	if typical := math.Log(n) * math.Sqrt(6) / math.Pi; math.Abs(out.MaxZ-typical) > 4 {
 		t.Errorf("largest %.2f, the tail's formula says about %.2f", out.MaxZ, typical)
 	}
 }
