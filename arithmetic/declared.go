@@ -38,6 +38,14 @@ var words = map[string][]string{
 	"subnormals":  {"kept", "flushed"},
 }
 
+// Typed tells whether a key of the declared arithmetic has an element type as its value.
+func Typed(key string) bool {
+	return words[key] == nil && key != "promote_every" && key != "accumulate"
+}
+
+// Words returns the values of a key that has one of several words.
+func Words(key string) []string { return words[key] }
+
 // Parse returns defaults changed by what is declared. Only the given keys mean something; any other is an error, as is a value
 // that the key does not have.
 func Parse(declared map[string]any, defaults Declared, keys []string) (Declared, error) {

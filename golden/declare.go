@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"plumbline/arithmetic"
 	"plumbline/oracle"
 	"plumbline/recording"
 	"plumbline/verdict"
@@ -204,7 +205,7 @@ func claimAll(wrong *recording.Recording) bool {
 		if !said {
 			before = key.Default
 		}
-		if key.Name != "form" && before != claim {
+		if (key.Name == "accumulate" || arithmetic.Typed(key.Name)) && before != claim {
 			wrong.Arithmetic[key.Name] = claim
 			claimed = true
 		}
