@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"plumbline/arithmetic"
 	"plumbline/dtype"
 	"plumbline/emulate"
 	"plumbline/oracle"
@@ -25,7 +26,7 @@ func TestHostileRecordingsGetAVerdict(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, spoil := range []func(*recording.Recording) map[string]*recording.Recording{oddShapes, oddAttributes, oddNumbers, oddTypes} {
+			for _, spoil := range []func(*recording.Recording) map[string]*recording.Recording{oddShapes, oddAttributes, oddArithmetic, oddNumbers, oddTypes} {
 				for what, hostile := range spoil(rec) {
 					getsVerdict(t, what, hostile)
 				}
@@ -59,13 +60,17 @@ func elements(rec *recording.Recording) int {
 
 func getsVerdict(t *testing.T, what string, rec *recording.Recording) {
 	t.Helper()
-	defer func() {
-		if p := recover(); p != nil {
-			t.Errorf("%s: panic: %v", what, p)
-		}
-	}()
-	if v := oracle.Judge(rec); v.Status != verdict.Explained && v.Reason == "" {
+	v := oracle.Judge(rec)
+	if v.Fault != "" {
+		t.Errorf("%s: %s\n%s", what, v.Reason, v.Fault)
+	}
+	if v.Status != verdict.Explained && v.Reason == "" {
 		t.Errorf("%s: %s without a reason", what, v.Status)
+	}
+	for _, o := range v.Outputs {
+		if o.Status == verdict.Explained && !(o.MaxZ <= o.MaxZLimit && o.RMS <= o.RMSLimit && (o.BiasLimit == 0 || math.Abs(o.Bias) <= o.BiasLimit)) {
+			t.Errorf("%s: %s is explained beyond its limits, or by limits that are no numbers: %+v", what, o.Name, o)
+		}
 	}
 }
 
@@ -116,6 +121,31 @@ func oddAttributes(rec *recording.Recording) map[string]*recording.Recording {
 		}
 	}
 	return hostile
+}
+
+// oddArithmetic declares every key in every type and word.
+func oddArithmetic(rec *recording.Recording) map[string]*recording.Recording {
+	hostile := map[string]*recording.Recording{}
+	for _, key := range oracle.Lookup(rec.Op).Arithmetic {
+		for _, value := range declarable(key.Name) {
+			c := rec.Clone()
+			c.Arithmetic[key.Name] = value
+			hostile[fmt.Sprintf("%s %v", key.Name, value)] = c
+		}
+	}
+	return hostile
+}
+
+// declarable returns what a key of the arithmetic may be given, and something that it may not.
+func declarable(key string) []any {
+	values := []any{"x", nil, json.Number("128"), "F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+	if key == "accumulate" {
+		values = append(values, "F32_HOPPER", "F32_AMPERE", "F32_ADA", "F32_VOLTA", "F32_BLACKWELL", "TF32")
+	}
+	for _, word := range arithmetic.Words(key) {
+		values = append(values, word)
+	}
+	return values
 }
 
 // oddNumbers plants numbers at the edge of everything in each tensor.
