@@ -98,6 +98,9 @@ func resize(rec *recording.Recording, name string, axes []string, letter string,
 		return
 	}
 	shape := rec.Shape(name)
+	if len(shape) != len(axes) {
+		return // the other shape that it may have
+	}
 	for a := range axes {
 		if axes[a] == letter {
 			shape[a] = length
