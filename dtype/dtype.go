@@ -93,8 +93,10 @@ func (t Type) Spacing(x float64) float64 {
 	const exponentField = 0x7FF << 52
 	f := &formats[t]
 	binade := math.Float64frombits(math.Float64bits(x) & exponentField)
-	spacing := max(f.minNormal, min(binade, f.lastBinade)) * f.epsilon
-	return spacing + (x - x) // x − x is NaN for infinities and NaN, else 0
+	if binade == math.Inf(1) { // the exponent field of infinities and NaN
+		return math.NaN()
+	}
+	return max(f.minNormal, min(binade, f.lastBinade)) * f.epsilon
 }
 
 // Finite tells whether x is neither a NaN nor an infinity. It looks at the bits: x − x = 0 says the same on paper, but where x is a product some

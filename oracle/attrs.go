@@ -99,7 +99,7 @@ func number(value any) (float64, error) {
 }
 
 // maxCount bounds whole attributes, so that shapes made of them cannot overflow.
-const maxCount = 1 << 31
+const maxCount = math.MaxInt32
 
 func count(value any) (int, error) {
 	x, err := number(value)

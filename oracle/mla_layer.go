@@ -200,8 +200,9 @@ func (c *Case) layerRuns() int {
 		}
 	}
 	const perScore = 64 // what drawing the errors of one score takes, in products
-	scores := c.Dim("S") * c.Dim("S") * c.Int("heads") * (perScore + c.Int("nope_dim") + c.Dim("Dr") + c.Int("value_dim"))
-	return min(max(1<<33/(weights*c.Dim("S")+scores+1), 16), 64)
+	perPair := perScore + c.Int("nope_dim") + c.Dim("Dr") + c.Int("value_dim")
+	scores := float64(c.Dim("S")) * float64(c.Dim("S")) * float64(c.Int("heads")) * float64(perPair)
+	return int(min(max(1<<33/(float64(weights)*float64(c.Dim("S"))+scores+1), 16), 64))
 }
 
 // sample runs the layer with random roundings and gathers how far y moves.

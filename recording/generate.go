@@ -39,7 +39,10 @@ func (rc *Recipe) seal() error {
 }
 
 func (rc *Recipe) generate() (*tensor.Tensor, error) {
-	x := tensor.New(rc.Shape...)
+	x, err := room(rc.Shape)
+	if err != nil {
+		return nil, err
+	}
 	rc.draw(x.Data)
 	if !rc.Type.Float() {
 		if err := rc.checkIntegers(x); err != nil {

@@ -281,7 +281,10 @@ func (e *entry) tensor() (*tensor.Tensor, error) {
 	if e.recipe != nil {
 		return e.recipe.tensor()
 	}
-	x := tensor.New(e.shape...)
+	x, err := room(e.shape)
+	if err != nil {
+		return nil, err
+	}
 	size := e.dtype.Size()
 	buf := make([]byte, min(chunk, e.data.Size()))
 	for done := 0; done < len(x.Data); {

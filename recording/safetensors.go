@@ -205,6 +205,16 @@ func elements(shape []int) (int, error) {
 	return n, nil
 }
 
+// room returns a tensor of zeros, or says that the processor has no room for it: one of 32 bits addresses less than a
+// header may name.
+func room(shape []int) (*tensor.Tensor, error) {
+	const most = math.MaxInt / 16 // elements; on 32 bits they take 1 GiB
+	if n, ok := tensor.Elements(shape); !ok || n > most {
+		return nil, fmt.Errorf("shape %v: more than the %d elements that this processor has room for", shape, most)
+	}
+	return tensor.New(shape...), nil
+}
+
 // tile checks that the tensors cover size bytes of data without gap or overlap.
 func (h *header) tile(size int64) error {
 	byPlace := slices.Clone(h.tensors)

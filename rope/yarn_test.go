@@ -202,7 +202,7 @@ func TestCorrectionRange(t *testing.T) {
 	})
 	t.Run("above it stops at d−1, beyond the last pair", func(t *testing.T) {
 		long := v3
-		long.OriginalContext = 1 << 40
+		long.OriginalContext = 1 << 30
 		if _, high := CorrectionRange(width, base, long); high != 63 {
 			t.Errorf("high = %v", high)
 		}
