@@ -172,7 +172,14 @@ func TestParse(t *testing.T) {
 		want  string
 	}{
 		{"scores", "F32", `key "scores": this op knows accumulate`},
-		{"accumulate", "FP32", `found "FP32", want F32, F32_HOPPER`},
+		{"accumulate", "FP32", `found "FP32", want one of BF16, F16, F32, `},
+		{"accumulate", "FP32", `; did you mean "F32"?`},
+		{"accumulate", "hopper", `; did you mean "F32_HOPPER"?`},
+		{"probabilities", "torch.bfloat16", `; did you mean "BF16"?`},
+		{"form", "Absorbed", `found "Absorbed", want naive or absorbed; did you mean "absorbed"?`},
+		{"accum", "F32", `key "accum": this op knows accumulate, probabilities, form, promote_every; did you mean "accumulate"?`},
+		{"promote_every", json.Number(strings.Repeat("1", 20000)), "..., want a whole number"},
+		{strings.Repeat("k", 20000), "F32", `k…": this op knows`},
 		{"accumulate", json.Number("32"), "want a string"},
 		{"probabilities", "I32", `found "I32", want a floating-point type`},
 		{"probabilities", "F8_E8M0", "want a floating-point type"},
@@ -181,8 +188,9 @@ func TestParse(t *testing.T) {
 		{"promote_every", json.Number("0"), "want a whole number"},
 		{"promote_every", "128", "want a whole number"},
 	} {
-		if _, err := Parse(map[string]any{c.key: c.value}, Declared{}, keys); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s = %v: got %v, want %q", c.key, c.value, err, c.want)
+		_, err := Parse(map[string]any{c.key: c.value}, Declared{}, keys)
+		if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 300 {
+			t.Errorf("%.40s = %.40v: got %v, want %q", c.key, c.value, err, c.want)
 		}
 	}
 }

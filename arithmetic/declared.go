@@ -3,10 +3,12 @@ package arithmetic
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"plumbline/dtype"
+	"plumbline/internal/spelling"
 )
 
 // Declared is what a kernel says of its own arithmetic. Which fields mean something depends on the op; a type left Invalid means that the op
@@ -57,7 +59,7 @@ func Parse(declared map[string]any, defaults Declared, keys []string) (Declared,
 	slices.Sort(names)
 	for _, key := range names {
 		if !slices.Contains(keys, key) {
-			return d, fmt.Errorf("arithmetic: key %q: this op knows %s", key, strings.Join(keys, ", "))
+			return d, fmt.Errorf("arithmetic: key %s: this op knows %s%s", spelling.Quote(key), list(keys), spelling.Suggest(key, missing(keys, declared)))
 		}
 		if err := d.set(key, declared[key]); err != nil {
 			return d, fmt.Errorf("arithmetic: %q: %w", key, err)
@@ -66,17 +68,44 @@ func Parse(declared map[string]any, defaults Declared, keys []string) (Declared,
 	return d, nil
 }
 
+// floats are the types that a rounding may have.
+var floats = []string{"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+
+func list(keys []string) string {
+	if len(keys) == 0 {
+		return "no key"
+	}
+	return strings.Join(keys, ", ")
+}
+
+// missing lists the keys that are not declared: one that is cannot have been meant by another.
+func missing(keys []string, declared map[string]any) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { _, ok := declared[key]; return ok })
+}
+
+// show writes a JSON value for a message, cut to a length that fits a line.
+func show(value any) string {
+	b, err := json.Marshal(value)
+	if err != nil {
+		b = fmt.Append(nil, value)
+	}
+	if len(b) > 60 {
+		return strings.ToValidUTF8(string(b[:57]), "") + "..."
+	}
+	return string(b)
+}
+
 func (d *Declared) set(key string, value any) error {
 	if key == "promote_every" {
 		return d.setPromote(value)
 	}
 	s, ok := value.(string)
 	if !ok {
-		return fmt.Errorf("found %v, want a string", value)
+		return fmt.Errorf("found %s, want a string", show(value))
 	}
 	if allowed := words[key]; allowed != nil {
 		if !slices.Contains(allowed, s) {
-			return fmt.Errorf("found %q, want %s", s, strings.Join(allowed, " or "))
+			return fmt.Errorf("found %s, want %s%s", spelling.Quote(s), strings.Join(allowed, " or "), spelling.Suggest(s, allowed))
 		}
 		*d.word(key) = s
 		return nil
@@ -84,14 +113,15 @@ func (d *Declared) set(key string, value any) error {
 	if key == "accumulate" {
 		a, ok := accumulators[s]
 		if !ok {
-			return fmt.Errorf("found %q, want F32, F32_HOPPER, F16, BF16 or F64", s)
+			names := slices.Sorted(maps.Keys(accumulators))
+			return fmt.Errorf("found %s, want one of %s%s", spelling.Quote(s), strings.Join(names, ", "), spelling.Suggest(s, names))
 		}
 		d.Accumulate = a
 		return nil
 	}
 	t, err := dtype.Parse(s)
 	if err != nil || !t.Float() || t == dtype.F8E8M0 {
-		return fmt.Errorf("found %q, want a floating-point type: F64, F32, F16, BF16, F8_E4M3 or F8_E5M2", s)
+		return fmt.Errorf("found %s, want a floating-point type: %s%s", spelling.Quote(s), strings.Join(floats, ", "), spelling.Suggest(s, floats))
 	}
 	*d.field(key) = t
 	return nil
@@ -100,11 +130,11 @@ func (d *Declared) set(key string, value any) error {
 func (d *Declared) setPromote(value any) error {
 	n, ok := value.(json.Number)
 	if !ok {
-		return fmt.Errorf("found %v, want a whole number", value)
+		return fmt.Errorf("found %s, want a whole number", show(value))
 	}
 	i, err := n.Int64()
 	if err != nil || i < 1 || i > 1<<20 {
-		return fmt.Errorf("found %s, want a whole number from 1 to %d", n, 1<<20)
+		return fmt.Errorf("found %s, want a whole number from 1 to %d", show(value), 1<<20)
 	}
 	d.PromoteEvery = int(i)
 	return nil

@@ -23,6 +23,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"plumbline/internal/spelling"
 )
 
 // Type is an element type. The zero value is Invalid, whose values cannot be rounded, encoded or decoded.
@@ -51,15 +53,15 @@ func Parse(name string) (Type, error) {
 			return t, nil
 		}
 	}
-	return Invalid, fmt.Errorf("element type %q: unknown, want one of %s", name, spellings())
+	names := spellings()
+	return Invalid, fmt.Errorf("element type %s: unknown, want one of %s%s", spelling.Quote(name), strings.Join(names, " "), spelling.Suggest(name, names))
 }
 
-func spellings() string {
-	var names []string
+func spellings() (names []string) {
 	for t := F64; t <= Bool; t++ {
 		names = append(names, formats[t].name)
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
 // String returns the spelling of safetensors.

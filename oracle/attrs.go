@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/internal/spelling"
 	"plumbline/rope"
 )
 
@@ -69,19 +70,25 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
 			return s, nil
 		}
-		return nil, fmt.Errorf("found %s, want %s", show(value), strings.Join(a.Choices, " or "))
+		return nil, fmt.Errorf("found %s, want %s%s", show(value), strings.Join(a.Choices, " or "), near(value, a.Choices))
 	}
 	return yarn(value)
+}
+
+// near is what a message about a value ends with where one of the words allowed is near it.
+func near(value any, allowed []string) string {
+	s, _ := value.(string)
+	return spelling.Suggest(s, allowed)
 }
 
 // show writes a JSON value for a message, cut to a length that fits a line.
 func show(value any) string {
 	b, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprintf("%v", value)
+		b = fmt.Append(nil, value)
 	}
 	if len(b) > 60 {
-		return string(b[:57]) + "..."
+		return strings.ToValidUTF8(string(b[:57]), "") + "..."
 	}
 	return string(b)
 }
@@ -93,7 +100,7 @@ func number(value any) (float64, error) {
 	}
 	x, err := n.Float64()
 	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
-		return 0, fmt.Errorf("found %s, want a finite number", n)
+		return 0, fmt.Errorf("found %s, want a finite number", show(n))
 	}
 	return x, nil
 }
@@ -107,7 +114,7 @@ func count(value any) (int, error) {
 		return 0, err
 	}
 	if x != math.Trunc(x) || x < 0 || x > maxCount {
-		return 0, fmt.Errorf("found %v, want a whole number from 0 to %d", value, maxCount)
+		return 0, fmt.Errorf("found %s, want a whole number from 0 to %d", show(value), maxCount)
 	}
 	return int(x), nil
 }
@@ -133,16 +140,23 @@ func yarn(value any) (any, error) {
 		case key == "ramp":
 			y.Ramp, err = ramp(object[key])
 		default:
-			err = fmt.Errorf("unknown key")
+			err = unknownYaRN(key, object)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %q: %w", key, err)
+			return nil, fmt.Errorf("key %s: %w", spelling.Quote(key), err)
 		}
 	}
 	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 || max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
 		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size", show(value))
 	}
 	return &y, nil
+}
+
+// yarnKeys are the keys of the object, in the order of the contract.
+var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "ramp"}
+
+func unknownYaRN(key string, object map[string]any) error {
+	return fmt.Errorf("unknown, want one of %s%s", strings.Join(yarnKeys, ", "), spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)))
 }
 
 func ramp(value any) (rope.Ramp, error) {

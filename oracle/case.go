@@ -12,6 +12,7 @@ import (
 
 	"plumbline/arithmetic"
 	"plumbline/dtype"
+	"plumbline/internal/spelling"
 	"plumbline/recording"
 	"plumbline/rope"
 	"plumbline/tensor"
@@ -25,12 +26,15 @@ type Case struct {
 	rec    *recording.Recording
 	attrs  map[string]any
 	dims   map[string]float64 // letters of the shapes
+	binder map[string]string  // the tensor whose shape bound a letter
 	inputs map[string]*tensor.Tensor
 }
 
 // bind checks a recording against its op and reads its inputs.
 func bind(op *Op, rec *recording.Recording) (*Case, error) {
-	c := &Case{Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, inputs: map[string]*tensor.Tensor{}}
+	c := &Case{
+		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{}, inputs: map[string]*tensor.Tensor{},
+	}
 	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes, c.readInputs} {
 		if err := step(); err != nil {
 			return nil, c.errorf("%w", err)
@@ -56,7 +60,8 @@ func (c *Case) errorf(format string, args ...any) error {
 func (c *Case) bindAttrs() error {
 	for _, name := range sortedKeys(c.rec.Attrs) {
 		if !slices.ContainsFunc(c.Op.Attrs, func(a Attr) bool { return a.Name == name }) {
-			return fmt.Errorf("attrs: unknown key %q: %s has %s", name, c.Op.Name, attrNames(c.Op))
+			near := spelling.Suggest(name, absent(c.Op.attrNames(), c.rec.Attrs))
+			return fmt.Errorf("attrs: unknown key %s: %s has %s%s", spelling.Quote(name), c.Op.Name, attrNames(c.Op), near)
 		}
 	}
 	for _, a := range c.Op.Attrs {
@@ -64,6 +69,9 @@ func (c *Case) bindAttrs() error {
 		present := value != nil // null is as good as nothing
 		v, err := a.resolve(value, present)
 		if err != nil {
+			if x, _ := number(value); a.Name == "window" && x < 0 {
+				err = fmt.Errorf("%w; 0 is off", err) // −1 is, in other libraries
+			}
 			return fmt.Errorf("attrs: %q: %w", a.Name, err)
 		}
 		c.attrs[a.Name] = v
@@ -87,11 +95,20 @@ func attrNames(op *Op) string {
 	if len(op.Attrs) == 0 {
 		return "no attributes"
 	}
+	return strings.Join(op.attrNames(), ", ")
+}
+
+func (op *Op) attrNames() []string {
 	names := make([]string, len(op.Attrs))
 	for i, a := range op.Attrs {
 		names[i] = a.Name
 	}
-	return strings.Join(names, ", ")
+	return names
+}
+
+// absent keeps the names that are no keys of an object: one that is cannot have been meant by another.
+func absent(names []string, object map[string]any) []string {
+	return slices.DeleteFunc(names, func(name string) bool { _, ok := object[name]; return ok })
 }
 
 func (c *Case) bindArithmetic() error {
@@ -104,12 +121,14 @@ func (c *Case) bindArithmetic() error {
 func (c *Case) bindNames() error {
 	for _, name := range c.rec.Inputs() {
 		if !slices.ContainsFunc(c.Op.Inputs, func(t Tensor) bool { return t.Name == name }) {
-			return fmt.Errorf("tensor %q: %s has no such input, its inputs are %s", name, c.Op.Name, tensorNames(c.Op.Inputs))
+			near := spelling.Suggest(name, lacking(c.rec, c.Op.Inputs, ""))
+			return fmt.Errorf("tensor %s: %s has no such input, its inputs are %s%s", spelling.Quote(name), c.Op.Name, tensorNames(c.Op.Inputs), near)
 		}
 	}
 	for _, name := range c.rec.Outputs() {
 		if !slices.ContainsFunc(c.Op.Outputs, func(t Tensor) bool { return t.Name == name }) {
-			return fmt.Errorf("tensor %q: %s has no such output, its outputs are %s", "out."+name, c.Op.Name, tensorNames(c.Op.Outputs))
+			near := spelling.Suggest(name, lacking(c.rec, c.Op.Outputs, "out."))
+			return fmt.Errorf("tensor %s: %s has no such output, its outputs are %s%s", spelling.Quote("out."+name), c.Op.Name, tensorNames(c.Op.Outputs), near)
 		}
 	}
 	for _, t := range c.Op.Inputs {
@@ -166,8 +185,13 @@ func (c *Case) bindShape(t Tensor, name string) error {
 		want, known := c.dimension(expression)
 		if !known {
 			c.dims[expression] = float64(shape[axis])
+			c.binder[expression] = name
 		} else if want != float64(shape[axis]) {
-			return fmt.Errorf("tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want)
+			err := fmt.Errorf("tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want)
+			if first := c.binder[expression]; first != "" {
+				err = fmt.Errorf("%w, as tensor %q of shape %v has it: the two disagree", err, first, c.rec.Shape(first))
+			}
+			return err
 		}
 	}
 	return nil

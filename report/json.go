@@ -1,54 +1,71 @@
 package report
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // JSON writes a run as one object, each recording on a line of its own as soon as it is judged:
 //
-//	{"plumbline":1,"recordings":[
+//	{"plumbline":1,"version":"v0.1.0","recordings":[
 //	{"file":…,"op":…,"status":…,"reason":…,"outputs":[…],"provenance":{…}},
 //	…
 //	],"summary":{"recordings":…,"explained":…,"unexplained":…,"undetermined":…,"unusable":…}}
 //
-// The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are the strings "NaN", "+Inf" and "-Inf". The same
-// run gives the same bytes. A run that was cut short is not valid JSON, so that nobody takes it for a whole one.
+// The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are the strings "NaN", "+Inf"
+// and "-Inf". "got" is the recorded number exactly; "want" has 12 digits, and "want_hex" are the bits of the output type
+// nearest to these 12 digits; scores, limits and "sigma" have 4. The same run gives the same bytes on any processor and on
+// any number of them, but for a number that lies between two printed ones. A character that a terminal would obey, or that
+// turns the direction of text, is written as \uXXXX. A run that was cut short is not valid JSON, so that nobody takes it
+// for a whole one.
 type JSON struct {
 	w       io.Writer
+	version string
 	summary Summary
 }
 
-// NewJSON returns a report that writes to w.
-func NewJSON(w io.Writer) *JSON { return &JSON{w: w} }
+// NewJSON returns a report that writes to w, with the version of the program that judged.
+func NewJSON(w io.Writer, version string) *JSON { return &JSON{w: w, version: version} }
 
 // Add writes one recording.
 func (j *JSON) Add(e Entry) error {
 	line := []byte(",\n")
 	if j.summary.Recordings == 0 {
-		line = []byte("{\"plumbline\":1,\"recordings\":[\n")
+		line = append(j.head(), '\n')
 	}
 	j.summary.Count(e.Status)
-	line, err := appendJSON(line, reflect.ValueOf(e))
+	e.Outputs = printed(e.Outputs)
+	line, err := appendJSON(line, reflect.ValueOf(e), "")
 	if err != nil {
 		return err
 	}
-	_, err = j.w.Write(line)
+	_, err = j.w.Write(escaped(line))
 	return err
+}
+
+// head returns the beginning of the object.
+func (j *JSON) head() []byte {
+	head, _ := appendOther([]byte("{\"plumbline\":1,\"version\":"), reflect.ValueOf(j.version))
+	return append(head, ",\"recordings\":["...)
 }
 
 // Close writes the summary and the end of the object.
 func (j *JSON) Close() error {
 	var line []byte
 	if j.summary.Recordings == 0 {
-		line = []byte("{\"plumbline\":1,\"recordings\":[")
+		line = j.head()
 	}
-	line, err := appendJSON(append(line, "\n],\"summary\":"...), reflect.ValueOf(j.summary))
+	line, err := appendJSON(append(line, "\n],\"summary\":"...), reflect.ValueOf(j.summary), "")
 	if err != nil {
 		return err
 	}
@@ -56,8 +73,9 @@ func (j *JSON) Close() error {
 	return err
 }
 
-// appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings and no escapes for HTML.
-func appendJSON(dst []byte, v reflect.Value) ([]byte, error) {
+// appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings, the digits that the named
+// field has, and no escapes for HTML.
+func appendJSON(dst []byte, v reflect.Value, field string) ([]byte, error) {
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()
 		return strconv.AppendQuote(dst, string(text)), err
@@ -68,9 +86,9 @@ func appendJSON(dst []byte, v reflect.Value) ([]byte, error) {
 		dst, _, err := appendFields(dst, v, 0)
 		return append(dst, '}'), err
 	case reflect.Slice:
-		return appendList(dst, v)
+		return appendList(dst, v, field)
 	case reflect.Float64:
-		return appendNumber(dst, v.Float()), nil
+		return appendNumber(dst, rounded(field, v.Float())), nil
 	}
 	return appendOther(dst, v)
 }
@@ -95,7 +113,7 @@ func appendFields(dst []byte, v reflect.Value, written int) ([]byte, int, error)
 		}
 		written++
 		dst = append(strconv.AppendQuote(dst, name), ':')
-		if dst, err = appendJSON(dst, v.Field(i)); err != nil {
+		if dst, err = appendJSON(dst, v.Field(i), name); err != nil {
 			return dst, written, err
 		}
 	}
@@ -109,14 +127,14 @@ func empty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-func appendList(dst []byte, v reflect.Value) ([]byte, error) {
+func appendList(dst []byte, v reflect.Value, field string) ([]byte, error) {
 	dst = append(dst, '[')
 	var err error
 	for i := range v.Len() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = appendJSON(dst, v.Index(i)); err != nil {
+		if dst, err = appendJSON(dst, v.Index(i), field); err != nil {
 			return dst, err
 		}
 	}
@@ -144,4 +162,26 @@ func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
 		return dst, err
 	}
 	return append(dst, strings.TrimSuffix(text.String(), "\n")...), nil
+}
+
+// escaped writes every character of a JSON text that is not ASCII and not printable as \uXXXX. Such stand in strings only,
+// where encoding/json has escaped those of ASCII, but DEL.
+func escaped(text []byte) []byte {
+	hidden := func(r rune) bool { return r == 0x7F || r > 0x7F && !unicode.IsPrint(r) }
+	if bytes.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		switch {
+		case !hidden(r):
+			b = utf8.AppendRune(b, r)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,21 +110,40 @@ func TestText(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+	t.Run("a reason keeps its words, and what a terminal would obey in it is escaped", func(t *testing.T) {
+		v := unusable
+		v.Reason = "a\x1b[2J\n\u202e\xff\"é\": 3 bytes, want at least 8"
+		got := text(t, TextOptions{}, NewEntry(v, nil))
+		if !strings.Contains(got, `a\x1b[2J\n\u202e\xff"é": 3 bytes, want at least 8`) {
+			t.Errorf("%q", got)
+		}
+	})
+	t.Run("an output of NaN has no score that reads as a good one", func(t *testing.T) {
+		o := verdict.Output{
+			Name: "o", Type: "F32", Shape: []int{64}, Status: verdict.Unexplained, Elements: 64, NonFinite: 64, MaxZLimit: 5, RMS: math.Inf(1),
+			Worst: []verdict.Element{{Index: []int{0}, Got: math.NaN(), Want: 0.125, GotHex: "0x7fc00000", WantHex: "0x3e000000", Z: math.Inf(1)}},
+		}
+		got := text(t, TextOptions{}, NewEntry(verdict.Verdict{File: "f", Op: "norm.rms", Status: verdict.Unexplained, Outputs: []verdict.Output{o}}, nil))
+		if strings.Contains(got, "max") || strings.Count(got, "all 64 elements are NaN or Inf out of place: the first is NaN, the truth 0.125") != 2 {
+			t.Error(got)
+		}
+	})
 }
 
 // TestJSON reads what is written with encoding/json and finds everything that verdicts hold.
 func TestJSON(t *testing.T) {
 	var b strings.Builder
-	write(t, NewJSON(&b), NewEntry(right, nil), NewEntry(wrong, origin), NewEntry(unusable, nil))
+	write(t, NewJSON(&b, "v1.2.3"), NewEntry(right, nil), NewEntry(wrong, origin), NewEntry(unusable, nil))
 	var run struct {
 		Plumbline  int
+		Version    string
 		Recordings []map[string]any
 		Summary    Summary
 	}
 	if err := json.Unmarshal([]byte(b.String()), &run); err != nil {
 		t.Fatal(err)
 	}
-	if run.Plumbline != 1 || run.Summary != (Summary{Recordings: 3, Explained: 1, Unexplained: 1, Unusable: 1}) {
+	if run.Plumbline != 1 || run.Version != "v1.2.3" || run.Summary != (Summary{Recordings: 3, Explained: 1, Unexplained: 1, Unusable: 1}) {
 		t.Errorf("plumbline %d, summary %+v", run.Plumbline, run.Summary)
 	}
 	t.Run("finite verdicts are what encoding/json writes", func(t *testing.T) {
@@ -142,12 +162,45 @@ func TestJSON(t *testing.T) {
 		element := output["worst"].([]any)[0].(map[string]any)
 		compare(t, []any{output["rms"], element["got"], element["z"]}, []any{"+Inf", "NaN", "+Inf"})
 	})
+	t.Run("scores have four digits, truths twelve, what was recorded all", func(t *testing.T) {
+		v := verdict.Verdict{File: "f", Outputs: []verdict.Output{{
+			Type: "F32", MaxZ: 1.23456789, RMS: 0.000123456789, Bias: -3e-17, MaxZLimit: 12345.6, Worst: []verdict.Element{{
+				Got: float64(float32(0.1)), Want: 0.12345678901234567, Sigma: 1.23456789e-20, Z: 5.00005, WantHex: "0x00000000",
+			}},
+		}}}
+		var b strings.Builder
+		write(t, NewJSON(&b, ""), NewEntry(v, nil))
+		for _, want := range []string{
+			`"max_z":1.235`, `"rms":0.0001235`, `"bias":0,`, `"max_z_limit":12350`, `"got":0.10000000149011612`, `"want":0.123456789012,`,
+			`"want_hex":"0x3dfcd6ea"`, `"sigma":1.235e-20`, `"z":5}`,
+		} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %s in %s", want, b.String())
+			}
+		}
+	})
+	t.Run("what a terminal would obey is escaped, and reads back as it was", func(t *testing.T) {
+		name := "a\u009b2J\u202e\x7f\U000e0001b\x1b"
+		var b strings.Builder
+		write(t, NewJSON(&b, name), NewEntry(verdict.Verdict{File: name}, map[string]any{name: name}))
+		var run struct {
+			Version    string
+			Recordings []map[string]any
+		}
+		if err := json.Unmarshal([]byte(b.String()), &run); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, []any{run.Version, run.Recordings[0]["file"], run.Recordings[0]["provenance"]}, []any{name, name, map[string]any{name: name}})
+		if hidden := strings.IndexFunc(b.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); hidden >= 0 {
+			t.Errorf("%q", b.String()[hidden:])
+		}
+	})
 	t.Run("provenance stands beside the verdict", func(t *testing.T) {
 		compare(t, run.Recordings[1]["provenance"], any(map[string]any{"producer": "kernel.cu", "device": "H200", "odd": true}))
 	})
 	t.Run("a run without recordings is an object too", func(t *testing.T) {
 		var empty strings.Builder
-		write(t, NewJSON(&empty))
+		write(t, NewJSON(&empty, ""))
 		if !json.Valid([]byte(empty.String())) {
 			t.Errorf("%s", empty.String())
 		}
@@ -155,7 +208,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestReportsPassOnErrorsOfWriting(t *testing.T) {
-	for _, r := range []Report{NewText(failing{}, TextOptions{}), NewJSON(failing{})} {
+	for _, r := range []Report{NewText(failing{}, TextOptions{}), NewJSON(failing{}, "")} {
 		if r.Add(NewEntry(right, nil)) == nil || r.Close() == nil {
 			t.Errorf("%T: the error is lost", r)
 		}

@@ -93,13 +93,17 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	fmt.Fprintf(b, "%s  %-*s  %-*s  ", status, t.width, Printable(v.File), opWidth, Printable(op))
 	nearest := nearestLimit(v.Outputs)
 	if v.Status == verdict.Unusable || v.Status == verdict.Undetermined || nearest < 0 {
-		b.WriteString(Printable(v.Reason) + "\n")
+		b.WriteString(Line(v.Reason) + "\n")
 		return
 	}
 	o := v.Outputs[nearest]
-	fmt.Fprintf(b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
-	if o.NonFinite > 0 {
-		fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
+	if o.NonFinite > 0 && o.NonFinite == o.Elements {
+		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), nothingComparable(o))
+	} else {
+		fmt.Fprintf(b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
+		if o.NonFinite > 0 {
+			fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
+		}
 	}
 	if n := len(v.Outputs); n > 1 {
 		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
@@ -110,6 +114,19 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// nothingComparable says of an output without one element of the truth's kind what stands in the truth's place. Scores are
+// those of elements of its kind, so there are none.
+func nothingComparable(o verdict.Output) string {
+	text := fmt.Sprintf("all %d elements are NaN or Inf out of place", o.Elements)
+	if o.Elements == 1 {
+		text = "the one element is NaN or Inf out of place"
+	}
+	if len(o.Worst) > 0 {
+		text += fmt.Sprintf(": the first is %.9g, the truth %.9g", o.Worst[0].Got, o.Worst[0].Want)
+	}
+	return text
 }
 
 func colour(s verdict.Status) string {
@@ -148,6 +165,20 @@ func share(score, limit float64) float64 {
 // writeOutput writes everything known of one output: scores and limits, the tests that failed, the worst elements, and where the error sits.
 func writeOutput(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), o.Type, o.Shape, o.Status)
+	writeScores(b, o)
+	for i, reason := range o.Reasons {
+		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "failed"), Line(reason))
+	}
+	writeWorst(b, beyond(o.Worst, o.MaxZLimit))
+	writeSlices(b, o.Slices)
+}
+
+// writeScores writes the scores of an output, what one number vouches for, and what would have passed as well.
+func writeScores(b *strings.Builder, o verdict.Output) {
+	if o.NonFinite > 0 && o.NonFinite == o.Elements {
+		fmt.Fprintf(b, "      scores  none, %s\n", nothingComparable(o))
+		return
+	}
 	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s %s, worst element off by %s ulp\n",
 		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), biasLimit(o), score(o.WorstUlp))
 	if o.Vouches > 0 {
@@ -156,11 +187,6 @@ func writeOutput(b *strings.Builder, o verdict.Output) {
 	if len(o.Blind) > 0 && o.Status != verdict.Undetermined {
 		fmt.Fprintf(b, "      blind   %s\n", verdict.WouldPass(o.Blind))
 	}
-	for i, reason := range o.Reasons {
-		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "failed"), Printable(reason))
-	}
-	writeWorst(b, beyond(o.Worst, o.MaxZLimit))
-	writeSlices(b, o.Slices)
 }
 
 // biasLimit writes the limit of a bias, where one is judged.
@@ -284,10 +310,29 @@ func signed(x float64) string {
 	return score(x)
 }
 
-// Printable quotes a string that holds anything a terminal would obey.
+// Printable quotes a string that holds anything a terminal would obey, or that turns the direction of text.
 func Printable(s string) string {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// Line returns a message as one line that a terminal shows and does not obey: what Printable would quote the whole for is
+// written as in a string of Go, \n or \x1b, and all else stays as it is.
+func Line(s string) string {
+	if Printable(s) == s {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if part := s[:n]; r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
+			b.WriteString(strings.Trim(strconv.Quote(part), `"`))
+		} else {
+			b.WriteString(part)
+		}
+		s = s[n:]
+	}
+	return b.String()
 }

@@ -72,16 +72,20 @@ func expand(arg string) []source {
 	case strings.ContainsAny(arg, "*?["):
 		return matches(arg)
 	}
-	return []source{missing(arg, errors.New("no such file or folder"))}
+	return []source{missing(arg, errNone)}
 }
+
+var errNone = errors.New("no such file or folder")
 
 // matches returns what a pattern matches, for shells that leave patterns alone.
 func matches(pattern string) []source {
 	paths, err := filepath.Glob(pattern)
-	if err != nil {
-		return []source{missing(pattern, err)}
-	}
-	if len(paths) == 0 {
+	switch {
+	case err != nil: // a name with a bracket, more likely than half a pattern
+		return []source{missing(pattern, errNone)}
+	case len(paths) == 0 && !strings.ContainsAny(pattern, "*?"):
+		return []source{missing(pattern, fmt.Errorf("%w, and as a pattern it matches none", errNone))}
+	case len(paths) == 0:
 		return []source{missing(pattern, errors.New("the pattern matches no file"))}
 	}
 	var list []source

@@ -2,30 +2,31 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 )
 
 // help prints the help of one command, or what commands there are.
-func help(args []string, stdout, stderr *os.File) int {
+func help(args []string, stdout *checked, stderr io.Writer) int {
 	if len(args) == 0 || args[0] == "-h" {
 		fmt.Fprint(stdout, helpAll)
 		return exitExplained
 	}
 	text, ok := helps[args[0]]
 	if !ok {
-		return usageError(stderr, "help", fmt.Errorf("no command %q", args[0]))
+		return usageError(stderr, "help", unknownCommand(args[0]))
 	}
 	fmt.Fprint(stdout, text)
 	return exitExplained
 }
 
-var helps = map[string]string{"verify": helpVerify, "inspect": helpInspect, "ops": helpOps}
+var helps = map[string]string{"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "version": helpVersion, "help": helpAll}
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic explains its error.
 
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument those that ship with it
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline ops [OP]...                            list the ops that can be judged, or describe some in full
+  plumbline version                                which Plumbline this is
   plumbline help [COMMAND]                         explain a command
 
 A recording is one call of one kernel in one .safetensors file: what went in, what came out, and what the kernel says of its own arithmetic.
@@ -80,4 +81,10 @@ defaults, what of its arithmetic a kernel may declare, and the equations that ar
 Exit status: 0, or 2 if there is no such op.
 
 Example: plumbline ops mla.decode
+`
+
+const helpVersion = `usage: plumbline version
+
+Prints the version of Plumbline, or the commit it was built from and whether files were changed since ("modified"), and the Go that built it. "devel"
+alone means that it was built without version control. Reports in JSON have the same under "version".
 `

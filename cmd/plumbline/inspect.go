@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 )
 
 // inspect prints what recordings hold, without judging them.
-func inspect(args []string, stdout, stderr *os.File) int {
+func inspect(args []string, stdout *checked, stderr io.Writer) int {
 	flags := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
@@ -24,7 +23,7 @@ func inspect(args []string, stdout, stderr *os.File) int {
 	for i, s := range sources(args) {
 		rec, err := s.open()
 		if err != nil {
-			fmt.Fprintln(stderr, "plumbline inspect:", err)
+			complain(stderr, "plumbline inspect", err)
 			status = exitUnusable
 			continue
 		}
@@ -33,7 +32,7 @@ func inspect(args []string, stdout, stderr *os.File) int {
 		}
 		describeRecording(stdout, rec)
 		if err := rec.Close(); err != nil {
-			fmt.Fprintln(stderr, "plumbline inspect:", err)
+			complain(stderr, "plumbline inspect", err)
 			status = exitUnusable
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"plumbline/recording"
@@ -79,7 +80,10 @@ func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	defer rec.Close()
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(b.log, "plumbline: %s: internal error: %v\n%s", name, p, debug.Stack())
+			complain(b.log, "plumbline", fmt.Errorf("%s: internal error: %v", name, p))
+			for line := range strings.Lines(string(debug.Stack())) {
+				fmt.Fprintln(b.log, strings.ReplaceAll(report.Line(strings.TrimRight(line, "\n")), `\t`, "\t"))
+			}
 			e = unusable(name, fmt.Errorf("internal error, a fault of plumbline and not of this file, please report it: %v", p))
 			e.Op = rec.Op
 		}

@@ -8,8 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
+
+	"plumbline/internal/spelling"
 )
 
 // Exit statuses. What could not be judged weighs more than what was judged and failed: a run that did not read everything says nothing yet.
@@ -23,25 +27,47 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run carries out one command line and returns the exit status.
 func run(args []string, stdout, stderr *os.File) int {
+	out := &checked{file: stdout}
+	status := dispatch(args, out, stderr)
+	if out.err != nil {
+		complain(stderr, "plumbline", out.err)
+		return exitUnusable
+	}
+	return status
+}
+
+func dispatch(args []string, stdout *checked, stderr *os.File) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, helpAll)
 		return exitUnusable
 	}
-	commands := map[string]func([]string, *os.File, *os.File) int{
-		"verify": verify, "inspect": inspect, "ops": ops, "help": help,
-	}
-	switch name := args[0]; {
-	case commands[name] != nil:
-		return commands[name](args[1:], stdout, stderr)
-	case slices.Contains([]string{"-h", "-help", "--help"}, name):
+	switch name := args[0]; name {
+	case "verify":
+		return verify(args[1:], stdout, stderr)
+	case "inspect":
+		return inspect(args[1:], stdout, stderr)
+	case "ops":
+		return ops(args[1:], stdout, stderr)
+	case "help":
+		return help(args[1:], stdout, stderr)
+	case "version":
+		return version(args[1:], stdout, stderr)
+	case "-h", "-help", "--help":
 		return help(nil, stdout, stderr)
+	case "-version", "--version":
+		return version(nil, stdout, stderr)
+	default:
+		return usageError(stderr, "help", unknownCommand(name))
 	}
-	return usageError(stderr, "help", fmt.Errorf("no command %q", args[0]))
+}
+
+func unknownCommand(name string) error {
+	return fmt.Errorf("no command %s%s", spelling.Quote(name), spelling.Suggest(name, slices.Sorted(maps.Keys(helps))))
 }
 
 // parse reads the flags of a command, which may stand before, between and after its other arguments, and returns those. Nothing after "--" is
 // a flag. done is true when help was asked for and given, or the command line was wrong and that has been said.
-func parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (rest []string, status int, done bool) {
+func parse(flags *flag.FlagSet, args []string, stdout *checked, stderr io.Writer) (rest []string, status int, done bool) {
 	var after []string
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, after = args[:i], args[i+1:]
@@ -52,7 +78,7 @@ func parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (rest [
 			fmt.Fprint(stdout, helps[flags.Name()])
 			return nil, exitExplained, true
 		} else if err != nil {
-			return nil, usageError(stderr, flags.Name(), err), true
+			return nil, usageError(stderr, flags.Name(), nearFlag(flags, err)), true
 		}
 		if flags.NArg() == 0 {
 			return append(rest, after...), exitExplained, false
@@ -62,11 +88,22 @@ func parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (rest [
 	}
 }
 
+// nearFlag adds the flag that was meant to the message of one that there is not.
+func nearFlag(flags *flag.FlagSet, err error) error {
+	unknown, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return err
+	}
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return fmt.Errorf("%w%s", err, spelling.Suggest(unknown, names))
+}
+
 func usageError(stderr io.Writer, command string, err error) int {
 	name := "plumbline " + command
 	if command == "help" {
 		name = "plumbline"
 	}
-	fmt.Fprintf(stderr, "%s: %v; see \"%s -h\"\n", name, err, name)
+	complain(stderr, name, fmt.Errorf("%w; see \"%s -h\"", err, name))
 	return exitUnusable
 }

@@ -4,15 +4,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
+	"plumbline/internal/spelling"
 	"plumbline/oracle"
 )
 
 // ops prints the catalogue: a line for each op, or the named ones in full.
-func ops(args []string, stdout, stderr *os.File) int {
+func ops(args []string, stdout *checked, stderr io.Writer) int {
 	flags := flag.NewFlagSet("ops", flag.ContinueOnError)
 	names, status, done := parse(flags, args, stdout, stderr)
 	if done {
@@ -25,7 +25,7 @@ func ops(args []string, stdout, stderr *os.File) int {
 	for i, name := range names {
 		op := oracle.Lookup(name)
 		if op == nil {
-			return usageError(stderr, "ops", fmt.Errorf("no op %q", name))
+			return usageError(stderr, "ops", fmt.Errorf("no op %s%s", spelling.Quote(name), oracle.Near(name)))
 		}
 		if i > 0 {
 			fmt.Fprintln(stdout)

@@ -13,7 +13,7 @@ import (
 )
 
 // verify judges recordings and reports them in order.
-func verify(args []string, stdout, stderr *os.File) int {
+func verify(args []string, stdout *checked, stderr *os.File) int {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
 	details := flags.Bool("v", false, "")
@@ -22,7 +22,7 @@ func verify(args []string, stdout, stderr *os.File) int {
 	if done {
 		return status
 	}
-	colored, err := wantsColor(*color, stdout)
+	colored, err := wantsColor(*color, stdout.file)
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
@@ -32,12 +32,19 @@ func verify(args []string, stdout, stderr *os.File) int {
 	if term.IsTerminal(int(stderr.Fd())) {
 		watch.w = stderr
 	}
-	return judgeAll(list, out, watch, stderr)
+	summary, err := judgeAll(list, out, watch, stderr)
+	if err != nil {
+		if stdout.err == nil { // else it is said once, for all commands
+			complain(stderr, "plumbline verify", err)
+		}
+		return exitUnusable
+	}
+	return exitStatus(summary)
 }
 
 func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptions) report.Report {
 	if asJSON {
-		return report.NewJSON(w)
+		return report.NewJSON(w, currentVersion())
 	}
 	for _, s := range list {
 		options.Files = append(options.Files, s.name)
@@ -45,11 +52,10 @@ func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptio
 	return report.NewText(w, options)
 }
 
-// judgeAll reports every recording and returns the exit status of the run.
-func judgeAll(list []source, out report.Report, watch *progress, stderr io.Writer) int {
-	var summary report.Summary
+// judgeAll reports every recording, and counts them.
+func judgeAll(list []source, out report.Report, watch *progress, stderr io.Writer) (summary report.Summary, err error) {
 	watch.draw()
-	err := newBench(oracle.Judge, stderr).run(list, func(e report.Entry) error {
+	err = newBench(oracle.Judge, stderr).run(list, func(e report.Entry) error {
 		summary.Count(e.Status)
 		watch.clear()
 		err := out.Add(e)
@@ -60,11 +66,7 @@ func judgeAll(list []source, out report.Report, watch *progress, stderr io.Write
 	if err == nil {
 		err = out.Close()
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "plumbline verify:", err)
-		return exitUnusable
-	}
-	return exitStatus(summary)
+	return summary, err
 }
 
 func exitStatus(s report.Summary) int {

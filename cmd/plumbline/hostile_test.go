@@ -1,0 +1,124 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"plumbline/dtype"
+	"plumbline/golden"
+	"plumbline/recording"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+// evil holds what terminals obey or are deceived by: an escape, a bell, line ends, a C1 control, a direction override, an
+// invisible tag, a byte that is no UTF-8.
+const evil = "a\x1b[2J\x07\r\n\u009b2J\u202e\u2066\U000E0041\u2028\x7f\xff"
+
+// TestNothingReachesTheTerminalUnescaped names files, tensors, keys and values so, and looks at every byte of both streams.
+func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, change func(*recording.Recording)) string {
+		t.Helper()
+		rec, err := golden.Open("rope-plain-bf16.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Name = filepath.Join(dir, name)
+		change(rec)
+		if err := rec.Save(rec.Name); err != nil {
+			t.Fatal(err)
+		}
+		return rec.Name
+	}
+	word := strings.ToValidUTF8(evil, "")
+	name := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "", "\n", "", "\u009b", "", "\x7f", "").Replace(word) // without controls
+	files := []string{
+		write(evil+"right.safetensors", func(*recording.Recording) {}),
+		write("wrong.safetensors", func(r *recording.Recording) {
+			r.Provenance = map[string]any{"producer": word, word: word, "note": []any{word}}
+			r.Set("out.y", dtype.BF16, tensor.New(r.Shape("out.y")...))
+		}),
+		write("op.safetensors", func(r *recording.Recording) { r.Op = word }),
+		write("attr.safetensors", func(r *recording.Recording) { r.Attrs[word] = word }),
+		write("value.safetensors", func(r *recording.Recording) { r.Attrs["layout"] = word }),
+		write("yarn.safetensors", func(r *recording.Recording) { r.Attrs["yarn"] = map[string]any{word: word} }),
+		write("key.safetensors", func(r *recording.Recording) { r.Arithmetic[word] = word }),
+		write("type.safetensors", func(r *recording.Recording) { r.Arithmetic["angle"] = word }),
+		write("list.safetensors", func(r *recording.Recording) { r.Arithmetic["angle"] = []any{word} }),
+		write("tensor.safetensors", func(r *recording.Recording) { r.Set(name, dtype.F32, tensor.New(1)) }),
+		write("output.safetensors", func(r *recording.Recording) { r.Set("out."+name, dtype.F32, tensor.New(1)) }),
+		filepath.Join(dir, evil+"missing"), filepath.Join(dir, evil+"missing*"), filepath.Join(dir, evil+"missing["),
+		filepath.Join(dir, evil), dir,
+	}
+	if err := os.WriteFile(files[len(files)-2], []byte("no recording"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range [][]string{
+		{"verify", "-v", "-color=never"}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"help"}, {}, {"version"}, {"-" + evil},
+		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil}, {"inspect", "-" + evil},
+	} {
+		args := append(line, files...)
+		if len(line) > 0 && (line[0] == "ops" || line[0] == "help") {
+			args = append(line, evil)
+		}
+		stdout, stderr := output(t, args)
+		shown(t, strings.Join(line, " ")+" on stdout", stdout)
+		shown(t, strings.Join(line, " ")+" on stderr", stderr)
+	}
+}
+
+// output runs a command line and returns what it writes.
+func output(t *testing.T, args []string) (stdout, stderr string) {
+	t.Helper()
+	var files [2]*os.File
+	for i := range files {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files[i] = f
+	}
+	run(args, files[0], files[1])
+	var text [2]string
+	for i, f := range files {
+		b, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[i] = string(b)
+	}
+	return text[0], text[1]
+}
+
+// shown demands that a terminal shows every character of a text.
+func shown(t *testing.T, what, text string) {
+	t.Helper()
+	if !utf8.ValidString(text) {
+		t.Errorf("%s: invalid UTF-8: %q", what, text)
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }) || strings.HasPrefix(line, "2J") {
+			t.Errorf("%s: %q", what, line)
+		}
+	}
+}
+
+func TestAPanicIsLoggedWithoutEscapes(t *testing.T) {
+	var log strings.Builder
+	b := newBench(func(*recording.Recording) verdict.Verdict { panic(evil) }, &log)
+	got, err := judged(b, evil)
+	if err != nil || got != evil {
+		t.Errorf("%q, %v", got, err)
+	}
+	shown(t, "the log", log.String())
+	if !strings.Contains(log.String(), "internal error") || !strings.Contains(log.String(), "hostile_test.go") {
+		t.Error(log.String())
+	}
+}
