@@ -156,7 +156,7 @@ func yarn(value any) (any, error) {
 var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "ramp"}
 
 func unknownYaRN(key string, object map[string]any) error {
-	return fmt.Errorf("unknown, want one of %s%s", strings.Join(yarnKeys, ", "), spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)))
+	return fmt.Errorf("unknown key, want one of %s%s", strings.Join(yarnKeys, ", "), spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)))
 }
 
 func ramp(value any) (rope.Ramp, error) {

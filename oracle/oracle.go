@@ -160,7 +160,7 @@ func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
 func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	op := Lookup(rec.Op)
 	if op == nil {
-		return nil, fmt.Errorf("%s: op not known yet: %q", rec.Name, rec.Op)
+		return nil, fmt.Errorf("%s: op not known yet: %q%s", rec.Name, rec.Op, Near(rec.Op))
 	}
 	c, err := bind(op, rec)
 	if err != nil {
