@@ -32,17 +32,27 @@ type Case struct {
 
 // bind checks a recording against its op and reads its inputs.
 func bind(op *Op, rec *recording.Recording) (*Case, error) {
+	c, err := bindHead(op, rec)
+	if err == nil {
+		err = c.readInputs()
+	}
+	if err == nil && op.check != nil {
+		err = op.check(c)
+	}
+	if err != nil {
+		return nil, c.errorf("%w", err)
+	}
+	return c, nil
+}
+
+// bindHead checks what a recording says before its data: attributes, declared arithmetic, names, shapes and types.
+func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 	c := &Case{
 		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{}, inputs: map[string]*tensor.Tensor{},
 	}
-	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes, c.readInputs} {
+	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
 		if err := step(); err != nil {
-			return nil, c.errorf("%w", err)
-		}
-	}
-	if op.check != nil {
-		if err := op.check(c); err != nil {
-			return nil, c.errorf("%w", err)
+			return c, c.errorf("%w", err)
 		}
 	}
 	return c, nil

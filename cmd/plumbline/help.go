@@ -41,6 +41,8 @@ pattern such as 'runs/*.safetensors' matches. With no argument it judges the rec
 
   -json         one JSON object for the run instead of words
   -v            the scores of every output, not only of those that fail
+  -max-work N   judge no recording that asks for more than N products (multiplications with addition), by an estimate from its shapes; 3e12, the
+                default, is some ten minutes on two cores. A larger one is unusable, and the estimate is given.
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ, the standard deviation of the errors that

@@ -112,7 +112,7 @@ func shown(t *testing.T, what, text string) {
 
 func TestAPanicIsLoggedWithoutEscapes(t *testing.T) {
 	var log strings.Builder
-	b := newBench(func(*recording.Recording) verdict.Verdict { panic(evil) }, &log)
+	b := newBench(func(*recording.Recording) verdict.Verdict { panic(evil) }, nil, &log)
 	got, err := judged(b, evil)
 	if err != nil || got != evil {
 		t.Errorf("%q, %v", got, err)

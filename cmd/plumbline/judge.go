@@ -18,8 +18,15 @@ import (
 type bench struct {
 	judge  func(*recording.Recording) verdict.Verdict
 	log    io.Writer // stacks of panics
+	watch  *progress // may be nil
 	memory *budget
 	slots  chan struct{}
+}
+
+// job is a recording on its way: what is said of it comes once.
+type job struct {
+	waiting
+	done chan report.Entry
 }
 
 // memoryBudget bounds the estimated memory of the recordings judged at one time; a larger recording is judged alone.
@@ -28,29 +35,30 @@ const memoryBudget = 4 << 30
 // bytesPerElement estimates what judging takes: the value, its truth, its deviation, its score, and room for what the truth needs on its way.
 const bytesPerElement = 64
 
-func newBench(judge func(*recording.Recording) verdict.Verdict, log io.Writer) *bench {
-	return &bench{judge: judge, log: log, memory: newBudget(memoryBudget), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+func newBench(judge func(*recording.Recording) verdict.Verdict, watch *progress, log io.Writer) *bench {
+	return &bench{judge: judge, watch: watch, log: log, memory: newBudget(memoryBudget), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // run judges every source and calls emit for each in order, as soon as it and all before it are judged.
 func (b *bench) run(list []source, emit func(report.Entry) error) error {
-	pending := make(chan chan report.Entry, 2*cap(b.slots))
+	pending := make(chan *job, 2*cap(b.slots))
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
 		defer close(pending)
 		for _, s := range list {
-			done := make(chan report.Entry, 1)
+			j := &job{waiting{name: s.name}, make(chan report.Entry, 1)}
 			select {
-			case pending <- done:
-				b.start(s, done)
+			case pending <- j:
+				b.start(s, j)
 			case <-stop:
 				return
 			}
 		}
 	}()
-	for done := range pending {
-		if err := emit(<-done); err != nil {
+	for j := range pending {
+		b.watch.await(&j.waiting)
+		if err := emit(<-j.done); err != nil {
 			return err
 		}
 	}
@@ -58,17 +66,21 @@ func (b *bench) run(list []source, emit func(report.Entry) error) error {
 }
 
 // start reads the head of a recording, waits until there is room for it, and judges it on the side.
-func (b *bench) start(s source, done chan<- report.Entry) {
+func (b *bench) start(s source, j *job) {
 	rec, err := s.open()
 	if err != nil {
-		done <- unusable(s.name, err)
+		b.watch.end()
+		j.done <- unusable(s.name, err)
 		return
 	}
 	size := weigh(rec)
 	b.slots <- struct{}{}
 	b.memory.take(size)
 	go func() {
-		done <- b.one(s.name, rec)
+		b.watch.begin(&j.waiting)
+		e := b.one(s.name, rec)
+		b.watch.end()
+		j.done <- e
 		b.memory.give(size)
 		<-b.slots
 	}()

@@ -21,14 +21,14 @@ func TestBench(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 			return verdict.Verdict{Op: rec.Op}
-		}, io.Discard)
+		}, nil, io.Discard)
 		got, err := judged(b, "slow", "b", "slow", "d", "e", "f", "g", "h", "i")
 		if err != nil || got != "slow b slow d e f g h i" {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
 	t.Run("a recording that cannot be read is unusable, and the others are judged", func(t *testing.T) {
-		b := newBench(judgeNothing, io.Discard)
+		b := newBench(judgeNothing, nil, io.Discard)
 		var got []report.Entry
 		list := []source{missing("lost", errors.New("no such file")), memory("b")}
 		if err := b.run(list, func(e report.Entry) error { got = append(got, e); return nil }); err != nil {
@@ -45,7 +45,7 @@ func TestBench(t *testing.T) {
 				panic("boom")
 			}
 			return judgeNothing(rec)
-		}, &log)
+		}, nil, &log)
 		var summary report.Summary
 		err := b.run([]source{memory("a"), memory("bad"), memory("c")}, func(e report.Entry) error {
 			summary.Count(e.Status)
@@ -60,7 +60,7 @@ func TestBench(t *testing.T) {
 	})
 	t.Run("an error of the report ends the run", func(t *testing.T) {
 		full := errors.New("full")
-		err := newBench(judgeNothing, io.Discard).run([]source{memory("a"), memory("b")}, func(report.Entry) error { return full })
+		err := newBench(judgeNothing, nil, io.Discard).run([]source{memory("a"), memory("b")}, func(report.Entry) error { return full })
 		if !errors.Is(err, full) {
 			t.Error(err)
 		}
@@ -98,25 +98,63 @@ func TestBudget(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	t.Run("on a terminal one line is drawn over and taken away", func(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	t.Run("on a terminal one line is drawn over, names what is waited for, and is taken away", func(t *testing.T) {
 		var b strings.Builder
-		p := &progress{w: &b, total: 2}
-		p.draw()
-		p.clear()
-		p.step()
-		p.clear()
-		p.step()
-		const clear = "\r\x1b[K"
-		if got, want := b.String(), "\r0 of 2 judged\x1b[K"+clear+"\r1 of 2 judged\x1b[K"+clear; got != want {
-			t.Errorf("%q, want %q", got, want)
+		p := &progress{w: &b, total: 3, now: func() time.Time { return now }}
+		line := func(want string) {
+			t.Helper()
+			if got := b.String(); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+			b.Reset()
 		}
+		slow := &waiting{name: "runs/slow\x1b.safetensors"}
+		p.await(slow)
+		line("\r0 of 3 judged\x1b[K")
+		p.begin(slow)
+		b.Reset()
+		now = now.Add(72*time.Second + 300*time.Millisecond)
+		p.end() // a later one
+		line("\r0 of 3 judged; \"runs/slow\\x1b.safetensors\", 1m12s (1 behind it ready)\x1b[K")
+		p.end()
+		b.Reset()
+		p.clear()
+		line("\r\x1b[K")
+		p.clear()
+		line("")
+		p.step()
+		line("\r1 of 3 judged\x1b[K")
+		p.await(&waiting{name: strings.Repeat("a", 50) + "é.safetensors", begun: now})
+		line("\r1 of 3 judged; …" + strings.Repeat("a", 26) + "é.safetensors, 0s (1 behind it ready)\x1b[K")
+	})
+	t.Run("it is drawn while nothing else happens, and not after it is stopped", func(t *testing.T) {
+		lines := make(chan string, 100)
+		p := &progress{w: writerFunc(func(s string) { lines <- s }), total: 1, now: time.Now}
+		stop := p.start()
+		if got := <-lines; got != "\r0 of 1 judged\x1b[K" {
+			t.Errorf("%q", got)
+		}
+		stop()
 	})
 	t.Run("in a pipe it is silent", func(t *testing.T) {
-		p := &progress{total: 2}
-		p.draw()
-		p.step()
-		p.clear()
+		for _, p := range []*progress{nil, {total: 2, now: time.Now}} {
+			stop := p.start()
+			p.await(&waiting{})
+			p.begin(&waiting{})
+			p.end()
+			p.step()
+			p.clear()
+			stop()
+		}
 	})
+}
+
+type writerFunc func(string)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(string(p))
+	return len(p), nil
 }
 
 // memory is a source that holds an empty recording of an op.

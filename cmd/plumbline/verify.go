@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 
 	"plumbline/oracle"
+	"plumbline/recording"
 	"plumbline/report"
+	"plumbline/verdict"
 )
 
 // verify judges recordings and reports them in order.
@@ -18,6 +21,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	asJSON := flags.Bool("json", false, "")
 	details := flags.Bool("v", false, "")
 	color := flags.String("color", "auto", "")
+	mostWork := flags.Float64("max-work", oracle.MaxWork, "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
@@ -26,13 +30,16 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
+	if !(*mostWork > 0) {
+		return usageError(stderr, "verify", fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork))
+	}
 	list := sources(args)
 	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
-	watch := &progress{total: len(list)}
+	watch := &progress{total: len(list), now: time.Now}
 	if term.IsTerminal(int(stderr.Fd())) {
 		watch.w = stderr
 	}
-	summary, err := judgeAll(list, out, watch, stderr)
+	summary, err := judgeAll(newBench(judgeUpTo(*mostWork), watch, stderr), list, out)
 	if err != nil {
 		if stdout.err == nil { // else it is said once, for all commands
 			complain(stderr, "plumbline verify", err)
@@ -53,20 +60,32 @@ func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptio
 }
 
 // judgeAll reports every recording, and counts them.
-func judgeAll(list []source, out report.Report, watch *progress, stderr io.Writer) (summary report.Summary, err error) {
-	watch.draw()
-	err = newBench(oracle.Judge, stderr).run(list, func(e report.Entry) error {
+func judgeAll(b *bench, list []source, out report.Report) (summary report.Summary, err error) {
+	stop := b.watch.start()
+	err = b.run(list, func(e report.Entry) error {
 		summary.Count(e.Status)
-		watch.clear()
+		b.watch.clear()
 		err := out.Add(e)
-		watch.step()
+		b.watch.step()
 		return err
 	})
-	watch.clear()
+	stop()
 	if err == nil {
 		err = out.Close()
 	}
 	return summary, err
+}
+
+// judgeUpTo judges what asks for no more work than most, and says of anything else how that is changed.
+func judgeUpTo(most float64) func(*recording.Recording) verdict.Verdict {
+	return func(rec *recording.Recording) verdict.Verdict {
+		if work, err := oracle.Work(rec); err == nil && !(work <= most) {
+			v := oracle.JudgeWithin(rec, most)
+			v.Reason += " (-max-work raises it)"
+			return v
+		}
+		return oracle.JudgeWithin(rec, most)
+	}
 }
 
 func exitStatus(s report.Summary) int {
