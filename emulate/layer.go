@@ -63,7 +63,7 @@ func (l *latent[T]) prepare() {
 func (l *latent[T]) scale() float64 {
 	scale, temperature := 1/math.Sqrt(float64(l.Dn+l.Dr)), 1.0
 	if y := l.yarn(); y != nil {
-		temperature = math.Pow(mscale(y.factor, y.mscaleAll), 2)
+		temperature = y.temperature()
 	}
 	right := l.number("scale", scale*temperature)
 	wrong := l.wrongScale(right, l.Dn+l.Dr)

@@ -89,7 +89,7 @@ var bank = []mistake{
 	{"yarn-missing", "", "YaRN is not applied", rotating},
 	{"yarn-betas-swapped", "R12", "beta_fast and beta_slow change places", rotating},
 	{"yarn-range-extended", "R13", "the correction range comes from the extended length", rotating},
-	{"yarn-range-unrounded", "R14", "the correction range is not rounded to whole indices", rotating},
+	{"yarn-range-unrounded", "R14", "the correction range is not rounded to whole indices, or is where it should not be", rotating},
 	{"amplitude-generic", "R10", "cos and sin are multiplied by YaRN's generic 1 + 0.1 ln s", rotating},
 	{"angle-bf16", "R17", "position × frequency is formed in BF16", rotating},
 	{"table-bf16", "R18", "cos and sin are stored in BF16", rotating},

@@ -39,7 +39,9 @@ func theta[T number](f Frequencies, i, dim int, base float64) T {
 // yarn is the attribute of that name.
 type yarn struct {
 	factor, context, fast, slow, mscale, mscaleAll float64
-	rotations                                      bool // the ramp is linear in the rotations, not in the index
+	fixed                                          float64 // the amplitude, if it is given as such
+	rotations                                      bool    // the ramp is linear in the rotations, not in the index
+	unrounded                                      bool    // the correction range is not rounded to whole indices
 }
 
 // yarn returns the attribute, or nil without one.
@@ -54,13 +56,18 @@ func (j *job) yarn() *yarn {
 		return nil
 	}
 	get := func(name string, otherwise float64) float64 {
-		if x, ok := m[name]; ok {
+		if x, ok := m[name]; ok && x != nil {
 			return j.asNumber("yarn."+name, x)
 		}
 		return otherwise
 	}
+	all := 1.0
+	if m["mscale"] == nil && m["mscale_all_dim"] == nil {
+		all = 0
+	}
 	return &yarn{factor: get("factor", 40), context: get("original_context", 4096), fast: get("beta_fast", 32), slow: get("beta_slow", 1),
-		mscale: get("mscale", 1), mscaleAll: get("mscale_all_dim", 1), rotations: m["ramp"] == "rotations"}
+		mscale: get("mscale", 1), mscaleAll: get("mscale_all_dim", all), fixed: get("attention_factor", 0),
+		rotations: m["ramp"] == "rotations", unrounded: m["truncate"] == false}
 }
 
 // mscale returns YaRN's m(factor, a) = 1 + 0.1·a·ln factor.
@@ -73,7 +80,18 @@ func mscale(factor, a float64) float64 {
 
 // amplitude returns what cos and sin are multiplied by.
 func (y *yarn) amplitude() float64 {
+	if y.fixed != 0 {
+		return y.fixed
+	}
 	return mscale(y.factor, y.mscale) / mscale(y.factor, y.mscaleAll)
+}
+
+// temperature returns what the softmax scale is multiplied by.
+func (y *yarn) temperature() float64 {
+	if y.fixed != 0 {
+		return 1
+	}
+	return math.Pow(mscale(y.factor, y.mscaleAll), 2)
 }
 
 // wrong returns y as a kernel with a mistake of YaRN has it; nil for none at all.
@@ -87,7 +105,9 @@ func (y *yarn) wrong(mistake string) *yarn {
 	case "yarn-range-extended":
 		w.context *= y.factor
 	case "amplitude-generic":
-		w.mscale, w.mscaleAll = 1, 0
+		w.mscale, w.mscaleAll, w.fixed = 1, 0, 0
+	case "yarn-range-unrounded": // or rounded where it should not be
+		w.unrounded = !y.unrounded
 	}
 	return &w
 }
@@ -98,9 +118,9 @@ func (y *yarn) correction(turns float64, dim int, base float64) float64 {
 }
 
 // bounds returns the ends of the ramp over the index.
-func (y *yarn) bounds(dim int, base float64, unrounded bool) (low, high float64) {
+func (y *yarn) bounds(dim int, base float64) (low, high float64) {
 	low, high = y.correction(y.fast, dim, base), y.correction(y.slow, dim, base)
-	if !unrounded {
+	if !y.unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
 	low, high = max(low, 0), min(high, float64(dim-1))
@@ -111,8 +131,8 @@ func (y *yarn) bounds(dim int, base float64, unrounded bool) (low, high float64)
 }
 
 // stretch returns the frequencies of the extended context.
-func stretch[T number](y *yarn, theta []T, dim int, base float64, unrounded bool) []T {
-	low, high := y.bounds(dim, base, unrounded)
+func stretch[T number](y *yarn, theta []T, dim int, base float64) []T {
+	low, high := y.bounds(dim, base)
 	out := make([]T, len(theta))
 	for i, th := range theta {
 		var smooth T
@@ -146,11 +166,11 @@ func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
 	for i := range plain {
 		plain[i] = theta[T](j.Frequencies, i, dim, base)
 	}
-	right := r.extend(j.yarn(), plain, dim, base, false)
+	right := r.extend(j.yarn(), plain, dim, base)
 	r.theta = right
 	if y := j.yarn(); y != nil {
 		amplitude := r.amplitude
-		r.theta = r.extend(y.wrong(j.Mistake), plain, dim, base, j.makes("yarn-range-unrounded"))
+		r.theta = r.extend(y.wrong(j.Mistake), plain, dim, base)
 		j.show(moving && (differ(right, r.theta) || amplitude != r.amplitude))
 	}
 	r.confuseLayout(dim, moving)
@@ -158,13 +178,13 @@ func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
-func (r *rotary[T]) extend(y *yarn, theta []T, dim int, base float64, unrounded bool) []T {
+func (r *rotary[T]) extend(y *yarn, theta []T, dim int, base float64) []T {
 	if y == nil {
 		r.amplitude = 1
 		return theta
 	}
 	r.amplitude = T(y.amplitude())
-	return stretch(y, theta, dim, base, unrounded)
+	return stretch(y, theta, dim, base)
 }
 
 func differ[T number](a, b []T) bool {

@@ -129,20 +129,11 @@ func yarn(value any) (any, error) {
 		return nil, fmt.Errorf("found %s, want an object such as {\"factor\":40,\"original_context\":4096}", show(value))
 	}
 	y := rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
-	numbers := map[string]*float64{"factor": &y.Factor, "beta_fast": &y.BetaFast, "beta_slow": &y.BetaSlow, "mscale": &y.MScale, "mscale_all_dim": &y.MScaleAllDim}
+	if object["mscale"] == nil && object["mscale_all_dim"] == nil {
+		y.MScaleAllDim = 0 // YaRN's own: 0.1 ln s + 1 on cosines and sines, nothing on the scores
+	}
 	for _, key := range sortedKeys(object) {
-		var err error
-		switch {
-		case numbers[key] != nil:
-			*numbers[key], err = number(object[key])
-		case key == "original_context":
-			y.OriginalContext, err = count(object[key])
-		case key == "ramp":
-			y.Ramp, err = ramp(object[key])
-		default:
-			err = unknownYaRN(key, object)
-		}
-		if err != nil {
+		if err := setYaRN(&y, key, object); err != nil {
 			return nil, fmt.Errorf("key %s: %w", spelling.Quote(key), err)
 		}
 	}
@@ -152,11 +143,62 @@ func yarn(value any) (any, error) {
 	return &y, nil
 }
 
-// yarnKeys are the keys of the object, in the order of the contract.
-var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "ramp"}
-
 func unknownYaRN(key string, object map[string]any) error {
 	return fmt.Errorf("unknown key, want one of %s%s", strings.Join(yarnKeys, ", "), spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)))
+}
+
+// yarnKeys are the keys of a stretched rotation.
+var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
+	"attention_factor", "ramp", "truncate"}
+
+// setYaRN sets what one key says. A key that is null is as good as missing, as configurations have it.
+func setYaRN(y *rope.YaRN, key string, object map[string]any) (err error) {
+	value := object[key]
+	switch {
+	case !slices.Contains(yarnKeys, key):
+		return unknownYaRN(key, object)
+	case value == nil:
+		return nil
+	}
+	switch key {
+	case "factor":
+		y.Factor, err = number(value)
+	case "beta_fast":
+		y.BetaFast, err = number(value)
+	case "beta_slow":
+		y.BetaSlow, err = number(value)
+	case "mscale":
+		y.MScale, err = number(value)
+	case "mscale_all_dim":
+		y.MScaleAllDim, err = number(value)
+	case "attention_factor":
+		y.AttentionFactor, err = attentionFactor(value)
+	case "original_context":
+		y.OriginalContext, err = count(value)
+	case "ramp":
+		y.Ramp, err = ramp(value)
+	case "truncate":
+		y.Unrounded, err = unrounded(value)
+	}
+	return err
+}
+
+// attentionFactor reads an amplitude.
+func attentionFactor(value any) (float64, error) {
+	x, err := number(value)
+	if err == nil && (x <= 0 || x > 1e3) {
+		err = fmt.Errorf("found %s, want an amplitude above 0 and at most 1000", show(value))
+	}
+	return x, err
+}
+
+// unrounded reads whether the correction range is rounded to whole pairs, and says the opposite.
+func unrounded(value any) (bool, error) {
+	b, ok := value.(bool)
+	if !ok {
+		return false, fmt.Errorf("found %s, want true or false", show(value))
+	}
+	return !b, nil
 }
 
 func ramp(value any) (rope.Ramp, error) {

@@ -14,8 +14,11 @@ import (
 
 var (
 	baseAttr = Attr{Name: "base", Kind: Number, Default: 10000.0, Doc: "base of the frequencies"}
-	yarnAttr = Attr{Name: "yarn", Kind: YaRN, Missing: "none", Doc: `stretched rotation, such as {"factor":40,"original_context":4096,"beta_fast":32,"beta_slow":1,"mscale":1,"mscale_all_dim":1,"ramp":"index"} (these are the defaults of its keys)`}
-	layout   = Attr{Name: "layout", Kind: Choice, Default: "interleaved", Choices: []string{"interleaved", "half", "interleaved_to_half"}, Doc: "which elements are a pair: (2i, 2i+1), (i, i+D/2), or the first read and the second written"}
+	yarnAttr = Attr{Name: "yarn", Kind: YaRN, Missing: "none", Doc: `stretched rotation, such as {"factor":40,` +
+		`"original_context":4096,"beta_fast":32,"beta_slow":1,"mscale":1,"mscale_all_dim":1,"ramp":"index","truncate":true} ` +
+		`(these are the defaults of its keys; without mscale and mscale_all_dim the amplitude is 0.1 ln(factor) + 1 and scores ` +
+		`have no factor; "attention_factor" is the amplitude, and neither mscale counts)`}
+	layout = Attr{Name: "layout", Kind: Choice, Default: "interleaved", Choices: []string{"interleaved", "half", "interleaved_to_half"}, Doc: "which elements are a pair: (2i, 2i+1), (i, i+D/2), or the first read and the second written"}
 
 	accumulateKey = Key{"accumulate", "F32", "sums and scalar work"}
 	angleKey      = Key{"angle", "F32", "position × frequency"}

@@ -100,7 +100,8 @@ func (r Ramp) String() string {
 	return "unknown"
 }
 
-// YaRN is how a model's rotation is stretched. DeepSeek-V3 has {40, 4096, 32, 1, 1, 1, IndexRamp}; in DeepSeek-V2 both scales are 0.707.
+// YaRN is how a model's rotation is stretched. DeepSeek-V3 has {40, 4096, 32, 1, 1, 1, IndexRamp};
+// in DeepSeek-V2 both scales are 0.707. A model that names neither has YaRN's own: 1 and 0.
 type YaRN struct {
 	Factor             float64 // s = L'/L
 	OriginalContext    int     // L, tokens
@@ -108,6 +109,8 @@ type YaRN struct {
 	MScale             float64 // scale of the temperature on the rotary part, rope_scaling.mscale
 	MScaleAllDim       float64 // scale of the temperature on the whole score, rope_scaling.mscale_all_dim
 	Ramp               Ramp
+	Unrounded          bool    // the correction range is not rounded to whole pairs, rope_scaling.truncate = false
+	AttentionFactor    float64 // the amplitude itself, rope_scaling.attention_factor; then neither scale counts. 0: none
 }
 
 // CorrectionIndex returns the index, as a real number, of the pair that makes that many turns within the trained context.
@@ -126,11 +129,15 @@ func CorrectionIndex(rotations float64, dim int, base float64, context int) floa
 //	high = min(⌈c(α)⌉, d−1),  raised by 0.001 if it equals low
 //
 // The upper clamp is d−1 and not d/2−1, as coded, although there are d/2 pairs.
-// Differs in code: models with truncate = false leave ⌊⌋ and ⌈⌉ out; no DeepSeek model does.
+// Differs in code: models with truncate = false leave ⌊⌋ and ⌈⌉ out (y.Unrounded); no DeepSeek model does.
 // It implements YaRN (18) as coded, find_correction_range of its code.
 func CorrectionRange(dim int, base float64, y YaRN) (low, high float64) {
-	low = max(math.Floor(CorrectionIndex(y.BetaFast, dim, base, y.OriginalContext)), 0)
-	high = min(math.Ceil(CorrectionIndex(y.BetaSlow, dim, base, y.OriginalContext)), float64(dim-1))
+	low = CorrectionIndex(y.BetaFast, dim, base, y.OriginalContext)
+	high = CorrectionIndex(y.BetaSlow, dim, base, y.OriginalContext)
+	if !y.Unrounded {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = max(low, 0), min(high, float64(dim-1))
 	if low == high {
 		high += 0.001 // keeps the ramp from dividing by zero: it becomes a step
 	}
@@ -186,11 +193,14 @@ func MScale(s, m float64) float64 {
 //
 //	mscale(s, mscale) / mscale(s, mscale_all_dim)
 //
-// It is exactly 1 when both scales are equal, as in DeepSeek's checkpoints.
+// It is exactly 1 when both scales are equal, as in DeepSeek's checkpoints; an AttentionFactor stands for the whole of it.
 // Differs in code: DeepSeek-V3's inference code never multiplies cosines and sines; later Hugging Face takes mscale(s, 1) as soon as one of the
 // two scales is 0, which is the same only for mscale = 1.
 // It implements DeepSeek-V2 section 3.1.4 as Hugging Face's DeepSeek-V3 has it.
 func (y YaRN) Amplitude() float64 {
+	if y.AttentionFactor != 0 {
+		return y.AttentionFactor
+	}
 	return MScale(y.Factor, y.MScale) / MScale(y.Factor, y.MScaleAllDim)
 }
 
@@ -198,10 +208,13 @@ func (y YaRN) Amplitude() float64 {
 //
 //	mscale(s, mscale_all_dim)²
 //
-// It is 1 when mscale_all_dim is 0.
+// It is 1 when mscale_all_dim is 0, and with an AttentionFactor.
 // Differs in code: DeepSeek-V3's inference code squares mscale(s, mscale), and only when its maximum length exceeds L.
 // It implements DeepSeek-V2 section 3.1.4 as Hugging Face's DeepSeek-V3 has it.
 func (y YaRN) ScoreFactor() float64 {
+	if y.AttentionFactor != 0 {
+		return 1
+	}
 	m := MScale(y.Factor, y.MScaleAllDim)
 	return m * m
 }

@@ -283,6 +283,44 @@ func TestYaRNFrequencies(t *testing.T) {
 	})
 }
 
+// A model of 64 rotary elements, base 150,000 and 4096 tokens stretched 32 times makes 32 turns at index 8.0927 and one at 17.398.
+func TestUnroundedRange(t *testing.T) {
+	y := YaRN{Factor: 32, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, Unrounded: true}
+	t.Run("its ends solve L θ(c)/2π = turns", func(t *testing.T) {
+		low, high := CorrectionRange(64, 150000, y)
+		near(t, "low", low, 8.0927, 0.0001)
+		near(t, "high", high, 17.398, 0.001)
+		for turns, c := range map[float64]float64{32: low, 1: high} {
+			near(t, "turns", 4096/(2*math.Pi)*math.Pow(150000, -c/32), turns, 1e-12*turns)
+		}
+	})
+	t.Run("rounded, it is 8 to 18, and every pair between keeps more of its own frequency or less", func(t *testing.T) {
+		rounded := y
+		rounded.Unrounded = false
+		if low, high := CorrectionRange(64, 150000, rounded); low != 8 || high != 18 {
+			t.Errorf("got %v to %v", low, high)
+		}
+		a, b := YaRNFrequencies(64, 150000, y), YaRNFrequencies(64, 150000, rounded)
+		for i := range a {
+			if differ := math.Abs(a[i]/b[i]-1) > 1e-4; differ != (i > 8 && i < 18) {
+				t.Errorf("pair %d: %v and %v", i, a[i], b[i])
+			}
+		}
+	})
+	t.Run("it still ends within the width", func(t *testing.T) {
+		short := y
+		short.OriginalContext = 4
+		if low, _ := CorrectionRange(64, 150000, short); low != 0 {
+			t.Errorf("low is %v", low)
+		}
+		short.OriginalContext = 1 << 30
+		short.BetaSlow = 1e-30
+		if _, high := CorrectionRange(64, 150000, short); high != 63 {
+			t.Errorf("high is %v", high)
+		}
+	})
+}
+
 func TestMScale(t *testing.T) {
 	t.Run("ln 40 = 3.6888795", func(t *testing.T) {
 		near(t, "ln 40", (MScale(40, 1)-1)*10, 3.6888795, 0.00000005)
@@ -323,6 +361,13 @@ func TestAmplitude(t *testing.T) {
 		y.MScaleAllDim = 0
 		near(t, "amplitude", y.Amplitude(), 1.2608038, 0.0000001)
 		near(t, "Hugging Face's", MScale(y.Factor, 1), 1.3688879, 0.0000001)
+	})
+	t.Run("an attention factor stands for both scales", func(t *testing.T) {
+		y := v2
+		y.AttentionFactor = 1.5
+		if y.Amplitude() != 1.5 || y.ScoreFactor() != 1 {
+			t.Errorf("got %v on the table and %v on the scores", y.Amplitude(), y.ScoreFactor())
+		}
 	})
 	t.Run("s = 1 leaves cosines and sines alone", func(t *testing.T) {
 		y := YaRN{Factor: 1, MScale: 1}
