@@ -280,7 +280,7 @@ class HuggingFaceRotation(HuggingFace):
 
         parameters = {"rope_type": "default", "rope_theta": float(request.attrs.get("base", 10000))}
         if request.attrs.get("yarn"):
-            yarn = {"factor": 40, "original_context": 4096, "beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dim": 1, **request.attrs["yarn"]}
+            yarn = stretched(request.attrs["yarn"])
             parameters = {**parameters, "rope_type": "yarn", "original_max_position_embeddings": yarn["original_context"]}
             parameters.update({key: float(yarn[key]) for key in ("factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim")})
         longest = int(parameters.get("original_max_position_embeddings", 4096) * parameters.get("factor", 1))
@@ -386,13 +386,19 @@ def poisoned(like, shape, dtype=None):
     return x
 
 
+def stretched(yarn):
+    """Returns YaRN's keys with their defaults; without either mscale they are YaRN's own, nothing on the scores."""
+    scaled = "mscale" in yarn or "mscale_all_dim" in yarn
+    return {"factor": 40, "original_context": 4096, "beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dim": int(scaled), **yarn}
+
+
 def frequencies(request, width):
     """Returns θ' and YaRN's amplitude in float64: θ_i = b^(−2i/d), and where YaRN is on a blend of θ_i/factor and θ_i (YaRN, sections 3.2 and 3.3)."""
     base, yarn = request.attrs.get("base", 10000.0), request.attrs.get("yarn")
     theta = [base ** (-2 * i / width) for i in range(width // 2)]
     if not yarn:
         return theta, 1.0
-    y = {"factor": 40, "original_context": 4096, "beta_fast": 32, "beta_slow": 1, "mscale": 1, "mscale_all_dim": 1, **yarn}
+    y = stretched(yarn)
 
     def index(rotations):  # of the dimension that turns so often in the original context
         return width * math.log(y["original_context"] / (rotations * 2 * math.pi)) / (2 * math.log(base))
@@ -416,7 +422,12 @@ def cosines_and_sines(request, inputs):
 
 
 def no_index_ramp(request):
-    return "no ramp over rotations" if (request.attrs.get("yarn") or {}).get("ramp", "index") != "index" else None
+    yarn = request.attrs.get("yarn") or {}
+    if yarn.get("ramp", "index") != "index":
+        return "no ramp over rotations"
+    if not yarn.get("truncate", True) or yarn.get("attention_factor") is not None:
+        return "no truncate or attention_factor"
+    return None
 
 
 class TritonRotation(Triton):

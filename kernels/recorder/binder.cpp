@@ -87,8 +87,10 @@ YaRN parseYaRN(const Json &j) {
   const std::pair<const char *, double *> numbers[] = {{"factor", &y.factor},   {"beta_fast", &y.betaFast},
                                                        {"beta_slow", &y.betaSlow}, {"mscale", &y.mscale},
                                                        {"mscale_all_dim", &y.mscaleAllDim}};
+  bool scaled = false;
   for (const auto &m : j.want(Json::Object, "an object").members) {
     double *target = nullptr;
+    scaled = scaled || m.first == "mscale" || m.first == "mscale_all_dim";
     for (const auto &n : numbers) target = m.first == n.first ? n.second : target;
     within(quoteJson(m.first), [&] {
       if (target) {
@@ -103,6 +105,7 @@ YaRN parseYaRN(const Json &j) {
       }
     });
   }
+  if (!scaled) y.mscaleAllDim = 0;  // YaRN's own: 0.1 ln s + 1 on cosines and sines, nothing on the scores
   if (y.factor < 1 || y.betaFast <= 0 || y.betaSlow <= 0) fail("want factor >= 1 and positive betas");
   return y;
 }
