@@ -9,8 +9,35 @@ const badDistributions = "policy: the distributions differ in length"
 //	KL(p‖q) = Σ_i p_i (log p_i − log q_i)
 //
 // logp and logq are logarithms of probabilities, [V], as LogSoftmax returns them. Where p_i = 0 the term is 0; where only q_i = 0 it is +∞.
+//
+// Between neighbours the terms cancel to second order, and what rounding leaves of them may be
+// negative. So it is summed as Σ_i p_i k3_i ≥ 0, the same for sums of one: Σ_i (q_i − p_i) = 0. Where
+// the two sums differ by more than rounding explains, the formula itself is summed, see KLLiteral.
 // It implements PPO (8), its KL[π_old, π_θ].
 func KL(logp, logq []float64) float64 {
+	if len(logp) != len(logq) {
+		panic(badDistributions)
+	}
+	var sum, gap, size float64
+	for i := range logp {
+		sum += weighK3(logp[i], logq[i]-logp[i], logq[i])
+		gap += expDifference(logq[i], logp[i])
+		size += timesExp(logp[i], 1+math.Abs(logp[i])) + timesExp(logq[i], 1+math.Abs(logq[i]))
+	}
+	if math.Abs(gap) <= (8+float64(len(logp)))*0x1p-53*size {
+		return sum
+	}
+	return KLLiteral(logp, logq)
+}
+
+// KLLiteral returns KL as the formula has it. For distributions a step of h apart it is h²/2, and
+// off by the roundings of log p: no digit is left at h = 10⁻⁸.
+//
+//	KL(p‖q) = Σ_i p_i (log p_i − log q_i)
+//
+// logp and logq are [V].
+// It implements PPO (8), its KL[π_old, π_θ].
+func KLLiteral(logp, logq []float64) float64 {
 	if len(logp) != len(logq) {
 		panic(badDistributions)
 	}
@@ -19,6 +46,34 @@ func KL(logp, logq []float64) float64 {
 		sum += timesExp(logp[i], logp[i]-logq[i])
 	}
 	return sum
+}
+
+// weighK3 returns r (e^δ − 1 − δ), given log r and log q = log r + δ: the limit q where r = 0, and
+// neither 0·∞ nor ∞ − ∞ where one of them leaves the range of numbers.
+func weighK3(logr, delta, logq float64) float64 {
+	r := math.Exp(logr)
+	switch {
+	case math.IsInf(logr, -1):
+		return math.Exp(logq)
+	case delta == 0:
+		return 0
+	case math.IsInf(delta, -1):
+		return math.Inf(1)
+	case delta > 0.5 && !math.IsInf(r, 1):
+		return math.Exp(logq) - r*(1+delta)
+	}
+	return r * k3(delta)
+}
+
+// expDifference returns e^a − e^b to a few roundings of itself.
+func expDifference(a, b float64) float64 {
+	switch {
+	case a == b:
+		return 0 // both −∞, too
+	case a > b:
+		return -math.Exp(a) * math.Expm1(b-a)
+	}
+	return math.Exp(b) * math.Expm1(a-b)
 }
 
 // KLBackward returns the gradients of KL for the logits of both distributions.
@@ -34,7 +89,7 @@ func KLBackward(logp, logq []float64) (dp, dq []float64) {
 	dp, dq = make([]float64, len(logp)), make([]float64, len(logp))
 	for i := range logp {
 		dp[i] = timesExp(logp[i], logp[i]-logq[i]-kl)
-		dq[i] = math.Exp(logq[i]) - math.Exp(logp[i])
+		dq[i] = expDifference(logq[i], logp[i])
 	}
 	return dp, dq
 }
@@ -85,8 +140,10 @@ func K2Backward(logprob, ref float64) float64 { return logprob - ref }
 // terms of the formula cancel; either way it is good to 8 roundings.
 // Differs in code: with the ratio upside down, π/π_ref, it agrees to second order in δ alone.
 // It implements DeepSeekMath (4).
-func K3(logprob, ref float64) float64 {
-	delta := ref - logprob
+func K3(logprob, ref float64) float64 { return k3(ref - logprob) }
+
+// k3 returns e^δ − 1 − δ.
+func k3(delta float64) float64 {
 	switch {
 	case math.IsInf(delta, 1):
 		return delta // e^δ − δ would be ∞ − ∞
@@ -142,13 +199,10 @@ func K3LimitedBackward(logprob, ref, limit float64) float64 {
 //	r k3 = π/π_old (π_ref/π − log(π_ref/π) − 1)
 //
 // Over samples of π_old, and not of π, its mean is KL(π‖π_ref). Where π excludes the token it is its limit π_ref/π_old, so that this holds for what
-// π excludes, too, as long as π_old does not.
+// π excludes, too, as long as π_old does not. Where π = π_ref it is 0, whatever the ratio.
 // It implements DeepSeek-V3.2 (7).
 func K3Weighted(logprob, old, ref float64) float64 {
-	if math.IsInf(logprob, -1) {
-		return Ratio(ref, old, 0) // r e^δ, beside which r (1 + δ) vanishes
-	}
-	return Ratio(logprob, old, 0) * K3(logprob, ref)
+	return weighK3(logprob-old, ref-logprob, ref-old)
 }
 
 // K3WeightedBackward returns the derivative of K3Weighted, through the ratio too.

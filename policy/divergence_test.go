@@ -39,10 +39,49 @@ func TestKL(t *testing.T) {
 		draw := func(name string) []float64 {
 			return policy.LogSoftmax(rapid.SliceOfN(rapid.Float64Range(-20, 20), n, n).Draw(t, name), 1)
 		}
-		if kl := policy.KL(draw("p"), draw("q")); kl < -64*float64(n)*u {
+		if kl := policy.KL(draw("p"), draw("q")); kl < 0 {
 			t.Errorf("KL is %v", kl)
 		}
 	}))
+	// q ∝ p e^{hv}, v = (1, 0), p = (¼, ¾): KL = log Σ p e^{hv} − h Σ pv = h²κ₂/2 + h³κ₃/6 + h⁴κ₄/24 + … with the cumulants of a coin. A
+	// logit of 1 moves by u, and log p and log q by 2u: 8u/h of δ.
+	t.Run("of policies a small step apart it keeps its digits, and its sign", func(t *testing.T) {
+		const p, v = 0.25, 0.25 * 0.75
+		a := math.Log(1. / 3)
+		for h := 1e-2; h > 1e-9; h /= 10 {
+			got := policy.KL(policy.LogSoftmax([]float64{a, 0}, 1), policy.LogSoftmax([]float64{a + h, 0}, 1))
+			want := h * h * v * (1./2 + h/6*(1-2*p) + h*h/24*(1-6*v))
+			check.Near(t, "KL", got, want, want*(16*u/h+h*h*h))
+		}
+		for seed := range uint64(50) {
+			x := logits(seed, 1000)
+			y := check.Random(seed+100, 1000, 1e-8)
+			for k := range y {
+				y[k] += x[k]
+			}
+			if kl := policy.KL(policy.LogSoftmax(x, 1), policy.LogSoftmax(y, 1)); !(kl > 0 && kl < 1e-15) {
+				t.Errorf("KL is %v", kl)
+			}
+		}
+	})
+	// A sum of 4/3 is no rounding: then there is no k3, and the formula is what it says.
+	t.Run("of what sums to something else it is the formula as it stands", func(t *testing.T) {
+		half, third := math.Log(0.5), math.Log(1./3)
+		got := policy.KL([]float64{half, half}, []float64{third, third})
+		check.Near(t, "KL", got, math.Log(1.5), 8*u)
+		check.Near(t, "KL", got, policy.KLLiteral([]float64{half, half}, []float64{third, third}), 0)
+		check.NaN(t, "KL", policy.KL([]float64{nan, half}, uniform), policy.KL(uniform, []float64{nan, half}))
+	})
+	t.Run("a token that p alone excludes counts in the sums that have to agree", func(t *testing.T) {
+		for h := 1e-3; h > 1e-12; h /= 10 { // p = (1, 0), q = (1−h, h): −log(1−h)
+			check.Near(t, "KL", policy.KL([]float64{0, -inf}, []float64{math.Log1p(-h), math.Log(h)}), -math.Log1p(-h), 32*u*h)
+		}
+	})
+	t.Run("what leaves the range of numbers is neither 0·∞ nor ∞ − ∞", func(t *testing.T) {
+		check.Near(t, "KL", policy.KL([]float64{0, -800}, []float64{0, -inf}), inf, 0)
+		check.Near(t, "KL", policy.KL([]float64{0, -800}, []float64{-800, 0}), 800, 0)
+		check.Near(t, "literally", policy.KLLiteral([]float64{0, -800}, []float64{0, -inf}), inf, 0)
+	})
 	t.Run("a token that p excludes adds nothing, one that q alone excludes makes it +∞", func(t *testing.T) {
 		check.Near(t, "KL", policy.KL([]float64{0, -inf}, uniform), math.Ln2, 0)
 		check.Near(t, "KL", policy.KL([]float64{0, -inf}, []float64{-1, -inf}), 1, 0)
@@ -50,6 +89,8 @@ func TestKL(t *testing.T) {
 	})
 	t.Run("vocabularies have to agree", func(t *testing.T) {
 		check.Panics(t, "policy: the distributions differ in length", func() { policy.KL(logp, uniform) })
+		check.Panics(t, "policy: the distributions differ in length", func() { policy.KLLiteral(logp, uniform) })
+		check.Panics(t, "policy: the distributions differ in length", func() { policy.KLBackward(logp, uniform) })
 	})
 }
 
@@ -68,6 +109,15 @@ func TestKLBackward(t *testing.T) {
 	t.Run("for the second it is the difference of the probabilities", func(t *testing.T) {
 		_, dq := policy.KLBackward(uniform, loaded)
 		check.NearAll(t, "dq", dq, []float64{-0.25, 0.25}, 4*u)
+		_, dq = policy.KLBackward([]float64{0, -inf, -inf}, []float64{-inf, 0, -inf})
+		check.NearAll(t, "dq", dq, []float64{-1, 1, 0}, 0)
+	})
+	// q_i − p_i = p_i (e^{−δ} − 1): a step of 10⁻¹² that is exact in log p is exact to a few roundings in the gradient.
+	t.Run("of policies a small step apart that difference keeps its digits", func(t *testing.T) {
+		near := []float64{-1, -2 + 0x1p-40}
+		_, dq := policy.KLBackward([]float64{-1 + 0x1p-40, -2}, near)
+		check.Near(t, "dq", dq[0], -math.Exp(-1)*0x1p-40*(1+0x1p-41), 4*u*0x1p-40)
+		check.Near(t, "dq", dq[1], math.Exp(-2)*0x1p-40*(1+0x1p-41), 4*u*0x1p-40)
 	})
 }
 
@@ -289,5 +339,15 @@ func TestK3Weighted(t *testing.T) {
 		check.Near(t, "r k3", policy.K3Weighted(-inf, -4, -1), math.Exp(3), 0)
 		check.Near(t, "r k3 nearly there", policy.K3Weighted(-60, -4, -1), math.Exp(3), 8*20*u)
 		check.Near(t, "∂(r k3)", policy.K3WeightedBackward(-inf, -2, -1), 0, 0)
+		check.Near(t, "r k3, r = e⁻⁸⁰⁰", policy.K3Weighted(-804, -4, -1), math.Exp(3), 0)
+		check.Near(t, "r k3, π_ref = 0", policy.K3Weighted(-804, -4, -inf), inf, 0)
+		check.Near(t, "∂(r k3), π_ref = 0", policy.K3WeightedBackward(-804, -4, -inf), inf, 0)
+		check.Near(t, "r k3, r = ∞", policy.K3Weighted(-2, -inf, -1), inf, 0)
+		check.Near(t, "r k3, r = e⁸⁰⁰", policy.K3Weighted(-2, -802, -1), inf, 0)
+	})
+	t.Run("between equals it is 0, even of a ratio that overflowed", func(t *testing.T) {
+		check.Near(t, "r k3", policy.K3Weighted(-2, -inf, -2), 0, 0)
+		check.Near(t, "∂(r k3)", policy.K3WeightedBackward(-2, -inf, -2), 0, 0)
+		check.NaN(t, "no reference", policy.K3Weighted(-2, -1, nan), policy.K3WeightedBackward(nan, -1, nan))
 	})
 }

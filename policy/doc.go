@@ -19,7 +19,8 @@
 //	GC               gradient coefficient of a token
 //
 // A derivative is called Backward and is for log π of the sampled token, everything else held fixed, unless it says for the logits. At a kink
-// it is that of the inside of the interval, as PyTorch's clamp has it.
+// it is that of the inside of the interval, as PyTorch's clamp had it up to release 2.5.1; since some
+// later one clamp passes no derivative on a bound, or half of it where the bounds are tensors.
 //
 // # Where a formula has no number
 //

@@ -1,6 +1,9 @@
 package policy
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const badTemperature = "policy: temperature is not positive"
 
@@ -8,31 +11,42 @@ const badTemperature = "policy: temperature is not positive"
 //
 //	log p_i = z_i/T − log Σ_j e^{z_j/T}
 //
-// logits is [V] and so is the result, temperature is T > 0. The sum is shifted by the largest logit, so that nothing overflows. A logit of −∞
-// excludes its token; where all are excluded all results are −∞. A logit of +∞ or NaN makes all NaN.
+// logits is [V] and so is the result, temperature is T > 0. The sum is shifted by the largest logit, so that nothing overflows, and before the division, so
+// that a low temperature does not multiply its rounding; the largest's own 1 is left out of it, so that the log-probability of a token that is all but sure
+// keeps its digits. A logit of −∞ excludes its token; where all are excluded all results are −∞. A logit of +∞ or NaN makes all NaN.
 // Differs in code: trainers that leave out the sampler's temperature get every ratio wrong, which cannot be seen at T = 1.
 // It implements Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network (1), as a logarithm.
 func LogSoftmax(logits []float64, temperature float64) []float64 {
 	if !(temperature > 0) {
 		panic(badTemperature)
 	}
-	logp := make([]float64, len(logits))
-	m := math.Inf(-1)
-	for i, z := range logits {
-		logp[i] = z / temperature
-		m = max(m, logp[i])
-	}
-	if math.IsInf(m, -1) {
-		return logp // (−∞) − (−∞) would be NaN
-	}
-	var sum float64
-	for _, x := range logp {
-		sum += math.Exp(x - m)
-	}
+	logp := shifted(logits, temperature)
+	rest, top := 0.0, slices.Index(logp, 0)
 	for i, x := range logp {
-		logp[i] = x - m - math.Log(sum)
+		if i != top {
+			rest += math.Exp(x)
+		}
+	}
+	for i := range logp {
+		logp[i] -= math.Log1p(rest) // 0 for nothing but −∞
 	}
 	return logp
+}
+
+// shifted returns (z − max z)/T; all −∞ where all are.
+func shifted(logits []float64, temperature float64) []float64 {
+	if len(logits) == 0 {
+		return nil
+	}
+	m := slices.Max(logits)
+	x := make([]float64, len(logits))
+	for i, z := range logits {
+		x[i] = z
+		if !math.IsInf(m, -1) { // (−∞) − (−∞) would be NaN
+			x[i] = (z - m) / temperature
+		}
+	}
+	return x
 }
 
 // LogProb returns the log-probability of one token.
@@ -62,7 +76,7 @@ func LogProbBackward(logits []float64, token int, temperature float64) []float64
 	for i := range dz {
 		dz[i] = -math.Exp(logp[i]) / temperature
 	}
-	dz[token] += 1 / temperature
+	dz[token] = -math.Expm1(logp[token]) / temperature // 1 − p, which keeps its digits as p nears 1
 	return dz
 }
 
@@ -87,18 +101,25 @@ func Entropy(logits []float64, temperature float64) float64 {
 // logits is [V] and so is the result, which sums to 0; it is 0 for uniform p, where S is largest, and for excluded tokens.
 // It implements PPO (9), its S[π], differentiated.
 func EntropyBackward(logits []float64, temperature float64) []float64 {
-	s := Entropy(logits, temperature)
-	dz := make([]float64, len(logits))
-	for i, l := range LogSoftmax(logits, temperature) {
-		dz[i] = -timesExp(l, l+s) / temperature
+	logp, x, dz := LogSoftmax(logits, temperature), shifted(logits, temperature), make([]float64, len(logits))
+	var mean float64 // of z/T: log p_i + S is how far z_i/T is above it, without what cancels near uniform p
+	for i, l := range logp {
+		mean += timesExp(l, x[i])
+	}
+	for i, l := range logp {
+		dz[i] = -timesExp(l, x[i]-mean) / temperature
 	}
 	return dz
 }
 
-// timesExp returns x·e^l, and 0 where e^l is 0 whatever x: the limit of p log p.
+// timesExp returns x·e^l, and 0 for l = −∞ whatever x: the limit of p log p. Of an infinite x nothing
+// is lost where e^l leaves the range of numbers, nor of an x of 0.
 func timesExp(l, x float64) float64 {
-	if math.IsInf(l, -1) {
+	switch {
+	case math.IsInf(l, -1), x == 0 && !math.IsNaN(l):
 		return 0
+	case math.IsInf(x, 0) && !math.IsNaN(l):
+		return x
 	}
 	return x * math.Exp(l)
 }

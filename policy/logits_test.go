@@ -176,3 +176,30 @@ func TestEntropyBackward(t *testing.T) {
 		check.Near(t, "∇S of an excluded token", dz[2], 0, 0)
 	})
 }
+
+func TestLogSoftmaxDigits(t *testing.T) {
+	// log p = −log(1 + e^{−40}) = −e^{−40} + …: 1 + e^{−40} is 1 in float64. 1 − p, and the entropy e^{−40} (1 + 40), likewise.
+	t.Run("a token that is all but sure has a log-probability, a gradient and an entropy", func(t *testing.T) {
+		z, rest := []float64{0, -40}, math.Exp(-40)
+		check.Near(t, "log p", policy.LogSoftmax(z, 1)[0], -rest, 8*u*rest)
+		check.Near(t, "∂ log p", policy.LogProbBackward(z, 0, 1)[0], rest, 8*u*rest)
+		check.Near(t, "S", policy.Entropy(z, 1), 41*rest, 64*41*u*rest)
+	})
+	// (z − max)/T with 2¹⁰ + 2⁻¹⁰ and 2¹⁰, T = 2⁻¹⁰/3: the difference is 3, where z/T has an ulp of 2⁻³¹.
+	t.Run("a low temperature does not multiply the rounding of the logits", func(t *testing.T) {
+		got := policy.LogSoftmax([]float64{0x1p10 + 0x1p-10, 0x1p10}, 0x1p-10/3)
+		check.NearAll(t, "log p", got, []float64{-math.Log1p(math.Exp(-3)), -3 - math.Log1p(math.Exp(-3))}, 16*u)
+		got = policy.LogSoftmax([]float64{1e300, 0}, 1e-10)
+		check.NearAll(t, "log p", got, []float64{0, -inf}, 0)
+	})
+	// S is largest at uniform p; near it −p (log p + S) = −p (z − mean z) = −z/3 to first order.
+	t.Run("near uniform the gradient of the entropy keeps its digits", func(t *testing.T) {
+		const h = 1e-12
+		check.NearAll(t, "∂S", policy.EntropyBackward([]float64{h, 0, -h}, 1), []float64{-h / 3, 0, h / 3}, 8*u*h+h*h)
+	})
+	t.Run("no logits have no probabilities, and no number among them leaves none", func(t *testing.T) {
+		check.NearAll(t, "none", policy.LogSoftmax(nil, 1), nil, 0)
+		check.NaN(t, "NaN", policy.LogSoftmax([]float64{nan, 0, -inf}, 1)...)
+		check.NaN(t, "+∞", policy.LogSoftmax([]float64{0, inf, -inf}, 1)...)
+	})
+}

@@ -95,3 +95,34 @@ func TestBounded(t *testing.T) {
 		}
 	})
 }
+
+// An advantage of 0 asks for nothing, and 0·∞ would be NaN: a ratio overflows where π_old all but excludes a token.
+func TestNoAdvantage(t *testing.T) {
+	ratios := []float64{0, 0.5, 1, 2, math.MaxFloat64, inf}
+	t.Run("without an advantage there is neither loss nor derivative, whatever the ratio, the clip and the bound", func(t *testing.T) {
+		for _, r := range ratios {
+			for _, bound := range []float64{0.2, 1, 10, inf} {
+				for _, c := range []float64{0, 3, inf} {
+					for _, a := range []float64{0, math.Copysign(0, -1)} {
+						check.Both(t, "clipped and bounded", func() (float64, float64) {
+							loss, d := policy.Clipped(r, a, bound, bound)
+							return policy.Bounded(loss, d, a, c)
+						}, 0, 0, 0)
+					}
+				}
+			}
+		}
+	})
+	t.Run("nor with the ratio of a token that π_old excludes", func(t *testing.T) {
+		for _, limit := range []float64{0, 20} {
+			for name, l := range map[string]policy.Surrogate{"unclipped": policy.Unclipped, "clipped": clipped} {
+				check.Both(t, name, func() (float64, float64) { return l.Loss(-1, -inf, 0, limit) }, 0, 0, 0)
+				check.Both(t, name, func() (float64, float64) { return l.Loss(-1, -800, 0, limit) }, 0, 0, 0)
+			}
+		}
+	})
+	t.Run("and a bound that is infinite bounds nothing, at the clip as at c", func(t *testing.T) {
+		check.Both(t, "ε = ∞", func() (float64, float64) { return policy.Clipped(7, 2, inf, inf) }, -14, -14, 0)
+		check.Both(t, "ε = ∞", func() (float64, float64) { return policy.Clipped(inf, -2, inf, inf) }, inf, inf, 0)
+	})
+}

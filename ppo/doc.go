@@ -19,7 +19,9 @@
 // # Where a derivative jumps
 //
 // On a boundary, where both branches of a minimum or maximum are equal, the derivative is that of the branch without clip. (PyTorch halves it between
-// the two branches; as its clamp passes the derivative on the boundary too, the sum is the same at r = 1 ± ε, and one half at r = c of the dual clip.)
+// the two branches: one half at r = c of the dual clip. At r = 1 ± ε the sum is the same as here as long as its clamp passes
+// the derivative on the boundary too, as it did up to release 2.5.1; since some later one clamp passes
+// 0 there, or ½ where the bounds are tensors, and the sum is ½ or ¾ of it.)
 //
 // # Where a formula has no number
 //

@@ -44,7 +44,8 @@ func Clip(r, advantage, low, high float64) (loss, dlogprob float64) {
 //	L = −max(min(r A, clip(r, 1−ε_low, 1+ε_high) A), c A) for A < 0,  L of Clip otherwise
 //
 // c > 1 is the largest ratio that counts for A < 0, 3 in code, and 0 is none; beyond it the derivative is 0. At r = c it is that of the inside, −rA.
-// Differs in code: it is on by default under the name of PPO in some trainers; applied for A > 0 as well it would undo the clip.
+// Differs in code: it is on by default under the name of PPO in some trainers; applied for A > 0 as well
+// the bound c A, above every value of the clip, would make the objective constant.
 // It implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al. 2020) (number not compared).
 func DualClip(r, advantage, low, high, c float64) (loss, dlogprob float64) {
 	loss, dlogprob = Clip(r, advantage, low, high)
