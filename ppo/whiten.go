@@ -19,22 +19,29 @@ const whitenEpsilon = 1e-8
 // It implements verl's code, masked_whiten, after PPO (11).
 func Whiten(advantage, mask mat.Matrix) *mat.Dense {
 	sameShape(advantage, mask)
-	mean, variance := moments(advantage, mask)
+	first, mean, variance := moments(advantage, mask)
 	white := mat.DenseCopyOf(advantage)
 	white.Zero()
 	eachToken(advantage, mask, func(i, t int, a float64) {
-		white.Set(i, t, (a-mean)/math.Sqrt(variance+whitenEpsilon))
+		white.Set(i, t, (a-first-mean)/math.Sqrt(variance+whitenEpsilon))
 	})
 	return white
 }
 
-// moments returns the mean over the mask and the sample variance, which is 0 for fewer than two tokens.
-func moments(x, mask mat.Matrix) (mean, variance float64) {
+// moments returns the mean over the mask less the first token there, which is returned too, and the
+// sample variance, which is 0 for fewer than two tokens. Both are of differences from the first, so
+// that equal tokens have a variance of exactly 0 and a large mean costs no digits.
+func moments(x, mask mat.Matrix) (first, mean, variance float64) {
 	var n float64
-	eachToken(x, mask, func(_, _ int, v float64) { mean, n = mean+v, n+1 })
+	eachToken(x, mask, func(_, _ int, v float64) {
+		if n == 0 {
+			first = v
+		}
+		mean, n = mean+(v-first), n+1
+	})
 	mean /= max(n, 1)
-	eachToken(x, mask, func(_, _ int, v float64) { variance += (v - mean) * (v - mean) })
-	return mean, variance / max(n-1, 1)
+	eachToken(x, mask, func(_, _ int, v float64) { variance += (v - first - mean) * (v - first - mean) })
+	return first, mean, variance / max(n-1, 1)
 }
 
 // eachToken calls f for every token in the mask.

@@ -62,6 +62,19 @@ func TestWhiten(t *testing.T) {
 		}
 		check.NearAll(t, "Â", ppo.Whiten(check.Matrix(moved), ones).RawRowView(0), ppo.Whiten(check.Matrix(x), ones).RawRowView(0), 1e-8)
 	})
+	// Differences from 2⁵² are exact. In E[Â²] − E[Â]² none of them would be left, and the mean itself has an ulp of 1 there. 0, 1 and 5
+	// have mean 2, variance (4 + 1 + 9)/2 = 7.
+	t.Run("a mean that is large beside the deviation costs no digits", func(t *testing.T) {
+		for _, far := range []float64{0, 0x1p26, 0x1p40, 0x1p52, -0x1p52} {
+			w := ppo.Whiten(check.Matrix([]float64{far, far + 1, far + 5}), check.Matrix([]float64{1, 1, 1}))
+			scale := math.Sqrt(7 + 1e-8)
+			check.NearAll(t, "Â", w.RawRowView(0), []float64{-2 / scale, -1 / scale, 3 / scale}, 8*u)
+		}
+	})
+	t.Run("equal tokens become 0 exactly, whatever their last bits", func(t *testing.T) {
+		w := ppo.Whiten(check.Matrix([]float64{0.1, 0.1, 0.1}), check.Matrix([]float64{1, 1, 1}))
+		check.NearAll(t, "Â", w.RawRowView(0), []float64{0, 0, 0}, 0)
+	})
 	t.Run("one token, or equal ones, become 0; none stay nothing", func(t *testing.T) {
 		check.NearAll(t, "one", ppo.Whiten(check.Matrix([]float64{5, nan}), check.Matrix([]float64{1, 0})).RawRowView(0), []float64{0, 0}, 0)
 		check.NearAll(t, "equal", ppo.Whiten(check.Matrix([]float64{5, 5}), check.Matrix([]float64{1, 1})).RawRowView(0), []float64{0, 0}, 0)

@@ -441,6 +441,18 @@ func TestStep(t *testing.T) {
 		check.NearMatrix(t, "θ", theta, full, 16*u)
 	})
 
+	// One state, two actions of p and q = 1−p, each taken once with advantages ∓1: F = pq (1, −1)ᵀ(1, −1) and g = (−½, ½), so that the full
+	// step is ∓√(δ/(2pq)). Half of it is near enough in KL(π_old ‖ π) in both cases. KL(π ‖ π_old) is 1.10 > ½ there in the first, which would
+	// halve once more, and 1.15 ≤ 2 for the full step in the second, which would take it.
+	t.Run("how far it may go is told by KL(π_old ‖ π), not the other way round", func(t *testing.T) {
+		for _, c := range []struct{ z, delta float64 }{{4, 0.5}, {1, 2}} {
+			region := rl.TrustRegion{Delta: c.delta, Iterations: 1, Tries: 10}
+			theta := region.Step(mat.NewDense(1, 2, []float64{c.z, 0}), mat.NewDense(2, 1, []float64{1, 1}), []int{0, 1}, []float64{-1, 1})
+			half := math.Sqrt(c.delta/2) * math.Cosh(c.z/2) // ½ √(δ/(2pq)), 1/√(pq) = 2 cosh(z/2)
+			check.NearMatrix(t, "θ", theta, mat.NewDense(1, 2, []float64{c.z - half, half}), 64*u*c.z)
+		}
+	})
+
 	x, theta := random(rng, 12, 2), random(rng, 2, 3)
 	actions, advantages := make([]int, 12), random(rng, 1, 12).RawRowView(0)
 	for n := range actions {
