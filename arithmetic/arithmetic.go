@@ -2,38 +2,61 @@
 // and that of a sum's rounding error when the order of the additions is not known.
 //
 // Everything here is first order: a rounding is a small, zero-mean, independent error, and errors add by their second moments
-// (variances). The one exception is the tensor core of Hopper, which truncates, so that its errors share one sign.
+// (variances). The exception are tensor cores, which truncate, so that their errors share one sign.
 package arithmetic
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"plumbline/dtype"
+	"plumbline/internal/spelling"
 )
 
 // Accumulator names the arithmetic in which sums of products are formed.
 type Accumulator uint8
 
-// The accumulators of the recording contract. F32Hopper is the fused, truncating sum of Hopper's tensor cores.
+// The accumulators of the recording contract. Those that name a device are the fused, truncating sums of its tensor cores;
+// TF32 is any of them for float32 operands, which are narrowed to TF32 before the product.
 const (
 	F32 Accumulator = iota
 	F64
 	F16
 	BF16
 	F32Hopper
+	F32Ampere
+	F32Ada
+	F32Volta
+	F32Blackwell
+	TF32
 )
 
-var accumulators = map[string]Accumulator{"F32": F32, "F64": F64, "F16": F16, "BF16": BF16, "F32_HOPPER": F32Hopper}
+// accumulatorNames has the contract's names, in the order of the constants.
+var accumulatorNames = [...]string{
+	"F32", "F64", "F16", "BF16", "F32_HOPPER", "F32_AMPERE", "F32_ADA", "F32_VOLTA", "F32_BLACKWELL", "TF32",
+}
+
+// ParseAccumulator returns the accumulator of that name.
+func ParseAccumulator(name string) (Accumulator, error) {
+	if i := slices.Index(accumulatorNames[:], name); i >= 0 {
+		return Accumulator(i), nil
+	}
+	names := accumulatorNames[:]
+	return F32, fmt.Errorf("found %s, want one of %s%s", spelling.Quote(name), strings.Join(names, ", "), spelling.Suggest(name, names))
+}
 
 // String returns the contract's name of the accumulator.
 func (a Accumulator) String() string {
-	for name, b := range accumulators {
-		if a == b {
-			return name
-		}
+	if int(a) < len(accumulatorNames) {
+		return accumulatorNames[a]
 	}
 	return "?"
 }
+
+// Truncates tells whether sums are cut off toward zero, as tensor cores do, so that the errors of all sums share a direction.
+func (a Accumulator) Truncates() bool { return a >= F32Hopper }
 
 // Type returns the element type in which partial sums are kept.
 func (a Accumulator) Type() dtype.Type {
@@ -91,13 +114,14 @@ func Rounding(t dtype.Type, x float64) float64 {
 // A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. The second term is for terms that are equal, or
 // differ by less than the last place of the sum, uS: then all additions within one binade round alike, by one uniform draw of ±ulp/2 each, which over the
 // last two binades makes c. Both are capped by the worst case γ_n Σ|a|, Σ|a| ≤ √(n·squares); subnormal steps come on top.
-// Hopper's truncating sums are treated by hopperSum.
+// The truncating sums of tensor cores are treated by TensorCore.Sum.
 func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	if n == 0 || squares == 0 {
 		return 0
 	}
-	if a == F32Hopper {
-		return hopperSum(n, sum, squares)
+	if a.Truncates() {
+		core := a.core()
+		return core.Sum(n, sum, squares)
 	}
 	rho, u := Rho(a.Type()), a.Type().UnitRoundoff()
 	variance := rho*rho*partialSums(float64(n), sum, squares) + alike(float64(n), sum, squares, u)

@@ -125,12 +125,8 @@ func TestSum(t *testing.T) {
 
 // hopperDot sums products sixteen at a time on the modelled tensor core.
 func hopperDot(x, y []float64) float64 {
-	core, acc := NewHopper(dtype.BF16), 0.0
-	for i := 0; i < len(x); i += HopperWidth {
-		end := min(len(x), i+HopperWidth)
-		acc = core.Step(acc, x[i:end], y[i:end])
-	}
-	return acc
+	core := mustCore(F32Hopper, dtype.BF16, dtype.F32)
+	return core.Dot(0, x, y)
 }
 
 // TestHopperSum runs dot products of bf16 numbers through the step and compares the root mean square of the errors with the model's.
@@ -172,7 +168,7 @@ func TestParse(t *testing.T) {
 		want  string
 	}{
 		{"scores", "F32", `key "scores": this op knows accumulate`},
-		{"accumulate", "FP32", `found "FP32", want one of BF16, F16, F32, `},
+		{"accumulate", "FP32", `found "FP32", want one of F32, F64, F16, BF16, F32_HOPPER, `},
 		{"accumulate", "FP32", `; did you mean "F32"?`},
 		{"accumulate", "hopper", `; did you mean "F32_HOPPER"?`},
 		{"probabilities", "torch.bfloat16", `; did you mean "BF16"?`},
@@ -196,9 +192,9 @@ func TestParse(t *testing.T) {
 }
 
 func TestAccumulatorNames(t *testing.T) {
-	for name, a := range accumulators {
-		if a.String() != name {
-			t.Errorf("%v is called %s", name, a)
+	for _, name := range accumulatorNames {
+		if a, err := ParseAccumulator(name); err != nil || a.String() != name {
+			t.Errorf("%v is called %s, %v", name, a, err)
 		}
 	}
 	for a, want := range map[Accumulator][2]dtype.Type{F64: {dtype.F64, dtype.F64}, F16: {dtype.F16, dtype.F32}, BF16: {dtype.BF16, dtype.F32}, F32Hopper: {dtype.F32, dtype.F32}} {

@@ -3,7 +3,6 @@ package arithmetic
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -111,13 +110,9 @@ func (d *Declared) set(key string, value any) error {
 		return nil
 	}
 	if key == "accumulate" {
-		a, ok := accumulators[s]
-		if !ok {
-			names := slices.Sorted(maps.Keys(accumulators))
-			return fmt.Errorf("found %s, want one of %s%s", spelling.Quote(s), strings.Join(names, ", "), spelling.Suggest(s, names))
-		}
-		d.Accumulate = a
-		return nil
+		var err error
+		d.Accumulate, err = ParseAccumulator(s)
+		return err
 	}
 	t, err := dtype.Parse(s)
 	if err != nil || !t.Float() || t == dtype.F8E8M0 {

@@ -46,23 +46,23 @@ type summer[T number] struct {
 	order        Order
 	seed         uint64
 	mode         madd
-	keep         dtype.Type        // narrow: the type of the partial sums
-	core         arithmetic.Hopper // tensorCore: the tensor core
+	keep         dtype.Type            // narrow: the type of the partial sums
+	core         arithmetic.TensorCore // tensorCore: the tensor core
 	permutations map[int][]int
 	scratch      [][]T
 	ones         []T
 }
 
-// newSummer returns the sums of an accumulator. Hopper's tensor cores and narrow accumulators take 16-bit operands; others are summed in F32,
+// newSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit operands; others are summed in F32,
 // and c is changed to say so.
 func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
 	s := &summer[T]{order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
-	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 {
+	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() && !summed(c.Accumulate, operands) {
 		c.Accumulate = arithmetic.F32
 	}
 	switch {
-	case c.Accumulate == arithmetic.F32Hopper:
-		s.mode, s.core = tensorCore, arithmetic.NewHopper(operands)
+	case c.Accumulate.Truncates():
+		s.mode, s.core = tensorCore, core(c.Accumulate, operands)
 	case c.Accumulate == arithmetic.F16 || c.Accumulate == arithmetic.BF16:
 		s.mode, s.keep = narrow, c.Accumulate.Type()
 	case c.Fused:
@@ -96,7 +96,7 @@ func (s *summer[T]) dot(a, b []T) T {
 	b = b[:len(a)]
 	switch {
 	case s.mode == tensorCore:
-		return tensorDot(s.core, a, b)
+		return tensorDot(&s.core, a, b)
 	case s.order == Pairwise:
 		return s.pairwiseDot(a, b)
 	case s.order == Strided:
@@ -195,7 +195,7 @@ func (s *summer[T]) stridedDot(a, b []T) T {
 func (s *summer[T]) combine(out, w []T, rows [][]T) {
 	switch {
 	case s.mode == tensorCore:
-		tensorCombine(s.core, out, w, rows)
+		tensorCombine(&s.core, out, w, rows)
 	case s.order == Pairwise:
 		s.accumulate(out, s.pairwiseCombine(0, len(out), w, rows))
 	case s.order == Strided:

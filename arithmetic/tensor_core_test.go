@@ -8,7 +8,7 @@ import (
 )
 
 func TestHopperStep(t *testing.T) {
-	bf16 := NewHopper(dtype.BF16)
+	bf16 := mustCore(F32Hopper, dtype.BF16, dtype.F32)
 	cases := []struct {
 		name      string
 		acc       float64
@@ -49,10 +49,11 @@ func TestHopperStep(t *testing.T) {
 func TestHopperCountsSubnormalsWithTheSmallestExponent(t *testing.T) {
 	a, b := []float64{0x1p-24, 0x1p-14}, []float64{0x1p15, 0x1p-14}
 	// The first product is 2^-9 at exponent 1; the second, 2^-28, lies below 2^-24.
-	if got := NewHopper(dtype.F16).Step(0, a, b); got != 0x1p-9 {
+	f16, bf16 := mustCore(F32Hopper, dtype.F16, dtype.F32), mustCore(F32Hopper, dtype.BF16, dtype.F32)
+	if got := f16.Step(0, a, b); got != 0x1p-9 {
 		t.Errorf("f16: %v, want 2^-9", got)
 	}
-	if got := NewHopper(dtype.BF16).Step(0, a, b); got != 0x1p-9+0x1p-28 {
+	if got := bf16.Step(0, a, b); got != 0x1p-9+0x1p-28 {
 		t.Errorf("bf16: %v, want 2^-9 + 2^-28", got)
 	}
 }
@@ -63,4 +64,12 @@ func repeat(x float64, n int) []float64 {
 		r[i] = x
 	}
 	return r
+}
+
+func mustCore(a Accumulator, operands, result dtype.Type) TensorCore {
+	t, err := a.TensorCore(operands, result)
+	if err != nil {
+		panic(err)
+	}
+	return t
 }
