@@ -44,6 +44,27 @@ func TestRightKernels(t *testing.T) {
 	}
 }
 
+// Where nothing may err inside, a truth that the type holds is the only number that is right: below a power of two half a spacing is a neighbour, too.
+func TestExactTruthsHaveNoNeighbours(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3} {
+		for _, truth := range []float64{1, -2, 0, 1.5, typ.MinNormal(), typ.Spacing(0)} {
+			e := Expected{Name: "o", Type: typ, Axes: []string{"column"}, Truth: tensor.Of([]float64{truth, 1}, 2), Sigma: make([]float64, 2)}
+			if out := Judge(e, tensor.Of([]float64{truth, 1}, 2)); out.Status != Explained {
+				t.Errorf("%v: %v itself: %v", typ, truth, out.Reasons)
+			}
+			for _, by := range []float64{-0.5, 0.5, -1, 1} {
+				got := typ.Round(truth + by*typ.Spacing(truth))
+				if got == truth {
+					continue
+				}
+				if out := Judge(e, tensor.Of([]float64{got, 1}, 2)); out.Status != Unexplained {
+					t.Errorf("%v: %v for %v is %v", typ, got, truth, out.Status)
+				}
+			}
+		}
+	}
+}
+
 func TestErrorsSharedByARow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	failed := 0
