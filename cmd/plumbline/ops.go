@@ -53,11 +53,17 @@ func describeOp(w io.Writer, op *oracle.Op) {
 		attrs = append(attrs, []string{a.Name, attrValues(a), attrDefault(a), a.Doc})
 	}
 	for _, k := range op.Arithmetic {
-		keys = append(keys, []string{k.Name, "default " + k.Default, k.Doc})
+		value := "default " + k.Default
+		if k.Default == "required" {
+			value = k.Default
+		}
+		keys = append(keys, []string{k.Name, value, k.Doc})
 	}
 	section(w, "attrs", attrs)
 	section(w, "arithmetic", keys)
-	fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(op.Equations, ", "))
+	if len(op.Equations) > 0 { // a step of hardware has none
+		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(op.Equations, ", "))
+	}
 }
 
 func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
