@@ -83,7 +83,7 @@ var devices = map[Accumulator]device{
 func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error) {
 	d, known := devices[a]
 	if !known {
-		return TensorCore{}, fmt.Errorf("%s names no tensor core: want %s", a, deviceNames)
+		return TensorCore{}, fmt.Errorf("%s names no tensor core: want %s", a, DeviceNames)
 	}
 	rows := d.wide
 	if result == dtype.F16 {
@@ -100,4 +100,5 @@ func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error)
 	return t, nil
 }
 
-const deviceNames = "F32_HOPPER, F32_AMPERE, F32_ADA, F32_VOLTA or F32_BLACKWELL"
+// DeviceNames lists the accumulators that name a device, for messages.
+const DeviceNames = "F32_HOPPER, F32_AMPERE, F32_ADA, F32_VOLTA or F32_BLACKWELL"

@@ -62,6 +62,7 @@ var declarationMutations = []declarationMutation{
 		}
 		return setAttr(wrong, "start", attrNumber(wrong, "start")+1)
 	}},
+	{"", "the step of another device", "Adds products as the tensor cores of another device do than is declared.", otherDevice},
 	{"", "more precision declared than kept", "Rounds to 16 bits on the way where float32 is declared.", overclaim},
 }
 
@@ -194,6 +195,21 @@ func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
 		}
 	}
 	return "it explains little less than the honest declaration"
+}
+
+// otherDevice declares the first device whose step gives another result somewhere; of a step, other ops allow for more than these differ by.
+func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
+	if wrong.Op != "mma.step" {
+		return "only a step is judged to the last bit"
+	}
+	for a := arithmetic.F32Hopper; a < arithmetic.TF32; a++ {
+		wrong.Arithmetic["accumulate"] = a.String()
+		other, err := oracle.Expect(wrong)
+		if err == nil && !slices.Equal(other[0].Truth.Data, truth[0].Truth.Data) {
+			return ""
+		}
+	}
+	return "every device that sums products of this type gives the same here"
 }
 
 // claimAll declares float32 for every key of the arithmetic that has a type, and tells whether that is anything new.

@@ -289,6 +289,14 @@ var outputMutations = []outputMutation{
 		},
 	},
 	{
+		"one element a neighbour up", "Leaves one element at the next number away from zero.", isExact,
+		func(o *output) string { return o.neighbour(1) },
+	},
+	{
+		"one element a neighbour down", "Leaves one element at the next number toward zero.", isExact,
+		func(o *output) string { return o.neighbour(-1) },
+	},
+	{
 		"truncated", "Cuts the result off toward zero where rounding to nearest is meant.", nil,
 		(*output).truncate,
 	},
@@ -304,6 +312,20 @@ func (o *output) plant(v float64) string {
 		return fmt.Sprintf("%v has no %v", o.want.Type, v)
 	}
 	o.Data[i] = v
+	return ""
+}
+
+// isExact tells whether an output is judged to the last bit.
+func isExact(op string, _ verdict.Expected) bool { return op == "mma.step" }
+
+// neighbour moves the ordinary element to the next number of its type, away from zero or toward it.
+func (o *output) neighbour(outward int) string {
+	i := o.ordinaryElement()
+	if i < 0 {
+		return nothingThere
+	}
+	typ := o.want.Type
+	o.Data[i] = typ.FromBits(typ.Bits(o.Data[i]) + uint64(outward))
 	return ""
 }
 

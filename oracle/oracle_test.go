@@ -227,7 +227,8 @@ func count(r *recording.Recording, attr string) int {
 
 func TestEveryOpIsDescribed(t *testing.T) {
 	for _, op := range oracle.Ops() {
-		if op.Doc == "" || len(op.Equations) == 0 || len(op.Inputs) == 0 || len(op.Outputs) == 0 {
+		hardware := op.Name == "mma.step" // no paper's equation, but what devices do
+		if op.Doc == "" || (len(op.Equations) == 0) != hardware || len(op.Inputs) == 0 || len(op.Outputs) == 0 {
 			t.Errorf("%s: incomplete", op.Name)
 		}
 		for _, x := range append(append([]oracle.Tensor{}, op.Inputs...), op.Outputs...) {
