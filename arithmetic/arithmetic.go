@@ -163,8 +163,13 @@ func partialSums(n, sum, squares float64) float64 {
 }
 
 // Gamma returns γ_n = nu/(1−nu), the worst-case relative error of a sum of n terms (Higham 2002, section 3.1), +Inf where n·u ≥ 1.
+// For tensor cores nu is what their steps can lose; for TF32 that of the accumulation alone.
 func (a Accumulator) Gamma(n int) float64 {
 	nu := float64(n) * a.Type().UnitRoundoff()
+	if a.Truncates() {
+		core := a.core()
+		nu = core.worst(n)
+	}
 	if nu >= 1 {
 		return math.Inf(1)
 	}

@@ -94,6 +94,7 @@ func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error)
 		return TensorCore{}, fmt.Errorf("%s: no step is known that sums products of %s in %s", a, operands, result)
 	}
 	t.lowest = exponentOf(operands.MinNormal())
+	t.bits = 2 * precision(operands)
 	if t.Paired { // the operands are converted to F16
 		t.lowest = exponentOf(dtype.F16.MinNormal())
 	}
@@ -102,3 +103,11 @@ func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error)
 
 // DeviceNames lists the accumulators that name a device, for messages.
 const DeviceNames = "F32_HOPPER, F32_AMPERE, F32_ADA, F32_VOLTA or F32_BLACKWELL"
+
+// precision is the number of bits in an operand, that of the leading 1 among them.
+func precision(operands dtype.Type) int {
+	if operands == dtype.F32 {
+		return tf32Bits
+	}
+	return -exponentOf(operands.UnitRoundoff())
+}

@@ -51,6 +51,7 @@ type TensorCore struct {
 	Paired bool
 
 	lowest int // the smallest exponent of the operands' type
+	bits   int // of a product: twice those of an operand
 }
 
 const (

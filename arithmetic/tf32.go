@@ -6,8 +6,11 @@ import (
 	"plumbline/dtype"
 )
 
-// tf32Step is 2u of TF32, which has the exponents of F32 and 10 fraction bits.
-const tf32Step = 0x1p-10
+// TF32 has the exponents of F32 and 10 fraction bits: a step at 1 of 2u.
+const (
+	tf32Step = 0x1p-10
+	tf32Bits = 11
+)
 
 // CutTF32 returns a float32 number as a tensor core reads it: without its low 13 bits.
 func CutTF32(x float64) float64 {
