@@ -221,7 +221,7 @@ func attentionForward(c *Case) ([]verdict.Expected, error) {
 // softmaxOutputs hands over o and lse.
 func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expected {
 	all := []verdict.Expected{o.expected("o", m.accumulate, m.probabilities, m.scores), single(lse.expected("lse", m.accumulate, m.scores))}
-	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate == arithmetic.F32Hopper) { // weights that crowd, or sums that truncate: every row alike
+	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) { // weights that crowd, or sums that truncate: every row alike
 		all[0].ColumnDraws, all[0].MostDraws = 1, float64(c.Dim("B")*c.Dim("H"))
 	}
 	if m.scaleError() != 0 { // one constant for every score

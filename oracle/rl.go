@@ -171,7 +171,7 @@ func (w scalars) rowSum(terms []float64) float64 {
 		sum, squares = sum+x, squares+x*x
 	}
 	unknown := w.sum(len(terms), sum, squares)
-	if unknown == 0 || w.accumulate == arithmetic.F32Hopper {
+	if unknown == 0 || w.accumulate.Truncates() {
 		return unknown
 	}
 	typ, counts := w.accumulate.Type(), map[float64]float64{}

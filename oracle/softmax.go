@@ -181,7 +181,7 @@ func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
 	if squares == 0 {
 		return 0
 	}
-	if m.accumulate == arithmetic.F32Hopper {
+	if m.accumulate.Truncates() {
 		return 1
 	}
 	term := math.Sqrt(squares / float64(width))
