@@ -8,6 +8,7 @@ import (
 
 	"plumbline/arithmetic"
 	"plumbline/dtype"
+	"plumbline/emulate"
 	"plumbline/golden"
 	"plumbline/oracle"
 	"plumbline/recording"
@@ -191,6 +192,23 @@ func TestEveryDeviceIsRecorded(t *testing.T) {
 				if known := recorded[a.String()+operands.String()+result.String()]; known != (err == nil) {
 					t.Errorf("%v, %v, %v: recorded %v, modelled %v", a, operands, result, known, err == nil)
 				}
+			}
+		}
+	}
+}
+
+// TestSumsOfEveryDevice: right kernels whose products are sums of any device's tensor cores are explained, with outputs that hide nothing of their errors.
+func TestSumsOfEveryDevice(t *testing.T) {
+	for _, op := range []string{"attention.forward", "attention.backward", "mla.decode"} {
+		for seed := range uint64(40) {
+			request := emulate.Request(op, seed)
+			if request.Type(request.Inputs()[0]).Size() != 2 {
+				continue
+			}
+			a := arithmetic.F32Hopper + arithmetic.Accumulator(seed%5)
+			c := emulate.Config{Tile: 64, Accumulate: a, Output: dtype.F32, Probabilities: request.Type(request.Inputs()[0])}
+			if v := judge(t, request, c); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
+				t.Errorf("%s, seed %d, %v: %s %s", op, seed, a, v.Status, v.Reason)
 			}
 		}
 	}
