@@ -6,8 +6,8 @@ import (
 	"plumbline/dtype"
 )
 
-// device is the tensor core of one generation, by the types of its operands. F32 stands for TF32. What is not there the
-// hardware does not have, or nobody has recorded.
+// device is the tensor core of one generation, by the types of its operands. F32 stands for TF32.
+// What is not there the hardware does not have, or nobody has recorded.
 type device struct {
 	wide map[dtype.Type]TensorCore // results in F32
 	half map[dtype.Type]TensorCore // in F16
@@ -78,8 +78,9 @@ var devices = map[Accumulator]device{
 	},
 }
 
-// TensorCore returns the tensor core that the accumulator names, for operands of a type, F32 for TF32, and results in F32
-// or F16. It is an error if the accumulator is no device's, or its tensor core is not known for these types.
+// TensorCore returns the tensor core that the accumulator names, for operands of a type, F32 for
+// TF32, and results in F32 or F16. It is an error if the accumulator is no device's, or its tensor
+// core is not known for these types.
 func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error) {
 	d, known := devices[a]
 	if !known {

@@ -27,7 +27,8 @@ func everyCore(t *testing.T, f func(t *testing.T, core TensorCore, operands dtyp
 	}
 }
 
-// TestSpecialValues: what is not finite gives what IEEE arithmetic makes of the terms, whatever finite operand stands beside it.
+// TestSpecialValues: what is not finite gives what IEEE arithmetic makes of the terms, whatever
+// finite operand stands beside it.
 func TestSpecialValues(t *testing.T) {
 	everyCore(t, func(t *testing.T, core TensorCore, operands dtype.Type) {
 		infinite := operands.Round(inf) // E4M3 has none: NaN
@@ -60,7 +61,8 @@ func TestSpecialValues(t *testing.T) {
 	})
 }
 
-// TestResultsOverflow: a sum of finite terms beyond the largest number of the result is infinite, and one in which they cancel is not.
+// TestResultsOverflow: a sum of finite terms beyond the largest number of the result is infinite,
+// and one in which they cancel is not.
 func TestResultsOverflow(t *testing.T) {
 	everyCore(t, func(t *testing.T, core TensorCore, operands dtype.Type) {
 		big := operands.Max()
@@ -91,7 +93,8 @@ func TestResultsOverflow(t *testing.T) {
 	})
 }
 
-// A zero never sets the scale: in a product with the largest number, and as accumulator, it costs the other terms nothing.
+// A zero never sets the scale: in a product with the largest number, and as accumulator, it costs
+// the other terms nothing.
 func TestZerosCostNothing(t *testing.T) {
 	core := mustCore(F32Hopper, dtype.BF16, dtype.F32)
 	if got := core.Step(0, []float64{0, 0x1p-20}, []float64{0x1p127, 0x1p-20}); got != 0x1p-40 {

@@ -9,7 +9,8 @@ import (
 	"plumbline/dtype"
 )
 
-// productsOf returns n pairs of operands of a type, their exact sum of products, and that of the products' squares and magnitudes.
+// productsOf returns n pairs of operands of a type, their exact sum of products, and that of the
+// products' squares and magnitudes.
 func productsOf(operands dtype.Type, n int, draw func() float64) (x, y []float64, sum, squares, magnitudes float64) {
 	x, y = make([]float64, n), make([]float64, n)
 	for i := range x {
@@ -23,8 +24,9 @@ func productsOf(operands dtype.Type, n int, draw func() float64) (x, y []float64
 	return x, y, sum, squares, magnitudes
 }
 
-// TestTensorCoreSums runs dot products through the steps of every device and type, and compares the root mean square of the errors
-// with the model's. One rounding errs less where terms are few, or exact.
+// TestTensorCoreSums runs dot products through the steps of every device and type, and compares the
+// root mean square of the errors with the model's. One rounding errs less where terms are few, or
+// exact.
 func TestTensorCoreSums(t *testing.T) {
 	everyCore(t, func(t *testing.T, core TensorCore, operands dtype.Type) {
 		rng := rand.New(rand.NewPCG(5, 6))
@@ -61,7 +63,8 @@ func TestTensorCoreSums(t *testing.T) {
 	})
 }
 
-// TestSumOf: products of F16 and TF32 have more bits than those of bf16, and are cut off beside smaller sums; FP8 has its own steps.
+// TestSumOf: products of F16 and TF32 have more bits than those of bf16, and are cut off beside
+// smaller sums; FP8 has its own steps.
 func TestSumOf(t *testing.T) {
 	const n = 1024
 	bf16 := F32Hopper.Sum(n, n, n)

@@ -21,7 +21,8 @@ func TestCutTF32(t *testing.T) {
 	}
 }
 
-// TestOperandError cuts the operands of sums of products to TF32, one or both of them, and compares with the second moment.
+// TestOperandError cuts the operands of sums of products to TF32, one or both of them, and compares
+// with the second moment.
 func TestOperandError(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	keep := func(x float64) float64 { return x }

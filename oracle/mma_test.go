@@ -2,6 +2,7 @@ package oracle_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -28,8 +29,8 @@ func step(accumulate string, operands, result dtype.Type, a, b []float64, c, d f
 	return rec
 }
 
-// TestStepIsJudgedToTheLastBit: the device's number is explained, and each of its neighbours is not, below a power of two, among
-// subnormals and where the hardware itself keeps 13 bits.
+// TestStepIsJudgedToTheLastBit: the device's number is explained, and each of its neighbours is
+// not, below a power of two, among subnormals and where the hardware itself keeps 13 bits.
 func TestStepIsJudgedToTheLastBit(t *testing.T) {
 	for _, c := range []struct {
 		name             string
@@ -97,7 +98,8 @@ func TestStepSpecialValues(t *testing.T) {
 	}
 }
 
-// TestStepsAreChained: 17 products are a step of 16 and one of 1, and the accumulator between them is a float32.
+// TestStepsAreChained: 17 products are a step of 16 and one of 1, and the accumulator between them
+// is a float32.
 func TestStepsAreChained(t *testing.T) {
 	a, b := slices.Repeat([]float64{0x1p-25}, 17), slices.Repeat([]float64{1}, 17)
 	a[16] = 0x1p-26 // beside 1 + 2⁻²¹ nothing is left of it, alone or not
@@ -142,8 +144,8 @@ func TestStepErrors(t *testing.T) {
 	}
 }
 
-// TestRecordedSteps runs the embedded results of real tensor cores through the model: all of them to the last bit, and none
-// of the files through every other device's.
+// TestRecordedSteps runs the embedded results of real tensor cores through the model: all of them
+// to the last bit, and none of the files through every other device's.
 func TestRecordedSteps(t *testing.T) {
 	files, results := 0, 0
 	for _, name := range golden.Names() {
@@ -197,7 +199,8 @@ func TestEveryDeviceIsRecorded(t *testing.T) {
 	}
 }
 
-// TestSumsOfEveryDevice: right kernels whose products are sums of any device's tensor cores are explained, with outputs that hide nothing of their errors.
+// TestSumsOfEveryDevice: right kernels whose products are sums of any device's tensor cores are
+// explained, with outputs that hide nothing of their errors.
 func TestSumsOfEveryDevice(t *testing.T) {
 	for _, op := range []string{"attention.forward", "attention.backward", "mla.decode"} {
 		for seed := range uint64(40) {
@@ -211,5 +214,53 @@ func TestSumsOfEveryDevice(t *testing.T) {
 				t.Errorf("%s, seed %d, %v: %s %s", op, seed, a, v.Status, v.Reason)
 			}
 		}
+	}
+}
+
+// TestHostileSteps judges steps of every type, with numbers at the edge of everything: there is a
+// verdict, with a reason, and the truth judged against itself is explained unless all of it could
+// be anything.
+func TestHostileSteps(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	types := []dtype.Type{dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.Bool}
+	edge := []float64{0, math.Copysign(0, -1), 1, -1, 1.5, 0x1p-149, -0x1p-133, 0x1p-24, 65504, 448, 57344, 0x1p127, -0x1p127, math.Inf(1), math.Inf(-1), math.NaN()}
+	fill := func(typ dtype.Type, shape ...int) *tensor.Tensor {
+		x := tensor.New(shape...)
+		for i := range x.Data {
+			if v := edge[rng.IntN(len(edge))]; typ.Float() || typ.Round(v) == v {
+				x.Data[i] = v
+			}
+		}
+		return x
+	}
+	judged := 0
+	for range 4000 {
+		n, k := 1+rng.IntN(3), 1+rng.IntN(70)
+		rec := recording.New("mma.step")
+		rec.Name = "hostile"
+		rec.Arithmetic["accumulate"] = (arithmetic.F32Hopper + arithmetic.Accumulator(rng.IntN(5))).String()
+		operands, result := types[rng.IntN(len(types))], types[rng.IntN(len(types))]
+		rec.Set("a", operands, fill(operands, n, k))
+		rec.Set("b", operands, fill(operands, n, k))
+		if rng.IntN(2) == 0 {
+			c := types[rng.IntN(len(types))]
+			rec.Set("c", c, fill(c, n))
+		}
+		rec.Set("out.d", result, fill(result, n))
+		if v := oracle.Judge(rec); v.Status != verdict.Explained && v.Reason == "" {
+			t.Fatalf("%v to %v: %s without a reason", operands, result, v.Status)
+		}
+		expected, err := oracle.Expect(rec)
+		if err != nil {
+			continue
+		}
+		judged++
+		rec.Set("out.d", result, expected[0].Truth)
+		if v := oracle.Judge(rec); v.Status != verdict.Explained && v.Status != verdict.Undetermined {
+			t.Fatalf("%v to %v: the truth %v is %s: %s", operands, result, expected[0].Truth.Data, v.Status, v.Reason)
+		}
+	}
+	if judged < 100 {
+		t.Errorf("only %d of 4000 could be judged", judged)
 	}
 }

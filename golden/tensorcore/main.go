@@ -2,10 +2,11 @@
 //
 //	go run ./golden/tensorcore FOLDER
 //
-// FOLDER holds one file DEVICE-OPERANDS.safetensors of each device and type, 5,000 results with their operands, as F. A. Khattak
-// and M. Mikaitis recorded them (see golden/README.md). Of each file, and of its float16 results, it takes the rows that tell the
-// device's step from its neighbours, bit for bit, always the same ones. Before, it computes every result anew; with -check it only
-// does that, and says how many differ.
+// FOLDER holds one file DEVICE-OPERANDS.safetensors of each device and type, 5,000 results with
+// their operands, as F. A. Khattak and M. Mikaitis recorded them (see golden/README.md). Of each
+// file, and of its float16 results, it takes the rows that tell the device's step from its
+// neighbours, bit for bit, always the same ones. Before, it computes every result anew; with -check
+// it only does that, and says how many differ.
 package main
 
 import (
@@ -47,7 +48,8 @@ func run(from, to string, check bool) error {
 			if check {
 				continue
 			}
-			if err := o.pack(output, string(licence)).Save(filepath.Join(to, o.name(output)+".safetensors")); err != nil {
+			path := filepath.Join(to, o.name(output)+".safetensors")
+			if err := o.pack(output, string(licence)).Save(path); err != nil {
 				return err
 			}
 		}

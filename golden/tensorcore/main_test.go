@@ -16,7 +16,8 @@ import (
 	"plumbline/verdict"
 )
 
-// writeOrigin writes a file as the origin's were packed: rows of random operands with the results of a tensor core.
+// writeOrigin writes a file as the origin's were packed: rows of random operands with the results
+// of a tensor core.
 func writeOrigin(t *testing.T, folder, name string, a arithmetic.Accumulator, operands dtype.Type, spoil bool) {
 	t.Helper()
 	const rows, k = 600, 32

@@ -69,7 +69,8 @@ func readOrigin(path string) (*origin, error) {
 	}
 	device, operands, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".safetensors"), "-")
 	o := &origin{
-		device: device, operands: operands, types: map[string]dtype.Type{}, shapes: map[string][]int{}, values: map[string][]float64{},
+		device: device, operands: operands,
+		types: map[string]dtype.Type{}, shapes: map[string][]int{}, values: map[string][]float64{},
 	}
 	known := false
 	if o.accumulate, known = accumulators[device]; !known {
@@ -134,7 +135,8 @@ func (o *origin) read(name string, raw json.RawMessage, body []byte) error {
 // rows returns how many results there are, and of how many products.
 func (o *origin) rows() (n, products int) { return o.shapes["a"][0], o.shapes["a"][1] }
 
-// row returns the operands and the accumulator of a result: c counts as 0 where the instruction had none.
+// row returns the operands and the accumulator of a result: c counts as 0 where the instruction had
+// none.
 func (o *origin) row(i int) (a, b []float64, c float64) {
 	_, k := o.rows()
 	return o.values["a"][i*k:][:k], o.values["b"][i*k:][:k], o.values["c"][i]

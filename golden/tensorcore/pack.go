@@ -11,7 +11,8 @@ import (
 
 // names are the devices as their owners call them.
 var names = map[string]string{
-	"V100": "NVIDIA V100", "A100": "NVIDIA A100", "A2": "NVIDIA A2", "Ada": "NVIDIA RTX 1000 Ada (L40S gave the same bits)",
+	"V100": "NVIDIA V100", "A100": "NVIDIA A100", "A2": "NVIDIA A2",
+	"Ada":  "NVIDIA RTX 1000 Ada (L40S gave the same bits)",
 	"H100": "NVIDIA H100", "H200": "NVIDIA H200", "B200": "NVIDIA B200",
 }
 
@@ -52,13 +53,14 @@ func (o *origin) pack(output, licence string) *recording.Recording {
 	rec.Provenance["source"] = "https://github.com/north-numerical-computing/MATLAB-tensor-core, model_validation/, " +
 		"commit b12b5a700957655375a1b0c1d0c26e76065da015"
 	rec.Provenance["paper"] = "Accurate Models of NVIDIA Tensor Cores, arXiv 2512.07004, doi 10.1145/3830409"
-	rec.Provenance["licence"] = "BSD-2-Clause, (c) 2025 Faizan A. Khattak and Mantas Mikaitis; its text is in this file's metadata"
+	rec.Provenance["licence"] = "BSD-2-Clause, (c) 2025 Faizan A. Khattak and Mantas Mikaitis; " +
+		"its text is in this file's metadata"
 	rec.Extra["licence"] = licence
 	rec.Provenance["device"], rec.Provenance["driver"] = names[o.device], "not stated"
 	rec.Provenance["command"] = "go run ./golden/tensorcore FOLDER"
 	n, _ := o.rows()
-	rec.Provenance["note"] = fmt.Sprintf("%s; %d of %d rows, those that tell this step from its neighbours, bit for bit",
-		o.instruction(output), len(rows), n)
+	rec.Provenance["note"] = fmt.Sprintf("%s; %d of %d rows, those that tell this step from its neighbours, "+
+		"bit for bit", o.instruction(output), len(rows), n)
 	return rec
 }
 

@@ -46,8 +46,9 @@ type neighbour struct {
 	reversed   bool // the products in the opposite order
 }
 
-// neighbours returns what the step might be taken for: a fraction bit less or more, two steps of half its products, the results
-// rounded the other way, a sum that is exact until it is rounded, the accumulator added in another place.
+// neighbours returns what the step might be taken for: a fraction bit less or more, two steps of
+// half its products, the results rounded the other way, a sum that is exact until it is rounded,
+// the accumulator added in another place.
 func neighbours(core arithmetic.TensorCore) []neighbour {
 	vary := func(name string, change func(c *arithmetic.TensorCore)) neighbour {
 		other := core
@@ -67,7 +68,8 @@ func neighbours(core arithmetic.TensorCore) []neighbour {
 		vary("products in order", func(c *arithmetic.TensorCore) { c.Paired = false }),
 	}
 	if core.Result == dtype.F16 {
-		list = append(list, vary("the result cut off", func(c *arithmetic.TensorCore) { c.Result, c.Kept = dtype.F32, 10 }))
+		list = append(list,
+			vary("the result cut off", func(c *arithmetic.TensorCore) { c.Result, c.Kept = dtype.F32, 10 }))
 	} else {
 		list = append(list,
 			vary("the result to nearest", func(c *arithmetic.TensorCore) { c.Kept = 52 }),
@@ -103,8 +105,8 @@ const (
 	each = 24  // of them for each neighbour
 )
 
-// chosen returns the rows to keep, ascending: for each neighbour the first that tell it from the device's step, then those that are
-// told from most of them.
+// chosen returns the rows to keep, ascending: for each neighbour the first that tell it from the
+// device's step, then those that are told from most of them.
 func (o *origin) chosen(output string) []int {
 	core, err := o.core(output)
 	if err != nil {
