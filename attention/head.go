@@ -81,32 +81,60 @@ func checkKeyValue(q, k, v mat.Matrix) (queries, keys int) {
 // shapes of q, k and v. What is masked, and queries that see nothing, get 0.
 // It implements FlashAttention (Dao et al. 2022), appendix B.2.
 func Backward(q, k, v, do mat.Matrix, o Options) (dq, dk, dv *mat.Dense) {
-	queries, keys := checkGradient(q, k, v, do)
+	queries, _ := q.Dims()
+	return BackwardLSE(q, k, v, do, make([]float64, queries), o)
+}
+
+// BackwardLSE returns the gradients of a loss that depends on Head's lse too, given do = ∂L/∂out and
+// dlse = ∂L/∂lse: that of parts which are merged later, or of a loss on the log-sum-exp itself.
+//
+//	dx_sj = (p_sj (dp_sj − D_s) + p̂_sj dlse_s) · cap′(x_sj),  p̂_sj = e^{x_sj − lse_s} = ∂lse_s/∂x_sj
+//
+// Shapes are those of Backward, dlse has S elements; dq, dk and dv follow from dx as there. p̂ are the
+// weights without the sink, which the lse never counts: SinkBackward is the same with a dlse. Where a
+// loss is of an lse with the sink in it, dlse is what SinkLSEBackward makes of its gradient.
+// A query that sees nothing gets 0, whatever its dlse.
+// Differs in code: kernels subtract dlse from D, which is the same without a sink.
+// It implements FlashAttention (Dao et al. 2022), appendix B.2 (derived).
+func BackwardLSE(q, k, v, do mat.Matrix, dlse []float64, o Options) (dq, dk, dv *mat.Dense) {
+	queries, keys := checkGradient(q, k, v, do, dlse)
 	o = o.head(0, 1)
 	m := o.Mask.of(queries, keys)
 	seenBy := func(j, s int) bool { return m.Sees(s, j) }
 
-	x := Scores(q, k, o)
-	p, _ := Softmax(x, o.Sink)
+	raw := uncapped(q, k, o)
+	x := copyOf(raw)
+	capAndHide(x, o)
+	p, lse := Softmax(x, o.Sink)
 	dp := product(do, v.T())
 	hide(dp, m.Sees, 0)
 	dx := SoftmaxBackward(p, dp)
+	addLSE(dx, x, lse, dlse)
 	_, d := q.Dims()
 	scale := o.scale(d)
-	for s := range queries {
-		for j := range keys {
-			dx.Set(s, j, dx.At(s, j)*SoftCapBackward(x.At(s, j), o.SoftCap)*scale)
-		}
-	}
+	apply(dx, func(s, j int, dx float64) float64 { return dx * SoftCapSlope(raw.At(s, j), o.SoftCap) * scale })
 	hide(dx, m.Sees, 0)
 	return weigh(dx, k, m.Sees), weigh(dx.T(), q, seenBy), weigh(p.T(), do, seenBy)
 }
 
-// checkGradient is checkKeyValue for a backward pass: do has out's shape.
-func checkGradient(q, k, v, do mat.Matrix) (queries, keys int) {
+// addLSE adds to the gradient dx of the scores x what reaches them through the log-sum-exp.
+func addLSE(dx, x *mat.Dense, lse, dlse []float64) {
+	for s, d := range dlse {
+		if d == 0 || math.IsInf(lse[s], -1) {
+			continue // a row that sees nothing: (−∞) − (−∞)
+		}
+		row := dx.RawRowView(s)
+		for j := range row {
+			row[j] += math.Exp(x.At(s, j)-lse[s]) * d
+		}
+	}
+}
+
+// checkGradient is checkKeyValue for a backward pass: do has out's shape, and dlse that of lse.
+func checkGradient(q, k, v, do mat.Matrix, dlse []float64) (queries, keys int) {
 	queries, keys = checkKeyValue(q, k, v)
 	_, width := v.Dims()
-	if r, c := do.Dims(); r != queries || keys > 0 && c != width {
+	if r, c := do.Dims(); r != queries || keys > 0 && c != width || len(dlse) != queries {
 		panic("attention: shapes of the output and its gradient differ")
 	}
 	return queries, keys

@@ -83,12 +83,30 @@ func accumulate(sum, x *mat.Dense) {
 
 // hide puts value wherever s does not see j.
 func hide(x *mat.Dense, sees func(s, j int) bool, value float64) {
-	rows, cols := x.Dims()
+	apply(x, func(s, j int, x float64) float64 {
+		if sees(s, j) {
+			return x
+		}
+		return value
+	})
+}
+
+// apply replaces every element by what f makes of it; unlike gonum's it takes a matrix of none.
+func apply(x *mat.Dense, f func(s, j int, x float64) float64) {
+	rows, _ := x.Dims()
 	for s := range rows {
-		for j := range cols {
-			if !sees(s, j) {
-				x.Set(s, j, value)
-			}
+		row := x.RawRowView(s)
+		for j := range row {
+			row[j] = f(s, j, row[j])
 		}
 	}
+}
+
+// copyOf returns a copy of x, which may have no elements.
+func copyOf(x *mat.Dense) *mat.Dense {
+	y := zeros(x.Dims())
+	for s := range x.RawMatrix().Rows {
+		copy(y.RawRowView(s), x.RawRowView(s))
+	}
+	return y
 }

@@ -43,19 +43,27 @@ func (o Options) scale(d int) float64 {
 // a soft cap applied before the scale, or after the mask.
 // It implements Attention Is All You Need (1).
 func Scores(q, k mat.Matrix, o Options) *mat.Dense {
+	x := uncapped(q, k, o)
+	capAndHide(x, o)
+	return x
+}
+
+// capAndHide makes scores of what uncapped returns.
+func capAndHide(x *mat.Dense, o Options) {
+	apply(x, func(_, _ int, x float64) float64 { return SoftCap(x, o.SoftCap) })
+	queries, keys := x.Dims()
+	hide(x, o.Mask.of(queries, keys).Sees, math.Inf(-1))
+}
+
+// uncapped returns scale · q_s·k_j of all pairs, [S × T], also where s does not see j.
+func uncapped(q, k mat.Matrix, o Options) *mat.Dense {
 	queries, d := q.Dims()
 	keys, dk := k.Dims()
 	if queries > 0 && keys > 0 && d != dk {
 		panic("attention: widths of queries and keys differ")
 	}
-	scale, m := o.scale(d), o.Mask.of(queries, keys)
-	x := product(q, k.T())
-	for s := range queries {
-		for j := range keys {
-			x.Set(s, j, SoftCap(scale*x.At(s, j), o.SoftCap))
-		}
-	}
-	hide(x, m.Sees, math.Inf(-1))
+	x, scale := product(q, k.T()), o.scale(d)
+	apply(x, func(_, _ int, qk float64) float64 { return scale * qk })
 	return x
 }
 
@@ -72,7 +80,25 @@ func SoftCap(x, c float64) float64 {
 	return c * math.Tanh(x/c)
 }
 
-// SoftCapBackward returns the derivative of SoftCap in terms of its result y.
+// SoftCapSlope returns the derivative of SoftCap from the score x that is capped.
+//
+//	dcap/dx = sech²(x/c) = 4 e^{−2|x/c|} / (1 + e^{−2|x/c|})²
+//
+// It keeps its digits however far x is beyond the cap, down to where e^{−2|x/c|} ends. A cap of 0 or +∞
+// is none, and the derivative 1.
+// Differs in code: 1 − tanh², which is 0 from x/c = 19.1 on in float64 and from 9.1 on in float32.
+// It implements Gemma 2 (2024), section 2 (derived).
+func SoftCapSlope(x, c float64) float64 {
+	if c == 0 || math.IsInf(c, 1) {
+		return 1
+	}
+	e := math.Exp(-2 * math.Abs(x/c))
+	return 4 * e / ((1 + e) * (1 + e))
+}
+
+// SoftCapBackward returns the derivative of SoftCap in terms of its result y, which is all that a
+// kernel keeps. The result has forgotten how far beyond the cap the score was: half the digits are lost
+// at x/c = 9, and all from 19.1 on, where y rounds to c. SoftCapSlope loses none.
 //
 //	dcap/dx = 1 − tanh²(x/c) = 1 − (y/c)²
 //

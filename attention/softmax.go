@@ -7,7 +7,8 @@ import (
 )
 
 // LogSumExp returns the logarithm of a sum of exponentials, shifted by the largest
-// so that nothing overflows; −∞ for no x, or where every x is −∞.
+// so that nothing overflows; −∞ for no x, or where every x is −∞. An x of +∞ makes it NaN,
+// as it makes the weights: a sum that overflowed is not to be told from one that did not.
 //
 //	lse(x) = log Σ_j e^{x_j} = m + log Σ_j e^{x_j − m},  m = max_j x_j
 //
@@ -112,6 +113,26 @@ func SinkFactor(lse, sink float64) float64 {
 		return 0
 	}
 	return 1 / (1 + math.Exp(sink-lse))
+}
+
+// SinkLSE returns the log-sum-exp with a sink in it, as some kernels store it.
+//
+//	lse′ = log(e^{lse} + e^{sink})
+//
+// A row that sees nothing has the sink alone, and −∞ where there is none.
+// It implements FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture.
+func SinkLSE(lse, sink float64) float64 { return LogSumExp([]float64{lse, sink}) }
+
+// SinkLSEBackward returns what the gradient dlse′ of a log-sum-exp with a sink in it is for the one
+// without, and for the sink.
+//
+//	dlse = σ(lse − sink) dlse′,  dsink = σ(sink − lse) dlse′
+//
+// dlse is for BackwardLSE; dsink is to be added to that of SinkBackward.
+// It implements FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture
+// (derived).
+func SinkLSEBackward(lse, sink, dlseWithSink float64) (dlse, dsink float64) {
+	return SinkFactor(lse, sink) * dlseWithSink, SinkFactor(sink, lse) * dlseWithSink
 }
 
 // SoftmaxBackward returns the gradient of the scores from that of the weights.
