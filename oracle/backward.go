@@ -13,7 +13,7 @@ func init() {
 	register(&Op{
 		Name:      "attention.backward",
 		Doc:       "Gradients of attention.forward for q, k and v.",
-		Equations: []string{"attention.Backward", "attention.SoftmaxBackward", "attention.SoftCapBackward", "attention.Group"},
+		Equations: []string{"attention.Backward", "attention.SoftmaxBackward", "attention.SoftCapSlope", "attention.Group"},
 		Inputs:    append(attentionInputs[:len(attentionInputs):len(attentionInputs)], Tensor{Name: "do", Shape: []string{"B", "S", "H", "V"}, Doc: "gradient of the output"}),
 		Outputs: []Tensor{
 			{Name: "dq", Shape: []string{"B", "S", "H", "D"}, Axes: []string{"batch", "query", "head", "column"}, Doc: "gradient of q"},
@@ -268,6 +268,7 @@ type scoreErrors struct {
 	leanVariance   *mat.Dense // of dS through D
 	dVariance      []float64  // of D, one per query
 	scores, ds     *mat.Dense // x and dS themselves
+	uncapped       *mat.Dense // x before the soft cap
 	squares        *mat.Dense // dS²
 	weightVariance *mat.Dense // of P as it multiplies do
 }
@@ -275,7 +276,9 @@ type scoreErrors struct {
 // scoreGradients derives the errors of dS.
 func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention.Options, f blockTruth, types gradientTypes) scoreErrors {
 	rows, keys := f.weights.Dims()
-	e := scoreErrors{scores: attention.Scores(q, kv.k, o)}
+	uncapped := o
+	uncapped.SoftCap = 0
+	e := scoreErrors{scores: attention.Scores(q, kv.k, o), uncapped: attention.Scores(q, kv.k, uncapped)}
 	for _, x := range []**mat.Dense{&e.ds, &e.variance, &e.lean, &e.leanVariance, &e.squares, &e.weightVariance} {
 		*x = mat.NewDense(rows, keys, nil)
 	}
@@ -306,7 +309,7 @@ func (m softmaxModel) gradientSum(do *mat.Dense, dp, dp2 float64) float64 {
 
 // scoreGradient fills in one element: dS = p (dP − D)·scale·cap′.
 func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64) {
-	slope := m.scale * attention.SoftCapBackward(e.scores.At(s, j), m.softCap)
+	slope := m.scale * attention.SoftCapSlope(e.uncapped.At(s, j), m.softCap)
 	ds := p * (dp - d) * slope
 	relative := f.logVar.At(s, j) + f.lseVar[s] + rowRoundings*m.rho2()
 	e.ds.Set(s, j, ds)
