@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/check"
 )
 
 // A NaN or an infinity that a row may not see leaves it as it was: in each of
@@ -192,4 +193,27 @@ func TestSoftCapSlope(t *testing.T) {
 			sameRow(t, "dk", dk.RawRowView(j), []float64{want}, 256*u*math.Abs(want))
 		}
 	})
+}
+
+// What a later step would refuse too is refused where it is first seen, and by its name.
+func TestMessages(t *testing.T) {
+	m, none := empty, attention.Options{}
+	for want, calls := range map[string][]func(){
+		"attention: numbers of keys and values differ": {
+			func() { attention.Head(m(2, 3), m(4, 3), m(3, 2), none) },
+			func() { attention.Online(m(2, 3), m(4, 3), m(3, 2), 1, none) },
+			func() { attention.Backward(m(2, 3), m(4, 3), m(3, 2), m(2, 2), none) },
+			func() { attention.Cache{}.Append(m(2, 3), m(1, 3)) },
+		},
+		"attention: shapes of the output and its gradient differ": {
+			func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(3, 2), none) },
+			func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(1, 2), none) },
+			func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(2, 1), none) },
+			func() { attention.BackwardLSE(m(2, 3), m(4, 3), m(4, 2), m(2, 2), make([]float64, 1), none) },
+		},
+	} {
+		for _, call := range calls {
+			check.Panics(t, want, call)
+		}
+	}
 }

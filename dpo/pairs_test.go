@@ -136,6 +136,9 @@ func TestLoss(t *testing.T) {
 		check.Panics(t, badPairs, func() { p.Loss(dpoLoss) })
 		check.Panics(t, badPairs, func() { p.Rewards(1) })
 		p = pairs()
+		p.RefChosen = append(p.RefChosen, 0)
+		check.Panics(t, badPairs, func() { p.Margins() })
+		p = pairs()
 		p.Rejected = p.Rejected[1:]
 		check.Panics(t, badPairs, func() { p.Margins() })
 		check.Panics(t, badLengths, func() { pairs().LossPerToken(nil, lengthsRejected, dpoLoss) })

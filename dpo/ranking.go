@@ -19,9 +19,22 @@ func PlackettLuce(r []float64, tau []int) float64 {
 	ranked := rank(r, tau)
 	var logp float64
 	for k := range ranked {
-		logp += ranked[k] - floats.LogSumExp(ranked[k:])
+		logp += logFirst(ranked[k:])
 	}
 	return logp
+}
+
+// logFirst returns the logarithm of the probability that the first of the rewards is drawn. Where it is
+// all but certain, −log(1 + Σ e^{r_j − r_1}) keeps the digits that r_1 − log Σ e^{r_j} does not.
+func logFirst(r []float64) float64 {
+	if floats.Max(r) > r[0] {
+		return r[0] - floats.LogSumExp(r)
+	}
+	var others float64
+	for _, x := range r[1:] {
+		others += math.Exp(x - r[0])
+	}
+	return -math.Log1p(others)
 }
 
 // PlackettLuceLoss returns the loss of a ranking and its derivative for the log-ratio of each response.
@@ -36,11 +49,12 @@ func PlackettLuceLoss(logratio []float64, tau []int, beta float64) (loss float64
 	floats.ScaleTo(reward, beta, logratio)
 	ranked, dlogratio := rank(reward, tau), make([]float64, len(reward))
 	for k := range ranked {
+		loss -= logFirst(ranked[k:])
 		lse := floats.LogSumExp(ranked[k:])
-		loss -= ranked[k] - lse
-		dlogratio[tau[k]] -= beta
-		for m := k; m < len(ranked); m++ {
-			dlogratio[tau[m]] += beta * math.Exp(ranked[m]-lse)
+		for m := k + 1; m < len(ranked); m++ {
+			others := beta * math.Exp(ranked[m]-lse) // their sum is β (1 − the share of k), which would cancel
+			dlogratio[tau[m]] += others
+			dlogratio[tau[k]] -= others
 		}
 	}
 	return loss, dlogratio
@@ -48,15 +62,15 @@ func PlackettLuceLoss(logratio []float64, tau []int, beta float64) (loss float64
 
 // rank returns x in the order of tau, which it checks.
 func rank(x []float64, tau []int) []float64 {
+	if len(tau) != len(x) {
+		panic(badRanking)
+	}
 	ranked, seen := make([]float64, len(tau)), make([]bool, len(x))
 	for k, y := range tau {
-		if len(tau) != len(x) || y < 0 || y >= len(x) || seen[y] {
+		if y < 0 || y >= len(x) || seen[y] {
 			panic(badRanking)
 		}
 		ranked[k], seen[y] = x[y], true
-	}
-	if len(tau) != len(x) {
-		panic(badRanking)
 	}
 	return ranked
 }

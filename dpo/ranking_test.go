@@ -79,3 +79,14 @@ func TestPlackettLuceLoss(t *testing.T) {
 		check.NearAll(t, "gradient", d, []float64{-1, -1, 2}, 0)
 	})
 }
+
+// −log p = log(1 + e^{−40}) = e^{−40} to first order, and β (1 − p) likewise: 1 + e^{−40} is 1 in float64.
+func TestCertainRanking(t *testing.T) {
+	rest := math.Exp(-40)
+	t.Run("a ranking that is all but certain has a loss and a gradient", func(t *testing.T) {
+		loss, d := PlackettLuceLoss([]float64{20, -20}, []int{0, 1}, 1)
+		check.Near(t, "loss", loss, rest, 4*check.U*rest)
+		check.NearAll(t, "gradient", d, []float64{-rest, rest}, 4*check.U*rest)
+		check.Near(t, "log p", PlackettLuce([]float64{20, -20}, []int{0, 1}), -rest, 4*check.U*rest)
+	})
+}

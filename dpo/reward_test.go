@@ -137,6 +137,7 @@ func TestObjective(t *testing.T) {
 	})
 	t.Run("numbers of responses that differ are refused", func(t *testing.T) {
 		check.Panics(t, badResponses, func() { Objective([]float64{0}, []float64{0, 1}, []float64{0}, 1) })
+		check.Panics(t, badResponses, func() { Objective([]float64{0}, []float64{0}, []float64{0, 1}, 1) })
 	})
 }
 

@@ -230,6 +230,12 @@ func TestMask(t *testing.T) {
 			}
 		}
 	})
+	t.Run("shapes that differ in rows alone are refused", func(t *testing.T) {
+		b := limited()
+		rows, cols := b.Mask.Dims()
+		b.Old = mat.NewDense(rows+1, cols, nil)
+		check.Panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
+	})
 	t.Run("shapes that differ are refused", func(t *testing.T) {
 		other := mat.NewDense(1, 3, nil)
 		for name, spoil := range map[string]func(b *Batch){

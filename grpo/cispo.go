@@ -62,10 +62,14 @@ func CISPOMasked(weight, logprob, advantage, mask float64) (loss, dlogprob float
 	return weighted(weight, logprob, advantage)
 }
 
-// weighted returns −weight A log π and its derivative, both 0 for A = 0.
+// weighted returns −weight A log π and its derivative, both 0 for A = 0. Where log π = 0 the loss is 0,
+// whatever the weight.
 func weighted(weight, logprob, advantage float64) (loss, dlogprob float64) {
-	if advantage == 0 || math.IsInf(logprob, -1) && weight == 0 {
+	switch {
+	case advantage == 0, math.IsInf(logprob, -1) && weight == 0:
 		return 0, 0 // 0 · −∞
+	case logprob == 0 && math.IsInf(weight, 1):
+		return 0, -weight * advantage // ∞ · 0
 	}
 	return -weight * advantage * logprob, -weight * advantage
 }

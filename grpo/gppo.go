@@ -96,6 +96,9 @@ func (b Batch) LMLoss(right []bool) (loss float64, dlogprob *mat.Dense) {
 func (b Batch) KlearLoss(right []bool, low, high, alpha float64) (loss float64, dlogprob *mat.Dense) {
 	loss, dlogprob = b.TokenLoss(func(r, advantage float64) (float64, float64) { return GPPO(r, advantage, low, high) })
 	lm, dlm := b.LMLoss(right)
+	if alpha == 0 {
+		return loss, dlogprob // 0 · ∞, where the policy excludes what it found
+	}
 	floats.AddScaled(dlogprob.RawMatrix().Data, alpha, dlm.RawMatrix().Data)
 	return loss + alpha*lm, dlogprob
 }

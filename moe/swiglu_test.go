@@ -275,3 +275,37 @@ func nearAll(t *testing.T, what string, got, want []float64, bound float64) {
 		near(t, what, got[i], want[i], bound)
 	}
 }
+
+func TestShapes(t *testing.T) {
+	m := func(r, c int) *mat.Dense { return mat.NewDense(r, c, nil) }
+	x, dy := make([]float64, 3), make([]float64, 3)
+	for name, c := range map[string][3]*mat.Dense{
+		"w1 for another token":   {m(4, 2), m(4, 3), m(3, 4)},
+		"w3 for another token":   {m(4, 3), m(4, 2), m(3, 4)},
+		"both for another token": {m(4, 2), m(4, 2), m(3, 4)},
+		"w3 of another width":    {m(4, 3), m(5, 3), m(3, 4)},
+		"w2 of another width":    {m(4, 3), m(4, 3), m(3, 5)},
+	} {
+		for way, f := range map[string]func(){
+			"forward":  func() { SwiGLU(x, c[0], c[1], c[2]) },
+			"backward": func() { SwiGLUBackward(x, c[0], c[1], c[2], dy) },
+		} {
+			t.Run("weights that do not fit are refused: "+name+", "+way, func(t *testing.T) { refused(t, f) })
+		}
+	}
+	t.Run("so is a gradient that is not the result's", func(t *testing.T) {
+		refused(t, func() { SwiGLUBackward(x, m(4, 3), m(4, 3), m(3, 4), dy[1:]) })
+	})
+}
+
+// refused demands the panic of shapes that do not fit.
+func refused(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if got := recover(); got != badShape {
+			t.Errorf("panic %v, want %q", got, badShape)
+		}
+	}()
+	f()
+}

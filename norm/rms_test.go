@@ -218,3 +218,24 @@ func ones(d int) []float64 {
 	floats.AddConst(1, w)
 	return w
 }
+
+func TestShapes(t *testing.T) {
+	refuses := func(what string, f func()) {
+		t.Run("lengths that differ are refused: "+what, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != badShape {
+					t.Errorf("panic %v, want %q", got, badShape)
+				}
+			}()
+			f()
+		})
+	}
+	two, three := make([]float64, 2), make([]float64, 3)
+	refuses("a short weight", func() { RMS(three, two, 1) })
+	refuses("a long weight", func() { RMS(two, three, 1) })
+	refuses("a short weight, backward", func() { RMSBackward(three, two, three, 1) })
+	refuses("a long weight, backward", func() { RMSBackward(two, three, two, 1) })
+	refuses("a short gradient", func() { RMSBackward(three, three, two, 1) })
+	refuses("a long gradient", func() { RMSBackward(two, two, three, 1) })
+	refuses("a weight for other rows", func() { RMSRows(mat.NewDense(2, 3, nil), two, 1) })
+}

@@ -96,6 +96,10 @@ func TestAggregate(t *testing.T) {
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
 		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(check.Matrix([]float64{1, 2}), check.Matrix([]float64{1})) })
+		row, rows := check.Matrix([]float64{1, 2}), check.Matrix([]float64{1, 2}, []float64{3, 4})
+		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(rows, row) })
+		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(row, rows) })
+		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.AggregateBackward(rows, row) })
 	})
 }
 

@@ -91,5 +91,8 @@ func CoefficientPPO(advantage float64) float64 { return advantage }
 // advantage is that of the token, logprob and ref its log-probabilities, beta the weight of the divergence.
 // It implements DeepSeekMath (21).
 func CoefficientGRPO(advantage, logprob, ref, beta float64) float64 {
+	if beta == 0 {
+		return advantage // whatever the reference
+	}
 	return advantage - beta*K3Backward(logprob, ref)
 }

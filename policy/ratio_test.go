@@ -137,5 +137,7 @@ func TestSequenceRatio(t *testing.T) {
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
 		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old, old, ones[:2], 0) })
+		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old[:2], old, ones[:2], 0) })
+		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old, old[:2], ones, 0) })
 	})
 }

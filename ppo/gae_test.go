@@ -169,6 +169,7 @@ func TestKStep(t *testing.T) {
 	t.Run("steps have to lie inside the trajectory", func(t *testing.T) {
 		for _, c := range [][2]int{{-1, 1}, {0, 0}, {0, 4}, {3, 1}} {
 			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, values, 0, c[0], c[1], 1) })
+			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, append(values, 1), 0, 0, 1, 1) })
 		}
 	})
 }

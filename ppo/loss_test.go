@@ -82,6 +82,10 @@ func TestLoss(t *testing.T) {
 		}
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
+		row, rows := check.Matrix([]float64{1, 2}), check.Matrix([]float64{1, 2}, []float64{3, 4})
+		for _, m := range [][4]mat.Matrix{{rows, row, row, row}, {row, rows, row, row}, {row, row, rows, row}, {row, row, row, rows}} {
+			check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(m[0], m[1], m[2], m[3], options[0]) })
+		}
 		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, advantage, check.Matrix([]float64{1}), options[0]) })
 		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, check.Matrix([]float64{1}), advantage, mask, options[0]) })
 		check.Panics(t, "ppo: shapes of the batch's matrices differ", func() { ppo.Loss(logprob, old, check.Matrix([]float64{1}), mask, options[0]) })

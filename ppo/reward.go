@@ -72,7 +72,7 @@ func RewardModelLoss(scores []float64) (loss float64, dscores []float64) {
 // of pretraining texts. A sum without terms is 0. It is maximised; as a function of π it has a gradient through the sampling of y, which PPO estimates.
 // It implements InstructGPT (2).
 func InstructObjective(rewards, pretrain []float64, gamma float64) float64 {
-	return mean(rewards) + gamma*mean(pretrain)
+	return mean(rewards) + weigh(gamma, mean(pretrain))
 }
 
 // PretrainLoss returns the part of the loss of PPO-ptx that pretraining texts make, and its derivative for the log-probability of each.
@@ -85,7 +85,7 @@ func PretrainLoss(pretrain []float64, gamma float64) (loss, dlogprob float64) {
 	if len(pretrain) == 0 {
 		return 0, 0
 	}
-	return -gamma * mean(pretrain), -gamma / float64(len(pretrain))
+	return -weigh(gamma, mean(pretrain)), -gamma / float64(len(pretrain))
 }
 
 // mean returns the mean of x, 0 if there is none.

@@ -60,6 +60,7 @@ func TestTokenRewards(t *testing.T) {
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
 		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() { ppo.TokenRewards(1, logprob, ref, nil, 1) })
+		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() { ppo.TokenRewards(1, logprob, append(ref, 1), make([]float64, len(logprob)), 1) })
 	})
 }
 

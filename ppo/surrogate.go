@@ -61,7 +61,7 @@ func DualClip(r, advantage, low, high, c float64) (loss, dlogprob float64) {
 // It implements PPO (8).
 func KLPenalty(r, advantage, kl, dkl, beta float64) (loss, dlogprob float64) {
 	loss, dlogprob = Surrogate(r, advantage)
-	return loss + beta*kl, dlogprob + beta*dkl
+	return loss + weigh(beta, kl), dlogprob + weigh(beta, dkl)
 }
 
 // AdaptKL returns the next weight of the divergence: twice as much if it was far above its target, half if far below.
@@ -100,5 +100,13 @@ func AdaptKLProportionally(beta, kl, target, gain float64) float64 {
 // same way. Differs in code: the paper's L_VF is the squared error, ValueLoss is half of it.
 // It implements PPO (9).
 func Combined(clip, value, entropy, c1, c2 float64) float64 {
-	return clip + c1*value - c2*entropy
+	return clip + weigh(c1, value) - weigh(c2, entropy)
+}
+
+// weigh returns w·x, and 0 for w = 0 whatever x: what counts nothing may be infinite.
+func weigh(w, x float64) float64 {
+	if w == 0 {
+		return 0
+	}
+	return w * x
 }

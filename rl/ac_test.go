@@ -54,6 +54,12 @@ func TestActor(t *testing.T) {
 func TestCritic(t *testing.T) {
 	rng := source(31)
 
+	t.Run("there is a weight for each feature", func(t *testing.T) {
+		for _, n := range []int{1, 3} {
+			check.Panics(t, "rl: weights and features differ in number", func() { rl.Critic(make([]float64, 2), make([]float64, n), 1, 1) })
+		}
+	})
+
 	t.Run("with one feature for each state it is TD(0)", func(t *testing.T) {
 		w := random(rng, 1, 5).RawRowView(0)
 		for s := range w {

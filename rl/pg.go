@@ -19,7 +19,9 @@ func PolicyObjective(logits mat.Matrix, actions []int, psi []float64) float64 {
 	checkBatch(logits, actions, psi)
 	var sum float64
 	for t, a := range actions {
-		sum += psi[t] * policy.LogProb(mat.Row(nil, t, logits), a, 1)
+		if psi[t] != 0 { // 0 · −∞
+			sum += psi[t] * policy.LogProb(mat.Row(nil, t, logits), a, 1)
+		}
 	}
 	return sum
 }

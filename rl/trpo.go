@@ -19,6 +19,7 @@ const badPolicies = "rl: two policies, or a policy and its advantages, differ in
 //	L_π(π̃) = η(π) + Σ_s ρ_π(s) Σ_a π̃(a|s) A_π(s, a)
 //
 // eta is η(π), rho is ρ_π, [S], pi is π̃ and advantage is A_π, [S × A]. With ρ of π̃ itself it is η(π̃) exactly, (2).
+// What is never visited, or never done, adds 0, whatever its advantage.
 // It implements TRPO (3).
 func LocalObjective(eta float64, rho []float64, pi, advantage mat.Matrix) float64 {
 	rows, cols := pi.Dims()
@@ -27,7 +28,9 @@ func LocalObjective(eta float64, rho []float64, pi, advantage mat.Matrix) float6
 	}
 	for s := range rows {
 		for a := range cols {
-			eta += rho[s] * pi.At(s, a) * advantage.At(s, a)
+			if weight := rho[s] * pi.At(s, a); weight != 0 {
+				eta += weight * advantage.At(s, a)
+			}
 		}
 	}
 	return eta
@@ -47,14 +50,15 @@ func Penalty(epsilon, gamma float64) float64 {
 //
 //	L(θ) = 1/N Σ_n π_θ(a_n|s_n) / π_old(a_n|s_n) · A_n
 //
-// old and logits are [N × A], actions and advantages are [N].
+// old and logits are [N × A], actions and advantages are [N]. A sample with an advantage of 0 adds 0, whatever its ratio.
 // It implements TRPO (14) with the old policy as q, advantages for Q, and a mean for the expectation.
 func Surrogate(old, logits mat.Matrix, actions []int, advantages []float64) float64 {
 	rows := checkPolicies(old, logits)
 	checkBatch(logits, actions, advantages)
 	var sum float64
 	for n, a := range actions {
-		sum += ratio(old, logits, n, a) * advantages[n]
+		loss, _ := policy.Unclipped(ratio(old, logits, n, a), advantages[n])
+		sum -= loss
 	}
 	return sum / float64(rows)
 }
@@ -71,7 +75,8 @@ func SurrogateBackward(old, logits mat.Matrix, actions []int, advantages []float
 	checkBatch(logits, actions, advantages)
 	psi := make([]float64, rows)
 	for n, a := range actions {
-		psi[n] = ratio(old, logits, n, a) * advantages[n] / float64(rows)
+		_, d := policy.Unclipped(ratio(old, logits, n, a), advantages[n])
+		psi[n] = -d / float64(rows)
 	}
 	return PolicyGradient(logits, actions, psi)
 }
@@ -99,10 +104,14 @@ func MeanKL(old, logits mat.Matrix) float64 {
 // It implements TRPO (12), the constraint (derived).
 func MeanKLBackward(old, logits mat.Matrix) *mat.Dense {
 	rows := checkPolicies(old, logits)
-	var dz mat.Dense
-	dz.Sub(softmaxRows(logits), softmaxRows(old))
-	dz.Scale(1/float64(rows), &dz)
-	return &dz
+	_, cols := old.Dims()
+	dz := mat.NewDense(rows, cols, nil)
+	for n := range rows {
+		_, row := policy.KLBackward(policy.LogSoftmax(mat.Row(nil, n, old), 1), policy.LogSoftmax(mat.Row(nil, n, logits), 1))
+		dz.SetRow(n, row)
+	}
+	dz.Scale(1/float64(rows), dz)
+	return dz
 }
 
 // FisherVector returns the Hessian of the mean KL at the old policy times a vector, both for the logits.

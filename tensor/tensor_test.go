@@ -197,6 +197,8 @@ func TestPanics(t *testing.T) {
 		"view along no axis":       {rows, func() { x.View(-1, 0) }},
 		"view with too few":        {count, func() { x.View(0) }},
 		"view out of range":        {index, func() { x.View(0, 3) }},
+		"view before the range":    {index, func() { x.View(0, -1) }},
+		"view before another row":  {index, func() { x.View(1, -1) }},
 		"view into an empty axis":  {index, func() { tensor.New(2, 0, 3).View(0, 0) }},
 	} {
 		t.Run(name, func(t *testing.T) {
