@@ -239,3 +239,86 @@ func TestShapes(t *testing.T) {
 	refuses("a long gradient", func() { RMSBackward(two, two, three, 1) })
 	refuses("a weight for other rows", func() { RMSRows(mat.NewDense(2, 3, nil), two, 1) })
 }
+
+// A row times 2^k has the same direction: with ε = 0 the result is the same to the bit, and dx is 2^−k times it.
+func TestRange(t *testing.T) {
+	x, w, dy := []float64{3, -1, 0.5, 2}, []float64{1, 2, -1, 0.5}, []float64{0.25, -1, 2, 1}
+	want := RMS(x, w, 0)
+	wantDx, wantDw := RMSBackward(x, w, dy, 0)
+	t.Run("rows whose squares overflow or vanish are normalised like any other", func(t *testing.T) {
+		for _, k := range []int{-1060, -700, -500, -401, -302, -301, 0, 290, 399, 500, 700, 1021} {
+			far := make([]float64, len(x))
+			for i := range far {
+				far[i] = math.Ldexp(x[i], k)
+			}
+			for i, y := range RMS(far, w, 0) {
+				if y != want[i] {
+					t.Errorf("2^%d: y is %v, want %v", k, y, want[i])
+				}
+			}
+			dx, dw := RMSBackward(far, w, dy, 0)
+			for i := range dx {
+				if dx[i] != math.Ldexp(wantDx[i], -k) || dw[i] != wantDw[i] {
+					t.Errorf("2^%d: dx is %v, dw is %v, want %v and %v", k, dx[i], dw[i], math.Ldexp(wantDx[i], -k), wantDw[i])
+				}
+			}
+		}
+	})
+	t.Run("rows far below √ε are divided by it", func(t *testing.T) {
+		y := RMS([]float64{0x1p-700, -0x1p-701}, []float64{1, 1}, 0x1p-20)
+		if y[0] != 0x1p-690 || y[1] != -0x1p-691 {
+			t.Errorf("y is %v", y)
+		}
+	})
+	t.Run("an infinity or a NaN is not hidden", func(t *testing.T) {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			if y := RMS([]float64{1, bad}, []float64{1, 1}, 1e-6); !math.IsNaN(y[1]) {
+				t.Errorf("of %v: %v", bad, y)
+			}
+		}
+	})
+}
+
+func TestRMSRowsBackward(t *testing.T) {
+	x, dy := mat.NewDense(2, 3, []float64{1, -2, 0.5, 3, 0.25, -1}), mat.NewDense(2, 3, []float64{0.5, 1, -1, 2, 0.25, -3})
+	w := []float64{1, 0.5, -2}
+	dx, dw := RMSRowsBackward(x, w, dy, 1e-6)
+	t.Run("each row has its own gradient, and the weight the sum of all", func(t *testing.T) {
+		sum := make([]float64, 3)
+		for n := range 2 {
+			row, dwn := RMSBackward(x.RawRowView(n), w, dy.RawRowView(n), 1e-6)
+			if !floats.Equal(row, dx.RawRowView(n)) {
+				t.Errorf("row %d: %v, want %v", n, dx.RawRowView(n), row)
+			}
+			floats.Add(sum, dwn)
+		}
+		if !floats.Equal(dw, sum) {
+			t.Errorf("dw is %v, want %v", dw, sum)
+		}
+	})
+	t.Run("it is the derivative of RMSRows", func(t *testing.T) {
+		loss := func(x mat.Matrix, w []float64) float64 {
+			var p mat.Dense
+			p.MulElem(RMSRows(x, w, 1e-6), dy)
+			return mat.Sum(&p)
+		}
+		settings := &fd.Settings{Formula: fd.Central, Step: 0x1p-17}
+		wantX := fd.Gradient(nil, func(x []float64) float64 { return loss(mat.NewDense(2, 3, x), w) }, x.RawMatrix().Data, settings)
+		wantW := fd.Gradient(nil, func(w []float64) float64 { return loss(x, w) }, w, settings)
+		if !floats.EqualApprox(dx.RawMatrix().Data, wantX, 1e-8) || !floats.EqualApprox(dw, wantW, 1e-8) {
+			t.Errorf("dx is %v, want %v; dw is %v, want %v", dx.RawMatrix().Data, wantX, dw, wantW)
+		}
+	})
+	t.Run("a gradient of another shape is refused", func(t *testing.T) {
+		for _, dy := range []*mat.Dense{mat.NewDense(1, 3, nil), mat.NewDense(3, 3, nil), mat.NewDense(2, 2, nil), mat.NewDense(2, 4, nil)} {
+			func() {
+				defer func() {
+					if got := recover(); got != badShape {
+						t.Errorf("panic %v, want %q", got, badShape)
+					}
+				}()
+				RMSRowsBackward(x, w, dy, 1e-6)
+			}()
+		}
+	})
+}
