@@ -11,14 +11,14 @@ import (
 )
 
 // Digits that mean something. Exponentials and fused products differ in their last bits between processors, and what
-// is made of them differs after it: scores on the shipped recordings by up to 3·10⁻⁵ of their size, truths by 10⁻¹³.
+// is made of them differs after it: scores of the recordings that ship by up to 3·10⁻⁵ of their size, truths by up to 10⁻¹¹.
 // What is printed stays short of that, so that a run gives the same bytes on every processor. A number may still lie
-// between two that are printed, and then fall to either: 4 digits leave one chance in about 10³ for a score that
-// differs by 10⁻⁷, and nearly none for one that differs as most do.
+// between two that are printed, and then fall to either, as may the bits of a truth between two numbers of its type: 4
+// digits leave one chance in 10³ to a score that differs by 10⁻⁷, and most differ by less than 10⁻⁹.
 const (
 	scoreDigits = 4    // of scores, limits and σ
 	scoreStep   = 1e-9 // scores are multiples of it: what is left of numbers that cancel means nothing
-	truthDigits = 12   // of a true value
+	truthDigits = 10   // of a true value
 )
 
 // digits returns how many digits the numbers of a field have; 0 for the fewest that give the number back.

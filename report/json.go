@@ -23,8 +23,8 @@ import (
 //	],"summary":{"recordings":…,"explained":…,"unexplained":…,"undetermined":…,"unusable":…}}
 //
 // The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are the strings "NaN", "+Inf"
-// and "-Inf". "got" is the recorded number exactly; "want" has 12 digits, and "want_hex" are the bits of the output type
-// nearest to these 12 digits; scores, limits and "sigma" have 4. The same run gives the same bytes on any processor and on
+// and "-Inf". "got" is the recorded number exactly; "want" has 10 digits, and "want_hex" are the bits of the output type
+// nearest to these digits; scores, limits and "sigma" have 4. The same run gives the same bytes on any processor and on
 // any number of them, but for a number that lies between two printed ones. A character that a terminal would obey, or that
 // turns the direction of text, is written as \uXXXX. A run that was cut short is not valid JSON, so that nobody takes it
 // for a whole one.

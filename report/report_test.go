@@ -162,7 +162,7 @@ func TestJSON(t *testing.T) {
 		element := output["worst"].([]any)[0].(map[string]any)
 		compare(t, []any{output["rms"], element["got"], element["z"]}, []any{"+Inf", "NaN", "+Inf"})
 	})
-	t.Run("scores have four digits, truths twelve, what was recorded all", func(t *testing.T) {
+	t.Run("scores have four digits, truths ten, what was recorded all", func(t *testing.T) {
 		v := verdict.Verdict{File: "f", Outputs: []verdict.Output{{
 			Type: "F32", MaxZ: 1.23456789, RMS: 0.000123456789, Bias: -3e-17, MaxZLimit: 12345.6, Worst: []verdict.Element{{
 				Got: float64(float32(0.1)), Want: 0.12345678901234567, Sigma: 1.23456789e-20, Z: 5.00005, WantHex: "0x00000000",
@@ -171,7 +171,7 @@ func TestJSON(t *testing.T) {
 		var b strings.Builder
 		write(t, NewJSON(&b, ""), NewEntry(v, nil))
 		for _, want := range []string{
-			`"max_z":1.235`, `"rms":0.0001235`, `"bias":0,`, `"max_z_limit":12350`, `"got":0.10000000149011612`, `"want":0.123456789012,`,
+			`"max_z":1.235`, `"rms":0.0001235`, `"bias":0,`, `"max_z_limit":12350`, `"got":0.10000000149011612`, `"want":0.123456789,`,
 			`"want_hex":"0x3dfcd6ea"`, `"sigma":1.235e-20`, `"z":5}`,
 		} {
 			if !strings.Contains(b.String(), want) {
