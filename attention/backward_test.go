@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/check"
 )
 
 // numeric returns the central differences of loss for every element of every x, which
@@ -239,6 +240,27 @@ func TestGQABackward(t *testing.T) {
 			sumV.Add(dv4[2*g], dv4[2*g+1])
 			same(t, "dk", dk[g], &sumK, 0)
 			same(t, "dv", dv[g], &sumV, 0)
+		}
+	})
+}
+
+func TestProjectBackward(t *testing.T) {
+	rng := source(54)
+	x, w, dy := random(rng, 3, 4), random(rng, 2, 4), random(rng, 3, 2)
+	t.Run("it is the derivative of Project", func(t *testing.T) {
+		want := numeric(func() float64 { return dot(attention.Project(x, w), dy) }, x, w)
+		dx, dw := attention.ProjectBackward(x, w, dy)
+		same(t, "dx", dx, want[0], numericBound)
+		same(t, "dw", dw, want[1], numericBound)
+	})
+	t.Run("without tokens the weights have a gradient of zero", func(t *testing.T) {
+		dx, dw := attention.ProjectBackward(empty(0, 4), w, empty(0, 2))
+		same(t, "dx", dx, empty(0, 4), 0)
+		same(t, "dw", dw, empty(2, 4), 0)
+	})
+	t.Run("shapes that do not fit are refused", func(t *testing.T) {
+		for _, m := range [][3]*mat.Dense{{empty(3, 5), w, dy}, {x, empty(2, 3), dy}, {x, w, empty(2, 2)}, {x, w, empty(3, 1)}, {x, w, empty(3, 3)}} {
+			check.Panics(t, "attention: widths of tokens and weights differ", func() { attention.ProjectBackward(m[0], m[1], m[2]) })
 		}
 	})
 }

@@ -40,6 +40,21 @@ func Project(x, w mat.Matrix) *mat.Dense {
 	return product(x, w.T())
 }
 
+// ProjectBackward returns the gradients of projected tokens for the tokens and for the weights.
+//
+//	dx_t = Wᵀ dy_t,  dW = Σ_t dy_t x_tᵀ
+//
+// x is [T × in], w is [out × in], dy is [T × out]; dx is [T × in], dw is [out × in].
+// It implements DeepSeek-V2 (1)-(3) (derived).
+func ProjectBackward(x, w, dy mat.Matrix) (dx, dw *mat.Dense) {
+	rows, in := x.Dims()
+	out, c := w.Dims()
+	if r, width := dy.Dims(); c != in || r != rows || width != out {
+		panic("attention: widths of tokens and weights differ")
+	}
+	return product(dy, w), product(dy.T(), x)
+}
+
 // SplitHeads cuts each token's vector into heads.
 //
 //	[x_{t,1}; x_{t,2}; …; x_{t,n}] = x_t
