@@ -19,6 +19,22 @@ func ClipHigher(r, advantage, low, high float64) (loss, dlogratio float64) {
 	return policy.Clipped(r, advantage, low, high)
 }
 
+// ClipUpper returns the clipped loss without its lower bound, which is what a clip of ε ≥ 1 is: a ratio is positive, and 1−ε is not.
+//
+//	L = −min(r, 1+ε) A for A > 0,  −r A otherwise
+//	∂L/∂ log r = −r A for A ≤ 0 or r ≤ 1+ε,  0 otherwise
+//
+// high is ε. DeepSeek-R1 was trained with ε = 10, so that [1−ε, 1+ε] = [−9, 11]: a good output counts up to eleven times, and for a bad one nothing is clipped,
+// neither below, where its gradient fades with r, nor above, where its loss has no bound; see DualClip. It is ClipHigher with that ε on both sides, to the bit.
+// Differs in code: 10 given as ε_h alone, with ε_l = 0.2, keeps the lower bound, and every bad output that has become rarer than 0.8 loses its gradient.
+// It implements DeepSeek-R1 (1) with the clip ratio ε = 10 of its later text.
+func ClipUpper(r, advantage, high float64) (loss, dlogratio float64) {
+	if advantage > 0 && r > 1+high {
+		return -(1 + high) * advantage, 0
+	}
+	return Unclipped(r, advantage)
+}
+
 // DualClip returns a loss bounded for negative advantages, with its derivative: the last step of a loss that is called PPO or GPPO in code.
 //
 //	L' = min(L, −c A) for A < 0,  L otherwise

@@ -40,12 +40,12 @@ func Unclipped(r, advantage float64) (loss, dlogratio float64) {
 // Differs in code: max(−rA, −clip(r)A) is the same.
 // It implements PPO (7) for equal bounds, DAPO (8) for bounds of their own.
 func Clipped(r, advantage, low, high float64) (loss, dlogratio float64) {
-	plain, slope := Unclipped(r, advantage)
-	clipped, _ := Unclipped(min(max(r, 1-low), 1+high), advantage)
-	if clipped > plain {
-		return clipped, 0
+	clip := min(max(r, 1-low), 1+high)
+	if advantage > 0 && r > clip || advantage < 0 && r < clip { // r A > clip(r) A, before the products round to one number
+		loss, _ = Unclipped(clip, advantage)
+		return loss, 0
 	}
-	return plain, slope
+	return Unclipped(r, advantage)
 }
 
 // Bounded returns the loss of a surrogate, with its derivative, bounded for negative advantages: the last step of the dual clip.

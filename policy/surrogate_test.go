@@ -71,6 +71,13 @@ func TestClipped(t *testing.T) {
 		check.Both(t, "above", func() (float64, float64) { return clipped(1.28, 1) }, -1.28, -1.28, 0)
 		check.Both(t, "below", func() (float64, float64) { return clipped(0.8, -1) }, 0.8, 0.8, 0)
 	})
+	t.Run("one place beyond the boundary it is 0, also where both products round to one number", func(t *testing.T) {
+		above, below := math.Nextafter(1.28, 2), math.Nextafter(0.8, 0)
+		for _, a := range []float64{1, 0.3, 1. / 3, 0.7, 1e-300, 5e-324} {
+			check.Both(t, "above", func() (float64, float64) { return clipped(above, a) }, -1.28*a, 0, 0)
+			check.Both(t, "below", func() (float64, float64) { return clipped(below, -a) }, 0.8*a, 0, 0)
+		}
+	})
 	t.Run("a ratio that overflowed has the limits, and none stays none", func(t *testing.T) {
 		check.Both(t, "A > 0", func() (float64, float64) { return clipped(inf, 1) }, -1.28, 0, 0)
 		check.Both(t, "A < 0", func() (float64, float64) { return clipped(inf, -1) }, inf, inf, 0)

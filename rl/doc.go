@@ -1,5 +1,5 @@
 // Package rl holds the ladder of reinforcement learning that leads to PPO and GRPO, each rung on problems small enough
-// to be solved exactly: Monte Carlo and temporal differences (mc.go, td.go), Q-learning and its deep forms (q.go,
+// to be solved exactly (process.go does that): Monte Carlo and temporal differences (mc.go, td.go), Q-learning and its deep forms (q.go,
 // dqn.go), the policy gradient and the actor with its critic (pg.go, ac.go), and trust regions (trpo.go).
 //
 // # Notation

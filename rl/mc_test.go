@@ -50,7 +50,7 @@ func TestReturns(t *testing.T) {
 				v[s] = pi.At(s, 0)*q.At(s, 0) + pi.At(s, 1)*q.At(s, 1)
 			}
 		}
-		check.Near(t, "E[G]", mean, floats.Dot(m.start, v), 1000*8*u) // some 1000 episodes
+		check.Near(t, "E[G]", mean, floats.Dot(m.Start, v), 1000*8*u) // some 1000 episodes
 	})
 
 	t.Run("no steps have no returns", func(t *testing.T) {

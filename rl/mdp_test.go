@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/internal/check"
+	"plumbline/rl"
 )
 
 // u is the unit roundoff of float64: an operation returns its exact result times 1+δ, |δ| ≤ u.
@@ -55,17 +56,15 @@ func softmax(z mat.Matrix) *mat.Dense {
 	return pi
 }
 
-// mdp is a small Markov decision process that is known completely, so that everything about it can be solved for.
+// mdp is a small Markov decision process that is known completely, with its discount.
 type mdp struct {
-	p     []*mat.Dense // [A] of [S × S]: how likely a leads from s to s'; what a row lacks of 1 ends the episode
-	r     *mat.Dense   // [S × A]: reward
-	start []float64    // [S]
+	rl.Process
 	gamma float64
 }
 
 // randomMDP returns one whose every step ends the episode with probability 1/10.
 func randomMDP(rng *rand.Rand, states, actions int, gamma float64) mdp {
-	m := mdp{r: random(rng, states, actions), start: make([]float64, states), gamma: gamma}
+	m := mdp{rl.Process{R: random(rng, states, actions), Start: make([]float64, states)}, gamma}
 	for range actions {
 		p := mat.NewDense(states, states, nil)
 		for s := range states {
@@ -78,70 +77,19 @@ func randomMDP(rng *rand.Rand, states, actions int, gamma float64) mdp {
 				p.Set(s, next, 0.9*p.At(s, next)/sum)
 			}
 		}
-		m.p = append(m.p, p)
+		m.P = append(m.P, p)
 	}
-	m.start[0], m.start[1] = 0.75, 0.25
+	m.Start[0], m.Start[1] = 0.75, 0.25
 	return m
 }
 
-// bellman returns 1 − γP of a policy, and its expected rewards.
-func (m mdp) bellman(pi mat.Matrix) (*mat.Dense, *mat.VecDense) {
-	states, actions := pi.Dims()
-	system, rewards := mat.NewDense(states, states, nil), mat.NewVecDense(states, nil)
-	for s := range states {
-		system.Set(s, s, 1)
-		for a := range actions {
-			rewards.SetVec(s, rewards.AtVec(s)+pi.At(s, a)*m.r.At(s, a))
-			for next := range states {
-				system.Set(s, next, system.At(s, next)-m.gamma*pi.At(s, a)*m.p[a].At(s, next))
-			}
-		}
-	}
-	return system, rewards
-}
-
-// solve returns x of a x = b.
-func solve(a mat.Matrix, b mat.Vector) []float64 {
-	var x mat.VecDense
-	if err := x.SolveVec(a, b); err != nil {
-		panic(err)
-	}
-	return x.RawVector().Data
-}
-
-// values returns V of a policy: V = r + γ P V.
-func (m mdp) values(pi mat.Matrix) []float64 { return solve(m.bellman(pi)) }
-
-// actionValues returns Q(s, a) = r + γ Σ p V(s').
-func (m mdp) actionValues(v []float64) *mat.Dense {
-	q := mat.DenseCopyOf(m.r)
-	for a, p := range m.p {
-		var next mat.VecDense
-		next.MulVec(p, mat.NewVecDense(len(v), v))
-		for s := range v {
-			q.Set(s, a, q.At(s, a)+m.gamma*next.AtVec(s))
-		}
-	}
-	return q
-}
-
-// advantages returns A = Q − V of a policy.
+func (m mdp) values(pi mat.Matrix) []float64      { return m.Values(pi, m.gamma) }
+func (m mdp) actionValues(v []float64) *mat.Dense { return m.ActionValues(v, m.gamma) }
+func (m mdp) visits(pi mat.Matrix) []float64      { return m.Visits(pi, m.gamma) }
+func (m mdp) eta(pi mat.Matrix) float64           { return m.Return(pi, m.gamma) }
 func (m mdp) advantages(pi mat.Matrix) *mat.Dense {
 	v := m.values(pi)
-	q := m.actionValues(v)
-	q.Apply(func(s, _ int, q float64) float64 { return q - v[s] }, q)
-	return q
-}
-
-// visits returns ρ of a policy: ρ = start + γ Pᵀ ρ.
-func (m mdp) visits(pi mat.Matrix) []float64 {
-	system, _ := m.bellman(pi)
-	return solve(system.T(), mat.NewVecDense(len(m.start), m.start))
-}
-
-// eta returns the expected return of a policy.
-func (m mdp) eta(pi mat.Matrix) float64 {
-	return mat.Dot(mat.NewVecDense(len(m.start), m.start), mat.NewVecDense(len(m.start), m.values(pi)))
+	return rl.Advantages(m.actionValues(v), v)
 }
 
 // walk is the random walk of Sutton and Barto, example 6.2, as a process with one action: five states in a row, left or right with
@@ -152,5 +100,6 @@ func walk(reward float64) mdp {
 		p.Set(s, s+1, 0.5)
 		p.Set(s+1, s, 0.5)
 	}
-	return mdp{p: []*mat.Dense{p}, r: mat.NewDense(5, 1, []float64{0, 0, 0, 0, reward / 2}), start: []float64{0, 0, 1, 0, 0}, gamma: 1}
+	r := mat.NewDense(5, 1, []float64{0, 0, 0, 0, reward / 2})
+	return mdp{rl.Process{P: []*mat.Dense{p}, R: r, Start: []float64{0, 0, 1, 0, 0}}, 1}
 }

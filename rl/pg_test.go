@@ -28,19 +28,19 @@ func (m mdp) episodes(pi mat.Matrix, steps int) []episode {
 			all = append(all, e)
 			return
 		}
-		for a := range m.p {
-			with := episode{e.p * pi.At(s, a), appended(e.states, s), appended(e.actions, a), appended(e.rewards, m.r.At(s, a))}
+		for a := range m.P {
+			with := episode{e.p * pi.At(s, a), appended(e.states, s), appended(e.actions, a), appended(e.rewards, m.R.At(s, a))}
 			end := with
-			for next := range m.start {
+			for next := range m.Start {
 				going := with
-				going.p *= m.p[a].At(s, next)
+				going.p *= m.P[a].At(s, next)
 				end.p -= going.p
 				follow(going, next)
 			}
 			all = append(all, end)
 		}
 	}
-	for s, p := range m.start {
+	for s, p := range m.Start {
 		follow(episode{p: p}, s)
 	}
 	return all

@@ -130,14 +130,14 @@ func TestTD0(t *testing.T) {
 // onAverage returns the mean of update over what may follow action a in state s, and over the actions of policy pi there.
 func (m mdp) onAverage(s, a int, pi mat.Matrix, update func(e rl.Step) float64) float64 {
 	end, sum := 1.0, 0.0
-	for next := range m.start {
-		p := m.p[a].At(s, next)
+	for next := range m.Start {
+		p := m.P[a].At(s, next)
 		end -= p
-		for b := range m.p {
-			sum += p * pi.At(next, b) * update(rl.Step{State: s, Action: a, Reward: m.r.At(s, a), Next: next, NextAction: b})
+		for b := range m.P {
+			sum += p * pi.At(next, b) * update(rl.Step{State: s, Action: a, Reward: m.R.At(s, a), Next: next, NextAction: b})
 		}
 	}
-	return sum + end*update(rl.Step{State: s, Action: a, Reward: m.r.At(s, a), Done: true})
+	return sum + end*update(rl.Step{State: s, Action: a, Reward: m.R.At(s, a), Done: true})
 }
 
 func TestSARSA(t *testing.T) {
@@ -190,7 +190,7 @@ func TestSARSA(t *testing.T) {
 
 // best returns q* by policy iteration: the values of the greedy policy, until it stays.
 func (m mdp) best(t *testing.T) *mat.Dense {
-	states, actions := m.r.Dims()
+	states, actions := m.R.Dims()
 	pi := mat.NewDense(states, actions, nil)
 	for s := range states {
 		pi.Set(s, 0, 1)
