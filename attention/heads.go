@@ -77,7 +77,22 @@ func GQA(q, k, v []*mat.Dense, o Options) (out []*mat.Dense, lse [][]float64) {
 // do has n_h matrices [S × V]; the results have the shapes of q, k and v.
 // It implements GQA (Ainslie et al. 2023), section 2.2 (derived).
 func GQABackward(q, k, v, do []*mat.Dense, o Options) (dq, dk, dv []*mat.Dense) {
-	if len(k) != len(v) || len(q) != len(do) {
+	dlse := make([][]float64, len(q))
+	for h := range q {
+		queries, _ := q[h].Dims()
+		dlse[h] = make([]float64, queries)
+	}
+	return GQABackwardLSE(q, k, v, do, dlse, o)
+}
+
+// GQABackwardLSE returns the gradients of a loss that depends on GQA's lse too; see BackwardLSE.
+//
+//	dk_g = Σ_{h: g(h)=g} dk_h,  dv_g = Σ_{h: g(h)=g} dv_h
+//
+// do has n_h matrices [S × V], dlse n_h slices of S; the results have the shapes of q, k and v.
+// It implements GQA (Ainslie et al. 2023), section 2.2 (derived).
+func GQABackwardLSE(q, k, v, do []*mat.Dense, dlse [][]float64, o Options) (dq, dk, dv []*mat.Dense) {
+	if len(k) != len(v) || len(q) != len(do) || len(q) != len(dlse) {
 		panic("attention: numbers of heads differ")
 	}
 	dq, dk, dv = make([]*mat.Dense, len(q)), make([]*mat.Dense, len(k)), make([]*mat.Dense, len(v))
@@ -86,7 +101,7 @@ func GQABackward(q, k, v, do []*mat.Dense, o Options) (dq, dk, dv []*mat.Dense) 
 	}
 	for h := range q {
 		g := Group(h, len(q), len(k))
-		dqh, dkh, dvh := Backward(q[h], k[g], v[g], do[h], o.head(h, len(q)))
+		dqh, dkh, dvh := BackwardLSE(q[h], k[g], v[g], do[h], dlse[h], o.head(h, len(q)))
 		dq[h] = dqh
 		accumulate(dk[g], dkh)
 		accumulate(dv[g], dvh)

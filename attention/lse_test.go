@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/check"
 )
 
 func TestBackwardLSE(t *testing.T) {
@@ -91,6 +92,34 @@ func TestBackwardLSE(t *testing.T) {
 		_, dk, _ := attention.BackwardLSE(q, k, v, do, []float64{0, 0, nan, 2, 3}, o)
 		same(t, "dk", dk.Slice(1, 3, 0, 3), want.Slice(1, 3, 0, 3), 0)
 		sameRow(t, "dk of key 0", dk.RawRowView(0), []float64{nan, nan, nan}, 0)
+	})
+}
+
+func TestGQABackwardLSE(t *testing.T) {
+	rng := source(95)
+	q, k, v, do := several(rng, 4, 3, 2), several(rng, 2, 4, 2), several(rng, 2, 4, 2), several(rng, 4, 3, 2)
+	o := attention.Options{Mask: attention.Mask{Causal: true}, Sinks: []float64{0, 1, -1, 0.5}}
+	var dlse [][]float64
+	for range q {
+		dlse = append(dlse, random(rng, 1, 3).RawRowView(0))
+	}
+	t.Run("it is the derivative of a loss of every head's out and lse", func(t *testing.T) {
+		loss := func() (sum float64) {
+			out, lse := attention.GQA(q, k, v, o)
+			for h := range out {
+				sum += dot(out[h], do[h]) + floats.Dot(lse[h], dlse[h])
+			}
+			return sum
+		}
+		dq, dk, dv := attention.GQABackwardLSE(q, k, v, do, dlse, o)
+		sameHeads(t, "dq", dq, numeric(loss, q...), numericBound)
+		sameHeads(t, "dk", dk, numeric(loss, k...), numericBound)
+		sameHeads(t, "dv", dv, numeric(loss, v...), numericBound)
+	})
+	t.Run("numbers of heads have to agree", func(t *testing.T) {
+		for _, n := range []int{3, 5} {
+			check.Panics(t, "attention: numbers of heads differ", func() { attention.GQABackwardLSE(q, k, v, do, make([][]float64, n), o) })
+		}
 	})
 }
 

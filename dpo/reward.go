@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/floats"
+
+	"plumbline/policy"
 )
 
 const badResponses = "dpo: numbers of responses differ"
@@ -50,12 +52,14 @@ func Objective(logpi, logref, r []float64, beta float64) float64 {
 	}
 	var sum float64
 	for y := range logpi {
-		if math.IsInf(logpi[y], -1) {
-			continue // 0·(r − β·(−∞ − …))
+		if !math.IsInf(logpi[y], -1) { // 0·∞
+			sum += math.Exp(logpi[y]) * r[y]
 		}
-		sum += math.Exp(logpi[y]) * (r[y] - beta*(logpi[y]-logref[y]))
 	}
-	return sum
+	if beta == 0 {
+		return sum // however far the policy is from the reference
+	}
+	return sum - beta*policy.KL(logpi, logref)
 }
 
 // LogPartition returns the logarithm of the partition function.

@@ -219,3 +219,19 @@ func TestActorCriticObjective(t *testing.T) {
 		check.Near(t, "J − J'", got, beta*LogPartition(logref, r, beta), max(beta, 2)*bound6)
 	}))
 }
+
+func TestObjectiveLimits(t *testing.T) {
+	inf := math.Inf(1)
+	t.Run("an excluded response adds nothing, a reference that excludes one makes it −∞, however rare", func(t *testing.T) {
+		check.Near(t, "J", Objective([]float64{0, -inf}, []float64{0, -inf}, []float64{2, inf}, 1), 2, 0)
+		check.Near(t, "J", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 1), -inf, 0)
+		check.Near(t, "J without a price", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 0), 2, 0)
+	})
+	// p = (½+h, ½−h) against (½, ½): KL = 2h² (1 + 2h²/3 + …).
+	t.Run("beside the reference the price is of second order, and never a gain", func(t *testing.T) {
+		const h = 1e-8
+		logpi := []float64{math.Log1p(2*h) - math.Ln2, math.Log1p(-2*h) - math.Ln2}
+		j := Objective(logpi, []float64{-math.Ln2, -math.Ln2}, []float64{0, 0}, 1)
+		check.Near(t, "J", j, -2*h*h, 2*h*h*32*check.U/h)
+	})
+}

@@ -89,10 +89,12 @@ func deviation(centered []float64, std Std) float64 {
 		n--
 	}
 	var sum float64
+	_, e := math.Frexp(floats.Norm(centered, math.Inf(1)))
 	for _, d := range centered {
-		sum += d * d
+		scaled := math.Ldexp(d, -e) // whose square neither overflows nor vanishes
+		sum += scaled * scaled
 	}
-	return math.Sqrt(sum / n)
+	return math.Ldexp(math.Sqrt(sum/n), e)
 }
 
 // Advantage returns the advantages of all outputs of a batch, each relative to its own group.

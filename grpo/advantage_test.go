@@ -147,6 +147,22 @@ func TestCentered(t *testing.T) {
 	})
 }
 
+func TestNormalizeRange(t *testing.T) {
+	t.Run("a power of two on all rewards changes nothing, to the bit, up to the ends of the range of numbers", func(t *testing.T) {
+		rewards := []float64{1, 0, -0.5, 3}
+		for _, std := range []Std{Population, Sample} {
+			want := Normalize(rewards, std, 0)
+			for _, k := range []int{-1000, -600, 0, 600, 1020} {
+				far := make([]float64, len(rewards))
+				for i, r := range rewards {
+					far[i] = math.Ldexp(r, k)
+				}
+				check.NearAll(t, std.String(), Normalize(far, std, 0), want, 0)
+			}
+		}
+	})
+}
+
 func TestAdvantage(t *testing.T) {
 	rewards := []float64{1, 10, 0, 30, 0, 20, 4}
 	group := []int{7, -2, 7, -2, 7, -2, 5}
