@@ -238,3 +238,75 @@ func TestHeadBackward(t *testing.T) {
 		panicsWith(t, "mla: rotation does not fit the rows", func() { h.AbsorbedBackward(cQ, twoBy.Rotation(3), normal(rng, 3, 9, 1)) })
 	})
 }
+
+// Each weight that is missing, doubled or of another shape is refused by name, with query compression and without.
+func TestShapes(t *testing.T) {
+	const missing = "mla: weights missing, or both with and without query compression"
+	const fit, length = "mla: shapes of the weights do not fit together", "mla: length of a norm's weight is not its latent's"
+	const widths = "mla: a width of the configuration is not positive"
+	grown := func(m *mat.Dense, r, c int) *mat.Dense {
+		rows, cols := m.Dims()
+		return mat.NewDense(rows+r, cols+c, nil)
+	}
+	for want, spoils := range map[string][]func(w *Weights, c *Config){
+		missing: {
+			func(w *Weights, _ *Config) { w.WDKV = nil }, func(w *Weights, _ *Config) { w.WUKV = nil },
+			func(w *Weights, _ *Config) { w.WO = nil }, func(w *Weights, _ *Config) { w.WDQ = nil },
+			func(w *Weights, _ *Config) { w.WUQ = nil }, func(w *Weights, _ *Config) { w.WQ, w.WUQ = w.WUQ, nil },
+			func(w *Weights, _ *Config) { w.WQ, w.WDQ = w.WUQ, nil }, func(w *Weights, _ *Config) { w.WQ, w.WDQ, w.WUQ = grown(w.WUQ, 0, 1), nil, nil },
+			func(w *Weights, _ *Config) { *w = Weights{} },
+		},
+		fit: {
+			func(w *Weights, _ *Config) { w.WDQ = grown(w.WDQ, 0, 1) }, func(w *Weights, _ *Config) { w.WDQ = grown(w.WDQ, 1, 0) },
+			func(w *Weights, _ *Config) { w.WUQ = grown(w.WUQ, 0, 1) }, func(w *Weights, _ *Config) { w.WUQ = grown(w.WUQ, 1, 0) },
+			func(w *Weights, _ *Config) { w.WDKV = grown(w.WDKV, 0, 1) }, func(w *Weights, _ *Config) { w.WDKV = grown(w.WDKV, 1, 0) },
+			func(w *Weights, _ *Config) { w.WUKV = grown(w.WUKV, 0, 1) }, func(w *Weights, _ *Config) { w.WUKV = grown(w.WUKV, 1, 0) },
+			func(w *Weights, _ *Config) { w.WO = grown(w.WO, 0, 1) }, func(w *Weights, _ *Config) { w.WO = grown(w.WO, 1, 0) },
+			func(w *Weights, _ *Config) { w.WQ, w.WDQ, w.WUQ, w.NormQ = w.WUQ, nil, nil, nil },
+		},
+		length: {
+			func(w *Weights, _ *Config) { w.NormQ = w.NormQ[1:] }, func(w *Weights, _ *Config) { w.NormQ = append(w.NormQ, 1) },
+			func(w *Weights, _ *Config) { w.NormKV = w.NormKV[1:] }, func(w *Weights, _ *Config) { w.NormKV = append(w.NormKV, 1) },
+		},
+		widths: {
+			func(_ *Weights, c *Config) { c.Heads = 0 }, func(_ *Weights, c *Config) { c.NopeDim = 0 },
+			func(_ *Weights, c *Config) { c.RopeDim = -2 }, func(_ *Weights, c *Config) { c.ValueDim = 0 },
+		},
+	} {
+		for _, spoil := range spoils {
+			rng := rand.New(rand.NewPCG(7, 12))
+			w, c := newWeights(rng, tiny, twoBy), twoBy
+			spoil(&w, &c)
+			x := normal(rng, 2, tiny.d, 1)
+			panicsWith(t, want, func() { Layer(x, w, c) })
+			panicsWith(t, want, func() { LayerAbsorbedBackward(x, w, c, x) })
+		}
+	}
+	w := newWeights(rand.New(rand.NewPCG(7, 13)), tiny, twoBy)
+	x := mat.NewDense(2, tiny.d, nil)
+	for _, dy := range []*mat.Dense{mat.NewDense(1, 5, nil), mat.NewDense(2, 4, nil)} {
+		panicsWith(t, "attention: widths of tokens and weights differ", func() { LayerBackward(x, w, twoBy, dy) })
+	}
+	panicsWith(t, "mla: rotation does not fit the rows", func() { RopeKey(x, mat.NewDense(6, 5, nil), twoBy.Rotation(2)) })
+}
+
+func TestPagesOutOfRange(t *testing.T) {
+	const row, page = "mla: row is not in the block table", "mla: page of the block table does not exist"
+	at := func(b, length int, table ...int) func() {
+		return func() {
+			p := PagedCache{Pages: []*mat.Dense{mat.NewDense(2, 3, nil)}, Table: [][]int{table}, Lengths: []int{length, length}}
+			p.Append(b, mat.NewDense(1, 2, nil), mat.NewDense(1, 1, nil))
+		}
+	}
+	t.Run("a row outside the table and a page outside the cache are refused, on either side", func(t *testing.T) {
+		panicsWith(t, row, at(1, 0, 0))
+		panicsWith(t, row, at(0, 2, 0))
+		panicsWith(t, row, at(0, -1, 0))
+		panicsWith(t, page, at(0, 0, 1))
+		panicsWith(t, page, at(0, 0, -1))
+	})
+	t.Run("and so is a sequence before the first", func(t *testing.T) {
+		p := PagedCache{Pages: []*mat.Dense{mat.NewDense(2, 3, nil)}, Table: [][]int{{0}}}
+		panicsWith(t, row, func() { p.row(-1, 0) })
+	})
+}
