@@ -19,20 +19,24 @@ const whitenEpsilon = 1e-8
 // It implements verl's code, masked_whiten, after PPO (11).
 func Whiten(advantage, mask mat.Matrix) *mat.Dense {
 	sameShape(advantage, mask)
-	first, mean, variance := moments(advantage, mask)
-	white := mat.DenseCopyOf(advantage)
-	white.Zero()
-	eachToken(advantage, mask, func(i, t int, a float64) {
-		white.Set(i, t, (a-first-mean)/math.Sqrt(variance+whitenEpsilon))
+	white, n := centered(advantage, mask)
+	var largest, squares float64
+	eachToken(white, mask, func(_, _ int, d float64) { largest = max(largest, math.Abs(d)) })
+	_, e := math.Frexp(max(largest, math.Sqrt(whitenEpsilon))) // squares of d/2^e do not overflow
+	eachToken(white, mask, func(_, _ int, d float64) {
+		squares += math.Ldexp(d, -e) * math.Ldexp(d, -e)
 	})
+	root := math.Sqrt(squares/max(n-1, 1) + math.Ldexp(whitenEpsilon, -2*e))
+	eachToken(white, mask, func(i, t int, d float64) { white.Set(i, t, math.Ldexp(d, -e)/root) })
 	return white
 }
 
-// moments returns the mean over the mask less the first token there, which is returned too, and the
-// sample variance, which is 0 for fewer than two tokens. Both are of differences from the first, so
-// that equal tokens have a variance of exactly 0 and a large mean costs no digits.
-func moments(x, mask mat.Matrix) (first, mean, variance float64) {
-	var n float64
+// centered returns how far each token in the mask is above their mean, and how many they are. The mean is
+// of differences from the first, so that equal tokens give exactly 0 and a large mean costs no digits.
+func centered(x, mask mat.Matrix) (d *mat.Dense, n float64) {
+	d = mat.DenseCopyOf(x)
+	d.Zero()
+	var first, mean float64
 	eachToken(x, mask, func(_, _ int, v float64) {
 		if n == 0 {
 			first = v
@@ -40,8 +44,8 @@ func moments(x, mask mat.Matrix) (first, mean, variance float64) {
 		mean, n = mean+(v-first), n+1
 	})
 	mean /= max(n, 1)
-	eachToken(x, mask, func(_, _ int, v float64) { variance += (v - first - mean) * (v - first - mean) })
-	return first, mean, variance / max(n-1, 1)
+	eachToken(x, mask, func(i, t int, v float64) { d.Set(i, t, v-first-mean) })
+	return d, n
 }
 
 // eachToken calls f for every token in the mask.

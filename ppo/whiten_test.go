@@ -71,6 +71,13 @@ func TestWhiten(t *testing.T) {
 			check.NearAll(t, "Â", w.RawRowView(0), []float64{-2 / scale, -1 / scale, 3 / scale}, 8*u)
 		}
 	})
+	t.Run("nor does a deviation whose square overflows, and one whose square vanishes is over 10⁻⁴", func(t *testing.T) {
+		ones := check.Matrix([]float64{1, 1, 1})
+		w := ppo.Whiten(check.Matrix([]float64{0, 0x1p1000, 5 * 0x1p1000}), ones)
+		check.NearAll(t, "Â", w.RawRowView(0), []float64{-2 / math.Sqrt(7), -1 / math.Sqrt(7), 3 / math.Sqrt(7)}, 8*u)
+		w = ppo.Whiten(check.Matrix([]float64{0, 0x1p-1000, 5 * 0x1p-1000}), ones)
+		check.NearAll(t, "Â", w.RawRowView(0), []float64{-2 * 0x1p-1000 / 1e-4, -0x1p-1000 / 1e-4, 3 * 0x1p-1000 / 1e-4}, 8*u*0x1p-980)
+	})
 	t.Run("equal tokens become 0 exactly, whatever their last bits", func(t *testing.T) {
 		w := ppo.Whiten(check.Matrix([]float64{0.1, 0.1, 0.1}), check.Matrix([]float64{1, 1, 1}))
 		check.NearAll(t, "Â", w.RawRowView(0), []float64{0, 0, 0}, 0)
