@@ -15,6 +15,7 @@
 //	x        scaled, soft-capped scores [S × T], −∞ where masked
 //	p        weights [S × T], 0 where masked
 //	lse      log Σ_j e^{x_j}, natural, one per query
+//	dx, …    gradient of a loss for x, of its shape; p̂ are the weights without a sink, ∂lse/∂x
 //	i        position of query s: i = kv_len − S + s
 //
 // # Conventions

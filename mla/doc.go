@@ -25,7 +25,8 @@
 //
 // Naive, a layer gives every head keys and values of its own, and attention is MHA of widths d_h+d_h^R and d_v (192 and 128). Absorbed,
 // W^UK goes to the query and W^UV behind the sum; attention is then MQA over the rows [cKV; kR] of widths d_c+d_h^R and d_c (576 and
-// 512), and these rows are all that is cached. Both divide scores by √(d_h+d_h^R).
+// 512), and these rows are all that is cached. Both divide scores by √(d_h+d_h^R). LayerBackward and LayerAbsorbedBackward are the
+// gradients of either, for the tokens and the weights; they are equal, as the forms are.
 //
 // # What the equations leave out
 //
