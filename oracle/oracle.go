@@ -7,6 +7,7 @@ package oracle
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -170,6 +171,9 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
 	}
 	expected, err := op.truth(c)
+	if err == nil {
+		err = c.addFlushed(expected)
+	}
 	if err != nil {
 		return nil, c.errorf("%w", err)
 	}
@@ -185,7 +189,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 func addUnderflow(e *verdict.Expected) {
 	tiny := dtype.F32.MinNormal()
 	for i, s := range e.Sigma {
-		if s > 0 {
+		if t := math.Abs(e.Truth.Data[i]); s > 0 || 0 < t && t < tiny {
 			e.Sigma[i] = s + tiny
 		}
 	}
