@@ -46,6 +46,7 @@ type Config struct {
 	ScaleRounded       bool // the softmax scale is rounded to the type of the scores, as PyTorch before 2.0 does with a number times a tensor
 	NormTwice          bool // mla.layer rounds normalised rows before the weight multiplies them, too
 	Approximate        bool // exponentials with the error of a GPU's special function unit, 2⁻²² relative
+	Flushed            bool // inputs and results below the normal float32 numbers are 0
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
@@ -73,8 +74,8 @@ func (c Config) String() string {
 		add(types[i] != dtype.Invalid, "%s %s", name, types[i])
 	}
 	add(c.Frequencies != Power, "frequencies %s", c.Frequencies)
-	flags := []bool{c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate}
-	for i, name := range []string{"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate"} {
+	flags := []bool{c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate, c.Flushed}
+	for i, name := range []string{"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate", "flushed"} {
 		add(flags[i], "%s", name)
 	}
 	return strings.Join(words, ", ")

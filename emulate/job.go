@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"plumbline/dtype"
 	"plumbline/recording"
@@ -109,9 +110,17 @@ func load[T number](j *job, name string) []T {
 	}
 	data := make([]T, len(x.Data))
 	for i, v := range x.Data {
-		data[i] = T(v)
+		data[i] = flushed(j, T(v))
 	}
 	return data
+}
+
+// flushed returns x, or 0 for one below the normal float32 numbers where a kernel flushes them.
+func flushed[T number](j *job, x T) T {
+	if j.Flushed && math.Abs(float64(x)) < dtype.F32.MinNormal() {
+		return 0
+	}
+	return x
 }
 
 // loadInts returns an integer input.
@@ -142,7 +151,7 @@ func (j *job) shape(name string, rank int) []int {
 func store[T number](j *job, name string, t dtype.Type, data []T, shape ...int) {
 	x := tensor.New(shape...)
 	for i, v := range data {
-		x.Data[i] = float64(v)
+		x.Data[i] = float64(flushed(j, v))
 	}
 	j.out.Set("out."+name, or(j.Output, t), x)
 }
@@ -212,7 +221,7 @@ func (j *job) text(name, otherwise string) string {
 }
 
 // declare writes into the recording what the kernel says of itself, in the keys that the op has. Kernels have filled in the defaults of
-// the types that they use.
+// the types that they use. What few kernels do is declared where it is done.
 func (j *job) declare(keys []string) {
 	said := map[string]string{
 		"accumulate":    j.Accumulate.String(),
@@ -224,6 +233,15 @@ func (j *job) declare(keys []string) {
 	}
 	for _, key := range keys {
 		j.out.Arithmetic[key] = said[key]
+	}
+	if j.Frequencies == Recurrent && slices.Contains(rotating, j.in.Op) {
+		j.out.Arithmetic["frequencies"] = "recurrent"
+	}
+	if j.Flushed {
+		j.out.Arithmetic["subnormals"] = "flushed"
+	}
+	if j.in.Op == "rope.apply" && j.Intermediate != dtype.Invalid {
+		j.out.Arithmetic["intermediate"] = j.Intermediate.String()
 	}
 	j.out.Provenance["producer"] = "plumbline emulate"
 	j.out.Provenance["note"] = j.note

@@ -91,6 +91,8 @@ var bank = []mistake{
 	{"yarn-range-extended", "R13", "the correction range comes from the extended length", rotating},
 	{"yarn-range-unrounded", "R14", "the correction range is not rounded to whole indices, or is where it should not be", rotating},
 	{"amplitude-generic", "R10", "cos and sin are multiplied by YaRN's generic 1 + 0.1 ln s", rotating},
+	{"sine-fast", "", "sines take off whole turns in one step, of a float32 2π", rotating},
+	{"frequencies-recurrent", "", "each frequency is formed from the one before, undeclared", []string{"rope.apply", "rope.table"}},
 	{"angle-bf16", "R17", "position × frequency is formed in BF16", rotating},
 	{"table-bf16", "R18", "cos and sin are stored in BF16", rotating},
 

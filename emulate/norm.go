@@ -41,7 +41,7 @@ func (n *rms[T]) row(x, weight []T) []T {
 			w++
 			n.show(true)
 		}
-		y[i] = to(n.middle, x[i]*inverse) * w
+		y[i] = to(n.middle, flushed(n.job, x[i]*inverse)) * w
 	}
 	return y
 }

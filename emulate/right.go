@@ -19,7 +19,9 @@ func Right(op string) []Config {
 		return layers()
 	case "norm.rms":
 		return norms()
-	case "rope.apply", "rope.table":
+	case "rope.apply":
+		return turns()
+	case "rope.table":
 		return rotations()
 	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss", "ppo.value_loss":
 		return append(objectives(), eagerObjectives(op)...)
@@ -106,6 +108,7 @@ func layers() []Config {
 			Config{Form: form, NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
 			Config{Form: form, Accumulate: arithmetic.F32Hopper, Frequencies: Double},
 			Config{Form: form, Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
+			Config{Form: form, Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16},
 		)
 	}
 	return all
@@ -117,7 +120,8 @@ func norms() []Config {
 		c.Intermediate = dtype.F32
 		all = append(all, c)
 	}
-	return append(all, Config{Order: Strided, Intermediate: dtype.BF16}, Config{Order: Strided, Intermediate: dtype.F16})
+	return append(all, Config{Order: Strided, Intermediate: dtype.BF16}, Config{Order: Strided, Intermediate: dtype.F16},
+		Config{Order: Strided, Flushed: true})
 }
 
 func rotations() []Config {
@@ -129,5 +133,12 @@ func rotations() []Config {
 		{Angle: dtype.F64, Frequencies: Double},
 		{Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
 		{Output: dtype.BF16},
+		{Frequencies: Recurrent},
 	}
+}
+
+// turns returns rotations, those that keep cosines, sines and products in a narrow type, and one that flushes small numbers.
+func turns() []Config {
+	return append(rotations(), Config{Intermediate: dtype.F16}, Config{Intermediate: dtype.BF16, Frequencies: Exp},
+		Config{Frequencies: Recurrent, Fused: true, Flushed: true})
 }

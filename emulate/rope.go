@@ -9,15 +9,16 @@ import (
 // Frequencies is how a kernel forms θ_i = base^(−2i/d).
 type Frequencies uint8
 
-// The ways found in the wild, all but the last in the working type throughout.
+// The ways found in the wild, all but Double in the working type throughout.
 const (
-	Power  Frequencies = iota // 1/pow(base, 2i/d)
-	Exp                       // exp(−2i/d · ln base)
-	Exp2                      // exp2(−2i/d · log₂ base)
-	Double                    // in float64, then cast
+	Power     Frequencies = iota // 1/pow(base, 2i/d)
+	Exp                          // exp(−2i/d · ln base)
+	Exp2                         // exp2(−2i/d · log₂ base)
+	Double                       // in float64, then cast
+	Recurrent                    // each the one before times pow(base, −2/d)
 )
 
-var frequencyNames = [...]string{"power", "exp", "exp2", "double"}
+var frequencyNames = [...]string{"power", "exp", "exp2", "double", "recurrent"}
 
 // String returns the way in a word.
 func (f Frequencies) String() string { return frequencyNames[f] }
@@ -32,6 +33,12 @@ func theta[T number](f Frequencies, i, dim int, base float64) T {
 		return T(math.Exp2(float64(-exponent * T(math.Log2(base)))))
 	case Double:
 		return T(math.Pow(base, -float64(2*i)/float64(dim)))
+	case Recurrent:
+		theta, factor := T(1), T(math.Pow(base, float64(-2/T(dim))))
+		for range i {
+			theta *= factor
+		}
+		return theta
 	}
 	return 1 / T(math.Pow(base, float64(exponent)))
 }
@@ -113,13 +120,14 @@ func (y *yarn) wrong(mistake string) *yarn {
 }
 
 // correction returns the index of the pair that turns the given number of times in the original context.
-func (y *yarn) correction(turns float64, dim int, base float64) float64 {
-	return float64(dim) * math.Log(y.context/(turns*2*math.Pi)) / (2 * math.Log(base))
+func correction[T number](y *yarn, turns float64, dim int, base float64) float64 {
+	ln := T(math.Log(float64(T(y.context) / T(T(turns)*T(2*math.Pi)))))
+	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
-// bounds returns the ends of the ramp over the index.
-func (y *yarn) bounds(dim int, base float64) (low, high float64) {
-	low, high = y.correction(y.fast, dim, base), y.correction(y.slow, dim, base)
+// bounds returns the ends of the ramp over the index, formed in T.
+func bounds[T number](y *yarn, dim int, base float64) (low, high float64) {
+	low, high = correction[T](y, y.fast, dim, base), correction[T](y, y.slow, dim, base)
 	if !y.unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
@@ -131,8 +139,11 @@ func (y *yarn) bounds(dim int, base float64) (low, high float64) {
 }
 
 // stretch returns the frequencies of the extended context.
-func stretch[T number](y *yarn, theta []T, dim int, base float64) []T {
-	low, high := y.bounds(dim, base)
+func stretch[T number](y *yarn, theta []T, dim int, base float64, f Frequencies) []T {
+	low, high := bounds[float64](y, dim, base)
+	if f != Power && f != Double { // those are Python's, which has float64 for numbers
+		low, high = bounds[T](y, dim, base)
+	}
 	out := make([]T, len(theta))
 	for i, th := range theta {
 		var smooth T
@@ -148,24 +159,23 @@ func stretch[T number](y *yarn, theta []T, dim int, base float64) []T {
 }
 
 // rotary turns pairs of channels by position × frequency. It rounds the frequencies and the angle (to Config.Angle), cos and sin to the working type,
-// and each product and sum of the rotation unless Config.Fused; the result is left in the working type.
+// and each product and sum of the rotation unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that. The result is left in
+// the working type.
 type rotary[T number] struct {
 	*job
 	theta     []T
 	amplitude T
 	layout    string
-	repeated  bool // the mistake of a table that repeats each frequency for neighbours
+	kept      dtype.Type // of cosines, sines and their products
+	repeated  bool       // the mistake of a table that repeats each frequency for neighbours
 }
 
 // newRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
 func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
 	base := j.number("base", 10000)
 	j.Angle = or(j.Angle, dtype.F32)
-	r := &rotary[T]{job: j, layout: j.text("layout", "interleaved"), amplitude: 1}
-	plain := make([]T, dim/2)
-	for i := range plain {
-		plain[i] = theta[T](j.Frequencies, i, dim, base)
-	}
+	r := &rotary[T]{job: j, layout: j.text("layout", "interleaved"), amplitude: 1, kept: dtype.F64}
+	plain := r.frequencies(dim, base, moving)
 	right := r.extend(j.yarn(), plain, dim, base)
 	r.theta = right
 	if y := j.yarn(); y != nil {
@@ -177,6 +187,19 @@ func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
 	return r
 }
 
+// frequencies returns θ_i of every pair, unscaled.
+func (r *rotary[T]) frequencies(dim int, base float64, moving bool) []T {
+	plain, wrong := make([]T, dim/2), make([]T, dim/2)
+	for i := range plain {
+		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
+	}
+	if r.makes("frequencies-recurrent") {
+		r.show(moving && differ(plain, wrong) && r.in.Type("x").Size() != 2) // 16 bits hide it
+		return wrong
+	}
+	return plain
+}
+
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
 func (r *rotary[T]) extend(y *yarn, theta []T, dim int, base float64) []T {
 	if y == nil {
@@ -184,7 +207,7 @@ func (r *rotary[T]) extend(y *yarn, theta []T, dim int, base float64) []T {
 		return theta
 	}
 	r.amplitude = T(y.amplitude())
-	return stretch(y, theta, dim, base)
+	return stretch(y, theta, dim, base, r.Frequencies)
 }
 
 func differ[T number](a, b []T) bool {
@@ -213,19 +236,30 @@ func (r *rotary[T]) table(position int) (cos, sin []T) {
 	angles := r.angles(position)
 	cos, sin = make([]T, len(angles)), make([]T, len(angles))
 	for i, a := range angles {
-		cos[i] = r.curve(math.Cos(a)) * r.amplitude
-		sin[i] = r.curve(math.Sin(a)) * r.amplitude
+		cos[i] = r.curve(a, math.Cos) * r.amplitude
+		sin[i] = r.curve(a, math.Sin) * r.amplitude
 	}
 	r.spoilTable(position, cos, sin)
-	return cos, sin
+	return toEach(r.kept, cos), toEach(r.kept, sin)
 }
 
-// curve returns a value of sine or cosine as the hardware has it.
-func (r *rotary[T]) curve(x float64) T {
-	if r.Approximate {
+// curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast instructions too (PTX ISA, sin.approx and cos.approx).
+func (r *rotary[T]) curve(angle float64, of func(float64) float64) T {
+	if r.makes("sine-fast") {
+		r.show(math.Abs(angle) > 1000)
+		angle = onceReduced(angle)
+	}
+	x := of(angle)
+	if r.Approximate && angle != 0 {
 		x *= 1 + wobble(x)*0x1p-23
 	}
 	return T(x)
+}
+
+// onceReduced returns an angle less whole turns of a float32 2π, which is off by 1.7e-7: in one step, as fast sines do that are meant for a few turns.
+func onceReduced(angle float64) float64 {
+	const turn = float64(float32(2 * math.Pi))
+	return angle - math.Round(angle/turn)*turn
 }
 
 // angles returns position × θ_i.
@@ -294,10 +328,10 @@ func (r *rotary[T]) pair(i, half int, neighbours bool) (near, far int) {
 
 // cross returns a·b + c·d.
 func (r *rotary[T]) cross(a, b, c, d T) T {
-	if r.Fused {
+	if r.Fused && r.kept == dtype.F64 {
 		return fma(a, b, T(c*d))
 	}
-	return T(a*b) + T(c*d)
+	return to(r.kept, T(a*b)) + to(r.kept, T(c*d))
 }
 
 // ropeTable writes cos and sin in F32.
@@ -326,6 +360,7 @@ func ropeApply[T number](j *job) {
 		return
 	}
 	r := newRotary[T](j, shape[2], moving(positions))
+	r.kept = or(j.Intermediate, dtype.F64)
 	y := make([]T, 0, len(x))
 	for n, p := range positions {
 		cos, sin := r.table(p)

@@ -84,17 +84,14 @@ type layerRun struct {
 	model softmaxModel
 	inter dtype.Type
 
-	theta     []float64
-	amplitude float64
-	drift     []float64 // second moment of each frequency's relative error
+	angles angleErrors
 }
 
 func (c *Case) newLayerRun(x *mat.Dense, w mla.Weights, cfg mla.Config) *layerRun {
 	r := &layerRun{c: c, w: w, cfg: cfg, x: x, inter: c.typeOr(c.Arithmetic.Intermediate, "x")}
 	r.model = c.attentionModel("x", cfg.NopeDim+cfg.RopeDim)
 	r.model.scale = cfg.ScoreScale()
-	r.theta, r.amplitude = c.frequencies(cfg.RopeDim)
-	r.drift = c.frequencyErrors(cfg.RopeDim)
+	r.angles = c.newAngleErrors(cfg.RopeDim)
 	return r
 }
 
@@ -119,14 +116,14 @@ func (r *layerRun) run(n *noise) *mat.Dense {
 	latent := r.norm(n, columns(down, 0, c), r.w.NormKV)
 	ropeKey := r.rotate(n, columns(down, c, dr), table)
 	r.keep(n, latent)
-	r.keep(n, ropeKey)
+	r.keepTurned(n, ropeKey)
 
 	q := r.queries(n)
 	tokens, _ := r.x.Dims()
 	o := mat.NewDense(tokens, heads*dv, nil)
 	for h := range heads {
 		nope, pe := columns(q, h*(dn+dr), dn), r.rotate(n, columns(q, h*(dn+dr)+dn, dr), table)
-		r.keep(n, pe)
+		r.keepTurned(n, pe)
 		o.Slice(0, tokens, h*dv, (h+1)*dv).(*mat.Dense).Copy(r.head(n, h, nope, pe, latent, ropeKey))
 	}
 	r.keep(n, o)
@@ -183,6 +180,21 @@ func (r *layerRun) product(n *noise, x, w *mat.Dense) *mat.Dense {
 // keep rounds to the intermediate type.
 func (r *layerRun) keep(n *noise, y *mat.Dense) { r.round(n, y, r.inter) }
 
+// keepTurned is keep for what was rounded before it was turned: a row that is not turned is not rounded again.
+func (r *layerRun) keepTurned(n *noise, y *mat.Dense) {
+	if r.inter.UnitRoundoff() > r.model.accumulate.Working().UnitRoundoff() {
+		n.disturb(y, func(i, _ int, v float64) float64 {
+			if r.unturned(i) {
+				return 0
+			}
+			return arithmetic.Rounding(r.inter, v)
+		})
+	}
+}
+
+// unturned tells whether the rotation of a token is by 0 and without amplitude.
+func (r *layerRun) unturned(s int) bool { return r.cfg.Start+s == 0 && r.angles.amplitude == 1 }
+
 // round rounds to a type, if it is narrower than the working precision, whose roundings the products have counted.
 func (r *layerRun) round(n *noise, y *mat.Dense, t dtype.Type) {
 	if t.UnitRoundoff() > r.model.accumulate.Working().UnitRoundoff() {
@@ -190,11 +202,12 @@ func (r *layerRun) round(n *noise, y *mat.Dense, t dtype.Type) {
 	}
 }
 
-// norm normalises rows; one relative error moves a whole row, and libraries that round x·r before the weight do so in the intermediate type.
+// norm normalises rows; one relative error moves a whole row, and libraries that round x·r before the weight do so in the intermediate type. They round once
+// where the weight leaves the rounded number as it is, for the result is rounded to the same type.
 func (r *layerRun) norm(n *noise, x *mat.Dense, weight []float64) *mat.Dense {
 	y := norm.RMSRows(x, weight, r.cfg.Eps)
 	r.scaleRows(n, y, func(i int) float64 { return r.c.rmsError(x.RawRowView(i)) })
-	n.disturb(y, func(_, j int, v float64) float64 { return keptError(r.inter, r.model.accumulate, v, weight[j]) })
+	n.disturb(y, func(_, j int, v float64) float64 { return r.c.middleError(r.inter, r.inter, v, weight[j]) })
 	return y
 }
 
@@ -211,34 +224,49 @@ func (r *layerRun) scaleRows(n *noise, y *mat.Dense, variance func(i int) float6
 	})
 }
 
-// angles is a table of a run: one error for each frequency, one for each product of position and frequency.
-type angles struct{ cos, sin *mat.Dense }
+// turns is a table of a run: one error for each frequency, or for the factor of their recurrence, and one for each product of position and frequency.
+type turns struct{ cos, sin *mat.Dense }
 
-func (r *layerRun) table(n *noise) angles {
-	positions, pairs := r.positions(), len(r.theta)
-	theta := mat.NewDense(1, pairs, append([]float64(nil), r.theta...))
-	n.disturb(theta, func(_, i int, v float64) float64 { return v * v * r.drift[i] })
+func (r *layerRun) table(n *noise) turns {
+	positions, pairs := r.positions(), len(r.angles.theta)
+	theta := r.frequencies(n)
 	phase := mat.NewDense(len(positions), pairs, nil)
 	phase.Apply(func(s, i int, _ float64) float64 { return positions[s] * theta.At(0, i) }, phase)
-	rho := arithmetic.Rho(r.c.Arithmetic.Angle)
-	n.disturb(phase, func(_, _ int, v float64) float64 { return 2 * rho * rho * v * v })
-	t := angles{mat.NewDense(len(positions), pairs, nil), mat.NewDense(len(positions), pairs, nil)}
-	t.cos.Apply(func(_, _ int, v float64) float64 { return r.amplitude * math.Cos(v) }, phase)
-	t.sin.Apply(func(_, _ int, v float64) float64 { return r.amplitude * math.Sin(v) }, phase)
-	own := func(_, _ int, _ float64) float64 { return tableRoundings * r.c.rho2() * r.amplitude * r.amplitude }
+	n.disturb(phase, func(s, i int, _ float64) float64 { return r.angles.rounded(positions[s], i) })
+	t := turns{mat.NewDense(len(positions), pairs, nil), mat.NewDense(len(positions), pairs, nil)}
+	t.cos.Apply(func(_, _ int, v float64) float64 { return r.angles.amplitude * math.Cos(v) }, phase)
+	t.sin.Apply(func(_, _ int, v float64) float64 { return r.angles.amplitude * math.Sin(v) }, phase)
+	own := func(s, _ int, v float64) float64 { return r.angles.value(positions[s], v) }
 	n.disturb(t.cos, own)
 	n.disturb(t.sin, own)
 	return t
 }
 
+// frequencies returns those of a run.
+func (r *layerRun) frequencies(n *noise) *mat.Dense {
+	factor := mat.NewDense(1, 1, []float64{1})
+	n.disturb(factor, func(_, _ int, _ float64) float64 { return r.angles.step })
+	theta := mat.NewDense(1, len(r.angles.theta), nil)
+	theta.Apply(func(_, i int, _ float64) float64 { return r.angles.theta[i] * math.Pow(factor.At(0, 0), float64(i)) }, theta)
+	n.disturb(theta, func(_, i int, v float64) float64 {
+		return v * v * max(0, r.angles.formed[i]-float64(i*i)*r.angles.step) // the rest is each one's own
+	})
+	return theta
+}
+
 // rotate turns rows; two products and a sum in working precision.
-func (r *layerRun) rotate(n *noise, x *mat.Dense, t angles) *mat.Dense {
+func (r *layerRun) rotate(n *noise, x *mat.Dense, t turns) *mat.Dense {
 	rows, cols := x.Dims()
 	y := mat.NewDense(rows, cols, nil)
 	for s := range rows {
 		y.SetRow(s, rope.Rotate(x.RawRowView(s), t.cos.RawRowView(s), t.sin.RawRowView(s), r.cfg.Layout))
 	}
-	n.disturb(y, func(_, _ int, v float64) float64 { return 2 * r.c.rho2() * v * v })
+	n.disturb(y, func(s, _ int, v float64) float64 {
+		if r.unturned(s) {
+			return 0
+		}
+		return 2 * r.c.rho2() * v * v
+	})
 	return y
 }
 

@@ -43,7 +43,7 @@ func init() {
 			{Name: "start", Kind: Count, Default: 0, Doc: "position of the first token"},
 		},
 		Arithmetic: []Key{
-			accumulateKey, angleKey,
+			accumulateKey, angleKey, frequenciesKey, subnormalsKey,
 			{"intermediate", "the input type", "between two chained products"},
 			{"scores", "F32", "attention scores"},
 			{"probabilities", "the input type", "softmax weights before the value product"},
@@ -165,7 +165,10 @@ func (r *layerRun) cachedErrors(b int, latentTruth, ropeKeyTruth *mat.Dense, lat
 	for s := range tokens {
 		a, errors := down.RawRowView(s), make([]float64, width+c.Dim("Dr"))
 		for i, v := range a {
-			errors[i] = c.Arithmetic.Accumulate.Sum(c.Dim("d"), v, down2.At(s, i)) + keptError(r.inter, c.Arithmetic.Accumulate, v, 1)
+			errors[i] = c.Arithmetic.Accumulate.Sum(c.Dim("d"), v, down2.At(s, i))
+			if i < width || !r.unturned(s) || c.rec.Type("out.rope_key") != r.inter {
+				errors[i] += keptError(r.inter, c.Arithmetic.Accumulate, v, 1) // a key that is not turned is rounded once
+			}
 		}
 		latent.setRow(latentTruth.RawRowView(s), c.normErrors(a[:width], errors[:width], latentTruth.RawRowView(s), r.inter), float64(width), b, s)
 		ropeKey.setRow(ropeKeyTruth.RawRowView(s), turn.errors(a[width:], errors[width:], rotation, s), float64(c.Dim("Dr")), b, s)
@@ -186,7 +189,7 @@ func (c *Case) normErrors(a, errors, y []float64, inter dtype.Type) []float64 {
 	for i, v := range a {
 		w := c.Input("norm_kv").Data[i]
 		moved := errors[i]*(1-2*v*v*r2/n) + v*v*r2*r2/(n*n)*along
-		variance[i] = w*w*r2*max(0, moved) + y[i]*y[i]*row + keptError(inter, c.Arithmetic.Accumulate, y[i], w)
+		variance[i] = w*w*r2*max(0, moved) + y[i]*y[i]*row + c.middleError(inter, c.rec.Type("out.latent"), y[i], w)
 	}
 	return variance
 }

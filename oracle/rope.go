@@ -22,6 +22,8 @@ var (
 
 	accumulateKey = Key{"accumulate", "F32", "sums and scalar work"}
 	angleKey      = Key{"angle", "F32", "position × frequency"}
+
+	frequenciesKey = Key{"frequencies", "power", "power, or recurrent: each frequency is the one before times base^(−2/d)"}
 )
 
 func init() {
@@ -32,7 +34,7 @@ func init() {
 		Inputs:     []Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
 		Outputs:    []Tensor{tableOutput("cos"), tableOutput("sin")},
 		Attrs:      []Attr{{Name: "dim", Kind: Count, Missing: required, Letter: "dim", Doc: "rotary width, even"}, baseAttr, yarnAttr},
-		Arithmetic: []Key{accumulateKey, angleKey},
+		Arithmetic: []Key{accumulateKey, angleKey, frequenciesKey},
 		check:      func(c *Case) error { return c.checkRotary(c.Int("dim"), "attrs: \"dim\"") },
 		truth:      ropeTable,
 	})
@@ -46,7 +48,7 @@ func init() {
 		},
 		Outputs: []Tensor{{Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"}, Doc: "rotated vectors"}},
 		Attrs:   []Attr{baseAttr, layout, yarnAttr, {Name: "inverse", Kind: Flag, Default: false, Doc: "turn back instead"}},
-		Arithmetic: []Key{accumulateKey, angleKey,
+		Arithmetic: []Key{accumulateKey, angleKey, frequenciesKey, subnormalsKey,
 			{"intermediate", "F32", "cosines, sines and their products, where code keeps them in a narrow type"}},
 		check: func(c *Case) error { return c.checkRotary(c.Dim("D"), "tensor \"x\"") },
 		truth: ropeApply,
@@ -69,82 +71,35 @@ func (c *Case) checkRotary(width int, where string) error {
 
 // rotation is the table of a rotation with the errors of its angles.
 type rotation struct {
-	cos, sin   *mat.Dense // [N × d/2]
-	angle      *mat.Dense // second moment of the error of each angle, radians²
-	amplitude  float64    // YaRN's, part of cos and sin
-	tableError float64    // second moment of the error of a cosine or sine, relative to the amplitude
-	draws      []float64  // per position, how many pairs have an angle of their own; where angles are near 0 a table errs alike for all
-	kept       float64    // second moment of the relative rounding of the table and of the products, where they are kept in a narrow type
-	work       float64    // ρ² of the working precision
+	cos, sin *mat.Dense // [N × d/2], the amplitude included
+	angle    *mat.Dense // second moment of the error of each angle, radians²
+	errors   angleErrors
+	draws    []float64  // per position, how many pairs have an angle of their own; where angles are near 0 a table errs alike for all
+	kept     dtype.Type // of the table and of the products, where code keeps them in a narrow type; else the working type
+	work     dtype.Type
+	at       []float64 // positions
 }
 
-// newRotation returns the table of some positions. The angle p·θ' is formed in the declared type A: its frequency is rounded, p is rounded
-// (where A cannot hold it), their product is rounded, and so the angle is off by p·θ' times some roundings of A:
-//
-//	σ_φ² = (p θ')² ρ_A² ( 2 + n_θ )
-//
-// n_θ counts what forming θ = b^(−2i/d) costs in working precision: a power good to 2⁻²², its reciprocal, and, where it is taken as
-// e^(−(2i/d) ln b), the rounding of that exponent, which is an absolute error of (2i/d) ln b roundings; YaRN's blend adds three. Sine and cosine are good to
-// 1–2 ulp of 1.
+// newRotation returns the table of some positions; angleErrors says what it errs by.
 func (c *Case) newRotation(positions []float64, dim int) rotation {
-	theta, amplitude := c.frequencies(dim)
-	r := rotation{amplitude: amplitude}
+	work := c.Arithmetic.Accumulate.Working()
+	r := rotation{errors: c.newAngleErrors(dim), at: positions, work: work, kept: work}
+	theta := r.errors.theta
 	r.cos, r.sin = rope.Table(positions, theta)
-	r.cos.Scale(amplitude, r.cos)
-	r.sin.Scale(amplitude, r.sin)
-	angle := arithmetic.Rho(c.Arithmetic.Angle)
-	formed := c.frequencyErrors(dim)
+	r.cos.Scale(r.errors.amplitude, r.cos)
+	r.sin.Scale(r.errors.amplitude, r.sin)
 	r.angle = mat.NewDense(len(positions), len(theta), nil)
 	r.draws = make([]float64, len(positions))
 	for n, p := range positions {
 		r.draws[n] = 1
 		for i, t := range theta {
-			phase := p * t
-			r.angle.Set(n, i, phase*phase*(2*angle*angle+formed[i]))
-			if math.Abs(phase) > 0.01 {
+			r.angle.Set(n, i, r.errors.variance(p, i))
+			if math.Abs(p*t) > 0.01 && r.errors.step == 0 { // the factor of a recurrence is one error for all pairs
 				r.draws[n]++
 			}
 		}
 	}
-	r.work = c.rho2()
-	r.tableError = tableRoundings * r.work
 	return r
-}
-
-// frequencies returns the frequency of each pair and the amplitude of the table, stretched where the recording says so.
-func (c *Case) frequencies(dim int) (theta []float64, amplitude float64) {
-	if yarn := c.YaRN(); yarn != nil {
-		return rope.YaRNFrequencies(dim, c.Float("base"), *yarn), yarn.Amplitude()
-	}
-	return rope.Frequencies(dim, c.Float("base")), 1
-}
-
-// tableRoundings is what a sine or cosine good to 1–2 ulp of 1 errs by, in roundings.
-const tableRoundings = 4
-
-// powerRoundings is what a power errs by that is formed with a GPU's fast exponential: relative error up to 2⁻²² (PTX ISA, ex2.approx.f32), taken as uniform.
-const powerRoundings = 30
-
-// frequencyErrors returns n_θ ρ², the second moment of the relative error of each frequency.
-func (c *Case) frequencyErrors(dim int) []float64 {
-	formed := make([]float64, dim/2)
-	for i := range formed {
-		exponent := 2 * float64(i) / float64(dim) * math.Log(c.Float("base"))
-		roundings := powerRoundings + exponent*exponent
-		if c.YaRN() != nil {
-			roundings += 3
-		} else if i == 0 {
-			roundings = 0 // θ_0 = 1 in any way of forming it
-		}
-		formed[i] = roundings * c.rho2()
-	}
-	return formed
-}
-
-// rho2 is ρ² of the working precision.
-func (c *Case) rho2() float64 {
-	rho := arithmetic.Rho(c.Arithmetic.Accumulate.Working())
-	return rho * rho
 }
 
 // curved is the second moment of what an angle's error δ moves a sine or cosine to second order, ½δ², as a part of its value: at the top of the wave
@@ -156,12 +111,11 @@ func ropeTable(c *Case) ([]verdict.Expected, error) {
 	r := c.newRotation(c.Input("positions").Data, c.Int("dim"))
 	rows, pairs := r.cos.Dims()
 	cos, sin := c.newEstimate("cos", rows, pairs), c.newEstimate("sin", rows, pairs)
-	own := r.tableError * r.amplitude * r.amplitude
-	for n := range rows {
+	for n, p := range r.at {
 		for i := range pairs {
 			co, si, angle := r.cos.At(n, i), r.sin.At(n, i), r.angle.At(n, i)
-			cos.setOne(co, si*si*angle+co*co*curved(angle)+own, n, i)
-			sin.setOne(si, co*co*angle+si*si*curved(angle)+own, n, i)
+			cos.setOne(co, si*si*angle+co*co*curved(angle)+r.errors.value(p, co), n, i)
+			sin.setOne(si, co*co*angle+si*si*curved(angle)+r.errors.value(p, si), n, i)
 		}
 	}
 	return c.wanted(r.oneTable(cos, "cos"), r.oneTable(sin, "sin")), nil
@@ -170,6 +124,9 @@ func ropeTable(c *Case) ([]verdict.Expected, error) {
 // oneTable says that all rows share the errors of one set of frequencies.
 func (r rotation) oneTable(e *estimate, name string) verdict.Expected {
 	_, pairs := r.cos.Dims()
+	if r.errors.step > 0 {
+		pairs = 1
+	}
 	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, MostDraws: float64(pairs), ColumnDraws: 1, Systematic: 1}
 	for i := range x.Draws {
 		x.Draws[i] = r.draws[i*len(r.draws)/len(x.Draws)]
@@ -178,14 +135,17 @@ func (r rotation) oneTable(e *estimate, name string) verdict.Expected {
 }
 
 // ropeApply: an output element y_a = x_a cos φ − x_b sin φ moves by the other element of its pair times the error of the angle, by the errors of the
-// table, and by the roundings of two products and a sum. Cosines, sines and products that are kept in a narrower type add theirs.
+// table, and by the roundings of two products and a sum. Cosines, sines and products that are kept in a narrower type I add theirs.
 //
-//	σ² = y_b² σ_φ² + 2.25 y_a² σ_φ⁴ + (x_a² + x_b²)·4ρ² + (x_a² cos² + x_b² sin²)·ρ² + y_a² ρ² [ + 2ρ_I² (x_a² cos² + x_b² sin²) ]
+//	σ² = y_b² σ_φ² + 2.25 y_a² σ_φ⁴ + (x_a² + x_b²)·4ρ² + round(x_a cos)² + round(x_b sin)² + y_a² ρ² [ + x_a² round_I(cos)² + x_b² round_I(sin)² ]
+//
+// round(x)² is the second moment of a rounding, that of a product in I if there is one: on the grid of I's subnormal numbers where it is among them,
+// and 0 where a factor is a power of two. A sum with a term of 0 is not rounded.
 func ropeApply(c *Case) ([]verdict.Expected, error) {
 	tokens, heads, width := c.Dim("N"), c.Dim("H"), c.Dim("D")
 	r := c.newRotation(c.Input("positions").Data, width)
-	if t := c.Arithmetic.Intermediate; t != dtype.Invalid && t.UnitRoundoff() > c.Arithmetic.Accumulate.Working().UnitRoundoff() {
-		r.kept = 2 * arithmetic.Rho(t) * arithmetic.Rho(t)
+	if t := c.Arithmetic.Intermediate; t != dtype.Invalid && t.UnitRoundoff() > r.work.UnitRoundoff() {
+		r.kept = t
 	}
 	y := c.newEstimate("y", tokens, heads, width)
 	turn := turned{layout: c.Word("layout"), inverse: c.Flag("inverse")}
@@ -236,11 +196,10 @@ func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
 		if t.inverse {
 			sin = -sin
 		}
-		table := (a*a + b*b) * r.amplitude * r.amplitude * r.tableError
 		first, second := a*cos-b*sin, a*sin+b*cos
-		straight, crossed := a*a*cos*cos+b*b*sin*sin, a*a*sin*sin+b*b*cos*cos
-		variance[write[0]] = second*second*angle + first*first*curved(angle) + table + (r.work+r.kept)*straight + r.work*first*first
-		variance[write[1]] = first*first*angle + second*second*curved(angle) + table + (r.work+r.kept)*crossed + r.work*second*second
+		table := [2]float64{r.errors.value(r.at[n], cos), r.errors.value(r.at[n], sin)}
+		variance[write[0]] = second*second*angle + first*first*curved(angle) + a*a*table[0] + b*b*table[1] + r.crossed(a, cos, b, sin, first)
+		variance[write[1]] = first*first*angle + second*second*curved(angle) + a*a*table[1] + b*b*table[0] + r.crossed(a, sin, b, cos, second)
 		if before != nil {
 			va, vb := before[read[0]], before[read[1]]
 			variance[write[0]] += va*cos*cos + vb*sin*sin
@@ -248,4 +207,28 @@ func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
 		}
 	}
 	return variance
+}
+
+// crossed is the second moment of what sum = a·u ± b·v errs by for its roundings, before the last.
+func (r rotation) crossed(a, u, b, v, sum float64) float64 {
+	variance := r.product(a, u) + r.product(b, v)
+	if a*u != 0 && b*v != 0 {
+		variance += arithmetic.Rounding(r.work, sum)
+	}
+	return variance
+}
+
+// product is the second moment of what x·u errs by where u is a cosine or sine: the rounding of u, if it is kept in a narrow type, and of the product.
+func (r rotation) product(x, u float64) float64 {
+	if r.kept == r.work {
+		return productError(r.work, x, u)
+	}
+	variance, narrow := x*x*arithmetic.Rounding(r.kept, u), r.kept.Round(u)
+	if narrow == u {
+		variance = 0
+	}
+	if r.kept.Round(x) == x {
+		return variance + productError(r.kept, x, narrow)
+	}
+	return variance + arithmetic.Rounding(r.kept, x*narrow)
 }

@@ -121,6 +121,26 @@ func TestYaRNKeys(t *testing.T) {
 	}
 }
 
+// TestUnroundedRanges: the ends of a range that is not rounded err as the logarithms do that they are made of, and where a pair is slowed by much that is
+// more than a frequency errs by otherwise.
+func TestUnroundedRanges(t *testing.T) {
+	for _, factor := range []float64{2, 32, 1000} {
+		for _, base := range []float64{10000, 150000, 5e6} {
+			for _, context := range []float64{4096, 35702, 37757, 39949} {
+				request := yarnRequests(t, `{"truncate":false}`)[0]
+				request.Attrs["base"] = recording.Number(base)
+				y := request.Attrs["yarn"].(map[string]any)
+				y["factor"], y["original_context"] = recording.Number(factor), recording.Number(context)
+				for _, c := range emulate.Right("rope.table") {
+					if v := judgeRun(t, request, c); v.Status != verdict.Explained {
+						t.Errorf("factor %v, base %v, context %v, %s: %s: %s", factor, base, context, c, v.Status, v.Reason)
+					}
+				}
+			}
+		}
+	}
+}
+
 // judgeRun judges what a kernel makes of a request.
 func judgeRun(t *testing.T, request *recording.Recording, c emulate.Config) verdict.Verdict {
 	t.Helper()
