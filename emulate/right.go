@@ -107,6 +107,7 @@ func layers() []Config {
 			Config{Form: form, Intermediate: dtype.F32, Probabilities: dtype.F32, Order: Pairwise, Frequencies: Exp},
 			Config{Form: form, NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
 			Config{Form: form, Accumulate: arithmetic.F32Hopper, Frequencies: Double},
+			Config{Form: form, Intermediate: dtype.BF16, Output: dtype.F32},
 			Config{Form: form, Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
 			Config{Form: form, Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16},
 		)

@@ -128,10 +128,13 @@ func lostSquares(x []float64, sum float64, acc arithmetic.Accumulator) (n float6
 
 // rmsError is the second moment of the relative error of 1/√(mean x² + ε), with the products that follow.
 func (c *Case) rmsError(x []float64) float64 {
-	var sum, fourth float64
+	var sum, fourth, tiny float64
 	for _, v := range x {
 		sum += v * v
 		fourth += v * v * v * v
+		if v*v < c.Arithmetic.Accumulate.Working().MinNormal() {
+			tiny += v * v // may be flushed
+		}
 	}
 	whole := sum + float64(len(x))*c.Float("eps")
 	if whole == 0 || math.IsNaN(whole) || math.IsInf(whole, 0) {
@@ -143,5 +146,5 @@ func (c *Case) rmsError(x []float64) float64 {
 		variance += c.Arithmetic.Accumulate.Repeated(sum, oddSquares*n*n)
 	}
 	lost := 0.6 * max(0, lostSquares(x, sum, c.Arithmetic.Accumulate)-n/20) * c.Arithmetic.Accumulate.Type().UnitRoundoff() * sum
-	return (variance+lost*lost)/(4*whole*whole) + 6*c.rho2()
+	return (variance+lost*lost+tiny*tiny)/(4*whole*whole) + 6*c.rho2()
 }
