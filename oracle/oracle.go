@@ -99,7 +99,7 @@ func Judge(rec *recording.Recording) verdict.Verdict {
 	if err != nil {
 		return unusable(rec, err)
 	}
-	return JudgeAgainst(rec, expected)
+	return tryLayouts(rec, expected, JudgeAgainst(rec, expected))
 }
 
 // JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a recording with the same inputs.
