@@ -45,6 +45,21 @@ func (a Attr) String() string {
 	return fmt.Sprint(a.Default)
 }
 
+// Values says in words which values the attribute has.
+func (a Attr) Values() string {
+	switch a.Kind {
+	case Number:
+		return "number"
+	case Count:
+		return "whole number"
+	case Flag:
+		return "true or false"
+	case Choice:
+		return strings.Join(a.Choices, " or ")
+	}
+	return "object or null"
+}
+
 // resolve returns the attribute's value: what the recording says, checked, or the default. nil means that it is missing.
 func (a Attr) resolve(value any, present bool) (any, error) {
 	if !present {

@@ -50,7 +50,7 @@ func describeOp(w io.Writer, op *oracle.Op) {
 	section(w, "outputs (each may be left out, one is needed)", tensorRows(op.Outputs, "out."))
 	var attrs, keys [][]string
 	for _, a := range op.Attrs {
-		attrs = append(attrs, []string{a.Name, attrValues(a), attrDefault(a), a.Doc})
+		attrs = append(attrs, []string{a.Name, a.Values(), attrDefault(a), a.Doc})
 	}
 	for _, k := range op.Arithmetic {
 		value := "default " + k.Default
@@ -82,21 +82,6 @@ func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
 		rows = append(rows, []string{prefix + t.Name, t.ShapeText(), kind, t.Doc})
 	}
 	return rows
-}
-
-// attrValues says which values an attribute has.
-func attrValues(a oracle.Attr) string {
-	switch a.Kind {
-	case oracle.Number:
-		return "number"
-	case oracle.Count:
-		return "whole number"
-	case oracle.Flag:
-		return "true or false"
-	case oracle.Choice:
-		return strings.Join(a.Choices, " or ")
-	}
-	return "object or null"
 }
 
 func attrDefault(a oracle.Attr) string {

@@ -1,0 +1,81 @@
+// Package catalogue writes the table of ops into docs/RECORDINGS.md, from the ops themselves.
+//
+// The table stands between two marks, and "go generate ./..." writes it anew; a test compares. All else on that page is written
+// by hand.
+package catalogue
+
+//go:generate go run ./write ../..
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"plumbline/oracle"
+)
+
+// Page is the page that has the table, from the root of the module.
+const Page = "docs/RECORDINGS.md"
+
+const (
+	begin = "<!-- The catalogue is written by go generate ./... -->\n"
+	end   = "<!-- End of the catalogue -->\n"
+)
+
+// Insert returns the page with the table between its marks.
+func Insert(page string) (string, error) {
+	before, rest, ok := strings.Cut(page, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		return "", errors.New(Page + ": the marks of the catalogue are missing")
+	}
+	return before + begin + Table() + end + after, nil
+}
+
+// Table returns the catalogue as a table in Markdown, one row for each op.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| op | inputs | attrs (default) | outputs | arithmetic (default) |\n|---|---|---|---|---|\n")
+	for _, op := range oracle.Ops() {
+		var inputs, attrs, outputs, keys []string
+		for _, t := range op.Inputs {
+			inputs = append(inputs, tensor(t))
+		}
+		for _, a := range op.Attrs {
+			attrs = append(attrs, attr(a))
+		}
+		for _, t := range op.Outputs {
+			outputs = append(outputs, tensor(t))
+		}
+		for _, k := range op.Arithmetic {
+			keys = append(keys, fmt.Sprintf("`%s` (%s)", k.Name, k.Default))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", op.Name, join(inputs), join(attrs), join(outputs), join(keys))
+	}
+	return b.String()
+}
+
+func join(parts []string) string { return strings.ReplaceAll(strings.Join(parts, ", "), "|", "\\|") }
+
+func tensor(t oracle.Tensor) string {
+	name := t.Name
+	if t.Optional {
+		name += "?"
+	}
+	text := fmt.Sprintf("`%s` %s", name, strings.ReplaceAll(t.ShapeText(), ", ", ","))
+	switch {
+	case t.Any:
+		text += " any type"
+	case t.Integer:
+		text += " int"
+	}
+	return text
+}
+
+func attr(a oracle.Attr) string {
+	text := "`" + a.Name + "`"
+	if a.Kind == oracle.Choice {
+		text += " " + a.Values()
+	}
+	return text + " (" + a.String() + ")"
+}
