@@ -13,6 +13,7 @@ import (
 
 	"plumbline/arithmetic"
 	"plumbline/dtype"
+	"plumbline/internal/spelling"
 	"plumbline/recording"
 	"plumbline/verdict"
 )
@@ -161,7 +162,7 @@ func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
 func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	op := Lookup(rec.Op)
 	if op == nil {
-		return nil, fmt.Errorf("%s: op not known yet: %q%s", rec.Name, rec.Op, Near(rec.Op))
+		return nil, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
 	}
 	c, err := bind(op, rec)
 	if err != nil {

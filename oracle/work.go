@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"plumbline/internal/spelling"
 	"plumbline/recording"
 	"plumbline/verdict"
 )
@@ -21,7 +22,7 @@ const productsPerSecond = 1.8e9
 func Work(rec *recording.Recording) (float64, error) {
 	op := Lookup(rec.Op)
 	if op == nil {
-		return 0, fmt.Errorf("%s: op not known yet: %q%s", rec.Name, rec.Op, Near(rec.Op))
+		return 0, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
 	}
 	c, err := bindHead(op, rec)
 	if err != nil {

@@ -118,6 +118,17 @@ func TestText(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+	t.Run("values as long as a file are cut", func(t *testing.T) {
+		v := right
+		v.Op = strings.Repeat("é", 20000)
+		got := text(t, TextOptions{Details: true}, NewEntry(v, map[string]any{"producer": json.Number(strings.Repeat("9", 20000))}))
+		if len(got) > 1500 || strings.Count(got, "…") != 2 {
+			t.Error(len(got), strings.Count(got, "…"))
+		}
+		if s := strings.Repeat("é", 200); Brief(s) != s || Brief(s+"x") != s+"…" || Brief("\x1b"+s) != `"\x1b`+s[:398]+`"…` {
+			t.Errorf("%s", Brief("\x1b"+s))
+		}
+	})
 	t.Run("an output of NaN has no score that reads as a good one", func(t *testing.T) {
 		o := verdict.Output{
 			Name: "o", Type: "F32", Shape: []int{64}, Status: verdict.Unexplained, Elements: 64, NonFinite: 64, MaxZLimit: 5, RMS: math.Inf(1),

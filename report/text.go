@@ -90,7 +90,7 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	if op == "" {
 		op = "-"
 	}
-	fmt.Fprintf(b, "%s  %-*s  %-*s  ", status, t.width, Printable(v.File), opWidth, Printable(op))
+	fmt.Fprintf(b, "%s  %-*s  %-*s  ", status, t.width, Printable(v.File), opWidth, Brief(op))
 	nearest := nearestLimit(v.Outputs)
 	if v.Status == verdict.Unusable || v.Status == verdict.Undetermined || nearest < 0 {
 		b.WriteString(Line(v.Reason) + "\n")
@@ -283,7 +283,7 @@ func writeProvenance(b *strings.Builder, p map[string]any) {
 	var parts []string
 	for _, key := range provenanceKeys {
 		if v, ok := p[key]; ok {
-			parts = append(parts, Printable(fmt.Sprint(v)))
+			parts = append(parts, Brief(fmt.Sprint(v)))
 		}
 	}
 	if len(parts) > 0 {
@@ -316,6 +316,20 @@ func Printable(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// mostShown bounds what is shown of one value of a file, which may be as long as the file.
+const mostShown = 200
+
+// Brief is Printable for a value that may be long: its beginning, with "…" where it goes on.
+func Brief(s string) string {
+	cut := 0
+	for i := range s {
+		if cut++; cut > mostShown {
+			return Printable(s[:i]) + "…"
+		}
+	}
+	return Printable(s)
 }
 
 // Line returns a message as one line that a terminal shows and does not obey: what Printable would quote the whole for is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,5 +121,22 @@ func TestAPanicIsLoggedWithoutEscapes(t *testing.T) {
 	shown(t, "the log", log.String())
 	if !strings.Contains(log.String(), "internal error") || !strings.Contains(log.String(), "hostile_test.go") {
 		t.Error(log.String())
+	}
+}
+
+func TestInspectCutsLongValues(t *testing.T) {
+	rec, err := golden.Open("rope-plain-bf16.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Attrs["base"], rec.Provenance["note"] = json.Number(strings.Repeat("9", 20000)), strings.Repeat("x", 20000)
+	path := filepath.Join(t.TempDir(), "long.safetensors")
+	if err := rec.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"inspect", "verify"} {
+		if stdout, _ := output(t, []string{command, path}); len(stdout) > 4000 || !strings.Contains(stdout, "9999") {
+			t.Errorf("%s: %d bytes", command, len(stdout))
+		}
 	}
 }

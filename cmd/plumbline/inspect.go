@@ -50,7 +50,7 @@ func describeRecording(w io.Writer, rec *recording.Recording) {
 	case len(rec.Outputs()) == 0:
 		name += " (a request: it has no output yet)"
 	}
-	fmt.Fprintf(w, "%s\nop %s\n", report.Printable(rec.Name), report.Printable(name))
+	fmt.Fprintf(w, "%s\nop %s\n", report.Printable(rec.Name), report.Brief(name))
 	section(w, "inputs", inputRows(rec, op))
 	section(w, "outputs", outputRows(rec, op))
 	section(w, "attrs", attrRows(rec, op))
@@ -102,7 +102,7 @@ func tensorRow(rec *recording.Recording, name string) []string {
 	if recipe, ok := rec.Recipe(name); ok {
 		origin = describeRecipe(recipe)
 	}
-	return []string{report.Printable(name), typ.String(), fmt.Sprint(shape), size(bytes), origin}
+	return []string{report.Brief(name), typ.String(), fmt.Sprint(shape), size(bytes), origin}
 }
 
 func describeRecipe(r recording.Recipe) string {
@@ -174,7 +174,7 @@ func valueRows(object map[string]any) [][]string {
 			}
 			text = string(encoded)
 		}
-		rows = append(rows, []string{report.Printable(name), report.Printable(text)})
+		rows = append(rows, []string{report.Brief(name), report.Brief(text)})
 	}
 	slices.SortFunc(rows, slices.Compare[[]string])
 	return rows
