@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "steps.h"
+
 namespace oncpu {
 
 dim3 blockNow, gridNow, threadsNow, threadNow;
@@ -141,14 +143,8 @@ float bf16Value(uint32_t word, int half) {
   return x;
 }
 
-// towardZero truncates to float32.
-float towardZero(double x) {
-  float y = float(x);
-  return std::fabs(double(y)) > std::fabs(x) ? std::nextafterf(y, 0.0f) : y;
-}
-
 void multiply(Warp &w) {
-  float a[16][16], b[16][8];
+  double a[16][16], b[8][16];
   for (int l = 0; l < warpSize; l++) {
     const auto &in = w.in[l].mma;
     int group = l / 4, pair = l % 4 * 2;
@@ -157,16 +153,14 @@ void multiply(Warp &w) {
       a[group + 8][pair + e] = bf16Value(in.a[1], e);
       a[group][pair + 8 + e] = bf16Value(in.a[2], e);
       a[group + 8][pair + 8 + e] = bf16Value(in.a[3], e);
-      b[pair + e][group] = bf16Value(in.b[0], e);
-      b[pair + 8 + e][group] = bf16Value(in.b[1], e);
+      b[group][pair + e] = bf16Value(in.b[0], e);
+      b[group][pair + 8 + e] = bf16Value(in.b[1], e);
     }
   }
   for (int l = 0; l < warpSize; l++) {
     for (int e = 0; e < 4; e++) {
       int row = l / 4 + e / 2 * 8, column = l % 4 * 2 + e % 2;
-      double sum = w.in[l].mma.acc[e];
-      for (int k = 0; k < 16; k++) sum += double(a[row][k]) * double(b[k][column]);
-      w.out[l].acc[e] = towardZero(sum);
+      w.out[l].acc[e] = stepOf(hopperBF16, w.in[l].mma.acc[e], a[row], b[column]);
     }
   }
 }

@@ -1,0 +1,139 @@
+// Tests of the stand-in's tensor core: against recorded steps of a real one, and against what special values have to give.
+#include "steps.h"
+
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "../tensor_core.h"
+
+using namespace oncpu;
+
+namespace {
+
+struct Vector {
+  int type;
+  uint32_t c, d;
+  uint32_t a[32], b[32];
+};
+
+#include "steps_vectors.inc"
+
+struct Type {
+  const char *name;
+  int exponent, fraction, depth;
+  Step step;
+};
+const Type types[] = {{"bf16", 8, 7, 16, hopperBF16}, {"f16", 5, 10, 16, hopperF16}, {"tf32", 8, 23, 8, hopperTF32}, {"e4m3", 4, 3, 32, hopperE4M3}, {"e5m2", 5, 2, 32, hopperE5M2}};
+
+double valueOf(const Type &t, uint32_t code) {
+  const int bias = (1 << (t.exponent - 1)) - 1, field = int(code >> t.fraction & ((1u << t.exponent) - 1));
+  const double mantissa = double(code & ((1u << t.fraction) - 1)), sign = code >> (t.exponent + t.fraction) & 1 ? -1 : 1;
+  if (field == 0) return sign * std::ldexp(mantissa, 1 - bias - t.fraction);
+  return sign * std::ldexp(mantissa + double(1 << t.fraction), field - bias - t.fraction);
+}
+
+int failures = 0, checks = 0;
+
+void check(bool good, const char *what, double got, double want) {
+  checks++;
+  if (good) return;
+  failures++;
+  std::printf("FAIL %s: %.9g (%a), want %.9g (%a)\n", what, got, got, want, want);
+}
+
+bool same(float x, float y) {
+  return std::memcmp(&x, &y, 4) == 0;
+}
+
+float floatOf(uint32_t u) {
+  float x;
+  std::memcpy(&x, &u, 4);
+  return x;
+}
+
+void testRecorded() {
+  for (const Vector &v : vectors) {
+    const Type &t = types[v.type];
+    double a[32] = {}, b[32] = {};
+    for (int k = 0; k < t.depth; k++) {
+      a[k] = valueOf(t, v.a[k]);
+      b[k] = valueOf(t, v.b[k]);
+    }
+    const float got = stepOf(t.step, floatOf(v.c), a, b), want = floatOf(v.d);
+    check(same(got, want), t.name, got, want);
+  }
+}
+
+// Every special value comes in the first product; all others are 1·1, and the accumulator is 1 unless said.
+void testSpecial() {
+  const double infinity = INFINITY;
+  const float nan = NAN;
+  const struct {
+    const char *what;
+    float acc;
+    double x, y;
+    float want;
+  } cases[] = {
+      {"infinity times zero is not a number", 1, infinity, 0, nan},
+      {"zero times infinity is not a number", 1, 0, -infinity, nan},
+      {"zero times NaN is not a number", 1, 0, nan, nan},
+      {"infinity times a subnormal is infinite", 1, infinity, 0x1p-133, INFINITY},
+      {"and has the sign of the product", 1, infinity, -0x1p-133, -INFINITY},
+      {"infinity less infinity is not a number", -INFINITY, infinity, 1, nan},
+      {"an infinite accumulator stays", -INFINITY, 1, 1, -INFINITY},
+      {"a NaN accumulator stays", nan, 1, 1, nan},
+      {"beyond the largest float32 lies infinity", 1, 0x1.fep127, 0x1.fep127, INFINITY},
+      {"what lies below 25 bits of a large accumulator is lost", 0x1p40, 1, 1, 0x1p40},
+      {"negative zeros add to zero", -0.0f, -0.0, 1, 15},
+      {"subnormal operands count", 0x1p-126f, 0x1p-133, 1, 15},
+  };
+  for (const auto &c : cases) {
+    double a[16], b[16];
+    for (int k = 0; k < 16; k++) a[k] = b[k] = 1;
+    a[0] = c.x;
+    b[0] = c.y;
+    const float got = stepOf(hopperBF16, c.acc, a, b);
+    check(c.want != c.want ? got != got : same(got, c.want), c.what, got, c.want);
+  }
+}
+
+// The same vectors through the fragments of a warp: row r of a and column r mod 8 of b belong to vector r, and the diagonal is compared.
+__global__ void mmaKernel(float (*out)[16][8], const uint16_t (*a)[16], const uint16_t (*b)[16], const float *c) {
+  const int lane = threadIdx.x, group = lane / 4, pair = lane % 4 * 2;
+  const auto packed = [&](const uint16_t *row, int k) { return uint32_t(row[k]) | uint32_t(row[k + 1]) << 16; };
+  float acc[4] = {c[group], c[group], c[group + 8], c[group + 8]};
+  const uint32_t fa[4] = {packed(a[group], pair), packed(a[group + 8], pair), packed(a[group], pair + 8), packed(a[group + 8], pair + 8)};
+  plumbline::mma(acc, fa, packed(b[group], pair), packed(b[group], pair + 8));
+  for (int e = 0; e < 4; e++) (*out)[group + e / 2 * 8][pair + e % 2] = acc[e];
+}
+
+void testFragments() {
+  std::vector<const Vector *> rows;
+  for (const Vector &v : vectors) {
+    if (v.type == 0 && rows.size() < 8) rows.push_back(&v);
+  }
+  uint16_t a[16][16] = {}, b[8][16] = {};
+  float c[16] = {}, out[16][8];
+  for (size_t r = 0; r < rows.size(); r++) {
+    for (int k = 0; k < 16; k++) {
+      a[r][k] = a[r + 8][k] = uint16_t(rows[r]->a[k]);
+      b[r][k] = uint16_t(rows[r]->b[k]);
+    }
+    c[r] = c[r + 8] = floatOf(rows[r]->c);
+  }
+  launch(mmaKernel, dim3(1), 32, 0, &out, a, b, c);
+  for (size_t r = 0; r < rows.size(); r++) {
+    for (size_t row : {r, r + 8}) check(same(out[row][r], floatOf(rows[r]->d)), "mma.sync of a warp", out[row][r], floatOf(rows[r]->d));
+  }
+}
+
+}  // namespace
+
+int main() {
+  testRecorded();
+  testSpecial();
+  testFragments();
+  std::printf("tensor core of the stand-in: %d checks, %d failures\n", checks, failures);
+  return failures != 0;
+}
