@@ -2,49 +2,13 @@
 #pragma once
 #include <cstring>
 
-#include "bf16.h"
 #include "objective.h"
+#include "packs.h"
 #include "reduce.h"
 
 namespace plumbline {
 
 constexpr int rowThreads = 512;
-
-// A row in packs of sixteen bytes, but for its ends where it is not aligned.
-template <class T> struct Packs {
-  struct alignas(16) Pack {
-    T x[16 / sizeof(T)];
-  };
-  static constexpr int width = 16 / sizeof(T);
-  int head, count, tail;  // elements before the packs, packs, and the first element behind them
-
-  DEVICE Packs(const T *row, int n) : head(least(n, int((16 - reinterpret_cast<uintptr_t>(row) % 16) % 16 / sizeof(T)))), count((n - head) / width), tail(head + count * width) {}
-};
-
-// eachElement calls work(index, value) for the elements of a row that fall to this thread.
-template <class T, class Work> DEVICE void eachElement(const T *row, int n, Work work) {
-  const Packs<T> packs(row, n);
-  for (int i = threadIdx.x; i < packs.head; i += rowThreads) work(i, toFloat(row[i]));
-  for (int p = threadIdx.x; p < packs.count; p += rowThreads) {
-    const int at = packs.head + p * packs.width;
-    const auto pack = *reinterpret_cast<const typename Packs<T>::Pack *>(row + at);
-    for (int k = 0; k < packs.width; k++) work(at + k, toFloat(pack.x[k]));
-  }
-  for (int i = packs.tail + int(threadIdx.x); i < n; i += rowThreads) work(i, toFloat(row[i]));
-}
-
-// mapElements stores work(index, value) of each into another row, aligned as the first.
-template <class T, class Work> DEVICE void mapElements(const T *row, T *to, int n, Work work) {
-  const Packs<T> packs(row, n);
-  for (int i = threadIdx.x; i < packs.head; i += rowThreads) store(&to[i], work(i, toFloat(row[i])));
-  for (int p = threadIdx.x; p < packs.count; p += rowThreads) {
-    const int at = packs.head + p * packs.width;
-    auto pack = *reinterpret_cast<const typename Packs<T>::Pack *>(row + at);
-    for (int k = 0; k < packs.width; k++) store(&pack.x[k], work(at + k, toFloat(pack.x[k])));
-    *reinterpret_cast<typename Packs<T>::Pack *>(to + at) = pack;
-  }
-  for (int i = packs.tail + int(threadIdx.x); i < n; i += rowThreads) store(&to[i], work(i, toFloat(row[i])));
-}
 
 // Softmax of some x: their maximum m, s = Σ e^{x−m}, and t = Σ e^{x−m} (x−m). Without any, m is −∞.
 struct Softmax {
@@ -82,7 +46,7 @@ DEVICE Softmax joinedOverWarp(Softmax a) {
 // softmaxOf returns that of a row of logits times a factor, the same bits to every thread of a block. parts holds one for each warp; a kernel calls it once.
 template <class T> DEVICE Softmax softmaxOf(const T *logits, int vocab, float factor, Softmax *parts) {
   Softmax mine;
-  eachElement(logits, vocab, [&](int, float z) { include(mine, z * factor); });
+  eachElement<rowThreads>(logits, vocab, [&](int, float z) { include(mine, z * factor); });
   mine = joinedOverWarp(mine);
   if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = mine;
   barrier();

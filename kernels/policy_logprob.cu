@@ -1,4 +1,4 @@
-// policy.logprob: the log-probability of each row's token, and the entropy of its distribution, one block a row.
+// policy.logprob: the log-probability of each row's token, and the entropy of its distribution, one block a row. Logits are loaded sixteen bytes at a time.
 //
 // Roundings. All in float32 (accumulate F32). Logits are multiplied by the rounded 1/T, unless T is 1. In one pass, each of 512 threads keeps its maximum m, the
 // sum s of e^{x−m} and t of e^{x−m}(x−m), and multiplies both by e^{m−m'} when a larger maximum comes (expf, 2 ulp); threads are joined in the same way, as a

@@ -40,7 +40,7 @@ template <class T> __global__ void backwardKernel(PolicyLogitsCall c) {
   }
   const float factor = 1 / temperatureAsRead(c.temperature), slope = dlogprob * factor, m = c.maximum[row], inverse = c.inverse[row];
   const int token = c.tokens[row];
-  mapElements(logits, dlogits, c.vocab, [&](int j, float z) {
+  mapElements<rowThreads>(logits, dlogits, c.vocab, [&](int j, float z) {
     const float p = expf(z * factor - m) * inverse;
     return slope * (j == token ? 1 - p : -p);
   });

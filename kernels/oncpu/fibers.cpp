@@ -12,6 +12,16 @@
 
 #include "steps.h"
 
+// AddressSanitizer has to be told when the stack changes (make cpu-sanitized).
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#else
+#define __sanitizer_start_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
+#define __sanitizer_finish_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
 namespace oncpu {
 
 dim3 blockNow, gridNow, threadsNow, threadNow;
@@ -49,6 +59,7 @@ struct Meeting {
 struct Fiber {
   ucontext_t context;
   std::unique_ptr<char[]> stack;
+  void *frames = nullptr;  // AddressSanitizer's, while another stack is in use
   bool done = false;
   const Meeting *waitsAt = nullptr;  // while its generation is still this one
   uint64_t generation = 0;
@@ -78,8 +89,11 @@ struct Block {
   std::vector<Fiber> fibers;
   std::vector<Warp> warps;
   Meeting barrier;
-  std::vector<unsigned char> shared;
+  size_t shared = 0;  // bytes of memory, and not one more: AddressSanitizer sees what goes beyond
   unsigned char *memory = nullptr;
+  void *frames = nullptr;  // those of the scheduler's stack, which is this
+  const void *bottom = nullptr;
+  size_t size = 0;
   const std::function<void()> *kernel = nullptr;
   int now = 0;
   std::mt19937_64 random;
@@ -87,9 +101,23 @@ struct Block {
 
 Block *block = nullptr;
 
-void yield() { swapcontext(&block->fibers[block->now].context, &block->scheduler); }
+// leave goes back to the scheduler, from a fiber that has ended for ever.
+void leave(Fiber &f) {
+  __sanitizer_start_switch_fiber(f.done ? nullptr : &f.frames, block->bottom, block->size);
+  swapcontext(&f.context, &block->scheduler);
+  __sanitizer_finish_switch_fiber(f.frames, &block->bottom, &block->size);
+}
+
+void resume(Fiber &f) {
+  __sanitizer_start_switch_fiber(&block->frames, f.stack.get(), stackBytes);
+  swapcontext(&block->scheduler, &f.context);
+  __sanitizer_finish_switch_fiber(block->frames, nullptr, nullptr);
+}
+
+void yield() { leave(block->fibers[block->now]); }
 
 void enter() {
+  __sanitizer_finish_switch_fiber(nullptr, &block->bottom, &block->size);
   (*block->kernel)();
   Fiber &f = block->fibers[block->now];
   if (!f.open.empty() || !f.groups.empty()) {
@@ -99,7 +127,7 @@ void enter() {
     if (!f.open.empty()) fail("ends with copies that were not committed");
   }
   f.done = true;
-  swapcontext(&f.context, &block->scheduler);
+  leave(f);
 }
 
 // meet waits until `count` fibers have come; the last to come does the work.
@@ -130,38 +158,27 @@ template <class Work> void together(const char *name, Work work) {
 }
 
 void *insideShared(const void *p) {
-  auto at = static_cast<const unsigned char *>(p) - block->memory;
-  if (at < 0 || size_t(at) + 16 > block->shared.size() - 128) fail("address outside the block's shared memory");
+  const auto at = static_cast<const unsigned char *>(p) - block->memory;
+  if (at < 0 || size_t(at) + 16 > block->shared) fail("address outside the block's shared memory");
   if (reinterpret_cast<uintptr_t>(p) % 16 != 0) fail("address not aligned to 16 bytes");
   return const_cast<void *>(p);
 }
 
-float bf16Value(uint32_t word, int half) {
-  uint32_t u = (half ? word >> 16 : word & 0xFFFF) << 16;
-  float x;
-  std::memcpy(&x, &u, 4);
-  return x;
-}
-
-void multiply(Warp &w) {
-  double a[16][16], b[8][16];
+// multiply is mma.sync on fragments of 32 bytes a row: register i of a holds bytes 4·(lane mod 4) + 16·(i/2) on of row lane/4 + 8·(i mod 2).
+void multiply(Warp &w, const Operands &type, Result result) {
+  double a[16][32], b[8][32];
+  const int each = 4 / type.bytes;
   for (int l = 0; l < warpSize; l++) {
     const auto &in = w.in[l].mma;
-    int group = l / 4, pair = l % 4 * 2;
-    for (int e = 0; e < 2; e++) {
-      a[group][pair + e] = bf16Value(in.a[0], e);
-      a[group + 8][pair + e] = bf16Value(in.a[1], e);
-      a[group][pair + 8 + e] = bf16Value(in.a[2], e);
-      a[group + 8][pair + 8 + e] = bf16Value(in.a[3], e);
-      b[group][pair + e] = bf16Value(in.b[0], e);
-      b[group][pair + 8 + e] = bf16Value(in.b[1], e);
+    for (int e = 0; e < each; e++) {
+      const int at = l % 4 * each + e, low = e * type.bytes * 8;
+      const auto value = [&](uint32_t word) { return valueOf(type, type.bytes == 4 ? word : word >> low & ((1u << 8 * type.bytes) - 1)); };
+      for (int i = 0; i < 4; i++) a[l / 4 + i % 2 * 8][at + i / 2 * 4 * each] = value(in.a[i]);
+      for (int i = 0; i < 2; i++) b[l / 4][at + i * 4 * each] = value(in.b[i]);
     }
   }
   for (int l = 0; l < warpSize; l++) {
-    for (int e = 0; e < 4; e++) {
-      int row = l / 4 + e / 2 * 8, column = l % 4 * 2 + e % 2;
-      w.out[l].acc[e] = stepOf(hopperBF16, w.in[l].mma.acc[e], a[row], b[column]);
-    }
+    for (int e = 0; e < 4; e++) w.out[l].acc[e] = mmaSync(type, w.in[l].mma.acc[e], a[l / 4 + e / 2 * 8], b[l % 4 * 2 + e % 2], result);
   }
 }
 
@@ -194,21 +211,24 @@ void setPace(Block &b, bool moved) {
   }
 }
 
+// start makes a fiber ready to run from the kernel's beginning.
+void start(Fiber &f) {
+  f.done = false;
+  f.waitsAt = nullptr;
+  f.groups.clear();
+  f.open.clear();
+  getcontext(&f.context);
+  f.context.uc_stack.ss_sp = f.stack.get();
+  f.context.uc_stack.ss_size = stackBytes;
+  f.context.uc_link = nullptr;
+  ASAN_UNPOISON_MEMORY_REGION(f.stack.get(), stackBytes);  // of frames that were left for ever
+  makecontext(&f.context, enter, 0);
+}
+
 void runBlock(Block &b) {
   int threads = int(b.fibers.size());
-  for (int i = 0; i < threads; i++) {
-    Fiber &f = b.fibers[i];
-    f.done = false;
-    f.waitsAt = nullptr;
-    f.groups.clear();
-    f.open.clear();
-    getcontext(&f.context);
-    f.context.uc_stack.ss_sp = f.stack.get();
-    f.context.uc_stack.ss_size = stackBytes;
-    f.context.uc_link = nullptr;
-    makecontext(&f.context, enter, 0);
-  }
-  std::memset(b.shared.data(), 0xFF, b.shared.size());
+  for (Fiber &f : b.fibers) start(f);
+  std::memset(b.memory, 0xFF, b.shared);
   std::vector<int> order(threads);
   for (int i = 0; i < threads; i++) order[i] = i;
   for (int live = threads; live > 0;) {
@@ -224,7 +244,7 @@ void runBlock(Block &b) {
       moved = true;
       b.now = i;
       threadNow = dim3(i, 0, 0);
-      swapcontext(&b.scheduler, &f.context);
+      resume(f);
       live -= f.done;
     }
     if (!moved && !slept && live > 0) fail("threads wait for others that have ended");
@@ -240,8 +260,11 @@ void run(dim3 grid, int threads, size_t shared, const std::function<void()> &ker
   b.fibers.resize(threads);
   for (Fiber &f : b.fibers) f.stack.reset(new char[stackBytes]);
   b.warps.resize((threads + warpSize - 1) / warpSize);
-  b.shared.resize(shared + 128);
-  b.memory = b.shared.data() + (128 - reinterpret_cast<uintptr_t>(b.shared.data()) % 128) % 128;
+  b.shared = shared;
+  void *memory = nullptr;
+  if (posix_memalign(&memory, 128, shared) != 0) fail("no memory for the block");
+  const std::unique_ptr<void, void (*)(void *)> owner(memory, std::free);
+  b.memory = static_cast<unsigned char *>(memory);
   b.kernel = &kernel;
   static uint64_t launches = 0;
   b.random.seed(seed() * 1000003 + launches++);
@@ -296,7 +319,7 @@ void loadMatrices(uint32_t (&r)[4], const plumbline::bf16 *row, bool transposed)
   std::memcpy(r, w.out[me].r, sizeof r);
 }
 
-void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, const Operands &type, Result result) {
   Warp &w = warp();
   int me = lane();
   auto &in = w.in[me].mma;
@@ -304,7 +327,7 @@ void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   std::memcpy(in.a, a, sizeof a);
   in.b[0] = b0;
   in.b[1] = b1;
-  together("mma", [&w] { multiply(w); });
+  together(type.name, [&] { multiply(w, type, result); });
   std::memcpy(acc, w.out[me].acc, sizeof acc);
 }
 

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "steps.h"
+
 struct dim3 {
   unsigned x, y, z;
   dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
@@ -34,7 +36,7 @@ void barrier();
 float shuffle(float x, int lane);
 unsigned ballot(bool yes);
 void loadMatrices(uint32_t (&r)[4], const plumbline::bf16 *row, bool transposed);
-void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, const Operands &type = bf16, Result result = Result::Float32);
 void copyAsync(void *to, const void *from, bool there);
 void commitCopies();
 void waitCopies(int pending);

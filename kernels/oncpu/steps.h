@@ -21,10 +21,6 @@ struct Step {
   Result result = Result::Float32;
 };
 
-// Hopper's steps take 32 bytes of either operand.
-constexpr Step hopperBF16{16, 25, -126}, hopperF16{16, 25, -14}, hopperTF32{8, 25, -126};
-constexpr Step hopperE4M3{32, 13, -6, Result::Bits13}, hopperE5M2{32, 13, -14, Result::Bits13};
-
 inline uint64_t bitsOf64(double x) {
   uint64_t u;
   std::memcpy(&u, &x, 8);
@@ -79,6 +75,45 @@ inline float stepOf(const Step &s, float acc, const double *a, const double *b) 
   int64_t sum = int64_t(double(acc) * up);
   for (int i = 0; i < s.products; i++) sum += int64_t(a[i] * b[i] * up);
   return toResult(double(sum) * powerOfTwo(emax - s.fraction), s.result);
+}
+
+// Operands is a type that tensor cores multiply, and the step of Hopper's wgmma for it: 32 bytes of either operand.
+struct Operands {
+  const char *name;
+  int bytes, exponent, fraction;
+  Step step;
+
+  constexpr int depth() const { return 32 / bytes; }  // of one instruction
+};
+constexpr Operands bf16{"bf16", 2, 8, 7, {16, 25, -126}};
+constexpr Operands f16{"f16", 2, 5, 10, {16, 25, -14}};
+constexpr Operands tf32{"tf32", 4, 8, 23, {8, 25, -126}};  // as float32 with thirteen low bits of 0
+constexpr Operands e4m3{"e4m3", 1, 4, 3, {32, 13, -6, Result::Bits13}};
+constexpr Operands e5m2{"e5m2", 1, 5, 2, {32, 13, -14, Result::Bits13}};
+
+// valueOf returns the value of a code. E4M3 has no infinities, and one NaN of either sign.
+inline double valueOf(const Operands &o, uint32_t code) {
+  const int largest = (1 << o.exponent) - 1, bias = largest / 2, field = int(code >> o.fraction & uint32_t(largest));
+  const uint32_t fraction = code & ((1u << o.fraction) - 1);
+  const double sign = code >> (o.exponent + o.fraction) & 1 ? -1 : 1;
+  if (o.exponent == 4 ? (code & 0x7F) == 0x7F : field == largest) return o.exponent == 4 || fraction != 0 ? double(NAN) : sign * INFINITY;
+  if (field == 0) return sign * std::ldexp(double(fraction), 1 - bias - o.fraction);
+  return sign * std::ldexp(double(fraction + (1u << o.fraction)), field - bias - o.fraction);
+}
+
+// mmaSync returns what one mma.sync of Hopper makes of an accumulator and 32 bytes of values. It has no FP8 of its own: such operands become F16, and are added in
+// two steps, those whose number mod 4 is below 2, and then the others.
+inline float mmaSync(const Operands &o, float acc, const double *a, const double *b, Result result = Result::Float32) {
+  if (o.bytes != 1) return stepOf({o.step.products, o.step.fraction, o.step.smallest, result}, acc, a, b);
+  for (int part = 0; part < 2; part++) {
+    double x[16], y[16];
+    for (int k = 0; k < 16; k++) {
+      x[k] = a[k / 2 * 4 + 2 * part + k % 2];
+      y[k] = b[k / 2 * 4 + 2 * part + k % 2];
+    }
+    acc = stepOf({16, 25, -14, result}, acc, x, y);
+  }
+  return acc;
 }
 
 }  // namespace oncpu
