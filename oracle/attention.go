@@ -14,11 +14,19 @@ import (
 	"plumbline/verdict"
 )
 
-var attentionKeys = []Key{
-	{"accumulate", "F32", "sums of products"},
-	{"probabilities", "the value type", "softmax weights before the value product"},
-	{"scores", "F32", "attention scores (in the backward pass also the gradient of the weights, which has their shape)"},
-}
+// decodeKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has, too.
+var (
+	decodeKeys = []Key{
+		{"accumulate", "F32", "sums of products"},
+		{"probabilities", "the value type", "softmax weights before the value product"},
+		{"scores", "F32", "attention scores (in the backward pass also the gradient of the weights, which has their shape)"},
+		expKey,
+	}
+	attentionKeys = append(decodeKeys[:len(decodeKeys):len(decodeKeys)],
+		Key{"cap_chain", "that of scores", "each step of a soft cap: the division, tanh, the product with the cap"},
+		Key{"tanh", "exact", "tanh of a soft cap: exact, good to 2 ulp, or approx, the fast instruction, good to 2⁻¹¹"})
+	expKey = Key{"exp", "exact", "exponentials: exact, good to 2 ulp as ex2.approx is, or approx, __expf, good to (2 + 1.17|x|) ulp"}
+)
 
 var attentionInputs = []Tensor{
 	{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "queries"},
@@ -66,7 +74,7 @@ func init() {
 			{Name: "lse", Shape: []string{"N"}, Axes: []string{"query"}, Doc: "log-sum-exp"},
 		},
 		Attrs:      []Attr{lseBase},
-		Arithmetic: attentionKeys[:1],
+		Arithmetic: []Key{decodeKeys[0], expKey},
 		truth:      attentionMerge,
 	})
 }
@@ -106,6 +114,19 @@ func (c *Case) attentionModel(values string, width int) softmaxModel {
 		scores:        c.Arithmetic.Scores,
 		scale:         1 / math.Sqrt(float64(width)),
 		softCap:       c.Float("softcap"),
+		capChain:      c.Arithmetic.CapChain,
+		fastExp:       c.Arithmetic.Exp == "approx",
+		fastTanh:      c.Arithmetic.Tanh == "approx",
+		q:             c.rec.Type(values), k: c.rec.Type(values), v: c.rec.Type(values),
+	}
+	if m.capChain == dtype.Invalid {
+		m.capChain = m.scores
+	}
+	if c.rec.Has("q") {
+		m.q = c.rec.Type("q")
+	}
+	if c.rec.Has("k") {
+		m.k = c.rec.Type("k")
 	}
 	if c.Has("scale") {
 		m.scale = c.Float("scale")
@@ -161,7 +182,7 @@ func (e *estimate) setRow(truth, variance []float64, draws float64, at ...int) {
 	width := len(truth)
 	for i := range truth {
 		e.truth.Data[start*width+i] = truth[i]
-		e.sigma[start*width+i] = math.Sqrt(variance[i])
+		e.sigma[start*width+i] = deviation(truth[i], variance[i])
 	}
 }
 
@@ -171,13 +192,27 @@ func (e *estimate) setOne(truth, variance float64, at ...int) {
 		return
 	}
 	i := e.truth.Index(at...)
-	e.truth.Data[i], e.sigma[i] = truth, math.Sqrt(variance)
+	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
+}
+
+// deviation is σ: of a truth that is not finite nothing but its kind is judged, and a variance that is no number bounds nothing.
+func deviation(truth, variance float64) float64 {
+	switch {
+	case !dtype.Finite(truth):
+		return 0
+	case math.IsNaN(variance):
+		return math.Inf(1)
+	}
+	return math.Sqrt(variance)
 }
 
 // expected hands over an estimate. narrow lists the types of roundings that are part of σ; where none of them is narrower than the
 // accumulator, the sums dominate.
 func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {
 	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1}
+	if acc == arithmetic.TF32 {
+		x.Walk = 0 // operands that are cut outweigh the sums
+	}
 	for _, t := range narrow {
 		if t.UnitRoundoff() > acc.Type().UnitRoundoff() {
 			x.Walk, x.Systematic = 0, min(1, 10*float64(e.aligned.Load())/float64(max(len(e.draws), 1)))
@@ -224,7 +259,7 @@ func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expect
 	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) { // weights that crowd, or sums that truncate: every row alike
 		all[0].ColumnDraws, all[0].MostDraws = 1, float64(c.Dim("B")*c.Dim("H"))
 	}
-	if m.scaleError() != 0 { // one constant for every score
+	if m.scaleError() != 0 || m.softCap != 0 && m.fastTanh { // one constant for every score
 		all[0].Systematic, all[1].Systematic, all[1].MostDraws = 1, 1, 1
 	}
 	return c.wanted(all...)
@@ -303,7 +338,8 @@ func attentionMerge(c *Case) ([]verdict.Expected, error) {
 		logs[p] = scaled(c.Input("lse").Row(p), unit)
 	}
 	out, lse := attention.Merge(outputs, logs)
-	model := softmaxModel{accumulate: c.Arithmetic.Accumulate, probabilities: dtype.F64, scores: dtype.F32, scale: 1}
+	model := softmaxModel{accumulate: c.Arithmetic.Accumulate, probabilities: dtype.F64, scores: dtype.F32, scale: 1,
+		v: c.rec.Type("o"), fastExp: c.Arithmetic.Exp == "approx"}
 	o, total := c.newEstimate("o", rows, width), c.newEstimate("lse", rows)
 	each(rows, func(n int) {
 		variance, draws := model.mergeErrors(outputs, logs, n, out.RawRowView(n), lse[n])
@@ -340,7 +376,7 @@ func (m softmaxModel) mergeErrors(o []*mat.Dense, lse [][]float64, n int, merged
 				squares += w * w * v * v
 			}
 		}
-		sum := m.accumulate.Sum(live, t, squares)
+		sum := m.sum(dtype.F32, m.v, live, t, squares)
 		variance[c] = keyed + sum + t*t*row
 		own, common = own+sum, common+keyed+t*t*row
 	}

@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"math"
+
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/arithmetic"
@@ -20,15 +22,20 @@ func init() {
 			{Name: "dk", Shape: []string{"B", "T", "G", "D"}, Axes: []string{"batch", "key", "head", "column"}, Doc: "gradient of k, summed over the heads of a group"},
 			{Name: "dv", Shape: []string{"B", "T", "G", "V"}, Axes: []string{"batch", "key", "head", "column"}, Doc: "gradient of v, summed over the heads of a group"},
 		},
-		Attrs:      attentionAttrs,
-		Arithmetic: append(attentionKeys[:len(attentionKeys):len(attentionKeys)], Key{"intermediate", "the input type", "gradients of the scores before the products with k and q"}),
-		check:      checkAttention,
-		truth:      attentionBackward,
+		Attrs: attentionAttrs,
+		Arithmetic: append(attentionKeys[:len(attentionKeys):len(attentionKeys)],
+			Key{"intermediate", "the input type", "gradients of the scores before the products with k and q"},
+			Key{"group_sum", "F32", "sum of the gradients of a group's heads, for dk and dv"}),
+		check: checkAttention,
+		truth: attentionBackward,
 	})
 }
 
-// gradientTypes are the types that a backward kernel keeps dS and finds the forward output in.
-type gradientTypes struct{ inter, output dtype.Type }
+// gradientTypes are the types that a backward kernel keeps dS and finds the forward output in, which is that of do.
+type gradientTypes struct {
+	inter, output dtype.Type
+	group         dtype.Type // in which the gradients of a group's heads are added
+}
 
 // gradientTruth is the truth of one head's gradients with second moments of their errors. The gradients of keys and values are summed over blocks of
 // queries; the errors of those sums are added at the end, from the sums of squares.
@@ -67,7 +74,7 @@ func (g *keyGradient) draws(j int) float64 {
 	if g.errors2[j] == 0 {
 		return float64(width)
 	}
-	effective := g.errors[j] * g.errors[j] / g.errors2[j]
+	effective := participationOf(g.errors[j], g.errors2[j])
 	return 1 / (1/effective + 1/float64(width) + g.lean*g.lean)
 }
 
@@ -87,7 +94,7 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 	batch, queries, keys, heads, groups := c.Dim("B"), c.Dim("S"), c.Dim("T"), c.Dim("H"), c.Dim("G")
 	dq, dk, dv := c.newEstimate("dq", batch, queries, heads, c.Dim("D")), c.newEstimate("dk", batch, keys, groups, c.Dim("D")), c.newEstimate("dv", batch, keys, groups, c.Dim("V"))
 	model := c.attentionModel("v", c.Dim("D"))
-	types := gradientTypes{inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do")}
+	types := gradientTypes{inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), group: c.Arithmetic.GroupSum}
 	each(batch*groups, func(i int) {
 		b, g := i/groups, i%groups
 		if c.keysInUse(b) > 0 {
@@ -113,20 +120,25 @@ func (c *Case) backwardGroup(model softmaxModel, types gradientTypes, b, g int, 
 	k, v := rowsOf(c.Input("k").View(1, b, g), used), rowsOf(c.Input("v").View(1, b, g), used)
 	kv := newKeyValues(k, v)
 	var groupK, groupV keyGradient
+	var sumK, sumV groupSum
 	for h := range heads {
 		if attention.Group(h, heads, groups) != g {
 			continue
 		}
 		headK, headV := c.backwardHead(model, types, kv, v, b, h, dq)
-		model.addSums(queries, headK.variance, headK.sum, headK.squares)
-		model.addSums(queries, headV.variance, headV.sum, headV.squares)
+		model.addSums(types.inter, model.q, queries, headK.variance, headK.sum, headK.squares)
+		model.addSums(model.probabilities, types.output, queries, headV.variance, headV.sum, headV.squares)
 		if heads > groups {
 			roundEach(headK.sum, headK.variance, c.rec.Type("k"))
 			roundEach(headV.sum, headV.variance, c.rec.Type("v"))
 		}
 		groupK.add(headK)
 		groupV.add(headV)
+		sumK.add(headK.sum)
+		sumV.add(headV.sum)
 	}
+	sumK.addErrors(model, types.group, groupK)
+	sumV.addErrors(model, types.group, groupV)
 	for j := range used {
 		dk.setRow(groupK.sum.RawRowView(j), groupK.variance.RawRowView(j), groupK.draws(j), b, j, g)
 		dv.setRow(groupV.sum.RawRowView(j), groupV.variance.RawRowView(j), groupV.draws(j), b, j, g)
@@ -156,6 +168,37 @@ func rowsBetween(m *mat.Dense, a, b int) *mat.Dense {
 	return m.Slice(a, b, 0, cols).(*mat.Dense)
 }
 
+// groupSum holds the squares of the gradients that the heads of a group are to add.
+type groupSum struct {
+	heads   int
+	squares *mat.Dense
+}
+
+func (g *groupSum) add(head *mat.Dense) {
+	if g.heads++; g.squares == nil {
+		g.squares = squares(head)
+		return
+	}
+	g.squares.Add(g.squares, squares(head))
+}
+
+// addErrors adds what rounding each partial sum of a group's heads to a narrow type makes: with S_h the sum of h of n heads,
+// the first one included, because it is stored in that type,
+//
+//	ρ² Σ_h E[S_h²]
+func (g *groupSum) addErrors(m softmaxModel, t dtype.Type, sum keyGradient) {
+	if g.heads < 2 || !m.narrow(t) {
+		return
+	}
+	n := float64(g.heads)
+	sum.variance.Apply(func(i, j int, v float64) float64 {
+		mean := sum.sum.At(i, j) / n
+		spread := max(0, g.squares.At(i, j)/n-mean*mean)
+		partial := mean*mean*n*(n+1)*(2*n+1)/6 + spread*n*(n+1)/6
+		return v + arithmetic.Rounding(t, math.Sqrt(partial))
+	}, sum.variance)
+}
+
 // roundEach adds the second moment of rounding a head's gradient to its type.
 func roundEach(x, variance *mat.Dense, t dtype.Type) {
 	variance.Apply(func(i, j int, v float64) float64 { return v + arithmetic.Rounding(t, x.At(i, j)) }, variance)
@@ -174,7 +217,7 @@ func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.O
 	dqVar.Mul(e.variance, kv.k2)
 	shift.Mul(e.lean, kv.k)
 	ds2k2.Mul(e.squares, kv.k2)
-	m.addSums(len(kv.norms), &dqVar, t.dq, &ds2k2)
+	m.addSums(types.inter, m.k, len(kv.norms), &dqVar, t.dq, &ds2k2)
 	t.dqVar, t.dqDraws = &dqVar, e.leanOn(&dqVar, &shift, t.dq, forward.lseVar, leaning(finiteOrZero(kv.k)))
 
 	e.variance.Add(e.variance, e.leanVariance)
@@ -249,13 +292,13 @@ func (g *keyGradient) moments(variance, a2, x2 *mat.Dense) {
 	}
 }
 
-// addSums adds the error of summing that many terms.
-func (m softmaxModel) addSums(terms int, variance, sum, squares *mat.Dense) {
+// addSums adds the error of summing that many products of operands of two types.
+func (m softmaxModel) addSums(x, y dtype.Type, terms int, variance, sum, squares *mat.Dense) {
 	rows, _ := sum.Dims()
 	for i := range rows {
 		for j, v := range variance.RawRowView(i) {
 			if s2 := squares.At(i, j); s2 > 0 {
-				variance.Set(i, j, v+m.accumulate.Sum(terms, sum.At(i, j), s2))
+				variance.Set(i, j, v+m.sum(x, y, terms, sum.At(i, j), s2))
 			}
 		}
 	}
@@ -289,8 +332,8 @@ func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention
 	for s := range rows {
 		d := mat.Dot(f.weights.RowView(s), dp.RowView(s))
 		for j, p := range f.weights.RawRowView(s) {
-			if p != 0 {
-				m.scoreGradient(&e, f, types.inter, s, j, p, dp.At(s, j), d, m.gradientSum(do, dp.At(s, j), dp2.At(s, j)))
+			if p != 0 || f.moved.At(s, j) != 0 {
+				m.scoreGradient(&e, f, types.inter, s, j, p, dp.At(s, j), d, m.gradientSum(types.output, do, dp.At(s, j), dp2.At(s, j)))
 			}
 		}
 	}
@@ -298,9 +341,9 @@ func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention
 }
 
 // gradientSum is the second moment of the error of dP = do·v.
-func (m softmaxModel) gradientSum(do *mat.Dense, dp, dp2 float64) float64 {
+func (m softmaxModel) gradientSum(output dtype.Type, do *mat.Dense, dp, dp2 float64) float64 {
 	_, width := do.Dims()
-	variance := m.accumulate.Sum(width, dp, dp2)
+	variance := m.sum(output, m.v, width, dp, dp2)
 	if m.storesScores() {
 		variance += arithmetic.Rounding(m.scores, dp)
 	}
@@ -310,14 +353,20 @@ func (m softmaxModel) gradientSum(do *mat.Dense, dp, dp2 float64) float64 {
 // scoreGradient fills in one element: dS = p (dP − D)·scale·cap′.
 func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64) {
 	slope := m.scale * attention.SoftCapSlope(e.uncapped.At(s, j), m.softCap)
-	ds := p * (dp - d) * slope
-	relative := f.logVar.At(s, j) + f.lseVar[s] + rowRoundings*m.rho2()
+	lever := (dp - d) * slope
+	ds, moved := p*lever, f.moved.At(s, j)+min(1, p*p*f.lseVar[s])
+	variance := lever*lever*(moved+p*p*rowRoundings*m.rho2()) + p*p*slope*slope*dpVariance + m.kept(inter, ds)
+	if m.softCap != 0 {
+		bend := m.scale * p * (dp - d)
+		variance += bend * bend * m.slopeError(f.capVar.At(s, j), e.scores.At(s, j))
+		variance += m.capSteps(ds)
+	}
 	e.ds.Set(s, j, ds)
 	e.squares.Set(s, j, ds*ds)
-	e.variance.Set(s, j, p*p*slope*slope*dpVariance+ds*ds*relative+m.kept(inter, ds))
+	e.variance.Set(s, j, variance)
 	e.lean.Set(s, j, p*slope)
 	e.leanVariance.Set(s, j, p*p*slope*slope*e.dVariance[s])
-	e.weightVariance.Set(s, j, p*p*(f.logVar.At(s, j)+f.lseVar[s])+f.rounding.At(s, j))
+	e.weightVariance.Set(s, j, moved+f.rounding.At(s, j))
 }
 
 // kept is the second moment of rounding dS to the intermediate type: once, or where every step is stored, before and after the scale and the
@@ -344,7 +393,7 @@ func (m softmaxModel) deltaErrors(do, dp *mat.Dense, f blockTruth, output dtype.
 		}
 		for j, p := range f.weights.RawRowView(s) {
 			g := dp.At(s, j)
-			variance[s] += f.rounding.At(s, j)*g*g + p*p*f.logVar.At(s, j)*(g-d)*(g-d)
+			variance[s] += f.rounding.At(s, j)*g*g + f.moved.At(s, j)*(g-d)*(g-d)
 			if p != 0 {
 				p2, seen = p2+p*p*g*g, seen+1
 			}
@@ -353,7 +402,7 @@ func (m softmaxModel) deltaErrors(do, dp *mat.Dense, f blockTruth, output dtype.
 			g, o := do.At(s, c), f.out.At(s, c)
 			variance[s] += g * g * keptError(output, m.accumulate, o, 1)
 		}
-		variance[s] += m.accumulate.Sum(int(seen), d, p2) + d*d*f.rowVar[s] + m.scalarSum().Sum(width, d, squares)
+		variance[s] += m.sum(m.probabilities, m.v, int(seen), d, p2) + d*d*f.rowVar[s] + m.scalarSum().Sum(width, d, squares)
 	}
 	return variance
 }

@@ -32,7 +32,7 @@ func init() {
 			{Name: "causal", Kind: Flag, Default: true, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
 			lseBase,
 		},
-		Arithmetic: attentionKeys,
+		Arithmetic: decodeKeys,
 		check:      checkDecode,
 		truth:      mlaDecode,
 	})

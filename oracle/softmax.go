@@ -34,17 +34,24 @@ type softmaxModel struct {
 	scores        dtype.Type
 	scale         float64
 	softCap       float64
+	capChain      dtype.Type // of each step of the soft cap
+	fastExp       bool       // the exponential is the vendor's fast instruction
+	fastTanh      bool       // and so is the tanh
+	q, k, v       dtype.Type // of the inputs
 }
 
 // Counts of the scalar roundings in working precision that kernels make, each with second moment ρ².
 const (
-	scoreRoundings    = 3               // the scale as a constant, its product, and the one with log₂e
-	argumentRoundings = 2               // subtracting the maximum, and the tile's maximum changing
-	expRoundings      = 16              // an exponential good to 2 ulp, as vendors state of their fast ones
-	rowRoundings      = 6               // rescaling by running maxima, the reciprocal of the sum, the product with it
-	tanhRoundings     = 8               // tanh good to 2 ulp, and the products with the cap and its inverse
-	fastTanh          = 1.0 / (1 << 12) // standard deviation of the fast one of kernels with narrow weights: relative error up to 2⁻¹¹ (PTX ISA, tanh.approx.f32)
-	logRoundings      = 6               // a logarithm good to 1–2 ulp and its scale
+	scoreRoundings    = 3  // the scale as a constant, its product, and the one with log₂e
+	argumentRoundings = 2  // subtracting the maximum, and the tile's maximum changing
+	expRoundings      = 16 // an exponential good to 2 ulp, 2⁻²² relative: what is stated of exp2f by ex2.approx too (PTX ISA)
+	rowRoundings      = 6  // rescaling by running maxima, the reciprocal of the sum, the product with it
+	tanhRoundings     = 8  // tanh good to 2 ulp, and the products with the cap and its inverse
+	logRoundings      = 6  // a logarithm good to 1–2 ulp and its scale
+
+	// of a fast exponential (`exp: approx`), up to (2 + 1.17|x|) ulp (CUDA, __expf): x·log₂e is rounded to float32, and so is log₂e
+	fastExpRoundings      = 32
+	fastArgumentRoundings = 6
 )
 
 // blockTruth is the truth of some query rows of one head, with second moments of the errors.
@@ -59,9 +66,13 @@ type blockTruth struct {
 	worst    []float64  // second moment of the error of a query's worst score
 	repeats  []float64  // Σ n² over groups of n equal scores
 	grouped  []float64  // Σ (Σ p ε)² over groups of equal scores, whose errors are equal too; p without the sink
-	logVar   *mat.Dense // second moment of the error of log e^{x}, 0 where p is 0
+	logVar   *mat.Dense // second moment of the error of log e^{x}, 0 where a key is not seen
+	moved    *mat.Dense // second moment of the error of p, from that of log e^{x}
+	total    []float64  // the logarithm of what divides a row, sink included
 	rowVar   []float64  // λ²
 	rounding *mat.Dense // second moment of rounding p
+	capVar   *mat.Dense // second moment of the error of a capped score; nil without a cap
+	stored   *mat.Dense // how far the score moves that a kernel stores in a narrow type; nil where none is
 }
 
 // keyValues holds one head's keys and values with their squares, shared by every block of queries.
@@ -104,7 +115,10 @@ func leaning(m *mat.Dense) float64 {
 	if all == 0 {
 		return 0
 	}
-	return along / all
+	if lean := along / all; dtype.Finite(lean) {
+		return lean
+	}
+	return 1 // squares beyond float64
 }
 
 // block computes the truth and the error of the rows of q. The values v may be non-finite where no query sees them.
@@ -114,7 +128,7 @@ func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) 
 	b := blockTruth{}
 	b.weights, b.lse = attention.Softmax(x, o.Sink)
 	b.out = attention.Values(b.weights, v, o)
-	m.logErrors(&b, q, kv, x)
+	m.logErrors(&b, q, kv, x, o.Sink)
 	b.groupScores(x)
 	m.outErrors(&b, kv, x, o.Sink != nil)
 	m.lseErrors(&b, x)
@@ -122,57 +136,174 @@ func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) 
 	return b
 }
 
-// logErrors fills in ε² (scores and exponential) and the second moment of rounding p.
-func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *mat.Dense) {
+// logErrors fills in ε² (scores and exponential), what it moves weights by, and the second moment of rounding p.
+func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *mat.Dense, sink *float64) {
 	rows, keys := x.Dims()
-	_, width := q.Dims()
-	b.logVar, b.rounding = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
-	b.agree, b.worst = make([]float64, rows), make([]float64, rows)
-	var dot2 mat.Dense
-	dot2.Mul(squares(finiteOrZero(q)), kv.k2.T())
-	raw := x
+	b.logVar, b.moved = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
+	b.rounding = mat.NewDense(rows, keys, nil)
+	b.agree, b.worst, b.total = make([]float64, rows), make([]float64, rows), make([]float64, rows)
+	products := m.products(q, kv, x)
+	if m.narrow(m.scores) || m.softCap != 0 && m.narrow(m.capChain) {
+		b.stored = mat.NewDense(rows, keys, nil)
+	}
 	if m.softCap != 0 {
-		raw = attention.Scores(q, kv.k, attention.Options{Scale: m.scale})
+		b.capVar = mat.NewDense(rows, keys, nil)
 	}
 	for s := range rows {
-		p, largest := b.weights.RawRowView(s), maximum(x.RawRowView(s))
-		for j, pj := range p {
-			if pj == 0 {
+		b.total[s] = withSink(b.lse[s], sink)
+		exact := sink == nil && seenKeys(x.RawRowView(s)) == 1 // e⁰
+		for j, xj := range x.RawRowView(s) {
+			if math.IsInf(xj, -1) {
 				continue
 			}
-			variance := m.scoreVariance(width, raw.At(s, j), dot2.At(s, j), x.At(s, j)) + m.expVariance(x.At(s, j)-largest)
-			b.logVar.Set(s, j, exponentiated(variance))
-			b.worst[s] = max(b.worst[s], variance)
-			b.agree[s] += pj * m.agreement(width, raw.At(s, j)/m.scale, dot2.At(s, j))
-			b.rounding.Set(s, j, arithmetic.Rounding(m.probabilities, pj))
+			variance := m.storedScore(b, products, s, j, xj)
+			if m.softCap != 0 {
+				b.capVar.Set(s, j, variance)
+			}
+			if !exact {
+				variance += m.expVariance(xj - products.largest[s])
+			}
+			b.logVar.Set(s, j, variance)
+			b.weighKey(m, products, s, j, xj)
 		}
 	}
 }
 
-// exponentiated is the second moment of e^ε − 1 for a normal ε of that variance: the variance itself while it is small, much more where scores of a narrow
-// type are off by whole units.
-func exponentiated(variance float64) float64 {
-	if variance < 1e-3 {
-		return variance
+// weighKey fills in what the error of a key's score moves, and what goes with its weight.
+func (b *blockTruth) weighKey(m softmaxModel, products scoreProducts, s, j int, x float64) {
+	p, variance := b.weights.At(s, j), b.logVar.At(s, j)
+	moved := weightMoved(b.total[s]-x, variance)
+	b.moved.Set(s, j, moved)
+	if math.IsInf(variance, 1) || moved > 0 || p > 0 {
+		b.worst[s] = max(b.worst[s], variance)
 	}
-	return math.Exp(2*variance) - 2*math.Exp(variance/2) + 1
+	if p > 0 {
+		b.agree[s] += p * m.agreement(products.width, products.raw.At(s, j)/m.scale, products.squares.At(s, j))
+		b.rounding.Set(s, j, m.weightRounding(p))
+	}
+}
+
+// weightRounding is the second moment of rounding p, of a type's smallest numbers no more than all of p.
+func (m softmaxModel) weightRounding(p float64) float64 {
+	return min(arithmetic.Rounding(m.probabilities, p), p*p)
+}
+
+// scoreProducts are the products behind the scores of a block, [rows × keys].
+type scoreProducts struct {
+	raw, squares *mat.Dense // scale·q·k, and Σ q² k²
+	largest      []float64  // score of each row
+	width        int        // of q and k
+}
+
+func (m softmaxModel) products(q *mat.Dense, kv keyValues, x *mat.Dense) scoreProducts {
+	rows, width := q.Dims()
+	p := scoreProducts{raw: x, squares: new(mat.Dense), largest: make([]float64, rows), width: width}
+	p.squares.Mul(squares(finiteOrZero(q)), kv.k2.T())
+	if m.softCap != 0 {
+		p.raw = attention.Scores(q, kv.k, attention.Options{Scale: m.scale})
+	}
+	for s := range rows {
+		p.largest[s] = maximum(x.RawRowView(s))
+	}
+	return p
+}
+
+// storedScore returns the second moment of the error of a score, +Inf where it is beyond what the kernel's types hold: then there is no saying what
+// a kernel makes of it. Where scores are stored in a narrow type it notes how far this one moves.
+func (m softmaxModel) storedScore(b *blockTruth, products scoreProducts, s, j int, x float64) float64 {
+	raw := products.raw.At(s, j)
+	beyond := max(math.Abs(raw), math.Abs(raw/m.scale)) > m.largestScore()
+	if b.stored != nil {
+		d := m.keepScore(raw) - x
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		if beyond = beyond || math.IsInf(d, 0); !beyond {
+			b.stored.Set(s, j, d)
+		}
+	}
+	if beyond && raw < 0 && b.weights.At(s, j) == 0 && m.softCap == 0 {
+		return 0 // −∞, which has no weight either
+	}
+	variance := m.scoreVariance(products.width, raw, products.squares.At(s, j), x)
+	if beyond || math.IsNaN(variance) {
+		return math.Inf(1)
+	}
+	return variance
+}
+
+// largestScore is the largest number of the types that a score is formed in.
+func (m softmaxModel) largestScore() float64 {
+	largest := min(m.accumulate.Type().Max(), m.accumulate.Working().Max())
+	if m.storesScores() {
+		largest = min(largest, m.scores.Max())
+	}
+	return largest
+}
+
+// weightMoved is the second moment of what a normal error of that variance in a score moves a weight e^(−gap), which is no more than 1: with ε the error
+//
+//	E[(e^(ε − gap) − e^(−gap))²],  and no more than e^(−gap²/2V), the chance that ε closes the gap
+func weightMoved(gap, variance float64) float64 { return movedByScore(gap, variance, 1) }
+
+// sumMoved is the same for the logarithm of a sum of weights, which an error that closes the gap moves by what is left of it.
+func sumMoved(gap, variance float64) float64 { return movedByScore(gap, variance, max(1, variance)) }
+
+func movedByScore(gap, variance, most float64) float64 {
+	if variance == 0 {
+		return 0
+	}
+	if math.IsInf(variance, 1) {
+		return most
+	}
+	if variance < 1e-3 {
+		return min(1, math.Exp(-2*gap)*variance)
+	}
+	moved := math.Exp(2*variance - 2*gap)
+	if variance < 50 {
+		moved += math.Exp(-2*gap) - 2*math.Exp(variance/2-2*gap)
+	}
+	if gap < 2*variance {
+		moved = min(moved, most*math.Exp(-gap*(gap/(2*variance))))
+	}
+	return min(most, moved)
+}
+
+// withSink is the logarithm of what divides a row.
+func withSink(lse float64, sink *float64) float64 {
+	if sink == nil || math.IsInf(*sink, -1) {
+		return lse
+	}
+	high, low := max(lse, *sink), min(lse, *sink)
+	return high + math.Log1p(math.Exp(low-high))
+}
+
+// seenKeys counts the scores of keys that a query sees.
+func seenKeys(x []float64) (n int) {
+	for _, v := range x {
+		if !math.IsInf(v, -1) {
+			n++
+		}
+	}
+	return n
 }
 
 // scoreVariance is the second moment of the error of one score: raw is the score before the soft cap, capped after it.
 func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float64 {
-	work := m.rho2()
-	variance := m.scale*m.scale*m.accumulate.Sum(width, raw/m.scale, dot2) + scoreRoundings*work*raw*raw
+	variance := m.scale*m.scale*m.sum(m.q, m.k, width, raw/m.scale, dot2) + scoreRoundings*m.rho2()*raw*raw
 	if m.storesScores() {
 		variance += 2 * arithmetic.Rounding(m.scores, raw) // as the product leaves the matrix unit, and after the scale
 	}
 	if m.softCap != 0 {
-		slope := attention.SoftCapBackward(capped, m.softCap)
-		variance = variance*slope*slope + tanhRoundings*work*capped*capped
-		if m.probabilities.UnitRoundoff() > m.accumulate.Working().UnitRoundoff() {
-			variance += fastTanh * fastTanh * capped * capped
-		}
+		variance = m.cappedVariance(variance, raw, capped)
 	}
 	return variance
+}
+
+// sum is the second moment of the error of a sum of products of operands of two types.
+func (m softmaxModel) sum(x, y dtype.Type, n int, sum, squares float64) float64 {
+	apart, together := m.accumulate.OperandError(x, y, sum, squares)
+	return m.accumulate.Sum(n, sum, squares) + apart + together
 }
 
 // agreement says how far the errors of one query's sums q·k agree for different keys. They do where a term is smaller than the sum's last place,
@@ -188,14 +319,22 @@ func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
 	return min(1, m.accumulate.Type().UnitRoundoff()*math.Abs(sum)/(4*term))
 }
 
-// expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0.
+// expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0. Far below there is nothing left of it.
 func (m softmaxModel) expVariance(x float64) float64 {
+	x = max(x, -1e4)
+	if m.fastExp {
+		rho := arithmetic.Rho(dtype.F32)
+		return rho * rho * (fastExpRoundings + fastArgumentRoundings*x*x)
+	}
 	return m.rho2() * (expRoundings + argumentRoundings*x*x)
 }
 
 // storesScores tells whether scores are kept in a narrow type.
-func (m softmaxModel) storesScores() bool {
-	return m.scores.UnitRoundoff() > m.accumulate.Working().UnitRoundoff()
+func (m softmaxModel) storesScores() bool { return m.narrow(m.scores) }
+
+// narrow tells whether a type is narrower than the working precision.
+func (m softmaxModel) narrow(t dtype.Type) bool {
+	return t.UnitRoundoff() > m.accumulate.Working().UnitRoundoff()
 }
 
 // scaleError is κ, the relative error of the scale rounded to the type of the scores, as PyTorch before 2.0 rounds a number that it multiplies a
@@ -204,7 +343,10 @@ func (m softmaxModel) scaleError() float64 {
 	if !m.storesScores() {
 		return 0
 	}
-	return m.scores.Round(m.scale)/m.scale - 1
+	if kappa := m.scores.Round(m.scale)/m.scale - 1; dtype.Finite(kappa) {
+		return kappa
+	}
+	return 0 // a scale beyond the type, which no kernel rounds to it
 }
 
 // rho2 is ρ² of the working precision.
@@ -221,10 +363,19 @@ func (m softmaxModel) scalarSum() arithmetic.Accumulator {
 	return arithmetic.F32
 }
 
+// movedAlone is the standard deviation of what a score's error moves the logarithm of the sum of exponentials, sink apart.
+func (b *blockTruth) movedAlone(s, j int, x float64) float64 {
+	variance := b.logVar.At(s, j)
+	if b.total[s] == b.lse[s] && variance < 1e-3 {
+		return math.Sqrt(b.moved.At(s, j))
+	}
+	return math.Sqrt(sumMoved(b.lse[s]-x, variance))
+}
+
 // groupScores finds equal scores, which equal keys have.
 func (b *blockTruth) groupScores(x *mat.Dense) {
 	b.repeats, b.grouped = make([]float64, len(b.lse)), make([]float64, len(b.lse))
-	for s, lse := range b.lse {
+	for s := range b.lse {
 		row, order := x.RawRowView(s), make([]int, 0, len(b.weights.RawRowView(s)))
 		for j, xj := range row {
 			if xj > math.Inf(-1) {
@@ -235,7 +386,7 @@ func (b *blockTruth) groupScores(x *mat.Dense) {
 		for len(order) > 0 {
 			n, together := 0, 0.0
 			for ; n < len(order) && row[order[n]] == row[order[0]]; n++ {
-				together += math.Exp(row[order[n]]-lse) * math.Sqrt(b.logVar.At(s, order[n]))
+				together += b.movedAlone(s, order[n], row[order[n]])
 			}
 			if n > 1 && together > 0 {
 				b.repeats[s] += float64(n * n)
@@ -247,7 +398,8 @@ func (b *blockTruth) groupScores(x *mat.Dense) {
 }
 
 // lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings. Keys with the same
-// score, being the same keys, have the same error; and as far as the errors of different keys agree, they add up too.
+// score, being the same keys, have the same error; and as far as the errors of different keys agree, they add up too, as they do where narrow scores
+// crowd. The log-sum-exp of one key is its score.
 func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 	b.lseVar = make([]float64, len(b.lse))
 	for s, lse := range b.lse {
@@ -255,23 +407,43 @@ func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 			continue
 		}
 		row, largest := x.RawRowView(s), maximum(x.RawRowView(s))
-		var together, mass2 float64
+		var together, mass2, stored float64
 		seen := 0
 		for j, xj := range row {
-			if p := math.Exp(xj - lse); p > 0 {
-				together += p * math.Sqrt(b.logVar.At(s, j))
+			moved := b.movedAlone(s, j, xj)
+			together += moved
+			if p := math.Exp(xj - lse); p > 0 || moved > 0 {
 				mass2 += p * p
 				seen++
+				stored += p * b.storedAt(s, j)
 			}
 		}
-		fromScores := b.grouped[s] + b.agree[s]*together*together
+		fromScores := max(b.grouped[s]+b.agree[s]*together*together, stored*stored)
 		if largestError := b.worst[s] * (1 + 2*math.Log(float64(seen))); !(fromScores < largestError) {
 			fromScores = largestError // a log-sum-exp moves no further than the score that moves most
 		}
-		sum := m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s])
-		logarithm := lse - largest
-		b.lseVar[s] = fromScores + sum + m.rho2()*(2*largest*largest+2*lse*lse+logRoundings*logarithm*logarithm+1)
+		b.lseVar[s] = fromScores + m.logarithmError(b, s, seen, mass2, largest)
 	}
+}
+
+// logarithmError is the second moment of the error of largest + log Σ e^{x − largest} with exact scores. The sum of one key is 1.
+func (m softmaxModel) logarithmError(b *blockTruth, s, seen int, mass2, largest float64) float64 {
+	lse := b.lse[s]
+	scale := 2*largest*largest + 2*lse*lse
+	if seen == 1 {
+		return m.rho2() * scale
+	}
+	sum := m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s])
+	logarithm := lse - largest
+	return sum + m.rho2()*(scale+logRoundings*logarithm*logarithm+1)
+}
+
+// storedAt is how far the stored score of a key is off.
+func (b *blockTruth) storedAt(s, j int) float64 {
+	if b.stored == nil {
+		return 0
+	}
+	return b.stored.At(s, j)
 }
 
 func maximum(x []float64) float64 {

@@ -10,13 +10,14 @@ import (
 
 	"plumbline/arithmetic"
 	"plumbline/attention"
+	"plumbline/dtype"
 )
 
 // weightErrors are second moments of what moves the weights of a block, [rows × keys].
 type weightErrors struct {
 	squares *mat.Dense // p²
-	moved   *mat.Dense // p² ε²
-	keyed   *mat.Dense // p² ε² + δ²
+	moved   *mat.Dense // by scores: p² ε²
+	keyed   *mat.Dense // and by rounding: p² ε² + δ²
 }
 
 func (b *blockTruth) weightErrors(sink bool) weightErrors {
@@ -27,7 +28,7 @@ func (b *blockTruth) weightErrors(sink bool) weightErrors {
 		for j, p := range b.weights.RawRowView(s) {
 			e.squares.Set(s, j, p*p)
 			if !alone {
-				e.moved.Set(s, j, p*p*b.logVar.At(s, j))
+				e.moved.Set(s, j, b.moved.At(s, j))
 				e.keyed.Set(s, j, e.moved.At(s, j)+b.rounding.At(s, j))
 			}
 		}
@@ -37,7 +38,12 @@ func (b *blockTruth) weightErrors(sink bool) weightErrors {
 
 // alone tells whether a query sees one key and nothing else: its weight is then exactly 1.
 func (b *blockTruth) alone(s int, sink bool) bool {
-	seen, _ := countSquares(b.weights.RawRowView(s))
+	seen := 0
+	for j, p := range b.weights.RawRowView(s) {
+		if p != 0 || b.moved.At(s, j) != 0 {
+			seen++
+		}
+	}
 	return seen == 1 && !sink
 }
 
@@ -65,13 +71,25 @@ func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, x *mat.Dense, sink 
 			if !(key < kv.reach[c]) {
 				key = kv.reach[c]
 			}
-			sum, row := m.accumulate.Sum(seen, o, summed.At(s, c)), o*o*b.rowVar[s]
-			b.outVar.Set(s, c, key+sum+row)
+			sum, row := m.sum(m.probabilities, m.v, seen, o, summed.At(s, c)), o*o*b.rowVar[s]
+			b.outVar.Set(s, c, m.judgeable(b.worst[s], kv.reach[c], key+sum+row))
 			own, byKey, common = own+sum, byKey+key, common+row
 		}
 		effective := 1 / (1/participation(e.keyed.RawRowView(s), kv.norms) + kv.lean*kv.lean)
 		b.draws[s] = drawsOf(common, byKey, effective, own, float64(width))
 	}
+}
+
+// judgeable returns the variance of an output, +Inf where a score or a value is beyond what a kernel's types hold.
+func (m softmaxModel) judgeable(worst, reach, variance float64) float64 {
+	largest := 2 * m.accumulate.Type().Max()
+	if math.IsInf(worst, 1) || math.IsNaN(variance) || reach > largest*largest {
+		return math.Inf(1)
+	}
+	if variance == 0 && reach > 0 {
+		return math.SmallestNonzeroFloat64 // a square that underflows is not nothing
+	}
+	return variance
 }
 
 // rowError is λ², the second moment of the relative error that all columns of a row share.
@@ -80,8 +98,10 @@ func (m softmaxModel) rowError(b *blockTruth, s, seen int, mass2 float64, sink b
 		return 0
 	}
 	variance := m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s]) + rowRoundings*m.rho2()
-	if b.alone(s, sink) { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score
-		variance += m.rho2() * (expRoundings + argumentRoundings*b.lse[s]*b.lse[s])
+	if b.alone(s, sink) { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score, if not by more
+		u := max(m.probabilities.UnitRoundoff(), m.accumulate.Working().UnitRoundoff())
+		off := math.Sqrt(m.rho2()*expRoundings) + math.Sqrt(m.rho2()*argumentRoundings)*math.Abs(b.lse[s])
+		variance += min(off*off, max(u*u, expRoundings*m.rho2()))
 	}
 	return variance
 }
@@ -98,11 +118,26 @@ func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues, x *mat.Dense) 
 		e.Mul(d, kv.v)
 		known.Apply(func(i, j int, v float64) float64 { return max(v, e.At(i, j)*e.At(i, j)) }, known)
 	}
-	if m.storesScores() {
+	if b.stored != nil {
 		m.stepRoundings(b, kv, x, known)
+		b.storedMoves(kv, known)
 	}
 	b.countAligned(divided, plain)
 	return known
+}
+
+// storedMoves takes the square of what scores stored in a narrow type move if nothing disturbs them, where it is larger. Scores that crowd, as they do
+// under a soft cap, are off together:
+//
+//	Σ p_j d_j (v_j − o),  d_j = stored score − score
+func (b *blockTruth) storedMoves(kv keyValues, known *mat.Dense) {
+	var weighted, moved mat.Dense
+	weighted.MulElem(b.weights, b.stored)
+	moved.Mul(&weighted, kv.v)
+	known.Apply(func(s, c int, v float64) float64 {
+		e := moved.At(s, c) - total(weighted.RawRowView(s))*b.out.At(s, c)
+		return max(v, e*e)
+	}, known)
 }
 
 // weightRoundings returns RN(p) − p for weights that are divided before they are rounded, and the same for those that are divided after.
@@ -156,9 +191,9 @@ func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.D
 	rho := arithmetic.Rho(m.probabilities)
 	rows, width := known.Dims()
 	for s := range rows {
-		sums := map[float64][]float64{}
+		sums := map[uint64][]float64{} // by the bits of a step, because a NaN is no key
 		for j, p := range b.weights.RawRowView(s) {
-			step := m.scores.Round(x.At(s, j))
+			step := math.Float64bits(x.At(s, j) + b.stored.At(s, j))
 			if p > 0 && sums[step] == nil {
 				sums[step] = make([]float64, width)
 			}
@@ -176,9 +211,18 @@ func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.D
 	}
 }
 
-// scaleErrors adds what a rounded scale moves.
+// scaleErrors adds what a rounded scale moves, and a fast tanh as far as it errs alike everywhere.
 func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
-	kappa := m.scaleError()
+	m.commonErrors(b, kv, x, m.scaleError(), func(x float64) float64 {
+		return x * attention.SoftCapBackward(x, m.softCap)
+	})
+	if m.softCap != 0 && m.fastTanh {
+		m.commonErrors(b, kv, x, fastTanh, func(x float64) float64 { return x })
+	}
+}
+
+// commonErrors adds what one constant moves that is off by κ: a score by κ times its lever.
+func (m softmaxModel) commonErrors(b *blockTruth, kv keyValues, x *mat.Dense, kappa float64, lever func(x float64) float64) {
 	if kappa == 0 {
 		return
 	}
@@ -187,7 +231,7 @@ func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
 	for s := range rows {
 		for j, p := range b.weights.RawRowView(s) {
 			if p > 0 {
-				weighted.Set(s, j, p*x.At(s, j)*attention.SoftCapBackward(x.At(s, j), m.softCap))
+				weighted.Set(s, j, p*lever(x.At(s, j)))
 			}
 		}
 	}
@@ -226,8 +270,13 @@ func participation(weights, norms []float64) float64 {
 		sum += a
 		squares += a * a
 	}
-	if squares == 0 {
-		return 1
+	return participationOf(sum, squares)
+}
+
+// participationOf is the effective number of terms from Σ a and Σ a²; 1 where they are beyond float64.
+func participationOf(sum, squares float64) float64 {
+	if n := sum * sum / squares; dtype.Finite(n) && n >= 1 {
+		return n
 	}
-	return sum * sum / squares
+	return 1
 }
