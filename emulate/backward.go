@@ -1,6 +1,10 @@
 package emulate
 
-import "math"
+import (
+	"math"
+
+	"plumbline/dtype"
+)
 
 // gradients is a backward kernel of attention. It has of the forward pass the output, rounded to its type, and the log-sum-exp, and forms
 //
@@ -117,7 +121,7 @@ func (g *gradients[T]) eager(r *row[T], i, b int, logits []T, lse T) {
 	for c, x := range logits {
 		ds := to(step, p[c]*(dp[c]-delta))
 		if g.k.soft != 0 {
-			ds = to(step, ds*g.capSlope(x))
+			ds = to(step, to(g.k.chain, to(g.k.chain, to(g.k.chain, ds*g.k.soft)*g.capSlope(x))/g.k.soft))
 		}
 		g.ds[i][r.lo+c] = to(g.Intermediate, ds*g.k.scale)
 	}
@@ -143,7 +147,7 @@ func (g *gradients[T]) capSlope(x T) T {
 		g.show(g.several)
 		return 1
 	}
-	u := x / g.k.soft
+	u := to(g.k.chain, x/g.k.soft)
 	return 1 - T(u*u)
 }
 
@@ -161,10 +165,34 @@ func (g *gradients[T]) query(r *row[T], i, b int) {
 
 // keys sums dk and dv of key t in group n, over the queries of all heads of the group.
 func (g *gradients[T]) keys(b, t, n int, dk, dv []T) {
+	if g.GroupSum == dtype.Invalid || g.H == g.G {
+		g.keysOf(b, t, dk, dv, func(h int) bool { return g.group(h) == n })
+		return
+	}
+	for h := range g.H {
+		if g.group(h) != n {
+			continue
+		}
+		headK, headV := make([]T, g.D), make([]T, g.V)
+		g.keysOf(b, t, headK, headV, func(i int) bool { return i == h })
+		g.addHead(dk, toEach(g.in.Type("k"), headK))
+		g.addHead(dv, toEach(g.in.Type("v"), headV))
+	}
+}
+
+// addHead adds a head's gradient to its group's.
+func (g *gradients[T]) addHead(sum, head []T) {
+	for c, x := range head {
+		sum[c] = to(g.GroupSum, sum[c]+x)
+	}
+}
+
+// keysOf sums dk and dv of key t over the queries of some heads.
+func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
 	var ds, p []T
 	var q, do [][]T
 	for i := range g.S * g.H {
-		if g.group(i%g.H) != n || g.forgets(i, t) {
+		if !of(i%g.H) || g.forgets(i, t) {
 			continue
 		}
 		ds, q = append(ds, g.ds[i][t]), append(q, g.queryAt(b, i))

@@ -34,6 +34,8 @@ type Config struct {
 	Probabilities dtype.Type // softmax weights before the value product; Invalid is the value type
 	Scores        dtype.Type // attention scores, before and after scaling; Invalid does not round them
 	Intermediate  dtype.Type // between two chained products; Invalid is the input type. Of an objective: all element-wise results; Invalid is the working type
+	CapChain      dtype.Type // each step of a soft cap; Invalid is that of the scores
+	GroupSum      dtype.Type // gradients of a group's heads, each rounded to its type, are added in it; Invalid adds all queries of a group in one sum
 	Angle         dtype.Type // position × frequency; Invalid is F32
 	Output        dtype.Type // of the outputs; Invalid is the input type, and F32 for log-sum-exps and tables
 
@@ -47,6 +49,9 @@ type Config struct {
 	NormTwice          bool // mla.layer rounds normalised rows before the weight multiplies them, too
 	Approximate        bool // exponentials with the error of a GPU's special function unit, 2⁻²² relative
 	Flushed            bool // inputs and results below the normal float32 numbers are 0
+	FastExp            bool // and their argument times log₂e rounded before it, as in __expf: declared
+	FastTanh           bool // tanh with the error of the special function unit, 2⁻¹¹ relative: declared
+	OperandsRounded    bool // accumulate TF32: operands are rounded to nearest, not cut
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
@@ -69,14 +74,20 @@ func (c Config) String() string {
 	add(true, "%s", c.Order)
 	add(c.Order == Shuffled, "seed %d", c.Seed)
 	add(c.Accumulate != arithmetic.F32, "accumulate %s", c.Accumulate)
-	types := []dtype.Type{c.Probabilities, c.Scores, c.Intermediate, c.Angle, c.Output}
-	for i, name := range []string{"probabilities", "scores", "intermediate", "angle", "output"} {
+	types := []dtype.Type{c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Output}
+	for i, name := range []string{"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "output"} {
 		add(types[i] != dtype.Invalid, "%s %s", name, types[i])
 	}
 	add(c.Frequencies != Power, "frequencies %s", c.Frequencies)
-	flags := []bool{c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate, c.Flushed}
-	for i, name := range []string{"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate", "flushed"} {
-		add(flags[i], "%s", name)
+	for _, flag := range []struct {
+		set  bool
+		name string
+	}{
+		{c.Fused, "fused"}, {c.NormalizeFirst, "normalised first"}, {c.DenominatorRounded, "denominator rounded"}, {c.Base2, "base 2"},
+		{c.ScaleRounded, "scale rounded"}, {c.NormTwice, "norm twice"}, {c.Approximate, "approximate"}, {c.Flushed, "flushed"}, {c.FastExp, "fast exp"},
+		{c.FastTanh, "fast tanh"}, {c.OperandsRounded, "operands rounded"},
+	} {
+		add(flag.set, "%s", flag.name)
 	}
 	return strings.Join(words, ", ")
 }
@@ -87,14 +98,17 @@ type kernel struct {
 	declares         []string
 }
 
+// forwardKeys are those of a softmax, then those of its soft cap.
+var forwardKeys = []string{"accumulate", "probabilities", "scores", "exp", "cap_chain", "tanh"}
+
 var kernels = map[string]kernel{
-	"attention.forward":  {attentionForward[float32], attentionForward[float64], []string{"accumulate", "probabilities", "scores"}},
-	"attention.backward": {attentionBackward[float32], attentionBackward[float64], []string{"accumulate", "probabilities", "scores", "intermediate"}},
-	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], []string{"accumulate"}},
+	"attention.forward":  {attentionForward[float32], attentionForward[float64], forwardKeys},
+	"attention.backward": {attentionBackward[float32], attentionBackward[float64], append(forwardKeys[:6:6], "intermediate", "group_sum")},
+	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], []string{"accumulate", "exp"}},
 	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate", "intermediate"}},
 	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate", "intermediate"}},
 	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
-	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], []string{"accumulate", "probabilities", "scores"}},
+	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], forwardKeys[:4]},
 	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], []string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"}},
 	"norm.rms":           {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
 	"policy.kl":          {policyKL[float32], policyKL[float64], []string{"accumulate", "intermediate"}},

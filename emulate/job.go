@@ -228,6 +228,10 @@ func (j *job) declare(keys []string) {
 		"probabilities": j.Probabilities.String(),
 		"scores":        j.Scores.String(),
 		"intermediate":  j.Intermediate.String(),
+		"cap_chain":     or(j.CapChain, j.Scores).String(),
+		"group_sum":     or(j.GroupSum, j.working()).String(),
+		"exp":           approximated(j.FastExp),
+		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),
 		"form":          j.form(),
 	}
@@ -246,6 +250,16 @@ func (j *job) declare(keys []string) {
 	j.out.Provenance["producer"] = "plumbline emulate"
 	j.out.Provenance["note"] = j.note
 }
+
+func approximated(fast bool) string {
+	if fast {
+		return "approx"
+	}
+	return "exact"
+}
+
+// working is the type that the kernel works in.
+func (j *job) working() dtype.Type { return j.Accumulate.Working() }
 
 func (j *job) form() string {
 	if j.Form == "" {

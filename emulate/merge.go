@@ -84,6 +84,13 @@ func (p *parts[T]) normalise(weights []T, total T, differ bool) {
 }
 
 func (p *parts[T]) weight(x T) T {
+	if p.FastExp {
+		unit := T(1)
+		if p.two {
+			unit = math.Ln2
+		}
+		return T(fastExp(float32(x * unit)))
+	}
 	if p.two {
 		return T(math.Exp2(float64(x)))
 	}

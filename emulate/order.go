@@ -1,7 +1,9 @@
 package emulate
 
 import (
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"plumbline/arithmetic"
 	"plumbline/dtype"
@@ -48,6 +50,8 @@ type summer[T number] struct {
 	mode         madd
 	keep         dtype.Type            // narrow: the type of the partial sums
 	core         arithmetic.TensorCore // tensorCore: the tensor core
+	tf32         bool                  // tensorCore: float32 operands, which are narrowed before the product
+	nearest      bool                  // to nearest, not cut
 	permutations map[int][]int
 	scratch      [][]T
 	ones         []T
@@ -57,6 +61,10 @@ type summer[T number] struct {
 // and c is changed to say so.
 func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
 	s := &summer[T]{order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
+	if c.Accumulate == arithmetic.TF32 && operands == dtype.F32 {
+		s.mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
+		return s
+	}
 	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() && !summed(c.Accumulate, operands) {
 		c.Accumulate = arithmetic.F32
 	}
@@ -96,7 +104,7 @@ func (s *summer[T]) dot(a, b []T) T {
 	b = b[:len(a)]
 	switch {
 	case s.mode == tensorCore:
-		return tensorDot(&s.core, a, b)
+		return tensorDot(&s.core, s.operands(a), s.operands(b))
 	case s.order == Pairwise:
 		return s.pairwiseDot(a, b)
 	case s.order == Strided:
@@ -130,6 +138,21 @@ func (s *summer[T]) sequentialDot(a, b []T) T {
 		}
 	}
 	return acc
+}
+
+// operands returns numbers as a tensor core takes them.
+func (s *summer[T]) operands(x []T) []T {
+	if !s.tf32 {
+		return x
+	}
+	y := make([]T, len(x))
+	for i, v := range x {
+		if s.nearest {
+			v = T(math.Float32frombits(math.Float32bits(float32(v)) + 1<<12))
+		}
+		y[i] = T(arithmetic.CutTF32(float64(v)))
+	}
+	return y
 }
 
 // sum returns Σ a_i.
@@ -195,7 +218,13 @@ func (s *summer[T]) stridedDot(a, b []T) T {
 func (s *summer[T]) combine(out, w []T, rows [][]T) {
 	switch {
 	case s.mode == tensorCore:
-		tensorCombine(&s.core, out, w, rows)
+		if s.tf32 {
+			rows = slices.Clone(rows)
+			for i, row := range rows {
+				rows[i] = s.operands(row)
+			}
+		}
+		tensorCombine(&s.core, out, s.operands(w), rows)
 	case s.order == Pairwise:
 		s.accumulate(out, s.pairwiseCombine(0, len(out), w, rows))
 	case s.order == Strided:

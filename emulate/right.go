@@ -66,6 +66,10 @@ func flash() []Config {
 		{Tile: 64, Accumulate: arithmetic.F64, Splits: 4},
 		{Tile: 64, Accumulate: arithmetic.F16, Probabilities: dtype.F16},
 		{Tile: 16, Accumulate: arithmetic.BF16, Order: Pairwise},
+		{Tile: 64, FastExp: true},
+		{Tile: 64, FastTanh: true, Splits: 2},
+		{Tile: 64, Accumulate: arithmetic.TF32, Base2: true},
+		{Tile: 16, Accumulate: arithmetic.TF32, OperandsRounded: true},
 	}
 }
 
@@ -76,6 +80,9 @@ func frameworks() []Config {
 		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Order: Strided},
 		{NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Order: Pairwise},
 		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, ScaleRounded: true},
+		{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, CapChain: dtype.F32},
+		{NormalizeFirst: true, Probabilities: dtype.BF16, CapChain: dtype.BF16, Order: Strided},
+		{NormalizeFirst: true, Accumulate: arithmetic.TF32},
 	}
 }
 
@@ -88,6 +95,11 @@ func backwards() []Config {
 		{Tile: 64, Order: Reversed, Intermediate: dtype.BF16, Probabilities: dtype.BF16},
 		{Tile: 64, Accumulate: arithmetic.F32Hopper, Base2: true},
 		{Tile: 64, Accumulate: arithmetic.F64},
+		{Tile: 64, Accumulate: arithmetic.TF32},
+		{Tile: 64, Accumulate: arithmetic.TF32, OperandsRounded: true},
+		{Tile: 64, FastTanh: true, FastExp: true},
+		{Tile: 64, GroupSum: dtype.BF16},
+		{Tile: 64, GroupSum: dtype.F16, Order: Strided},
 	}
 }
 

@@ -29,6 +29,7 @@ type softmax[T number] struct {
 	unit             T          // what a score times it is a logit
 	log2             T          // unit·log₂e
 	scores, weights  dtype.Type // roundings
+	chain            dtype.Type // and of each step of the soft cap
 	width            int        // of the values
 	truncates        bool       // the mistake truncates weights that have to be rounded
 	narrowed         bool       // the mistake narrows the accumulator
@@ -45,12 +46,12 @@ func newSoftmax[T number](j *job, scale, soft float64, input dtype.Type, width i
 	}
 	k.scalars, k.mixing = k.products.plain(), k.products
 	j.Scores, j.Probabilities = or(j.Scores, working[T]()), or(j.Probabilities, input)
-	k.scores, k.weights = j.Scores, j.Probabilities
+	k.scores, k.weights, k.chain = j.Scores, j.Probabilities, or(j.CapChain, j.Scores)
 	k.truncates = j.makes("probabilities-truncated") && k.weights != dtype.F64 && k.weights != working[T]()
 	if j.ScaleRounded {
 		k.scale = to(k.scores, k.scale)
 	}
-	if k.products.mode == tensorCore && k.weights.Size() != 2 {
+	if k.products.mode == tensorCore && k.weights.Size() != 2 && !k.products.tf32 {
 		k.mixing = k.scalars // wider weights do not fit a tensor core
 	}
 	if k.takesScaleIntoExponent() {
@@ -87,12 +88,19 @@ func (k *softmax[T]) cap(x T) T {
 		k.show(true)
 		return x
 	}
-	return to(k.scores, k.soft*T(math.Tanh(float64(x/k.soft))))
+	t := T(math.Tanh(float64(to(k.chain, x/k.soft))))
+	if k.FastTanh {
+		t *= 1 + T(wobble(float64(x))*0x1p-11)
+	}
+	return to(k.scores, to(k.chain, k.soft*to(k.chain, t)))
 }
 
 // exp returns e^((x−m)·unit).
 func (k *softmax[T]) exp(x, m T) T {
 	var y T
+	if k.FastExp {
+		return T(fastExp(float32((x - m) * k.unit)))
+	}
 	if k.Base2 {
 		y = T(math.Exp2(float64(T(float64(x)*float64(k.log2) - float64(T(m*k.log2))))))
 	} else {
@@ -102,6 +110,11 @@ func (k *softmax[T]) exp(x, m T) T {
 		y *= 1 + T(wobble(float64(x-m))*0x1p-22)
 	}
 	return y
+}
+
+// fastExp is __expf: ex2.approx of x·log₂e in float32.
+func fastExp(x float32) float32 {
+	return float32(math.Exp2(float64(x*math.Log2E)) * (1 + wobble(float64(x))*0x1p-22))
 }
 
 // wobble returns a number in [−1, 1) that looks random and depends on x alone: the error curve of an approximated function, which is

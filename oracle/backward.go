@@ -185,7 +185,7 @@ func (g *groupSum) add(head *mat.Dense) {
 // addErrors adds what rounding each partial sum of a group's heads to a narrow type makes: with S_h the sum of h of n heads,
 // the first one included, because it is stored in that type,
 //
-//	ρ² Σ_h E[S_h²]
+//	ρ² Σ_h E[S_h²],  and a step of the smallest numbers each
 func (g *groupSum) addErrors(m softmaxModel, t dtype.Type, sum keyGradient) {
 	if g.heads < 2 || !m.narrow(t) {
 		return
@@ -195,7 +195,7 @@ func (g *groupSum) addErrors(m softmaxModel, t dtype.Type, sum keyGradient) {
 		mean := sum.sum.At(i, j) / n
 		spread := max(0, g.squares.At(i, j)/n-mean*mean)
 		partial := mean*mean*n*(n+1)*(2*n+1)/6 + spread*n*(n+1)/6
-		return v + arithmetic.Rounding(t, math.Sqrt(partial))
+		return v + arithmetic.Rounding(t, math.Sqrt(partial)) + n*t.Spacing(0)*t.Spacing(0)/12
 	}, sum.variance)
 }
 
