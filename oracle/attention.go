@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"gonum.org/v1/gonum/mat"
@@ -165,8 +166,9 @@ func (c *Case) newEstimate(name string, shape ...int) *estimate {
 		return &estimate{}
 	}
 	t := tensor.New(shape...)
-	rows := t.Len() / shape[len(shape)-1]
-	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: make([]float64, rows)}
+	width := shape[len(shape)-1]
+	draws := slices.Repeat([]float64{float64(width)}, t.Len()/width) // of rows without errors each element has its own
+	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: draws}
 }
 
 // setRow stores a row of truth and second moments at the given leading index.
@@ -195,13 +197,16 @@ func (e *estimate) setOne(truth, variance float64, at ...int) {
 	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
 }
 
-// deviation is σ: of a truth that is not finite nothing but its kind is judged, and a variance that is no number bounds nothing.
+// deviation is σ: of a truth that is not finite nothing but its kind is judged, a variance that is no number bounds nothing, and one that underflows
+// is not nothing.
 func deviation(truth, variance float64) float64 {
 	switch {
 	case !dtype.Finite(truth):
 		return 0
 	case math.IsNaN(variance):
 		return math.Inf(1)
+	case variance == 0 && truth != 0:
+		variance = math.SmallestNonzeroFloat64
 	}
 	return math.Sqrt(variance)
 }

@@ -95,6 +95,9 @@ func newKeyValues(k, v *mat.Dense) keyValues {
 	for c := range cols {
 		column := mat.Col(nil, c, kv.v)
 		span := max(slices.Max(column), 0) - min(slices.Min(column), 0)
+		if span > 0 {
+			span = max(span, math.Sqrt(math.SmallestNonzeroFloat64))
+		}
 		kv.reach = append(kv.reach, span*span)
 	}
 	kv.lean = leaning(kv.v)
