@@ -311,7 +311,6 @@ type scoreErrors struct {
 	leanVariance   *mat.Dense // of dS through D
 	dVariance      []float64  // of D, one per query
 	scores, ds     *mat.Dense // x and dS themselves
-	uncapped       *mat.Dense // x before the soft cap
 	squares        *mat.Dense // dS²
 	weightVariance *mat.Dense // of P as it multiplies do
 }
@@ -319,9 +318,7 @@ type scoreErrors struct {
 // scoreGradients derives the errors of dS.
 func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention.Options, f blockTruth, types gradientTypes) scoreErrors {
 	rows, keys := f.weights.Dims()
-	uncapped := o
-	uncapped.SoftCap = 0
-	e := scoreErrors{scores: attention.Scores(q, kv.k, o), uncapped: attention.Scores(q, kv.k, uncapped)}
+	e := scoreErrors{scores: attention.Scores(q, kv.k, o)}
 	for _, x := range []**mat.Dense{&e.ds, &e.variance, &e.lean, &e.leanVariance, &e.squares, &e.weightVariance} {
 		*x = mat.NewDense(rows, keys, nil)
 	}
@@ -352,7 +349,7 @@ func (m softmaxModel) gradientSum(output dtype.Type, do *mat.Dense, dp, dp2 floa
 
 // scoreGradient fills in one element: dS = p (dP − D)·scale·cap′.
 func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64) {
-	slope := m.scale * attention.SoftCapSlope(e.uncapped.At(s, j), m.softCap)
+	slope := m.scale * attention.SoftCapSlope(f.raw.At(s, j), m.softCap)
 	lever := (dp - d) * slope
 	ds, moved := p*lever, f.moved.At(s, j)+min(1, p*p*f.lseVar[s])
 	variance := lever*lever*(moved+p*p*rowRoundings*m.rho2()) + p*p*slope*slope*dpVariance + m.kept(inter, ds)

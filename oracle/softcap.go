@@ -29,7 +29,7 @@ func (m softmaxModel) cappedVariance(variance, raw, capped float64) float64 {
 		moved += capped * capped // flushed to zero
 	}
 	if m.narrow(m.capChain) {
-		if slope := m.softCap * attention.SoftCapBackward(capped, m.softCap); slope != 0 {
+		if slope := m.softCap * attention.SoftCapSlope(raw, m.softCap); slope != 0 {
 			moved += slope * slope * stepError(m.capChain, u)
 		}
 		moved += m.softCap*m.softCap*stepError(m.capChain, t) + stepError(m.capChain, capped)
@@ -55,7 +55,7 @@ func stepError(t dtype.Type, x float64) float64 {
 func (m softmaxModel) throughCap(variance, raw, capped float64) float64 {
 	e := math.Sqrt(variance)
 	if e < 1e-3*m.softCap {
-		e *= attention.SoftCapBackward(capped, m.softCap)
+		e *= attention.SoftCapSlope(raw, m.softCap)
 		return e * e
 	}
 	up, down := attention.SoftCap(raw+e, m.softCap)-capped, attention.SoftCap(raw-e, m.softCap)-capped

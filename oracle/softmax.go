@@ -71,6 +71,7 @@ type blockTruth struct {
 	total    []float64  // the logarithm of what divides a row, sink included
 	rowVar   []float64  // λ²
 	rounding *mat.Dense // second moment of rounding p
+	raw      *mat.Dense // scores before the cap
 	capVar   *mat.Dense // second moment of the error of a capped score; nil without a cap
 	stored   *mat.Dense // how far the score moves that a kernel stores in a narrow type; nil where none is
 }
@@ -146,6 +147,7 @@ func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *ma
 	b.rounding = mat.NewDense(rows, keys, nil)
 	b.agree, b.worst, b.total = make([]float64, rows), make([]float64, rows), make([]float64, rows)
 	products := m.products(q, kv, x)
+	b.raw = products.raw
 	if m.narrow(m.scores) || m.softCap != 0 && m.narrow(m.capChain) {
 		b.stored = mat.NewDense(rows, keys, nil)
 	}
@@ -306,7 +308,10 @@ func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float6
 // sum is the second moment of the error of a sum of products of operands of two types.
 func (m softmaxModel) sum(x, y dtype.Type, n int, sum, squares float64) float64 {
 	apart, together := m.accumulate.OperandError(x, y, sum, squares)
-	return m.accumulate.Sum(n, sum, squares) + apart + together
+	if x.UnitRoundoff() > y.UnitRoundoff() {
+		x = y // the finer one has the bits
+	}
+	return m.accumulate.SumOf(x, n, sum, squares) + apart + together
 }
 
 // agreement says how far the errors of one query's sums q·k agree for different keys. They do where a term is smaller than the sum's last place,

@@ -213,25 +213,25 @@ func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.D
 
 // scaleErrors adds what a rounded scale moves, and a fast tanh as far as it errs alike everywhere.
 func (m softmaxModel) scaleErrors(b *blockTruth, kv keyValues, x *mat.Dense) {
-	m.commonErrors(b, kv, x, m.scaleError(), func(x float64) float64 {
-		return x * attention.SoftCapBackward(x, m.softCap)
+	m.commonErrors(b, kv, m.scaleError(), func(s, j int) float64 {
+		return b.raw.At(s, j) * attention.SoftCapSlope(b.raw.At(s, j), m.softCap)
 	})
 	if m.softCap != 0 && m.fastTanh {
-		m.commonErrors(b, kv, x, fastTanh, func(x float64) float64 { return x })
+		m.commonErrors(b, kv, fastTanh, x.At)
 	}
 }
 
 // commonErrors adds what one constant moves that is off by κ: a score by κ times its lever.
-func (m softmaxModel) commonErrors(b *blockTruth, kv keyValues, x *mat.Dense, kappa float64, lever func(x float64) float64) {
+func (m softmaxModel) commonErrors(b *blockTruth, kv keyValues, kappa float64, lever func(s, j int) float64) {
 	if kappa == 0 {
 		return
 	}
-	rows, keys := x.Dims()
+	rows, keys := b.weights.Dims()
 	weighted := mat.NewDense(rows, keys, nil)
 	for s := range rows {
 		for j, p := range b.weights.RawRowView(s) {
 			if p > 0 {
-				weighted.Set(s, j, p*lever(x.At(s, j)))
+				weighted.Set(s, j, p*lever(s, j))
 			}
 		}
 	}
