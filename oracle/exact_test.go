@@ -1,0 +1,84 @@
+package oracle_test
+
+import (
+	"math"
+	"testing"
+
+	"plumbline/dtype"
+	"plumbline/emulate"
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/tensor"
+	"plumbline/verdict"
+)
+
+// TestOneKey: what sees one key has its score for a log-sum-exp, to a few roundings of that score, and
+// its value for an output; there is nothing that an exponential or a logarithm could add.
+func TestOneKey(t *testing.T) {
+	r := recording.New("attention.forward")
+	r.Set("q", dtype.F32, tensor.Of([]float64{1e-3}, 1, 1, 1, 1))
+	r.Set("k", dtype.F32, tensor.Of([]float64{1.5}, 1, 1, 1, 1))
+	r.Set("v", dtype.F32, tensor.Of([]float64{3}, 1, 1, 1, 1))
+	rec, err := emulate.Run(r, emulate.Config{Base2: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := oracle.Judge(rec); v.Status != verdict.Explained {
+		t.Errorf("%s: %s", v.Status, v.Reason)
+	}
+	for output, off := range map[string]float64{"lse": 2e-9, "o": 1e-5} {
+		got, err := rec.Tensor("out." + output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := rec.Clone()
+		wrong.Set("out."+output, dtype.F32, tensor.Of([]float64{got.Data[0] + off}, got.Shape...))
+		if v := oracle.Judge(wrong); v.Status != verdict.Unexplained {
+			t.Errorf("%s off by %v: %s", output, off, v.Status)
+		}
+	}
+}
+
+// TestScoresBeyondTheirType: what a kernel makes of a score that its type cannot hold is NaN, an infinity
+// or the largest number. No verdict is possible, and no panic.
+func TestScoresBeyondTheirType(t *testing.T) {
+	for _, op := range []string{"attention.forward", "attention.backward"} {
+		for _, c := range []struct {
+			key, typ string
+			size     float64
+			want     verdict.Status
+		}{
+			{"scores", "F8_E4M3", 3, verdict.Explained},
+			{"scores", "F8_E4M3", 60, verdict.Undetermined},
+			{"scores", "F16", 6000, verdict.Undetermined},
+			{"accumulate", "F16", 6000, verdict.Undetermined},
+			{"cap_chain", "F8_E4M3", 3, verdict.Explained},
+		} {
+			rec := capped(op, dtype.F32, 1, 9, 1000, c.size, 1)
+			for _, name := range []string{"q", "k"} { // scores that are large where they are positive
+				x, err := rec.Tensor(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range x.Data {
+					x.Data[i] = math.Abs(x.Data[i])
+				}
+				rec.Set(name, dtype.F32, x)
+			}
+			if c.key != "cap_chain" {
+				delete(rec.Attrs, "softcap")
+			}
+			run, err := emulate.Run(rec, emulate.Config{Probabilities: dtype.F32})
+			if err != nil {
+				t.Fatal(err)
+			}
+			run.Arithmetic[c.key] = c.typ
+			if c.key == "scores" {
+				run.Arithmetic["cap_chain"] = c.typ
+			}
+			if v := oracle.Judge(run); v.Status == verdict.Unexplained || c.want == verdict.Undetermined && v.Status != c.want {
+				t.Errorf("%s, %s %s, size %v: %s: %s", op, c.key, c.typ, c.size, v.Status, v.Reason)
+			}
+		}
+	}
+}
