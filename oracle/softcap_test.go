@@ -165,3 +165,42 @@ func TestUndeclaredArithmetic(t *testing.T) {
 		})
 	}
 }
+
+// TestCrowdedScores: where all scores of a query lie on one or two numbers of the type that they are
+// stored in, they are off together, and so is what is made of them.
+func TestCrowdedScores(t *testing.T) {
+	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.F32}
+	alone := emulate.Config{NormalizeFirst: true, CapChain: dtype.BF16, Probabilities: dtype.F32}
+	for seed := range uint64(12) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		r := capped("attention.forward", dtype.F32, 3, 200, 30, 1, seed)
+		k, v := tensor.New(1, 200, 2, 32), tensor.New(1, 200, 2, 32)
+		q, err := r.Tensor("q")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range 400 { // values follow the scores of the first query and its head
+			apart := 0.0
+			for c := range 32 {
+				noise := rng.NormFloat64()
+				k.Data[row*32+c] = float64(c%7) - 2 + 0.003*noise
+				apart += noise * q.At(0, 0, row%2*2, c) / 8
+			}
+			for c := range 32 {
+				v.Data[row*32+c] = apart
+			}
+		}
+		r.Set("k", dtype.F32, k)
+		r.Set("v", dtype.F32, v)
+		plain := r.Clone()
+		delete(plain.Attrs, "softcap")
+		for _, c := range []struct {
+			request *recording.Recording
+			config  emulate.Config
+		}{{r, eager}, {r, alone}, {plain, eager}} {
+			if v := judge(t, c.request, c.config); v.Status != verdict.Explained {
+				t.Errorf("seed %d, cap %v, %s: %s: %s", seed, c.request.Attrs["softcap"], c.config, v.Status, v.Reason)
+			}
+		}
+	}
+}
