@@ -160,8 +160,12 @@ func TestParse(t *testing.T) {
 
 func TestAccumulatorNames(t *testing.T) {
 	for _, name := range accumulatorNames {
-		if a, err := ParseAccumulator(name); err != nil || a.String() != name {
+		a, err := ParseAccumulator(name)
+		if err != nil || a.String() != name {
 			t.Errorf("%v is called %s, %v", name, a, err)
+		}
+		if device := strings.HasPrefix(name, "F32_") || name == "TF32"; a.Truncates() != device {
+			t.Errorf("%v truncates: %v", a, a.Truncates())
 		}
 	}
 	for a, want := range map[Accumulator][2]dtype.Type{F64: {dtype.F64, dtype.F64}, F16: {dtype.F16, dtype.F32}, BF16: {dtype.BF16, dtype.F32}, F32Hopper: {dtype.F32, dtype.F32}} {

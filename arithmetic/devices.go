@@ -96,9 +96,6 @@ func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error)
 	}
 	t.lowest = exponentOf(operands.MinNormal())
 	t.bits = 2 * precision(operands)
-	if t.Paired { // the operands are converted to F16
-		t.lowest = exponentOf(dtype.F16.MinNormal())
-	}
 	return t, nil
 }
 

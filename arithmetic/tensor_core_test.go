@@ -58,6 +58,59 @@ func TestHopperCountsSubnormalsWithTheSmallestExponent(t *testing.T) {
 	}
 }
 
+// Below 2⁻¹²⁶ nothing lowers the scale: sixteen times 2⁻¹⁵² would be 2⁻¹⁴⁸, but each is cut off at 2⁻¹⁵¹.
+func TestSmallTermsAreAlignedToTheSmallestExponent(t *testing.T) {
+	core := mustCore(F32Hopper, dtype.BF16, dtype.F32)
+	if got := core.Step(0, repeat(0x1p-76, 16), repeat(0x1p-76, 16)); got != 0 {
+		t.Errorf("16·2⁻¹⁵² is %v, want 0", got)
+	}
+	if got := core.Step(0, repeat(0x1p-76, 16), repeat(0x1p-75, 16)); got != 0x1p-147 {
+		t.Errorf("16·2⁻¹⁵¹ is %v, want 2⁻¹⁴⁷", got)
+	}
+}
+
+// TestDevices has the rows of the table at TensorCore once more, as data.
+func TestDevices(t *testing.T) {
+	const f16, bf16, tf32, e4m3, e5m2 = dtype.F16, dtype.BF16, dtype.F32, dtype.F8E4M3, dtype.F8E5M2
+	rows := 0
+	for _, c := range []struct {
+		devices  []Accumulator
+		operands []dtype.Type
+		want     TensorCore
+	}{
+		{[]Accumulator{F32Hopper, F32Blackwell}, []dtype.Type{f16, bf16}, TensorCore{Products: 16, Fraction: 25, Result: dtype.F32, Kept: 23}},
+		{[]Accumulator{F32Hopper, F32Blackwell}, []dtype.Type{tf32}, TensorCore{Products: 8, Fraction: 25, Result: dtype.F32, Kept: 23}},
+		{[]Accumulator{F32Ampere, F32Ada}, []dtype.Type{f16, bf16}, TensorCore{Products: 8, Fraction: 24, Result: dtype.F32, Kept: 23}},
+		{[]Accumulator{F32Ampere, F32Ada}, []dtype.Type{tf32}, TensorCore{Products: 4, Fraction: 24, Result: dtype.F32, Kept: 23}},
+		{[]Accumulator{F32Volta}, []dtype.Type{f16}, TensorCore{Products: 4, Fraction: 23, Result: dtype.F32, Kept: 23}},
+		{[]Accumulator{F32Hopper}, []dtype.Type{e4m3, e5m2}, TensorCore{Products: 32, Fraction: 13, Result: dtype.F32, Kept: 13}},
+		{[]Accumulator{F32Ada}, []dtype.Type{e4m3, e5m2}, TensorCore{Products: 16, Fraction: 13, Result: dtype.F32, Kept: 13}},
+		{[]Accumulator{F32Blackwell}, []dtype.Type{e4m3, e5m2}, TensorCore{Products: 32, Fraction: 25, Result: dtype.F32, Kept: 23, Late: 32}},
+		{[]Accumulator{F32Hopper, F32Blackwell}, []dtype.Type{f16}, TensorCore{Products: 16, Fraction: 25, Result: f16}},
+		{[]Accumulator{F32Ampere, F32Ada}, []dtype.Type{f16}, TensorCore{Products: 8, Fraction: 24, Result: f16}},
+		{[]Accumulator{F32Volta}, []dtype.Type{f16}, TensorCore{Products: 4, Fraction: 23, Result: f16}},
+		{[]Accumulator{F32Ada}, []dtype.Type{e4m3, e5m2}, TensorCore{Products: 16, Fraction: 13, Result: f16}},
+		{[]Accumulator{F32Hopper, F32Blackwell}, []dtype.Type{e4m3, e5m2}, TensorCore{Products: 16, Fraction: 25, Result: f16, Late: 32, Paired: true}},
+	} {
+		for _, a := range c.devices {
+			for _, operands := range c.operands {
+				got := mustCore(a, operands, c.want.Result)
+				got.lowest, got.bits = 0, 0
+				if c.want.Result == f16 {
+					got.Kept = 0 // means nothing
+				}
+				if rows++; got != c.want {
+					t.Errorf("%v of %v: %+v, want %+v", a, operands, got, c.want)
+				}
+			}
+		}
+	}
+	everyCore(t, func(*testing.T, TensorCore, dtype.Type) { rows-- })
+	if rows != 0 {
+		t.Errorf("%d rows more here than there", rows)
+	}
+}
+
 func repeat(x float64, n int) []float64 {
 	r := make([]float64, n)
 	for i := range r {

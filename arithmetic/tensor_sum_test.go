@@ -96,8 +96,20 @@ func TestSumOf(t *testing.T) {
 		if a.SumOf(dtype.F16, 0, 0, 0) != 0 || a.Sum(16, 0, 0) != 0 {
 			t.Errorf("%v: nothing errs", a)
 		}
-		if g := a.Gamma(16); g <= 0 || a.Truncates() && g < F32.Gamma(8) {
-			t.Errorf("%v: γ is %v", a, g)
+	}
+}
+
+// TestGammaOfSteps: a step loses less than an alignment unit of each term, and a unit in the last place of its result.
+func TestGammaOfSteps(t *testing.T) {
+	for a, nu := range map[Accumulator]float64{
+		F32:       32 * 0x1p-24,
+		F32Hopper: 2 * (17*0x1p-25 + 0x1p-23),
+		F32Ampere: 4 * (9*0x1p-24 + 0x1p-23),
+		F32Volta:  8 * (5*0x1p-23 + 0x1p-23),
+		TF32:      8 * (5*0x1p-24 + 0x1p-23),
+	} {
+		if got, want := a.Gamma(32), nu/(1-nu); math.Abs(got/want-1) > 1e-12 {
+			t.Errorf("%v: γ of 32 terms is %v, want %v", a, got, want)
 		}
 	}
 }
