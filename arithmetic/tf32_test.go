@@ -26,8 +26,9 @@ func TestCutTF32(t *testing.T) {
 func TestOperandError(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	keep := func(x float64) float64 { return x }
-	for name, draw := range map[string]func() float64{"zero mean": rng.NormFloat64, "all positive": rng.ExpFloat64} {
-		for second, cut := range map[dtype.Type]func(float64) float64{dtype.F32: CutTF32, dtype.BF16: keep} {
+	for i, draw := range []func() float64{rng.NormFloat64, rng.ExpFloat64} {
+		for k, cut := range []func(float64) float64{CutTF32, keep} {
+			name, second := []string{"zero mean", "all positive"}[i], []dtype.Type{dtype.F32, dtype.BF16}[k]
 			var measured, predicted float64
 			for n := 16; n < 400; n += 3 {
 				var e, sum, squares float64
