@@ -128,7 +128,7 @@ func (w scalars) constant(x float64) float64 {
 	if x == 0 || w.typ.Round(x) == x {
 		return 0
 	}
-	return w.round(x) / (x * x)
+	return w.kept(x)
 }
 
 // exponential is the second moment of the relative error of e^x for an exact x: anything up to 2 ulp, 4u, which vendors state of their fast ones, twice a
@@ -142,9 +142,15 @@ func (w scalars) exponential(x float64) float64 {
 	u := w.working.UnitRoundoff()
 	relative := 16*u*u/3 + w.inside*argumentRoundings*x*x
 	if w.narrow() {
-		relative += w.round(y) / (y * y)
+		relative += w.kept(y)
 	}
 	return relative
+}
+
+// kept is the second moment of the relative error of rounding x. A number below half of the smallest that the type has becomes 0, and errs by itself.
+func (w scalars) kept(x float64) float64 {
+	e := math.Sqrt(w.round(x)) / math.Abs(x)
+	return min(1, e*e)
 }
 
 // overflows tells whether working precision may have no finite number for x.
@@ -190,7 +196,7 @@ func (w scalars) rowSum(terms []float64) float64 {
 		runs += (2*run - 1) * reach * reach // grows to run²
 		alike += counts[x] * reach * reach
 	}
-	return max(unknown, finite(variance+scalars{typ: typ}.alike(1)*max(runs, alike)))
+	return max(unknown, moment(variance+scalars{typ: typ}.alike(1)*max(runs, alike)))
 }
 
 // alike is the second moment of what equal additions to a sum x err together, for each pair of them (see arithmetic.Accumulator.Sum).

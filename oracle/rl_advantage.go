@@ -124,14 +124,22 @@ func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, cons
 		own[i], common[i], constants[i] = d+w.rho2*a*a, meanError, finite(mean*mean*inverse)
 		if c.Word("std") != "none" {
 			constants[i] = finite(mean*mean*inverse/(divisor*divisor) + a*a*(inverseVariance/4+addition))
-			own[i], common[i] = d/(divisor*divisor)+w.rho2*a*a, meanError/(divisor*divisor)+a*a*relative
+			own[i], common[i] = over(d, divisor*divisor)+w.rho2*a*a, over(meanError, divisor*divisor)+a*a*relative
 			if largest := float64(n); !(own[i]+common[i] < largest) && (meanError > 0 || d > 0) {
 				own[i], common[i] = 0, largest
 			}
 		}
-		own[i], common[i] = finite(own[i]), finite(common[i])
+		own[i], common[i] = moment(own[i]), moment(common[i])
 	}
 	return own, common, constants
+}
+
+// over divides a second moment, of which nothing stays nothing.
+func over(variance, by float64) float64 {
+	if variance == 0 {
+		return 0
+	}
+	return variance / by
 }
 
 // mean returns the mean of a group's rewards, with the second moment of its error: 0 where the sum is exact and so is the quotient, also as a product with 1/G.
@@ -164,7 +172,7 @@ func (w scalars) divisor(c *Case, centered []float64) (divisor, relative float64
 	}
 	divisor = math.Sqrt(squares/n) + c.Float("eps")
 	if squares > 0 {
-		relative = finite((w.sum(len(centered), squares, fourth)+moved)/(4*squares*squares)) + 3*w.rho2
+		relative = moment((w.sum(len(centered), squares, fourth)+moved)/(4*squares*squares)) + 3*w.rho2
 	}
 	return divisor, relative
 }

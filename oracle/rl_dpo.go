@@ -140,11 +140,11 @@ func preferenceLoss(c *Case) ([]verdict.Expected, error) {
 		for side, g := range gradients {
 			divisor := float64(n) * p.lengths[side][i]
 			d := g.truth[i]
-			g.set(i, finite((m.slopeOwn+p.faint(d*divisor))/(divisor*divisor)+2*p.rho2*d*d+p.faint(d)), finite(m.slopeCommon/(divisor*divisor)+p.rho2*d*d))
+			g.set(i, moment((m.slopeOwn+p.faint(d*divisor))/(divisor*divisor)+2*p.rho2*d*d+p.faint(d)), moment(m.slopeCommon/(divisor*divisor)+p.rho2*d*d))
 		}
 	}
 	walk := p.sum(n, sum, squares) / float64(n*n)
-	variance := own/float64(n*n) + common*common/float64(n*n) + walk + finite(2*p.rho2*loss*loss) + p.round(loss)
+	variance := own/float64(n*n) + common*common/float64(n*n) + walk + moment(2*p.rho2*loss*loss) + p.round(loss)
 	var others []float64
 	if p.overflows(sum) {
 		others = []float64{math.Inf(1)}
@@ -179,8 +179,8 @@ func (p *preference) rewards() (chosen, rejected *pairs) {
 	c, r := p.Rewards(p.beta)
 	chosen, rejected = newPairs(c), newPairs(r)
 	for i := range c {
-		chosen.set(i, finite(p.beta*p.beta*p.round(p.Chosen[i]-p.RefChosen[i])+p.rho2*c[i]*c[i]), finite(c[i]*c[i]*p.constant(p.beta)))
-		rejected.set(i, finite(p.beta*p.beta*p.round(p.Rejected[i]-p.RefRejected[i])+p.rho2*r[i]*r[i]), finite(r[i]*r[i]*p.constant(p.beta)))
+		chosen.set(i, moment(p.beta*p.beta*p.round(p.Chosen[i]-p.RefChosen[i])+p.rho2*c[i]*c[i]), moment(c[i]*c[i]*p.constant(p.beta)))
+		rejected.set(i, moment(p.beta*p.beta*p.round(p.Rejected[i]-p.RefRejected[i])+p.rho2*r[i]*r[i]), moment(r[i]*r[i]*p.constant(p.beta)))
 	}
 	return chosen, rejected
 }
@@ -196,14 +196,17 @@ func (p *preference) errors(i int, h float64) (m pairErrors) {
 	m.loss = loss
 	if p.ipo {
 		e, half := h-1/(2*p.beta), 1/(2*p.beta)
-		m.own = finite(4*e*e*(moved+p.round(e)) + p.rho2*loss*loss)
+		m.own = moment(4*e*e*(moved+p.round(e)) + p.rho2*loss*loss)
 		m.common = finite(2 * e * math.Sqrt(p.round(half)))
-		m.slopeOwn, m.slopeCommon = finite(4*(moved+p.round(e))), 4*p.round(half)
+		m.slopeOwn, m.slopeCommon = moment(4*(moved+p.round(e))), 4*p.round(half)
 		return m
 	}
 	x, beta, smooth := p.beta*h, math.Sqrt(p.constant(p.beta)), p.smoothing
 	up, down := dpo.Logistic(x), dpo.Logistic(-x)
 	xOwn := p.beta*p.beta*moved + x*x*p.rho2
+	if math.IsInf(x, 0) {
+		xOwn = 0 // which no rounding moves
+	}
 	tail := math.Log1p(math.Exp(-math.Abs(x)))
 	side := func(share, log float64) float64 {
 		if share == 0 {
@@ -212,10 +215,10 @@ func (p *preference) errors(i int, h float64) (m pairErrors) {
 		return 2 * share * share * (expRoundings*p.inside*tail*tail + p.round(log))
 	}
 	bend := up * down
-	m.own = finite(slope*slope/(p.beta*p.beta)*xOwn) + side(1-smooth, dpo.LogSigmoid(x)) + side(smooth, dpo.LogSigmoid(-x)) + p.round(loss)
+	m.own = moment(slope*slope/(p.beta*p.beta)*xOwn) + side(1-smooth, dpo.LogSigmoid(x)) + side(smooth, dpo.LogSigmoid(-x)) + p.round(loss)
 	m.common = finite(slope * h * beta)
-	m.slopeOwn = finite(p.beta*p.beta*(bend*bend*xOwn+(expRoundings*p.inside+4*p.rho2)*((1-smooth)*(1-smooth)*down*down+smooth*smooth*up*up))) + 2*p.rho2*slope*slope
-	m.slopeCommon = finite(p.beta*p.beta*bend*bend*x*x+slope*slope) * beta * beta
+	m.slopeOwn = moment(p.beta*p.beta*(bend*bend*xOwn+(expRoundings*p.inside+4*p.rho2)*((1-smooth)*(1-smooth)*down*down+smooth*smooth*up*up))) + 2*p.rho2*slope*slope
+	m.slopeCommon = moment(p.beta*p.beta*finite(bend*x)*finite(bend*x)+slope*slope) * beta * beta
 	return m
 }
 

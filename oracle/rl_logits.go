@@ -81,7 +81,7 @@ func (c *Case) newFormed(w scalars, mask *mat.Dense) formed {
 // spread returns the second moment of the relative error of e^x for an x that errs by that second moment, which is the same while it is small. A log-probability in a
 // narrow type may err by more than 1.
 func spread(variance float64) float64 {
-	v := min(finite(variance), 50)
+	v := min(moment(variance), 50)
 	return math.Expm1(v) * math.Exp(v)
 }
 
@@ -225,7 +225,7 @@ func (r logitsRow) fill(truth, sigma []float64) (draws, bySlope, share float64) 
 		if r.narrow() {
 			own += part * r.round(v.logp[j])
 		}
-		own, common = finite(own), finite(common)
+		own, common = moment(own), moment(common)
 		sigma[j] = math.Sqrt(own + common)
 		if all := own + common; all > 0 {
 			draws += common / all

@@ -289,10 +289,10 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 	}
 	o.decide(&m, r, advantage, logprob, r*r*(relative+formed))
 	if !o.sequence {
-		m.own, m.slopeOwn = finite(m.byRatio*m.byRatio*relative), finite(m.slopeByRatio*m.slopeByRatio*relative)
+		m.own, m.slopeOwn = moment(m.byRatio*m.byRatio*relative), moment(m.slopeByRatio*m.slopeByRatio*relative)
 	}
-	m.own += 2 * finite(o.rho2*m.loss*m.loss)
-	m.slopeOwn += 3 * finite(o.rho2*m.slope*m.slope)
+	m.own += 2 * moment(o.rho2*m.loss*m.loss)
+	m.slopeOwn += 3 * moment(o.rho2*m.slope*m.slope)
 	m.slopeByBound = finite(m.slope * math.Sqrt(o.boundError(m.bound)))
 	m.slopes = o.otherSlopes(m, r, x, relative+formed, moved+formed, advantage)
 	if o.limits(x) && !m.cispo {
@@ -312,7 +312,7 @@ func (o *objective) errOnAnySide(m *term, relative float64) {
 			}
 			relative = 0
 		}
-		m.slopeOwn = max(m.slopeOwn, finite(s*s*(relative+3*o.rho2)))
+		m.slopeOwn = max(m.slopeOwn, moment(s*s*(relative+3*o.rho2)))
 	}
 }
 
@@ -438,7 +438,7 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 	byTemperature := m.slopeByLog * m.byTemperature
 	byCoefficient := beta * m.kl.slope
 	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant + byCoefficient*byCoefficient*o.constant(beta)
-	set(truth, finite(w2*own+o.faint(truth)+o.rho2*truth*truth), finite(truth*truth*o.weightError(m.weight)+w2*constants), others...)
+	set(truth, moment(w2*own+o.faint(truth)+o.rho2*truth*truth), moment(truth*truth*o.weightError(m.weight)+w2*constants), others...)
 }
 
 // lossSums collects what the loss of a batch is summed of.
@@ -480,7 +480,7 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 			s.others = append(s.others, m.kl.overflow...)
 		}
 	}
-	s.sequences += finite(byRatio * byRatio * shared.relative)
+	s.sequences += moment(byRatio * byRatio * shared.relative)
 	s.byTemperature += finite(byRatio * shared.byTemperature)
 }
 
@@ -490,7 +490,7 @@ func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss) + s.byTemperature*s.byTemperature*o.policy.constant
 	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
 		held := s.bounds[bound]
-		variance += finite(held * held * bound * bound * s.boundError(bound))
+		variance += moment(held * held * bound * bound * s.boundError(bound))
 	}
 	if o.overflows(s.unweighted) {
 		s.others = append(s.others, math.Copysign(math.Inf(1), s.unweighted))

@@ -117,7 +117,7 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 		return divergence{value: policy.K1(logprob, ref), slope: policy.K1Backward(logprob, ref), variance: moved, parts: 1}
 	case "k2":
 		d := divergence{value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), bend: 1, slopeVariance: moved, parts: math.Abs(delta)}
-		d.variance = finite(delta*delta*moved + 2*w.round(d.value))
+		d.variance = moment(delta*delta*moved + 2*w.round(d.value))
 		return d
 	}
 	d := divergence{value: policy.K3Limited(logprob, ref, limit), slope: policy.K3LimitedBackward(logprob, ref, limit)}
@@ -128,18 +128,26 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 	e, small := math.Exp(delta), math.Expm1(delta)
 	d.bend = e
 	d.parts = 1 + e
-	d.variance = finite(small*small*moved + e*e*w.exponential(delta) + max(w.round(e-delta), w.round(small)) + w.round(d.value))
-	d.slopeVariance = finite(e*e*(moved+w.exponential(delta)) + w.round(small))
+	d.variance = moment(small*small*moved + e*e*w.exponential(delta) + max(w.round(e-delta), w.round(small)) + w.round(d.value))
+	d.slopeVariance = moment(e*e*(moved+w.exponential(delta)) + w.round(small))
 	if w.overflows(e) {
 		d.overflow, d.overflowSlopes = []float64{math.Inf(1)}, []float64{math.Inf(-1)}
 	}
 	return d
 }
 
-// finite returns a second moment, 0 where it is none because the truth is not finite either.
-func finite(variance float64) float64 {
-	if !dtype.Finite(variance) {
+// finite returns a part of a truth, 0 where it is not finite and the whole is not either.
+func finite(x float64) float64 {
+	if !dtype.Finite(x) {
 		return 0
+	}
+	return x
+}
+
+// moment returns a second moment, infinity where it is no number: an error of which nothing is known is not one that nobody makes.
+func moment(variance float64) float64 {
+	if math.IsNaN(variance) {
+		return math.Inf(1)
 	}
 	return variance
 }
@@ -188,8 +196,8 @@ func policyLogProb(c *Case) ([]verdict.Expected, error) {
 	each(n, func(i int) {
 		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
 		v := w.softmax(row, token, temperature)
-		logprob.setOne(v.logp[token], finite(v.logprob), i)
-		entropy.setOne(v.s, finite(v.entropy), i)
+		logprob.setOne(v.logp[token], moment(v.logprob), i)
+		entropy.setOne(v.s, moment(v.entropy), i)
 		forward[i], backward[i] = w.oneByOne(v.logp)
 		forward[i], backward[i] = v.logp[token]+forward[i], v.logp[token]+backward[i]
 	})
@@ -240,7 +248,7 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	var seen int
 	var mass2, mean, mean2 float64
 	x, p := logits[token]/temperature, math.Exp(logp[token])
-	divided := finite((1 - 2*p) * x * x * v.division) // (1−p)² in place of p²
+	divided := moment((1 - 2*p) * x * x * v.division) // (1−p)² in place of p²
 	for j, l := range logp {
 		p, x := math.Exp(l), logits[j]/temperature
 		if p == 0 {

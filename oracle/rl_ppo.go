@@ -133,8 +133,8 @@ func (g *recursion) row(i int) {
 			run, before = 1, delta
 		}
 		step += (2*run - 2) * g.alike(truth[t])
-		variance = finite(q*q*variance + step)
-		common := finite(g.byGamma*p*p + g.byDecay*d*d)
+		variance = moment(q*q*variance + step)
+		common := moment(g.byGamma*p*p + g.byDecay*d*d)
 		g.advantage.set(i, t, truth[t], variance, common)
 		g.returns.set(i, t, returns[t], variance+g.round(returns[t]), common)
 		own = append(own, variance)
@@ -168,7 +168,7 @@ func (g *recursion) whiten() *batchOutput {
 	eachJudged(g.mask, func(i, t int) {
 		d, x := a.At(i, t)-mean, white.At(i, t)
 		own := (g.advantage.variance.At(i, t)+g.round(d))/variance + 3*g.rho2*x*x
-		out.set(i, t, x, finite(own), finite(meanError/variance+x*x*varianceError/4))
+		out.set(i, t, x, moment(own), moment(meanError/variance+x*x*varianceError/4))
 	})
 	return out
 }
@@ -190,7 +190,7 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 	}
 	n = max(n, 1)
 	mean = sum / n
-	meanError = finite((g.rowSum(terms)+moved)/(n*n) + g.round(mean))
+	meanError = moment((g.rowSum(terms)+moved)/(n*n) + g.round(mean))
 	var deviations, byTokens float64
 	terms = terms[:0]
 	eachJudged(g.mask, func(i, t int) {
@@ -199,7 +199,7 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 	})
 	variance = deviations/max(n-1, 1) + 1e-8
 	if deviations > 0 {
-		varianceError = finite((g.rowSum(terms)+byTokens)/(deviations*deviations)) + 4*g.rho2
+		varianceError = moment((g.rowSum(terms)+byTokens)/(deviations*deviations)) + 4*g.rho2
 	}
 	return mean, meanError, variance, varianceError
 }
@@ -228,7 +228,7 @@ func valueLoss(c *Case) ([]verdict.Expected, error) {
 		for _, s := range v.slopes {
 			others = append(others, v.weight*s)
 		}
-		out.set(i, t, g, finite(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), finite(g*g*w.weightError(v.weight)), others...)
+		out.set(i, t, g, moment(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), moment(g*g*w.weightError(v.weight)), others...)
 	})
 	e := sums.expected(&objective{scalars: w}, loss)
 	return c.wanted(e, out.expected("dvalues", mask)), nil
@@ -243,7 +243,7 @@ func (w scalars) value(value, old, ret, clip float64) term {
 	if clip != 0 {
 		moved += w.round(value-old) + w.round(value) // where it is formed anew, as V_old + clip(V − V_old)
 	}
-	m.slopeOwn = finite(moved)
+	m.slopeOwn = moment(moved)
 	if clip != 0 {
 		m.loss, m.slope = ppo.ValueLossClipped(value, old, ret, clip)
 		edge := min(max(value, old-clip), old+clip)
@@ -258,7 +258,7 @@ func (w scalars) value(value, old, ret, clip float64) term {
 			m.slopes = sides(plain)
 		}
 	}
-	m.own = finite(e*e*moved + 2*w.rho2*m.loss*m.loss)
+	m.own = moment(e*e*moved + 2*w.rho2*m.loss*m.loss)
 	m.overflow = w.overflows(m.loss)
 	return m
 }

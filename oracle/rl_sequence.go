@@ -29,7 +29,7 @@ func (o *objective) sequenceError(i int) (s sequenceRatio) {
 	if o.narrow() {
 		own += o.round(sum)
 	}
-	s.logError = finite((own+o.sum(int(n), sum, squares))/(n*n) + o.round(s.log))
+	s.logError = moment((own+o.sum(int(n), sum, squares))/(n*n) + o.round(s.log))
 	s.relative = s.logError + o.exponential(s.log)
 	if o.limits(s.log) {
 		s.relative = o.limitError()
@@ -55,7 +55,7 @@ func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 			continue
 		}
 		scale := 1 / (n * m.weight)
-		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = total*scale, finite(own*scale*scale), byRatio*scale, byBound*scale
+		m.slope, m.slopeOwn, m.slopeByRatio, m.slopeByBound = total*scale, moment(own*scale*scale), byRatio*scale, byBound*scale
 		m.slopes = nil
 		for _, s := range others {
 			m.slopes = append(m.slopes, s*scale)
