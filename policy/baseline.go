@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // LeaveOneOut returns for each of several samples from one state, or outputs to one question, the mean reward of the others, as its baseline.
 //
 //	b_i = 1/(k−1) Σ_{j ≠ i} r_j
@@ -10,11 +12,19 @@ package policy
 func LeaveOneOut(rewards []float64) []float64 {
 	b := make([]float64, len(rewards))
 	for i := range rewards {
-		for j, r := range rewards {
-			if j != i {
-				b[i] += r / float64(len(rewards)-1)
-			}
+		others := slices.Delete(slices.Clone(rewards), i, i+1)
+		if len(others) > 0 {
+			b[i] = meanOf(others)
 		}
 	}
 	return b
+}
+
+// meanOf returns the mean of x by its differences from the first, so that it is x exactly where all are equal.
+func meanOf(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v - x[0]
+	}
+	return x[0] + sum/float64(len(x))
 }

@@ -53,6 +53,19 @@ func TestLeaveOneOut(t *testing.T) {
 	t.Run("it is the mean of the others", func(t *testing.T) {
 		check.NearAll(t, "b", policy.LeaveOneOut([]float64{1, 2, 6}), []float64{4, 3.5, 1.5}, 0)
 	})
+	t.Run("of equal rewards it is that reward exactly, whatever its last bits", func(t *testing.T) {
+		for k := 2; k <= 9; k++ {
+			equal := make([]float64, k)
+			floats.AddConst(0.1, equal)
+			check.NearAll(t, "b", policy.LeaveOneOut(equal), equal, 0)
+		}
+	})
+	t.Run("it knows nothing of its own sample, even one without a reward", func(t *testing.T) {
+		for _, bad := range []float64{inf, -inf, nan} {
+			check.Near(t, "b", policy.LeaveOneOut([]float64{bad, 2, 6})[0], 4, 0)
+			check.Near(t, "b", policy.LeaveOneOut([]float64{2, bad, 6})[1], 4, 0)
+		}
+	})
 	t.Run("it biases no gradient", func(t *testing.T) {
 		for k := 1; k <= 4; k++ {
 			check.NearAll(t, "∇J", meanGradient(k, policy.LeaveOneOut), exact, bound)

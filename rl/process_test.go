@@ -199,7 +199,8 @@ func TestProcessShapes(t *testing.T) {
 	const bad = "rl: shapes of the process, the policy and the values do not fit"
 	m := randomMDP(source(85), 3, 2, 0.9).Process
 	pi, v := softmax(random(source(86), 3, 2)), make([]float64, 3)
-	noStart, lacking, crooked, narrow := m, m, m, m
+	noStart, lacking, crooked, narrow, tall, wide := m, m, m, m, m, m
+	tall.R, wide.R = mat.NewDense(4, 2, nil), mat.NewDense(3, 3, nil)
 	noStart.Start = m.Start[1:]
 	lacking.P = m.P[1:]
 	crooked.P = []*mat.Dense{m.P[0], mat.NewDense(3, 2, nil)}
@@ -212,6 +213,8 @@ func TestProcessShapes(t *testing.T) {
 		"actions of the transitions": func() { lacking.Values(pi, 1) },
 		"columns of the transitions": func() { crooked.Values(pi, 1) },
 		"rows of the transitions":    func() { narrow.Values(pi, 1) },
+		"states of the rewards":      func() { tall.ActionValues(v, 1) },
+		"actions of the rewards":     func() { wide.ActionValues(v, 1) },
 		"starts, visits":             func() { noStart.Visits(pi, 1) },
 		"starts, return":             func() { noStart.Return(pi, 1) },
 		"advantages":                 func() { rl.Advantages(m.R, v[1:]) },
