@@ -19,6 +19,9 @@ func UnifiedGradient(coefficient []float64, scores mat.Matrix) []float64 {
 	}
 	gradient := make([]float64, parameters)
 	for t, gc := range coefficient {
+		if gc == 0 {
+			continue // an output that is dropped may have any gradient
+		}
 		for k := range gradient {
 			gradient[k] += gc * scores.At(t, k) / float64(tokens)
 		}

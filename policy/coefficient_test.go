@@ -55,6 +55,10 @@ func TestUnifiedGradient(t *testing.T) {
 		want := objective(output, func(_ int, l float64) float64 { return l })
 		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
+	t.Run("a token with a coefficient of 0 adds nothing, whatever its gradient", func(t *testing.T) {
+		bad := check.Matrix([]float64{1, 2}, []float64{nan, inf})
+		check.NearAll(t, "∇J", policy.UnifiedGradient([]float64{2, 0}, bad), []float64{1, 2}, 0)
+	})
 	// At π = π_old the ratio is 1, and ∇r = r ∇ log π.
 	t.Run("with PPO's it is the gradient of the surrogate at the old policy", func(t *testing.T) {
 		gc := coefficients(func(t, _ int) float64 { return policy.CoefficientPPO(advantages[t]) })
