@@ -70,6 +70,8 @@ func TestKL(t *testing.T) {
 		got := policy.KL([]float64{half, half}, []float64{third, third})
 		check.Near(t, "KL", got, math.Log(1.5), 8*u)
 		check.Near(t, "KL", got, policy.KLLiteral([]float64{half, half}, []float64{third, third}), 0)
+		off := []float64{half + 1e-9, half} // log-probabilities that were kept in float32
+		check.Near(t, "KL", policy.KL(off, uniform), policy.KLLiteral(off, uniform), 0)
 		check.NaN(t, "KL", policy.KL([]float64{nan, half}, uniform), policy.KL(uniform, []float64{nan, half}))
 	})
 	t.Run("a token that p alone excludes counts in the sums that have to agree", func(t *testing.T) {
@@ -349,5 +351,6 @@ func TestK3Weighted(t *testing.T) {
 		check.Near(t, "r k3", policy.K3Weighted(-2, -inf, -2), 0, 0)
 		check.Near(t, "∂(r k3)", policy.K3WeightedBackward(-2, -inf, -2), 0, 0)
 		check.NaN(t, "no reference", policy.K3Weighted(-2, -1, nan), policy.K3WeightedBackward(nan, -1, nan))
+		check.NaN(t, "no sampler", policy.K3WeightedBackward(-2, nan, -2))
 	})
 }
