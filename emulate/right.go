@@ -150,7 +150,8 @@ func rotations() []Config {
 	}
 }
 
-// turns returns rotations, those that keep cosines, sines and products in a narrow type, and one that flushes small numbers.
+// turns returns rotations, those that keep cosines, sines and products in a narrow type, and one
+// that flushes small numbers.
 func turns() []Config {
 	return append(rotations(), Config{Intermediate: dtype.F16}, Config{Intermediate: dtype.BF16, Frequencies: Exp},
 		Config{Frequencies: Recurrent, Fused: true, Flushed: true})

@@ -158,9 +158,10 @@ func stretch[T number](y *yarn, theta []T, dim int, base float64, f Frequencies)
 	return out
 }
 
-// rotary turns pairs of channels by position × frequency. It rounds the frequencies and the angle (to Config.Angle), cos and sin to the working type,
-// and each product and sum of the rotation unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that. The result is left in
-// the working type.
+// rotary turns pairs of channels by position × frequency. It rounds the frequencies and the angle
+// (to Config.Angle), cos and sin to the working type, and each product and sum of the rotation
+// unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that.
+// The result is left in the working type.
 type rotary[T number] struct {
 	*job
 	theta     []T
@@ -243,7 +244,8 @@ func (r *rotary[T]) table(position int) (cos, sin []T) {
 	return toEach(r.kept, cos), toEach(r.kept, sin)
 }
 
-// curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast instructions too (PTX ISA, sin.approx and cos.approx).
+// curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast
+// instructions too (PTX ISA, sin.approx and cos.approx).
 func (r *rotary[T]) curve(angle float64, of func(float64) float64) T {
 	if r.makes("sine-fast") {
 		r.show(math.Abs(angle) > 1000)
@@ -256,10 +258,11 @@ func (r *rotary[T]) curve(angle float64, of func(float64) float64) T {
 	return T(x)
 }
 
-// onceReduced returns an angle less whole turns of a float32 2π, which is off by 1.7e-7: in one step, as fast sines do that are meant for a few turns.
+// onceReduced returns an angle less whole turns of a float32 2π, which is off by 1.7e-7: in one
+// step, as fast sines do that are meant for a few turns.
 func onceReduced(angle float64) float64 {
 	const turn = float64(float32(2 * math.Pi))
-	return angle - math.Round(angle/turn)*turn
+	return angle - float64(math.Round(angle/turn)*turn)
 }
 
 // angles returns position × θ_i.

@@ -28,7 +28,8 @@ func tableCase(t *testing.T, position float64, angle string, attrs map[string]an
 	return c
 }
 
-// TestExactAngles: an angle has no error where every kernel forms it exactly, and has one where a kernel may not.
+// TestExactAngles: an angle has no error where every kernel forms it exactly, and has one where a
+// kernel may not.
 func TestExactAngles(t *testing.T) {
 	yarn := func(text string) map[string]any { return yarnObject(t, text) }
 	for _, c := range []struct {
@@ -118,7 +119,8 @@ func longRequests(t *testing.T) []*recording.Recording {
 	return all
 }
 
-// TestFastSines: pair 0 turns by whole radians, which every kernel has exactly, so that at position 131,071 a sine that is off by 3e-3 shows.
+// TestFastSines: pair 0 turns by whole radians, which every kernel has exactly, so that at position
+// 131,071 a sine that is off by 3e-3 shows.
 func TestFastSines(t *testing.T) {
 	for _, request := range longRequests(t) {
 		name := fmt.Sprintf("%s %v %s", request.Op, request.Attrs, request.Type("x"))
@@ -154,7 +156,8 @@ func nudged(t *testing.T, rec *recording.Recording, name string, i int) *recordi
 	return other
 }
 
-// TestNothingToRound: where nothing is rounded inside a kernel, or only once, an output that is a unit off in the last place is wrong.
+// TestNothingToRound: where nothing is rounded inside a kernel, or only once, an output that is a
+// unit off in the last place is wrong.
 func TestNothingToRound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	random := func(shape ...int) *tensor.Tensor {
@@ -205,8 +208,8 @@ func TestNothingToRound(t *testing.T) {
 	}
 }
 
-// TestSubnormalProducts: products of a cosine that are kept in F16 fall on its subnormal grid below 2⁻¹⁴, where a rounding is no smaller
-// for a smaller product.
+// TestSubnormalProducts: products of a cosine that are kept in F16 fall on its subnormal grid below
+// 2⁻¹⁴, where a rounding is no smaller for a smaller product.
 func TestSubnormalProducts(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 2))
@@ -269,7 +272,8 @@ func TestSubnormalLayers(t *testing.T) {
 	}
 }
 
-// TestFlushedSquares: squares below the normal float32 numbers may be flushed, whatever is declared, and then an eps of their size is all there is.
+// TestFlushedSquares: squares below the normal float32 numbers may be flushed, whatever is
+// declared, and then an eps of their size is all there is.
 func TestFlushedSquares(t *testing.T) {
 	request := recording.New("norm.rms")
 	x, weight := tensor.New(1, 64), tensor.New(64)
@@ -306,8 +310,42 @@ func TestFlushedSquares(t *testing.T) {
 	}
 }
 
-// TestFlushedInputs: where inputs below the normal float32 numbers may count as 0, kernels that flush them are right and so are those that keep them;
-// undeclared, a norm that flushes them is wrong, since it makes large numbers of them.
+// TestHugeNumbers: what is exact stays exact where squares overflow, and where nothing is known σ
+// is not 0.
+func TestHugeNumbers(t *testing.T) {
+	apply := recording.New("rope.apply")
+	apply.Set("x", dtype.F64, tensor.Of([]float64{1e200, -3e300, 1, 2e160}, 1, 1, 4))
+	apply.Set("positions", dtype.I64, tensor.Of([]float64{0}, 1))
+	apply.Arithmetic = map[string]any{"accumulate": "F64"}
+	apply.Set("out.y", dtype.F64, tensor.Of([]float64{1e200, -3e300, 1, 2e160}, 1, 1, 4))
+	if v := Judge(apply); v.Status != verdict.Explained {
+		t.Errorf("a vector that is not turned: %s: %s", v.Status, v.Reason)
+	}
+	rms := recording.New("norm.rms")
+	rms.Set("weight", dtype.F64, tensor.Of([]float64{1, 3}, 2))
+	rms.Arithmetic = map[string]any{"accumulate": "F64"}
+	for _, c := range []struct {
+		x, y []float64
+		want verdict.Status
+	}{
+		{[]float64{1e200, 1e200}, []float64{0, 0}, verdict.Undetermined},
+		{[]float64{1e120, 1e120}, []float64{1, 3}, verdict.Explained},
+		{[]float64{1e120, 1e120}, []float64{1, 3.0000001}, verdict.Unexplained},
+		{[]float64{3e151, 1e120}, []float64{math.Sqrt2, 3 * math.Sqrt2 / 3 * 1e-31}, verdict.Explained},
+		{[]float64{math.Inf(1), 1}, []float64{math.NaN(), 0}, verdict.Explained},
+		{[]float64{math.Inf(1), 1}, []float64{math.NaN(), 1e-9}, verdict.Unexplained},
+	} {
+		rms.Set("x", dtype.F64, tensor.Of(c.x, 1, 2))
+		rms.Set("out.y", dtype.F64, tensor.Of(c.y, 1, 2))
+		if v := Judge(rms); v.Status != c.want {
+			t.Errorf("norm of %v, recorded as %v: %s: %s", c.x, c.y, v.Status, v.Reason)
+		}
+	}
+}
+
+// TestFlushedInputs: where inputs below the normal float32 numbers may count as 0, kernels that
+// flush them are right and so are those that keep them; undeclared, a norm that flushes them is
+// wrong, since it makes large numbers of them.
 func TestFlushedInputs(t *testing.T) {
 	for seed := range uint64(40) {
 		for _, op := range []string{"norm.rms", "rope.apply", "mla.layer"} {
@@ -358,8 +396,8 @@ func TestFlushedInputs(t *testing.T) {
 	}
 }
 
-// TestRecurrentFrequencies: a recurrence errs by the error of its factor, pair by pair once more. Declared, it is right; undeclared, it is wrong where that
-// is more than a power errs by.
+// TestRecurrentFrequencies: a recurrence errs by the error of its factor, pair by pair once more.
+// Declared, it is right; undeclared, it is wrong where that is more than a power errs by.
 func TestRecurrentFrequencies(t *testing.T) {
 	shown := 0
 	for _, dim := range []int{64, 128, 256} {

@@ -180,7 +180,8 @@ func (r *layerRun) product(n *noise, x, w *mat.Dense) *mat.Dense {
 // keep rounds to the intermediate type.
 func (r *layerRun) keep(n *noise, y *mat.Dense) { r.round(n, y, r.inter) }
 
-// keepTurned is keep for what was rounded before it was turned: a row that is not turned is not rounded again.
+// keepTurned is keep for what was rounded before it was turned: a row that is not turned is not
+// rounded again.
 func (r *layerRun) keepTurned(n *noise, y *mat.Dense) {
 	if r.inter.UnitRoundoff() > r.model.accumulate.Working().UnitRoundoff() {
 		n.disturb(y, func(i, _ int, v float64) float64 {
@@ -202,8 +203,9 @@ func (r *layerRun) round(n *noise, y *mat.Dense, t dtype.Type) {
 	}
 }
 
-// norm normalises rows; one relative error moves a whole row, and libraries that round x·r before the weight do so in the intermediate type. They round once
-// where the weight leaves the rounded number as it is, for the result is rounded to the same type.
+// norm normalises rows; one relative error moves a whole row, and libraries that round x·r before
+// the weight do so in the intermediate type. They round once where the weight leaves the rounded
+// number as it is, for the result is rounded to the same type.
 func (r *layerRun) norm(n *noise, x *mat.Dense, weight []float64) *mat.Dense {
 	y := norm.RMSRows(x, weight, r.cfg.Eps)
 	r.scaleRows(n, y, func(i int) float64 { return r.c.rmsError(x.RawRowView(i)) })
@@ -224,7 +226,8 @@ func (r *layerRun) scaleRows(n *noise, y *mat.Dense, variance func(i int) float6
 	})
 }
 
-// turns is a table of a run: one error for each frequency, or for the factor of their recurrence, and one for each product of position and frequency.
+// turns is a table of a run: one error for each frequency, or for the factor of their recurrence,
+// and one for each product of position and frequency.
 type turns struct{ cos, sin *mat.Dense }
 
 func (r *layerRun) table(n *noise) turns {
@@ -247,7 +250,9 @@ func (r *layerRun) frequencies(n *noise) *mat.Dense {
 	factor := mat.NewDense(1, 1, []float64{1})
 	n.disturb(factor, func(_, _ int, _ float64) float64 { return r.angles.step })
 	theta := mat.NewDense(1, len(r.angles.theta), nil)
-	theta.Apply(func(_, i int, _ float64) float64 { return r.angles.theta[i] * math.Pow(factor.At(0, 0), float64(i)) }, theta)
+	theta.Apply(func(_, i int, _ float64) float64 {
+		return r.angles.theta[i] * math.Pow(factor.At(0, 0), float64(i))
+	}, theta)
 	n.disturb(theta, func(_, i int, v float64) float64 {
 		return v * v * max(0, r.angles.formed[i]-float64(i*i)*r.angles.step) // the rest is each one's own
 	})

@@ -167,16 +167,18 @@ func (r *layerRun) cachedErrors(b int, latentTruth, ropeKeyTruth *mat.Dense, lat
 		for i, v := range a {
 			errors[i] = c.Arithmetic.Accumulate.Sum(c.Dim("d"), v, down2.At(s, i))
 			if i < width || !r.unturned(s) || c.storedType("rope_key", r.inter) != r.inter {
-				errors[i] += keptError(r.inter, c.Arithmetic.Accumulate, v, 1) // a key that is not turned is rounded once
+				errors[i] += keptError(r.inter, c.Arithmetic.Accumulate, v, 1) // an unturned key is rounded once
 			}
 		}
 		l, k := latentTruth.RawRowView(s), ropeKeyTruth.RawRowView(s)
-		latent.setRow(l, c.storedErrors("latent", c.normErrors(a[:width], errors[:width], l, r.inter), l, r.inter), float64(width), b, s)
-		ropeKey.setRow(k, c.storedErrors("rope_key", turn.errors(a[width:], errors[width:], rotation, s), k, r.inter), float64(c.Dim("Dr")), b, s)
+		normed, rotated := c.normErrors(a[:width], errors[:width], l, r.inter), turn.errors(a[width:], errors[width:], rotation, s)
+		latent.setRow(l, c.storedErrors("latent", normed, l, r.inter), float64(width), b, s)
+		ropeKey.setRow(k, c.storedErrors("rope_key", rotated, k, r.inter), float64(c.Dim("Dr")), b, s)
 	}
 }
 
-// storedType is the type to which what is cached is rounded last: the intermediate one, where it is recorded in a wider one.
+// storedType is the type to which what is cached is rounded last: the intermediate one, where it is
+// recorded in a wider one.
 func (c *Case) storedType(output string, inter dtype.Type) dtype.Type {
 	if t := c.rec.Type("out." + output); t != dtype.Invalid && t.UnitRoundoff() >= inter.UnitRoundoff() {
 		return t
@@ -184,7 +186,8 @@ func (c *Case) storedType(output string, inter dtype.Type) dtype.Type {
 	return inter
 }
 
-// storedErrors adds the rounding to the intermediate type to the second moments of what is recorded in a wider one.
+// storedErrors adds the rounding to the intermediate type to the second moments of what is recorded
+// in a wider one.
 func (c *Case) storedErrors(output string, variance, y []float64, inter dtype.Type) []float64 {
 	if t := c.rec.Type("out." + output); t != dtype.Invalid && t.UnitRoundoff() < inter.UnitRoundoff() {
 		for i, v := range y {
@@ -208,7 +211,8 @@ func (c *Case) normErrors(a, errors, y []float64, inter dtype.Type) []float64 {
 	for i, v := range a {
 		w := c.Input("norm_kv").Data[i]
 		moved := errors[i]*(1-2*v*v*r2/n) + v*v*r2*r2/(n*n)*along
-		variance[i] = w*w*r2*max(0, moved) + y[i]*y[i]*row + c.middleError(inter, c.storedType("latent", inter), y[i], w)
+		variance[i] = w*w*r2*max(0, moved) + y[i]*y[i]*row +
+			c.middleError(inter, c.storedType("latent", inter), y[i], w)
 	}
 	return variance
 }

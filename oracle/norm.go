@@ -42,7 +42,8 @@ func checkEps(c *Case) error {
 //
 //	σ² = y² ( Sum(d; Σx², Σx⁴)/(4 (Σx² + dε)²) + 6ρ² + ρ_I² )
 //
-// A product with a power of two is not rounded; and where the weight is one, x·r is rounded once, if the output has the intermediate type.
+// A product with a power of two is not rounded; and where the weight is one, x·r is rounded once,
+// if the output has the intermediate type.
 func normRMS(c *Case) ([]verdict.Expected, error) {
 	y := c.newEstimate("y", c.Dim("N"), c.Dim("d"))
 	inter, out := c.typeOr(c.Arithmetic.Intermediate, "x"), c.rec.Type("out.y")
@@ -86,9 +87,10 @@ func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float
 	return arithmetic.Rounding(inter, t/w) * w * w
 }
 
-// middleError is the second moment of what y = w·(x·r) moves by for the rounding of x·r to the intermediate type, where y is rounded to type out after it. A
-// weight of 2^k leaves nothing to the second rounding where both types are one, so that there is only the last. A float32 x·r below the normal numbers may
-// be flushed to zero.
+// middleError is the second moment of what y = w·(x·r) moves by for the rounding of x·r to the
+// intermediate type, where y is rounded to type out after it. A weight of 2^k leaves nothing to the
+// second rounding where both types are one, so that there is only the last. A float32 x·r below the
+// normal numbers may be flushed to zero.
 func (c *Case) middleError(inter, out dtype.Type, y, w float64) float64 {
 	middle := math.Abs(y / w)
 	if w == 0 || powerOfTwo(w) && inter == out && (math.Abs(w) == 1 || min(math.Abs(y), middle) >= inter.MinNormal()) {
@@ -101,7 +103,8 @@ func (c *Case) middleError(inter, out dtype.Type, y, w float64) float64 {
 	return variance
 }
 
-// exactProducts is what the two products w·(x·r) do not err by, relative and as a second moment: one with a power of two is exact.
+// exactProducts is what the two products w·(x·r) do not err by, relative and as a second moment:
+// one with a power of two is exact.
 func (c *Case) exactProducts(x, w float64) (n float64) {
 	for _, factor := range []float64{x, w} {
 		if powerOfTwo(factor) {
@@ -126,8 +129,30 @@ func lostSquares(x []float64, sum float64, acc arithmetic.Accumulator) (n float6
 	return n
 }
 
-// rmsError is the second moment of the relative error of 1/√(mean x² + ε), with the products that follow.
+// rmsError is the second moment of the relative error of 1/√(mean x² + ε), with the products that
+// follow. It is that of any multiple of the row, which is taken where fourth powers would overflow.
 func (c *Case) rmsError(x []float64) float64 {
+	eps, largest := c.Float("eps"), 0.0
+	for _, v := range x {
+		largest = max(largest, math.Abs(v))
+	}
+	switch {
+	case math.IsNaN(largest) || math.IsInf(largest, 0) || largest == 0 && eps == 0:
+		return 0 // numbers over infinity, or 0/0: no rounding changes that
+	case largest*largest*float64(len(x)) > math.MaxFloat64:
+		return math.Inf(1) // squares beyond float64: nothing is known
+	case largest > 1e70:
+		scaled := make([]float64, len(x))
+		for i, v := range x {
+			scaled[i] = v / largest
+		}
+		x, eps = scaled, eps/largest/largest
+	}
+	return c.scaledError(x, eps) + 6*c.rho2()
+}
+
+// scaledError is the second moment of what the sum of squares moves 1/√(mean x² + ε) by, relative.
+func (c *Case) scaledError(x []float64, eps float64) float64 {
 	var sum, fourth, tiny float64
 	for _, v := range x {
 		sum += v * v
@@ -136,15 +161,15 @@ func (c *Case) rmsError(x []float64) float64 {
 			tiny += v * v // may be flushed
 		}
 	}
-	whole := sum + float64(len(x))*c.Float("eps")
-	if whole == 0 || math.IsNaN(whole) || math.IsInf(whole, 0) {
-		return 0
-	}
 	n := float64(len(x))
+	whole := sum + n*eps
+	if whole == 0 {
+		return 0 // 0/0
+	}
 	variance := c.Arithmetic.Accumulate.Sum(len(x), sum, fourth)
 	if c.rec.Type("x").UnitRoundoff() > c.Arithmetic.Accumulate.Type().UnitRoundoff() {
 		variance += c.Arithmetic.Accumulate.Repeated(sum, oddSquares*n*n)
 	}
 	lost := 0.6 * max(0, lostSquares(x, sum, c.Arithmetic.Accumulate)-n/20) * c.Arithmetic.Accumulate.Type().UnitRoundoff() * sum
-	return (variance+lost*lost+tiny*tiny)/(4*whole*whole) + 6*c.rho2()
+	return (variance + lost*lost + tiny*tiny) / (4 * whole * whole)
 }

@@ -23,7 +23,8 @@ var (
 	accumulateKey = Key{"accumulate", "F32", "sums and scalar work"}
 	angleKey      = Key{"angle", "F32", "position × frequency"}
 
-	frequenciesKey = Key{"frequencies", "power", "power, or recurrent: each frequency is the one before times base^(−2/d)"}
+	frequenciesKey = Key{"frequencies", "power",
+		"power, or recurrent: each frequency is the one before times base^(−2/d)"}
 )
 
 func init() {
@@ -74,10 +75,12 @@ type rotation struct {
 	cos, sin *mat.Dense // [N × d/2], the amplitude included
 	angle    *mat.Dense // second moment of the error of each angle, radians²
 	errors   angleErrors
-	draws    []float64  // per position, how many pairs have an angle of their own; where angles are near 0 a table errs alike for all
-	kept     dtype.Type // of the table and of the products, where code keeps them in a narrow type; else the working type
-	work     dtype.Type
-	at       []float64 // positions
+	// draws is per position how many pairs have an angle of their own; where angles are near 0 a table
+	// errs alike for all.
+	draws []float64
+	kept  dtype.Type // of table and products, where code keeps them in a narrow type; else the working type
+	work  dtype.Type
+	at    []float64 // positions
 }
 
 // newRotation returns the table of some positions; angleErrors says what it errs by.
@@ -134,13 +137,15 @@ func (r rotation) oneTable(e *estimate, name string) verdict.Expected {
 	return x
 }
 
-// ropeApply: an output element y_a = x_a cos φ − x_b sin φ moves by the other element of its pair times the error of the angle, by the errors of the
-// table, and by the roundings of two products and a sum. Cosines, sines and products that are kept in a narrower type I add theirs.
+// ropeApply: an output element y_a = x_a cos φ − x_b sin φ moves by the other element of its pair
+// times the error of the angle, by the errors of the table, and by the roundings of two products
+// and a sum. Cosines, sines and products that are kept in a narrower type I add theirs.
 //
 //	σ² = y_b² σ_φ² + 2.25 y_a² σ_φ⁴ + (x_a² + x_b²)·4ρ² + round(x_a cos)² + round(x_b sin)² + y_a² ρ² [ + x_a² round_I(cos)² + x_b² round_I(sin)² ]
 //
-// round(x)² is the second moment of a rounding, that of a product in I if there is one: on the grid of I's subnormal numbers where it is among them,
-// and 0 where a factor is a power of two. A sum with a term of 0 is not rounded.
+// round(x)² is the second moment of a rounding, that of a product in I if there is one: on the grid
+// of I's subnormal numbers where it is among them, and 0 where a factor is a power of two. A sum
+// with a term of 0 is not rounded.
 func ropeApply(c *Case) ([]verdict.Expected, error) {
 	tokens, heads, width := c.Dim("N"), c.Dim("H"), c.Dim("D")
 	r := c.newRotation(c.Input("positions").Data, width)
@@ -198,8 +203,10 @@ func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
 		}
 		first, second := a*cos-b*sin, a*sin+b*cos
 		table := [2]float64{r.errors.value(r.at[n], cos), r.errors.value(r.at[n], sin)}
-		variance[write[0]] = second*second*angle + first*first*curved(angle) + a*a*table[0] + b*b*table[1] + r.crossed(a, cos, b, sin, first)
-		variance[write[1]] = first*first*angle + second*second*curved(angle) + a*a*table[1] + b*b*table[0] + r.crossed(a, sin, b, cos, second)
+		variance[write[0]] = times(angle, second) + times(curved(angle), first) +
+			times(table[0], a) + times(table[1], b) + r.crossed(a, cos, b, sin, first)
+		variance[write[1]] = times(angle, first) + times(curved(angle), second) +
+			times(table[1], a) + times(table[0], b) + r.crossed(a, sin, b, cos, second)
 		if before != nil {
 			va, vb := before[read[0]], before[read[1]]
 			variance[write[0]] += va*cos*cos + vb*sin*sin
@@ -207,6 +214,14 @@ func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
 		}
 	}
 	return variance
+}
+
+// times returns x²·variance, 0 where there is no error even if x² overflows.
+func times(variance, x float64) float64 {
+	if variance == 0 {
+		return 0
+	}
+	return variance * x * x
 }
 
 // crossed is the second moment of what sum = a·u ± b·v errs by for its roundings, before the last.
@@ -218,7 +233,8 @@ func (r rotation) crossed(a, u, b, v, sum float64) float64 {
 	return variance
 }
 
-// product is the second moment of what x·u errs by where u is a cosine or sine: the rounding of u, if it is kept in a narrow type, and of the product.
+// product is the second moment of what x·u errs by where u is a cosine or sine: the rounding of u,
+// if it is kept in a narrow type, and of the product.
 func (r rotation) product(x, u float64) float64 {
 	if r.kept == r.work {
 		return productError(r.work, x, u)

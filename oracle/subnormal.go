@@ -10,12 +10,13 @@ import (
 )
 
 // subnormalsKey is for ops whose inputs may be flushed.
-var subnormalsKey = Key{"subnormals", "kept", "kept (results below the normal float32 numbers may still be 0), or flushed: " +
-	"such inputs may count as 0 too"}
+var subnormalsKey = Key{"subnormals", "kept",
+	"kept (results below the normal float32 numbers may still be 0), or flushed: such inputs may count as 0 too"}
 
-// addFlushed adds to σ what the outputs move by where inputs below the normal float32 numbers count as zero, if
-// the recording says that they do. The op is computed again on such inputs: kernels flush all of them, or
-// those that pass through one kind of instruction, so that any part of the move is right.
+// addFlushed adds to σ what the outputs move by where inputs below the normal float32 numbers count
+// as zero, if the recording says that they do. The op is computed again on such inputs: kernels
+// flush all of them, or those that pass through one kind of instruction, so that any part of the
+// move is right.
 func (c *Case) addFlushed(expected []verdict.Expected) error {
 	if c.Arithmetic.Subnormals != "flushed" {
 		return nil
@@ -34,7 +35,8 @@ func (c *Case) addFlushed(expected []verdict.Expected) error {
 	return nil
 }
 
-// withoutSubnormals returns a case whose inputs below the normal float32 numbers are 0, and whether there are any.
+// withoutSubnormals returns a case whose inputs below the normal float32 numbers are 0, and whether
+// there are any.
 func (c *Case) withoutSubnormals() (*Case, bool) {
 	other, found := *c, false
 	other.inputs = maps.Clone(c.inputs)
@@ -54,7 +56,8 @@ func (c *Case) withoutSubnormals() (*Case, bool) {
 	return &other, found
 }
 
-// widen takes another truth into σ. An element that is finite in one of the two alone may be either.
+// widen takes another truth into σ. An element that is finite in one of the two alone may be
+// either.
 func widen(e *verdict.Expected, other *tensor.Tensor) {
 	for i, t := range e.Truth.Data {
 		o := other.Data[i]

@@ -27,8 +27,8 @@ func yarnObject(t *testing.T, text string) map[string]any {
 	return object
 }
 
-// TestYaRNAmplitudes: what cosines and sines are multiplied by, and what scores are, for every way to give the scales.
-// 0.1 ln 40 + 1 = 1.3688879, 0.0707 ln 40 + 1 = 1.2608038.
+// TestYaRNAmplitudes: what cosines and sines are multiplied by, and what scores are, for every way
+// to give the scales. 0.1 ln 40 + 1 = 1.3688879, 0.0707 ln 40 + 1 = 1.2608038.
 func TestYaRNAmplitudes(t *testing.T) {
 	const generic, lite = 1.3688879454113936, 1.2608037774058553
 	for _, c := range []struct {
@@ -70,7 +70,8 @@ func TestYaRNAmplitudes(t *testing.T) {
 	}
 }
 
-// yarnRequests are a table, a rotation and a layer with that rotation, at positions where the scales and the range show.
+// yarnRequests are a table, a rotation and a layer with that rotation, at positions where the
+// scales and the range show.
 func yarnRequests(t *testing.T, yarn string) []*recording.Recording {
 	t.Helper()
 	positions := tensor.Of([]float64{0, 1, 100, 1000, 4095, 8191, 20000, 100003}, 8)
@@ -95,8 +96,8 @@ func yarnRequests(t *testing.T, yarn string) []*recording.Recording {
 	return all
 }
 
-// TestYaRNKeys: right kernels that read the keys so are explained, those that round the range where it is not rounded, or
-// leave the amplitude out, are not.
+// TestYaRNKeys: right kernels that read the keys so are explained, those that round the range where
+// it is not rounded, or leave the amplitude out, are not.
 func TestYaRNKeys(t *testing.T) {
 	for _, yarn := range []string{
 		`{"factor":32,"truncate":false}`, `{"factor":32,"truncate":true}`, `{"factor":32,"mscale":1,"mscale_all_dim":0,"truncate":false}`,
@@ -121,8 +122,8 @@ func TestYaRNKeys(t *testing.T) {
 	}
 }
 
-// TestUnroundedRanges: the ends of a range that is not rounded err as the logarithms do that they are made of, and where a pair is slowed by much that is
-// more than a frequency errs by otherwise.
+// TestUnroundedRanges: the ends of a range that is not rounded err as the logarithms do that they
+// are made of, and where a pair is slowed by much that is more than a frequency errs by otherwise.
 func TestUnroundedRanges(t *testing.T) {
 	for _, factor := range []float64{2, 32, 1000} {
 		for _, base := range []float64{10000, 150000, 5e6} {

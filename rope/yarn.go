@@ -110,7 +110,7 @@ type YaRN struct {
 	MScaleAllDim       float64 // scale of the temperature on the whole score, rope_scaling.mscale_all_dim
 	Ramp               Ramp
 	Unrounded          bool    // the correction range is not rounded to whole pairs, rope_scaling.truncate = false
-	AttentionFactor    float64 // the amplitude itself, rope_scaling.attention_factor; then neither scale counts. 0: none
+	AttentionFactor    float64 // the amplitude itself, rope_scaling.attention_factor; 0: none
 }
 
 // CorrectionIndex returns the index, as a real number, of the pair that makes that many turns within the trained context.
@@ -129,7 +129,7 @@ func CorrectionIndex(rotations float64, dim int, base float64, context int) floa
 //	high = min(⌈c(α)⌉, d−1),  raised by 0.001 if it equals low
 //
 // The upper clamp is d−1 and not d/2−1, as coded, although there are d/2 pairs.
-// Differs in code: models with truncate = false leave ⌊⌋ and ⌈⌉ out (y.Unrounded); no DeepSeek model does.
+// Differs in code: models with truncate = false leave ⌊⌋ and ⌈⌉ out, see Unrounded; no DeepSeek model does.
 // It implements YaRN (18) as coded, find_correction_range of its code.
 func CorrectionRange(dim int, base float64, y YaRN) (low, high float64) {
 	low = CorrectionIndex(y.BetaFast, dim, base, y.OriginalContext)
@@ -193,7 +193,8 @@ func MScale(s, m float64) float64 {
 //
 //	mscale(s, mscale) / mscale(s, mscale_all_dim)
 //
-// It is exactly 1 when both scales are equal, as in DeepSeek's checkpoints; an AttentionFactor stands for the whole of it.
+// It is exactly 1 when both scales are equal, as in DeepSeek's checkpoints. An AttentionFactor stands
+// for the whole of it.
 // Differs in code: DeepSeek-V3's inference code never multiplies cosines and sines; later Hugging Face takes mscale(s, 1) as soon as one of the
 // two scales is 0, which is the same only for mscale = 1.
 // It implements DeepSeek-V2 section 3.1.4 as Hugging Face's DeepSeek-V3 has it.

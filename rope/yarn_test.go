@@ -283,7 +283,8 @@ func TestYaRNFrequencies(t *testing.T) {
 	})
 }
 
-// A model of 64 rotary elements, base 150,000 and 4096 tokens stretched 32 times makes 32 turns at index 8.0927 and one at 17.398.
+// A model of 64 rotary elements, base 150,000 and 4096 tokens stretched 32 times makes 32 turns at
+// index 8.0927 and one at 17.398.
 func TestUnroundedRange(t *testing.T) {
 	y := YaRN{Factor: 32, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, Unrounded: true}
 	t.Run("its ends solve L θ(c)/2π = turns", func(t *testing.T) {
