@@ -172,8 +172,6 @@ func TestNothingToRound(t *testing.T) {
 	table.Set("positions", dtype.I64, tensor.Of([]float64{0, 9}, 2))
 	table.Attrs["dim"] = json.Number("8")
 	weight := tensor.Of([]float64{1, -2, 0.5, 1, 1, 1, 1, 1}, 8)
-	layer := emulate.Request("mla.layer", 0).Clone()
-	delete(layer.Attrs, "start")
 	for _, typ := range []dtype.Type{dtype.F32, dtype.BF16, dtype.F16} {
 		apply.Set("x", typ, random(2, 1, 8))
 		rms.Set("x", typ, random(4, 8))
@@ -205,6 +203,36 @@ func TestNothingToRound(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnturnedKey: the key of the token at position 0 is rounded once, to the type that it is cached in.
+func TestUnturnedKey(t *testing.T) {
+	seen, found := 0, 0
+	for seed := range uint64(40) {
+		layer := emulate.Request("mla.layer", seed).Clone()
+		if layer.Type("x") == dtype.F32 || layer.Attrs["yarn"] != nil {
+			continue
+		}
+		delete(layer.Attrs, "start")
+		rec, err := emulate.Run(layer, emulate.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Delete("out.y")
+		rec.Delete("out.latent")
+		if v := Judge(rec); v.Status != verdict.Explained {
+			t.Errorf("seed %d: %s: %s", seed, v.Status, v.Reason)
+		}
+		for i := range 4 {
+			if v := Judge(nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
+				found++
+			}
+			seen++
+		}
+	}
+	if seen < 12 || 10*found < 9*seen { // a truth may lie halfway
+		t.Errorf("%d of %d elements that are a unit off are unexplained", found, seen)
 	}
 }
 
@@ -429,5 +457,37 @@ func TestRecurrentFrequencies(t *testing.T) {
 	t.Logf("undeclared, %d of 54 are unexplained", shown)
 	if shown < 5 {
 		t.Errorf("undeclared, %d of 54 are unexplained", shown)
+	}
+}
+
+// TestRecurrentAngles: engines that run the recurrence on the angle itself, from the position on, make the same error.
+func TestRecurrentAngles(t *testing.T) {
+	positions := []float64{0, 1, 77, 4095, 32767, 131071}
+	for _, dim := range []int{64, 128, 256} {
+		for _, base := range []float64{10000, 500000, 1e6, 12345} {
+			rec := recording.New("rope.table")
+			rec.Set("positions", dtype.I64, tensor.Of(positions, len(positions)))
+			rec.Attrs = map[string]any{"dim": recording.Number(float64(dim)), "base": recording.Number(base)}
+			rec.Arithmetic = map[string]any{"frequencies": "recurrent"}
+			cos, sin := tensor.New(len(positions), dim/2), tensor.New(len(positions), dim/2)
+			factor := float32(math.Pow(base, -2/float64(dim)))
+			for n, p := range positions {
+				angle := float32(p)
+				for i := range dim / 2 {
+					cos.Set(math.Cos(float64(angle)), n, i)
+					sin.Set(math.Sin(float64(angle)), n, i)
+					angle *= factor
+				}
+			}
+			rec.Set("out.cos", dtype.F32, cos)
+			rec.Set("out.sin", dtype.F32, sin)
+			if v := Judge(rec); v.Status != verdict.Explained {
+				t.Errorf("dim %d, base %v: %s: %s", dim, base, v.Status, v.Reason)
+			}
+			rec.Attrs["base"] = recording.Number(base * 1.001)
+			if v := Judge(rec); v.Status != verdict.Unexplained {
+				t.Errorf("dim %d, base %v: a base off by a thousandth is %s", dim, base, v.Status)
+			}
+		}
 	}
 }
