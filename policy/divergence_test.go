@@ -282,9 +282,10 @@ func TestK3Limited(t *testing.T) {
 	t.Run("inside the limit it is K3, to the bit, and without one everywhere", rapid.MakeCheck(func(t *rapid.T) {
 		l, ref := rapid.Float64Range(-9, 0).Draw(t, "log π"), rapid.Float64Range(-9, 0).Draw(t, "log π_ref")
 		check.Near(t, "k3", policy.K3Limited(l, ref, 20), policy.K3(l, ref), 0)
-		check.Near(t, "k3", policy.K3Limited(40*l, 40*ref, 0), policy.K3(40*l, 40*ref), 0)
+		wide, wideRef := float64(40*l), float64(40*ref) // rounded, or some processors fuse the product with the difference that follows
+		check.Near(t, "k3", policy.K3Limited(wide, wideRef, 0), policy.K3(wide, wideRef), 0)
 		check.Near(t, "∂k3", policy.K3LimitedBackward(l, ref, 20), policy.K3Backward(l, ref), 0)
-		check.Near(t, "∂k3", policy.K3LimitedBackward(40*l, 40*ref, 0), policy.K3Backward(40*l, 40*ref), 0)
+		check.Near(t, "∂k3", policy.K3LimitedBackward(wide, wideRef, 0), policy.K3Backward(wide, wideRef), 0)
 	}))
 	t.Run("beyond it is K3 at the limit, finite for a token that one policy excludes", func(t *testing.T) {
 		for _, l := range []float64{-4, -100, -inf} {

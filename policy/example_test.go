@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -18,7 +19,7 @@ func Example() {
 	estimate := func(name string, k, slope func(logprob, ref float64) float64) {
 		mean := mean(pi, func(token int) float64 { return k(pi[token], ref[token]) })
 		pull := pull(pi, z, func(token int) float64 { return slope(pi[token], ref[token]) })
-		fmt.Printf("%s has mean %.4f and pulls the first logit by %.4f\n", name, mean, pull[0])
+		fmt.Printf("%s has mean %.4f and pulls the first logit by %.4f\n", name, mean, math.Round(pull[0]*1e4)/1e4+0) // no −0
 	}
 	estimate("k1", policy.K1, policy.K1Backward)
 	estimate("k2", policy.K2, policy.K2Backward)
