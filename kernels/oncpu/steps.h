@@ -3,8 +3,8 @@
 //	d = cut( Σ_i cut(x_i) ),  emax = max( e(acc), max_i e(a_i) + e(b_i) )
 //
 // Every term, the exact products and the accumulator, is cut off toward zero at so many fraction bits of the largest exponent; what is left is added
-// exactly, and the sum is cut off toward zero to the type of the result. The exponent of a product is the sum of its operands', not normalised; a zero
-// counts as 2⁻¹²⁶, a subnormal operand with the smallest exponent of its type. The model is that of Xie et al., MMA-Sim (arXiv 2511.10909); the package
+// exactly, and the sum is cut off toward zero to the type of the result. The exponent of a product is the sum of its operands', not normalised; a product with
+// a zero does not count, a subnormal operand counts with the smallest exponent of its type, and the least emax is −126. The model is that of Xie et al., MMA-Sim (arXiv 2511.10909); the package
 // arithmetic has the same one, and the results that Khattak and Mikaitis recorded on H100 and H200 agree with both bit for bit (steps_test.cpp).
 #pragma once
 #include <cmath>
@@ -39,7 +39,7 @@ inline int fieldOf(double x) { return int(bitsOf64(x) >> 52 & 0x7FF) - 1023; }
 
 inline int exponentOf(double x, int smallest) {
   const int e = fieldOf(x);
-  return x == 0 ? -126 : e > smallest ? e : smallest;
+  return x == 0 ? -400 : e > smallest ? e : smallest;  // no finite factor makes a zero count
 }
 
 // toResult brings a finite sum to the type of the result. Beyond the largest float32 lies infinity.
@@ -48,15 +48,16 @@ inline float toResult(double x, Result r) {
     const double unit = powerOfTwo((fieldOf(x) > -14 ? fieldOf(x) : -14) - 10), y = std::nearbyint(x / unit) * unit;
     return float(std::fabs(y) >= 65536 ? std::copysign(INFINITY, y) : y);
   }
-  if (std::fabs(x) < powerOfTwo(-126)) return float(std::trunc(x * powerOfTwo(149)) * powerOfTwo(-149));
-  const uint64_t u = bitsOf64(x) & ~((uint64_t(1) << (r == Result::Bits13 ? 39 : 29)) - 1);
+  const int kept = r == Result::Bits13 ? 13 : 23;
+  if (std::fabs(x) < powerOfTwo(-126)) return float(std::trunc(x * powerOfTwo(126 + kept)) * powerOfTwo(-126 - kept));
+  const uint64_t u = bitsOf64(x) & ~((uint64_t(1) << (52 - kept)) - 1);
   double y;
   std::memcpy(&y, &u, 8);
   return float(y);
 }
 
 // stepOf returns the accumulator after one step with the operands a and b. An infinity or NaN among them, or an infinity times zero, gives what the plain
-// sum gives; two finite operands reach exponent 254 at most, an infinity and a zero 898.
+// sum gives; two finite operands reach exponent 254 at most, an infinity and a zero 624.
 inline float stepOf(const Step &s, float acc, const double *a, const double *b) {
   int emax = fieldOf(acc) > -126 ? fieldOf(acc) : -126;
   for (int i = 0; i < s.products; i++) {

@@ -76,6 +76,11 @@ void testSpecial() {
       {"negative zeros add to zero", -0.0f, -0.0, 1, 15},
       {"subnormal operands count", 0x1p-126f, 0x1p-133, 1, 15},
   };
+  double large[16] = {}, zeros[16] = {};
+  large[0] = 0x1p127;
+  check(same(stepOf(bf16.step, 0x1p-149f, large, zeros), 0x1p-149f), "a large number times zero costs nothing", stepOf(bf16.step, 0x1p-149f, large, zeros), 0x1p-149);
+  const float cut = toResult(0x1.fff8p-127, Result::Bits13);
+  check(same(cut, 0x1.fffp-127f), "thirteen bits are cut at a fixed place below the normal numbers", cut, 0x1.fffp-127);
   for (const auto &c : cases) {
     double a[16], b[16];
     for (int k = 0; k < 16; k++) a[k] = b[k] = 1;
