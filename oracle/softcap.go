@@ -12,6 +12,10 @@ import (
 // everywhere and once for what is not: up to 2⁻¹¹ is stated (PTX ISA).
 const fastTanh = 1.0 / (1 << 12)
 
+// fastTanhNear is what a tanh made of one fast exponential, (1 − e^(−2u))/(1 + e^(−2u)), errs by where u
+// is near 0: half of 2⁻²², of which its numerator keeps all.
+const fastTanhNear = 1.0 / (1 << 23)
+
 // cappedVariance is the second moment of the error of y = c·tanh(x/c), from that of x. Eager code
 // rounds each step of the chain to a type, which moves y by
 //
@@ -23,7 +27,7 @@ func (m softmaxModel) cappedVariance(variance, raw, capped float64) float64 {
 	u, t := raw/m.softCap, capped/m.softCap
 	moved := m.throughCap(variance, raw, capped) + tanhRoundings*m.rho2()*capped*capped
 	if m.fastTanh {
-		moved += fastTanh * fastTanh * capped * capped
+		moved += fastTanh*fastTanh*capped*capped + fastTanhNear*fastTanhNear*m.softCap*m.softCap
 	}
 	if math.Abs(u) < dtype.F32.MinNormal() {
 		moved += capped * capped // flushed to zero
