@@ -157,6 +157,7 @@ type estimate struct {
 	sigma []float64
 	draws []float64
 
+	terms   int          // of the longest sum, 0 where it is not known
 	aligned atomic.Int64 // rows whose roundings share a sign
 }
 
@@ -169,6 +170,23 @@ func (c *Case) newEstimate(name string, shape ...int) *estimate {
 	width := shape[len(shape)-1]
 	draws := slices.Repeat([]float64{float64(width)}, t.Len()/width) // of rows without errors each element has its own
 	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: draws}
+}
+
+// attentionEstimate makes room for an output of an attention op, whose sums are known.
+func (c *Case) attentionEstimate(name string, shape ...int) *estimate {
+	e := c.newEstimate(name, shape...)
+	e.terms = c.longestSum()
+	return e
+}
+
+// longestSum is how many terms the longest sum of an attention op has at most: over the width, over
+// keys, over the queries of a group, over parts.
+func (c *Case) longestSum() int {
+	longest := max(c.Dim("D"), c.Dim("V"), c.Dim("T"), c.Dim("P"), c.Dim("cols")*c.Dim("page"))
+	if groups := c.Dim("G"); groups > 0 {
+		longest = max(longest, c.Dim("S")*c.Dim("H")/groups)
+	}
+	return longest
 }
 
 // setRow stores a row of truth and second moments at the given leading index.
@@ -214,7 +232,7 @@ func deviation(truth, variance float64) float64 {
 // expected hands over an estimate. narrow lists the types of roundings that are part of σ; where none of them is narrower than the
 // accumulator, the sums dominate.
 func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {
-	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1}
+	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1, Terms: float64(e.terms)}
 	if acc == arithmetic.TF32 {
 		x.Walk = 0 // operands that are cut outweigh the sums
 	}
@@ -249,7 +267,7 @@ func blockRows(keys int) int { return min(max(1<<20/max(keys, 1), 1), 128) }
 // attentionForward splits the work by sequence, head and block of queries.
 func attentionForward(c *Case) ([]verdict.Expected, error) {
 	batch, queries, heads, values := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Dim("V")
-	o, lse := c.newEstimate("o", batch, queries, heads, values), c.newEstimate("lse", batch, heads, queries)
+	o, lse := c.attentionEstimate("o", batch, queries, heads, values), c.attentionEstimate("lse", batch, heads, queries)
 	model := c.attentionModel("v", c.Dim("D"))
 	each(batch*c.Dim("G"), func(i int) {
 		b, g := i/c.Dim("G"), i%c.Dim("G")
@@ -345,7 +363,7 @@ func attentionMerge(c *Case) ([]verdict.Expected, error) {
 	out, lse := attention.Merge(outputs, logs)
 	model := softmaxModel{accumulate: c.Arithmetic.Accumulate, probabilities: dtype.F64, scores: dtype.F32, scale: 1,
 		v: c.rec.Type("o"), fastExp: c.Arithmetic.Exp == "approx"}
-	o, total := c.newEstimate("o", rows, width), c.newEstimate("lse", rows)
+	o, total := c.attentionEstimate("o", rows, width), c.attentionEstimate("lse", rows)
 	each(rows, func(n int) {
 		variance, draws := model.mergeErrors(outputs, logs, n, out.RawRowView(n), lse[n])
 		o.setRow(out.RawRowView(n), variance, draws, n)

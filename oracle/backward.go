@@ -92,7 +92,9 @@ func (g *keyGradient) draws(j int) float64 {
 // each head's dk and dv to their type before they add them: counted once each.
 func attentionBackward(c *Case) ([]verdict.Expected, error) {
 	batch, queries, keys, heads, groups := c.Dim("B"), c.Dim("S"), c.Dim("T"), c.Dim("H"), c.Dim("G")
-	dq, dk, dv := c.newEstimate("dq", batch, queries, heads, c.Dim("D")), c.newEstimate("dk", batch, keys, groups, c.Dim("D")), c.newEstimate("dv", batch, keys, groups, c.Dim("V"))
+	dq := c.attentionEstimate("dq", batch, queries, heads, c.Dim("D"))
+	dk := c.attentionEstimate("dk", batch, keys, groups, c.Dim("D"))
+	dv := c.attentionEstimate("dv", batch, keys, groups, c.Dim("V"))
 	model := c.attentionModel("v", c.Dim("D"))
 	types := gradientTypes{inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), group: c.Arithmetic.GroupSum}
 	each(batch*groups, func(i int) {

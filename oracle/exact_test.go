@@ -2,6 +2,7 @@ package oracle_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"plumbline/dtype"
@@ -79,6 +80,37 @@ func TestScoresBeyondTheirType(t *testing.T) {
 			if v := oracle.Judge(run); v.Status == verdict.Unexplained || c.want == verdict.Undetermined && v.Status != c.want {
 				t.Errorf("%s, %s %s, size %v: %s: %s", op, c.key, c.typ, c.size, v.Status, v.Reason)
 			}
+		}
+	}
+}
+
+// TestShortSumsDoNotWalk: sums of eight terms have no long tail, so that errors of 4.8σ throughout are
+// found, beside a sequence without keys, too.
+func TestShortSumsDoNotWalk(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 8))
+	r := recording.New("attention.forward")
+	for _, name := range []string{"q", "k", "v"} {
+		x := tensor.New(2, map[string]int{"q": 4, "k": 8, "v": 8}[name], 1, 8)
+		for i := range x.Data {
+			x.Data[i] = rng.NormFloat64()
+		}
+		r.Set(name, dtype.F32, x)
+	}
+	r.Set("kv_lens", dtype.I32, tensor.Of([]float64{8, 0}, 2))
+	r.Set("out.o", dtype.F64, tensor.New(2, 4, 1, 8))
+	for off, want := range map[float64]verdict.Status{0: verdict.Explained, 1: verdict.Explained, 4.8: verdict.Unexplained} {
+		expected, err := oracle.Expect(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := expected[0].Truth
+		for i := range o.Data {
+			o.Data[i] += off * expected[0].Sigma[i] * float64(1-2*(i/3%2))
+		}
+		wrong := r.Clone()
+		wrong.Set("out.o", dtype.F64, o)
+		if v := oracle.Judge(wrong); v.Status != want {
+			t.Errorf("off by %vσ: %s: %s", off, v.Status, v.Reason)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func pages(n, page int) int { return (n + page - 1) / page }
 // mlaDecode has the error model of softmaxModel, with all heads of a query as the rows of a block: they read the same keys.
 func mlaDecode(c *Case) ([]verdict.Expected, error) {
 	batch, queries, heads, width := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Int("value_dim")
-	o, lse := c.newEstimate("o", batch, queries, heads, width), c.newEstimate("lse", batch, heads, queries)
+	o, lse := c.attentionEstimate("o", batch, queries, heads, width), c.attentionEstimate("lse", batch, heads, queries)
 	model := c.attentionModel("kv_cache", c.Dim("D"))
 	step := min(heads, blockRows(c.Dim("cols")*c.Dim("page")))
 	cache := c.pagedCache()
