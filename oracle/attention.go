@@ -21,7 +21,7 @@ var (
 		{"accumulate", "F32", "sums of products"},
 		{"probabilities", "the value type", "softmax weights before the value product"},
 		{"scores", "F32", "attention scores (in the backward pass also the gradient of the weights, which has their shape)"},
-		expKey,
+		expKey, subnormalsKey,
 	}
 	attentionKeys = append(decodeKeys[:len(decodeKeys):len(decodeKeys)],
 		Key{"cap_chain", "that of scores", "each step of a soft cap: the division, tanh, the product with the cap"},
@@ -75,7 +75,7 @@ func init() {
 			{Name: "lse", Shape: []string{"N"}, Axes: []string{"query"}, Doc: "log-sum-exp"},
 		},
 		Attrs:      []Attr{lseBase},
-		Arithmetic: []Key{decodeKeys[0], expKey},
+		Arithmetic: []Key{decodeKeys[0], expKey, subnormalsKey},
 		truth:      attentionMerge,
 	})
 }

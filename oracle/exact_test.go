@@ -114,3 +114,20 @@ func TestShortSumsDoNotWalk(t *testing.T) {
 		}
 	}
 }
+
+// TestFlushedInputs: a query below the normal float32 numbers is 0 to hardware that flushes its inputs,
+// and an enormous key makes that a difference, which has to be declared.
+func TestFlushedInputs(t *testing.T) {
+	r := recording.New("attention.forward")
+	r.Set("q", dtype.F32, tensor.Of([]float64{0x1p-128}, 1, 1, 1, 1))
+	r.Set("k", dtype.F32, tensor.Of([]float64{0x1p126, -0x1p127}, 1, 2, 1, 1))
+	r.Set("v", dtype.F32, tensor.Of([]float64{101, 103}, 1, 2, 1, 1))
+	r.Set("out.o", dtype.F32, tensor.Of([]float64{102}, 1, 1, 1, 1)) // both weights are 1/2
+	if v := oracle.Judge(r); v.Status != verdict.Unexplained {
+		t.Errorf("not declared: %s", v.Status)
+	}
+	r.Arithmetic["subnormals"] = "flushed"
+	if v := oracle.Judge(r); v.Status != verdict.Explained {
+		t.Errorf("declared: %s: %s", v.Status, v.Reason)
+	}
+}
