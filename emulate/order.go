@@ -147,7 +147,7 @@ func (s *summer[T]) operands(x []T) []T {
 	}
 	y := make([]T, len(x))
 	for i, v := range x {
-		if s.nearest {
+		if s.nearest && dtype.Finite(v) {
 			v = T(math.Float32frombits(math.Float32bits(float32(v)) + 1<<12))
 		}
 		y[i] = T(arithmetic.CutTF32(float64(v)))
