@@ -178,7 +178,9 @@ template <int KIND, bool CHAINED> __global__ void __launch_bounds__(groupThreads
 }
 
 template <int KIND> void start(bool wgmma, const Call &c) {
-  constexpr size_t shared = size_t(groupRows + 8) * 32 * chainSteps;
+  // Both operands; and what the last step would reach with the distances exchanged, which must not lie outside.
+  constexpr size_t operands = size_t(groupRows + 8) * 32 * chainSteps, reach = size_t(chainSteps - 1) * 2 * groupRows * 16 + (groupRows / 8 - 1) * groupRows * 16 + 128 + 128;
+  constexpr size_t shared = operands > reach ? operands : reach;
   if (!wgmma) {
     launch(mmaKernel<KIND, false>, dim3(1), 32, 0, c);
     launch(mmaKernel<KIND, true>, dim3(1), 32, 0, c);
