@@ -66,7 +66,7 @@ func apart64(t *testing.T, got, want []float64) float64 {
 	for i, w := range want {
 		g := got[i]
 		if !dtype.Finite(w) || !dtype.Finite(g) {
-			if math.Float64bits(g) != math.Float64bits(w) {
+			if g != w && !(math.IsNaN(g) && math.IsNaN(w)) {
 				t.Fatalf("element %d: %v, want %v", i, g, w)
 			}
 			continue

@@ -102,7 +102,7 @@ func (b *batch[T]) weights() []T {
 	wrong := b.weightsOf(mode)
 	if b.makes("empty-sequences-counted") && mode != "token_mean" {
 		for i := range wrong {
-			wrong[i] *= T(b.sequences()) / T(b.N)
+			wrong[i] *= T(b.divisor()) / T(b.N+b.sequences()-b.divisor()) // the other of the two
 		}
 	}
 	if b.makes("micro-batch-mean") {
@@ -120,6 +120,30 @@ func (b *batch[T]) keptEach(x []T) []T {
 		x[i] = b.kept(x[i])
 	}
 	return x
+}
+
+// divisor is how many sequences count in a divisor.
+func (b *batch[T]) divisor() int {
+	if b.text("empty_rows", "skip") == "count" {
+		return b.N
+	}
+	return b.sequences()
+}
+
+// storeParts stores the losses of tokens, and their sums over sequences.
+func (b *batch[T]) storeParts(losses []T) {
+	sums := make([]T, b.N)
+	for i := range sums {
+		var terms []T
+		for t := range b.L {
+			if b.mask[i*b.L+t] {
+				terms = append(terms, losses[i*b.L+t])
+			}
+		}
+		sums[i] = b.kept(b.sums.sum(terms))
+	}
+	store(b.job, "token_loss", working[T](), losses, b.N, b.L)
+	store(b.job, "sequence_loss", working[T](), sums, b.N)
 }
 
 func (b *batch[T]) sequences() int {
@@ -148,11 +172,11 @@ func (b *batch[T]) weightsOf(mode string) []T {
 		}
 		switch mode {
 		case "sequence_mean":
-			w[i] = 1 / (T(b.sequences()) * T(c))
+			w[i] = 1 / (T(b.divisor()) * T(c))
 		case "sequence_sum":
-			w[i] = 1 / T(b.sequences())
+			w[i] = 1 / T(b.divisor())
 		case "constant":
-			w[i] = 1 / (T(b.sequences()) * T(b.whole("aggregate_length", b.L)))
+			w[i] = 1 / (T(b.divisor()) * T(b.whole("aggregate_length", b.L)))
 		default:
 			w[i] = 1 / T(b.tokens(b.counts))
 		}
@@ -198,7 +222,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 		}
 		parts = append(parts, part)
 	}
-	n := T(max(b.sequences(), 1))
+	n := T(max(b.divisor(), 1))
 	switch mode {
 	case "sequence_mean", "sequence_sum":
 		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n))

@@ -44,6 +44,7 @@ func (k *policyLoss[T]) run() {
 	}
 	loss := k.total(losses, weights)
 	store(k.job, "loss", working[T](), []T{loss})
+	k.storeParts(losses)
 	if k.policy == nil {
 		store(k.job, "dlogprob", k.in.Type("logprob"), gradient, k.N, k.L)
 		return

@@ -170,6 +170,7 @@ func valueLoss[T number](j *job) {
 		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weights[i])
 	})
 	store(j, "loss", working[T](), []T{b.total(losses, weights)})
+	b.storeParts(losses)
 	store(j, "dvalues", j.in.Type("values"), gradient, b.N, b.L)
 }
 

@@ -188,6 +188,9 @@ func (m *maker) aggregate() {
 	if m.Attrs["aggregate"] == "constant" {
 		m.whole("aggregate_length", pick(m, 32, 100, 1000))
 	}
+	if rows := m.Shape("mask"); len(rows) > 0 && rows[0]%3 == 1 {
+		m.Attrs["empty_rows"] = "count"
+	}
 }
 
 func (m *maker) gae() {

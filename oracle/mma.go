@@ -11,7 +11,8 @@ import (
 
 func init() {
 	register(&Op{
-		Name: "mma.step",
+		Name:  "mma.step",
+		exact: true,
 		Doc: "Adds the products of each row to an accumulator, as the tensor cores of the declared device do, to the " +
 			"last bit. " +
 			"The rest of a step is zeros, and rows longer than a step are several of them, one after the other.",

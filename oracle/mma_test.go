@@ -121,7 +121,7 @@ func TestStepErrors(t *testing.T) {
 	}{
 		{`step: arithmetic: "accumulate": F32 names no tensor core: want F32_HOPPER, F32_AMPERE`, func(r *recording.Recording) { delete(r.Arithmetic, "accumulate") }},
 		{`TF32 names no tensor core`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "TF32" }},
-		{`found "HOPPER", want F32_HOPPER`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "HOPPER" }},
+		{`found "HOPPER", want one of`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "HOPPER" }},
 		{`F32_VOLTA: no step is known that sums products of BF16 in F32`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "F32_VOLTA" }},
 		{`F32_HOPPER: no step is known that sums products of BF16 in F16`, func(r *recording.Recording) { r.Set("out.d", dtype.F16, tensor.Of([]float64{16}, 1)) }},
 		{`F32_HOPPER: no step is known that sums products of BF16 in F64`, func(r *recording.Recording) { r.Set("out.d", dtype.F64, tensor.Of([]float64{16}, 1)) }},

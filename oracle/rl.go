@@ -25,6 +25,7 @@ var (
 		Name: "aggregate", Kind: Choice, Default: "token_mean", Choices: []string{"token_mean", "sequence_mean", "sequence_sum", "constant"},
 		Doc: "how the tokens' losses become one",
 	}
+	emptyRowsAttr   = Attr{Name: "empty_rows", Kind: Choice, Default: "skip", Choices: []string{"skip", "count"}, Doc: "whether sequences without tokens count in the divisor"}
 	aggregateLength = Attr{Name: "aggregate_length", Kind: Count, Missing: "none", Doc: "tokens by which constant divides, for each sequence"}
 )
 

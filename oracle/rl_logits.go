@@ -130,6 +130,11 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 func (c *Case) addBranches(e *verdict.Expected, o *objective, dlogprob *batchOutput) {
 	_, l := o.Mask.Dims()
 	e.Others = map[int][]float64{}
+	eachJudged(o.Mask, func(i, t int) {
+		if !dtype.Finite(dlogprob.truth.At(i, t)) {
+			infinite(e, i*l+t, c.Dim("vocab"))
+		}
+	})
 	for _, b := range dlogprob.branches {
 		e.Branches = append(e.Branches, c.branchOfLogits(o, b, l))
 	}
@@ -140,13 +145,18 @@ func (c *Case) addBranches(e *verdict.Expected, o *objective, dlogprob *batchOut
 				sides = append(sides, []float64{slope})
 				continue
 			}
-			for j := range c.Dim("vocab") {
-				e.Others[at*c.Dim("vocab")+j] = []float64{math.Inf(1), math.Inf(-1), math.NaN()}
-			}
+			infinite(e, at, c.Dim("vocab"))
 		}
 		if sides != nil {
 			e.Branches = append(e.Branches, c.branchOfLogits(o, verdict.Branch{Elements: []int{at}, Truths: sides}, l))
 		}
+	}
+}
+
+// infinite lets a row of logits have any infinity, and the NaN of one times 0.
+func infinite(e *verdict.Expected, row, vocab int) {
+	for j := range vocab {
+		e.Others[row*vocab+j] = []float64{math.Inf(1), math.Inf(-1), math.NaN()}
 	}
 }
 

@@ -27,6 +27,7 @@ var (
 	lossOutputs = []Tensor{
 		{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
 		{Name: "dlogprob", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for logprob, given or formed from logits"},
+		tokenLossOutput, sequenceLossOutput,
 		{Name: "dlogits", Shape: vocabularyShape, Axes: append(sequenceAxes[:2:2], "vocabulary"), Doc: "gradient of the loss for logits"},
 	}
 	lossAttrs = []Attr{
@@ -39,7 +40,7 @@ var (
 		{Name: "log_ratio_limit", Kind: Number, Default: 0.0, Doc: "log π/π_old is clamped to ±limit before the exponential; 0 is no limit"},
 		{Name: "kl", Kind: Choice, Default: "none", Choices: []string{"none", "k1", "k2", "k3"}, Doc: "divergence from the reference that is added to the loss"},
 		{Name: "kl_coef", Kind: Number, Default: 0.0, Doc: "what the divergence is multiplied by"},
-		aggregateAttr, aggregateLength,
+		aggregateAttr, aggregateLength, emptyRowsAttr,
 	}
 )
 
@@ -47,7 +48,7 @@ func init() {
 	register(&Op{
 		Name:      "ppo.loss",
 		Doc:       "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
-		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.Aggregate", "policy.LogProb", "policy.LogProbBackward"},
+		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate", "policy.LogProb", "policy.LogProbBackward"},
 		Inputs:    lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(checkAggregate, checkPolicy, checkLoss),
@@ -104,7 +105,7 @@ func (c *Case) newObjective() *objective {
 	o.policy = c.newFormed(o.scalars, mask)
 	o.Batch = grpo.Batch{
 		LogProb: o.policy.logprob, Old: c.matrix("old_logprob"), Advantage: c.matrix("advantage"), Mask: mask,
-		Weights: policy.Weights(mask, aggregations[c.Word("aggregate")], c.Int("aggregate_length")), Limit: c.Float("log_ratio_limit"),
+		Weights: c.weights(mask), Limit: c.Float("log_ratio_limit"),
 	}
 	if c.Word("kl") != "none" && c.Float("kl_coef") != 0 {
 		o.kl, o.coefficient, o.ref = c.Word("kl"), c.Float("kl_coef"), c.matrix("ref_logprob")
@@ -114,6 +115,15 @@ func (c *Case) newObjective() *objective {
 		o.ratios = o.SequenceRatios()
 	}
 	return o
+}
+
+// weights returns the weight of every token in a loss.
+func (c *Case) weights(mask mat.Matrix) *mat.Dense {
+	how, length := aggregations[c.Word("aggregate")], c.Int("aggregate_length")
+	if c.Word("empty_rows") == "count" {
+		return policy.WeightsOfAll(mask, how, length)
+	}
+	return policy.Weights(mask, how, length)
 }
 
 var aggregations = map[string]policy.Aggregation{
@@ -176,15 +186,15 @@ func (o *objective) truth() (loss float64, gradient *mat.Dense) {
 func policyLoss(c *Case) ([]verdict.Expected, error) {
 	o, dlogprob := c.newObjective(), c.newBatchOutput()
 	loss, gradient := o.truth()
-	sums := newLossSums(o.boundError)
+	sums, parts := newLossSums(o.boundError), c.newLossParts()
 	for i := range c.Dim("N") {
-		o.row(i, gradient, sums, dlogprob)
+		o.row(i, gradient, sums, parts, dlogprob)
 	}
 	gradients := dlogprob.expected("dlogprob", o.Mask)
 	var logRatios []float64
 	eachJudged(o.Mask, func(i, t int) { logRatios = append(logRatios, o.typ.Round(o.LogProb.At(i, t)-o.Old.At(i, t))) })
 	fewOperands(&gradients, logRatios, isZero)
-	expected := c.wanted(sums.expected(o, loss), gradients)
+	expected := c.wanted(append([]verdict.Expected{sums.expected(o, loss), gradients}, parts.expected(o.Mask)...)...)
 	if c.Wants("dlogits") {
 		expected = append(expected, c.logitsGradient(o, dlogprob))
 	}
@@ -212,7 +222,7 @@ type term struct {
 }
 
 // row adds the tokens of sequence i.
-func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, out *batchOutput) {
+func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, parts *lossParts, out *batchOutput) {
 	_, cols := o.Mask.Dims()
 	terms := make([]term, cols)
 	shared := o.sequenceError(i)
@@ -223,6 +233,7 @@ func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, out *batchOu
 		}
 	}
 	sums.add(o, terms, shared)
+	parts.add(o, i, terms, shared)
 	if o.sequence && o.clip != "cispo" {
 		o.sequenceSlopes(terms, shared)
 		out.branch(i, terms, o.coefficient)

@@ -5,7 +5,6 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"plumbline/policy"
 	"plumbline/ppo"
 	"plumbline/verdict"
 )
@@ -36,7 +35,7 @@ func init() {
 	register(&Op{
 		Name:      "ppo.value_loss",
 		Doc:       "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
-		Equations: []string{"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.Aggregate"},
+		Equations: []string{"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate"},
 		Inputs: []Tensor{
 			{Name: "values", Shape: sequenceShape, Doc: "values in training"},
 			{Name: "old_values", Shape: sequenceShape, Doc: "values that the sampler had"},
@@ -46,10 +45,11 @@ func init() {
 		Outputs: []Tensor{
 			{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
 			{Name: "dvalues", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for values"},
+			tokenLossOutput, sequenceLossOutput,
 		},
 		Attrs: []Attr{
 			{Name: "clip", Kind: Number, Default: 0.0, Doc: "half width of the clip around old values; 0 is none"},
-			aggregateAttr, aggregateLength,
+			aggregateAttr, aggregateLength, emptyRowsAttr,
 		},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(func(c *Case) error { return checkAtLeast0(c, "clip") }, checkAggregate),
@@ -214,24 +214,38 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 // value is outside the clip: there either side is right, and what frameworks make of both (see sides).
 func valueLoss(c *Case) ([]verdict.Expected, error) {
 	w, out := c.scalars(), c.newBatchOutput()
-	sums := newLossSums(w.constant)
+	sums, parts := newLossSums(w.constant), c.newLossParts()
 	values, old, returns, mask := c.matrix("values"), c.matrix("old_values"), c.matrix("returns"), c.matrix("mask")
-	weights := policy.Weights(mask, aggregations[c.Word("aggregate")], c.Int("aggregate_length"))
+	weights, o := c.weights(mask), &objective{scalars: w}
+	o.Mask = mask
 	var loss float64
-	eachJudged(mask, func(i, t int) {
-		v := w.value(values.At(i, t), old.At(i, t), returns.At(i, t), c.Float("clip"))
-		v.weight = weights.At(i, t)
-		loss += v.weight * v.loss
-		sums.add(&objective{scalars: w}, []term{v}, sequenceRatio{})
-		g := v.weight * v.slope
-		var others []float64
-		for _, s := range v.slopes {
-			others = append(others, v.weight*s)
+	for i := range c.Dim("N") {
+		terms := make([]term, c.Dim("L"))
+		for t := range terms {
+			if mask.At(i, t) == 0 {
+				continue
+			}
+			v := w.value(values.At(i, t), old.At(i, t), returns.At(i, t), c.Float("clip"))
+			v.weight = weights.At(i, t)
+			loss += v.weight * v.loss
+			terms[t] = v
+			w.setValueSlope(v, func(truth, own, common float64, others ...float64) { out.set(i, t, truth, own, common, others...) })
 		}
-		out.set(i, t, g, moment(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), moment(g*g*w.weightError(v.weight)), others...)
-	})
-	e := sums.expected(&objective{scalars: w}, loss)
-	return c.wanted(e, out.expected("dvalues", mask)), nil
+		sums.add(o, terms, sequenceRatio{})
+		parts.add(o, i, terms, sequenceRatio{})
+	}
+	all := append([]verdict.Expected{sums.expected(o, loss), out.expected("dvalues", mask)}, parts.expected(mask)...)
+	return c.wanted(all...), nil
+}
+
+// setValueSlope hands over one element of the gradient.
+func (w scalars) setValueSlope(v term, set func(truth, own, common float64, others ...float64)) {
+	g := v.weight * v.slope
+	var others []float64
+	for _, s := range v.slopes {
+		others = append(others, v.weight*s)
+	}
+	set(g, moment(v.weight*v.weight*v.slopeOwn+w.rho2*g*g+w.faint(g)), moment(g*g*w.weightError(v.weight)), others...)
 }
 
 // value derives one token.

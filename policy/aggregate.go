@@ -41,17 +41,36 @@ func (a Aggregation) String() string {
 //
 // mask is [N × L] and so is the result. Sequences with an empty mask do not count: N is the number of the others. Where no token counts all weights
 // are 0. length is the constant's, in tokens, and otherwise ignored. The four coincide, up to one factor, when all sequences are equally long.
-// Differs in code: trainers that take the mean per micro-batch first, or take a packed row for one sequence, weigh otherwise.
+// Differs in code: trainers that take the mean per micro-batch first, or take a packed row for one sequence, weigh otherwise; WeightsOfAll counts empty sequences.
 // It implements DeepSeekMath (3), DAPO (12) and the code of understand-r1-zero, their sums over tokens and outputs.
 func Weights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
+	rows, _ := mask.Dims()
+	var sequences float64
+	for i := range rows {
+		if count(mask, i) > 0 {
+			sequences++
+		}
+	}
+	return weights(mask, how, sequences, length)
+}
+
+// WeightsOfAll returns the weight of every token in the loss where sequences with an empty mask count: N is the number of rows.
+//
+//	w_it = m_it / (N |o_i|),  m_it / N,  m_it / (N length)
+//
+// Everything else is as in Weights; the mean over tokens is the same.
+// It implements the code of TRL's GRPO trainer, its losses grpo and dr_grpo.
+func WeightsOfAll(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
+	rows, _ := mask.Dims()
+	return weights(mask, how, float64(rows), length)
+}
+
+func weights(mask mat.Matrix, how Aggregation, sequences float64, length int) *mat.Dense {
 	rows, cols := mask.Dims()
 	w := zeros(rows, cols)
-	var sequences, tokens float64
+	var tokens float64
 	for i := range rows {
-		if n := count(mask, i); n > 0 {
-			sequences++
-			tokens += n
-		}
+		tokens += count(mask, i)
 	}
 	for i := range rows {
 		d := how.divisor(sequences, tokens, count(mask, i), float64(length))

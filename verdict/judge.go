@@ -61,8 +61,12 @@ func (e Expected) Nearest(i int, got float64) float64 {
 	return best
 }
 
-// compare scores element i against one of its truths. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs has z = +Inf.
+// compare scores element i against one of its truths. Of a finite truth whose error has no bound nothing is said. Kinds (NaN, +Inf, −Inf, finite) are compared
+// before numbers: a kind that differs has z = +Inf.
 func (e Expected) compare(i int, got, truth float64) score {
+	if kind(truth) == 0 && !dtype.Finite(e.Sigma[i]) {
+		return score{unbounded: true, inside: 1}
+	}
 	if kind(got) != kind(truth) && !e.overflows(i, got, truth) {
 		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
 	}
