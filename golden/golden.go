@@ -54,17 +54,18 @@ func Check(t testing.TB, path string) {
 	t.Helper()
 	rec, err := recording.Open(path)
 	if err != nil {
-		t.Errorf("unusable: %v", err)
+		t.Errorf("unusable: %s", report.Line(err.Error()))
 		return
 	}
 	defer rec.Close()
 	CheckRecording(t, rec)
 }
 
-// CheckRecording fails the test, with the report in words, unless the recording is explained. A fault of Plumbline fails it too, and no other test.
+// CheckRecording fails the test, with the report in words, unless the recording is explained. A fault of Plumbline fails it too, and no other test; so
+// does a recording that asks for more than oracle.MaxWork.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
-	if v := oracle.Judge(rec); v.Status != verdict.Explained {
+	if v := oracle.JudgeWithin(rec, oracle.MaxWork); v.Status != verdict.Explained {
 		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance)) + v.Fault))
 	}
 }

@@ -298,22 +298,22 @@ func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
 	k := rowsOf(c.Input("k").View(1, b, g), used)
 	v := rowsOf(c.Input("v").View(1, b, g), used)
 	kv := newKeyValues(k, v)
-	for h := range heads {
+	blocks := pages(queries, blockRows(used))
+	each(heads*blocks, func(i int) {
+		h, s0 := i/blocks, i%blocks*blockRows(used)
 		if attention.Group(h, heads, c.Dim("G")) != g {
-			continue
+			return
 		}
-		q := c.Input("q").View(1, b, h)
-		for s0 := 0; s0 < queries; s0 += blockRows(used) {
-			s1 := min(queries, s0+blockRows(used))
-			mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-			block := model.block(q.Slice(s0, s1, 0, c.Dim("D")).(*mat.Dense), v, kv, attention.Options{Mask: mask, Sink: c.sink(h)})
-			o.aligned.Add(int64(block.aligned))
-			for s := s0; s < s1; s++ {
-				o.setRow(block.out.RawRowView(s-s0), block.outVar.RawRowView(s-s0), block.draws[s-s0], b, s, h)
-				c.setLSE(lse, block, s-s0, b, h, s)
-			}
+		s1 := min(queries, s0+blockRows(used))
+		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
+		q := c.Input("q").View(1, b, h).Slice(s0, s1, 0, c.Dim("D")).(*mat.Dense)
+		block := model.block(q, v, kv, attention.Options{Mask: mask, Sink: c.sink(h)})
+		o.aligned.Add(int64(block.aligned))
+		for s := s0; s < s1; s++ {
+			o.setRow(block.out.RawRowView(s-s0), block.outVar.RawRowView(s-s0), block.draws[s-s0], b, s, h)
+			c.setLSE(lse, block, s-s0, b, h, s)
 		}
-	}
+	})
 }
 
 // setLSE stores a log-sum-exp in the base that the recording has.

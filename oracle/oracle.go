@@ -99,11 +99,17 @@ func Lookup(name string) *Op {
 // Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason; so is one
 // that meets a fault of ours.
 func Judge(rec *recording.Recording) verdict.Verdict {
-	expected, err := Expect(rec)
+	v, err := guarded(func() (verdict.Verdict, error) {
+		expected, err := Expect(rec)
+		if err != nil {
+			return verdict.Verdict{}, err
+		}
+		return tryLayouts(rec, expected, JudgeAgainst(rec, expected)), nil
+	})
 	if err != nil {
 		return unusable(rec, err)
 	}
-	return tryLayouts(rec, expected, JudgeAgainst(rec, expected))
+	return v
 }
 
 // JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a recording with the same inputs.
@@ -137,7 +143,7 @@ func judgeOutput(rec *recording.Recording, want verdict.Expected) (verdict.Outpu
 func unusable(rec *recording.Recording, err error) verdict.Verdict {
 	v := verdict.Verdict{File: rec.Name, Op: rec.Op, Status: verdict.Unusable, Reason: err.Error()}
 	if f, ok := errors.AsType[*Fault](err); ok {
-		v.Fault = f.Stack
+		v.Fault = fmt.Sprintf("%v\n%s", f.Value, f.Stack)
 	}
 	return v
 }

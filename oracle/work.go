@@ -24,11 +24,13 @@ func Work(rec *recording.Recording) (float64, error) {
 	if op == nil {
 		return 0, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
 	}
-	c, err := bindHead(op, rec)
-	if err != nil {
-		return 0, err
-	}
-	return c.work(), nil
+	return guarded(func() (float64, error) {
+		c, err := bindHead(op, rec)
+		if err != nil {
+			return 0, err
+		}
+		return c.work(), nil
+	})
 }
 
 // JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable, and the reason says what

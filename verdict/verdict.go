@@ -41,7 +41,7 @@ type Verdict struct {
 	Status  Status   `json:"status"`
 	Reason  string   `json:"reason,omitempty"` // one line; empty when explained
 	Outputs []Output `json:"outputs,omitempty"`
-	Fault   string   `json:"-"` // the stack, where judging met a fault of ours
+	Fault   string   `json:"-"` // what panicked, and the stack, where judging met a fault of ours
 }
 
 // Output is what is said of one output tensor.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"plumbline/oracle"
 	"plumbline/recording"
 	"plumbline/report"
 	"plumbline/verdict"
@@ -92,16 +93,25 @@ func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	defer rec.Close()
 	defer func() {
 		if p := recover(); p != nil {
-			complain(b.log, "plumbline", fmt.Errorf("%s: internal error: %v", name, p))
-			for line := range strings.Lines(string(debug.Stack())) {
-				fmt.Fprintln(b.log, strings.ReplaceAll(report.Line(strings.TrimRight(line, "\n")), `\t`, "\t"))
-			}
-			e = unusable(name, fmt.Errorf("internal error, a fault of plumbline and not of this file, please report it: %v", p))
+			b.logFault(name, fmt.Sprintf("%v\n%s", p, debug.Stack()))
+			e = unusable(name, &oracle.Fault{Value: p})
 			e.Op = rec.Op
 		}
 	}()
 	v := b.judge(rec)
+	if v.Fault != "" {
+		b.logFault(name, v.Fault)
+	}
 	return report.NewEntry(v, rec.Provenance)
+}
+
+// logFault shows a fault of ours with its stack.
+func (b *bench) logFault(name, text string) {
+	first, stack, _ := strings.Cut(text, "\n")
+	complain(b.log, "plumbline", fmt.Errorf("%s: internal error: %s", name, first))
+	for line := range strings.Lines(stack) {
+		fmt.Fprintln(b.log, strings.ReplaceAll(report.Line(strings.TrimRight(line, "\n")), `\t`, "\t"))
+	}
 }
 
 // unusable is the entry of something that could not be judged.
