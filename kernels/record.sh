@@ -64,6 +64,7 @@ if [ $dry = yes ]; then
 	step "the same sources for a processor"
 	make -s -j "$jobs" cpu || exit 1
 	build/recorder-cpu --host-test || failed "host test"
+	recorder/failures_test.sh || failed "hangs and crashes"
 	recorder=build/recorder-cpu
 	if [ -n "$NVCC" ]; then
 		step "nvcc: every kernel, right and wrong, and the resource report"
@@ -182,7 +183,7 @@ fi
 if command -v compute-sanitizer >/dev/null && [ "$(left)" -gt 60 ]; then
 	for tool in memcheck racecheck; do
 		step "compute-sanitizer, $tool"
-		timeout $(($(left) / 2)) compute-sanitizer --tool "$tool" --target-processes all --error-exitcode 9 build/recorder --no-times --time-only --largest 0.0005 "${requests[@]}" >"$work/sanitizer" 2>&1
+		timeout $(($(left) / 2)) compute-sanitizer --tool "$tool" --target-processes all --error-exitcode 9 build/recorder --no-times --time-only --patience 120 --largest 0.0005 "${requests[@]}" >"$work/sanitizer" 2>&1
 		case $? in
 		0) ;;
 		124) echo "stopped, as time ran out" ;;

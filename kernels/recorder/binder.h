@@ -36,11 +36,13 @@ template <class Work> auto within(const std::string &where, Work work) -> declty
 // Binder reads what a request says, and knows what of it was asked for: whatever is left at the end is an error.
 class Binder {
  public:
-  Binder(const Recording &r, const Device &d, const std::string &mistake) : r(r), device(d), mistake(mistake) {}
+  // A sketch makes no inputs for the device, and has no device memory.
+  Binder(const Recording &r, const Device &d, const std::string &mistake, bool sketch) : r(r), device(d), mistake(mistake), sketch(sketch) {}
 
   const Recording &r;
   const Device &device;
   const std::string mistake;
+  const bool sketch;
   Job job;
 
   bool has(const std::string &name) const { return r.find(name) != nullptr || r.generated.count(name) != 0; }
@@ -68,6 +70,7 @@ class Binder {
 
   // onDevice returns an input in device memory.
   const void *onDevice(const std::string &name) {
+    if (sketch) return nullptr;
     const auto bytes = materialise(name);
     if (!made.get()) return keep(Buffer(bytes.data(), bytes.size()));
     return keep(std::move(made));

@@ -61,7 +61,8 @@ struct Ceilings {
   double error = 0;    // relative error of some elements of the product
 };
 
-// measureCeilings measures what the device can do at most by the same instructions. On a processor it measures nothing.
-Ceilings measureCeilings(const Device &d);
+// measureCeilings measures what the device can do at most by the same instructions; what was measured before one fails stays.
+// On a processor it measures nothing.
+void measureCeilings(const Device &d, Ceilings &c);
 
 }  // namespace plumbline

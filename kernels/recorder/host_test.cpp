@@ -288,6 +288,7 @@ int hostTest() {
   testDivergences();
   testValuesAndPreferences();
   testMistakes();
+  testChildren(check);
   std::printf("host test: %d checks, %d failed\n", checks, failures);
   return failures > 0;
 }

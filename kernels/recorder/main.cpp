@@ -1,27 +1,33 @@
 // recorder takes requests, runs the kernels on them and writes recordings.
 //
-//	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] REQUEST…
+//	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings]
+//	         [--patience SECONDS] [--seconds SECONDS] REQUEST…
 //	recorder --host-test | --list | --sources
 //
-// Recordings are written to DIR under the name of their request, those of a mistake to DIR/invalid with the mistake in the name. A request on which a
-// mistake cannot show is passed over, and named. With --time-only nothing is written, for requests whose outputs are too large to keep; with --no-times
-// nothing is timed. Exit status: 0 if all others were recorded, 1 if any was not, 2 for a wrong command line.
+// Recordings are written to DIR under the name of their request, those of a mistake to DIR/invalid with the mistake in the
+// name. A request on which a mistake cannot show is passed over, and named, and so is one whose file is not there. With
+// --time-only nothing is written, for requests whose outputs are too large to keep; with --no-times nothing is timed.
+// Exit status: 0 if all others were recorded, 1 if any was not, 2 for a wrong command line.
 //
-// The work is done in a process of its own. If a request costs it the device, or its life, or more than a minute and a half, another goes on behind that request.
-#include <sys/mman.h>
+// Simple ops come first. The work is done in a process of its own: if a request costs it the device, or its life, or takes
+// longer than --patience (15 seconds for each step on a GPU), another goes on behind that request. A kernel's file that hung
+// twice, or cost eight processes, is not run again. What is not begun within --seconds is not run. The ceilings are
+// measured last, in a process of their own, and added to what is recorded.
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <new>
+#include <map>
 
 #include "device.h"
 #include "host_test.h"
 #include "ops.h"
+#include "supervise.h"
 #include "sources.inc"  // written by the Makefile: {file, sha256} of every source
 
 namespace plumbline {
@@ -32,7 +38,46 @@ struct Options {
   std::string mistake, out = ".";
   bool check = false, ceilings = true, times = true, timeOnly = false;
   double largest = INFINITY;  // requests of more operations are passed over
+  double patience = -1;       // seconds for each step of a request; 0: no end; below: 15 on a GPU, no end elsewhere
+  double seconds = INFINITY;  // after which no request is begun
+  std::string inject;         // for tests: KIND:NAME,… fails on purpose
   std::vector<std::string> requests;
+};
+
+// injected returns whether a test wants a failure of that kind at a request, at "ceilings" or at "device".
+bool injected(const Options &o, const std::string &kind, const std::string &name) {
+  return ("," + o.inject + ",").find("," + kind + ":" + name + ",") != std::string::npos;
+}
+
+// failOnPurpose hangs or crashes where a test wants it.
+void failOnPurpose(const Options &o, const std::string &name) {
+  while (injected(o, "hang", name)) pause();
+  if (injected(o, "crash", name)) std::abort();
+}
+
+// Result is what became of one request. Results and Progress lie in memory that the processes share.
+struct Result {
+  bool written, timed;
+  Times times;
+  double bytes, flops;
+};
+
+struct Progress {
+  Patience patience;
+  size_t next = 0, failed = 0;  // next: the request that is worked on, or is to be
+  bool started = false;         // the device answered
+  char source[64] = {};         // the kernel's file of the request that is worked on, once it is known
+  Ceilings ceilings;
+  Result *results = nullptr;
+};
+
+// Trouble counts what the kernels' files cost so far. Each child inherits it from the parent.
+struct Trouble {
+  std::map<std::string, int> hangs, losses;
+  bool shuns(const std::string &source) const {
+    const auto count = [&](const std::map<std::string, int> &of) { return of.count(source) ? of.at(source) : 0; };
+    return count(hangs) >= 2 || count(losses) >= 8;
+  }
 };
 
 std::string baseName(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
@@ -116,99 +161,126 @@ std::string switchOf(std::string name) {
   return "MISTAKE_" + name;
 }
 
-// Recorder holds what stays the same from request to request.
+// outputPath returns where the recording of a request goes.
+std::string outputPath(const Options &o, const std::string &path) {
+  const Mistake *m = findMistake(o.mistake);
+  std::string name = baseName(path);
+  if (!m) return o.out + "/" + name;
+  const std::string end = ".safetensors";
+  if (name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0) name.resize(name.size() - end.size());
+  return o.out + "/invalid/" + name + "." + m->name + end;
+}
+
+// inputBytes returns the bytes of a request's generated inputs.
+double inputBytes(const Recording &r) {
+  double bytes = 0;
+  for (const auto &g : r.generated) bytes += double(countOf(g.second.shape)) * sizeOf(g.second.element);
+  return bytes;
+}
+
+constexpr double patienceOnGPU = 15, patienceToOpen = 60;  // seconds
+
+// Recorder holds what stays the same from request to request of one child.
 class Recorder {
  public:
-  explicit Recorder(Options o) : options(std::move(o)) {
+  Recorder(const Options &o, Progress &p, const Trouble &t) : options(o), progress(p), trouble(t) {
     if (options.check) {
       dry = true;
       device.multiprocessors = 132;
     } else {
+      progress.patience.allow(patienceToOpen);
+      failOnPurpose(options, "device");
       device = openDevice();
-      if (options.ceilings && options.times && options.mistake.empty()) measureAll();
     }
+    patience = options.patience >= 0 ? options.patience : device.gpu ? patienceOnGPU : 0;
     if (const Mistake *m = findMistake(options.mistake)) mistake = m;
     if (!options.mistake.empty() && !mistake) fail("mistake " + options.mistake + ": unknown; --list shows all");
+    step();
   }
 
-  bool onGPU() const { return device.gpu; }
+  // step begins a step: the parent's patience is renewed.
+  void step(double more = 0) { progress.patience.allow(patience > 0 ? patience + more : 0); }
 
-  void record(const std::string &path) {
+  // lost returns whether the device answers no more.
+  bool lost() const { return lostOnPurpose || (device.gpu && deviceLost()); }
+
+  void record(size_t number) {
+    const std::string &path = options.requests[number];
     const Recording request = readRecording(path);
     const std::string wrong = mistake ? mistake->name : "";
     if (mistake && std::find(mistake->ops.begin(), mistake->ops.end(), request.op) == mistake->ops.end()) {
       return passOver(path, "no kernel of " + request.op + " makes it");
     }
+    {
+      const Job sketch = sketchJob(request, device, wrong);
+      if (sketch.flops > options.largest * 1e9) return passOver(path, "larger than asked for");
+      std::snprintf(progress.source, sizeof progress.source, "%s", sketch.sources[0].c_str());
+    }
+    if (trouble.shuns(progress.source)) fail("not run: " + std::string(progress.source) + " hung or crashed too often");
+    step(inputBytes(request) / 50e6);  // made, fetched and digested on the host
     const Job job = bindJob(request, device, wrong);
-    if (job.flops > options.largest * 1e9) return passOver(path, "larger than asked for");
     if (options.check) {
-      std::printf("%-44s %-18s %9.2f GFLOP %9.2f MB  %s\n", baseName(path).c_str(), request.op.c_str(), job.flops * 1e-9, job.bytes * 1e-6, job.arithmetic.dump().c_str());
+      std::printf("%-44s %-18s %9.2f GFLOP %9.2f MB  %s\n", baseName(path).c_str(), request.op.c_str(), job.flops * 1e-9,
+                  job.bytes * 1e-6, job.arithmetic.dump().c_str());
       return;
     }
+    step();
+    injectInto(path);
     const Bytes outputs = runOnce(job);
     Difference difference;
     if (mistake) {
+      step();
       difference = compare(job, runOnce(bindJob(request, device, "")), outputs);
       if (!shows(wrong, difference)) return passOver(path, "the outputs do not show it");
     } else {
       for (size_t o = 0; o < outputs.size(); o++) {
-        if (size_t n = unwritten(job.outputs[o], outputs[o])) fail("output " + job.outputs[o].name + ": " + std::to_string(n) + " elements were not written");
+        if (size_t n = unwritten(job.outputs[o], outputs[o])) {
+          fail("output " + job.outputs[o].name + ": " + std::to_string(n) + " elements were not written");
+        }
       }
     }
+    step();
     const Times times = mistake || !options.times ? Times{} : measure(job.run);
+    step();
     if (runOnce(job) != outputs) fail("the outputs of two runs differ: a race");
-    if (options.timeOnly) return report(path, job, times, difference);
+    if (!options.timeOnly) write(request, job, path, outputs, times, difference);
+    progress.results[number] = {!options.timeOnly, times.runs > 0, times, job.bytes, job.flops};
+    report(path, times, difference);
+  }
+
+ private:
+  const Options &options;
+  Progress &progress;
+  const Trouble &trouble;
+  Device device;
+  double patience = 0;
+  bool lostOnPurpose = false;
+  const Mistake *mistake = nullptr;
+
+  void injectInto(const std::string &path) {
+    failOnPurpose(options, baseName(path));
+    if (!injected(options, "lose", baseName(path))) return;
+    lostOnPurpose = true;
+    fail("the device is lost, on purpose");
+  }
+
+  void write(const Recording &request, const Job &job, const std::string &path, const Bytes &outputs, const Times &times,
+             const Difference &difference) const {
     Recording out = request;
-    for (size_t o = 0; o < outputs.size(); o++) out.tensors.push_back({"out." + job.outputs[o].name, job.outputs[o].element, job.outputs[o].shape, outputs[o]});
+    for (size_t o = 0; o < outputs.size(); o++) {
+      out.tensors.push_back({"out." + job.outputs[o].name, job.outputs[o].element, job.outputs[o].shape, outputs[o]});
+    }
     out.arithmetic = job.arithmetic;
     out.provenance = provenance(request, job, path, times, difference);
     const std::vector<unsigned char> bytes = formatRecording(out);
     parseRecording(bytes);  // what cannot be read back is not written
-    writeFile(outputPath(path), bytes);
-    report(path, job, times, difference);
-  }
-
- private:
-  Options options;
-  Device device;
-  Ceilings ceilings;
-  const Mistake *mistake = nullptr;
-
-  // measureAll measures the ceilings; without them requests are recorded all the same.
-  void measureAll() {
-    try {
-      ceilings = measureCeilings(device);
-    } catch (const std::exception &e) {
-      std::fprintf(stderr, "recorder: ceilings: %s\n", e.what());
-      if (deviceLost()) throw;
-    }
-    if (ceilings.copy == 0) return;
-    std::printf("ceilings: copy %.0f GB/s, bf16 product %.0f TFLOP/s (relative error %.1e), mma.sync alone %.0f TFLOP/s\n", ceilings.copy, ceilings.product,
-                ceilings.error, ceilings.issue);
-    if (ceilings.error < 0.01) return;
-    std::fprintf(stderr, "recorder: ceilings: the matrix product is wrong: it does not count\n");
-    ceilings.product = 0;
+    mkdir(options.out.c_str(), 0777);
+    if (mistake) mkdir((options.out + "/invalid").c_str(), 0777);
+    writeFile(outputPath(options, path), bytes);
   }
 
   void passOver(const std::string &path, const std::string &why) const {
     std::printf("%-44s %-20s passed over: %s\n", baseName(path).c_str(), mistake ? mistake->name : "", why.c_str());
-  }
-
-  std::string outputPath(const std::string &path) const {
-    const std::string folder = mistake ? options.out + "/invalid" : options.out;
-    mkdir(options.out.c_str(), 0777);
-    mkdir(folder.c_str(), 0777);
-    std::string name = baseName(path);
-    if (!mistake) return folder + "/" + name;
-    const std::string end = ".safetensors";
-    if (name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0) name.resize(name.size() - end.size());
-    return folder + "/" + name + "." + mistake->name + end;
-  }
-
-  static std::string percent(double x, double of) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.0f %%", 100 * x / of);
-    return text;
   }
 
   Json provenance(const Recording &request, const Job &job, const std::string &path, const Times &times, const Difference &difference) const {
@@ -250,7 +322,6 @@ class Recorder {
                     job.flops / times.median * 1e-6);
       add(line);
     }
-    if (ceilings.copy > 0 && ceilings.product > 0) add("measured ceilings: a copy " + std::to_string(int(ceilings.copy)) + " GB/s, a bf16 product by mma.sync " + std::to_string(int(ceilings.product)) + " TFLOP/s");
     return text;
   }
 
@@ -264,22 +335,16 @@ class Recorder {
     m.set("flops", Json::number(job.flops));
     m.set("gb_per_s", Json::number(job.bytes / times.median * 1e-3));
     m.set("tflop_per_s", Json::number(job.flops / times.median * 1e-6));
-    if (ceilings.copy > 0) {
-      m.set("ceiling_copy_gb_per_s", Json::number(ceilings.copy));
-      m.set("ceiling_product_tflop_per_s", Json::number(ceilings.product));
-      m.set("ceiling_mma_tflop_per_s", Json::number(ceilings.issue));
-    }
     return m;
   }
 
-  void report(const std::string &path, const Job &job, const Times &times, const Difference &difference) const {
+  void report(const std::string &path, const Times &times, const Difference &difference) const {
     std::printf("%-44s ", baseName(path).c_str());
     if (mistake) {
-      std::printf("%-20s %zu of %zu elements differ, by up to %.2g\n", mistake->name, difference.elements, difference.of, difference.largest);
+      std::printf("%-20s %zu of %zu elements differ, by up to %.2g\n", mistake->name, difference.elements, difference.of,
+                  difference.largest);
     } else if (times.runs > 0) {
-      const double gb = job.bytes / times.median * 1e-3, tf = job.flops / times.median * 1e-6;
-      std::printf("%9.1f us %7.0f GB/s (%s) %8.2f TFLOP/s (%s)\n", times.median, gb, ceilings.copy > 0 ? percent(gb, ceilings.copy).c_str() : "-", tf,
-                  ceilings.product > 0 ? percent(tf, ceilings.product).c_str() : "-");
+      std::printf("%s, %.1f us\n", options.timeOnly ? "run" : "recorded", times.median);
     } else {
       std::printf(options.timeOnly ? "run, not timed\n" : "recorded\n");
     }
@@ -287,7 +352,7 @@ class Recorder {
 };
 
 int usage() {
-  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] REQUEST...\n       recorder --host-test | --list | --sources\n");
+  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] [--patience SECONDS] [--seconds SECONDS] REQUEST...\n       recorder --host-test | --list | --sources\n");
   return 2;
 }
 
@@ -306,67 +371,188 @@ int list() {
   return 0;
 }
 
-// Progress is what the two processes share.
-struct Progress {
-  size_t next = 0, failed = 0;  // next: the request that is worked on, or is to be
-  bool started = false;         // the device answered
-};
+constexpr int goOn = 3;  // the exit status of a process that lost its device
 
-constexpr int goOn = 3;            // the exit status of a process that lost its device
-constexpr unsigned patience = 90;  // seconds for one request
+double secondsSince(const timespec &begin) {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return double(t.tv_sec - begin.tv_sec) + 1e-9 * double(t.tv_nsec - begin.tv_nsec);
+}
 
 // work does the requests from progress.next on and returns the exit status of its process.
-int work(const Options &options, Progress &progress) {
-  if (!options.check) alarm(patience);
-  Recorder recorder(options);
+int work(const Options &options, Progress &progress, const Trouble &trouble, const timespec &begin) {
+  Recorder recorder(options, progress, trouble);
   progress.started = true;
   while (progress.next < options.requests.size()) {
     const std::string &path = options.requests[progress.next];
-    alarm(recorder.onGPU() ? patience : 0);
+    progress.source[0] = 0;
+    recorder.step();
     try {
-      recorder.record(path);
+      if (secondsSince(begin) > options.seconds) fail("not run: time is up");
+      recorder.record(progress.next);
     } catch (const std::exception &e) {
       std::fprintf(stderr, "recorder: %s: %s\n", baseName(path).c_str(), e.what());
       progress.failed++;
     }
     std::fflush(stdout);
     progress.next++;
-    if (recorder.onGPU() && deviceLost()) return goOn;
+    recorder.step();
+    if (recorder.lost()) return goOn;
   }
   return 0;
 }
 
-// supervise has the requests done and returns how many failed.
-size_t supervise(const Options &options) {
-  void *shared = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (shared == MAP_FAILED) fail("no memory to share");
-  Progress &progress = *new (shared) Progress;
+// opRank returns the place of an op in the order in which ops are run: simple kernels first, so that one that ends everything
+// ends little.
+size_t opRank(const std::string &op) {
+  static const std::vector<std::string> order = {
+      "rope.table", "rope.apply",     "norm.rms", "policy.kl",      "grpo.advantage",  "dpo.loss",          "ppo.gae",    "ppo.value_loss",
+      "ppo.loss",   "policy.logprob", "grpo.loss", "attention.merge", "attention.forward", "attention.backward", "mla.decode",
+  };
+  return size_t(std::find(order.begin(), order.end(), op) - order.begin());
+}
+
+// inOrder drops requests whose files are not there, and names them, and sorts the rest, simple ops first.
+std::vector<std::string> inOrder(const std::vector<std::string> &paths) {
+  std::vector<std::pair<size_t, std::string>> ranked;
+  for (const std::string &path : paths) {
+    if (access(path.c_str(), R_OK) != 0) {
+      std::printf("%-44s passed over: %s\n", path.c_str(), std::strerror(errno));
+      continue;
+    }
+    size_t rank = ~size_t(0);
+    try {
+      rank = opRank(readRecording(path).op);
+    } catch (const std::exception &) {  // said when its turn comes
+    }
+    ranked.emplace_back(rank, path);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::vector<std::string> sorted;
+  for (const auto &r : ranked) sorted.push_back(r.second);
+  return sorted;
+}
+
+// supervise has the requests done, by as many children as it takes.
+void supervise(const Options &options, Progress &progress, const timespec &begin) {
+  Trouble trouble;
+  int tries = 0;  // to open the device anew
   while (progress.next < options.requests.size()) {
-    const pid_t child = fork();
-    if (child < 0) fail("no second process");
-    if (child == 0) {
-      int status = 1;
-      try {
-        status = work(options, progress);
-      } catch (const std::exception &e) {
-        std::fprintf(stderr, "recorder: %s\n", e.what());
+    progress.started = false;
+    progress.patience.allow(patienceToOpen);
+    const End end = inChild(progress.patience, [&] { return work(options, progress, trouble, begin); });
+    if (end.kind == End::Exited && end.status == 0) return;
+    if (end.kind == End::Exited && end.status == goOn) {
+      trouble.losses[progress.source]++;
+      continue;
+    }
+    const std::string at = progress.started ? baseName(options.requests[progress.next]) : "opening the device";
+    std::fprintf(stderr, "recorder: %s: %s\n", at.c_str(), end.kind == End::Exited ? "its process ended" : end.what.c_str());
+    if (!progress.started) {  // nothing can be run; one that follows a lost one may have come too early
+      if (progress.next > 0 && end.kind != End::Hung && tries++ < 3) {
+        sleep(1);
+        continue;
       }
-      std::fflush(stdout);
-      _exit(status);
+      progress.failed += options.requests.size() - progress.next;
+      std::fprintf(stderr, "recorder: %zu requests were not run\n", options.requests.size() - progress.next);
+      return;
     }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == goOn) continue;
-    if (WIFSIGNALED(status)) {
-      const std::string at = progress.started ? baseName(options.requests[progress.next]) : "before the first request";
-      std::fprintf(stderr, "recorder: %s: %s\n", at.c_str(), strsignal(WTERMSIG(status)));
-    }
-    if (!progress.started) return options.requests.size();
+    (end.kind == End::Hung ? trouble.hangs : trouble.losses)[progress.source]++;
     progress.failed++;
     progress.next++;
   }
-  return progress.failed;
+}
+
+// --- ceilings
+
+std::string text(const char *format, double a, double b) {
+  char line[160];
+  std::snprintf(line, sizeof line, format, a, b);
+  return line;
+}
+
+// measureLast measures what the device can do, in a child, and keeps what of it counts.
+void measureLast(const Options &options, Progress &progress) {
+  Ceilings &c = progress.ceilings;
+  progress.patience.allow(patienceToOpen);
+  const End end = inChild(progress.patience, [&] {
+    const Device device = openDevice();
+    const double patience = options.patience >= 0 ? options.patience : device.gpu ? 2 * patienceOnGPU : 0;
+    progress.patience.allow(patience);
+    failOnPurpose(options, "ceilings");
+    measureCeilings(device, c);
+    return 0;
+  });
+  if (end.kind != End::Exited) std::fprintf(stderr, "recorder: ceilings: %s\n", end.what.c_str());
+  if (c.product > 0 && !(c.error > 0 && c.error < 0.01)) {  // 0: the child ended before it was known
+    std::fprintf(stderr, "recorder: ceilings: the matrix product is wrong (relative error %.1e): it does not count\n", c.error);
+    c.product = 0;
+  }
+  if (c.copy > 0) {
+    std::printf("ceilings: copy %.0f GB/s, bf16 product %.0f TFLOP/s (relative error %.1e), mma.sync alone %.0f TFLOP/s\n", c.copy,
+                c.product, c.error, c.issue);
+  }
+}
+
+// addCeilings writes the ceilings into a recording that is there already.
+void addCeilings(const std::string &path, const Ceilings &c) {
+  Recording r = readRecording(path);
+  for (auto &member : r.provenance.members) {
+    if (member.first == "measured") {
+      member.second.set("ceiling_copy_gb_per_s", Json::number(c.copy));
+      member.second.set("ceiling_product_tflop_per_s", Json::number(c.product));
+      member.second.set("ceiling_mma_tflop_per_s", Json::number(c.issue));
+    }
+    if (member.first == "note" && c.product > 0) {
+      const std::string ceilings = text("measured ceilings: a copy %.0f GB/s, a bf16 product by mma.sync %.0f TFLOP/s", c.copy, c.product);
+      member.second = Json::string(member.second.asString() + (member.second.asString().empty() ? "" : "; ") + ceilings);
+    }
+  }
+  const std::vector<unsigned char> bytes = formatRecording(r);
+  parseRecording(bytes);
+  writeFile(path, bytes);
+}
+
+// share prints one request with its time and its share of the ceilings.
+void share(const std::string &path, const Result &r, const Ceilings &c) {
+  const double gb = r.bytes / r.times.median * 1e-3, tf = r.flops / r.times.median * 1e-6;
+  const auto percent = [](double x, double of) { return of > 0 ? text("%.0f %%", 100 * x / of, 0) : std::string("-"); };
+  std::printf("%-44s %9.1f us %7.0f GB/s (%s) %8.2f TFLOP/s (%s)\n", baseName(path).c_str(), r.times.median, gb,
+              percent(gb, c.copy).c_str(), tf, percent(tf, c.product).c_str());
+}
+
+void finishWithCeilings(const Options &options, Progress &progress) {
+  measureLast(options, progress);
+  for (size_t i = 0; i < options.requests.size(); i++) {
+    const Result &r = progress.results[i];
+    if (!r.timed) continue;
+    share(options.requests[i], r, progress.ceilings);
+    try {
+      if (r.written && progress.ceilings.copy > 0) addCeilings(outputPath(options, options.requests[i]), progress.ceilings);
+    } catch (const std::exception &e) {
+      std::fprintf(stderr, "recorder: %s: ceilings not added: %s\n", baseName(options.requests[i]).c_str(), e.what());
+    }
+  }
+  std::fflush(stdout);
+}
+
+// all does everything that a command line asks for and returns the exit status.
+int all(Options &options) {
+  timespec begin{};
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  options.requests = inOrder(options.requests);
+  if (options.requests.empty()) {
+    std::fprintf(stderr, "recorder: none of the requests is there\n");
+    return 1;
+  }
+  Progress &progress = shared<Progress>();
+  progress.results = static_cast<Result *>(sharedMemory(options.requests.size() * sizeof(Result)));
+  supervise(options, progress, begin);
+  const bool enough = progress.next == options.requests.size() && secondsSince(begin) <= options.seconds;
+  if (options.ceilings && options.times && options.mistake.empty() && !options.check && enough) {
+    finishWithCeilings(options, progress);
+  }
+  return progress.failed > 0;
 }
 
 }  // namespace
@@ -388,8 +574,12 @@ int run(int argc, char **argv) {
       o.ceilings = false;
     } else if (arg == "--largest" && i + 1 < argc) {
       o.largest = std::strtod(argv[++i], nullptr);
-    } else if ((arg == "--mistake" || arg == "--out") && i + 1 < argc) {
-      (arg == "--out" ? o.out : o.mistake) = argv[++i];
+    } else if (arg == "--patience" && i + 1 < argc) {
+      o.patience = std::strtod(argv[++i], nullptr);
+    } else if (arg == "--seconds" && i + 1 < argc) {
+      o.seconds = std::strtod(argv[++i], nullptr);
+    } else if ((arg == "--mistake" || arg == "--out" || arg == "--inject") && i + 1 < argc) {
+      (arg == "--out" ? o.out : arg == "--mistake" ? o.mistake : o.inject) = argv[++i];
     } else if (arg.empty() || arg[0] == '-') {
       return usage();
     } else {
@@ -397,7 +587,7 @@ int run(int argc, char **argv) {
     }
   }
   if (o.requests.empty()) return usage();
-  return supervise(o) > 0;
+  return all(o);
 }
 
 }  // namespace plumbline

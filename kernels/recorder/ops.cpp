@@ -48,7 +48,9 @@ const Mistake *findMistake(const std::string &name) {
   return nullptr;
 }
 
-Job bindJob(const Recording &r, const Device &d, const std::string &mistake) {
+namespace {
+
+Job bound(const Recording &r, const Device &d, const std::string &mistake, bool sketch) {
   if (!mistake.empty()) {
     const Mistake *m = findMistake(mistake);
     if (!m || std::find(m->ops.begin(), m->ops.end(), r.op) == m->ops.end()) fail("mistake " + mistake + ": no kernel of " + r.op + " makes it");
@@ -57,7 +59,7 @@ Job bindJob(const Recording &r, const Device &d, const std::string &mistake) {
   ops.insert(ops.end(), objectiveOps().begin(), objectiveOps().end());
   for (const Bound &op : ops) {
     if (r.op != op.op) continue;
-    Binder b(r, d, mistake);
+    Binder b(r, d, mistake, sketch);
     for (const Tensor &t : r.tensors) {
       if (t.name.compare(0, 4, "out.") == 0) fail("tensor " + quoteJson(t.name) + ": this is a recording, not a request");
     }
@@ -66,6 +68,22 @@ Job bindJob(const Recording &r, const Device &d, const std::string &mistake) {
     return std::move(b.job);
   }
   fail("op " + quoteJson(r.op) + ": no kernel here");
+}
+
+// Dry holds `dry` set for as long as it lives.
+struct Dry {
+  const bool before = dry;
+  Dry() { dry = true; }
+  ~Dry() { dry = before; }
+};
+
+}  // namespace
+
+Job bindJob(const Recording &r, const Device &d, const std::string &mistake) { return bound(r, d, mistake, false); }
+
+Job sketchJob(const Recording &r, const Device &d, const std::string &mistake) {
+  const Dry held;
+  return bound(r, d, mistake, true);
 }
 
 }  // namespace plumbline

@@ -41,4 +41,7 @@ struct Job {
 // bindJob binds a request to the right kernels (mistake "") or to a variant, and throws if a kernel does not do exactly what is asked.
 Job bindJob(const Recording &r, const Device &d, const std::string &mistake);
 
+// sketchJob returns what is known of a job before its large inputs are made: its sources, its operations and its arithmetic. It cannot be run.
+Job sketchJob(const Recording &r, const Device &d, const std::string &mistake);
+
 }  // namespace plumbline
