@@ -53,6 +53,20 @@ func TestWeights(t *testing.T) {
 			check.Near(t, "Σw, "+how.String(), mat.Sum(policy.Weights(mask, how, 8)), want[i], 64*u*6)
 		}
 	}))
+	// Three rows of which one is empty: a mean over two sequences becomes one over three, and the mean over tokens stays.
+	t.Run("WeightsOfAll counts a sequence with an empty mask in the divisor, and no token of it", func(t *testing.T) {
+		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
+		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
+		for i, want := range []float64{3.2, 3.5 * 2 / 3, 16. / 3, 2. / 3} {
+			check.Near(t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)), want, 5*4*u*3.2)
+		}
+		full := check.Matrix([]float64{1, 1, 0, 1}, []float64{1, 1, 1, 1})
+		for _, how := range modes {
+			if !mat.Equal(policy.WeightsOfAll(full, how, 8), policy.Weights(full, how, 8)) {
+				t.Errorf("%s: without empty sequences the two differ", how)
+			}
+		}
+	})
 	t.Run("a sequence with an empty mask does not count", func(t *testing.T) {
 		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
 		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
