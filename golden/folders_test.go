@@ -85,9 +85,13 @@ func TestListIsRecorded(t *testing.T) {
 			want = append(want, filepath.Join(invalidFolder, request+"."+mistake+".safetensors"))
 		}
 	}
-	found, err := filepath.Glob("testdata/*/*.safetensors")
-	if err != nil {
-		t.Fatal(err)
+	var found []string
+	for _, folder := range []string{kernelsFolder, invalidFolder} {
+		paths, err := filepath.Glob(filepath.Join(folder, "*.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, paths...)
 	}
 	slices.Sort(want)
 	slices.Sort(found)

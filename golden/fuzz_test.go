@@ -136,7 +136,12 @@ func resizeAxis(rec *recording.Recording, a, b, c int) {
 	}
 }
 
-func leaveOut(rec *recording.Recording, a, _, _ int) { rec.Delete(at(tensors(rec), a)) }
+// leaveOut deletes a tensor, but not the last one.
+func leaveOut(rec *recording.Recording, a, _, _ int) {
+	if names := tensors(rec); len(names) > 1 {
+		rec.Delete(at(names, a))
+	}
+}
 
 // change changes a copy of a tensor and stores it.
 func change(rec *recording.Recording, name string, f func(data []float64)) {

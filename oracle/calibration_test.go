@@ -225,13 +225,16 @@ func TestOddInputs(t *testing.T) {
 					}
 					request.Set(name, typ, x)
 				}
-				for _, c := range emulate.Right("attention.forward") {
+				for n, c := range emulate.Right("attention.forward") {
 					if scores.name == "outliers" && c.Scores == dtype.F16 {
 						continue // overflows
 					}
+					if !*long && (n+i+k)%3 != 0 {
+						continue
+					}
 					v, narrow := judge(t, request, c), c.Accumulate == arithmetic.BF16 || c.Accumulate == arithmetic.F16
-					if narrow && v.Status == verdict.Undetermined {
-						continue // long sums in so few bits, that zeros would pass as well
+					if narrow && v.Status == verdict.Undetermined && strings.HasSuffix(v.Reason, "would pass as well") {
+						continue // long sums in so few bits
 					}
 					if v.Status != verdict.Explained {
 						t.Errorf("%s, %s: %s: %s", typ, c, v.Status, v.Reason)

@@ -268,8 +268,41 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 	v.denominator += total + logarithm + w.round(lse)
 	inBase2 := scalars{typ: w.working}
 	v.logprob = v.denominator + divided + w.round(x-m) + inBase2.round(x) + inBase2.round(logp[token])
+	if w.narrow() {
+		e := w.narrowEntropyError(logp, logits, temperature, lse, s)
+		v.entropy += e * e
+	}
 	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
 	return v
+}
+
+// narrowEntropyError is what an entropy errs by whose log-probabilities, probabilities and products are rounded to a narrow
+// type, as far as that is known: equal logits, and such as differ by less than a log-probability's last place, are all rounded
+// alike, so that a hundred thousand roundings are one. It is the larger of the errors of
+//
+//	−Σ RN(p l),  l = RN(x − lse),  p = RN(e^l)                 TRL's, whose p no longer sum up to 1
+//	−Σ RN(q l),  l = RN(x − RN(lse)),  q = RN(softmax(l))     that of PyTorch's Categorical
+func (w scalars) narrowEntropyError(logp, logits []float64, temperature, lse, entropy float64) float64 {
+	var plain, normalised, mass float64
+	stored := w.typ.Round(lse)
+	shifted := make([]float64, len(logp))
+	for j, l := range logp {
+		if math.IsInf(l, -1) {
+			shifted[j] = l
+			continue
+		}
+		x := w.typ.Round(logits[j] / temperature)
+		l = w.typ.Round(x - lse)
+		plain -= w.typ.Round(w.typ.Round(math.Exp(l)) * l)
+		shifted[j] = w.typ.Round(x - stored)
+		mass += math.Exp(shifted[j])
+	}
+	for _, l := range shifted {
+		if q := w.typ.Round(math.Exp(l) / mass); q > 0 {
+			normalised -= w.typ.Round(q * l)
+		}
+	}
+	return max(math.Abs(plain-entropy), math.Abs(normalised-entropy))
 }
 
 // scalarLoop is the longest vocabulary of which a sum over it in one chain is taken for granted.

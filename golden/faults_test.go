@@ -1,0 +1,46 @@
+package golden
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"plumbline/oracle"
+	"plumbline/recording"
+	"plumbline/verdict"
+)
+
+// faults are recordings that got a wrong verdict once, or none, with the one they should have. The README of the folder of
+// recordings says what each is.
+var faults = []struct {
+	name   string
+	status verdict.Status
+	says   string
+}{
+	{"17-rope-fast-sine-long-right", verdict.Explained, ""},
+	{"17-rope-fast-sine-long-wrong", verdict.Unexplained, "largest element error"},
+	{"falsealarm-attention-tf32", verdict.Explained, ""},
+	{"falsealarm-logprob-bf16-cold", verdict.Explained, ""},
+	{"falsealarm-softcap-eager-bf16", verdict.Explained, ""},
+	{"falsealarm-yarn-truncate-false", verdict.Explained, ""},
+	{"hostile-01-f64-empty-row-nan-limit", verdict.Unexplained, "root mean square"},
+	{"hostile-02-f64-control", verdict.Unexplained, "root mean square"},
+	{"hostile-04-zeros-fp8-attention", verdict.Undetermined, "zeros and the negative would pass as well"},
+	{"hostile-09-sigma-1e141", verdict.Undetermined, "cannot be bounded"},
+	{"hostile-10-time-bomb-2e40", verdict.Unusable, "judging it takes some 4.5e+14 products"},
+	{"hostile-12-panic-scores-e4m3", verdict.Undetermined, "cannot be bounded"},
+	{"hostile-15-layout-bhsd", verdict.Unexplained, "axes 1 and 2 exchanged would explain it"},
+}
+
+func TestFaultsOfThePast(t *testing.T) {
+	for _, f := range faults {
+		rec, err := recording.Open(filepath.Join("testdata", "faults", f.name+".safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := oracle.JudgeWithin(rec, oracle.MaxWork); v.Status != f.status || !strings.Contains(v.Reason, f.says) || v.Fault != "" {
+			t.Errorf("%s: %s, %q, want %s with %q\n%s", f.name, v.Status, v.Reason, f.status, f.says, v.Fault)
+		}
+		rec.Close()
+	}
+}
