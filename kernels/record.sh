@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds the kernels, records every request with the right ones, with every wrong one and with other people's, and leaves the recordings in $OUT.
 #
-#   kernels/record.sh [--dry-run] [REQUEST…]
+#   kernels/record.sh [--dry-run | --quick] [REQUEST…]
+#
+# With --quick eight small requests of the right kernels are recorded and judged, and nothing else: what to run first on a machine, in under a minute.
 #
 # Requests default to kernels/requests/*.safetensors; those of kernels/requests/large are timed too, but not kept, and those of others are for other people's
 # kernels alone. README.md, "On a machine with a GPU", says what to take to one.
@@ -10,46 +12,74 @@
 # people's kernels run where python3 (or $PYTHON) has PyTorch for the GPU; the wheels of build/wheels are installed for them alone. Verdicts come from build/plumbline or Go, where
 # either is; compute-sanitizer is run on small requests, where it is.
 #
-# $OUT (default: out) gets log.txt, table.txt, verdicts.txt, and recordings, others and invalid as NAME.tar.gz.*, cut into parts of 15 MiB:
-#   cat recordings.tar.gz.* | tar xz
-# At most 62 MiB in eight files: of others and invalid the largest are left out if need be, and named. Other people's outputs of more than OTHERS_LARGEST MiB (1.1)
-# are not kept; wrong kernels run on requests of up to LARGEST GFLOP (0.1).
+# $OUT (default: out) gets log.txt (what is printed here, then the table of all requests and the verdicts) and recordings, others, invalid and probe as NAME.tar.*,
+# cut into parts of 15 MiB, every recording compressed by itself:
+#   cat recordings.tar.* | tar x && gunzip -r .
+# Some 60 MiB in seven files, counted compressed; what is left out is named, the largest of each kind. Other people's outputs of more than OTHERS_LARGEST MiB (2.2) are not
+# kept; wrong kernels run on requests of up to LARGEST GFLOP (0.1).
 # What matters most comes first and is packed at once, so that it is there if time runs out. BUDGET is the seconds that all of it may take.
 #
 # With --dry-run everything is done that needs no GPU: the host tests, the check of every request with its generated inputs and their digests, the list
 # of what would be run, the small requests on a processor and, where Go is, their verdict; where nvcc is, the compilation and the resource report.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-dry=no
-[ "${1:-}" = --dry-run ] && { dry=yes; shift; }
+dry=no quick=no
+case "${1:-}" in
+--dry-run) dry=yes && shift ;;
+--quick) quick=yes && shift ;;
+esac
 OUT=${OUT:-out}
 BUDGET=${BUDGET:-570}
 mkdir -p "$OUT" && OUT=$(cd "$OUT" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
+# shellcheck source=pack.sh
+. ./pack.sh
 
 step() { printf '== %3d s  %s\n' "$SECONDS" "$*"; }
 failed() { printf 'FAILED: %s\n' "$*" >&2; status=1; }
 left() { echo $((BUDGET - SECONDS > 5 ? BUDGET - SECONDS : 5)); }
 atMost() { echo $(($(left) < $1 ? $(left) : $1)); }
 
-# pack FOLDER NAME MIB packs the recordings of a folder, smallest first and so many MiB of them, into parts that fit a transfer.
-pack() {
-	[ -n "$(find "$1" -name '*.safetensors' 2>/dev/null)" ] || return 0
-	rm -f "$OUT/$2".tar.gz.*
-	(cd "$1" && find . -name '*.safetensors' -printf '%s %p\n' | sort -n) >"$work/sizes"
-	awk -v most="$3" '{ sum += $1; if (sum <= most * 1048576) print $2 }' "$work/sizes" >"$work/packed"
-	awk -v most="$3" -v name="$2" '{ sum += $1; if (sum > most * 1048576) print name ": left out: " $2 ", " $1 " bytes" }' "$work/sizes"
-	tar -C "$1" -cz -T "$work/packed" | split -b 15M -d -a 2 - "$OUT/$2.tar.gz." || failed "packing $2"
-	step "$2: $(wc -l <"$work/packed") recordings, $(du -csh "$OUT/$2".tar.gz.* | tail -n 1 | cut -f 1) in $(ls "$OUT/$2".tar.gz.* | wc -l) parts"
+# keep packs a folder of recordings, once.
+kept=
+keep() {
+	case "$kept" in *" $2 "*) return 0 ;; esac
+	kept="$kept $2 "
+	pack "$work/$1" "$2" "$3" "$OUT" || failed "packing $2"
+}
+
+# finish packs what is there, whether all was done or time ran out, and writes the log whole.
+finish() {
+	local end=$?
+	trap - EXIT TERM INT
+	keep right recordings 36
+	keep others others 14
+	keep invalid invalid 6
+	keep probe probe 4
+	[ "$end" -eq 0 ] || echo "ended with status $end after $SECONDS s"
+	exec >&3 2>&3
+	wait "$tee"
+	{
+		cat "$work/log"
+		for part in table verdicts; do
+			[ -s "$work/$part" ] && printf '\n== %s\n' "$part" && cat "$work/$part"
+		done
+	} >"$OUT/log.txt"
+	rm -rf "$work"
+	exit "$end"
 }
 
 arguments=("$@")
 requests=("$@")
 large=()
-if [ ${#requests[@]} -eq 0 ]; then
+if [ $quick = yes ] && [ ${#requests[@]} -eq 0 ]; then
+	for name in rope-apply-half norm-rms-odd attention-forward-ragged attention-backward-gqa attention-merge-odd mla-decode-plain policy-logprob-two ppo-loss-plain; do
+		requests+=("requests/$name-bf16.safetensors")
+	done
+elif [ ${#requests[@]} -eq 0 ]; then
 	shopt -s nullglob
 	requests=(requests/*.safetensors)
 	large=(requests/large/*.safetensors)
@@ -65,6 +95,7 @@ if [ $dry = yes ]; then
 	make -s -j "$jobs" cpu || exit 1
 	build/recorder-cpu --host-test || failed "host test"
 	recorder/failures_test.sh || failed "hangs and crashes"
+	bash pack.sh || failed "packing"
 	recorder=build/recorder-cpu
 	if [ -n "$NVCC" ]; then
 		step "nvcc: every kernel, right and wrong, and the resource report"
@@ -96,7 +127,11 @@ if [ $dry = yes ]; then
 	exit $status
 fi
 
-exec > >(tee "$OUT/log.txt") 2>&1
+exec 3>&1 > >(tee "$work/log") 2>&1
+tee=$!
+trap finish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,temperature.gpu --format=csv,noheader
 resources=
 if [ -x build/recorder ] && build/recorder --sources | sha256sum --check --status; then
@@ -112,72 +147,12 @@ else
 fi
 build/recorder --host-test || failed "host test"
 
-step "right kernels: ${#requests[@]} requests"
-timeout "$(left)" build/recorder --out "$work/right" "${requests[@]}" >"$OUT/table.txt" || failed "some requests were not recorded"
-pack "$work/right" recordings 29
-[ ${#large[@]} -eq 0 ] || timeout "$(left)" build/recorder --time-only "${large[@]}" >>"$OUT/table.txt" || failed "large requests"
-
-# Every group of producers in a process of its own: one that loses the device leaves the others going.
-PYTHON=${PYTHON:-python3}
-export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} FLASHINFER_WORKSPACE_BASE=$work
-if "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-	step "other people's kernels"
-	if ls build/wheels/*.whl >/dev/null 2>&1; then
-		"$PYTHON" -m pip install -q --no-index --no-deps --no-compile --target "$work/site" build/wheels/*.whl || failed "installing build/wheels"
-	fi
-	running=()
-	for group in sdpa-math sdpa-flash sdpa-efficient sdpa-cudnn torch,hf,hf-eager,hf-sdpa triton liger,liger-llama,liger-gemma,liger-triton verl,verl-vectorized,verl-vanilla,verl-gspo,verl-cispo openrlhf,trl flashinfer,flashinfer-table; do
-		# shellcheck disable=SC2086 # the names are words
-		timeout "$(atMost 300)" "$PYTHON" python/record.py --device cuda --largest-output "${OTHERS_LARGEST:-1.1}" --only ${group//,/ --only } --out "$work/others" ${arguments[@]+"${arguments[@]}"} >"$work/python.$group" 2>&1 &
-		running+=("$!:$group")
-	done
-	for r in "${running[@]}"; do wait "${r%%:*}" || failed "other people's kernels: ${r#*:}"; done
-	for f in "$work"/python.*; do
-		echo "${f##*/python.}: $(tail -n 1 "$f")"
-		grep -h '^failed ' "$f"
-		cat "$f" >>"$OUT/table.txt"
-	done
-	pack "$work/others" others 24
-else
-	step "no PyTorch with a GPU here: other people's kernels are not recorded"
-fi
-
-step "wrong kernels"
-running=()
-for mistake in $(build/recorder --list | cut -f 1); do
-	timeout "$(left)" build/recorder --mistake "$mistake" --largest "${LARGEST:-0.1}" --out "$work" "${requests[@]}" >"$work/wrong.$mistake" &
-	running+=("$!:$mistake")
-	[ $((${#running[@]} % 10)) -ne 0 ] || wait "${running[-1]%%:*}" || true # ten at a time, or nearly
-done
-for r in "${running[@]}"; do
-	mistake=${r#*:}
-	wait "${r%%:*}" || failed "wrong kernels: $mistake"
-	printf '%-20s %3d recorded, %3d requests do not show it\n' "$mistake" "$(grep -c ' differ, ' "$work/wrong.$mistake")" "$(grep -c 'do not show' "$work/wrong.$mistake")"
-	grep ' differ, ' "$work/wrong.$mistake" >>"$OUT/table.txt"
-done
-pack "$work/invalid" invalid 9
-
-plumbline=
-if [ -x build/plumbline ]; then
-	plumbline=$PWD/build/plumbline
-elif command -v go >/dev/null; then
-	(cd .. && go build -o "$work/plumbline" ./cmd/plumbline) && plumbline=$work/plumbline
-fi
-if [ -n "$plumbline" ]; then
-	step "verdicts"
-	for folder in right others; do
-		[ -d "$work/$folder" ] || continue
-		(cd "$work" && timeout "$(left)" "$plumbline" verify "$folder") >>"$OUT/verdicts.txt" 2>&1 || failed "verdicts of $folder"
-		echo "$folder: $(tail -n 1 "$OUT/verdicts.txt")"
-	done
-	if [ -d "$work/invalid" ]; then
-		(cd "$work" && timeout "$(left)" "$plumbline" verify invalid) >"$work/invalid.txt" 2>&1
-		grep -vE '^(unexplained|  )' "$work/invalid.txt" >>"$OUT/verdicts.txt"
-		echo "invalid: $(tail -n 1 "$work/invalid.txt")"
-		! grep -q '^explained' "$work/invalid.txt" || failed "wrong kernels that are explained: verdicts.txt names them"
-	fi
-else
-	step "neither build/plumbline nor Go is here: plumbline verify gives the verdicts elsewhere"
+if [ -n "$plumbline" ] && [ -d "$work/invalid" ]; then
+	step "verdicts of wrong kernels"
+	(cd "$work" && timeout "$(left)" "$plumbline" verify invalid) >"$work/invalid.txt" 2>&1
+	grep -vE '^(unexplained|  )' "$work/invalid.txt" >>"$work/verdicts"
+	echo "invalid: $(tail -n 1 "$work/invalid.txt")"
+	! grep -q '^explained' "$work/invalid.txt" || failed "wrong kernels that are explained: the verdicts name them"
 fi
 
 if command -v compute-sanitizer >/dev/null && [ "$(left)" -gt 60 ]; then
@@ -194,8 +169,8 @@ if command -v compute-sanitizer >/dev/null && [ "$(left)" -gt 60 ]; then
 fi
 
 [ -z "$resources" ] || { wait "$resources"; step "resource report"; cat "$work/resources"; }
-step "the largest requests; table.txt has them all"
-grep -E 'ceilings|v3|many' "$OUT/table.txt" | grep ' TFLOP/s'
+step "the largest requests; the table has them all"
+grep -E 'ceilings|v3|many' "$work/table" | grep ' TFLOP/s'
 parts=$(find "$OUT" -type f | wc -l)
 [ "$parts" -le 8 ] || echo "$parts files in OUT: more than one transfer may bring back"
 step "done, status $status"

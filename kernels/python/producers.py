@@ -454,7 +454,10 @@ class TritonAttention(Triton):
     name, title, ops = "triton", "Plumbline Triton attention", ("attention.forward",)
 
     def arithmetic(self, request, device):
-        return {"accumulate": sums(request, device), "scores": "F32", "probabilities": request.dtype("v")}
+        stated = {"accumulate": sums(request, device), "scores": "F32", "probabilities": request.dtype("v"), "exp": "approx"}
+        if request.attrs.get("softcap", 0):
+            stated["tanh"] = "approx"  # made of tl.exp
+        return stated
 
     def refuses(self, request):
         return "widths above 256" if max(request.shape("q")[3], request.shape("v")[3]) > 256 else super().refuses(request)
