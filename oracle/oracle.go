@@ -198,8 +198,8 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	return expected, nil
 }
 
-// unbound makes an error that is no number one without bound, and takes draws that are none for one: where σ overflowed nothing is known, which is not the
-// same as an error that nobody makes.
+// unbound makes an error that is no number one without bound, and takes what is none of how errors hang together for all: where σ overflowed nothing is known,
+// which is not the same as an error that nobody makes.
 func unbound(e *verdict.Expected) {
 	for i, s := range e.Sigma {
 		if math.IsNaN(s) {
@@ -209,6 +209,11 @@ func unbound(e *verdict.Expected) {
 	for i, d := range e.Draws {
 		if math.IsNaN(d) {
 			e.Draws[i] = 1
+		}
+	}
+	for _, x := range []*float64{&e.ColumnDraws, &e.MostDraws, &e.Walk, &e.Systematic} {
+		if math.IsNaN(*x) {
+			*x = 1
 		}
 	}
 }
