@@ -293,7 +293,10 @@ func (m *moments) sigma() []float64 {
 	sigma := make([]float64, m.rows*m.cols)
 	for i := range sigma {
 		r, c := i/m.cols, i%m.cols
-		if all > 0 {
+		switch {
+		case !dtype.Finite(all): // something overflowed: an element has its own runs alone, and those that are no numbers no bound
+			sigma[i] = math.Sqrt(m.squares[i] / float64(m.runs[r]))
+		case all > 0:
 			sigma[i] = math.Sqrt((m.squares[i] + borrowed*byRow[r]*byCol[c]/all) / (float64(m.runs[r]) + borrowed))
 		}
 	}
