@@ -82,6 +82,15 @@ func TestText(t *testing.T) {
 			"1 recording: 1 explained\n"
 		compare(t, text(t, TextOptions{Details: true}, NewEntry(loss, nil)), want)
 	})
+	t.Run("of what has to be exact, and is, there is nothing to score", func(t *testing.T) {
+		step := verdict.Verdict{File: "step.safetensors", Op: "mma.step", Outputs: []verdict.Output{{Name: "d", Type: "F32", Shape: []int{256}, Elements: 256, MaxZLimit: 6.9}}}
+		want := "" +
+			"explained     step.safetensors  mma.step            d        all 256 elements are exact, as they have to be\n" +
+			"    d: F32 [256], explained\n" +
+			"      scores  none, all 256 elements are exact, as they have to be\n" +
+			"1 recording: 1 explained\n"
+		compare(t, text(t, TextOptions{Details: true}, NewEntry(step, nil)), want)
+	})
 	t.Run("what cannot be judged gives its reason, without the file's name a second time", func(t *testing.T) {
 		want := "" +
 			"unusable      no.safetensors  -                   header: 3 bytes, want at least 8\n" +

@@ -97,9 +97,12 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		return
 	}
 	o := v.Outputs[nearest]
-	if o.NonFinite > 0 && o.NonFinite == o.Elements {
+	switch {
+	case o.NonFinite > 0 && o.NonFinite == o.Elements:
 		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), nothingComparable(o))
-	} else {
+	case exact(o):
+		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), allExact(o))
+	default:
 		fmt.Fprintf(b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
 		if o.NonFinite > 0 {
 			fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
@@ -114,6 +117,16 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// exact tells whether no element may err and none does: then there is nothing to score.
+func exact(o verdict.Output) bool { return o.Status == verdict.Explained && o.RMSLimit == 0 }
+
+func allExact(o verdict.Output) string {
+	if o.Elements == 1 {
+		return "the element is exact, as it has to be"
+	}
+	return fmt.Sprintf("all %d elements are exact, as they have to be", o.Elements)
 }
 
 // nothingComparable says of an output without one element of the truth's kind what stands in the truth's place. Scores are
@@ -177,6 +190,10 @@ func writeOutput(b *strings.Builder, o verdict.Output) {
 func writeScores(b *strings.Builder, o verdict.Output) {
 	if o.NonFinite > 0 && o.NonFinite == o.Elements {
 		fmt.Fprintf(b, "      scores  none, %s\n", nothingComparable(o))
+		return
+	}
+	if exact(o) {
+		fmt.Fprintf(b, "      scores  none, %s\n", allExact(o))
 		return
 	}
 	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s %s, worst element off by %s ulp\n",
