@@ -147,6 +147,91 @@ else
 fi
 build/recorder --host-test || failed "host test"
 
+plumbline=
+if [ -x build/plumbline ]; then
+	plumbline=$PWD/build/plumbline
+elif command -v go >/dev/null; then
+	(cd .. && go build -o "$work/plumbline" ./cmd/plumbline) && plumbline=$work/plumbline
+fi
+[ -n "$plumbline" ] || step "neither build/plumbline nor Go is here: plumbline verify gives the verdicts elsewhere"
+
+# judge WHAT FILE… gives the verdicts on files or folders below $work.
+judge() {
+	local what=$1
+	shift
+	[ -n "$plumbline" ] || return 0
+	(cd "$work" && timeout "$(left)" "$plumbline" verify "$@") >>"$work/verdicts" 2>&1 || failed "verdicts of $what"
+	echo "$what: $(tail -n 1 "$work/verdicts")"
+}
+
+if [ $quick = yes ]; then
+	step "right kernels: ${#requests[@]} requests"
+	timeout "$(atMost 120)" build/recorder --no-times --out "$work/right" "${requests[@]}" >"$work/table" || failed "some requests were not recorded"
+	[ ! -d "$work/right" ] || judge right right
+	step "done, status $status"
+	exit $status
+fi
+
+step "right kernels: ${#requests[@]} requests"
+timeout "$(left)" build/recorder --out "$work/right" "${requests[@]}" >"$work/table" || failed "some requests were not recorded"
+[ ! -d "$work/right" ] || judge right right
+keep right recordings 36
+[ ${#large[@]} -eq 0 ] || timeout "$(left)" build/recorder --time-only "${large[@]}" >>"$work/table" || failed "large requests"
+
+if [ -x build/probe ]; then
+	step "probe"
+	timeout "$(atMost 120)" build/probe "$work/probe" || failed "a part of the probe"
+	if "${PYTHON:-python3}" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+		timeout "$(atMost 120)" "${PYTHON:-python3}" probe/products.py "$work/probe" || failed "a library product"
+	fi
+	steps=("$work"/probe/step-*.safetensors)
+	[ ! -e "${steps[0]}" ] || judge "steps of the tensor cores" "${steps[@]#"$work/"}"
+	keep probe probe 4
+fi
+
+# Every group of producers in a process of its own: one that loses the device leaves the others going.
+PYTHON=${PYTHON:-python3}
+export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=${OMP_NUM_THREADS:-4} FLASHINFER_WORKSPACE_BASE=$work
+if "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+	step "other people's kernels"
+	for wheel in build/wheels/*.whl; do # one by one: a wheel that does not fit costs only those who need it
+		[ -e "$wheel" ] || continue
+		"$PYTHON" -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$work/site" "$wheel" || failed "installing $wheel"
+	done
+	running=() # four at a time: their largest inputs and scores shall not all be in the GPU's memory at once
+	for group in sdpa-math sdpa-flash sdpa-efficient sdpa-cudnn torch,hf,hf-eager,hf-sdpa triton liger,liger-llama,liger-gemma,liger-triton verl,verl-vectorized,verl-vanilla,verl-gspo,verl-cispo openrlhf,trl; do
+		[ ${#running[@]} -lt 4 ] || wait "${running[${#running[@]} - 4]%%:*}"
+		# shellcheck disable=SC2086 # the names are words
+		timeout "$(atMost 300)" "$PYTHON" python/record.py --device cuda --largest-output "${OTHERS_LARGEST:-2.2}" --only ${group//,/ --only } --out "$work/others" ${arguments[@]+"${arguments[@]}"} >"$work/python.$group" 2>&1 &
+		running+=("$!:$group")
+	done
+	for r in "${running[@]}"; do wait "${r%%:*}" || failed "other people's kernels: ${r#*:}"; done
+	for f in "$work"/python.*; do
+		echo "${f##*/python.}: $(tail -n 1 "$f")"
+		grep -h '^failed ' "$f"
+		cat "$f" >>"$work/table"
+	done
+	[ ! -d "$work/others" ] || judge others others
+	keep others others 14
+else
+	step "no PyTorch with a GPU here: other people's kernels are not recorded"
+fi
+
+step "wrong kernels"
+running=()
+for mistake in $(build/recorder --list | cut -f 1); do
+	timeout "$(left)" build/recorder --mistake "$mistake" --largest "${LARGEST:-0.1}" --out "$work" "${requests[@]}" >"$work/wrong.$mistake" &
+	running+=("$!:$mistake")
+	[ $((${#running[@]} % 10)) -ne 0 ] || wait "${running[-1]%%:*}" || true # ten at a time, or nearly
+done
+for r in "${running[@]}"; do
+	mistake=${r#*:}
+	wait "${r%%:*}" || failed "wrong kernels: $mistake"
+	printf '%-20s %3d recorded, %3d requests do not show it\n' "$mistake" "$(grep -c ' differ, ' "$work/wrong.$mistake")" "$(grep -c 'do not show' "$work/wrong.$mistake")"
+	grep ' differ, ' "$work/wrong.$mistake" >>"$work/table"
+done
+keep invalid invalid 6
+
 if [ -n "$plumbline" ] && [ -d "$work/invalid" ]; then
 	step "verdicts of wrong kernels"
 	(cd "$work" && timeout "$(left)" "$plumbline" verify invalid) >"$work/invalid.txt" 2>&1
