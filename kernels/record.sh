@@ -61,6 +61,7 @@ finish() {
 	keep probe probe 4
 	[ "$end" -eq 0 ] || echo "ended with status $end after $SECONDS s"
 	exec >&3 2>&3
+	(sleep 5 && kill "$tee" 2>/dev/null) & # a child that hangs in its driver may hold the pipe open
 	wait "$tee"
 	{
 		cat "$work/log"

@@ -14,6 +14,12 @@ class Refused(Exception):
     """What a producer cannot do, found while it ran."""
 
 
+def no_kernel(error):
+    """Returns what a RuntimeError of PyTorch says: that it has no kernel for this, or, where the device or its memory failed, the error itself."""
+    text = str(error)
+    return error if "CUDA" in text or "cuda" in text or "memory" in text else Refused(text.splitlines()[0])
+
+
 class Producer:
     """One kernel. refuses says, from the request alone, why it cannot run it; missing says what it lacks on this machine."""
 
@@ -140,7 +146,7 @@ class SDPA(Producer):
                     q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask, is_causal=is_causal, scale=scale_of(request)
                 )
             except RuntimeError as error:
-                raise Refused(str(error).splitlines()[0]) from error
+                raise no_kernel(error) from None
         return o.transpose(1, 2)
 
     def run(self, request, inputs):
@@ -169,7 +175,7 @@ class SDPA(Producer):
         try:
             yield
         except RuntimeError as error:
-            raise Refused(str(error).splitlines()[0]) from error
+            raise no_kernel(error) from None
 
     def values(self, request):
         return request.attrs.get("value_dim", 512)

@@ -24,7 +24,7 @@ from recordings import WIDTHS, Request, write
 
 def main():
     options = arguments()
-    requests = [Request(path) for path in options.requests or default_requests()]
+    requests = [request for request in map(opened, options.requests or default_requests()) if request]
     if options.dry_run:
         return dry_run(requests, options)
     import torch
@@ -52,6 +52,15 @@ def arguments():
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("requests", nargs="*", metavar="REQUEST")
     return parser.parse_args()
+
+
+def opened(path):
+    """Returns a request, or nothing and a message: one file that is not there does not end the others."""
+    try:
+        return Request(path)
+    except (OSError, ValueError) as error:
+        print(f"skipped   {path}: {error}", flush=True)
+        return None
 
 
 def default_requests():
@@ -101,6 +110,19 @@ def attempt(request, producer, device, options):
     except Exception:  # another producer may do it
         traceback.print_exc()
         return "failed", traceback.format_exc().splitlines()[-1]
+    finally:
+        if device == "cuda":
+            give_back()
+
+
+def give_back():
+    """Gives memory back to the GPU, of which other groups want some; a device that is lost has none."""
+    import torch
+
+    try:
+        torch.cuda.empty_cache()
+    except RuntimeError as error:
+        print(f"the device is lost: {str(error).splitlines()[0]}", flush=True)
 
 
 def check(outputs):
