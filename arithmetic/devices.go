@@ -82,21 +82,31 @@ var devices = map[Accumulator]device{
 // TF32, and results in F32 or F16. It is an error if the accumulator is no device's, or its tensor
 // core is not known for these types.
 func (a Accumulator) TensorCore(operands, result dtype.Type) (TensorCore, error) {
-	d, known := devices[a]
-	if !known {
+	if _, known := devices[a]; !known {
 		return TensorCore{}, fmt.Errorf("%s names no tensor core: want %s", a, DeviceNames)
 	}
-	rows := d.wide
-	if result == dtype.F16 {
-		rows = d.half
-	}
-	t, known := rows[operands]
-	if !known || result != dtype.F16 && result != dtype.F32 {
+	t, known := a.step(operands, result)
+	if !known {
 		return TensorCore{}, fmt.Errorf("%s: no step is known that sums products of %s in %s", a, operands, result)
+	}
+	return t, nil
+}
+
+// step is TensorCore without words, for every sum of a large product.
+func (a Accumulator) step(operands, result dtype.Type) (t TensorCore, known bool) {
+	if !a.Truncates() {
+		return t, false
+	}
+	d := devices[a]
+	switch result {
+	case dtype.F16:
+		t, known = d.half[operands]
+	case dtype.F32:
+		t, known = d.wide[operands]
 	}
 	t.lowest = exponentOf(operands.MinNormal())
 	t.bits = 2 * precision(operands)
-	return t, nil
+	return t, known
 }
 
 // DeviceNames lists the accumulators that name a device, for messages.

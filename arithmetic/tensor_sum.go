@@ -28,7 +28,7 @@ func (a Accumulator) core() TensorCore {
 // cores which step it is: bf16 products fit into a step beside larger terms where those of F16 and
 // TF32 are cut off, and FP8 has steps of its own.
 func (a Accumulator) SumOf(operands dtype.Type, n int, sum, squares float64) float64 {
-	if t, err := a.TensorCore(operands, dtype.F32); err == nil && n > 0 {
+	if t, known := a.step(operands, dtype.F32); known && n > 0 {
 		return t.Sum(n, sum, squares)
 	}
 	return a.Sum(n, sum, squares)

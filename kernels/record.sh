@@ -30,7 +30,7 @@ case "${1:-}" in
 --quick) quick=yes && shift ;;
 esac
 OUT=${OUT:-out}
-BUDGET=${BUDGET:-570}
+BUDGET=${BUDGET:-540}
 mkdir -p "$OUT" && OUT=$(cd "$OUT" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
