@@ -55,9 +55,12 @@ func TestExtremesOfAllOps(t *testing.T) {
 		if slices.Contains([]string{"attention.forward", "attention.backward", "attention.merge", "mla.decode"}, op) {
 			continue // TestExtremeInputs
 		}
-		seeds := uint64(400)
+		seeds := uint64(200)
 		if op == "mla.layer" {
 			seeds = 60
+		}
+		if *long {
+			seeds *= 10
 		}
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()

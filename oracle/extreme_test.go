@@ -123,7 +123,7 @@ func (e extremes) declare(r *recording.Recording) {
 // TestExtremeInputs: σ is a number or infinite, whatever the inputs, and so are the draws; it is 0 only where the truth is 0 or
 // nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
-	count := 4000
+	count := 1000
 	if *long {
 		count = 100000
 	}
