@@ -82,25 +82,13 @@ func missing(keys []string, declared map[string]any) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { _, ok := declared[key]; return ok })
 }
 
-// show writes a JSON value for a message, cut to a length that fits a line.
-func show(value any) string {
-	b, err := json.Marshal(value)
-	if err != nil {
-		b = fmt.Append(nil, value)
-	}
-	if len(b) > 60 {
-		return strings.ToValidUTF8(string(b[:57]), "") + "..."
-	}
-	return string(b)
-}
-
 func (d *Declared) set(key string, value any) error {
 	if key == "promote_every" {
 		return d.setPromote(value)
 	}
 	s, ok := value.(string)
 	if !ok {
-		return fmt.Errorf("found %s, want a string", show(value))
+		return fmt.Errorf("found %s, want a string", spelling.Show(value))
 	}
 	if allowed := words[key]; allowed != nil {
 		if !slices.Contains(allowed, s) {
@@ -125,11 +113,11 @@ func (d *Declared) set(key string, value any) error {
 func (d *Declared) setPromote(value any) error {
 	n, ok := value.(json.Number)
 	if !ok {
-		return fmt.Errorf("found %s, want a whole number", show(value))
+		return fmt.Errorf("found %s, want a whole number", spelling.Show(value))
 	}
 	i, err := n.Int64()
 	if err != nil || i < 1 || i > 1<<20 {
-		return fmt.Errorf("found %s, want a whole number from 1 to %d", show(value), 1<<20)
+		return fmt.Errorf("found %s, want a whole number from 1 to %d", spelling.Show(value), 1<<20)
 	}
 	d.PromoteEvery = int(i)
 	return nil

@@ -77,7 +77,7 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		if b, ok := value.(bool); ok {
 			return b, nil
 		}
-		return nil, fmt.Errorf("found %s, want true or false", show(value))
+		return nil, fmt.Errorf("found %s, want true or false", spelling.Show(value))
 	case Choice:
 		if n, ok := value.(json.Number); ok {
 			value = n.String() // 2 for "2"
@@ -85,7 +85,7 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
 			return s, nil
 		}
-		return nil, fmt.Errorf("found %s, want %s%s", show(value), strings.Join(a.Choices, " or "), near(value, a.Choices))
+		return nil, fmt.Errorf("found %s, want %s%s", spelling.Show(value), strings.Join(a.Choices, " or "), near(value, a.Choices))
 	}
 	return yarn(value)
 }
@@ -96,26 +96,14 @@ func near(value any, allowed []string) string {
 	return spelling.Suggest(s, allowed)
 }
 
-// show writes a JSON value for a message, cut to a length that fits a line.
-func show(value any) string {
-	b, err := json.Marshal(value)
-	if err != nil {
-		b = fmt.Append(nil, value)
-	}
-	if len(b) > 60 {
-		return strings.ToValidUTF8(string(b[:57]), "") + "..."
-	}
-	return string(b)
-}
-
 func number(value any) (float64, error) {
 	n, ok := value.(json.Number)
 	if !ok {
-		return 0, fmt.Errorf("found %s, want a number", show(value))
+		return 0, fmt.Errorf("found %s, want a number", spelling.Show(value))
 	}
 	x, err := n.Float64()
 	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
-		return 0, fmt.Errorf("found %s, want a finite number", show(n))
+		return 0, fmt.Errorf("found %s, want a finite number", spelling.Show(n))
 	}
 	return x, nil
 }
@@ -129,7 +117,7 @@ func count(value any) (int, error) {
 		return 0, err
 	}
 	if x != math.Trunc(x) || x < 0 || x > maxCount {
-		return 0, fmt.Errorf("found %s, want a whole number from 0 to %d", show(value), maxCount)
+		return 0, fmt.Errorf("found %s, want a whole number from 0 to %d", spelling.Show(value), maxCount)
 	}
 	return int(x), nil
 }
@@ -141,7 +129,7 @@ func yarn(value any) (any, error) {
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("found %s, want an object such as {\"factor\":40,\"original_context\":4096}", show(value))
+		return nil, fmt.Errorf("found %s, want an object such as {\"factor\":40,\"original_context\":4096}", spelling.Show(value))
 	}
 	y := rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
 	if object["mscale"] == nil && object["mscale_all_dim"] == nil {
@@ -153,7 +141,7 @@ func yarn(value any) (any, error) {
 		}
 	}
 	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 || max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
-		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size", show(value))
+		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size", spelling.Show(value))
 	}
 	return &y, nil
 }
@@ -202,7 +190,7 @@ func setYaRN(y *rope.YaRN, key string, object map[string]any) (err error) {
 func attentionFactor(value any) (float64, error) {
 	x, err := number(value)
 	if err == nil && (x <= 0 || x > 1e3) {
-		err = fmt.Errorf("found %s, want an amplitude above 0 and at most 1000", show(value))
+		err = fmt.Errorf("found %s, want an amplitude above 0 and at most 1000", spelling.Show(value))
 	}
 	return x, err
 }
@@ -211,7 +199,7 @@ func attentionFactor(value any) (float64, error) {
 func unrounded(value any) (bool, error) {
 	b, ok := value.(bool)
 	if !ok {
-		return false, fmt.Errorf("found %s, want true or false", show(value))
+		return false, fmt.Errorf("found %s, want true or false", spelling.Show(value))
 	}
 	return !b, nil
 }
@@ -223,5 +211,5 @@ func ramp(value any) (rope.Ramp, error) {
 	case rope.RotationsRamp.String():
 		return rope.RotationsRamp, nil
 	}
-	return 0, fmt.Errorf("found %s, want index or rotations", show(value))
+	return 0, fmt.Errorf("found %s, want index or rotations", spelling.Show(value))
 }

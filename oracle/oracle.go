@@ -169,9 +169,9 @@ func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
 }
 
 func expect(rec *recording.Recording) ([]verdict.Expected, error) {
-	op := Lookup(rec.Op)
-	if op == nil {
-		return nil, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
+	op, err := opOf(rec)
+	if err != nil {
+		return nil, err
 	}
 	c, err := bind(op, rec)
 	if err != nil {
@@ -196,6 +196,14 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 		}
 	}
 	return expected, nil
+}
+
+// opOf returns the op of a recording.
+func opOf(rec *recording.Recording) (*Op, error) {
+	if op := Lookup(rec.Op); op != nil {
+		return op, nil
+	}
+	return nil, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
 }
 
 // unbound makes an error that is no number one without bound, and takes what is none of how errors hang together for all: where σ overflowed nothing is known,

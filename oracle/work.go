@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"plumbline/internal/spelling"
 	"plumbline/recording"
 	"plumbline/verdict"
 )
@@ -20,9 +19,9 @@ const productsPerSecond = 1.8e9
 // steps count by the time that they take. It reads the heads of tensors and the lengths of sequences, nothing else. The error
 // says what keeps the recording from being judged.
 func Work(rec *recording.Recording) (float64, error) {
-	op := Lookup(rec.Op)
-	if op == nil {
-		return 0, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
+	op, err := opOf(rec)
+	if err != nil {
+		return 0, err
 	}
 	return guarded(func() (float64, error) {
 		c, err := bindHead(op, rec)

@@ -79,12 +79,14 @@ func judgeAll(b *bench, list []source, out report.Report) (summary report.Summar
 // judgeUpTo judges what asks for no more work than most, and says of anything else how that is changed.
 func judgeUpTo(most float64) func(*recording.Recording) verdict.Verdict {
 	return func(rec *recording.Recording) verdict.Verdict {
-		if work, err := oracle.Work(rec); err == nil && !(work <= most) {
-			v := oracle.JudgeWithin(rec, most)
-			v.Reason += " (-max-work raises it)"
+		v := oracle.JudgeWithin(rec, most)
+		if v.Status != verdict.Unusable {
 			return v
 		}
-		return oracle.JudgeWithin(rec, most)
+		if work, err := oracle.Work(rec); err == nil && !(work <= most) {
+			v.Reason += " (-max-work raises it)"
+		}
+		return v
 	}
 }
 
