@@ -8,9 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plumbline/golden"
-	"plumbline/oracle"
-	"plumbline/report"
-	"plumbline/verdict"
+	"plumbline/verify/op"
+	"plumbline/verify/report"
+	"plumbline/verify/verdict"
 )
 
 // TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and that each mistake planted in it is not.
@@ -23,12 +23,12 @@ func TestRecordings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			truth, err := oracle.Expect(rec)
+			truth, err := op.Expect(rec)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Run("is explained", func(t *testing.T) {
-				if v := oracle.JudgeAgainst(rec, truth); v.Status != verdict.Explained {
+				if v := op.JudgeAgainst(rec, truth); v.Status != verdict.Explained {
 					t.Error(words(v, rec.Provenance))
 				}
 			})
@@ -62,7 +62,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	return kept
 }
 
-// TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit. MLA is left to the oracle's own test, for its time.
+// TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit. MLA is left to the op's own test, for its time.
 func TestSameVerdictEveryTime(t *testing.T) {
 	for _, name := range golden.Names() {
 		rec, err := golden.Open(name)
@@ -72,9 +72,9 @@ func TestSameVerdictEveryTime(t *testing.T) {
 		if strings.HasPrefix(rec.Op, "mla.") {
 			continue
 		}
-		first := oracle.Judge(rec)
+		first := op.Judge(rec)
 		for range 5 {
-			if diff := cmp.Diff(first, oracle.Judge(rec)); diff != "" {
+			if diff := cmp.Diff(first, op.Judge(rec)); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
 		}
@@ -89,9 +89,9 @@ func slipsNotThrough(t *testing.T, m golden.Mutation, truth []verdict.Expected) 
 	}
 	var v verdict.Verdict
 	if m.Output == "" {
-		v = oracle.Judge(wrong)
+		v = op.Judge(wrong)
 	} else {
-		v = oracle.JudgeAgainst(wrong, truth)
+		v = op.JudgeAgainst(wrong, truth)
 	}
 	if v.Status != verdict.Unexplained {
 		t.Errorf("slipped through: %s\n%s", m.Doc, words(v, nil))
@@ -109,7 +109,7 @@ func BenchmarkDecodeV3(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if v := oracle.Judge(rec); v.Status != verdict.Explained {
+		if v := op.Judge(rec); v.Status != verdict.Explained {
 			b.Fatal(v.Reason)
 		}
 	}

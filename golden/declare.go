@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strconv"
 
-	"plumbline/arithmetic"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/verdict"
+	"plumbline/numbers/arithmetic"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // declarationMutation changes what a recording declares, so that its outputs are those of a kernel that did something else, or says why that
@@ -67,13 +67,13 @@ var declarationMutations = []declarationMutation{
 }
 
 // declared returns the op's attribute of that name, nil if it has none.
-func declared(rec *recording.Recording, name string) *oracle.Attr {
-	op := oracle.Lookup(rec.Op)
-	if op == nil {
+func declared(rec *recording.Recording, name string) *op.Attr {
+	known := op.Lookup(rec.Op)
+	if known == nil {
 		return nil
 	}
-	if i := slices.IndexFunc(op.Attrs, func(a oracle.Attr) bool { return a.Name == name }); i >= 0 {
-		return &op.Attrs[i]
+	if i := slices.IndexFunc(known.Attrs, func(a op.Attr) bool { return a.Name == name }); i >= 0 {
+		return &known.Attrs[i]
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
 	if !claimAll(wrong) {
 		return "the declared arithmetic is float32 already"
 	}
-	claimed, err := oracle.Expect(wrong)
+	claimed, err := op.Expect(wrong)
 	if err != nil {
 		return err.Error()
 	}
@@ -204,7 +204,7 @@ func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
 	}
 	for a := arithmetic.F32Hopper; a < arithmetic.TF32; a++ {
 		wrong.Arithmetic["accumulate"] = a.String()
-		other, err := oracle.Expect(wrong)
+		other, err := op.Expect(wrong)
 		if err == nil && !slices.Equal(other[0].Truth.Data, truth[0].Truth.Data) {
 			return ""
 		}
@@ -216,7 +216,7 @@ func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
 func claimAll(wrong *recording.Recording) bool {
 	const claim = "F32"
 	claimed := false
-	for _, key := range oracle.Lookup(wrong.Op).Arithmetic {
+	for _, key := range op.Lookup(wrong.Op).Arithmetic {
 		before, said := wrong.Arithmetic[key.Name]
 		if !said {
 			before = key.Default

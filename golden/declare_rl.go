@@ -4,10 +4,10 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/dtype"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/verdict"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // objectiveMutations are those of the attributes of objectives.
@@ -38,7 +38,7 @@ func init() { declarationMutations = append(declarationMutations, objectiveMutat
 func visibly(attr, name, doc string, change func(wrong *recording.Recording)) declarationMutation {
 	return declarationMutation{attr, name, doc, func(wrong *recording.Recording, truth []verdict.Expected) string {
 		change(wrong)
-		other, err := oracle.Expect(wrong)
+		other, err := op.Expect(wrong)
 		if err != nil {
 			return err.Error()
 		}
@@ -76,7 +76,7 @@ func otherEstimator(wrong *recording.Recording) {
 
 // otherClip declares another way to clip ratios, or none of values where there is one.
 func otherClip(wrong *recording.Recording) {
-	if declared(wrong, "clip").Kind == oracle.Number {
+	if declared(wrong, "clip").Kind == op.Number {
 		toggleNumber(wrong, "clip", 0.1)
 		return
 	}

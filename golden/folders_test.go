@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/verdict"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // The folders beside the embedded recordings: too much for the command to carry, so that only tests read them.
@@ -62,7 +62,7 @@ func TestWrongKernelsAreNot(t *testing.T) {
 				t.Errorf("provenance lacks %q", key)
 			}
 		}
-		if v := oracle.Judge(rec); v.Status != verdict.Unexplained {
+		if v := op.Judge(rec); v.Status != verdict.Unexplained {
 			t.Errorf("%s %s: %v", v.Status, v.Reason, rec.Provenance["mistake_what"])
 		}
 	})

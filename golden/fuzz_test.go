@@ -7,11 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"plumbline/dtype"
-	"plumbline/emulate"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/tensor"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
 )
 
 // FuzzJudge spoils a right recording of an op, chosen by the first byte, by the instructions that the others spell, and judges it: whatever it then holds, the
@@ -55,24 +55,24 @@ var spoils = []func(rec *recording.Recording, a, b, c int){
 }
 
 func declare(rec *recording.Recording, a, b, _ int) {
-	if keys := oracle.Lookup(rec.Op).Arithmetic; len(keys) > 0 {
+	if keys := op.Lookup(rec.Op).Arithmetic; len(keys) > 0 {
 		key := at(keys, a).Name
 		rec.Arithmetic[key] = at(declarable(key), b)
 	}
 }
 
 func attribute(rec *recording.Recording, a, b, c int) {
-	attrs := oracle.Lookup(rec.Op).Attrs
+	attrs := op.Lookup(rec.Op).Attrs
 	if len(attrs) == 0 {
 		return
 	}
 	attr := at(attrs, a)
 	switch attr.Kind {
-	case oracle.Flag:
+	case op.Flag:
 		rec.Attrs[attr.Name] = b%2 == 0
-	case oracle.Choice:
+	case op.Choice:
 		rec.Attrs[attr.Name] = at(attr.Choices, b)
-	case oracle.YaRN:
+	case op.YaRN:
 		numbers := []json.Number{"0", "1", "2", "40", "1e9", "4096", "1e-300"}
 		keys := []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "attention_factor"}
 		rec.Attrs[attr.Name] = map[string]any{"factor": json.Number("40"), "original_context": json.Number("64"), at(keys, b): at(numbers, c)}
@@ -126,7 +126,7 @@ func retype(rec *recording.Recording, a, b, _ int) {
 
 // resizeAxis gives an axis of an input a small length in all tensors that have its letter, and copies what it can.
 func resizeAxis(rec *recording.Recording, a, b, c int) {
-	op := oracle.Lookup(rec.Op)
+	op := op.Lookup(rec.Op)
 	letter := at(at(op.Inputs, a).Shape, b)
 	for _, x := range op.Inputs {
 		resize(rec, x.Name, x.Shape, letter, 1+c%5)

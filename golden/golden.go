@@ -16,10 +16,10 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/report"
-	"plumbline/verdict"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
+	"plumbline/verify/verdict"
 )
 
 //go:embed testdata/*.safetensors
@@ -62,10 +62,10 @@ func Check(t testing.TB, path string) {
 }
 
 // CheckRecording fails the test, with the report in words, unless the recording is explained. A fault of Plumbline fails it too, and no other test; so
-// does a recording that asks for more than oracle.MaxWork.
+// does a recording that asks for more than op.MaxWork.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
-	if v := oracle.JudgeWithin(rec, oracle.MaxWork); v.Status != verdict.Explained {
+	if v := op.JudgeWithin(rec, op.MaxWork); v.Status != verdict.Explained {
 		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance)) + v.Fault))
 	}
 }

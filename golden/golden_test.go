@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/oracle"
-	"plumbline/recording"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
 )
 
 func TestOpen(t *testing.T) {
@@ -31,7 +31,7 @@ func TestOpen(t *testing.T) {
 		}
 	})
 	t.Run("every op of the catalogue has a recording", func(t *testing.T) {
-		for _, op := range oracle.Ops() {
+		for _, op := range op.Ops() {
 			if !slices.ContainsFunc(Names(), func(name string) bool { return open(t, name).Op == op.Name }) {
 				t.Errorf("%s has none", op.Name)
 			}
@@ -136,7 +136,7 @@ func open(t *testing.T, name string) *recording.Recording {
 
 func mutations(t *testing.T, rec *recording.Recording) []Mutation {
 	t.Helper()
-	truth, err := oracle.Expect(rec)
+	truth, err := op.Expect(rec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"plumbline/arithmetic"
-	"plumbline/dtype"
-	"plumbline/emulate"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/tensor"
-	"plumbline/verdict"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // TestHostileRecordingsGetAVerdict turns right recordings into ones that no kernel would leave, and judges them: whatever they hold, the answer is a
@@ -60,7 +60,7 @@ func elements(rec *recording.Recording) int {
 
 func getsVerdict(t *testing.T, what string, rec *recording.Recording) {
 	t.Helper()
-	v := oracle.Judge(rec)
+	v := op.Judge(rec)
 	if v.Fault != "" {
 		t.Errorf("%s: %s\n%s", what, v.Reason, v.Fault)
 	}
@@ -77,7 +77,7 @@ func getsVerdict(t *testing.T, what string, rec *recording.Recording) {
 // oddShapes gives every axis that has a letter the length 1, and then 0, in all tensors.
 func oddShapes(rec *recording.Recording) map[string]*recording.Recording {
 	hostile := map[string]*recording.Recording{}
-	op := oracle.Lookup(rec.Op)
+	op := op.Lookup(rec.Op)
 	for _, letter := range []string{"B", "S", "H", "G", "T", "D", "V", "N", "P", "d", "page", "blocks", "cols"} {
 		for _, length := range []int{1, 0} {
 			c := rec.Clone()
@@ -112,7 +112,7 @@ func resize(rec *recording.Recording, name string, axes []string, letter string,
 // oddAttributes gives every attribute values of all kinds, most of them senseless.
 func oddAttributes(rec *recording.Recording) map[string]*recording.Recording {
 	hostile := map[string]*recording.Recording{}
-	for _, a := range oracle.Lookup(rec.Op).Attrs {
+	for _, a := range op.Lookup(rec.Op).Attrs {
 		for _, v := range []any{
 			json.Number("0"), json.Number("-1"), json.Number("1e308"), json.Number("1e-308"), json.Number("2147483648"), json.Number("1e999"),
 			"x", nil, true, []any{}, map[string]any{},
@@ -129,7 +129,7 @@ func oddAttributes(rec *recording.Recording) map[string]*recording.Recording {
 // oddArithmetic declares every key in every type and word.
 func oddArithmetic(rec *recording.Recording) map[string]*recording.Recording {
 	hostile := map[string]*recording.Recording{}
-	for _, key := range oracle.Lookup(rec.Op).Arithmetic {
+	for _, key := range op.Lookup(rec.Op).Arithmetic {
 		for _, value := range declarable(key.Name) {
 			c := rec.Clone()
 			c.Arithmetic[key.Name] = value

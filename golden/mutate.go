@@ -6,10 +6,10 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/tensor"
-	"plumbline/verdict"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // A Mutation makes a wrong recording of a right one: it changes an output, or an attribute for which the recorded outputs are then wrong. A
@@ -26,7 +26,7 @@ type Mutation struct {
 }
 
 // Mutations returns what can be done to a recording: each mistake for each of its floating-point outputs, and those of its attributes and
-// arithmetic. The truth, as oracle.Expect returns it, says which of them can show.
+// arithmetic. The truth, as op.Expect returns it, says which of them can show.
 func Mutations(rec *recording.Recording, truth []verdict.Expected) []Mutation {
 	var list []Mutation
 	for _, want := range truth {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/recording"
+	"plumbline/verify/recording"
 )
 
 // drifted says how the sources that a recording names have changed since, "" if they have not or are not those of the project's kernels.

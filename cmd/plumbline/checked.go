@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 
-	"plumbline/report"
+	"plumbline/verify/report"
 )
 
 // checked is the standard output, which remembers the first write that failed: a command whose output is not all there has

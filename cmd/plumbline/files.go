@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"plumbline/golden"
-	"plumbline/recording"
+	"plumbline/verify/recording"
 )
 
 // extension ends the name of a recording.

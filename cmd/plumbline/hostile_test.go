@@ -9,11 +9,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"plumbline/dtype"
 	"plumbline/golden"
-	"plumbline/recording"
-	"plumbline/tensor"
-	"plumbline/verdict"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // evil holds what terminals obey or are deceived by: an escape, a bell, line ends, a C1 control, a direction override, an

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/report"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
 )
 
 // inspect prints what recordings hold, without judging them.
@@ -41,29 +41,29 @@ func inspect(args []string, stdout *checked, stderr io.Writer) int {
 
 // describeRecording prints the head of a recording, with what its op takes for granted where it says nothing.
 func describeRecording(w io.Writer, rec *recording.Recording) {
-	op := oracle.Lookup(rec.Op)
+	entry := op.Lookup(rec.Op)
 	name := strings.TrimSpace(rec.Op)
 	switch {
-	case op == nil:
-		op = &oracle.Op{}
+	case entry == nil:
+		entry = &op.Op{}
 		name += " (not known: nothing is said of defaults and of what is missing)"
 	case len(rec.Outputs()) == 0:
 		name += " (a request: it has no output yet)"
 	}
 	fmt.Fprintf(w, "%s\nop %s\n", report.Printable(rec.Name), report.Brief(name))
-	section(w, "inputs", inputRows(rec, op))
-	section(w, "outputs", outputRows(rec, op))
-	section(w, "attrs", attrRows(rec, op))
-	section(w, "arithmetic", keyRows(rec, op))
+	section(w, "inputs", inputRows(rec, entry))
+	section(w, "outputs", outputRows(rec, entry))
+	section(w, "attrs", attrRows(rec, entry))
+	section(w, "arithmetic", keyRows(rec, entry))
 	section(w, "provenance", valueRows(rec.Provenance))
 }
 
-func inputRows(rec *recording.Recording, op *oracle.Op) [][]string {
+func inputRows(rec *recording.Recording, entry *op.Op) [][]string {
 	var rows [][]string
 	for _, name := range rec.Inputs() {
 		rows = append(rows, tensorRow(rec, name))
 	}
-	for _, t := range op.Inputs {
+	for _, t := range entry.Inputs {
 		if !rec.Has(t.Name) {
 			rows = append(rows, absent(t.Name, t.Optional))
 		}
@@ -71,12 +71,12 @@ func inputRows(rec *recording.Recording, op *oracle.Op) [][]string {
 	return rows
 }
 
-func outputRows(rec *recording.Recording, op *oracle.Op) [][]string {
+func outputRows(rec *recording.Recording, entry *op.Op) [][]string {
 	var rows [][]string
 	for _, name := range rec.Outputs() {
 		rows = append(rows, tensorRow(rec, "out."+name))
 	}
-	for _, t := range op.Outputs {
+	for _, t := range entry.Outputs {
 		if name := "out." + t.Name; !rec.Has(name) {
 			rows = append(rows, []string{name, "", "", "", "(not recorded, not judged)"})
 		}
@@ -137,9 +137,9 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.3g %s", x, unit)
 }
 
-func attrRows(rec *recording.Recording, op *oracle.Op) [][]string {
+func attrRows(rec *recording.Recording, entry *op.Op) [][]string {
 	rows := valueRows(rec.Attrs)
-	for _, a := range op.Attrs {
+	for _, a := range entry.Attrs {
 		if _, ok := rec.Attrs[a.Name]; ok {
 			continue
 		}
@@ -152,9 +152,9 @@ func attrRows(rec *recording.Recording, op *oracle.Op) [][]string {
 	return rows
 }
 
-func keyRows(rec *recording.Recording, op *oracle.Op) [][]string {
+func keyRows(rec *recording.Recording, entry *op.Op) [][]string {
 	rows := valueRows(rec.Arithmetic)
-	for _, k := range op.Arithmetic {
+	for _, k := range entry.Arithmetic {
 		if _, ok := rec.Arithmetic[k.Name]; !ok {
 			rows = append(rows, []string{k.Name, k.Default, "(default)"})
 		}

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync"
 
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/report"
-	"plumbline/verdict"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
+	"plumbline/verify/verdict"
 )
 
 // A bench judges recordings in parallel and hands the results on in order. It looks only so far ahead, and lets only so many
@@ -94,7 +94,7 @@ func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.logFault(name, fmt.Sprintf("%v\n%s", p, debug.Stack()))
-			e = unusable(name, &oracle.Fault{Value: p})
+			e = unusable(name, &op.Fault{Value: p})
 			e.Op = rec.Op
 		}
 	}()

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/report"
-	"plumbline/tensor"
-	"plumbline/verdict"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
+	"plumbline/verify/verdict"
 )
 
 func TestBench(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"plumbline/golden"
-	"plumbline/oracle"
-	"plumbline/recording"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
 )
 
 func TestMain(m *testing.M) {
@@ -45,7 +45,7 @@ func openGolden(ts *testscript.TestScript, name string) *recording.Recording {
 
 func writeMutated(ts *testscript.TestScript, _ bool, args []string) {
 	rec := openGolden(ts, args[0])
-	truth, err := oracle.Expect(rec)
+	truth, err := op.Expect(rec)
 	ts.Check(err)
 	for _, m := range golden.Mutations(rec, truth) {
 		if m.Name != args[1] {

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 
 	"plumbline/internal/spelling"
-	"plumbline/oracle"
+	"plumbline/verify/op"
 )
 
 // ops prints the catalogue: a line for each op, or the named ones in full.
@@ -23,36 +23,36 @@ func ops(args []string, stdout *checked, stderr io.Writer) int {
 		return exitExplained
 	}
 	for i, name := range names {
-		op := oracle.Lookup(name)
-		if op == nil {
-			return usageError(stderr, "ops", fmt.Errorf("no op %s%s", spelling.Quote(name), oracle.Near(name)))
+		entry := op.Lookup(name)
+		if entry == nil {
+			return usageError(stderr, "ops", fmt.Errorf("no op %s%s", spelling.Quote(name), op.Near(name)))
 		}
 		if i > 0 {
 			fmt.Fprintln(stdout)
 		}
-		describeOp(stdout, op)
+		describeOp(stdout, entry)
 	}
 	return exitExplained
 }
 
 func listOps(w io.Writer) {
 	tw := table(w)
-	for _, op := range oracle.Ops() {
-		fmt.Fprintf(tw, "%s\t%s\n", op.Name, op.Doc)
+	for _, entry := range op.Ops() {
+		fmt.Fprintf(tw, "%s\t%s\n", entry.Name, entry.Doc)
 	}
 	_ = tw.Flush()
 }
 
 // describeOp prints an op in full: what a recording of it has to hold, and what is assumed where it says nothing.
-func describeOp(w io.Writer, op *oracle.Op) {
-	fmt.Fprintf(w, "%s: %s\n", op.Name, op.Doc)
-	section(w, "inputs", tensorRows(op.Inputs, ""))
-	section(w, "outputs (each may be left out, one is needed)", tensorRows(op.Outputs, "out."))
+func describeOp(w io.Writer, entry *op.Op) {
+	fmt.Fprintf(w, "%s: %s\n", entry.Name, entry.Doc)
+	section(w, "inputs", tensorRows(entry.Inputs, ""))
+	section(w, "outputs (each may be left out, one is needed)", tensorRows(entry.Outputs, "out."))
 	var attrs, keys [][]string
-	for _, a := range op.Attrs {
+	for _, a := range entry.Attrs {
 		attrs = append(attrs, []string{a.Name, a.Values(), attrDefault(a), a.Doc})
 	}
-	for _, k := range op.Arithmetic {
+	for _, k := range entry.Arithmetic {
 		value := "default " + k.Default
 		if k.Default == "required" {
 			value = k.Default
@@ -61,12 +61,12 @@ func describeOp(w io.Writer, op *oracle.Op) {
 	}
 	section(w, "attrs", attrs)
 	section(w, "arithmetic", keys)
-	if len(op.Equations) > 0 { // a step of hardware has none
-		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(op.Equations, ", "))
+	if len(entry.Equations) > 0 { // a step of hardware has none
+		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(entry.Equations, ", "))
 	}
 }
 
-func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
+func tensorRows(tensors []op.Tensor, prefix string) [][]string {
 	var rows [][]string
 	for _, t := range tensors {
 		kind := "float"
@@ -84,7 +84,7 @@ func tensorRows(tensors []oracle.Tensor, prefix string) [][]string {
 	return rows
 }
 
-func attrDefault(a oracle.Attr) string {
+func attrDefault(a op.Attr) string {
 	if a.Missing == "required" {
 		return a.Missing
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"plumbline/report"
+	"plumbline/verify/report"
 )
 
 // A progress is a line on a terminal that says how far a run is: how many recordings are reported, which one the report waits

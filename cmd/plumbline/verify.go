@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/term"
 
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/report"
-	"plumbline/verdict"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
+	"plumbline/verify/verdict"
 )
 
 // verify judges recordings and reports them in order.
@@ -21,7 +21,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	asJSON := flags.Bool("json", false, "")
 	details := flags.Bool("v", false, "")
 	color := flags.String("color", "auto", "")
-	mostWork := flags.Float64("max-work", oracle.MaxWork, "")
+	mostWork := flags.Float64("max-work", op.MaxWork, "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
@@ -79,11 +79,11 @@ func judgeAll(b *bench, list []source, out report.Report) (summary report.Summar
 // judgeUpTo judges what asks for no more work than most, and says of anything else how that is changed.
 func judgeUpTo(most float64) func(*recording.Recording) verdict.Verdict {
 	return func(rec *recording.Recording) verdict.Verdict {
-		v := oracle.JudgeWithin(rec, most)
+		v := op.JudgeWithin(rec, most)
 		if v.Status != verdict.Unusable {
 			return v
 		}
-		if work, err := oracle.Work(rec); err == nil && !(work <= most) {
+		if work, err := op.Work(rec); err == nil && !(work <= most) {
 			v.Reason += " (-max-work raises it)"
 		}
 		return v

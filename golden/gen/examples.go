@@ -3,9 +3,9 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
-	"plumbline/emulate"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+	"plumbline/verify/recording"
 )
 
 // yarn is DeepSeek-V3's.

@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"plumbline/emulate"
-	"plumbline/recording"
+	"plumbline/verify/emulate"
+	"plumbline/verify/recording"
 )
 
 func main() {

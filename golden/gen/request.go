@@ -3,9 +3,9 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/tensor"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
 )
 
 // A request is a recording being built. Every generated input has a seed of its own, counted from 1.

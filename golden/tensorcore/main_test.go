@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/arithmetic"
-	"plumbline/dtype"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/verdict"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // writeOrigin writes a file as the origin's were packed: rows of random operands with the results
@@ -75,7 +75,7 @@ func TestPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rec.Close()
-	if v := oracle.Judge(rec); v.Status != verdict.Explained || v.Outputs[0].Elements != kept {
+	if v := op.Judge(rec); v.Status != verdict.Explained || v.Outputs[0].Elements != kept {
 		t.Errorf("%s %s", v.Status, v.Reason)
 	}
 	if rec.Extra["licence"] != "the notice" {
@@ -85,7 +85,7 @@ func TestPack(t *testing.T) {
 		for _, device := range []string{"F32_HOPPER", "F32_BLACKWELL"} {
 			wrong := rec.Clone()
 			wrong.Arithmetic["accumulate"] = device
-			if v := oracle.Judge(wrong); v.Status != verdict.Unexplained {
+			if v := op.Judge(wrong); v.Status != verdict.Unexplained {
 				t.Errorf("%s: %s", device, v.Status)
 			}
 		}

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline/arithmetic"
-	"plumbline/dtype"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 )
 
 // origin is one file of recorded results: DEVICE-OPERANDS.safetensors.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/tensor"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
 )
 
 // names are the devices as their owners call them.

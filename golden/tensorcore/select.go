@@ -4,8 +4,8 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/arithmetic"
-	"plumbline/dtype"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 )
 
 // outputs lists what was recorded.

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"strings"
 
-	"plumbline/oracle"
+	"plumbline/verify/op"
 )
 
 // Page is the page that has the table, from the root of the module.
@@ -36,7 +36,7 @@ func Insert(page string) (string, error) {
 func Table() string {
 	var b strings.Builder
 	b.WriteString("| op | inputs | attrs (default) | outputs | arithmetic (default) |\n|---|---|---|---|---|\n")
-	for _, op := range oracle.Ops() {
+	for _, op := range op.Ops() {
 		var inputs, attrs, outputs, keys []string
 		for _, t := range op.Inputs {
 			inputs = append(inputs, tensor(t))
@@ -57,7 +57,7 @@ func Table() string {
 
 func join(parts []string) string { return strings.ReplaceAll(strings.Join(parts, ", "), "|", "\\|") }
 
-func tensor(t oracle.Tensor) string {
+func tensor(t op.Tensor) string {
 	name := t.Name
 	if t.Optional {
 		name += "?"
@@ -72,9 +72,9 @@ func tensor(t oracle.Tensor) string {
 	return text
 }
 
-func attr(a oracle.Attr) string {
+func attr(a op.Attr) string {
 	text := "`" + a.Name + "`"
-	if a.Kind == oracle.Choice {
+	if a.Kind == op.Choice {
 		text += " " + a.Values()
 	}
 	return text + " (" + a.String() + ")"

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/oracle"
+	"plumbline/verify/op"
 )
 
 func page(t *testing.T) string {
@@ -33,7 +33,7 @@ func TestPageHasTheCatalogue(t *testing.T) {
 // TestPageSaysWhatEveryKeyMeans: the table has names and defaults, the text above it the meanings.
 func TestPageSaysWhatEveryKeyMeans(t *testing.T) {
 	text, keys := page(t), map[string]bool{}
-	for _, op := range oracle.Ops() {
+	for _, op := range op.Ops() {
 		for _, k := range op.Arithmetic {
 			keys[k.Name] = true
 		}
@@ -54,7 +54,7 @@ func TestWhatIsNotYetThereIsNot(t *testing.T) {
 		t.Fatal("no list of ops that are not yet there")
 	}
 	for _, row := range rows {
-		if oracle.Lookup(row[1]) != nil {
+		if op.Lookup(row[1]) != nil {
 			t.Errorf("%s is there", row[1])
 		}
 	}

@@ -36,7 +36,7 @@ type Function struct {
 // Test is a test, fuzz test or example.
 type Test struct{ Name, File string }
 
-// Op is an entry of the catalogue of package oracle.
+// Op is an entry of the catalogue of package op.
 type Op struct {
 	Name       string
 	Equations  []string // functions, as rope.Rotate or rope.YaRN.ScoreFactor

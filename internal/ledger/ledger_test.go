@@ -185,7 +185,7 @@ func recordingOf(header string) string {
 
 func TestOps(t *testing.T) {
 	l, page := read(t, map[string]string{
-		"oracle/rope.go": `package oracle
+		"verify/op/rope.go": `package op
 			func init() {
 				register(&Op{Name: "rope.apply", Equations: []string{"rope.Rotate", "rope.Missing"}})
 				register(&Op{Name: "rope.later"})
@@ -195,7 +195,7 @@ func TestOps(t *testing.T) {
 		"golden/testdata/README.md":          "no recording",
 	})
 	t.Run("an op that names no function is reported", func(t *testing.T) {
-		want := []string{"oracle/rope.go:3: op rope.apply: its equation rope.Missing does not exist"}
+		want := []string{"verify/op/rope.go:3: op rope.apply: its equation rope.Missing does not exist"}
 		if diff := cmp.Diff(want, l.Problems(page)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
@@ -212,16 +212,16 @@ func TestOps(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"equations that are computed": {
-			"oracle/o.go", "package oracle\nvar x = Op{Name: \"x\", Equations: append(a, b)}",
-			"oracle/o.go:2: Name and Equations of an op: not a list of string literals",
+			"verify/op/o.go", "package op\nvar x = Op{Name: \"x\", Equations: append(a, b)}",
+			"verify/op/o.go:2: Name and Equations of an op: not a list of string literals",
 		},
 		"a name that is computed": {
-			"oracle/o.go", "package oracle\nvar x = Op{Name: a, Equations: []string{}}",
-			"oracle/o.go:2: Name and Equations of an op: not a string literal",
+			"verify/op/o.go", "package op\nvar x = Op{Name: a, Equations: []string{}}",
+			"verify/op/o.go:2: Name and Equations of an op: not a string literal",
 		},
 		"an equation that is a constant": {
-			"oracle/o.go", "package oracle\nvar x = Op{Name: \"x\", Equations: []string{a}}",
-			"oracle/o.go:2: Name and Equations of an op: not a string literal",
+			"verify/op/o.go", "package op\nvar x = Op{Name: \"x\", Equations: []string{a}}",
+			"verify/op/o.go:2: Name and Equations of an op: not a string literal",
 		},
 		"a source that does not parse": {"moe/m.go", "package", "moe/m.go:1:8: expected 'IDENT', found 'EOF'"},
 		"a recording that is cut":      {"golden/testdata/a.safetensors", "\x01", "golden/testdata/a.safetensors: op of the recording: unexpected EOF"},

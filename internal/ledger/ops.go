@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	catalogue  = "oracle"
+	catalogue  = "verify/op"
 	recordings = "golden/testdata"
 	invalid    = recordings + "/invalid" // of wrong kernels
 )
 
-// readOps returns the ops that package oracle declares, each with the golden recordings of it.
+// readOps returns the ops that package op declares, each with the golden recordings of it.
 func readOps(root fs.FS) ([]Op, error) {
 	sources, sourceErr := parseDir(root, catalogue)
 	files, fileErr := readRecordings(root)

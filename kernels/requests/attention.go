@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
+	"plumbline/numbers/dtype"
 )
 
 // heads is the geometry of an attention request. The zero value of a number means what zero says there.

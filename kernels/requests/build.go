@@ -4,9 +4,9 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/tensor"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
 )
 
 // builder is a request being built, in one type.

@@ -3,8 +3,8 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 )
 
 // pages is the geometry of a decode request: pages lie scattered, or as in the table given.

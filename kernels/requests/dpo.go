@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
+	"plumbline/numbers/dtype"
 )
 
 // preferences adds n pairs of responses, log-ratios of deviation 1.6 · 2^drift, the first pairs with the margins given, and lengths if they are asked for.

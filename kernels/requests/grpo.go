@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
+	"plumbline/numbers/dtype"
 )
 
 func logOf(n int) float64 { return math.Log(float64(n)) }

@@ -1,6 +1,6 @@
 package main
 
-import "plumbline/recording"
+import "plumbline/verify/recording"
 
 // layer is the geometry of an MLA layer.
 type layer struct {

@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"plumbline/dtype"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 )
 
 func main() {

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"plumbline/emulate"
-	"plumbline/oracle"
-	"plumbline/recording"
-	"plumbline/tensor"
-	"plumbline/verdict"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // few is how many elements of inputs and outputs a request has whose digests are computed and that is emulated here.
@@ -92,7 +92,7 @@ func TestTableIsWhatIsGenerated(t *testing.T) {
 	}
 }
 
-// TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the oracle accepts the request, and what a right kernel returns is explained.
+// TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the request, and what a right kernel returns is explained.
 func TestSmallRequestsAreExplained(t *testing.T) {
 	for _, f := range files() {
 		if f.full {
@@ -109,7 +109,7 @@ func TestSmallRequestsAreExplained(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v := oracle.Judge(rec); v.Status != verdict.Explained {
+			if v := op.Judge(rec); v.Status != verdict.Explained {
 				t.Errorf("%v: %s", v.Status, v.Reason)
 			}
 		})

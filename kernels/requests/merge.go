@@ -3,8 +3,8 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 )
 
 // parts adds outputs [p, n, v] of p parts and their log-sum-exps, spread by 2^exp2 around a number; the parts named are without keys, their outputs NaN.

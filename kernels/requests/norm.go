@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"plumbline/dtype"
+	"plumbline/numbers/dtype"
 )
 
 // normed adds x [n, d] scaled by 2^exp2 and a weight around 1.

@@ -1,6 +1,6 @@
 package main
 
-import "plumbline/dtype"
+import "plumbline/numbers/dtype"
 
 // logits adds logits [n, vocab] scaled by 2^exp2 around a level, and a token for each row, the ends of the vocabulary first.
 func (b *builder) logits(n, vocab, exp2 int, level float32, edits ...func(rc recipe) recipe) {

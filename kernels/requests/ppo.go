@@ -1,6 +1,6 @@
 package main
 
-import "plumbline/dtype"
+import "plumbline/numbers/dtype"
 
 // recursion is what ppo.gae is run on.
 type recursion struct {

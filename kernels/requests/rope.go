@@ -1,8 +1,8 @@
 package main
 
 import (
-	"plumbline/dtype"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 )
 
 var onlyF32 = []dtype.Type{dtype.F32}

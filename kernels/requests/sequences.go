@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/dtype"
+	"plumbline/numbers/dtype"
 )
 
 // sequences is the geometry of a batch of tokens [N,L], and which of them count.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"plumbline/recording"
+	"plumbline/verify/recording"
 )
 
 const preface = `# Requests

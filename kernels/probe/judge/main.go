@@ -20,8 +20,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"plumbline/dtype"
-	"plumbline/recording"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 )
 
 func main() {

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/dtype"
-	"plumbline/recording"
-	"plumbline/tensor"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
 )
 
 // write records a function whose results are off by what is said: at 1.5 by so many last places, and

@@ -1,0 +1,119 @@
+package emulate
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+)
+
+// heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k [B,T,G,D], v [B,T,G,V].
+type heads[T number] struct {
+	*job
+	q, k, v             []T
+	sink                []T
+	lens                []int
+	B, S, H, T, G, D, V int
+	causal              bool
+	window              int
+	input, values       dtype.Type
+}
+
+func loadHeads[T number](j *job) *heads[T] {
+	q, k, v := j.shape("q", 4), j.shape("k", 4), j.shape("v", 4)
+	h := &heads[T]{job: j, B: q[0], S: q[1], H: q[2], D: q[3], T: k[1], G: k[2], V: v[3]}
+	h.q, h.k, h.v = load[T](j, "q"), load[T](j, "k"), load[T](j, "v")
+	h.input, h.values = j.in.Type("q"), j.in.Type("v")
+	h.causal, h.window = j.flag("causal", false), j.whole("window", 0)
+	if j.in.Has("sink") {
+		h.sink = load[T](j, "sink")
+	}
+	if j.in.Has("kv_lens") {
+		h.lens = j.loadInts("kv_lens")
+	}
+	return h
+}
+
+// softmax returns the softmax of these heads, with the mistakes of scaling.
+func (h *heads[T]) softmax() *softmax[T] {
+	scale := h.number("scale", 1/math.Sqrt(float64(h.D)))
+	return newSoftmax[T](h.job, h.wrongScale(scale, h.D), h.number("softcap", 0), h.values, h.V)
+}
+
+// mask returns the mask of sequence b.
+func (h *heads[T]) mask(b int) mask {
+	keys := h.T
+	if h.lens != nil {
+		keys = h.lens[b]
+	}
+	return mask{causal: h.causal, window: h.window, queries: h.S, keys: keys, stored: h.T}
+}
+
+// group returns the key and value head of query head n: groups of neighbours share one.
+func (h *heads[T]) group(n int) int {
+	switch h.Mistake {
+	case "heads-tiled":
+		return n % h.G
+	case "heads-divided-by-groups":
+		return min(n/h.G, h.G-1)
+	}
+	return n * h.G / h.H
+}
+
+func (h *heads[T]) query(b, s, n int) []T { return vector(h.q, (b*h.S+s)*h.H+n, h.D) }
+func (h *heads[T]) key(b, t, g int) []T   { return vector(h.k, (b*h.T+t)*h.G+g, h.D) }
+func (h *heads[T]) value(b, t, g int) []T { return vector(h.v, (b*h.T+t)*h.G+g, h.V) }
+
+// vector returns row i of rows of the given width.
+func vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }
+
+// row returns what query s of head n in sequence b sees.
+func (h *heads[T]) row(k *softmax[T], b, s, n int) *row[T] {
+	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
+	r := &row[T]{length: m.keys}
+	r.lo, r.hi = m.span(h.job, s)
+	h.show(g != n*h.G/h.H && r.lo < r.hi)
+	r.tail = min(h.T, (r.hi+h.Tile-1)/h.Tile*h.Tile)
+	r.score = func(j int) T { return k.products.dot(q, h.key(b, j, g)) }
+	r.value = func(j int) []T { return h.value(b, j, g) }
+	if h.sink != nil {
+		r.sink = &h.sink[n]
+	}
+	return r
+}
+
+// attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the roundings of its softmax it rounds the
+// output once, to the type of q, and the log-sum-exp to F32.
+func attentionForward[T number](j *job) {
+	h := loadHeads[T](j)
+	if j.err != nil {
+		return
+	}
+	k := h.softmax()
+	o, lse := make([]T, 0, h.B*h.S*h.H*h.V), make([]T, h.B*h.H*h.S)
+	for b := range h.B {
+		for s := range h.S {
+			for n := range h.H {
+				out, l := k.run(h.row(k, b, s, n))
+				o = append(o, out...)
+				lse[(b*h.H+n)*h.S+s] = l
+			}
+		}
+	}
+	storeMain(j, "o", h.input, o, h.B, h.S, h.H, h.V)
+	storeLSE(j, lse, h.B, h.H, h.S)
+}
+
+// wrongScale returns the softmax scale with the mistakes that are made with it. width is that of the keys.
+func (j *job) wrongScale(scale float64, width int) float64 {
+	right := scale
+	switch j.Mistake {
+	case "scale-one-percent":
+		scale *= 1.01
+	case "scale-of-width", "scale-of-latent":
+		scale = 1 / math.Sqrt(float64(width))
+	case "temperature-missing":
+		scale /= 1.8738542 // DeepSeek-V3's (0.1 ln 40 + 1)²
+	}
+	j.scaleWrong = math.Abs(scale/right-1) > 1e-3
+	return scale
+}

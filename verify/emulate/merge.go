@@ -1,0 +1,105 @@
+package emulate
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+)
+
+// parts is what attention.merge reads: o [P,N,V] and lse [P,N].
+type parts[T number] struct {
+	*job
+	sums    *summer[T]
+	o, lse  []T
+	P, N, V int
+	two     bool // log-sum-exps are to base 2
+}
+
+// attentionMerge joins parts of an attention by their log-sum-exps, in the working type; the output is rounded once, to the type of o, the
+// log-sum-exp to F32. A part that saw no key does not count, whatever its output.
+func attentionMerge[T number](j *job) {
+	shape := j.shape("o", 3)
+	p := &parts[T]{job: j, P: shape[0], N: shape[1], V: shape[2]}
+	p.o, p.lse, p.two = load[T](j, "o"), load[T](j, "lse"), j.text("lse_base", "e") == "2"
+	if j.err != nil {
+		return
+	}
+	p.sums = newSummer[T](&j.Config, dtype.F32)
+	if j.makes("accumulate-bf16") {
+		p.sums.mode, p.sums.keep = narrow, dtype.BF16
+		j.show(p.P > 1)
+	}
+	if j.makes("merge-base") {
+		p.two = !p.two
+	}
+	o, lse := make([]T, 0, p.N*p.V), make([]T, p.N)
+	for n := range p.N {
+		var out []T
+		out, lse[n] = p.row(n)
+		o = append(o, out...)
+	}
+	storeMain(j, "o", j.in.Type("o"), o, p.N, p.V)
+	store(j, "lse", dtype.F32, lse, p.N)
+}
+
+// row merges the parts of row n.
+func (p *parts[T]) row(n int) ([]T, T) {
+	var lses []T
+	var rows [][]T
+	top, least := T(math.Inf(-1)), T(math.Inf(1))
+	for i := range p.P {
+		if x := p.lse[i*p.N+n]; !math.IsInf(float64(x), -1) {
+			lses, rows = append(lses, x), append(rows, vector(p.o, i*p.N+n, p.V))
+			top, least = max(top, x), min(least, x)
+		}
+	}
+	out := make([]T, p.V)
+	if len(lses) == 0 {
+		return out, top
+	}
+	p.show(p.makes("merge-base") && least < top)
+	weights := make([]T, len(lses))
+	for i, x := range lses {
+		weights[i] = p.weight(x - top)
+	}
+	total := p.sums.plain().sum(weights)
+	p.normalise(weights, total, least < top)
+	p.sums.combine(out, weights, rows)
+	return out, top + p.log(total)
+}
+
+// normalise divides the weights by their sum.
+func (p *parts[T]) normalise(weights []T, total T, differ bool) {
+	for i := range weights {
+		switch {
+		case p.makes("weights-unnormalised"):
+			p.show(len(weights) > 1)
+		case p.makes("parts-averaged"):
+			p.show(differ)
+			weights[i] = 1 / T(len(weights))
+		default:
+			weights[i] /= total
+		}
+	}
+}
+
+func (p *parts[T]) weight(x T) T {
+	if p.FastExp {
+		unit := T(1)
+		if p.two {
+			unit = math.Ln2
+		}
+		return T(fastExp(float32(x * unit)))
+	}
+	if p.two {
+		return T(math.Exp2(float64(x)))
+	}
+	return T(math.Exp(float64(x)))
+}
+
+func (p *parts[T]) log(x T) T {
+	if p.two {
+		return T(math.Log2(float64(x)))
+	}
+	return T(math.Log(float64(x)))
+}

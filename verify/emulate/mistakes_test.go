@@ -1,0 +1,113 @@
+package emulate
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
+)
+
+// A mistake that shows on no request would never be tested.
+func TestEveryMistakeShowsSomewhere(t *testing.T) {
+	const seeds = 60
+	for _, op := range Ops() {
+		t.Run(op, func(t *testing.T) {
+			shown, changed := map[string]int{}, map[string]int{}
+			for seed := range uint64(seeds) {
+				request := Request(op, seed)
+				right := map[string]*recording.Recording{}
+				for _, mistake := range Mistakes(op) {
+					if shown[mistake] == 6 {
+						continue
+					}
+					c := Config{Mistake: mistake, Form: []string{"naive", "absorbed"}[seed%2]}
+					got, err := Run(request, c)
+					if errors.Is(err, ErrHidden) {
+						continue
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					shown[mistake]++
+					if right[c.Form] == nil {
+						right[c.Form] = mustRun(t, request, Config{Form: c.Form, Splits: 1})
+					}
+					if differs(t, got, right[c.Form]) {
+						changed[mistake]++
+					}
+				}
+			}
+			for _, mistake := range Mistakes(op) {
+				if shown[mistake] < 1 {
+					t.Errorf("%s shows on %d of %d requests", mistake, shown[mistake], seeds)
+				}
+				if changed[mistake] < shown[mistake]*5/6 {
+					t.Errorf("%s shows on %d requests and changes %d of them", mistake, shown[mistake], changed[mistake])
+				}
+			}
+		})
+	}
+}
+
+func differs(t *testing.T, a, b *recording.Recording) bool {
+	for _, name := range a.Outputs() {
+		if !slices.Equal(output(t, a, name), output(t, b, name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestMistakesAreDescribed(t *testing.T) {
+	for _, op := range Ops() {
+		names := Mistakes(op)
+		for i, name := range names {
+			if _, what := Describe(name); what == "" || slices.Contains(names[:i], name) {
+				t.Errorf("%s: %s is not described, or there twice", op, name)
+			}
+		}
+	}
+	if source, _ := Describe("causal-top-left"); source != "A01" {
+		t.Errorf("causal-top-left comes from %q", source)
+	}
+}
+
+func TestMistakesHide(t *testing.T) {
+	square := Request("mla.layer", 0).Clone()
+	square.Attrs["start"] = recording.Number(0)
+	cases := []struct {
+		mistake, why string
+		request      *recording.Recording
+		c            Config
+	}{
+		{"heads-tiled", "with one key head", find(t, "attention.forward", func(r *recording.Recording) bool { return r.Shape("k")[2] == 1 }), Config{}},
+		{"window-off-by-one", "without a window", find(t, "attention.forward", func(r *recording.Recording) bool { return r.Attrs["window"] == nil }), Config{}},
+		{"merge-base", "with one part", Request("attention.forward", 0), Config{Splits: 1}},
+		{"sink-missing", "without sinks", find(t, "attention.forward", func(r *recording.Recording) bool { return !r.Has("sink") }), Config{}},
+		{"output-truncated", "in F32", find(t, "norm.rms", func(r *recording.Recording) bool { return r.Type("x") == dtype.F32 }), Config{}},
+		{"yarn-betas-swapped", "without YaRN", find(t, "rope.apply", func(r *recording.Recording) bool { return r.Attrs["yarn"] == nil }), Config{}},
+		{"kv-up-split", "with one head", find(t, "mla.layer", func(r *recording.Recording) bool { return r.Attrs["heads"] == recording.Number(1) }), Config{}},
+		{"causal-missing", "with one token", find(t, "mla.layer", func(r *recording.Recording) bool { return r.Shape("x")[1] == 1 }), Config{}},
+		{"query-untransposed", "in the naive form", Request("mla.layer", 1), Config{Form: "naive"}},
+	}
+	for _, c := range cases {
+		c.c.Mistake = c.mistake
+		if _, err := Run(c.request, c.c); !errors.Is(err, ErrHidden) {
+			t.Errorf("%s %s: %v, want ErrHidden", c.mistake, c.why, err)
+		}
+	}
+}
+
+// find returns the first request that is as wanted.
+func find(t *testing.T, op string, wanted func(*recording.Recording) bool) *recording.Recording {
+	t.Helper()
+	for seed := range uint64(200) {
+		if r := Request(op, seed); wanted(r) {
+			return r
+		}
+	}
+	t.Fatal("no such request")
+	return nil
+}

@@ -1,0 +1,306 @@
+package emulate
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+)
+
+// batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps some, and how their losses become one.
+type batch[T number] struct {
+	*job
+	sums   *summer[T]
+	N, L   int
+	mask   []bool
+	counts []int // tokens of each sequence
+	log2   T
+}
+
+// newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working precision where no type is given.
+func newRows[T number](j *job, n, l int) *batch[T] {
+	j.Intermediate = or(j.Intermediate, working[T]())
+	return &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
+}
+
+// newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
+func newBatch[T number](j *job) *batch[T] {
+	shape := j.shape("mask", 2)
+	b := newRows[T](j, shape[0], shape[1])
+	b.mask = make([]bool, b.N*b.L)
+	for i, m := range j.loadInts("mask") {
+		b.mask[i] = m != 0
+	}
+	b.spoilMask()
+	b.counts = make([]int, b.N)
+	for i, m := range b.mask {
+		if m {
+			b.counts[i/b.L]++
+		}
+	}
+	return b
+}
+
+// spoilMask makes the mistakes with masks.
+func (b *batch[T]) spoilMask() {
+	for i, m := range b.mask {
+		switch {
+		case b.makes("mask-missing"):
+			b.show(!m)
+			b.mask[i] = true
+		case b.makes("mask-shifted"):
+			next := (i+1)%b.L != 0 && b.mask[i+1]
+			b.show(m != next)
+			b.mask[i] = next
+		}
+	}
+}
+
+// each calls f for every token in the mask.
+func (b *batch[T]) each(f func(i, at int)) {
+	for at, m := range b.mask {
+		if m {
+			f(at/b.L, at)
+		}
+	}
+}
+
+// kept rounds an element-wise result to the type that they have.
+func (b *batch[T]) kept(x T) T {
+	if b.Intermediate == working[T]() {
+		return x
+	}
+	return to(b.Intermediate, x)
+}
+
+// exp returns e^x, as Config says, as an element-wise result.
+func (b *batch[T]) exp(x T) T {
+	return b.kept(b.power(x))
+}
+
+func (b *batch[T]) power(x T) T {
+	y := T(math.Exp(float64(x)))
+	if b.Base2 {
+		y = T(math.Exp2(float64(T(x * b.log2))))
+	}
+	if b.Approximate && dtype.Finite(y) {
+		y *= 1 + T(wobble(float64(x))*0x1p-22)
+	}
+	return y
+}
+
+// weights returns what a token of each sequence weighs in the loss.
+func (b *batch[T]) weights() []T {
+	mode := b.text("aggregate", "token_mean")
+	right := b.keptEach(b.weightsOf(mode))
+	switch b.Mistake {
+	case "aggregation-swapped":
+		mode = map[string]string{"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean", "constant": "sequence_sum"}[mode]
+	case "empty-sequences-counted", "micro-batch-mean":
+	default:
+		return right
+	}
+	wrong := b.weightsOf(mode)
+	if b.makes("empty-sequences-counted") && mode != "token_mean" {
+		for i := range wrong {
+			wrong[i] *= T(b.divisor()) / T(b.N+b.sequences()-b.divisor()) // the other of the two
+		}
+	}
+	if b.makes("micro-batch-mean") {
+		wrong = b.microBatches()
+	}
+	for i := range b.keptEach(wrong) {
+		b.show(b.counts[i] > 0 && wrong[i] != right[i])
+	}
+	return wrong
+}
+
+// keptEach rounds element-wise results.
+func (b *batch[T]) keptEach(x []T) []T {
+	for i := range x {
+		x[i] = b.kept(x[i])
+	}
+	return x
+}
+
+// divisor is how many sequences count in a divisor.
+func (b *batch[T]) divisor() int {
+	if b.text("empty_rows", "skip") == "count" {
+		return b.N
+	}
+	return b.sequences()
+}
+
+// storeParts stores the losses of tokens, and their sums over sequences.
+func (b *batch[T]) storeParts(losses []T) {
+	sums := make([]T, b.N)
+	for i := range sums {
+		var terms []T
+		for t := range b.L {
+			if b.mask[i*b.L+t] {
+				terms = append(terms, losses[i*b.L+t])
+			}
+		}
+		sums[i] = b.kept(b.sums.sum(terms))
+	}
+	store(b.job, "token_loss", working[T](), losses, b.N, b.L)
+	store(b.job, "sequence_loss", working[T](), sums, b.N)
+}
+
+func (b *batch[T]) sequences() int {
+	var n int
+	for _, c := range b.counts {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *batch[T]) tokens(counts []int) int {
+	var n int
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func (b *batch[T]) weightsOf(mode string) []T {
+	w := make([]T, b.N)
+	for i, c := range b.counts {
+		if c == 0 {
+			continue
+		}
+		switch mode {
+		case "sequence_mean":
+			w[i] = 1 / (T(b.divisor()) * T(c))
+		case "sequence_sum":
+			w[i] = 1 / T(b.divisor())
+		case "constant":
+			w[i] = 1 / (T(b.divisor()) * T(b.whole("aggregate_length", b.L)))
+		default:
+			w[i] = 1 / T(b.tokens(b.counts))
+		}
+	}
+	return w
+}
+
+// microBatches returns the weights of a mean over the means of two halves of the batch.
+func (b *batch[T]) microBatches() []T {
+	w, half := make([]T, b.N), (b.N+1)/2
+	for i, c := range b.counts {
+		part := b.counts[:half]
+		if i >= half {
+			part = b.counts[half:]
+		}
+		if c > 0 {
+			w[i] = 1 / (2 * T(b.tokens(part)))
+		}
+	}
+	return w
+}
+
+// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by sequence where the aggregation is.
+func (b *batch[T]) total(losses, weights []T) T {
+	mode := b.text("aggregate", "token_mean")
+	if b.Mistake != "" || b.NormalizeFirst {
+		var terms []T
+		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
+		return b.kept(b.sums.sum(terms))
+	}
+	var parts, flat []T
+	for i, c := range b.counts {
+		var terms []T
+		for t := range b.L {
+			if b.mask[i*b.L+t] {
+				terms = append(terms, losses[i*b.L+t])
+			}
+		}
+		flat = append(flat, terms...)
+		part := b.kept(b.sums.sum(terms))
+		if mode == "sequence_mean" && c > 0 {
+			part = b.kept(part / b.kept(T(c)))
+		}
+		parts = append(parts, part)
+	}
+	n := T(max(b.divisor(), 1))
+	switch mode {
+	case "sequence_mean", "sequence_sum":
+		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n))
+	case "constant":
+		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n*T(b.whole("aggregate_length", b.L))))
+	}
+	return b.kept(b.kept(b.sums.sum(flat)) / b.kept(T(max(len(flat), 1))))
+}
+
+// differs notes that the mistake shows if two numbers differ.
+func (b *batch[T]) differs(mistake string, wrong, right T) {
+	b.show(b.makes(mistake) && wrong != right)
+}
+
+// divergence is an estimate of one token with its derivative.
+func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, slope T) {
+	right, rightSlope := b.estimate(estimator, logprob, ref, limit)
+	value, slope = right, rightSlope
+	switch b.Mistake {
+	case "k3-upside-down":
+		if estimator == "k3" {
+			value, slope = b.estimate(estimator, ref, logprob, limit)
+			slope = -slope
+		}
+	case "kl-sign":
+		value, slope = -right, -rightSlope
+	case "kl-unlimited":
+		value, slope = b.estimate(estimator, logprob, ref, 0)
+	case "estimator-falls-through":
+		if estimator == "k2" {
+			value, _ = b.estimate("k3", -right, 0, 0)
+		}
+	case "k2-unhalved":
+		if estimator == "k2" {
+			value, slope = 2*right, 2*rightSlope
+		}
+	default:
+		return value, slope
+	}
+	b.show(value != right || slope != rightSlope)
+	return value, slope
+}
+
+func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {
+	delta := b.kept(ref - logprob)
+	switch estimator {
+	case "k1":
+		return -delta, 1
+	case "k2":
+		return b.kept(b.kept(delta*delta) / 2), -delta
+	}
+	inside := limit == 0 || delta >= -limit && delta <= limit
+	if limit != 0 {
+		delta = min(max(delta, b.kept(-limit)), b.kept(limit))
+	}
+	e := b.exp(delta)
+	switch {
+	case math.IsInf(float64(e), 1):
+		value = e
+	case b.NormalizeFirst:
+		value = b.kept(b.kept(e-1) - delta)
+	default:
+		value = b.kept(b.kept(e-delta) - 1)
+	}
+	if !inside {
+		return value, 0
+	}
+	return value, b.kept(1 - e)
+}
+
+// policyKL estimates each token's divergence, in the type of logprob.
+func policyKL[T number](j *job) {
+	b := newBatch[T](j)
+	logprob, ref := load[T](j, "logprob"), load[T](j, "ref_logprob")
+	if j.err != nil {
+		return
+	}
+	kl, limit := make([]T, len(logprob)), T(j.number("limit", 0))
+	b.each(func(_, at int) { kl[at], _ = b.divergence(j.text("estimator", "k1"), logprob[at], ref[at], limit) })
+	store(j, "kl", j.in.Type("logprob"), kl, b.N, b.L)
+}

@@ -1,0 +1,197 @@
+package emulate
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+)
+
+// policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written out.
+type policyLoss[T number] struct {
+	*batch[T]
+	logprob, old, ref, advantage []T
+	low, high, dual, limit, beta T
+	clip, kl                     string
+	policy                       *fromLogits[T] // nil where log-probabilities are given
+	sequence                     bool
+}
+
+// lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of logprob.
+func lossAndGradient[T number](j *job) {
+	k := &policyLoss[T]{batch: newBatch[T](j), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
+	k.low, k.high, k.dual = T(j.number("clip_low", 0.2)), T(j.number("clip_high", 0.2)), T(j.number("dual_clip", 0))
+	k.limit, k.beta = T(j.number("log_ratio_limit", 0)), T(j.number("kl_coef", 0))
+	k.clip, k.kl, k.sequence = j.text("clip", "ppo"), j.text("kl", "none"), j.text("ratio", "token") == "sequence"
+	if k.kl != "none" && k.beta != 0 {
+		k.ref = load[T](j, "ref_logprob")
+	}
+	if j.in.Has("logits") {
+		k.policy = newLogits(k.batch)
+		k.logprob = k.policy.logprobs()
+	} else {
+		k.logprob = load[T](j, "logprob")
+	}
+	if j.err != nil {
+		return
+	}
+	k.run()
+}
+
+func (k *policyLoss[T]) run() {
+	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
+	for i := range k.N {
+		k.row(i, losses, gradient, weights[i])
+	}
+	loss := k.total(losses, weights)
+	store(k.job, "loss", working[T](), []T{loss})
+	k.storeParts(losses)
+	if k.policy == nil {
+		store(k.job, "dlogprob", k.in.Type("logprob"), gradient, k.N, k.L)
+		return
+	}
+	store(k.job, "dlogprob", working[T](), gradient, k.N, k.L)
+	store(k.job, "dlogits", k.in.Type("logits"), k.policy.backward(gradient), k.N, k.L, k.policy.vocab)
+}
+
+// row computes the tokens of sequence i.
+func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
+	mean := k.meanLogRatio(i)
+	var slopes []T
+	for t := range k.L {
+		at := i*k.L + t
+		if !k.mask[at] {
+			continue
+		}
+		x := mean
+		if !k.sequence {
+			x = k.kept(k.logprob[at] - k.old[at])
+		}
+		l, d := k.token(x, k.logprob[at], k.advantageOf(i, at))
+		slopes = append(slopes, k.kept(d*weight))
+		losses[at], gradient[at] = l, slopes[len(slopes)-1]
+	}
+	if k.sequence && k.clip != "cispo" {
+		k.share(i, slopes, gradient)
+	}
+	for t := range k.L {
+		if at := i*k.L + t; k.mask[at] && k.ref != nil {
+			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
+			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
+			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
+		}
+	}
+}
+
+// share gives every token of a sequence its part of the gradient of their common ratio.
+func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
+	if len(slopes) == 0 {
+		return
+	}
+	divisor := T(len(slopes))
+	if k.makes("sequence-ratio-product") {
+		divisor = 1
+	}
+	each := k.kept(k.kept(k.sums.sum(slopes)) / k.kept(divisor))
+	if k.makes("sequence-gradient-undivided") {
+		k.show(len(slopes) > 1 && each != 0)
+		each *= divisor
+	}
+	for t := range k.L {
+		if k.mask[i*k.L+t] {
+			gradient[i*k.L+t] = each
+		}
+	}
+}
+
+func (k *policyLoss[T]) advantageOf(i, at int) T {
+	if len(k.advantage) == len(k.mask) && len(k.in.Shape("advantage")) == 2 {
+		return k.advantage[at]
+	}
+	return k.advantage[i]
+}
+
+// meanLogRatio is the mean over the tokens of sequence i.
+func (k *policyLoss[T]) meanLogRatio(i int) T {
+	var x []T
+	for t := range k.L {
+		if at := i*k.L + t; k.mask[at] {
+			x = append(x, k.kept(k.logprob[at]-k.old[at]))
+		}
+	}
+	if len(x) == 0 || !k.sequence {
+		return 0
+	}
+	sum := k.kept(k.sums.sum(x))
+	if k.makes("sequence-ratio-product") {
+		k.show(len(x) > 1 && sum != 0)
+		return sum
+	}
+	return k.kept(sum / k.kept(T(len(x))))
+}
+
+// token returns the loss of one token and its derivative, for the logarithm of the ratio, or with cispo for log π; the mistake shows where it changes
+// either.
+func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
+	if advantage == 0 {
+		return 0, 0
+	}
+	loss, slope = k.surrogate(x, logprob, advantage, k.low, k.high, k.dual, k.limit, "")
+	low, high, dual, limit := k.low, k.high, k.dual, k.limit
+	switch k.Mistake {
+	case "clip-sides-swapped":
+		low, high = high, low
+	case "dual-clip-by-default":
+		if dual == 0 && k.clip != "cispo" {
+			dual = 3
+		}
+	case "dual-clip-missing":
+		dual = 0
+	case "log-ratio-unlimited":
+		limit = 0
+	case "ratio-inverted":
+		x = -x
+	case "min-max-exchanged", "dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut":
+	default:
+		return loss, slope
+	}
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, low, high, dual, limit, k.Mistake)
+	k.show(wrong != loss || wrongSlope != slope)
+	return wrong, wrongSlope
+}
+
+func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit T, mistake string) (loss, slope T) {
+	limited := limit != 0 && (x > limit || x < -limit)
+	if limited {
+		x = min(max(x, k.kept(-limit)), k.kept(limit))
+	}
+	r := k.exp(x)
+	bounded := min(max(r, k.kept(1-low)), k.kept(1+high))
+	if k.clip == "cispo" {
+		if bounded == 0 && !dtype.Finite(logprob) {
+			return 0, 0
+		}
+		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)
+	}
+	plain, clipped := -k.kept(r*advantage), -k.kept(bounded*advantage)
+	loss, slope = plain, plain
+	takes := clipped > plain
+	if mistake == "min-max-exchanged" {
+		takes = clipped < plain
+	}
+	if k.clip != "none" && takes {
+		loss, slope = clipped, 0
+		if k.clip == "gppo" && mistake != "clipped-gradient-cut" || k.clip == "ppo" && mistake == "clip-passes-gradient" {
+			slope = clipped
+		}
+	}
+	if bound := -k.kept(dual * advantage); dual != 0 && (advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
+		loss, slope = bound, 0
+	}
+	if limited {
+		slope = 0
+	}
+	if math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
+		return loss, 0
+	}
+	return loss, slope
+}

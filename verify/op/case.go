@@ -1,0 +1,313 @@
+package op
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"plumbline/internal/spelling"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/rope"
+	"plumbline/verify/recording"
+)
+
+// Case is a recording bound to its op: every shape, attribute and type checked, so that equations never meet bad data.
+type Case struct {
+	Op         *Op
+	Arithmetic arithmetic.Declared
+
+	rec    *recording.Recording
+	attrs  map[string]any
+	dims   map[string]float64 // letters of the shapes
+	binder map[string]string  // the tensor whose shape bound a letter
+	inputs map[string]*tensor.Tensor
+}
+
+// bind checks a recording against its op and reads its inputs.
+func bind(op *Op, rec *recording.Recording) (*Case, error) {
+	c, err := bindHead(op, rec)
+	if err == nil {
+		err = c.readInputs()
+	}
+	if err == nil && op.check != nil {
+		err = op.check(c)
+	}
+	if err != nil {
+		return nil, c.errorf("%w", err)
+	}
+	return c, nil
+}
+
+// bindHead checks what a recording says before its data: attributes, declared arithmetic, names, shapes and types.
+func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
+	c := &Case{
+		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{}, inputs: map[string]*tensor.Tensor{},
+	}
+	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
+		if err := step(); err != nil {
+			return c, c.errorf("%w", err)
+		}
+	}
+	return c, nil
+}
+
+// errorf starts a message with the recording's name, once.
+func (c *Case) errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if strings.HasPrefix(err.Error(), c.rec.Name+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", c.rec.Name, err)
+}
+
+func (c *Case) bindAttrs() error {
+	for _, name := range sortedKeys(c.rec.Attrs) {
+		if !slices.ContainsFunc(c.Op.Attrs, func(a Attr) bool { return a.Name == name }) {
+			near := spelling.Suggest(name, absent(c.Op.attrNames(), c.rec.Attrs))
+			return fmt.Errorf("attrs: unknown key %s: %s has %s%s", spelling.Quote(name), c.Op.Name, attrNames(c.Op), near)
+		}
+	}
+	for _, a := range c.Op.Attrs {
+		value := c.rec.Attrs[a.Name]
+		present := value != nil // null is as good as nothing
+		v, err := a.resolve(value, present)
+		if err != nil {
+			if x, _ := number(value); a.Name == "window" && x < 0 {
+				err = fmt.Errorf("%w; 0 is off", err) // −1 is, in other libraries
+			}
+			return fmt.Errorf("attrs: %q: %w", a.Name, err)
+		}
+		c.attrs[a.Name] = v
+		if n, ok := v.(int); ok && a.Letter != "" {
+			c.dims[a.Letter] = float64(n)
+		}
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]any) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func attrNames(op *Op) string {
+	if len(op.Attrs) == 0 {
+		return "no attributes"
+	}
+	return strings.Join(op.attrNames(), ", ")
+}
+
+func (op *Op) attrNames() []string {
+	names := make([]string, len(op.Attrs))
+	for i, a := range op.Attrs {
+		names[i] = a.Name
+	}
+	return names
+}
+
+// absent keeps the names that are no keys of an object: one that is cannot have been meant by another.
+func absent(names []string, object map[string]any) []string {
+	return slices.DeleteFunc(names, func(name string) bool { _, ok := object[name]; return ok })
+}
+
+func (c *Case) bindArithmetic() error {
+	var err error
+	c.Arithmetic, err = arithmetic.Parse(c.rec.Arithmetic, c.Op.defaults(), c.Op.keys())
+	return err
+}
+
+// bindNames checks that every tensor belongs to the op, and that none it needs is missing.
+func (c *Case) bindNames() error {
+	for _, name := range c.rec.Inputs() {
+		if !slices.ContainsFunc(c.Op.Inputs, func(t Tensor) bool { return t.Name == name }) {
+			near := spelling.Suggest(name, lacking(c.rec, c.Op.Inputs, ""))
+			return fmt.Errorf("tensor %s: %s has no such input, its inputs are %s%s", spelling.Quote(name), c.Op.Name, tensorNames(c.Op.Inputs), near)
+		}
+	}
+	for _, name := range c.rec.Outputs() {
+		if !slices.ContainsFunc(c.Op.Outputs, func(t Tensor) bool { return t.Name == name }) {
+			near := spelling.Suggest(name, lacking(c.rec, c.Op.Outputs, "out."))
+			return fmt.Errorf("tensor %s: %s has no such output, its outputs are %s%s", spelling.Quote("out."+name), c.Op.Name, tensorNames(c.Op.Outputs), near)
+		}
+	}
+	for _, t := range c.Op.Inputs {
+		if !t.Optional && !c.rec.Has(t.Name) {
+			return fmt.Errorf("tensor %q: missing, want %s", t.Name, t.ShapeText())
+		}
+	}
+	return nil
+}
+
+func tensorNames(ts []Tensor) string {
+	names := make([]string, len(ts))
+	for i, t := range ts {
+		names[i] = t.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// bindShapes binds the letters of all shapes, inputs first, and checks element types.
+func (c *Case) bindShapes() error {
+	for _, t := range c.Op.Inputs {
+		if err := c.bindShape(t, t.Name); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Op.Outputs {
+		if err := c.bindShape(t, "out."+t.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Case) bindShape(t Tensor, name string) error {
+	if !c.rec.Has(name) {
+		return nil
+	}
+	if typ := c.rec.Type(name); typ.Float() == t.Integer && !t.Any || typ == dtype.F8E8M0 {
+		want := "a floating-point type"
+		if t.Integer {
+			want = "an integer type"
+		}
+		return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
+	}
+	shape := c.rec.Shape(name)
+	axes := t.axes(len(shape))
+	if len(shape) != len(axes) {
+		return fmt.Errorf("tensor %q: shape %v, want %d axes %s", name, shape, len(t.Shape), t.ShapeText())
+	}
+	for axis, expression := range axes {
+		if shape[axis] == 0 {
+			return fmt.Errorf("tensor %q: shape %v: axis %s has length 0, so there is nothing to judge", name, shape, expression)
+		}
+		want, known := c.dimension(expression)
+		if !known {
+			c.dims[expression] = float64(shape[axis])
+			c.binder[expression] = name
+		} else if want != float64(shape[axis]) {
+			err := fmt.Errorf("tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want)
+			if first := c.binder[expression]; first != "" {
+				err = fmt.Errorf("%w, as tensor %q of shape %v has it: the two disagree", err, first, c.rec.Shape(first))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// dimension evaluates an expression of letters; known is false for a single letter that is not bound yet.
+func (c *Case) dimension(expression string) (value float64, known bool) {
+	if token.IsIdentifier(expression) {
+		v, ok := c.dims[expression]
+		return v, ok
+	}
+	e, err := parser.ParseExpr(expression)
+	if err != nil {
+		panic("op: shape is not an expression: " + expression)
+	}
+	return c.evaluate(e), true
+}
+
+func (c *Case) evaluate(e ast.Expr) float64 {
+	switch e := e.(type) {
+	case *ast.Ident:
+		v, ok := c.dims[e.Name]
+		if !ok {
+			return math.NaN()
+		}
+		return v
+	case *ast.BasicLit:
+		v, err := strconv.ParseFloat(e.Value, 64)
+		if err != nil {
+			panic("op: shape has a number that cannot be read: " + e.Value)
+		}
+		return v
+	case *ast.ParenExpr:
+		return c.evaluate(e.X)
+	case *ast.BinaryExpr:
+		x, y := c.evaluate(e.X), c.evaluate(e.Y)
+		switch e.Op {
+		case token.ADD:
+			return x + y
+		case token.MUL:
+			return x * y
+		case token.QUO:
+			return x / y
+		}
+	}
+	panic("op: shape has an operator that is not +, * or /")
+}
+
+// readInputs decodes every input. Integers of I32, I64, U8 and BOOL are exact in float64 (the reader refuses those that are not).
+func (c *Case) readInputs() error {
+	for _, name := range c.rec.Inputs() {
+		t, err := c.rec.Tensor(name)
+		if err != nil {
+			return err
+		}
+		c.inputs[name] = t
+	}
+	return nil
+}
+
+// Dim returns the size that a letter stands for.
+func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
+
+// Wants tells whether the recording has that output.
+func (c *Case) Wants(output string) bool { return c.rec.Has("out." + output) }
+
+// Input returns an input, or nil if it is optional and missing.
+func (c *Case) Input(name string) *tensor.Tensor { return c.inputs[name] }
+
+// Float returns a number attribute; a missing one is 0.
+func (c *Case) Float(name string) float64 {
+	x, _ := c.attrs[name].(float64)
+	return x
+}
+
+// Int returns a whole attribute.
+func (c *Case) Int(name string) int {
+	x, _ := c.attrs[name].(int)
+	return x
+}
+
+// Flag returns a true-or-false attribute.
+func (c *Case) Flag(name string) bool {
+	x, _ := c.attrs[name].(bool)
+	return x
+}
+
+// Word returns a choice.
+func (c *Case) Word(name string) string {
+	x, _ := c.attrs[name].(string)
+	return x
+}
+
+// YaRN returns the stretched rotation, or nil.
+func (c *Case) YaRN() *rope.YaRN {
+	y, _ := c.attrs["yarn"].(*rope.YaRN)
+	return y
+}
+
+// Has tells whether an attribute has a value.
+func (c *Case) Has(attr string) bool { return c.attrs[attr] != nil }
+
+// typeOr returns the declared type, or that of an input where none is declared.
+func (c *Case) typeOr(declared dtype.Type, input string) dtype.Type {
+	if declared != dtype.Invalid {
+		return declared
+	}
+	return c.rec.Type(input)
+}

@@ -1,0 +1,50 @@
+package op
+
+import (
+	"math"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/mla"
+	"plumbline/numbers/arithmetic"
+	"plumbline/verify/emulate"
+)
+
+// TestLayerRun: without errors, the sampled layer is the equation's, in both forms. Two structures of the same mathematics check each other.
+func TestLayerRun(t *testing.T) {
+	for _, form := range []string{"naive", "absorbed"} {
+		for seed := range uint64(12) {
+			rec, err := emulate.Run(emulate.Request("mla.layer", seed), emulate.Config{Form: form, Accumulate: arithmetic.F64})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := bind(Lookup("mla.layer"), rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := c.Input("x").View(1, 0)
+			want, _, _ := mla.Layer(x, c.layerWeights(), c.layerConfig())
+			got := c.newLayerRun(x, c.layerWeights(), c.layerConfig()).run(&noise{plan: new([]*mat.Dense)})
+			var diff mat.Dense
+			diff.Sub(got, want)
+			if e := mat.Norm(&diff, 2) / mat.Norm(want, 2); e > 1e-13 || math.IsNaN(e) {
+				t.Errorf("%s, seed %d: relative distance %.1e", form, seed, e)
+			}
+		}
+	}
+}
+
+// TestEachCarriesAPanic: a panic in a worker is one of the caller, so that whoever judges many recordings can name the one that failed.
+func TestEachCarriesAPanic(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic was lost")
+		}
+	}()
+	each(8, func(i int) {
+		if i == 5 {
+			panic("op: five")
+		}
+	})
+}

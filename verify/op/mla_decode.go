@@ -1,0 +1,142 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/attention"
+	"plumbline/mla"
+	"plumbline/verify/verdict"
+)
+
+func init() {
+	register(&Op{
+		Name:      "mla.decode",
+		Doc:       "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], whose first value_dim columns are also the values.",
+		Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
+		Inputs: []Tensor{
+			{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
+			{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Doc: "latent cache, in pages"},
+			{Name: "block_table", Shape: []string{"B", "cols"}, Integer: true, Doc: "block of each page of a sequence; entries past its length are not read"},
+			{Name: "kv_lens", Shape: []string{"B"}, Integer: true, Doc: "keys in use in each sequence, the new ones included"},
+		},
+		Outputs: []Tensor{
+			{Name: "o", Shape: []string{"B", "S", "H", "value_dim"}, Axes: []string{"batch", "query", "head", "column"}, Doc: "output in the latent space"},
+			{Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"}, Doc: "log-sum-exp of the scaled scores"},
+		},
+		Attrs: []Attr{
+			{Name: "value_dim", Kind: Count, Default: 512, Letter: "value_dim", Doc: "columns of a cache row that are values"},
+			{Name: "scale", Kind: Number, Missing: required, Doc: "softmax scale: 1/√(nope + rope width), times the YaRN temperature squared"},
+			{Name: "causal", Kind: Flag, Default: true, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
+			lseBase,
+		},
+		Arithmetic: decodeKeys,
+		check:      checkDecode,
+		truth:      mlaDecode,
+	})
+}
+
+func checkDecode(c *Case) error {
+	if c.Int("value_dim") > c.Dim("D") || c.Int("value_dim") == 0 {
+		return fmt.Errorf("attrs: %q: found %d, want 1 to the cache's width %d", "value_dim", c.Int("value_dim"), c.Dim("D"))
+	}
+	if c.Float("scale") == 0 {
+		return fmt.Errorf("attrs: %q: found 0, want a scale that is not 0", "scale")
+	}
+	if err := c.checkLengths(c.Dim("cols") * c.Dim("page")); err != nil {
+		return err
+	}
+	for b, n := range c.Input("kv_lens").Data {
+		if n > float64(c.Dim("blocks")*c.Dim("page")) {
+			return fmt.Errorf("tensor %q: index [%d]: %v keys, more than the %d rows of the cache: pages would repeat", "kv_lens", b, n, c.Dim("blocks")*c.Dim("page"))
+		}
+	}
+	table := c.Input("block_table")
+	for b := range c.Dim("B") {
+		for p := range pages(c.keysInUse(b), c.Dim("page")) {
+			if id := table.At(b, p); id < 0 || id >= float64(c.Dim("blocks")) {
+				return fmt.Errorf("tensor %q: index [%d %d]: block %v, want 0 to %d", "block_table", b, p, id, c.Dim("blocks")-1)
+			}
+		}
+	}
+	return nil
+}
+
+// pages is how many pages hold n keys.
+func pages(n, page int) int { return (n + page - 1) / page }
+
+// mlaDecode has the error model of softmaxModel, with all heads of a query as the rows of a block: they read the same keys.
+func mlaDecode(c *Case) ([]verdict.Expected, error) {
+	batch, queries, heads, width := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Int("value_dim")
+	o, lse := c.attentionEstimate("o", batch, queries, heads, width), c.attentionEstimate("lse", batch, heads, queries)
+	model := c.attentionModel("kv_cache", c.Dim("D"))
+	step := min(heads, blockRows(c.Dim("cols")*c.Dim("page")))
+	cache := c.pagedCache()
+	for b := range batch {
+		if c.keysInUse(b) == 0 {
+			c.decodeNothing(b, lse)
+			continue
+		}
+		keys := cache.Gather(b)
+		values := keys.Slice(0, c.keysInUse(b), 0, width).(*mat.Dense)
+		kv := newKeyValues(keys, values)
+		each(queries*pages(heads, step), func(i int) {
+			s, h0 := i/pages(heads, step), i%pages(heads, step)*step
+			c.decodeHeads(model, kv, values, b, s, h0, min(heads, h0+step), o, lse)
+		})
+	}
+	return c.softmaxOutputs(model, o, lse), nil
+}
+
+func (c *Case) decodeNothing(b int, lse *estimate) {
+	for h := range c.Dim("H") {
+		for s := range c.Dim("S") {
+			lse.setOne(math.Inf(-1), 0, b, h, s)
+		}
+	}
+}
+
+// pagedCache views the recorded cache as pages, with the part of the block table that is in use.
+func (c *Case) pagedCache() *mla.PagedCache {
+	cache := &mla.PagedCache{}
+	for block := range c.Dim("blocks") {
+		cache.Pages = append(cache.Pages, c.Input("kv_cache").View(1, block, 0))
+	}
+	for b := range c.Dim("B") {
+		var table []int
+		for p := range pages(c.keysInUse(b), c.Dim("page")) {
+			table = append(table, int(c.Input("block_table").At(b, p)))
+		}
+		cache.Table = append(cache.Table, table)
+		cache.Lengths = append(cache.Lengths, c.keysInUse(b))
+	}
+	return cache
+}
+
+// decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
+func (c *Case) decodeHeads(model softmaxModel, kv keyValues, values *mat.Dense, b, s, h0, h1 int, o, lse *estimate) {
+	seen := c.keysInUse(b)
+	if c.Flag("causal") {
+		seen = max(0, seen-c.Dim("S")+s+1)
+	}
+	if seen == 0 {
+		for h := h0; h < h1; h++ {
+			lse.setOne(math.Inf(-1), 0, b, h, s)
+		}
+		return
+	}
+	q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
+	block := model.block(q, rowsOf(values, seen), kv.first(seen), attention.Options{})
+	o.aligned.Add(int64(block.aligned))
+	for h := h0; h < h1; h++ {
+		o.setRow(block.out.RawRowView(h-h0), block.outVar.RawRowView(h-h0), block.draws[h-h0], b, s, h)
+		c.setLSE(lse, block, h-h0, b, h, s)
+	}
+}
+
+// first keeps the first n keys.
+func (kv keyValues) first(n int) keyValues {
+	return keyValues{k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n], lean: kv.lean, reach: kv.reach}
+}

@@ -1,0 +1,269 @@
+// Package op knows the catalogue of ops: for each op its inputs, defaults and checks, and from them the truth of a recording and the error
+// that the declared arithmetic explains.
+//
+// One file holds one family. The truth is computed by the equation packages, in float64 on the recorded bits; σ is derived in the comment of the op.
+package op
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"plumbline/internal/spelling"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// Op is one entry of the catalogue.
+type Op struct {
+	Name       string
+	Doc        string   // one sentence
+	Equations  []string // functions of the equation packages that are its truth
+	Inputs     []Tensor
+	Outputs    []Tensor
+	Attrs      []Attr
+	Arithmetic []Key
+
+	// exact says that every output is judged to the last bit: nothing is flushed.
+	exact bool
+
+	// check looks at what shapes and types cannot say: lengths within the cache, positions that are possible, inputs that go together.
+	check func(c *Case) error
+	// truth returns what is expected of each output the recording has.
+	truth func(c *Case) ([]verdict.Expected, error)
+}
+
+// Tensor declares an input or output. Shape has one expression for each axis, of letters and attributes: "B", "H*(Dn+Dr)". The first
+// axis that names a letter binds it.
+type Tensor struct {
+	Name     string
+	Shape    []string
+	Axes     []string // outputs: a word for each axis
+	Integer  bool
+	Optional bool
+	Doc      string
+
+	Other []string // another shape that it may have, with another number of axes
+	Any   bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
+}
+
+// ShapeText returns the declared shape in words.
+func (t Tensor) ShapeText() string {
+	text := "[" + strings.Join(t.Shape, ", ") + "]"
+	if t.Other != nil {
+		text = "[" + strings.Join(t.Other, ", ") + "] or " + text
+	}
+	return text
+}
+
+// axes returns the declared shape that has this many axes, and the first one where none has.
+func (t Tensor) axes(n int) []string {
+	if len(t.Other) == n {
+		return t.Other
+	}
+	return t.Shape
+}
+
+// Key is one key of the declared arithmetic that an op uses.
+type Key struct {
+	Name    string
+	Default string // in words where it depends on the inputs
+	Doc     string
+}
+
+var registry []*Op
+
+func register(op *Op) { registry = append(registry, op) }
+
+// Ops returns the catalogue, sorted by name.
+func Ops() []*Op {
+	ops := slices.Clone(registry)
+	slices.SortFunc(ops, func(a, b *Op) int { return strings.Compare(a.Name, b.Name) })
+	return ops
+}
+
+// Lookup returns the op of that name, or nil.
+func Lookup(name string) *Op {
+	for _, op := range registry {
+		if op.Name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+// Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason; so is one
+// that meets a fault of ours.
+func Judge(rec *recording.Recording) verdict.Verdict {
+	v, err := guarded(func() (verdict.Verdict, error) {
+		expected, err := Expect(rec)
+		if err != nil {
+			return verdict.Verdict{}, err
+		}
+		return tryLayouts(rec, expected, JudgeAgainst(rec, expected)), nil
+	})
+	if err != nil {
+		return unusable(rec, err)
+	}
+	return v
+}
+
+// JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a recording with the same inputs.
+func JudgeAgainst(rec *recording.Recording, expected []verdict.Expected) verdict.Verdict {
+	v := verdict.Verdict{File: rec.Name, Op: rec.Op}
+	for _, want := range expected {
+		out, err := guarded(func() (verdict.Output, error) { return judgeOutput(rec, want) })
+		if err != nil {
+			return unusable(rec, err)
+		}
+		v.Status = verdict.Worst(v.Status, out.Status)
+		v.Outputs = append(v.Outputs, out)
+	}
+	v.Reason = reason(v)
+	if v.Status == verdict.Explained {
+		if names := verdict.BlindAlike(v.Outputs); len(names) > 0 {
+			v.Status, v.Reason = verdict.Undetermined, verdict.WouldPass(names)
+		}
+	}
+	return v
+}
+
+func judgeOutput(rec *recording.Recording, want verdict.Expected) (verdict.Output, error) {
+	got, err := rec.Tensor("out." + want.Name)
+	if err != nil {
+		return verdict.Output{}, err
+	}
+	return verdict.Judge(want, got), nil
+}
+
+func unusable(rec *recording.Recording, err error) verdict.Verdict {
+	v := verdict.Verdict{File: rec.Name, Op: rec.Op, Status: verdict.Unusable, Reason: err.Error()}
+	if f, ok := errors.AsType[*Fault](err); ok {
+		v.Fault = fmt.Sprintf("%v\n%s", f.Value, f.Stack)
+	}
+	return v
+}
+
+// reason says in one line which outputs are not explained.
+func reason(v verdict.Verdict) string {
+	var parts []string
+	for _, out := range v.Outputs {
+		if len(out.Reasons) > 0 {
+			parts = append(parts, out.Name+": "+out.Reasons[0])
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Expect returns the truth and σ of every output that a recording has, in the catalogue's order.
+func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
+	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec) })
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return nil, fmt.Errorf("%s: %w", rec.Name, f)
+	}
+	return expected, err
+}
+
+func expect(rec *recording.Recording) ([]verdict.Expected, error) {
+	op, err := opOf(rec)
+	if err != nil {
+		return nil, err
+	}
+	c, err := bind(op, rec)
+	if err != nil {
+		return nil, err
+	}
+	if len(rec.Outputs()) == 0 {
+		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
+	}
+	expected, err := op.truth(c)
+	if err == nil {
+		err = c.addFlushed(expected)
+	}
+	if err != nil {
+		return nil, c.errorf("%w", err)
+	}
+	for i := range expected {
+		expected[i].Type = rec.Type("out." + expected[i].Name)
+		expected[i].Axes = op.output(expected[i].Name).Axes
+		unbound(&expected[i])
+		if !op.exact {
+			addUnderflow(&expected[i])
+		}
+	}
+	return expected, nil
+}
+
+// opOf returns the op of a recording.
+func opOf(rec *recording.Recording) (*Op, error) {
+	if op := Lookup(rec.Op); op != nil {
+		return op, nil
+	}
+	return nil, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
+}
+
+// unbound makes an error that is no number one without bound, and takes what is none of how errors hang together for all: where σ overflowed nothing is known,
+// which is not the same as an error that nobody makes.
+func unbound(e *verdict.Expected) {
+	for i, s := range e.Sigma {
+		if math.IsNaN(s) {
+			e.Sigma[i] = math.Inf(1)
+		}
+	}
+	for i, d := range e.Draws {
+		if math.IsNaN(d) {
+			e.Draws[i] = 1
+		}
+	}
+	for _, x := range []*float64{&e.ColumnDraws, &e.MostDraws, &e.Walk, &e.Systematic} {
+		if math.IsNaN(*x) {
+			*x = 1
+		}
+	}
+}
+
+// addUnderflow adds what a processor may flush to zero: results below the smallest normal float32.
+func addUnderflow(e *verdict.Expected) {
+	tiny := dtype.F32.MinNormal()
+	for i, s := range e.Sigma {
+		if t := math.Abs(e.Truth.Data[i]); s > 0 || 0 < t && t < tiny {
+			e.Sigma[i] = s + tiny
+		}
+	}
+}
+
+func (op *Op) output(name string) Tensor {
+	i := slices.IndexFunc(op.Outputs, func(t Tensor) bool { return t.Name == name })
+	return op.Outputs[i]
+}
+
+// keys lists the names of the arithmetic keys that the op uses.
+func (op *Op) keys() []string {
+	names := make([]string, len(op.Arithmetic))
+	for i, k := range op.Arithmetic {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// defaults returns the arithmetic an op has when nothing is declared; types that depend on the inputs stay Invalid.
+func (op *Op) defaults() arithmetic.Declared {
+	d := arithmetic.Declared{}
+	for _, k := range op.Arithmetic {
+		switch k.Name {
+		case "scores":
+			d.Scores = dtype.F32
+		case "angle":
+			d.Angle = dtype.F32
+		case "form":
+			d.Form = k.Default
+		case "group_sum":
+			d.GroupSum = dtype.F32
+		}
+	}
+	return d
+}

@@ -1,0 +1,158 @@
+package recording
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+)
+
+// ErrMismatch is what errors.Is finds when a generated input is not the one whose sha256 the recording states.
+var ErrMismatch = errors.New("sha256 mismatch")
+
+// tensor makes the input of a recipe that check has accepted, and compares its sha256.
+func (rc *Recipe) tensor() (*tensor.Tensor, error) {
+	x, err := rc.generate()
+	if err != nil {
+		return nil, err
+	}
+	if got := digest(rc.Type, x.Data); got != rc.SHA256 {
+		return nil, fmt.Errorf("%w: made %s, want %s", ErrMismatch, got, rc.SHA256)
+	}
+	return x, nil
+}
+
+// seal fills in the sha256.
+func (rc *Recipe) seal() error {
+	x, err := rc.generate()
+	if err == nil {
+		rc.SHA256 = digest(rc.Type, x.Data)
+	}
+	return err
+}
+
+func (rc *Recipe) generate() (*tensor.Tensor, error) {
+	x, err := room(rc.Shape)
+	if err != nil {
+		return nil, err
+	}
+	rc.draw(x.Data)
+	if !rc.Type.Float() {
+		if err := rc.checkIntegers(x); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range rc.Edits {
+		value := rc.Type.FromBits(rc.Type.Bits(e.Value))
+		first, n := rc.reach(e)
+		for i := range n {
+			x.Data[first+i] = value
+		}
+	}
+	return x, nil
+}
+
+// draw fills x with the values before the edits. Those of an integer type are not rounded.
+func (rc *Recipe) draw(x []float64) {
+	value, scale, shift := rc.values(x), math.Ldexp(1, rc.Exp2), 0.0
+	if rc.Shift != nil {
+		shift = float64(*rc.Shift)
+	}
+	float := rc.Type.Float()
+	inParallel(len(x), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			v := float64(value(i)*scale) + shift
+			if float {
+				v = rc.Type.Round(v)
+			}
+			x[i] = v
+		}
+	})
+}
+
+// values returns the distribution's value of element i. A permutation is not made element by element: it is laid out in x.
+func (rc *Recipe) values(x []float64) func(i int) float64 {
+	switch rc.Dist {
+	case "uniform":
+		return func(i int) float64 { return uniform(splitmix64(rc.Seed, uint64(i))) }
+	case "normal":
+		return func(i int) float64 { return normal(splitmix64(rc.Seed, uint64(i))) }
+	case "ints":
+		span := uint64(rc.Hi - rc.Lo)
+		return func(i int) float64 { return float64(rc.Lo + int64(splitmix64(rc.Seed, uint64(i))%span)) }
+	}
+	permute(x, rc.Seed)
+	return func(i int) float64 { return x[i] }
+}
+
+// splitmix64 returns output i of the generator of that name, started from seed.
+func splitmix64(seed, i uint64) uint64 {
+	z := seed + (i+1)*0x9E3779B97F4A7C15
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}
+
+func uniform(z uint64) float64 { return float64(int64(z>>40)-1<<23) / (1 << 23) }
+
+func normal(z uint64) float64 {
+	sum := z&0xFFFF + z>>16&0xFFFF + z>>32&0xFFFF + z>>48
+	return float64(int64(sum)-131070) / (1 << 15)
+}
+
+// permute fills x with the Fisher–Yates permutation of 0 … n−1.
+func permute(x []float64, seed uint64) {
+	for i := range x {
+		x[i] = float64(i)
+	}
+	for i := len(x) - 1; i > 0; i-- {
+		j := splitmix64(seed, uint64(i)) % uint64(i+1)
+		x[i], x[j] = x[j], x[i]
+	}
+}
+
+// checkIntegers checks that the type holds every value, which scale and shift may have moved off the integers.
+func (rc *Recipe) checkIntegers(x *tensor.Tensor) error {
+	for i, v := range x.Data {
+		if rc.Type.Round(v) != v || math.Abs(v) > maxExact {
+			return fmt.Errorf("index %v: value %v, want an integer that %v has, within ±2^53", tensor.Unravel(i, rc.Shape), v, rc.Type)
+		}
+	}
+	return nil
+}
+
+// digest returns the sha256 of the little-endian codes of x.
+func digest(t dtype.Type, x []float64) string {
+	const block = 1 << 16
+	hash := sha256.New()
+	codes := make([]byte, min(block, len(x))*t.Size())
+	for len(x) > 0 {
+		n := min(block, len(x))
+		t.Encode(codes[:n*t.Size()], x[:n])
+		hash.Write(codes[:n*t.Size()])
+		x = x[n:]
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// inParallel calls work for ranges that together are 0 … n−1, on all processors.
+func inParallel(n int, work func(lo, hi int)) {
+	const block = 1 << 16
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (n+block-1)/block) {
+		group.Go(func() {
+			for lo := int(next.Add(block)) - block; lo < n; lo = int(next.Add(block)) - block {
+				work(lo, min(lo+block, n))
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,71 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/verdict"
+)
+
+// Digits that mean something. Exponentials and fused products differ in their last bits between processors, and what
+// is made of them differs after it: scores of the recordings that ship by up to 3·10⁻⁵ of their size, truths by up to 10⁻¹¹.
+// What is printed stays short of that, so that a run gives the same bytes on every processor. A number may still lie
+// between two that are printed, and then fall to either, as may the bits of a truth between two numbers of its type: 4
+// digits leave one chance in 10³ to a score that differs by 10⁻⁷, and most differ by less than 10⁻⁹.
+const (
+	scoreDigits = 4    // of scores, limits and σ
+	scoreStep   = 1e-9 // scores are multiples of it: what is left of numbers that cancel means nothing
+	truthDigits = 10   // of a true value
+)
+
+// digits returns how many digits the numbers of a field have; 0 for the fewest that give the number back.
+func digits(field string) int {
+	switch field {
+	case "got": // the recorded bits, exactly
+		return 0
+	case "want":
+		return truthDigits
+	}
+	return scoreDigits
+}
+
+// rounded returns the number of a field as it is printed.
+func rounded(field string, x float64) float64 {
+	n := digits(field)
+	if n == 0 || !dtype.Finite(x) {
+		return x
+	}
+	if n == scoreDigits && field != "sigma" && math.Abs(x) < 1e4*scoreStep {
+		x = math.Round(x/scoreStep) * scoreStep
+	}
+	y, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', n, 64), 64)
+	if err != nil { // the largest finite number may round to beyond it
+		return x
+	}
+	if n == scoreDigits {
+		y += 0 // no −0
+	}
+	return y
+}
+
+// printed returns the outputs with the bits of each truth those of the number that is printed beside them.
+func printed(outputs []verdict.Output) []verdict.Output {
+	outputs = slices.Clone(outputs)
+	for i := range outputs {
+		typ, err := dtype.Parse(outputs[i].Type)
+		if err != nil {
+			continue
+		}
+		outputs[i].Worst = slices.Clone(outputs[i].Worst)
+		for j := range outputs[i].Worst {
+			e := &outputs[i].Worst[j]
+			if truth := rounded("want", e.Want); dtype.Finite(truth) {
+				e.WantHex = fmt.Sprintf("0x%0*x", 2*typ.Size(), typ.Bits(truth))
+			}
+		}
+	}
+	return outputs
+}

@@ -1,0 +1,469 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+)
+
+// Expected is the truth of one output and the error that the declared arithmetic explains.
+type Expected struct {
+	Name  string
+	Type  dtype.Type     // element type in which the output is recorded
+	Axes  []string       // a name for each axis: batch, head, query, column …
+	Truth *tensor.Tensor // float64, before the last rounding
+	Sigma []float64      // standard deviation of the errors inside the kernel, in the order of Truth.Data
+
+	// Draws is how many independent errors stand behind each row (the last axis). The elements of a row share many of their errors, such as the
+	// sum of weights that divides them all, so a row's root mean square scatters more than its length says. Nil: each element has its own.
+	Draws []float64
+	// ColumnDraws is the same for each column, where rows have errors in common. 0: each row brings its own.
+	ColumnDraws float64
+	// MostDraws bounds the draws behind any part: one table of frequencies, one latent that every query reads. 0: no bound.
+	MostDraws float64
+	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
+	Walk float64
+	// Terms is how many terms the longest of these sums has, which bounds how far it can walk. 0: not known.
+	Terms float64
+	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
+	Systematic float64
+
+	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are judged.
+	Unjudged []bool
+	// Others lists, by index, further truths that an element may have: where a branch is decided within the error of what it hangs on, either side is
+	// right. An element is judged against the nearest.
+	Others map[int][]float64
+	// Branches are such decisions that several elements share: one for all tokens of a sequence.
+	Branches []Branch
+}
+
+// Branch is a decision within the error of what it hangs on, with what it makes of the elements that hang on it.
+type Branch struct {
+	Elements []int
+	Truths   [][]float64 // of the elements, for each further way to decide
+}
+
+// Judged tells whether element i is judged.
+func (e Expected) Judged(i int) bool { return e.Unjudged == nil || !e.Unjudged[i] }
+
+// Nearest returns the truth of element i that explains a recorded value best.
+func (e Expected) Nearest(i int, got float64) float64 {
+	best := e.Truth.Data[i]
+	score := e.compare(i, got, best)
+	for _, other := range e.Others[i] {
+		if s := e.compare(i, got, other); s.z < score.z || s.z == score.z && math.Abs(s.w) < math.Abs(score.w) {
+			best, score = other, s
+		}
+	}
+	return best
+}
+
+// compare scores element i against one of its truths. Of a finite truth whose error has no bound nothing is said. Kinds (NaN, +Inf, −Inf, finite) are compared
+// before numbers: a kind that differs has z = +Inf.
+func (e Expected) compare(i int, got, truth float64) score {
+	if kind(truth) == 0 && !dtype.Finite(e.Sigma[i]) {
+		return score{unbounded: true, inside: 1}
+	}
+	if kind(got) != kind(truth) && !e.overflows(i, got, truth) {
+		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
+	}
+	if kind(got) != 0 {
+		return score{exact: true}
+	}
+	s := compare(got, truth, e.Sigma[i], e.Type.Spacing(truth))
+	if e.Sigma[i] == 0 && e.Type.Round(truth) == truth { // nothing may round: below a power of two half a spacing is a neighbour
+		if s.exact = got == truth; !s.exact {
+			s.z = math.Inf(1)
+		}
+	}
+	return s
+}
+
+// overflows tells whether an infinity is recorded for a finite truth that overflows the output type, or that σ can push over the edge.
+func (e Expected) overflows(i int, got, truth float64) bool {
+	if kind(truth) != 0 || !math.IsInf(got, 0) {
+		return false
+	}
+	return got == e.Type.Round(truth) || got == e.Type.Round(truth+math.Copysign(overflowSigmas*e.Sigma[i], truth))
+}
+
+// take puts the truths of a branch in place that explain its elements best, all of them together.
+func (e Expected) take(b Branch, got *tensor.Tensor) {
+	best, least := []float64(nil), e.distance(b.Elements, pick(e.Truth.Data, b.Elements), got)
+	for _, truths := range b.Truths {
+		if d := e.distance(b.Elements, truths, got); d < least {
+			best, least = truths, d
+		}
+	}
+	for k, truth := range best {
+		e.Truth.Data[b.Elements[k]] = truth
+	}
+}
+
+// distance is the sum of the squared scores of some elements against truths of theirs; each may have a further one by itself.
+func (e Expected) distance(elements []int, truths []float64, got *tensor.Tensor) (sum float64) {
+	for k, i := range elements {
+		w := math.Abs(e.compare(i, got.Data[i], truths[k]).w)
+		for _, other := range e.Others[i] {
+			w = min(w, math.Abs(e.compare(i, got.Data[i], other).w))
+		}
+		sum += w * w
+	}
+	return sum
+}
+
+func pick(x []float64, indices []int) []float64 {
+	y := make([]float64, len(indices))
+	for k, i := range indices {
+		y[k] = x[i]
+	}
+	return y
+}
+
+// settled returns what is expected with the truths decided: those of branches, then the nearest of each element, and 0 where nothing is judged.
+func (e Expected) settled(got *tensor.Tensor) Expected {
+	if e.Unjudged == nil && e.Others == nil && e.Branches == nil {
+		return e
+	}
+	e.Truth = tensor.Of(slices.Clone(e.Truth.Data), e.Truth.Shape...)
+	for _, b := range e.Branches {
+		e.take(b, got)
+	}
+	for i := range e.Others {
+		e.Truth.Data[i] = e.Nearest(i, got.Data[i])
+	}
+	for i := range e.Truth.Data {
+		if !e.Judged(i) {
+			e.Truth.Data[i] = 0
+		}
+	}
+	return e
+}
+
+// judged returns the elements of x that are judged.
+func (e Expected) judged(x []float64) []float64 {
+	if e.Unjudged == nil {
+		return x
+	}
+	var kept []float64
+	for i, v := range x {
+		if !e.Unjudged[i] {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// worstListed is how many elements and, for each axis, how many slices a failure lists.
+const worstListed = 8
+
+// Judge compares a recorded output with what is expected. got has the shape of want.Truth.
+func Judge(want Expected, got *tensor.Tensor) Output {
+	out := Output{Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data))}
+	if out.Elements == 0 {
+		out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
+		if want.Truth.Len() > 0 {
+			out.Reasons[0] = "the mask leaves no element to judge"
+		}
+		return out
+	}
+	j := newJudgement(want, got)
+	j.test(&out)
+	if len(out.Reasons) == 0 {
+		j.undetermined(want, &out)
+		return out
+	}
+	out.Status = Unexplained
+	out.Worst = j.worst()
+	out.Reasons = append(j.flat(), out.Reasons...)
+	return out
+}
+
+// test fills in the scores and the reasons why they fail.
+func (j *judgement) test(out *Output) {
+	j.scan(out)
+	j.element(out)
+	j.tensor(out)
+	j.slices(out)
+}
+
+// flat says in words that a recorded output is one value throughout, where the truth is not. NaN and infinities come from overflows as well as from
+// memory that was never written.
+func (j *judgement) flat() []string {
+	v, constant := sameEverywhere(j.want.judged(j.got.Data))
+	_, truth := sameEverywhere(j.want.judged(j.want.Truth.Data))
+	switch {
+	case !constant || truth:
+		return nil
+	case dtype.Finite(v):
+		return []string{fmt.Sprintf("never written: every element is %v", v)}
+	}
+	return []string{fmt.Sprintf("every element is %v: an overflow, or never written", v)}
+}
+
+// judgement holds the scores of one output while it is judged.
+type judgement struct {
+	want    Expected
+	got     *tensor.Tensor
+	scores  []score
+	ulp     []float64
+	columns int
+	rows    []tally
+	noLimit bool // a limit is not a number
+}
+
+func newJudgement(want Expected, got *tensor.Tensor) *judgement {
+	want = want.settled(got)
+	n := want.Truth.Len()
+	j := &judgement{want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: 1}
+	if d := len(want.Truth.Shape); d > 0 {
+		j.columns = want.Truth.Shape[d-1]
+	}
+	for i, t := range want.Truth.Data {
+		j.ulp[i] = want.Type.Spacing(t)
+		if want.Judged(i) {
+			j.scores[i] = want.compare(i, got.Data[i], t)
+		} else {
+			j.scores[i].unjudged = true
+		}
+	}
+	j.countRepeats()
+	j.rows = j.tallyRows()
+	return j
+}
+
+// countRepeats counts the truths that occur several times, and the rows that do. Truths that the output type holds exactly are not rounded at all and
+// count once.
+func (j *judgement) countRepeats() {
+	truths := j.want.Truth.Data
+	sorted := make([]uint64, len(truths)) // sizes as bits, which are in the same order
+	for i, t := range truths {
+		sorted[i] = math.Float64bits(math.Abs(t))
+	}
+	slices.Sort(sorted)
+	counts := map[uint64]float64{} // of those that are there more than once
+	for first := 0; first < len(sorted); {
+		end := first + 1
+		for end < len(sorted) && sorted[end] == sorted[first] {
+			end++
+		}
+		if end > first+1 {
+			counts[sorted[first]] = float64(end - first)
+		}
+		first = end
+	}
+	alike := j.alikeRows()
+	for i, t := range truths {
+		j.scores[i].repeats = 1
+		if j.want.Type.Round(t) != t && !math.IsNaN(t) {
+			j.scores[i].repeats = max(1, counts[math.Float64bits(math.Abs(t))], alike[i/j.columns])
+		}
+	}
+}
+
+// alikeRows returns for each row how many rows are like it, to half a unit of the last place in up to sixteen of its columns: they are rounded alike.
+func (j *judgement) alikeRows() []float64 {
+	type signature [16]float64
+	rows := len(j.scores) / j.columns
+	signatures, counts := make([]signature, rows), map[signature]float64{}
+	for r := range rows {
+		for c := range min(j.columns, len(signature{})) {
+			i := r*j.columns + c*j.columns/min(j.columns, len(signature{}))
+			signatures[r][c] = math.Round(2*j.want.Truth.Data[i]/j.ulp[i]) * j.ulp[i]
+		}
+		counts[signatures[r]]++
+	}
+	alike := make([]float64, rows)
+	for r, s := range signatures {
+		alike[r] = 1
+		if j.columns >= 8 && !math.IsNaN(s[0]) { // fewer columns may agree by chance
+			alike[r] = counts[s]
+		}
+	}
+	return alike
+}
+
+// scan fills in the largest scores and counts the elements of the wrong kind.
+func (j *judgement) scan(out *Output) {
+	worst := 0.0
+	for i, s := range j.scores {
+		if s.wrongKind {
+			out.NonFinite++
+			continue
+		}
+		out.MaxZ = max(out.MaxZ, s.z)
+		if !s.unjudged && kind(j.want.Truth.Data[i]) == 0 && kind(j.got.Data[i]) == 0 {
+			if w := math.Abs(s.w); w > worst {
+				worst, out.WorstUlp = w, math.Abs(j.got.Data[i]-j.want.Truth.Data[i])/j.ulp[i]
+			}
+		}
+	}
+}
+
+// undetermined makes a good verdict undetermined where nothing can be said: σ or a limit is not a number, or an output that no kernel means would pass too.
+func (j *judgement) undetermined(want Expected, out *Output) {
+	unbounded := 0
+	for _, s := range j.scores {
+		if s.unbounded {
+			unbounded++
+		}
+	}
+	switch {
+	case unbounded > 0:
+		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: σ is not a finite number", unbounded)}
+	case j.noLimit:
+		out.Reasons = []string{"a limit is not a number"}
+	default:
+		out.blindTo(want, j.got.Data)
+		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool { return name == reversed }); len(wide) > 0 && out.Elements > 1 {
+			out.Reasons = []string{WouldPass(wide)}
+		}
+	}
+	if len(out.Reasons) > 0 {
+		out.Status = Undetermined
+	}
+}
+
+// checkLimit notes a limit that is not a number, which nothing would exceed.
+func (j *judgement) checkLimit(limit float64) { j.noLimit = j.noLimit || math.IsNaN(limit) }
+
+func (j *judgement) element(out *Output) {
+	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk, j.want.Terms)
+	j.checkLimit(out.MaxZLimit)
+	if out.Elements == 1 {
+		out.Vouches = j.vouches(out.MaxZLimit)
+	}
+	if out.NonFinite > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite))
+	}
+	if out.MaxZ > out.MaxZLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("largest element error %.3gσ, limit %.3gσ", out.MaxZ, out.MaxZLimit))
+	}
+}
+
+// tensor judges the root mean square and the means over the whole tensor.
+func (j *judgement) tensor(out *Output) {
+	var all tally
+	for _, row := range j.rows {
+		all.add(row)
+	}
+	if all.n == 0 {
+		return // every element is exact
+	}
+	draws := all.draws(j.want.MostDraws)
+	out.RMS, out.RMSLimit = all.rms(), rmsLimit(draws, 1, j.want.Walk, j.want.Terms)
+	if out.RMS > out.RMSLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
+	}
+	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(draws, j.want.Systematic*all.inside/all.n, j.want.Walk, j.want.Terms)
+	j.checkLimit(out.RMSLimit + out.BiasLimit)
+	if out.BiasLimit >= out.RMSLimit {
+		out.BiasLimit = 0 // a mean is no larger than its root mean square
+	} else if math.Abs(out.Bias) > out.BiasLimit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
+	}
+}
+
+// vouches returns for an output of one number how far off it may be, relative to the truth, and still be explained; 0 where that says nothing.
+func (j *judgement) vouches(limit float64) float64 {
+	for i, s := range j.scores {
+		if t := j.want.Truth.Data[i]; !s.unjudged && t != 0 && dtype.Finite(t) && dtype.Finite(j.want.Sigma[i]) {
+			return min(math.MaxFloat64, (limit*j.want.Sigma[i]+j.ulp[i]/2)/math.Abs(t))
+		}
+	}
+	return 0
+}
+
+// bias returns the mean scaled error of n elements, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
+// is expected to do to each truth is taken off first, because truths may crowd on one side of the numbers of the output type.
+func (j *judgement) bias(n float64) float64 {
+	var plain, outward float64
+	for i, s := range j.scores {
+		t := j.want.Truth.Data[i]
+		if s.w == 0 && s.inside == 0 || s.unbounded || math.IsInf(s.w, 0) {
+			continue
+		}
+		sigma, ulp := j.want.Sigma[i], j.ulp[i]
+		w := s.w - lastRounding(t, sigma, ulp, j.want.Type)/deviation(sigma, ulp)
+		plain += w
+		if t < 0 {
+			w = -w
+		}
+		outward += w
+	}
+	if math.Abs(outward) > math.Abs(plain) {
+		return outward / n
+	}
+	return plain / n
+}
+
+// lastRounding returns the mean error of rounding t + e to the output type, e normal with standard deviation σ. Without e it is the distance from
+// t to its nearest number; e washes it out, and faster than any power:
+//
+//	E = ulp Σ_k (−1)^k/(πk) sin(2πk f) e^(−2π²k²s²),  f = distance/ulp (negative), s = σ/ulp
+func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
+	distance := typ.Round(t) - t
+	if math.IsNaN(distance) || math.IsInf(distance, 0) {
+		return 0
+	}
+	f, s := -distance/ulp, sigma/ulp
+	if s < 0.02 {
+		return distance
+	}
+	var mean float64
+	for k := 1.0; 2*math.Pi*math.Pi*k*k*s*s < 30; k++ {
+		mean += math.Cos(math.Pi*k) / (math.Pi * k) * math.Sin(2*math.Pi*k*f) * math.Exp(-2*math.Pi*math.Pi*k*k*s*s)
+	}
+	return mean * ulp
+}
+
+// worst lists the elements with the largest scores, and where no element stands out those with the largest scaled errors.
+func (j *judgement) worst() []Element {
+	var order []int // the worst so far, worst first
+	for i, s := range j.scores {
+		if s.w == 0 || len(order) == worstListed && !worse(s, j.scores[order[worstListed-1]]) {
+			continue
+		}
+		at := slices.IndexFunc(order, func(k int) bool { return worse(s, j.scores[k]) })
+		if at < 0 {
+			at = len(order)
+		}
+		order = slices.Insert(order, at, i)
+		order = order[:min(len(order), worstListed)]
+	}
+	list := make([]Element, len(order))
+	for k, i := range order {
+		list[k] = j.describe(i)
+	}
+	return list
+}
+
+func worse(a, b score) bool {
+	if a.z != b.z {
+		return a.z > b.z
+	}
+	return math.Abs(a.w) > math.Abs(b.w)
+}
+
+func (j *judgement) describe(i int) Element {
+	t, g, typ := j.want.Truth.Data[i], j.got.Data[i], j.want.Type
+	digits := 2 * typ.Size()
+	return Element{
+		Index: tensor.Unravel(i, j.want.Truth.Shape), Got: g, Want: t,
+		GotHex:  fmt.Sprintf("0x%0*x", digits, typ.Bits(g)),
+		WantHex: fmt.Sprintf("0x%0*x", digits, typ.Bits(t)),
+		Ulps:    (g - t) / j.ulp[i], Sigma: j.want.Sigma[i], Z: j.scores[i].z,
+	}
+}
+
+func sameEverywhere(x []float64) (float64, bool) {
+	for _, v := range x {
+		if math.Float64bits(v) != math.Float64bits(x[0]) {
+			return 0, false
+		}
+	}
+	return x[0], true
+}
