@@ -1,4 +1,5 @@
-// Package plumbline_test holds the promise of the project: every right recording that ships is explained, and no mistake planted in one is.
+// Package plumbline_test holds the promise of the project: every right recording that ships is
+// explained, and no mistake planted in one is.
 package plumbline_test
 
 import (
@@ -13,8 +14,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and that each mistake planted in it is not.
-// Mistakes in an output leave the truth as it is, which is computed once for all of them.
+// TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and
+// that each mistake planted in it is not. Mistakes in an output leave the truth as it is, which is
+// computed once for all of them.
 func TestRecordings(t *testing.T) {
 	for _, name := range golden.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -43,10 +45,12 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// fullSize is the number of elements from which on planting every mistake takes longer than all other recordings together.
+// fullSize is the number of elements from which on planting every mistake takes longer than all
+// other recordings together.
 const fullSize = 1 << 18
 
-// onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in; a mistake in what is declared, for which the truth is computed anew.
+// onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in; a
+// mistake in what is declared, for which the truth is computed anew.
 func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	seen := map[string]bool{}
 	for _, m := range all {
@@ -62,7 +66,8 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	return kept
 }
 
-// TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit. MLA is left to the op's own test, for its time.
+// TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit. MLA
+// is left to the op's own test, for its time.
 func TestSameVerdictEveryTime(t *testing.T) {
 	for _, name := range golden.Names() {
 		rec, err := golden.Open(name)
@@ -81,7 +86,8 @@ func TestSameVerdictEveryTime(t *testing.T) {
 	}
 }
 
-// slipsNotThrough plants a mistake, where it can show, and fails if the result is anything but unexplained.
+// slipsNotThrough plants a mistake, where it can show, and fails if the result is anything but
+// unexplained.
 func slipsNotThrough(t *testing.T, m golden.Mutation, truth []verdict.Expected) {
 	wrong, hidden := m.Apply()
 	if wrong == nil {
@@ -102,7 +108,8 @@ func words(v verdict.Verdict, provenance map[string]any) string {
 	return strings.TrimSpace(report.Words(report.NewEntry(v, provenance)))
 }
 
-// BenchmarkDecodeV3 judges one decoding step of DeepSeek-V3 at full size: 4 sequences of 4,096 keys, 128 heads, 576/512.
+// BenchmarkDecodeV3 judges one decoding step of DeepSeek-V3 at full size: 4 sequences of 4,096
+// keys, 128 heads, 576/512.
 func BenchmarkDecodeV3(b *testing.B) {
 	rec, err := golden.Open("mla-decode-v3-bf16.safetensors")
 	if err != nil {

@@ -294,7 +294,10 @@ func TestPoison(t *testing.T) {
 // literalBLAS multiplies matrices as the formula says, zeros too.
 type literalBLAS struct{ gonum.Implementation }
 
-func (literalBLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
+func (literalBLAS) Dgemm(
+	tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64,
+	c []float64, ldc int,
+) {
 	at := func(x []float64, t blas.Transpose, ld, row, col int) float64 {
 		if t == blas.NoTrans {
 			return x[row*ld+col]
@@ -391,10 +394,12 @@ func TestPanics(t *testing.T) {
 	var none attention.Options
 	two := attention.Options{Sinks: []float64{1, 2}}
 	for name, call := range map[string]func(){
-		"widths":           func() { attention.Head(m(2, 3), m(2, 4), m(2, 2), none) },
-		"values":           func() { attention.Head(m(2, 3), m(4, 3), m(3, 2), none) },
-		"weights":          func() { attention.Values(m(2, 3), m(4, 2), none) },
-		"mask":             func() { attention.Head(m(2, 3), m(4, 3), m(4, 2), attention.Options{Mask: attention.Mask{Queries: 1}}) },
+		"widths":  func() { attention.Head(m(2, 3), m(2, 4), m(2, 2), none) },
+		"values":  func() { attention.Head(m(2, 3), m(4, 3), m(3, 2), none) },
+		"weights": func() { attention.Values(m(2, 3), m(4, 2), none) },
+		"mask": func() {
+			attention.Head(m(2, 3), m(4, 3), m(4, 2), attention.Options{Mask: attention.Mask{Queries: 1}})
+		},
 		"gradient":         func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(2, 3), none) },
 		"softmax gradient": func() { attention.SoftmaxBackward(m(2, 3), m(3, 2)) },
 		"sink gradient":    func() { attention.SinkBackward(m(2, 3), m(2, 3), nil, 0) },
@@ -416,15 +421,17 @@ func TestPanics(t *testing.T) {
 		"cache width":      func() { attention.Cache{}.Append(m(1, 2), m(1, 2)).Append(m(1, 3), m(1, 2)) },
 		"shifted mask":     func() { attention.Mask{}.From(1) },
 
-		"softmax gradient, columns":   func() { attention.SoftmaxBackward(m(2, 3), m(2, 2)) },
-		"softmax gradient, rows":      func() { attention.SoftmaxBackward(m(2, 3), m(1, 3)) },
-		"sink gradient, rows":         func() { attention.SinkBackward(m(2, 3), m(1, 3), make([]float64, 2), 0) },
-		"sink gradient, more rows":    func() { attention.SinkBackward(m(2, 3), m(3, 3), make([]float64, 2), 0) },
-		"sink gradient, columns":      func() { attention.SinkBackward(m(2, 3), m(2, 4), make([]float64, 2), 0) },
-		"sink gradient, more lses":    func() { attention.SinkBackward(m(2, 3), m(2, 3), make([]float64, 3), 0) },
-		"gradient, rows":              func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(3, 2), none) },
-		"gradient, fewer rows":        func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(1, 2), none) },
-		"gradient of the lse":         func() { attention.BackwardLSE(m(2, 3), m(4, 3), m(4, 2), m(2, 2), make([]float64, 3), none) },
+		"softmax gradient, columns": func() { attention.SoftmaxBackward(m(2, 3), m(2, 2)) },
+		"softmax gradient, rows":    func() { attention.SoftmaxBackward(m(2, 3), m(1, 3)) },
+		"sink gradient, rows":       func() { attention.SinkBackward(m(2, 3), m(1, 3), make([]float64, 2), 0) },
+		"sink gradient, more rows":  func() { attention.SinkBackward(m(2, 3), m(3, 3), make([]float64, 2), 0) },
+		"sink gradient, columns":    func() { attention.SinkBackward(m(2, 3), m(2, 4), make([]float64, 2), 0) },
+		"sink gradient, more lses":  func() { attention.SinkBackward(m(2, 3), m(2, 3), make([]float64, 3), 0) },
+		"gradient, rows":            func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(3, 2), none) },
+		"gradient, fewer rows":      func() { attention.Backward(m(2, 3), m(4, 3), m(4, 2), m(1, 2), none) },
+		"gradient of the lse": func() {
+			attention.BackwardLSE(m(2, 3), m(4, 3), m(4, 2), m(2, 2), make([]float64, 3), none)
+		},
 		"gradient of the lse, none":   func() { attention.BackwardLSE(m(2, 3), m(4, 3), m(4, 2), m(2, 2), nil, none) },
 		"heads of keys":               func() { attention.MHA(ms(2), ms(3), ms(2), none) },
 		"heads of values":             func() { attention.MHA(ms(2), ms(2), ms(3), none) },
@@ -439,9 +446,15 @@ func TestPanics(t *testing.T) {
 		"split into none":             func() { attention.SplitHeads(m(2, 4), 0) },
 		"concat, columns":             func() { attention.ConcatHeads([]*mat.Dense{m(2, 2), m(2, 3)}) },
 		"merge, numbers":              func() { attention.Merge(ms(2), [][]float64{{1, 1}}) },
-		"merge, rows":                 func() { attention.Merge([]*mat.Dense{m(2, 2), m(3, 2)}, [][]float64{{1, 1}, {1, 1}}) },
-		"merge, columns":              func() { attention.Merge([]*mat.Dense{m(2, 2), m(2, 3)}, [][]float64{{1, 1}, {1, 1}}) },
-		"merge, lses":                 func() { attention.Merge([]*mat.Dense{m(2, 2), m(2, 2)}, [][]float64{{1, 1}, {1, 1, 1}}) },
+		"merge, rows": func() {
+			attention.Merge([]*mat.Dense{m(2, 2), m(3, 2)}, [][]float64{{1, 1}, {1, 1}})
+		},
+		"merge, columns": func() {
+			attention.Merge([]*mat.Dense{m(2, 2), m(2, 3)}, [][]float64{{1, 1}, {1, 1}})
+		},
+		"merge, lses": func() {
+			attention.Merge([]*mat.Dense{m(2, 2), m(2, 2)}, [][]float64{{1, 1}, {1, 1, 1}})
+		},
 	} {
 		t.Run("a mismatch panics with a constant message: "+name, func(t *testing.T) {
 			defer func() {

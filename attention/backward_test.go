@@ -53,10 +53,18 @@ func TestBackward(t *testing.T) {
 		"causal, rows that see nothing":   {5, 3, attention.Options{Mask: attention.Mask{Causal: true}, Sink: &sink}},
 		"window":                          {4, 6, attention.Options{Mask: attention.Mask{Causal: true, Window: 2}}},
 		"window without causality":        {4, 4, attention.Options{Mask: attention.Mask{Window: 2}}},
-		"keys not in use":                 {3, 5, attention.Options{Mask: attention.Mask{Causal: true, Queries: 3, Keys: 4}}},
-		"soft cap":                        {3, 4, attention.Options{SoftCap: 0.7}},
-		"sink":                            {3, 4, attention.Options{Sink: &sink}},
-		"all of them":                     {3, 6, attention.Options{Scale: 1.3, SoftCap: 0.9, Sink: &sink, Mask: attention.Mask{Causal: true, Window: 3, Queries: 3, Keys: 5}}},
+		"keys not in use": {
+			3, 5, attention.Options{Mask: attention.Mask{Causal: true, Queries: 3, Keys: 4}},
+		},
+		"soft cap": {3, 4, attention.Options{SoftCap: 0.7}},
+		"sink":     {3, 4, attention.Options{Sink: &sink}},
+		"all of them": {
+			3, 6,
+			attention.Options{
+				Scale: 1.3, SoftCap: 0.9, Sink: &sink,
+				Mask: attention.Mask{Causal: true, Window: 3, Queries: 3, Keys: 5},
+			},
+		},
 	} {
 		rng := source(50)
 		q, k, v := random(rng, c.queries, 3), random(rng, c.keys, 3), random(rng, c.keys, 2)
@@ -133,7 +141,9 @@ func TestBackward(t *testing.T) {
 		do.Set(0, 1, nan)
 		dq, dk, dv := attention.Backward(q, k, v, do, attention.Options{Mask: attention.Mask{Causal: true}})
 		same(t, "dq", dq.Slice(0, 1, 0, 3), empty(1, 3), 0)
-		_, wantK, wantV := attention.Backward(q.Slice(1, 5, 0, 3), k, v, do.Slice(1, 5, 0, 2), attention.Options{Mask: attention.Mask{Causal: true}})
+		_, wantK, wantV := attention.Backward(
+			q.Slice(1, 5, 0, 3), k, v, do.Slice(1, 5, 0, 2), attention.Options{Mask: attention.Mask{Causal: true}},
+		)
 		same(t, "dk", dk, wantK, bound(3, 5))
 		same(t, "dv", dv, wantV, bound(3, 5))
 	})
@@ -148,7 +158,9 @@ func TestBackward(t *testing.T) {
 		same(t, "dk", dk, empty(4, 3), 0)
 		same(t, "dv", dv, empty(4, 2), 0)
 		none := []*mat.Dense{empty(0, 3)}
-		_, dks, _ := attention.GQABackward([]*mat.Dense{q}, none, []*mat.Dense{empty(0, 2)}, []*mat.Dense{do}, attention.Options{})
+		_, dks, _ := attention.GQABackward(
+			[]*mat.Dense{q}, none, []*mat.Dense{empty(0, 2)}, []*mat.Dense{do}, attention.Options{},
+		)
 		sameHeads(t, "dk of a group", dks, none, 0)
 	})
 }
@@ -203,7 +215,9 @@ func TestSoftCapBackward(t *testing.T) {
 	t.Run("it is the derivative of SoftCap, given by its result", func(t *testing.T) {
 		for _, x := range []float64{-40, -3, 0, 0.5, 12} {
 			got := attention.SoftCapBackward(attention.SoftCap(x, 10), 10)
-			want := fd.Derivative(func(x float64) float64 { return attention.SoftCap(x, 10) }, x, &fd.Settings{Formula: fd.Central, Step: 0x1p-17})
+			want := fd.Derivative(func(x float64) float64 {
+				return attention.SoftCap(x, 10)
+			}, x, &fd.Settings{Formula: fd.Central, Step: 0x1p-17})
 			if math.Abs(got-want) > numericBound {
 				t.Errorf("at %v: %v, want %v", x, got, want)
 			}
@@ -259,8 +273,12 @@ func TestProjectBackward(t *testing.T) {
 		same(t, "dw", dw, empty(2, 4), 0)
 	})
 	t.Run("shapes that do not fit are refused", func(t *testing.T) {
-		for _, m := range [][3]*mat.Dense{{empty(3, 5), w, dy}, {x, empty(2, 3), dy}, {x, w, empty(2, 2)}, {x, w, empty(3, 1)}, {x, w, empty(3, 3)}} {
-			check.Panics(t, "attention: widths of tokens and weights differ", func() { attention.ProjectBackward(m[0], m[1], m[2]) })
+		for _, m := range [][3]*mat.Dense{
+			{empty(3, 5), w, dy}, {x, empty(2, 3), dy}, {x, w, empty(2, 2)}, {x, w, empty(3, 1)}, {x, w, empty(3, 3)},
+		} {
+			check.Panics(t, "attention: widths of tokens and weights differ", func() {
+				attention.ProjectBackward(m[0], m[1], m[2])
+			})
 		}
 	})
 }

@@ -56,13 +56,17 @@ func TestDecode(t *testing.T) {
 	})
 
 	t.Run("the cache of a grouped layer holds one entry per group", func(t *testing.T) {
-		w := attention.Weights{WQ: random(rng, 4*d, 5), WK: random(rng, 2*d, 5), WV: random(rng, 2*width, 5), WO: random(rng, 5, 4*width)}
+		w := attention.Weights{
+			WQ: random(rng, 4*d, 5), WK: random(rng, 2*d, 5), WV: random(rng, 2*width, 5), WO: random(rng, 5, 4*width),
+		}
 		x := random(rng, tokens, 5)
 		want := attention.MultiHead(x, x, w, 4, 2, attention.Options{Mask: attention.Mask{Causal: true}})
 		caches := make([]attention.Cache, 2)
 		for s := range tokens {
 			token := x.Slice(s, s+1, 0, 5)
-			k, v := attention.SplitHeads(attention.Project(token, w.WK), 2), attention.SplitHeads(attention.Project(token, w.WV), 2)
+			k, v := attention.SplitHeads(
+				attention.Project(token, w.WK), 2,
+			), attention.SplitHeads(attention.Project(token, w.WV), 2)
 			for g := range caches {
 				caches[g] = caches[g].Append(k[g], v[g])
 			}

@@ -85,17 +85,17 @@ func Backward(q, k, v, do mat.Matrix, o Options) (dq, dk, dv *mat.Dense) {
 	return BackwardLSE(q, k, v, do, make([]float64, queries), o)
 }
 
-// BackwardLSE returns the gradients of a loss that depends on Head's lse too, given do = ∂L/∂out and
-// dlse = ∂L/∂lse: that of parts which are merged later, or of a loss on the log-sum-exp itself.
+// BackwardLSE returns the gradients of a loss that depends on Head's lse too, given do = ∂L/∂out
+// and dlse = ∂L/∂lse: that of parts which are merged later, or of a loss on the log-sum-exp itself.
 //
 //	dx_sj = (p_sj (dp_sj − D_s) + p̂_sj dlse_s) · cap′(x_sj),  p̂_sj = e^{x_sj − lse_s} = ∂lse_s/∂x_sj
 //
-// Shapes are those of Backward, dlse has S elements; dq, dk and dv follow from dx as there. p̂ are the
-// weights without the sink, which the lse never counts: SinkBackward is the same with a dlse. Where a
-// loss is of an lse with the sink in it, dlse is what SinkLSEBackward makes of its gradient.
-// A query that sees nothing gets 0, whatever its dlse.
-// Differs in code: kernels subtract dlse from D, which is the same without a sink.
-// It implements FlashAttention (Dao et al. 2022), appendix B.2 (derived).
+// Shapes are those of Backward, dlse has S elements; dq, dk and dv follow from dx as there. p̂ are
+// the weights without the sink, which the lse never counts: SinkBackward is the same with a dlse.
+// Where a loss is of an lse with the sink in it, dlse is what SinkLSEBackward makes of its
+// gradient. A query that sees nothing gets 0, whatever its dlse. Differs in code: kernels subtract
+// dlse from D, which is the same without a sink. It implements FlashAttention (Dao et al. 2022),
+// appendix B.2 (derived).
 func BackwardLSE(q, k, v, do mat.Matrix, dlse []float64, o Options) (dq, dk, dv *mat.Dense) {
 	queries, keys := checkGradient(q, k, v, do, dlse)
 	o = o.head(0, 1)

@@ -177,7 +177,8 @@ func TestMultiHead(t *testing.T) {
 		whole := attention.MultiHead(x, x, w, heads, heads, o)
 		first := x.Slice(0, 3, 0, width)
 		prefix := attention.MultiHead(first, first, w, heads, heads, o)
-		same(t, "first three", prefix, whole.Slice(0, 3, 0, width), 64*bound(d, 6)) // projections grow values to 5, scores to 50
+		// projections grow values to 5, scores to 50
+		same(t, "first three", prefix, whole.Slice(0, 3, 0, width), 64*bound(d, 6))
 	})
 
 	// x = W^V y for every query where all tokens are the same y, whatever the weights.

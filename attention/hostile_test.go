@@ -14,8 +14,8 @@ import (
 	"plumbline/internal/check"
 )
 
-// A NaN or an infinity that a row may not see leaves it as it was: in each of
-// the four inputs, of all small shapes and masks, on gonum's product, which skips zeros, and a literal one.
+// A NaN or an infinity that a row may not see leaves it as it was: in each of the four inputs, of
+// all small shapes and masks, on gonum's product, which skips zeros, and a literal one.
 func TestPoisonOfEveryWidth(t *testing.T) {
 	t.Run("gonum's product", testPoisonOfEveryWidth)
 	blas64.Use(literalBLAS{})
@@ -27,7 +27,9 @@ func testPoisonOfEveryWidth(t *testing.T) {
 	rng := source(90)
 	for range 3000 {
 		queries, keys := 1+rng.IntN(5), 1+rng.IntN(6)
-		mask := attention.Mask{Causal: rng.IntN(2) == 0, Window: rng.IntN(4), Queries: queries, Keys: rng.IntN(keys + 1)}
+		mask := attention.Mask{
+			Causal: rng.IntN(2) == 0, Window: rng.IntN(4), Queries: queries, Keys: rng.IntN(keys + 1),
+		}
 		p := poisoned{rng: rng, o: attention.Options{Mask: mask, SoftCap: float64(rng.IntN(2) * 2)}}
 		d, width := 1+rng.IntN(3), 1+rng.IntN(3)
 		p.q, p.k = random(rng, queries, d), random(rng, keys, d)
@@ -51,7 +53,8 @@ func (p poisoned) spoilt(x *mat.Dense, row int) *mat.Dense {
 	return x
 }
 
-// key spoils a row of keys and of values: queries that do not see it have outputs and gradients as before.
+// key spoils a row of keys and of values: queries that do not see it have outputs and gradients as
+// before.
 func (p poisoned) key(t *testing.T) {
 	rows, _ := p.k.Dims()
 	j := p.rng.IntN(rows)
@@ -71,7 +74,8 @@ func (p poisoned) key(t *testing.T) {
 	}
 }
 
-// query spoils a row of queries and of the output's gradient: keys that it does not see have gradients as before.
+// query spoils a row of queries and of the output's gradient: keys that it does not see have
+// gradients as before.
 func (p poisoned) query(t *testing.T) {
 	rows, _ := p.q.Dims()
 	s := p.rng.IntN(rows)
@@ -86,12 +90,16 @@ func (p poisoned) query(t *testing.T) {
 	}
 }
 
-// What overflowed must show. e^∞ of ∞ has no weights, and a NaN says so; hidden, it would be the attention to the other keys.
+// What overflowed must show. e^∞ of ∞ has no weights, and a NaN says so; hidden, it would be the
+// attention to the other keys.
 func TestInfiniteScores(t *testing.T) {
 	one := mat.NewDense(1, 1, []float64{1})
 	k, v := mat.NewDense(3, 1, []float64{0, inf, 1}), mat.NewDense(3, 1, []float64{1, 2, 3})
 	t.Run("a score of +∞ makes the weights of its row NaN, and the log-sum-exp", func(t *testing.T) {
-		sameRow(t, "lse", []float64{attention.LogSumExp([]float64{0, inf, 1}), attention.LogSumExp([]float64{inf})}, []float64{nan, nan}, 0)
+		sameRow(
+			t, "lse", []float64{attention.LogSumExp([]float64{0, inf, 1}), attention.LogSumExp([]float64{inf})},
+			[]float64{nan, nan}, 0,
+		)
 		p, lse := attention.Softmax(mat.NewDense(1, 3, []float64{0, inf, 1}), nil)
 		sameRow(t, "p", p.RawRowView(0), []float64{nan, nan, nan}, 0)
 		sameRow(t, "lse", lse, []float64{nan}, 0)
@@ -114,7 +122,9 @@ func TestInfiniteScores(t *testing.T) {
 		sameRow(t, "factor of two infinities", []float64{attention.SinkFactor(inf, inf)}, []float64{nan}, 0)
 		sameRow(t, "dsink", []float64{attention.SinkBackward(one, one, []float64{inf}, 3)}, []float64{0}, 0)
 		bad := mat.NewDense(1, 1, []float64{nan})
-		sameRow(t, "dsink of no output", []float64{attention.SinkBackward(bad, one, []float64{inf}, 3)}, []float64{nan}, 0)
+		sameRow(
+			t, "dsink of no output", []float64{attention.SinkBackward(bad, one, []float64{inf}, 3)}, []float64{nan}, 0,
+		)
 	})
 }
 
@@ -159,7 +169,8 @@ func TestSinkOfOneHead(t *testing.T) {
 }
 
 func TestSoftCapSlope(t *testing.T) {
-	// 4e⁻²ᵃ/(1 + e⁻²ᵃ)² = 4e⁻²ᵃ (1 − 2e⁻²ᵃ + …): beyond a = 20 the bracket is 1. An exponent of 2a is off by 2a u.
+	// 4e⁻²ᵃ/(1 + e⁻²ᵃ)² = 4e⁻²ᵃ (1 − 2e⁻²ᵃ + …): beyond a = 20 the bracket is 1. An exponent of 2a
+	// is off by 2a u.
 	t.Run("it is 4e⁻²ˣ far beyond the cap, to the last number there is", func(t *testing.T) {
 		for _, a := range []float64{20, 40, 100, 354, 372} {
 			want := 4 * math.Exp(-2*a)
@@ -167,7 +178,10 @@ func TestSoftCapSlope(t *testing.T) {
 				sameRow(t, "slope", []float64{attention.SoftCapSlope(30*x, 30)}, []float64{want}, 8*a*u*want)
 			}
 		}
-		sameRow(t, "slope", []float64{attention.SoftCapSlope(inf, 30), attention.SoftCapSlope(1e300, 1e-10)}, []float64{0, 0}, 0)
+		sameRow(
+			t, "slope", []float64{attention.SoftCapSlope(inf, 30), attention.SoftCapSlope(1e300, 1e-10)},
+			[]float64{0, 0}, 0,
+		)
 	})
 	t.Run("it is 1 at 0 and without a cap, and SoftCapBackward of the result near the cap", func(t *testing.T) {
 		got := []float64{attention.SoftCapSlope(0, 7), attention.SoftCapSlope(-9, 0), attention.SoftCapSlope(9, inf)}

@@ -18,12 +18,15 @@ func TestBackwardLSE(t *testing.T) {
 		queries, keys int
 		o             attention.Options
 	}{
-		"plain":       {3, 4, attention.Options{}},
-		"scaled":      {3, 4, attention.Options{Scale: 1.7}},
-		"causal":      {2, 5, attention.Options{Mask: attention.Mask{Causal: true}}},
-		"soft cap":    {3, 4, attention.Options{SoftCap: 0.7}},
-		"sink":        {3, 4, attention.Options{Sink: &sink}},
-		"all of them": {3, 6, attention.Options{Scale: 1.3, SoftCap: 0.9, Sink: &sink, Mask: attention.Mask{Causal: true, Window: 3}}},
+		"plain":    {3, 4, attention.Options{}},
+		"scaled":   {3, 4, attention.Options{Scale: 1.7}},
+		"causal":   {2, 5, attention.Options{Mask: attention.Mask{Causal: true}}},
+		"soft cap": {3, 4, attention.Options{SoftCap: 0.7}},
+		"sink":     {3, 4, attention.Options{Sink: &sink}},
+		"all of them": {
+			3, 6,
+			attention.Options{Scale: 1.3, SoftCap: 0.9, Sink: &sink, Mask: attention.Mask{Causal: true, Window: 3}},
+		},
 	} {
 		rng := source(92)
 		q, k, v := random(rng, c.queries, 3), random(rng, c.keys, 3), random(rng, c.keys, 2)
@@ -40,8 +43,8 @@ func TestBackwardLSE(t *testing.T) {
 			same(t, "dv", dv, want[2], numericBound)
 		})
 
-		// Each part has out_p and lse_p of its own; the merge has the gradients e^{lse_p − lse} do of the
-		// first and e^{lse_p − lse} do·(o_p − o) of the second.
+		// Each part has out_p and lse_p of its own; the merge has the gradients e^{lse_p − lse} do
+		// of the first and e^{lse_p − lse} do·(o_p − o) of the second.
 		t.Run("parts of the keys, merged, have the gradient of the whole, "+name, func(t *testing.T) {
 			if c.o.Sink != nil || c.o.Mask.Causal {
 				t.Skip("a merge is without a sink, and a causal part has a mask of its own")
@@ -56,7 +59,9 @@ func TestBackwardLSE(t *testing.T) {
 				for s := range dlseP {
 					w := math.Exp(lseP[s] - lse[s])
 					floats.Scale(w, doP.RawRowView(s))
-					dlseP[s] = w * (floats.Dot(do.RawRowView(s), outP.RawRowView(s)) - floats.Dot(do.RawRowView(s), out.RawRowView(s)))
+					dlseP[s] = w * (floats.Dot(
+						do.RawRowView(s), outP.RawRowView(s),
+					) - floats.Dot(do.RawRowView(s), out.RawRowView(s)))
 				}
 				gq, gk, gv := attention.BackwardLSE(q, kp, vp, doP, dlseP, c.o)
 				sum.Add(sum, gq)
@@ -118,14 +123,19 @@ func TestGQABackwardLSE(t *testing.T) {
 	})
 	t.Run("numbers of heads have to agree", func(t *testing.T) {
 		for _, n := range []int{3, 5} {
-			check.Panics(t, "attention: numbers of heads differ", func() { attention.GQABackwardLSE(q, k, v, do, make([][]float64, n), o) })
+			check.Panics(t, "attention: numbers of heads differ", func() {
+				attention.GQABackwardLSE(q, k, v, do, make([][]float64, n), o)
+			})
 		}
 	})
 }
 
 func TestSinkLSE(t *testing.T) {
 	t.Run("it is the logarithm of the denominator with the sink", func(t *testing.T) {
-		got := []float64{attention.SinkLSE(0, 0), attention.SinkLSE(-inf, 2), attention.SinkLSE(3, -inf), attention.SinkLSE(-inf, -inf)}
+		got := []float64{
+			attention.SinkLSE(0, 0), attention.SinkLSE(-inf, 2), attention.SinkLSE(3, -inf),
+			attention.SinkLSE(-inf, -inf),
+		}
 		sameRow(t, "lse′", got, []float64{math.Ln2, 2, 3, -inf}, 0)
 	})
 	t.Run("its gradient is what it is for either", func(t *testing.T) {

@@ -32,7 +32,8 @@ func TestMask(t *testing.T) {
 	t.Run("queries are aligned to the last key, not to the first", func(t *testing.T) {
 		got := visible(attention.Mask{Causal: true, Queries: 2, Keys: 4}, 4)
 		same(t, "bottom right", got, mat.NewDense(2, 4, []float64{1, 1, 1, 0, 1, 1, 1, 1}), 0)
-		topLeft := visible(attention.Mask{Causal: true, Queries: 2, Keys: 2}, 4) // as if the keys ended with the queries
+		// as if the keys ended with the queries
+		topLeft := visible(attention.Mask{Causal: true, Queries: 2, Keys: 2}, 4)
 		same(t, "top left", topLeft, mat.NewDense(2, 4, []float64{1, 0, 0, 0, 1, 1, 0, 0}), 0)
 		q, k, v := empty(2, 2), empty(4, 2), mat.NewDense(4, 1, []float64{0, 0, 3, 12})
 		out, _ := attention.Head(q, k, v, attention.Options{Mask: attention.Mask{Causal: true}})

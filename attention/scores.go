@@ -84,10 +84,9 @@ func SoftCap(x, c float64) float64 {
 //
 //	dcap/dx = sech²(x/c) = 4 e^{−2|x/c|} / (1 + e^{−2|x/c|})²
 //
-// It keeps its digits however far x is beyond the cap, down to where e^{−2|x/c|} ends. A cap of 0 or +∞
-// is none, and the derivative 1.
-// Differs in code: 1 − tanh², which is 0 from x/c = 19.1 on in float64 and from 9.1 on in float32.
-// It implements Gemma 2 (2024), section 2 (derived).
+// It keeps its digits however far x is beyond the cap, down to where e^{−2|x/c|} ends. A cap of 0
+// or +∞ is none, and the derivative 1. Differs in code: 1 − tanh², which is 0 from x/c = 19.1 on in
+// float64 and from 9.1 on in float32. It implements Gemma 2 (2024), section 2 (derived).
 func SoftCapSlope(x, c float64) float64 {
 	if c == 0 || math.IsInf(c, 1) {
 		return 1
@@ -97,8 +96,8 @@ func SoftCapSlope(x, c float64) float64 {
 }
 
 // SoftCapBackward returns the derivative of SoftCap in terms of its result y, which is all that a
-// kernel keeps. The result has forgotten how far beyond the cap the score was: half the digits are lost
-// at x/c = 9, and all from 19.1 on, where y rounds to c. SoftCapSlope loses none.
+// kernel keeps. The result has forgotten how far beyond the cap the score was: half the digits are
+// lost at x/c = 9, and all from 19.1 on, where y rounds to c. SoftCapSlope loses none.
 //
 //	dcap/dx = 1 − tanh²(x/c) = 1 − (y/c)²
 //

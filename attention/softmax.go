@@ -119,8 +119,8 @@ func SinkFactor(lse, sink float64) float64 {
 //
 //	lse′ = log(e^{lse} + e^{sink})
 //
-// A row that sees nothing has the sink alone, and −∞ where there is none.
-// It implements FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture.
+// A row that sees nothing has the sink alone, and −∞ where there is none. It implements
+// FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture.
 func SinkLSE(lse, sink float64) float64 { return LogSumExp([]float64{lse, sink}) }
 
 // SinkLSEBackward returns what the gradient dlse′ of a log-sum-exp with a sink in it is for the one
@@ -128,9 +128,8 @@ func SinkLSE(lse, sink float64) float64 { return LogSumExp([]float64{lse, sink})
 //
 //	dlse = σ(lse − sink) dlse′,  dsink = σ(sink − lse) dlse′
 //
-// dlse is for BackwardLSE; dsink is to be added to that of SinkBackward.
-// It implements FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture
-// (derived).
+// dlse is for BackwardLSE; dsink is to be added to that of SinkBackward. It implements
+// FlashAttention-4's stored lse (code) and the gpt-oss model card (2025), architecture (derived).
 func SinkLSEBackward(lse, sink, dlseWithSink float64) (dlse, dsink float64) {
 	return SinkFactor(lse, sink) * dlseWithSink, SinkFactor(sink, lse) * dlseWithSink
 }

@@ -105,7 +105,10 @@ func TestLogSumExp(t *testing.T) {
 		sameRow(t, "lse", []float64{attention.LogSumExp([]float64{-3.25})}, []float64{-3.25}, 0)
 	})
 	t.Run("of none, or of −∞ alone, it is −∞", func(t *testing.T) {
-		sameRow(t, "lse", []float64{attention.LogSumExp(nil), attention.LogSumExp([]float64{-inf})}, []float64{-inf, -inf}, 0)
+		sameRow(
+			t, "lse", []float64{attention.LogSumExp(nil), attention.LogSumExp([]float64{-inf})}, []float64{-inf, -inf},
+			0,
+		)
 	})
 	// max ≤ lse ≤ max + log n, equal on the left as one score outgrows the rest.
 	t.Run("it lies between the largest score and that plus log n", func(t *testing.T) {
@@ -143,7 +146,10 @@ func TestSoftCap(t *testing.T) {
 		sameRow(t, "score", []float64{attention.SoftCap(inf, 30), attention.SoftCap(-1e9, 30)}, []float64{30, -30}, 0)
 	})
 	t.Run("the slope is 1 at 0, and 0 at the cap", func(t *testing.T) {
-		sameRow(t, "slope", []float64{attention.SoftCapBackward(0, 30), attention.SoftCapBackward(30, 30)}, []float64{1, 0}, 0)
+		sameRow(
+			t, "slope", []float64{attention.SoftCapBackward(0, 30), attention.SoftCapBackward(30, 30)}, []float64{1, 0},
+			0,
+		)
 	})
 
 	rng := source(11)
@@ -241,7 +247,10 @@ func TestSink(t *testing.T) {
 	})
 
 	t.Run("its factor is σ(lse − sink), and does not overflow", func(t *testing.T) {
-		got := []float64{attention.SinkFactor(2, 2), attention.SinkFactor(2000, 0), attention.SinkFactor(0, 2000), attention.SinkFactor(-inf, 0), attention.SinkFactor(-inf, -inf)}
+		got := []float64{
+			attention.SinkFactor(2, 2), attention.SinkFactor(2000, 0), attention.SinkFactor(0, 2000),
+			attention.SinkFactor(-inf, 0), attention.SinkFactor(-inf, -inf),
+		}
 		sameRow(t, "factor", got, []float64{0.5, 1, 0, 0, 0}, 0)
 	})
 

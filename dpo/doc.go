@@ -1,5 +1,6 @@
-// Package dpo holds direct preference optimisation: models of preference, the policy that is best for a reward and the reward that
-// makes a policy best, the loss that follows from the two, and its relatives (IPO, conservative, robust, length-normalised, rankings).
+// Package dpo holds direct preference optimisation: models of preference, the policy that is best
+// for a reward and the reward that makes a policy best, the loss that follows from the two, and its
+// relatives (IPO, conservative, robust, length-normalised, rankings).
 //
 // Everything is float64 and losses are minimised. Notation:
 //
@@ -14,6 +15,7 @@
 //	Z            Σ_y π_ref e^{r/β}, the partition function
 //	σ            the logistic function
 //
-// Losses of a pair take h and return the loss with its derivative for h. As h grows by log π(y_w) and shrinks by log π(y_l), with derivative
-// 1 and −1, that is the gradient for both; Pairs does so for a batch.
+// Losses of a pair take h and return the loss with its derivative for h. As h grows by log π(y_w)
+// and shrinks by log π(y_l), with derivative 1 and −1, that is the gradient for both; Pairs does so
+// for a batch.
 package dpo

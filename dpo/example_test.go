@@ -7,8 +7,8 @@ import (
 	"plumbline/dpo"
 )
 
-// Three responses to one prompt have rewards. The best policy for them is known, it implies the rewards, and the loss that knows preferences alone is
-// least there.
+// Three responses to one prompt have rewards. The best policy for them is known, it implies the
+// rewards, and the loss that knows preferences alone is least there.
 func Example() {
 	logref := []float64{math.Log(0.5), math.Log(0.3), math.Log(0.2)}
 	rewards, beta := []float64{0, 1, 2}, 0.5
@@ -18,9 +18,13 @@ func Example() {
 		fmt.Printf("response %d: from %.2f to %.4f, implied reward %+.4f\n",
 			y, math.Exp(logref[y]), math.Exp(l), dpo.ImplicitReward(l, logref[y], beta))
 	}
-	fmt.Printf("objective %.6f = β log Z %.6f\n", dpo.Objective(best, logref, rewards, beta), beta*dpo.LogPartition(logref, rewards, beta))
+	fmt.Printf(
+		"objective %.6f = β log Z %.6f\n", dpo.Objective(best, logref, rewards, beta),
+		beta*dpo.LogPartition(logref, rewards, beta),
+	)
 
-	// How often 2 is preferred to 0, and the mean loss of the policy for that pair when it falls out so often.
+	// How often 2 is preferred to 0, and the mean loss of the policy for that pair when it falls
+	// out so often.
 	p := dpo.Preference(rewards[2], rewards[0])
 	for _, margin := range []float64{0, 2, 4, 6} {
 		right, _ := dpo.Sigmoid(margin, beta, 0)

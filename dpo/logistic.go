@@ -10,9 +10,8 @@ import (
 //
 //	σ(x) = 1/(1 + e^−x)
 //
-// The exponential is taken of −|x|, so that nothing overflows: σ(x) = e^x/(1 + e^x) for x < 0, which keeps its relative precision down to
-// where e^x ends.
-// It implements DPO (2), its σ.
+// The exponential is taken of −|x|, so that nothing overflows: σ(x) = e^x/(1 + e^x) for x < 0,
+// which keeps its relative precision down to where e^x ends. It implements DPO (2), its σ.
 func Logistic(x float64) float64 {
 	return policy.Logistic(x)
 }

@@ -27,7 +27,8 @@ func TestLogSigmoid(t *testing.T) {
 		check.Near(t, "literal", LogSigmoidLiteral(0), -math.Ln2, u)
 	})
 	t.Run("it is the literal form where that holds", rapid.MakeCheck(func(t *rapid.T) {
-		// The literal form has three roundings in 1/(1+e^−x), each of which the logarithm passes on as absolute errors, and one of its own.
+		// The literal form has three roundings in 1/(1+e^−x), each of which the logarithm passes on
+		// as absolute errors, and one of its own.
 		x := rapid.Float64Range(-700, 36).Draw(t, "x")
 		want := LogSigmoidLiteral(x)
 		check.Near(t, "log σ(x)", LogSigmoid(x), want, 4*u+4*u*math.Abs(want))

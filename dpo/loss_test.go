@@ -33,7 +33,10 @@ func TestSigmoid(t *testing.T) {
 		for _, h := range []float64{-7, -0.5, 0, 0.5, 7} {
 			for _, epsilon := range []float64{0, 0.1, 0.5} {
 				_, dh := Sigmoid(h, 1.5, epsilon)
-				check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := Sigmoid(h, 1.5, epsilon); return l }, h), dh, check.DifferenceBound(12, 4))
+				check.Near(t, "dh", check.Derivative(func(h float64) float64 {
+					l, _ := Sigmoid(h, 1.5, epsilon)
+					return l
+				}, h), dh, check.DifferenceBound(12, 4))
 			}
 		}
 	})
@@ -93,8 +96,8 @@ func TestSigmoid(t *testing.T) {
 	})
 }
 
-// preferences returns DPO's mean loss of a policy over all pairs of responses, each pair as often in either order as rewards r prefer it, and its gradient
-// for the log-probabilities.
+// preferences returns DPO's mean loss of a policy over all pairs of responses, each pair as often
+// in either order as rewards r prefer it, and its gradient for the log-probabilities.
 func preferences(logpi, logref, r []float64, beta float64) (loss float64, gradient []float64) {
 	gradient = make([]float64, len(r))
 	for w := range r {
@@ -113,22 +116,23 @@ func preferences(logpi, logref, r []float64, beta float64) (loss float64, gradie
 }
 
 func TestPreferences(t *testing.T) {
-	// A pair seen with p and 1−p costs −p log q − (1−p) log(1−q) with q = σ(βh): the entropy of p, and KL(p‖q) more. At π_r βh is r_w − r_l, so that q = p for
-	// all pairs.
-	t.Run("the loss is least at the policy that is best for the rewards, and there the entropy of the preferences", rapid.MakeCheck(func(t *rapid.T) {
-		logref, r, beta := problem(t)
-		loss, gradient := preferences(Optimum(logref, r, beta), logref, r, beta)
-		var entropy float64
-		for w := range r {
-			for l := range r {
-				if w != l {
-					entropy -= Preference(r[w], r[l]) * LogSigmoid(r[w]-r[l])
+	// A pair seen with p and 1−p costs −p log q − (1−p) log(1−q) with q = σ(βh): the entropy of p,
+	// and KL(p‖q) more. At π_r βh is r_w − r_l, so that q = p for all pairs.
+	t.Run("the loss is least at the policy that is best for the rewards, and there the entropy of the preferences",
+		rapid.MakeCheck(func(t *rapid.T) {
+			logref, r, beta := problem(t)
+			loss, gradient := preferences(Optimum(logref, r, beta), logref, r, beta)
+			var entropy float64
+			for w := range r {
+				for l := range r {
+					if w != l {
+						entropy -= Preference(r[w], r[l]) * LogSigmoid(r[w]-r[l])
+					}
 				}
 			}
-		}
-		check.Near(t, "loss", loss, entropy, 30*max(beta, 2)*bound6)
-		check.NearAll(t, "gradient", gradient, make([]float64, 6), 10*max(beta, 2)*max(beta, 2)*bound6)
-	}))
+			check.Near(t, "loss", loss, entropy, 30*max(beta, 2)*bound6)
+			check.NearAll(t, "gradient", gradient, make([]float64, 6), 10*max(beta, 2)*max(beta, 2)*bound6)
+		}))
 	t.Run("any other policy costs the divergence of its preferences more", rapid.MakeCheck(func(t *rapid.T) {
 		logref, r, beta := problem(t)
 		logpi := distribution(rapid.Uint64().Draw(t, "π"), 6)
@@ -138,7 +142,10 @@ func TestPreferences(t *testing.T) {
 		for w := range r {
 			for l := range w {
 				h := logpi[w] - logref[w] - (logpi[l] - logref[l])
-				divergence += policy.KL([]float64{LogSigmoid(r[w] - r[l]), LogSigmoid(r[l] - r[w])}, []float64{LogSigmoid(beta * h), LogSigmoid(-beta * h)})
+				divergence += policy.KL(
+					[]float64{LogSigmoid(r[w] - r[l]), LogSigmoid(r[l] - r[w])},
+					[]float64{LogSigmoid(beta * h), LogSigmoid(-beta * h)},
+				)
 			}
 		}
 		check.Near(t, "loss", loss-least, divergence, 30*max(beta, 2)*max(beta, 2)*bound6)
@@ -172,7 +179,8 @@ func TestCoefficient(t *testing.T) {
 
 func TestRobust(t *testing.T) {
 	t.Run("its mean over labels wrong with probability ε is the loss without noise", rapid.MakeCheck(func(t *rapid.T) {
-		// (1−ε) L(h) + ε L(−h) = ((1−ε)² − ε²)/(1−2ε) (−log σ(βh)) + 0 log σ(−βh), and (1−ε)² − ε² = 1−2ε.
+		// (1−ε) L(h) + ε L(−h) = ((1−ε)² − ε²)/(1−2ε) (−log σ(βh)) + 0 log σ(−βh), and (1−ε)² − ε²
+		// = 1−2ε.
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 0.4).Draw(t, "ε")
 		right, dright := Robust(h, 0.5, epsilon)
 		wrong, dwrong := Robust(-h, 0.5, epsilon)
@@ -186,18 +194,22 @@ func TestRobust(t *testing.T) {
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dh", dh, dwant, 0)
 	})
-	t.Run("at the reference it is ln 2, and pushes more than without ε, where conservative pushes less", func(t *testing.T) {
-		// −β((1−ε)+ε)/2/(1−2ε) against −β(1−2ε)/2.
-		loss, dh := Robust(0, 1, 0.25)
-		check.Near(t, "loss", loss, math.Ln2, 4*u)
-		check.Near(t, "dh", dh, -1, 0)
-		_, conservative := Sigmoid(0, 1, 0.25)
-		check.Near(t, "conservative", conservative, -0.25, 0)
-	})
+	t.Run("at the reference it is ln 2, and pushes more than without ε, where conservative pushes less",
+		func(t *testing.T) {
+			// −β((1−ε)+ε)/2/(1−2ε) against −β(1−2ε)/2.
+			loss, dh := Robust(0, 1, 0.25)
+			check.Near(t, "loss", loss, math.Ln2, 4*u)
+			check.Near(t, "dh", dh, -1, 0)
+			_, conservative := Sigmoid(0, 1, 0.25)
+			check.Near(t, "conservative", conservative, -0.25, 0)
+		})
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, h := range []float64{-7, 0, 0.5, 7} {
 			_, dh := Robust(h, 1.5, 0.2)
-			check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := Robust(h, 1.5, 0.2); return l }, h), dh, check.DifferenceBound(24, 4))
+			check.Near(t, "dh", check.Derivative(func(h float64) float64 {
+				l, _ := Robust(h, 1.5, 0.2)
+				return l
+			}, h), dh, check.DifferenceBound(24, 4))
 		}
 	})
 	t.Run("infinite margins have their limits", func(t *testing.T) {
@@ -224,7 +236,10 @@ func TestIPO(t *testing.T) {
 	}))
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		_, dh := IPO(3.5, 0.1)
-		check.Near(t, "dh", check.Derivative(func(h float64) float64 { l, _ := IPO(h, 0.1); return l }, 3.5), dh, check.DifferenceBound(4, 4))
+		check.Near(t, "dh", check.Derivative(func(h float64) float64 {
+			l, _ := IPO(h, 0.1)
+			return l
+		}, 3.5), dh, check.DifferenceBound(4, 4))
 	})
 	t.Run("margins of a thousand are finite", func(t *testing.T) {
 		loss, dh := IPO(-1000, 0.5)

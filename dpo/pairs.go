@@ -5,7 +5,8 @@ const (
 	badLengths = "dpo: numbers of lengths and pairs differ"
 )
 
-// Pairs is a batch of N pairs, logarithms of probabilities of whole responses (sums over tokens) under the policy and the reference.
+// Pairs is a batch of N pairs, logarithms of probabilities of whole responses (sums over tokens)
+// under the policy and the reference.
 type Pairs struct {
 	Chosen, Rejected       []float64 // log π of y_w and y_l
 	RefChosen, RefRejected []float64 // log π_ref of y_w and y_l
@@ -26,12 +27,13 @@ func (p Pairs) Margins() []float64 {
 	return h
 }
 
-// MarginsPerToken returns the margins with each log-ratio divided by the number of tokens of its response.
+// MarginsPerToken returns the margins with each log-ratio divided by the number of tokens of its
+// response.
 //
 //	Δ = (1/|o⁺|) log(π/π_ref)(o⁺) − (1/|o⁻|) log(π/π_ref)(o⁻)
 //
-// lengths are [N], tokens, at least 1; the result is [N], nats per token. Where all lengths are 1 it is Margins.
-// It implements DeepSeekMath (12), the argument of its σ without β.
+// lengths are [N], tokens, at least 1; the result is [N], nats per token. Where all lengths are 1
+// it is Margins. It implements DeepSeekMath (12), the argument of its σ without β.
 func (p Pairs) MarginsPerToken(lengthsChosen, lengthsRejected []float64) []float64 {
 	p.check()
 	if len(lengthsChosen) != len(p.Chosen) || len(lengthsRejected) != len(p.Chosen) {
@@ -64,8 +66,8 @@ func (p Pairs) Rewards(beta float64) (chosen, rejected []float64) {
 //
 //	L = 1/N Σ_n l(h_n),  ∂L/∂ log π(y_w) = l'(h_n)/N,  ∂L/∂ log π(y_l) = −l'(h_n)/N
 //
-// pair is the loss of one pair with its derivative, such as Sigmoid with β and ε given; the gradients are [N].
-// It implements DPO (7), its expectation.
+// pair is the loss of one pair with its derivative, such as Sigmoid with β and ε given; the
+// gradients are [N]. It implements DPO (7), its expectation.
 func (p Pairs) Loss(pair func(h float64) (loss, dh float64)) (loss float64, dchosen, drejected []float64) {
 	loss, dchosen = mean(p.Margins(), pair)
 	drejected = make([]float64, len(dchosen))
@@ -75,13 +77,16 @@ func (p Pairs) Loss(pair func(h float64) (loss, dh float64)) (loss float64, dcho
 	return loss, dchosen, drejected
 }
 
-// LossPerToken returns the mean loss of the batch with margins per token, and its gradient for log π of the whole responses.
+// LossPerToken returns the mean loss of the batch with margins per token, and its gradient for log
+// π of the whole responses.
 //
 //	L = 1/N Σ_n l(Δ_n),  ∂L/∂ log π(o⁺) = l'(Δ_n)/(N |o⁺|),  ∂L/∂ log π(o⁻) = −l'(Δ_n)/(N |o⁻|)
 //
-// lengths are [N], tokens, at least 1. With Sigmoid it is DeepSeekMath's DPO, with IPO that of Hugging Face.
-// It implements DeepSeekMath (12), its expectation.
-func (p Pairs) LossPerToken(lengthsChosen, lengthsRejected []float64, pair func(h float64) (loss, dh float64)) (loss float64, dchosen, drejected []float64) {
+// lengths are [N], tokens, at least 1. With Sigmoid it is DeepSeekMath's DPO, with IPO that of
+// Hugging Face. It implements DeepSeekMath (12), its expectation.
+func (p Pairs) LossPerToken(
+	lengthsChosen, lengthsRejected []float64, pair func(h float64) (loss, dh float64),
+) (loss float64, dchosen, drejected []float64) {
 	loss, dchosen = mean(p.MarginsPerToken(lengthsChosen, lengthsRejected), pair)
 	drejected = make([]float64, len(dchosen))
 	for n, d := range dchosen {
@@ -90,7 +95,8 @@ func (p Pairs) LossPerToken(lengthsChosen, lengthsRejected []float64, pair func(
 	return loss, dchosen, drejected
 }
 
-// mean returns the mean loss of the margins and its derivative for each; a batch without pairs has loss 0.
+// mean returns the mean loss of the margins and its derivative for each; a batch without pairs has
+// loss 0.
 func mean(h []float64, pair func(h float64) (loss, dh float64)) (loss float64, dh []float64) {
 	dh = make([]float64, len(h))
 	for n := range h {

@@ -55,7 +55,8 @@ func TestRewards(t *testing.T) {
 	})
 }
 
-// gradient returns the central differences of a loss for the log-probabilities of chosen and rejected responses.
+// gradient returns the central differences of a loss for the log-probabilities of chosen and
+// rejected responses.
 func gradient(loss func(p Pairs) float64) (dchosen, drejected []float64) {
 	p := pairs()
 	d := check.Gradient(func(x []float64) float64 {
@@ -113,7 +114,8 @@ func TestLoss(t *testing.T) {
 		check.Apart(t, "per token", dchosen[0], -drejected[0], 4e-4)
 	})
 	t.Run("IPO of sums wants its margin of a whole response, IPO of means of each token", func(t *testing.T) {
-		// The best margin 1/(2τ) = 5 is of all 4 tokens in the one, of each in the other: 20 in all.
+		// The best margin 1/(2τ) = 5 is of all 4 tokens in the one, of each in the other: 20 in
+		// all.
 		p := Pairs{[]float64{5}, []float64{0}, []float64{0}, []float64{0}}
 		four := []float64{4}
 		loss, _, _ := p.Loss(ipoLoss)

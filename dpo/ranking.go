@@ -8,8 +8,8 @@ import (
 
 const badRanking = "dpo: the ranking is not a permutation of the responses"
 
-// PlackettLuce returns the logarithm of the probability of a ranking: the best is drawn by a softmax of the rewards, then the next best of
-// those that are left, and so on.
+// PlackettLuce returns the logarithm of the probability of a ranking: the best is drawn by a
+// softmax of the rewards, then the next best of those that are left, and so on.
 //
 //	log p(τ) = Σ_k ( r_{τ(k)} − log Σ_{j ≥ k} e^{r_{τ(j)}} )
 //
@@ -24,8 +24,9 @@ func PlackettLuce(r []float64, tau []int) float64 {
 	return logp
 }
 
-// logFirst returns the logarithm of the probability that the first of the rewards is drawn. Where it is
-// all but certain, −log(1 + Σ e^{r_j − r_1}) keeps the digits that r_1 − log Σ e^{r_j} does not.
+// logFirst returns the logarithm of the probability that the first of the rewards is drawn. Where
+// it is all but certain, −log(1 + Σ e^{r_j − r_1}) keeps the digits that r_1 − log Σ e^{r_j} does
+// not.
 func logFirst(r []float64) float64 {
 	if floats.Max(r) > r[0] {
 		return r[0] - floats.LogSumExp(r)
@@ -37,13 +38,14 @@ func logFirst(r []float64) float64 {
 	return -math.Log1p(others)
 }
 
-// PlackettLuceLoss returns the loss of a ranking and its derivative for the log-ratio of each response.
+// PlackettLuceLoss returns the loss of a ranking and its derivative for the log-ratio of each
+// response.
 //
 //	L = −Σ_k ( r̂_{τ(k)} − log Σ_{j ≥ k} e^{r̂_{τ(j)}} ),  r̂ = β log(π/π_ref)
 //	∂L/∂ log π_{τ(m)} = −β (1 − Σ_{k ≤ m} e^{r̂_{τ(m)}}/Σ_{j ≥ k} e^{r̂_{τ(j)}})
 //
-// logratio has log(π/π_ref) of the K responses; tau is τ, from best to worst. At π = π_ref the loss is ln K!. The derivatives sum to 0.
-// It implements DPO (20).
+// logratio has log(π/π_ref) of the K responses; tau is τ, from best to worst. At π = π_ref the loss
+// is ln K!. The derivatives sum to 0. It implements DPO (20).
 func PlackettLuceLoss(logratio []float64, tau []int, beta float64) (loss float64, dlogratio []float64) {
 	reward := make([]float64, len(logratio))
 	floats.ScaleTo(reward, beta, logratio)

@@ -29,7 +29,10 @@ func TestPlackettLuce(t *testing.T) {
 	}))
 	t.Run("a constant on all rewards changes nothing", func(t *testing.T) {
 		r := []float64{0.25, -1.5, 2}
-		check.Near(t, "log p", PlackettLuce([]float64{64.25, 62.5, 66}, []int{2, 0, 1}), PlackettLuce(r, []int{2, 0, 1}), 66*8*u)
+		check.Near(
+			t, "log p", PlackettLuce([]float64{64.25, 62.5, 66}, []int{2, 0, 1}), PlackettLuce(r, []int{2, 0, 1}),
+			66*8*u,
+		)
 	})
 	t.Run("of all rankings the one by reward is the likeliest", func(t *testing.T) {
 		r := []float64{0.3, -1.2, 2, 0.7}
@@ -80,7 +83,8 @@ func TestPlackettLuceLoss(t *testing.T) {
 	})
 }
 
-// −log p = log(1 + e^{−40}) = e^{−40} to first order, and β (1 − p) likewise: 1 + e^{−40} is 1 in float64.
+// −log p = log(1 + e^{−40}) = e^{−40} to first order, and β (1 − p) likewise: 1 + e^{−40} is 1 in
+// float64.
 func TestCertainRanking(t *testing.T) {
 	rest := math.Exp(-40)
 	t.Run("a ranking that is all but certain has a loss and a gradient", func(t *testing.T) {

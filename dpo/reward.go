@@ -10,7 +10,8 @@ import (
 
 const badResponses = "dpo: numbers of responses differ"
 
-// Preference returns how probable it is that the first response is preferred to the second: the model of Bradley and Terry.
+// Preference returns how probable it is that the first response is preferred to the second: the
+// model of Bradley and Terry.
 //
 //	p(y_1 > y_2) = e^{r_1}/(e^{r_1} + e^{r_2}) = σ(r_1 − r_2)
 //
@@ -20,7 +21,8 @@ func Preference(r1, r2 float64) float64 {
 	return Logistic(r1 - r2)
 }
 
-// PreferenceLiteral returns Preference as the formula has it; it is 0/0 or ∞/∞ when both exponentials vanish or overflow.
+// PreferenceLiteral returns Preference as the formula has it; it is 0/0 or ∞/∞ when both
+// exponentials vanish or overflow.
 //
 //	p(y_1 > y_2) = e^{r_1}/(e^{r_1} + e^{r_2})
 //
@@ -29,8 +31,8 @@ func PreferenceLiteral(r1, r2 float64) float64 {
 	return math.Exp(r1) / (math.Exp(r1) + math.Exp(r2))
 }
 
-// RewardLoss returns the loss of a reward model on one pair, and its derivative for the reward of the chosen response, which is
-// minus that for the rejected one.
+// RewardLoss returns the loss of a reward model on one pair, and its derivative for the reward of
+// the chosen response, which is minus that for the rejected one.
 //
 //	L_R = −log σ(r_w − r_l),  ∂L/∂r_w = −σ(r_l − r_w)
 //
@@ -40,12 +42,13 @@ func RewardLoss(chosen, rejected float64) (loss, dchosen float64) {
 	return -LogSigmoid(chosen - rejected), -Logistic(rejected - chosen)
 }
 
-// Objective returns what the policy is to maximise: its mean reward, less β for each nat it is away from the reference.
+// Objective returns what the policy is to maximise: its mean reward, less β for each nat it is away
+// from the reference.
 //
 //	J(π) = Σ_y π r − β Σ_y π log(π/π_ref)
 //
-// logpi, logref and r have one element for each response. A response with π = 0 adds nothing; one with π > 0 and π_ref = 0 makes it −∞.
-// It implements DPO (3).
+// logpi, logref and r have one element for each response. A response with π = 0 adds nothing; one
+// with π > 0 and π_ref = 0 makes it −∞. It implements DPO (3).
 func Objective(logpi, logref, r []float64, beta float64) float64 {
 	if len(logpi) != len(logref) || len(logpi) != len(r) {
 		panic(badResponses)
@@ -94,13 +97,14 @@ func Optimum(logref, r []float64, beta float64) []float64 {
 	return logpi
 }
 
-// ImplicitReward returns the reward for which a policy is best, but for β log Z, which is the same for all responses to a prompt.
+// ImplicitReward returns the reward for which a policy is best, but for β log Z, which is the same
+// for all responses to a prompt.
 //
 //	r̂ = β (log π − log π_ref)
 //
-// logprob and ref are of one response, sums over its tokens.
-// Differs in code: the sum over tokens, here; means over tokens in DeepSeekMath and in Hugging Face's IPO.
-// It implements DPO (5) without its last term.
+// logprob and ref are of one response, sums over its tokens. Differs in code: the sum over tokens,
+// here; means over tokens in DeepSeekMath and in Hugging Face's IPO. It implements DPO (5) without
+// its last term.
 func ImplicitReward(logprob, ref, beta float64) float64 {
 	return beta * (logprob - ref)
 }
@@ -109,13 +113,14 @@ func ImplicitReward(logprob, ref, beta float64) float64 {
 //
 //	r = β log(π_r/π_ref) + β log Z
 //
-// logprob and ref are of one response; logZ is LogPartition of that reward, or any number: it cannot be seen in preferences.
-// It implements DPO (5).
+// logprob and ref are of one response; logZ is LogPartition of that reward, or any number: it
+// cannot be seen in preferences. It implements DPO (5).
 func Reward(logprob, ref, beta, logZ float64) float64 {
 	return ImplicitReward(logprob, ref, beta) + beta*logZ
 }
 
-// PolicyPreference returns how probable a preference is if the policy is the best one for the rewards behind it.
+// PolicyPreference returns how probable a preference is if the policy is the best one for the
+// rewards behind it.
 //
 //	p(y_1 > y_2) = 1/(1 + e^{r̂_2 − r̂_1}),  r̂ = β log(π/π_ref)
 //
@@ -125,7 +130,8 @@ func PolicyPreference(reward1, reward2 float64) float64 {
 	return 1 / (1 + math.Exp(reward2-reward1))
 }
 
-// Project returns the one reward among those that say the same of preferences under which π_ref e^{r/β} is a policy.
+// Project returns the one reward among those that say the same of preferences under which π_ref
+// e^{r/β} is a policy.
 //
 //	f(r) = r − β log Σ_y π_ref e^{r/β}
 //
@@ -140,7 +146,8 @@ func Project(logref, r []float64, beta float64) []float64 {
 	return f
 }
 
-// Mass returns how much probability π_ref e^{r/β} has in all: 1 exactly if r is a reward that some policy implies.
+// Mass returns how much probability π_ref e^{r/β} has in all: 1 exactly if r is a reward that some
+// policy implies.
 //
 //	Σ_y π_ref e^{r/β} = 1
 //
@@ -150,12 +157,13 @@ func Mass(logref, r []float64, beta float64) float64 {
 	return math.Exp(LogPartition(logref, r, beta))
 }
 
-// ActorCriticObjective returns what a policy gradient of the learned reward maximises: Objective with the reward's soft value taken off.
+// ActorCriticObjective returns what a policy gradient of the learned reward maximises: Objective
+// with the reward's soft value taken off.
 //
 //	E_π[ r − β log Σ_y π_ref e^{r/β} − β log(π/π_ref) ]
 //
-// Its largest value is 0. The middle term changes no gradient but the variance of its estimate; PPO has it from a value function.
-// It implements DPO (10).
+// Its largest value is 0. The middle term changes no gradient but the variance of its estimate; PPO
+// has it from a value function. It implements DPO (10).
 func ActorCriticObjective(logpi, logref, r []float64, beta float64) float64 {
 	return Objective(logpi, logref, Project(logref, r, beta), beta)
 }

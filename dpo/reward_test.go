@@ -18,7 +18,8 @@ func TestPreference(t *testing.T) {
 		check.Near(t, "p", Preference(1+math.Log(3), 1), 0.75, 2*u)
 	})
 	t.Run("it is the literal form where that holds", rapid.MakeCheck(func(t *rapid.T) {
-		// Two exponentials, a sum and a quotient against one exponential of a rounded difference: the exponents are up to 100.
+		// Two exponentials, a sum and a quotient against one exponential of a rounded difference:
+		// the exponents are up to 100.
 		r1, r2 := rapid.Float64Range(-50, 50).Draw(t, "r1"), rapid.Float64Range(-50, 50).Draw(t, "r2")
 		p := PreferenceLiteral(r1, r2)
 		check.Near(t, "p", Preference(r1, r2), p, 110*u*p)
@@ -47,7 +48,9 @@ func TestRewardLoss(t *testing.T) {
 	t.Run("its derivative is that of the chosen reward, and minus that of the rejected one", func(t *testing.T) {
 		_, d := RewardLoss(0.7, 1.9)
 		loss := func(r []float64) float64 { l, _ := RewardLoss(r[0], r[1]); return l }
-		check.NearAll(t, "gradient", check.Gradient(loss, []float64{0.7, 1.9}), []float64{d, -d}, check.DifferenceBound(2, 4))
+		check.NearAll(
+			t, "gradient", check.Gradient(loss, []float64{0.7, 1.9}), []float64{d, -d}, check.DifferenceBound(2, 4),
+		)
 	})
 	t.Run("rewards a thousand apart are finite", func(t *testing.T) {
 		loss, d := RewardLoss(-500, 500)
@@ -56,13 +59,15 @@ func TestRewardLoss(t *testing.T) {
 	})
 }
 
-// problem is a prompt with six responses: what the reference gives them, what they are worth, and β.
+// problem is a prompt with six responses: what the reference gives them, what they are worth, and
+// β.
 func problem(t *rapid.T) (logref, r []float64, beta float64) {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return distribution(seed, 6), check.Random(seed+1, 6, 2), rapid.Float64Range(0.1, 10).Draw(t, "β")
 }
 
-// bound6 is for six terms whose exponents r/β and logarithms are up to 25: 6 sums and an exponential each of a relative 25u, in units of β log Z.
+// bound6 is for six terms whose exponents r/β and logarithms are up to 25: 6 sums and an
+// exponential each of a relative 25u, in units of β log Z.
 const bound6 = 6 * 25 * 4 * u
 
 func TestOptimum(t *testing.T) {
@@ -103,7 +108,10 @@ func TestOptimum(t *testing.T) {
 		}
 	})
 	t.Run("rewards of a thousand times β are finite", func(t *testing.T) {
-		check.NearAll(t, "log π_r", Optimum([]float64{-math.Ln2, -math.Ln2}, []float64{100, -100}, 0.1), []float64{0, -2000}, 2000*2*u)
+		check.NearAll(
+			t, "log π_r", Optimum([]float64{-math.Ln2, -math.Ln2}, []float64{100, -100}, 0.1), []float64{0, -2000},
+			2000*2*u,
+		)
 	})
 }
 
@@ -131,7 +139,9 @@ func TestObjective(t *testing.T) {
 		check.Near(t, "J", Objective([]float64{0, none}, []float64{0, none}, []float64{2, 9}, 1), 2, 0)
 	})
 	t.Run("a response that only the reference excludes is forbidden", func(t *testing.T) {
-		if got := Objective([]float64{-math.Ln2, -math.Ln2}, []float64{0, math.Inf(-1)}, []float64{0, 0}, 1); !math.IsInf(got, -1) {
+		if got := Objective(
+			[]float64{-math.Ln2, -math.Ln2}, []float64{0, math.Inf(-1)}, []float64{0, 0}, 1,
+		); !math.IsInf(got, -1) {
 			t.Errorf("got %v", got)
 		}
 	})
@@ -185,7 +195,9 @@ func TestProject(t *testing.T) {
 	}))
 	t.Run("a constant on all rewards goes away", func(t *testing.T) {
 		logref := distribution(3, 3)
-		check.NearAll(t, "f", Project(logref, []float64{65, 66, 64}, 1), Project(logref, []float64{1, 2, 0}, 1), 64*16*u)
+		check.NearAll(
+			t, "f", Project(logref, []float64{65, 66, 64}, 1), Project(logref, []float64{1, 2, 0}, 1), 64*16*u,
+		)
 	})
 	t.Run("twice is once", func(t *testing.T) {
 		logref := distribution(3, 3)
@@ -200,7 +212,9 @@ func TestMass(t *testing.T) {
 		check.Near(t, "mass", Mass(logref, Project(logref, r, beta), beta), 1, 4*bound6)
 	}))
 	t.Run("a constant reward has e^{r/β}", func(t *testing.T) {
-		check.Near(t, "mass", Mass([]float64{-math.Ln2, -math.Ln2}, []float64{1, 1}, 0.5), math.Exp(2), 16*u*math.Exp(2))
+		check.Near(
+			t, "mass", Mass([]float64{-math.Ln2, -math.Ln2}, []float64{1, 1}, 0.5), math.Exp(2), 16*u*math.Exp(2),
+		)
 	})
 }
 
@@ -222,11 +236,14 @@ func TestActorCriticObjective(t *testing.T) {
 
 func TestObjectiveLimits(t *testing.T) {
 	inf := math.Inf(1)
-	t.Run("an excluded response adds nothing, a reference that excludes one makes it −∞, however rare", func(t *testing.T) {
-		check.Near(t, "J", Objective([]float64{0, -inf}, []float64{0, -inf}, []float64{2, inf}, 1), 2, 0)
-		check.Near(t, "J", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 1), -inf, 0)
-		check.Near(t, "J without a price", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 0), 2, 0)
-	})
+	t.Run("an excluded response adds nothing, a reference that excludes one makes it −∞, however rare",
+		func(t *testing.T) {
+			check.Near(t, "J", Objective([]float64{0, -inf}, []float64{0, -inf}, []float64{2, inf}, 1), 2, 0)
+			check.Near(t, "J", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 1), -inf, 0)
+			check.Near(
+				t, "J without a price", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 0), 2, 0,
+			)
+		})
 	// p = (½+h, ½−h) against (½, ½): KL = 2h² (1 + 2h²/3 + …).
 	t.Run("beside the reference the price is of second order, and never a gain", func(t *testing.T) {
 		const h = 1e-8

@@ -13,8 +13,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// declarationMutation changes what a recording declares, so that its outputs are those of a kernel that did something else, or says why that
-// cannot show.
+// declarationMutation changes what a recording declares, so that its outputs are those of a kernel
+// that did something else, or says why that cannot show.
 type declarationMutation struct {
 	attr      string // the attribute that it changes; "" for arithmetic
 	name, doc string
@@ -33,36 +33,58 @@ func (m declarationMutation) of(rec *recording.Recording, truth []verdict.Expect
 
 // declarationMutations are those of attributes, in the order of the catalogue, and of arithmetic.
 var declarationMutations = []declarationMutation{
-	{"base", "base 10000 for 500000", "Rotates with another base than is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+	{"base", "base 10000 for 500000", "Rotates with another base than is declared.", func(
+		wrong *recording.Recording, _ []verdict.Expected,
+	) string {
 		return scaleAttr(wrong, "base", 50)
 	}},
-	{"layout", "other layout declared", "Pairs the columns of rotated vectors otherwise than is declared.", otherLayoutDeclared},
-	{"inverse", "inverse mistaken", "Rotates forward where the inverse is declared, or the other way round.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+	{
+		"layout", "other layout declared", "Pairs the columns of rotated vectors otherwise than is declared.",
+		otherLayoutDeclared,
+	},
+	{"inverse", "inverse mistaken", "Rotates forward where the inverse is declared, or the other way round.", func(
+		wrong *recording.Recording, _ []verdict.Expected,
+	) string {
 		return flipAttr(wrong, "inverse")
 	}},
 	{"yarn", "yarn mistaken", "Rotates without YaRN where it is declared, or with it where it is not.", toggleYaRN},
-	{"scale", "scale by 1/√576 for 1/√192", "Scales the scores by the width of the latent instead of the width of a head.", otherScale},
-	{"causal", "causal mistaken", "Masks the future where it is seen, or sees it where it is masked.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+	{
+		"scale", "scale by 1/√576 for 1/√192",
+		"Scales the scores by the width of the latent instead of the width of a head.", otherScale,
+	},
+	{"causal", "causal mistaken", "Masks the future where it is seen, or sees it where it is masked.", func(
+		wrong *recording.Recording, _ []verdict.Expected,
+	) string {
 		if queries(wrong) < 2 {
 			return "one query sees every key, causal or not"
 		}
 		return flipAttr(wrong, "causal")
 	}},
 	{"window", "window left out", "Sees all keys where a window is declared, or has one where none is.", otherWindow},
-	{"softcap", "softcap left out", "Does not cap the scores where a cap is declared, or caps them where none is.", func(wrong *recording.Recording, _ []verdict.Expected) string {
-		return toggleNumber(wrong, "softcap", 2)
-	}},
+	{"softcap", "softcap left out", "Does not cap the scores where a cap is declared, or caps them where none is.",
+		func(
+			wrong *recording.Recording, _ []verdict.Expected,
+		) string {
+			return toggleNumber(wrong, "softcap", 2)
+		}},
 	{"lse_base", "log-sum-exp base mistaken", "Gives the log-sum-exp in another base than is declared.", otherBase},
-	{"eps", "eps 1e-6 for 0.1", "Adds another ε than is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+	{"eps", "eps 1e-6 for 0.1", "Adds another ε than is declared.", func(
+		wrong *recording.Recording, _ []verdict.Expected,
+	) string {
 		return setAttr(wrong, "eps", 0.1)
 	}},
-	{"start", "start mistaken by 1", "Counts positions from 0 where 1 is declared.", func(wrong *recording.Recording, _ []verdict.Expected) string {
+	{"start", "start mistaken by 1", "Counts positions from 0 where 1 is declared.", func(
+		wrong *recording.Recording, _ []verdict.Expected,
+	) string {
 		if !wrong.Has("out.rope_key") {
 			return "only the rotated key depends on where positions start, and it is not recorded"
 		}
 		return setAttr(wrong, "start", attrNumber(wrong, "start")+1)
 	}},
-	{"", "the step of another device", "Adds products as the tensor cores of another device do than is declared.", otherDevice},
+	{
+		"", "the step of another device", "Adds products as the tensor cores of another device do than is declared.",
+		otherDevice,
+	},
 	{"", "more precision declared than kept", "Rounds to 16 bits on the way where float32 is declared.", overclaim},
 }
 
@@ -174,8 +196,8 @@ func otherBase(wrong *recording.Recording, _ []verdict.Expected) string {
 	return ""
 }
 
-// overclaim declares float32 wherever the arithmetic has a type. It shows where the error that is then still explained is less than half of what
-// the honest declaration explains.
+// overclaim declares float32 wherever the arithmetic has a type. It shows where the error that is
+// then still explained is less than half of what the honest declaration explains.
 func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
 	if !claimAll(wrong) {
 		return "the declared arithmetic is float32 already"
@@ -197,7 +219,8 @@ func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
 	return "it explains little less than the honest declaration"
 }
 
-// otherDevice declares the first device whose step gives another result somewhere; of a step, other ops allow for more than these differ by.
+// otherDevice declares the first device whose step gives another result somewhere; of a step, other
+// ops allow for more than these differ by.
 func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
 	if wrong.Op != "mma.step" {
 		return "only a step is judged to the last bit"
@@ -212,7 +235,8 @@ func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
 	return "every device that sums products of this type gives the same here"
 }
 
-// claimAll declares float32 for every key of the arithmetic that has a type, and tells whether that is anything new.
+// claimAll declares float32 for every key of the arithmetic that has a type, and tells whether that
+// is anything new.
 func claimAll(wrong *recording.Recording) bool {
 	const claim = "F32"
 	claimed := false

@@ -10,8 +10,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// faults are recordings that got a wrong verdict once, or none, with the one they should have. The README of the folder of
-// recordings says what each is.
+// faults are recordings that got a wrong verdict once, or none, with the one they should have. The
+// README of the folder of recordings says what each is.
 var faults = []struct {
 	name   string
 	status verdict.Status
@@ -38,7 +38,8 @@ func TestFaultsOfThePast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := op.JudgeWithin(rec, op.MaxWork); v.Status != f.status || !strings.Contains(v.Reason, f.says) || v.Fault != "" {
+		if v := op.JudgeWithin(rec, op.MaxWork); v.Status != f.status || !strings.Contains(v.Reason, f.says) ||
+			v.Fault != "" {
 			t.Errorf("%s: %s, %q, want %s with %q\n%s", f.name, v.Status, v.Reason, f.status, f.says, v.Fault)
 		}
 		rec.Close()

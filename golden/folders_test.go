@@ -14,7 +14,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// The folders beside the embedded recordings: too much for the command to carry, so that only tests read them.
+// The folders beside the embedded recordings: too much for the command to carry, so that only tests
+// read them.
 const (
 	kernelsFolder = "testdata/kernels" // right kernels
 	invalidFolder = "testdata/invalid" // wrong ones, each with its mistake in the provenance
@@ -58,7 +59,9 @@ func TestKernelsAreExplained(t *testing.T) {
 func TestWrongKernelsAreNot(t *testing.T) {
 	eachFile(t, invalidFolder, func(t *testing.T, rec *recording.Recording) {
 		for _, key := range []string{"mistake", "mistake_id", "mistake_what"} {
-			if value, _ := rec.Provenance[key].(string); value == "" && !(key == "mistake_id" && rec.Provenance["mistake"] == "drop-last-key") { // which has none
+			// which has none
+			if value, _ := rec.Provenance[key].(string); value == "" &&
+				!(key == "mistake_id" && rec.Provenance["mistake"] == "drop-last-key") {
 				t.Errorf("provenance lacks %q", key)
 			}
 		}

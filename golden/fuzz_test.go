@@ -14,8 +14,9 @@ import (
 	"plumbline/verify/recording"
 )
 
-// FuzzJudge spoils a right recording of an op, chosen by the first byte, by the instructions that the others spell, and judges it: whatever it then holds, the
-// answer is a verdict that does not hang on a fault of ours or on a limit that is no number.
+// FuzzJudge spoils a right recording of an op, chosen by the first byte, by the instructions that
+// the others spell, and judges it: whatever it then holds, the answer is a verdict that does not
+// hang on a fault of ours or on a limit that is no number.
 func FuzzJudge(f *testing.F) {
 	ops := emulate.Ops()
 	for i := range ops {
@@ -74,17 +75,28 @@ func attribute(rec *recording.Recording, a, b, c int) {
 		rec.Attrs[attr.Name] = at(attr.Choices, b)
 	case op.YaRN:
 		numbers := []json.Number{"0", "1", "2", "40", "1e9", "4096", "1e-300"}
-		keys := []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "attention_factor"}
-		rec.Attrs[attr.Name] = map[string]any{"factor": json.Number("40"), "original_context": json.Number("64"), at(keys, b): at(numbers, c)}
+		keys := []string{
+			"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "attention_factor",
+		}
+		rec.Attrs[attr.Name] = map[string]any{
+			"factor": json.Number("40"), "original_context": json.Number("64"), at(keys, b): at(numbers, c),
+		}
 	default:
-		rec.Attrs[attr.Name] = at([]json.Number{"0", "1", "2", "3", "0.5", "-1", "1e-3", "1e-30", "1e-308", "1e3", "1e30", "1e300", "16", "128"}, b)
+		rec.Attrs[attr.Name] = at(
+			[]json.Number{
+				"0", "1", "2", "3", "0.5", "-1", "1e-3", "1e-30", "1e-308", "1e3", "1e30", "1e300", "16", "128",
+			},
+			b,
+		)
 	}
 }
 
 // edges are numbers at which something ends.
 var edges = []float64{
-	0, math.Copysign(0, -1), 1, -1, 0.5, 2, 3, 1e-3, -1e-3, 100, -100, 1e4, -1e4, 448, 465, 65504, 65520, 0x1p-14, 0x1p-24, 0x1p-126, 0x1p-149, 1e-200, -5e-324,
-	1e30, -1e30, 3e38, 1e155, -1e160, 1e300, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.NaN(), 0x1p24, 0x1p31, 1.0000001,
+	0, math.Copysign(0, -1), 1, -1, 0.5, 2, 3, 1e-3, -1e-3, 100, -100, 1e4, -1e4, 448, 465, 65504, 65520, 0x1p-14,
+	0x1p-24, 0x1p-126, 0x1p-149, 1e-200, -5e-324,
+	1e30, -1e30, 3e38, 1e155, -1e160, 1e300, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.NaN(), 0x1p24, 0x1p31,
+	1.0000001,
 }
 
 // plantNumbers stores a number in one element, in every third or in all.
@@ -117,14 +129,21 @@ func copyRows(rec *recording.Recording, a, b, _ int) {
 }
 
 func retype(rec *recording.Recording, a, b, _ int) {
-	typ := at([]dtype.Type{dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.I64, dtype.U8, dtype.Bool}, b)
+	typ := at(
+		[]dtype.Type{
+			dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.I64,
+			dtype.U8, dtype.Bool,
+		},
+		b,
+	)
 	name := at(tensors(rec), a)
 	if x, err := rec.Tensor(name); err == nil {
 		set(rec, name, typ, tensor.Of(slices.Clone(x.Data), x.Shape...))
 	}
 }
 
-// resizeAxis gives an axis of an input a small length in all tensors that have its letter, and copies what it can.
+// resizeAxis gives an axis of an input a small length in all tensors that have its letter, and
+// copies what it can.
 func resizeAxis(rec *recording.Recording, a, b, c int) {
 	op := op.Lookup(rec.Op)
 	letter := at(at(op.Inputs, a).Shape, b)

@@ -1,12 +1,12 @@
-// Package golden holds the recordings that ship with Plumbline, judges recordings in other people's tests, and plants mistakes in right
-// recordings.
+// Package golden holds the recordings that ship with Plumbline, judges recordings in other people's
+// tests, and plants mistakes in right recordings.
 //
 //	func TestDecode(t *testing.T) {
 //		golden.Check(t, "testdata/decode.safetensors")
 //	}
 //
-// Every embedded recording is one call of a right kernel; what each is and where it comes from stands in the README of this folder, and in the
-// provenance of the file.
+// Every embedded recording is one call of a right kernel; what each is and where it comes from
+// stands in the README of this folder, and in the provenance of the file.
 package golden
 
 import (
@@ -61,8 +61,9 @@ func Check(t testing.TB, path string) {
 	CheckRecording(t, rec)
 }
 
-// CheckRecording fails the test, with the report in words, unless the recording is explained. A fault of Plumbline fails it too, and no other test; so
-// does a recording that asks for more than op.MaxWork.
+// CheckRecording fails the test, with the report in words, unless the recording is explained. A
+// fault of Plumbline fails it too, and no other test; so does a recording that asks for more than
+// op.MaxWork.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
 	if v := op.JudgeWithin(rec, op.MaxWork); v.Status != verdict.Explained {

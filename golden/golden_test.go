@@ -102,7 +102,8 @@ func TestMutations(t *testing.T) {
 	t.Run("each shows on some recording", func(t *testing.T) {
 		shown := map[string]bool{}
 		for _, name := range Names() {
-			if strings.HasPrefix(name, "mla-layer") && !strings.Contains(name, "absorbed-bf16") || strings.Contains(name, "-v3-") {
+			if strings.HasPrefix(name, "mla-layer") && !strings.Contains(name, "absorbed-bf16") ||
+				strings.Contains(name, "-v3-") {
 				continue // these take long and show no more
 			}
 			for _, m := range mutations(t, open(t, name)) {

@@ -16,8 +16,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// TestHostileRecordingsGetAVerdict turns right recordings into ones that no kernel would leave, and judges them: whatever they hold, the answer is a
-// verdict with a reason and never a panic.
+// TestHostileRecordingsGetAVerdict turns right recordings into ones that no kernel would leave, and
+// judges them: whatever they hold, the answer is a verdict with a reason and never a panic.
 func TestHostileRecordingsGetAVerdict(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
@@ -26,7 +26,9 @@ func TestHostileRecordingsGetAVerdict(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, spoil := range []func(*recording.Recording) map[string]*recording.Recording{oddShapes, oddAttributes, oddArithmetic, oddNumbers, oddTypes} {
+			for _, spoil := range []func(*recording.Recording) map[string]*recording.Recording{
+				oddShapes, oddAttributes, oddArithmetic, oddNumbers, oddTypes,
+			} {
 				for what, hostile := range spoil(rec) {
 					getsVerdict(t, what, hostile)
 				}
@@ -68,7 +70,8 @@ func getsVerdict(t *testing.T, what string, rec *recording.Recording) {
 		t.Errorf("%s: %s without a reason", what, v.Status)
 	}
 	for _, o := range v.Outputs {
-		if o.Status == verdict.Explained && !(o.MaxZ <= o.MaxZLimit && o.RMS <= o.RMSLimit && (o.BiasLimit == 0 || math.Abs(o.Bias) <= o.BiasLimit)) {
+		if o.Status == verdict.Explained &&
+			!(o.MaxZ <= o.MaxZLimit && o.RMS <= o.RMSLimit && (o.BiasLimit == 0 || math.Abs(o.Bias) <= o.BiasLimit)) {
 			t.Errorf("%s: %s is explained beyond its limits, or by limits that are no numbers: %+v", what, o.Name, o)
 		}
 	}
@@ -114,9 +117,13 @@ func oddAttributes(rec *recording.Recording) map[string]*recording.Recording {
 	hostile := map[string]*recording.Recording{}
 	for _, a := range op.Lookup(rec.Op).Attrs {
 		for _, v := range []any{
-			json.Number("0"), json.Number("-1"), json.Number("1e308"), json.Number("1e-308"), json.Number("2147483648"), json.Number("1e999"),
+			json.Number("0"), json.Number("-1"), json.Number("1e308"), json.Number("1e-308"), json.Number("2147483648"),
+			json.Number("1e999"),
 			"x", nil, true, []any{}, map[string]any{},
-			map[string]any{"factor": json.Number("1e300"), "original_context": json.Number("1"), "beta_fast": json.Number("1e-300"), "beta_slow": json.Number("1e300")},
+			map[string]any{
+				"factor": json.Number("1e300"), "original_context": json.Number("1"),
+				"beta_fast": json.Number("1e-300"), "beta_slow": json.Number("1e300"),
+			},
 		} {
 			c := rec.Clone()
 			c.Attrs[a.Name] = v

@@ -12,8 +12,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// A Mutation makes a wrong recording of a right one: it changes an output, or an attribute for which the recorded outputs are then wrong. A
-// verifier that calls the result explained has let a mistake slip through.
+// A Mutation makes a wrong recording of a right one: it changes an output, or an attribute for
+// which the recorded outputs are then wrong. A verifier that calls the result explained has let a
+// mistake slip through.
 type Mutation struct {
 	Name string // short, says where and what
 	Doc  string // a sentence: what a kernel with this mistake does
@@ -21,12 +22,14 @@ type Mutation struct {
 	// Output is the one output that is changed; "" for a mutation of attributes or arithmetic.
 	Output string
 
-	// Apply returns the wrong recording, and leaves the right one as it is. It returns nil and the reason where the mistake cannot show.
+	// Apply returns the wrong recording, and leaves the right one as it is. It returns nil and the
+	// reason where the mistake cannot show.
 	Apply func() (wrong *recording.Recording, hidden string)
 }
 
-// Mutations returns what can be done to a recording: each mistake for each of its floating-point outputs, and those of its attributes and
-// arithmetic. The truth, as op.Expect returns it, says which of them can show.
+// Mutations returns what can be done to a recording: each mistake for each of its floating-point
+// outputs, and those of its attributes and arithmetic. The truth, as op.Expect returns it, says
+// which of them can show.
 func Mutations(rec *recording.Recording, truth []verdict.Expected) []Mutation {
 	var list []Mutation
 	for _, want := range truth {
@@ -53,7 +56,9 @@ type outputMutation struct {
 
 // of returns the mutation of one output.
 func (m outputMutation) of(rec *recording.Recording, want verdict.Expected) Mutation {
-	return Mutation{Name: want.Name + ": " + m.name, Doc: m.doc, Output: want.Name, Apply: func() (*recording.Recording, string) {
+	return Mutation{Name: want.Name + ": " + m.name, Doc: m.doc, Output: want.Name, Apply: func() (
+		*recording.Recording, string,
+	) {
 		o, err := readOutput(rec, want)
 		if err != nil {
 			return nil, err.Error()
@@ -96,7 +101,8 @@ func (o *output) changed(before []float64) bool {
 	return false
 }
 
-// explained returns the deviation of element i that the declared arithmetic explains, the last rounding included.
+// explained returns the deviation of element i that the declared arithmetic explains, the last
+// rounding included.
 func explained(e verdict.Expected, i int) float64 {
 	return math.Hypot(e.Sigma[i], e.Type.Spacing(e.Truth.Data[i])/math.Sqrt(12))
 }
@@ -112,7 +118,8 @@ func (o *output) columns() int {
 // row returns row i: the last axis at the i-th index of all others.
 func (o *output) row(i int) []float64 { return o.Data[i*o.columns() : (i+1)*o.columns()] }
 
-// ordinaryRow returns the index of the row whose norm, of what is judged, is the median of all that have a finite norm above 0; −1 where there is none.
+// ordinaryRow returns the index of the row whose norm, of what is judged, is the median of all that
+// have a finite norm above 0; −1 where there is none.
 func (o *output) ordinaryRow() int {
 	type normed struct {
 		row  int
@@ -137,7 +144,8 @@ func (o *output) ordinaryRow() int {
 	return rows[len(rows)/2].row
 }
 
-// ordinaryElement returns the index of the element of largest magnitude that is judged in the ordinary row, −1 where there is none.
+// ordinaryElement returns the index of the element of largest magnitude that is judged in the
+// ordinary row, −1 where there is none.
 func (o *output) ordinaryElement() int {
 	i := o.ordinaryRow()
 	if i < 0 {
@@ -152,7 +160,8 @@ func (o *output) ordinaryElement() int {
 	return best
 }
 
-// drowned says that a change is hidden if it is less than enough times the deviation that the declared arithmetic explains.
+// drowned says that a change is hidden if it is less than enough times the deviation that the
+// declared arithmetic explains.
 func drowned(change, enough float64) string {
 	if change < enough {
 		return fmt.Sprintf("the change is only %.2g of the deviations that the declared arithmetic explains", change)
@@ -160,7 +169,8 @@ func drowned(change, enough float64) string {
 	return ""
 }
 
-// head returns the indices of the elements of the head in the middle, or where there are no heads, of one index of the first axis.
+// head returns the indices of the elements of the head in the middle, or where there are no heads,
+// of one index of the first axis.
 func (o *output) head() []int {
 	axis := max(slices.Index(o.want.Axes, "head"), 0)
 	inner := 1
@@ -197,7 +207,8 @@ const nothingThere = "no element is finite and different from 0"
 
 var outputMutations = []outputMutation{
 	{
-		"one element 8 steps of bf16 off", "Spoils the largest element of an ordinary row by 8 spacings of bf16, about 4 %.", nil,
+		"one element 8 steps of bf16 off",
+		"Spoils the largest element of an ordinary row by 8 spacings of bf16, about 4 %.", nil,
 		func(o *output) string {
 			i := o.ordinaryElement()
 			if i < 0 {
@@ -270,12 +281,14 @@ var outputMutations = []outputMutation{
 		(*output).transposeHeads,
 	},
 	{
-		"other RoPE layout", "Stores a rotated vector as two halves instead of interleaved pairs, or the other way round.",
+		"other RoPE layout",
+		"Stores a rotated vector as two halves instead of interleaved pairs, or the other way round.",
 		isRotated,
 		(*output).otherLayout,
 	},
 	{
-		"log-sum-exp in the other base", "Stores the log-sum-exp in base 2 where e is declared, or in base e where 2 is.",
+		"log-sum-exp in the other base",
+		"Stores the log-sum-exp in base 2 where e is declared, or in base e where 2 is.",
 		isLogSumExp,
 		func(o *output) string {
 			unit := 1 / math.Ln2
@@ -380,7 +393,8 @@ func (o *output) otherLayout() string {
 	return ""
 }
 
-// truncate cuts the truth off. It shows where the last rounding is most of the error that is explained.
+// truncate cuts the truth off. It shows where the last rounding is most of the error that is
+// explained.
 func (o *output) truncate() string {
 	var inside, judged float64
 	for i, t := range o.want.Truth.Data {

@@ -14,7 +14,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// drifted says how the sources that a recording names have changed since, "" if they have not or are not those of the project's kernels.
+// drifted says how the sources that a recording names have changed since, "" if they have not or
+// are not those of the project's kernels.
 func drifted(rec *recording.Recording, root string) string {
 	source, _ := rec.Provenance["source"].(string)
 	if !strings.HasPrefix(source, "kernels/") {
@@ -30,13 +31,17 @@ func drifted(rec *recording.Recording, root string) string {
 		}
 		sum := sha256.Sum256(code)
 		if now := hex.EncodeToString(sum[:]); digests[file] != now {
-			return fmt.Sprintf("%s: source %q has sha256 %s, recorded with %v: record it again (kernels/golden.sh)", rec.Name, file, now, digests[file])
+			return fmt.Sprintf(
+				"%s: source %q has sha256 %s, recorded with %v: record it again (kernels/golden.sh)", rec.Name, file,
+				now, digests[file],
+			)
 		}
 	}
 	return ""
 }
 
-// TestKernelsAndRecordingsDoNotDriftApart: a recording of one of the project's own kernels is of the source that is there now.
+// TestKernelsAndRecordingsDoNotDriftApart: a recording of one of the project's own kernels is of
+// the source that is there now.
 func TestKernelsAndRecordingsDoNotDriftApart(t *testing.T) {
 	for _, name := range Names() {
 		rec, err := Open(name)

@@ -13,7 +13,8 @@ const (
 	badSteps  = "grpo: rewards, ends and lengths of the outputs' steps do not fit"
 )
 
-// Std says by which standard deviation the rewards of a group are divided. The papers of DeepSeek write std and do not say.
+// Std says by which standard deviation the rewards of a group are divided. The papers of DeepSeek
+// write std and do not say.
 type Std int
 
 const (
@@ -39,9 +40,10 @@ func (s Std) String() string {
 //
 //	A_i = r_i − mean(r)
 //
-// rewards is [G] and so is the result, which sums to 0. The mean is taken of differences from the first reward, so that equal rewards give exactly 0
-// whatever their last bits.
-// It implements Understanding R1-Zero-Like Training (Liu et al. 2025, 2503.20783), the advantage of its Dr.GRPO (unnumbered).
+// rewards is [G] and so is the result, which sums to 0. The mean is taken of differences from the
+// first reward, so that equal rewards give exactly 0 whatever their last bits. It implements
+// Understanding R1-Zero-Like Training (Liu et al. 2025, 2503.20783), the advantage of its Dr.GRPO
+// (unnumbered).
 func Centered(rewards []float64) []float64 {
 	centered := make([]float64, len(rewards))
 	var sum float64
@@ -59,10 +61,11 @@ func Centered(rewards []float64) []float64 {
 //
 //	Â_i = (r_i − mean(r))/(std(r) + ε)
 //
-// rewards is [G] and so is the result; eps is ε, 0 in the papers. Equal rewards have advantage 0 (0/0 with ε = 0). A group of one has mean 0 and std 1,
-// as in verl.
-// Differs in code: ε is 1e-4 in TRL, 1e-6 in verl, 1e-8 in understand-r1-zero; TRL gives a group of one advantage 0.
-// It implements DeepSeekMath section 4.1.2 (unnumbered), DeepSeek-V2 (34), DeepSeek-V3 (28), DeepSeek-R1 (3), DAPO (9) and Klear-Reasoner (4).
+// rewards is [G] and so is the result; eps is ε, 0 in the papers. Equal rewards have advantage 0
+// (0/0 with ε = 0). A group of one has mean 0 and std 1, as in verl. Differs in code: ε is 1e-4 in
+// TRL, 1e-6 in verl, 1e-8 in understand-r1-zero; TRL gives a group of one advantage 0. It
+// implements DeepSeekMath section 4.1.2 (unnumbered), DeepSeek-V2 (34), DeepSeek-V3 (28),
+// DeepSeek-R1 (3), DAPO (9) and Klear-Reasoner (4).
 func Normalize(rewards []float64, std Std, eps float64) []float64 {
 	advantage, divisor := Centered(rewards), 1.0
 	if len(rewards) == 1 {
@@ -101,9 +104,9 @@ func deviation(centered []float64, std Std) float64 {
 //
 //	Â_i = (r_i − mean(r_g))/(std(r_g) + ε),  g = group of i
 //
-// rewards and group are [N], the latter an index of the question, in any order and with any gaps; the result is [N]. See Normalize.
-// Differs in code: statistics over the whole batch are the same only if it has one question.
-// It implements DeepSeekMath section 4.1.2 (unnumbered).
+// rewards and group are [N], the latter an index of the question, in any order and with any gaps;
+// the result is [N]. See Normalize. Differs in code: statistics over the whole batch are the same
+// only if it has one question. It implements DeepSeekMath section 4.1.2 (unnumbered).
 func Advantage(rewards []float64, group []int, std Std, eps float64) []float64 {
 	if len(rewards) != len(group) {
 		panic(badGroups)
@@ -131,14 +134,16 @@ type Steps struct {
 	Ends    []int     // index of each step's last token, from 0
 }
 
-// ProcessAdvantage returns the advantage of every token of a group by process supervision: the sum of what is still to come.
+// ProcessAdvantage returns the advantage of every token of a group by process supervision: the sum
+// of what is still to come.
 //
 //	r̃_i^{index(j)} = (r_i^{index(j)} − mean(R))/(std(R) + ε)
 //	Â_{i,t} = Σ_{index(j) ≥ t} r̃_i^{index(j)}
 //
-// outputs are the G of the group and R are the rewards of all their steps together; lengths are their numbers of tokens. Tokens after the last step have
-// advantage 0. With one step each, that ends at the last token, it is Normalize for every token.
-// It implements DeepSeekMath section 4.1.3 (unnumbered).
+// outputs are the G of the group and R are the rewards of all their steps together; lengths are
+// their numbers of tokens. Tokens after the last step have advantage 0. With one step each, that
+// ends at the last token, it is Normalize for every token. It implements DeepSeekMath section 4.1.3
+// (unnumbered).
 func ProcessAdvantage(outputs []Steps, lengths []int, std Std, eps float64) [][]float64 {
 	if len(outputs) != len(lengths) {
 		panic(badSteps)
@@ -177,9 +182,9 @@ func toCome(rewards []float64, ends []int, n int) []float64 {
 //
 //	A_i = r_i − 1/(G−1) Σ_{j ≠ i} r_j
 //
-// rewards is [G] and so is the result. The baseline does not depend on output i, so that the policy gradient stays unbiased. It is G/(G−1)
-// times Centered. The baseline is policy.LeaveOneOut.
-// It implements RLOO (Ahmadian et al. 2024, 2402.14740), its estimator (unnumbered here).
+// rewards is [G] and so is the result. The baseline does not depend on output i, so that the policy
+// gradient stays unbiased. It is G/(G−1) times Centered. The baseline is policy.LeaveOneOut. It
+// implements RLOO (Ahmadian et al. 2024, 2402.14740), its estimator (unnumbered here).
 func LeaveOneOut(rewards []float64) []float64 {
 	return floats.SubTo(make([]float64, len(rewards)), rewards, policy.LeaveOneOut(rewards))
 }

@@ -40,21 +40,24 @@ func TestNormalize(t *testing.T) {
 			}
 		}
 	})
-	t.Run("advantages sum to zero, their squares to G, or G−1 with the sample's deviation", rapid.MakeCheck(func(t *rapid.T) {
-		r := rapid.SliceOfN(rapid.Float64Range(-1, 1), 2, 20).Draw(t, "r")
-		if squares(Centered(r)) < 1e-6 {
-			t.Skip("rewards all alike")
-		}
-		g := float64(len(r))
-		population, sample := Normalize(r, Population, 0), Normalize(r, Sample, 0)
-		check.Near(t, "Σ", sum(population), 0, 1e3*g*g*u)
-		check.Near(t, "Σ²", squares(population), g, 8*g*g*u)
-		check.Near(t, "Σ² of the sample's", squares(sample), g-1, 8*g*g*u)
-	}))
+	t.Run("advantages sum to zero, their squares to G, or G−1 with the sample's deviation",
+		rapid.MakeCheck(func(t *rapid.T) {
+			r := rapid.SliceOfN(rapid.Float64Range(-1, 1), 2, 20).Draw(t, "r")
+			if squares(Centered(r)) < 1e-6 {
+				t.Skip("rewards all alike")
+			}
+			g := float64(len(r))
+			population, sample := Normalize(r, Population, 0), Normalize(r, Sample, 0)
+			check.Near(t, "Σ", sum(population), 0, 1e3*g*g*u)
+			check.Near(t, "Σ²", squares(population), g, 8*g*g*u)
+			check.Near(t, "Σ² of the sample's", squares(sample), g-1, 8*g*g*u)
+		}))
 	t.Run("two outputs have ±1, or ±1/√2 with the sample's deviation, however far apart", func(t *testing.T) {
 		for _, d := range []float64{1e-9, 0.1, 7} {
 			check.NearAll(t, "population", Normalize([]float64{2 + d, 2}, Population, 0), []float64{1, -1}, 2*u)
-			check.NearAll(t, "sample", Normalize([]float64{2, 2 + d}, Sample, 0), []float64{-math.Sqrt(0.5), math.Sqrt(0.5)}, 4*u)
+			check.NearAll(
+				t, "sample", Normalize([]float64{2, 2 + d}, Sample, 0), []float64{-math.Sqrt(0.5), math.Sqrt(0.5)}, 4*u,
+			)
 		}
 	})
 	t.Run("the two deviations differ by √((G−1)/G): 0.935 of 8 outputs, 0.707 of 2", func(t *testing.T) {
@@ -65,20 +68,22 @@ func TestNormalize(t *testing.T) {
 			check.Near(t, "factor", got, factor, 0.0005)
 		}
 	})
-	t.Run("rewards times four plus eight have the same advantages, to the bit; less than zero times turns them round", func(t *testing.T) {
-		r := []float64{0.25, 1, 0.5, 0, 0.75}
-		want := Normalize(r, Population, 0)
-		scaled, turned := make([]float64, 5), make([]float64, 5)
-		for i := range r {
-			scaled[i], turned[i] = 4*r[i]+8, -r[i]
-		}
-		check.NearAll(t, "4r+8", Normalize(scaled, Population, 0), want, 0)
-		for i, a := range Normalize(turned, Population, 0) {
-			check.Near(t, "−r", a, -want[i], 0)
-		}
-	})
+	t.Run("rewards times four plus eight have the same advantages, to the bit; less than zero times turns them round",
+		func(t *testing.T) {
+			r := []float64{0.25, 1, 0.5, 0, 0.75}
+			want := Normalize(r, Population, 0)
+			scaled, turned := make([]float64, 5), make([]float64, 5)
+			for i := range r {
+				scaled[i], turned[i] = 4*r[i]+8, -r[i]
+			}
+			check.NearAll(t, "4r+8", Normalize(scaled, Population, 0), want, 0)
+			for i, a := range Normalize(turned, Population, 0) {
+				check.Near(t, "−r", a, -want[i], 0)
+			}
+		})
 	t.Run("equal rewards have advantage 0 exactly, with ε and without", func(t *testing.T) {
-		// The mean of three times 0.1 as a sum over three is not 0.1; divided by the deviation that it leaves it would be ±1.
+		// The mean of three times 0.1 as a sum over three is not 0.1; divided by the deviation that
+		// it leaves it would be ±1.
 		r := 0.1
 		if (r+r+r)/3 == r {
 			t.Fatal("the mean of this reward is exact, choose another")
@@ -137,30 +142,33 @@ func TestCentered(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a right answer counts the same in an easy group and in a hard one only without division", func(t *testing.T) {
-		// With division a lone right answer of 16 has √15, one of 16 wrong −√15; the reward's distance from the mean is 15/16 both times.
-		hard, easy := binary(1, 16), binary(15, 16)
-		check.Near(t, "hard", Centered(hard)[0], 15.0/16, 0)
-		check.Near(t, "easy", Centered(easy)[15], -15.0/16, 4*u)
-		check.Near(t, "hard, divided", Normalize(hard, Population, 0)[0], math.Sqrt(15), 16*u)
-		check.Near(t, "middle, divided", Normalize(binary(8, 16), Population, 0)[0], 1, 0)
-	})
+	t.Run("a right answer counts the same in an easy group and in a hard one only without division",
+		func(t *testing.T) {
+			// With division a lone right answer of 16 has √15, one of 16 wrong −√15; the reward's
+			// distance from the mean is 15/16 both times.
+			hard, easy := binary(1, 16), binary(15, 16)
+			check.Near(t, "hard", Centered(hard)[0], 15.0/16, 0)
+			check.Near(t, "easy", Centered(easy)[15], -15.0/16, 4*u)
+			check.Near(t, "hard, divided", Normalize(hard, Population, 0)[0], math.Sqrt(15), 16*u)
+			check.Near(t, "middle, divided", Normalize(binary(8, 16), Population, 0)[0], 1, 0)
+		})
 }
 
 func TestNormalizeRange(t *testing.T) {
-	t.Run("a power of two on all rewards changes nothing, to the bit, up to the ends of the range of numbers", func(t *testing.T) {
-		rewards := []float64{1, 0, -0.5, 3}
-		for _, std := range []Std{Population, Sample} {
-			want := Normalize(rewards, std, 0)
-			for _, k := range []int{-1000, -600, 0, 600, 1020} {
-				far := make([]float64, len(rewards))
-				for i, r := range rewards {
-					far[i] = math.Ldexp(r, k)
+	t.Run("a power of two on all rewards changes nothing, to the bit, up to the ends of the range of numbers",
+		func(t *testing.T) {
+			rewards := []float64{1, 0, -0.5, 3}
+			for _, std := range []Std{Population, Sample} {
+				want := Normalize(rewards, std, 0)
+				for _, k := range []int{-1000, -600, 0, 600, 1020} {
+					far := make([]float64, len(rewards))
+					for i, r := range rewards {
+						far[i] = math.Ldexp(r, k)
+					}
+					check.NearAll(t, std.String(), Normalize(far, std, 0), want, 0)
 				}
-				check.NearAll(t, std.String(), Normalize(far, std, 0), want, 0)
 			}
-		}
-	})
+		})
 }
 
 func TestAdvantage(t *testing.T) {
@@ -174,7 +182,9 @@ func TestAdvantage(t *testing.T) {
 	})
 	t.Run("statistics of the whole batch are others, and the same for one question", func(t *testing.T) {
 		check.Apart(t, "the right output of the first question", Normalize(rewards, Population, 0)[0], got[0], 1.5)
-		check.NearAll(t, "one question", Advantage(rewards, make([]int, 7), Sample, 0.1), Normalize(rewards, Sample, 0.1), 0)
+		check.NearAll(
+			t, "one question", Advantage(rewards, make([]int, 7), Sample, 0.1), Normalize(rewards, Sample, 0.1), 0,
+		)
 	})
 	t.Run("numbers that differ are refused", func(t *testing.T) {
 		check.Panics(t, badGroups, func() { Advantage(rewards, group[1:], Population, 0) })
@@ -189,13 +199,15 @@ func TestProcessAdvantage(t *testing.T) {
 			check.NearAll(t, "Â", got[i], constant(len(got[i]), a), 0)
 		}
 	})
-	t.Run("a token has the sum of the steps that end at it or after it, normalised over all steps of all outputs", func(t *testing.T) {
-		// Rewards 1, 1 | 0, 0: mean ½, deviation ½, so that r̃ is ±1. Tokens up to a step's end count it.
-		outputs := []Steps{{[]float64{1, 1}, []int{1, 3}}, {[]float64{0, 0}, []int{0, 2}}}
-		got := ProcessAdvantage(outputs, []int{5, 3}, Population, 0)
-		check.NearAll(t, "first", got[0], []float64{2, 2, 1, 1, 0}, 0)
-		check.NearAll(t, "second", got[1], []float64{-2, -1, -1}, 0)
-	})
+	t.Run("a token has the sum of the steps that end at it or after it, normalised over all steps of all outputs",
+		func(t *testing.T) {
+			// Rewards 1, 1 | 0, 0: mean ½, deviation ½, so that r̃ is ±1. Tokens up to a step's end
+			// count it.
+			outputs := []Steps{{[]float64{1, 1}, []int{1, 3}}, {[]float64{0, 0}, []int{0, 2}}}
+			got := ProcessAdvantage(outputs, []int{5, 3}, Population, 0)
+			check.NearAll(t, "first", got[0], []float64{2, 2, 1, 1, 0}, 0)
+			check.NearAll(t, "second", got[1], []float64{-2, -1, -1}, 0)
+		})
 	t.Run("an output without steps has nothing to come, and no say in the mean", func(t *testing.T) {
 		got := ProcessAdvantage([]Steps{{[]float64{1, 3}, []int{0, 1}}, {}}, []int{2, 2}, Population, 0)
 		check.NearAll(t, "with", got[0], []float64{0, 1}, 0)
@@ -225,18 +237,19 @@ func TestLeaveOneOut(t *testing.T) {
 	t.Run("of two outputs it is their difference", func(t *testing.T) {
 		check.NearAll(t, "A", LeaveOneOut([]float64{0.75, 0.25}), []float64{0.5, -0.5}, 0)
 	})
-	t.Run("its policy gradient is that of the reward, Dr. GRPO's is (G−1)/G of that, GRPO's is none of it", func(t *testing.T) {
-		// All 27 groups of three answers, each with its probability: E[1/G Σ_i A_i ∇ log π(o_i)].
-		z, reward := []float64{0.3, -0.4, 0.9}, []float64{1, 0.5, 0}
-		want := expected(z, func(o int) float64 { return reward[o] })
-		leave, centered, normalized := groups(z, reward, LeaveOneOut), groups(z, reward, Centered),
-			groups(z, reward, func(r []float64) []float64 { return Normalize(r, Population, 0) })
-		for k := range z {
-			check.Near(t, "RLOO", leave[k], want[k], 32*u)
-			check.Near(t, "Dr. GRPO", centered[k], want[k]*2/3, 32*u)
-		}
-		check.Apart(t, "direction of GRPO's", normalized[0]/normalized[1], want[0]/want[1], 0.1)
-	})
+	t.Run("its policy gradient is that of the reward, Dr. GRPO's is (G−1)/G of that, GRPO's is none of it",
+		func(t *testing.T) {
+			// All 27 groups of three answers, each with its probability: E[1/G Σ_i A_i ∇ log π(o_i)].
+			z, reward := []float64{0.3, -0.4, 0.9}, []float64{1, 0.5, 0}
+			want := expected(z, func(o int) float64 { return reward[o] })
+			leave, centered, normalized := groups(z, reward, LeaveOneOut), groups(z, reward, Centered),
+				groups(z, reward, func(r []float64) []float64 { return Normalize(r, Population, 0) })
+			for k := range z {
+				check.Near(t, "RLOO", leave[k], want[k], 32*u)
+				check.Near(t, "Dr. GRPO", centered[k], want[k]*2/3, 32*u)
+			}
+			check.Apart(t, "direction of GRPO's", normalized[0]/normalized[1], want[0]/want[1], 0.1)
+		})
 }
 
 // groups returns E[1/3 Σ_i A_i ∇ log π(o_i)] over all groups of three answers.

@@ -8,7 +8,8 @@ import (
 
 const badBatch = "grpo: shapes of the batch's matrices differ"
 
-// Surrogate is the loss of one token that acts through the ratio alone: ClipHigher with its bounds given, GPPO, Unclipped.
+// Surrogate is the loss of one token that acts through the ratio alone: ClipHigher with its bounds
+// given, GPPO, Unclipped.
 type Surrogate = policy.Surrogate
 
 // Batch is what the losses of N outputs of up to L tokens need. All matrices are [N × L].
@@ -20,27 +21,30 @@ type Batch struct {
 	Limit        float64    // of the logarithm of a ratio, 0 for none
 }
 
-// TokenLoss returns the loss of the batch with ratios of tokens, and its gradient for their log-probabilities.
+// TokenLoss returns the loss of the batch with ratios of tokens, and its gradient for their
+// log-probabilities.
 //
 //	L = Σ_it w_it l(r_it, A_it),  ∂L/∂ log π_it = w_it ∂l/∂ log r_it
 //
-// The gradient is [N × L], and 0 outside the mask and where the limit acts. Which paper it is depends on l and w: ClipHigher with policy.SequenceMean is
-// GRPO's, with policy.TokenMean DAPO's, with policy.SequenceSum or policy.Constant Dr. GRPO's.
-// It implements DeepSeekMath (3) without the divergence, DAPO (8) and (12), Klear-Reasoner (7) and (11), and the objective of Understanding R1-Zero-Like Training
-// (Liu et al. 2025, 2503.20783) (unnumbered).
+// The gradient is [N × L], and 0 outside the mask and where the limit acts. Which paper it is
+// depends on l and w: ClipHigher with policy.SequenceMean is GRPO's, with policy.TokenMean DAPO's,
+// with policy.SequenceSum or policy.Constant Dr. GRPO's. It implements DeepSeekMath (3) without the
+// divergence, DAPO (8) and (12), Klear-Reasoner (7) and (11), and the objective of Understanding
+// R1-Zero-Like Training (Liu et al. 2025, 2503.20783) (unnumbered).
 func (b Batch) TokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	return b.sum(func(i, t int) (float64, float64) {
 		return l.Loss(b.LogProb.At(i, t), b.Old.At(i, t), b.Advantage.At(i, t), b.Limit)
 	})
 }
 
-// SequenceLoss returns the loss of the batch with ratios of outputs, and its gradient for the log-probabilities of tokens.
+// SequenceLoss returns the loss of the batch with ratios of outputs, and its gradient for the
+// log-probabilities of tokens.
 //
 //	L = Σ_it w_it l(s_i, A_it)
 //	∂L/∂ log π_it = (m_it/|o_i|) Σ_k w_ik ∂l/∂ log s_i
 //
-// The gradient is [N × L]: what a ratio passes on is shared by all tokens of its output. With ClipHigher and policy.SequenceMean it is GSPO's.
-// It implements GSPO (5) and (10).
+// The gradient is [N × L]: what a ratio passes on is shared by all tokens of its output. With
+// ClipHigher and policy.SequenceMean it is GSPO's. It implements GSPO (5) and (10).
 func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	loss, direct := b.sequence(l)
 	dlogprob = b.like(0)
@@ -51,13 +55,14 @@ func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	return loss, dlogprob
 }
 
-// SequenceTokenLoss returns the same loss with the gradient of each token's term left to that token.
+// SequenceTokenLoss returns the same loss with the gradient of each token's term left to that
+// token.
 //
 //	L = Σ_it w_it l(s_it, A_it),  s_it = sg(s_i) π_it/sg(π_it)
 //	∂L/∂ log π_it = w_it ∂l/∂ log s_it
 //
-// The gradient is [N × L]. It is SequenceLoss's where advantage and weight are the same for all tokens of an output.
-// It implements GSPO (13) and (17).
+// The gradient is [N × L]. It is SequenceLoss's where advantage and weight are the same for all
+// tokens of an output. It implements GSPO (13) and (17).
 func (b Batch) SequenceTokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 	loss, direct := b.sequence(l)
 	dlogprob = b.like(0)
@@ -67,28 +72,34 @@ func (b Batch) SequenceTokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense
 	return loss, dlogprob
 }
 
-// WeightedLoss returns the loss of the batch with ratios that are constants for the gradient: CISPO, with its bounds given.
+// WeightedLoss returns the loss of the batch with ratios that are constants for the gradient:
+// CISPO, with its bounds given.
 //
 //	L = Σ_it w_it l(r_it, log π_it, A_it),  ∂L/∂ log π_it = w_it ∂l/∂ log π_it
 //
-// ratios is [N × L], from TokenRatios or SequenceRatios; the gradient is [N × L]. A limit changes the ratios, but keeps no gradient back.
-// It implements CISPO (MiniMax-M1) (4).
-func (b Batch) WeightedLoss(ratios mat.Matrix, l func(ratio, logprob, advantage float64) (loss, dlogprob float64)) (loss float64, dlogprob *mat.Dense) {
+// ratios is [N × L], from TokenRatios or SequenceRatios; the gradient is [N × L]. A limit changes
+// the ratios, but keeps no gradient back. It implements CISPO (MiniMax-M1) (4).
+func (b Batch) WeightedLoss(
+	ratios mat.Matrix, l func(ratio, logprob, advantage float64) (loss, dlogprob float64),
+) (loss float64, dlogprob *mat.Dense) {
 	b.check(ratios)
 	return b.sum(func(i, t int) (float64, float64) {
 		return l(ratios.At(i, t), b.LogProb.At(i, t), b.Advantage.At(i, t))
 	})
 }
 
-// Divergence returns the divergence from the reference of the batch, and its gradient for the log-probabilities.
+// Divergence returns the divergence from the reference of the batch, and its gradient for the
+// log-probabilities.
 //
 //	D = Σ_it w_it k(log π_it, log π_{ref,it})
 //
-// ref is [N × L], k an estimator of policy with its derivative, such as policy.K3 and policy.K3Backward; the gradient is [N × L]. The loss is that of the
-// surrogate plus β D, so that the divergence is inside the mean over tokens.
-// Differs in code: a minus in place of the plus drives the policy away.
-// It implements DeepSeekMath (3), its divergence.
-func (b Batch) Divergence(ref mat.Matrix, k func(logprob, ref float64) (kl, dlogprob float64)) (kl float64, dlogprob *mat.Dense) {
+// ref is [N × L], k an estimator of policy with its derivative, such as policy.K3 and
+// policy.K3Backward; the gradient is [N × L]. The loss is that of the surrogate plus β D, so that
+// the divergence is inside the mean over tokens. Differs in code: a minus in place of the plus
+// drives the policy away. It implements DeepSeekMath (3), its divergence.
+func (b Batch) Divergence(
+	ref mat.Matrix, k func(logprob, ref float64) (kl, dlogprob float64),
+) (kl float64, dlogprob *mat.Dense) {
 	b.check(ref)
 	return b.sum(func(i, t int) (float64, float64) { return k(b.LogProb.At(i, t), ref.At(i, t)) })
 }
@@ -119,7 +130,8 @@ func (b Batch) SequenceRatios() *mat.Dense {
 	return b.ratios(func(i, _ int) float64 { return s[i] })
 }
 
-// sequence returns the loss with ratios of outputs and the gradient that each token's term has for the ratio's logarithm.
+// sequence returns the loss with ratios of outputs and the gradient that each token's term has for
+// the ratio's logarithm.
 func (b Batch) sequence(l Surrogate) (loss float64, dlogratio *mat.Dense) {
 	s := b.SequenceRatios()
 	return b.sum(func(i, t int) (float64, float64) { return l(s.At(i, t), b.Advantage.At(i, t)) })
@@ -131,7 +143,8 @@ func (b Batch) sum(token func(i, t int) (loss, d float64)) (float64, *mat.Dense)
 	return policy.Sum(b.Weights, token)
 }
 
-// eachShare calls f for the tokens through which output i moves its ratio, with ∂ log s/∂ log π: no token where the limit acts.
+// eachShare calls f for the tokens through which output i moves its ratio, with ∂ log s/∂ log π: no
+// token where the limit acts.
 func (b Batch) eachShare(i int, f func(t int, share float64)) {
 	for t, share := range policy.SequenceLogRatioBackward(b.row(i)) {
 		if share != 0 {
@@ -160,7 +173,8 @@ func (b Batch) check(others ...mat.Matrix) {
 	}
 }
 
-// like returns a matrix of the batch's shape filled with x; unlike mat.NewDense it allows a batch without outputs or tokens.
+// like returns a matrix of the batch's shape filled with x; unlike mat.NewDense it allows a batch
+// without outputs or tokens.
 func (b Batch) like(x float64) *mat.Dense {
 	m := mat.DenseCopyOf(b.Mask)
 	rows, cols := m.Dims()

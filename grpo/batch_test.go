@@ -28,7 +28,9 @@ func TestSequenceLoss(t *testing.T) {
 		check.Near(t, "loss", loss, total, 16*u)
 	})
 	t.Run("with advantages of tokens its gradient is still that of its loss, GSPO-token's is not", func(t *testing.T) {
-		for _, how := range []policy.Aggregation{policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant} {
+		for _, how := range []policy.Aggregation{
+			policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant,
+		} {
 			w := newWorld(ragged, 0.6)
 			b := w.batch(how)
 			b.Advantage = perToken()
@@ -74,10 +76,13 @@ func TestSequenceTokenLoss(t *testing.T) {
 	})
 }
 
-// limited returns one output of two tokens with log-ratios of 0.5 and −3, limited to 1, whose mean is −1.25.
+// limited returns one output of two tokens with log-ratios of 0.5 and −3, limited to 1, whose mean
+// is −1.25.
 func limited() Batch {
 	return Batch{
-		LogProb: mat.NewDense(1, 2, []float64{-1, -4}), Old: mat.NewDense(1, 2, []float64{-1.5, -1}), Advantage: mat.NewDense(1, 2, []float64{1, 1}),
+		LogProb: mat.NewDense(1, 2, []float64{-1, -4}), Old: mat.NewDense(
+			1, 2, []float64{-1.5, -1},
+		), Advantage: mat.NewDense(1, 2, []float64{1, 1}),
 		Mask: mat.NewDense(1, 2, []float64{1, 1}), Weights: mat.NewDense(1, 2, []float64{0.5, 0.5}), Limit: 1,
 	}
 }
@@ -97,7 +102,9 @@ func TestLimit(t *testing.T) {
 	})
 	t.Run("CISPO's weight is limited, its gradient goes on", func(t *testing.T) {
 		b := limited()
-		_, d := b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) { return CISPOUpper(r, logprob, a, 4) })
+		_, d := b.WeightedLoss(b.TokenRatios(), func(r, logprob, a float64) (float64, float64) {
+			return CISPOUpper(r, logprob, a, 4)
+		})
 		check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, -math.Exp(-1) / 2}, 4*u)
 	})
 	t.Run("log-ratios of a thousand are finite within a limit of 20", func(t *testing.T) {
@@ -113,7 +120,9 @@ func TestWeightedLoss(t *testing.T) {
 		w := newWorld(ragged, 0.6)
 		b := w.batch(policy.SequenceMean)
 		ratios := b.SequenceRatios()
-		_, d := b.WeightedLoss(ratios, func(r, logprob, a float64) (float64, float64) { return CISPO(r, logprob, a, low, high) })
+		_, d := b.WeightedLoss(ratios, func(r, logprob, a float64) (float64, float64) {
+			return CISPO(r, logprob, a, low, high)
+		})
 		for i, length := range ragged {
 			s := policy.SequenceRatio(w.logprob.RawRowView(i), w.old.RawRowView(i), w.mask.RawRowView(i), 0)
 			want := -min(max(s, 1-low), 1+high) * b.Advantage.At(i, 0) / float64(4*length)
@@ -171,18 +180,19 @@ func TestDivergence(t *testing.T) {
 		}, append([]float64{}, w.logprob.RawMatrix().Data...))
 		check.NearAll(t, "dkl", dkl.RawMatrix().Data, want, check.DifferenceBound(20, 4))
 	})
-	t.Run("inside the mean over tokens and outside it are one for outputs equally long, not for ragged ones", func(t *testing.T) {
-		for _, lengths := range [][]int{even, ragged} {
-			w := newWorld(lengths, 0)
-			inside, _ := w.batch(policy.SequenceMean).Divergence(w.ref, k3)
-			outside, _ := w.batch(policy.TokenMean).Divergence(w.ref, k3)
-			if lengths[0] == even[0] {
-				check.Near(t, "even", inside, outside, 32*u)
-			} else {
-				check.Apart(t, "ragged", inside, outside, 0.05)
+	t.Run("inside the mean over tokens and outside it are one for outputs equally long, not for ragged ones",
+		func(t *testing.T) {
+			for _, lengths := range [][]int{even, ragged} {
+				w := newWorld(lengths, 0)
+				inside, _ := w.batch(policy.SequenceMean).Divergence(w.ref, k3)
+				outside, _ := w.batch(policy.TokenMean).Divergence(w.ref, k3)
+				if lengths[0] == even[0] {
+					check.Near(t, "even", inside, outside, 32*u)
+				} else {
+					check.Apart(t, "ragged", inside, outside, 0.05)
+				}
 			}
-		}
-	})
+		})
 }
 
 func TestMask(t *testing.T) {
@@ -212,8 +222,11 @@ func TestMask(t *testing.T) {
 		var want float64
 		for _, i := range []int{0, 2, 3} {
 			row := Batch{
-				LogProb: w.logprob.Slice(i, i+1, 0, 6), Old: w.old.Slice(i, i+1, 0, 6), Mask: w.mask.Slice(i, i+1, 0, 6),
-				Advantage: b.Advantage.(*mat.Dense).Slice(i, i+1, 0, 6), Weights: policy.Weights(w.mask.Slice(i, i+1, 0, 6), policy.SequenceMean, 0),
+				LogProb: w.logprob.Slice(i, i+1, 0, 6), Old: w.old.Slice(i, i+1, 0, 6),
+				Mask:      w.mask.Slice(i, i+1, 0, 6),
+				Advantage: b.Advantage.(*mat.Dense).Slice(i, i+1, 0, 6), Weights: policy.Weights(
+					w.mask.Slice(i, i+1, 0, 6), policy.SequenceMean, 0,
+				),
 			}
 			l, _ := row.TokenLoss(clipEven)
 			want += l / 3

@@ -9,7 +9,8 @@ import (
 	"plumbline/internal/check"
 )
 
-// cispoLiteral returns −sg(clip(r)) A log π as a dual number with its derivative for log π; stop says whether the stop-gradient is there.
+// cispoLiteral returns −sg(clip(r)) A log π as a dual number with its derivative for log π; stop
+// says whether the stop-gradient is there.
 func cispoLiteral(logprob, old, advantage float64, stop bool) dual.Number {
 	x := variable(logprob)
 	r := dual.Exp(dual.Sub(x, dual.Number{Real: old}))
@@ -32,13 +33,16 @@ func TestCISPO(t *testing.T) {
 			check.Near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
 		}
 	})
-	t.Run("without the stop-gradient, as Klear-Reasoner prints it, the gradient is another inside the clip", func(t *testing.T) {
-		// d(r log π)/dlog π = r + r log π: with log π < −1 it changes sign.
-		stopped, printed := cispoLiteral(-1.5, old, 1, true), cispoLiteral(-1.5, old, 1, false)
-		check.Near(t, "stopped", stopped.Emag, -1, 4*u)
-		check.Near(t, "printed", printed.Emag, 0.5, 4*u)
-		check.Near(t, "beyond the clip", cispoLiteral(-0.5, old, 1, false).Emag, cispoLiteral(-0.5, old, 1, true).Emag, 0)
-	})
+	t.Run("without the stop-gradient, as Klear-Reasoner prints it, the gradient is another inside the clip",
+		func(t *testing.T) {
+			// d(r log π)/dlog π = r + r log π: with log π < −1 it changes sign.
+			stopped, printed := cispoLiteral(-1.5, old, 1, true), cispoLiteral(-1.5, old, 1, false)
+			check.Near(t, "stopped", stopped.Emag, -1, 4*u)
+			check.Near(t, "printed", printed.Emag, 0.5, 4*u)
+			check.Near(
+				t, "beyond the clip", cispoLiteral(-0.5, old, 1, false).Emag, cispoLiteral(-0.5, old, 1, true).Emag, 0,
+			)
+		})
 	t.Run("its factor is the clipped ratio in all corners; GPPO's is the ratio in two of them", func(t *testing.T) {
 		for _, c := range []struct{ r, a, cispo, gppo float64 }{
 			{0.5, 1, 0.8, 0.5}, {0.5, -1, 0.8, 0.8}, {1.5, 1, 1.28, 1.28}, {1.5, -1, 1.28, 1.5},
@@ -84,7 +88,10 @@ func TestCISPOUpper(t *testing.T) {
 func TestCISPOCapped(t *testing.T) {
 	t.Run("TRL's epsilon_high is the cap 1+ε_h, not ε_h", func(t *testing.T) {
 		for _, c := range corners() {
-			check.Near(t, "derivative", slope(CISPOCapped(c.r, -2, c.advantage, 5)), slope(CISPOUpper(c.r, -2, c.advantage, 4)), 0)
+			check.Near(
+				t, "derivative", slope(CISPOCapped(c.r, -2, c.advantage, 5)),
+				slope(CISPOUpper(c.r, -2, c.advantage, 4)), 0,
+			)
 		}
 	})
 	t.Run("0.28 as a cap weighs every token of the policy that sampled by 0.28", func(t *testing.T) {
@@ -113,11 +120,14 @@ func TestCISPOMasked(t *testing.T) {
 			check.Near(t, "derivative", d, slope(clipHigher(c.r, c.advantage)), 0)
 		}
 	})
-	t.Run("with the ratio as weight and no mask it is REINFORCE, with the gradient of the ratio itself", func(t *testing.T) {
-		for _, c := range corners() {
-			check.Near(t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)), slope(Unclipped(c.r, c.advantage)), 0)
-		}
-	})
+	t.Run("with the ratio as weight and no mask it is REINFORCE, with the gradient of the ratio itself",
+		func(t *testing.T) {
+			for _, c := range corners() {
+				check.Near(
+					t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)), slope(Unclipped(c.r, c.advantage)), 0,
+				)
+			}
+		})
 	t.Run("with the clipped ratio and no mask it is CISPO", func(t *testing.T) {
 		for _, c := range corners() {
 			loss, d := CISPOMasked(min(max(c.r, 1-low), 1+high), -2, c.advantage, 1)

@@ -30,7 +30,10 @@ func TestClipHigher(t *testing.T) {
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, c := range corners() {
 			loss := func(x []float64) float64 { l, _ := clipHigher(math.Exp(x[0]), c.advantage); return l }
-			check.Near(t, "derivative", slope(clipHigher(c.r, c.advantage)), check.Gradient(loss, []float64{math.Log(c.r)})[0], check.DifferenceBound(60, 4))
+			check.Near(
+				t, "derivative", slope(clipHigher(c.r, c.advantage)), check.Gradient(loss, []float64{math.Log(c.r)})[0],
+				check.DifferenceBound(60, 4),
+			)
 		}
 	})
 	t.Run("it never promises more than without a clip", rapid.MakeCheck(func(t *rapid.T) {
@@ -52,23 +55,31 @@ func TestClipHigher(t *testing.T) {
 }
 
 func TestClipUpper(t *testing.T) {
-	t.Run("a clip of 1 and more bounds from above alone: R1's ε = 10 is min(r, 11) A for a good output and r A for a bad one", func(t *testing.T) {
+	t.Run("a clip of 1 and more bounds from above alone: R1's ε = 10 is min(r, 11) A for a good output and r A for a "+
+		"bad one", func(t *testing.T) {
 		for _, c := range []struct{ r, a, loss, d float64 }{
 			{0, 2, 0, 0}, {0.5, 2, -1, -1}, {11, 2, -22, -22}, {12, 2, -22, 0}, {math.Inf(1), 2, -22, 0},
-			{0, -2, 0, 0}, {1e-9, -2, 2e-9, 2e-9}, {11, -2, 22, 22}, {1e9, -2, 2e9, 2e9}, {math.Inf(1), -2, math.Inf(1), math.Inf(1)},
+			{0, -2, 0, 0}, {1e-9, -2, 2e-9, 2e-9}, {11, -2, 22, 22}, {1e9, -2, 2e9, 2e9}, {
+				math.Inf(1), -2, math.Inf(1), math.Inf(1),
+			},
 			{5, 0, 0, 0}, {math.Inf(1), 0, 0, 0},
 		} {
 			check.Both(t, "ε = 10", func() (float64, float64) { return ClipUpper(c.r, c.a, 10) }, c.loss, c.d, 0)
 		}
 	})
-	t.Run("it is ClipHigher with ε on both sides, to the bit, for every ratio there can be", rapid.MakeCheck(func(t *rapid.T) {
-		r, a := math.Exp(rapid.Float64Range(-800, 800).Draw(t, "log r")), rapid.Float64().Draw(t, "A")
-		for _, eps := range []float64{1, 2, 10} {
-			check.Both(t, "r", func() (float64, float64) { return ClipUpper(r, a, eps) }, first(ClipHigher(r, a, eps, eps)), slope(ClipHigher(r, a, eps, eps)), 0)
-			edge := math.Nextafter(1+eps, 100)
-			check.Both(t, "edge", func() (float64, float64) { return ClipUpper(edge, a, eps) }, first(ClipHigher(edge, a, eps, eps)), slope(ClipHigher(edge, a, eps, eps)), 0)
-		}
-	}))
+	t.Run("it is ClipHigher with ε on both sides, to the bit, for every ratio there can be",
+		rapid.MakeCheck(func(t *rapid.T) {
+			r, a := math.Exp(rapid.Float64Range(-800, 800).Draw(t, "log r")), rapid.Float64().Draw(t, "A")
+			for _, eps := range []float64{1, 2, 10} {
+				check.Both(t, "r", func() (float64, float64) {
+					return ClipUpper(r, a, eps)
+				}, first(ClipHigher(r, a, eps, eps)), slope(ClipHigher(r, a, eps, eps)), 0)
+				edge := math.Nextafter(1+eps, 100)
+				check.Both(t, "edge", func() (float64, float64) {
+					return ClipUpper(edge, a, eps)
+				}, first(ClipHigher(edge, a, eps, eps)), slope(ClipHigher(edge, a, eps, eps)), 0)
+			}
+		}))
 	t.Run("10 above and 0.2 below is another loss", func(t *testing.T) {
 		check.Both(t, "both", func() (float64, float64) { return ClipHigher(0.5, -1, 0.2, 10) }, 0.8, 0, 0)
 		check.Both(t, "upper", func() (float64, float64) { return ClipUpper(0.5, -1, 10) }, 0.5, 0.5, 0)
@@ -143,7 +154,8 @@ func TestRewardsOfDAPO(t *testing.T) {
 	}))
 }
 
-// outcomes calls f for the rewards of all groups of G outputs that are right with probability p each, with the probability of each group.
+// outcomes calls f for the rewards of all groups of G outputs that are right with probability p
+// each, with the probability of each group.
 func outcomes(g int, p float64, f func(probability float64, rewards []float64)) {
 	for outcome := range 1 << g {
 		probability, rewards := 1.0, make([]float64, g)
@@ -179,7 +191,8 @@ func TestDynamicSampling(t *testing.T) {
 			check.Near(t, name+": sampled", float64(asked), float64(c.asked), 0)
 		}
 	})
-	// Of G outputs all are right with p^G and all wrong with (1−p)^G. Each informative group has Σ Â² = G, each other one 0.
+	// Of G outputs all are right with p^G and all wrong with (1−p)^G. Each informative group has Σ
+	// Â² = G, each other one 0.
 	t.Run("of all groups 1 − p^G − (1−p)^G are kept, and they have all there is to learn", func(t *testing.T) {
 		for _, p := range []float64{0.1, 0.5, 0.9} {
 			const g = 8

@@ -37,16 +37,17 @@ func TestGRPO(t *testing.T) {
 			check.Near(t, "dlogprob", d, check.Gradient(loss, []float64{logprob})[0], check.DifferenceBound(50, 4))
 		}
 	})
-	t.Run("right after sampling, at the reference, loss and derivative are −Â, and the loss of the group 0", func(t *testing.T) {
-		var total float64
-		for _, a := range Normalize([]float64{1, 0, 0, 0.5}, Population, 0) {
-			loss, d := GRPO(1, a, -2, -2, 0.2, 0.04)
-			check.Near(t, "loss", loss, -a, 0)
-			check.Near(t, "dlogprob", d, -a, 0)
-			total += loss
-		}
-		check.Near(t, "loss of the group", total, 0, 8*u)
-	})
+	t.Run("right after sampling, at the reference, loss and derivative are −Â, and the loss of the group 0",
+		func(t *testing.T) {
+			var total float64
+			for _, a := range Normalize([]float64{1, 0, 0, 0.5}, Population, 0) {
+				loss, d := GRPO(1, a, -2, -2, 0.2, 0.04)
+				check.Near(t, "loss", loss, -a, 0)
+				check.Near(t, "dlogprob", d, -a, 0)
+				total += loss
+			}
+			check.Near(t, "loss of the group", total, 0, 8*u)
+		})
 	t.Run("right after sampling the derivative is minus the gradient coefficient", func(t *testing.T) {
 		_, d := GRPO(1, 0.7, -2, -1.5, 0.2, 0.04)
 		check.Near(t, "dlogprob", d, -policy.CoefficientGRPO(0.7, -2, -1.5, 0.04), 2*u)
@@ -58,20 +59,22 @@ func TestGRPO(t *testing.T) {
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dlogprob", d, dwant, 0)
 	}))
-	t.Run("a group of equal rewards moves nothing without a divergence, and towards the reference with one", func(t *testing.T) {
-		a := Normalize([]float64{1, 1, 1}, Population, 0)[0]
-		_, d := GRPO(1.3, a, -2, -1, 0.2, 0)
-		check.Near(t, "without", d, 0, 0)
-		_, d = GRPO(1.3, a, -2, -1, 0.2, 0.5)
-		check.Near(t, "with", d, 0.5*(1-math.E), 8*u)
-	})
+	t.Run("a group of equal rewards moves nothing without a divergence, and towards the reference with one",
+		func(t *testing.T) {
+			a := Normalize([]float64{1, 1, 1}, Population, 0)[0]
+			_, d := GRPO(1.3, a, -2, -1, 0.2, 0)
+			check.Near(t, "without", d, 0, 0)
+			_, d = GRPO(1.3, a, -2, -1, 0.2, 0.5)
+			check.Near(t, "with", d, 0.5*(1-math.E), 8*u)
+		})
 	t.Run("without a divergence the reference is not looked at", func(t *testing.T) {
 		loss, d := GRPO(1.1, 1, -2, math.NaN(), 0.2, 0)
 		check.Near(t, "loss", loss, -1.1, 0)
 		check.Near(t, "dlogprob", d, -1.1, 0)
 	})
 	t.Run("k3 pulls along KL(π_ref‖π), not along the KL(π‖π_ref) whose value it estimates", func(t *testing.T) {
-		// With samples held fixed E_π[(1−ρ) ∇ log π] = −E_ref[∇ log π] = ∇ KL(π_ref‖π). k2 and r·k3 pull along the other.
+		// With samples held fixed E_π[(1−ρ) ∇ log π] = −E_ref[∇ log π] = ∇ KL(π_ref‖π). k2 and r·k3
+		// pull along the other.
 		z, ref := []float64{0.3, -0.8, 1.1}, policy.LogSoftmax([]float64{2, 0, -2}, 1)
 		p := policy.LogSoftmax(z, 1)
 		forward, _ := policy.KLBackward(p, ref)
@@ -109,7 +112,8 @@ func TestSequence(t *testing.T) {
 		check.Near(t, "dlogprob", d[0], dwant, 0)
 	}))
 	t.Run("a drift that each token may have, all together may not", func(t *testing.T) {
-		// Ratios 1.15 and 1.15 are inside 1 ± 0.2, their product 1.3225 is not, their geometric mean 1.15 is.
+		// Ratios 1.15 and 1.15 are inside 1 ± 0.2, their product 1.3225 is not, their geometric
+		// mean 1.15 is.
 		lp, zero, ones := constant(2, math.Log(1.15)), constant(2, 0), constant(2, 1)
 		_, product := Sequence(lp, zero, zero, ones, 1, 0.2, 0)
 		check.NearAll(t, "product", product, []float64{0, 0}, 0)
@@ -125,13 +129,16 @@ func TestSequence(t *testing.T) {
 		check.Near(t, "first token", slope(GRPO(2, 1, lp[0], 0, 0.2, 0)), 0, 0)
 		check.Near(t, "second token", slope(GRPO(0.5, 1, lp[1], 0, 0.2, 0)), -0.5, 0)
 	})
-	t.Run("right after sampling it pushes each token as hard as GRPO pushes the whole output: |o| times as much", func(t *testing.T) {
-		// d/dlog π_t of π(o)/π_old(o) is 1, of 1/|o| Σ_t r_t it is 1/|o|.
-		_, d := Sequence(old, old, ref, mask, 0.8, 0.2, 0)
-		check.NearAll(t, "dlogprob", d, []float64{-0.8, -0.8, 0, -0.8}, 0)
-		_, mean := GSPO(old, old, mask, 0.8, 0.2, 0.2)
-		check.NearAll(t, "|o| times that of the mean", []float64{3 * mean[0], 3 * mean[1], mean[2], 3 * mean[3]}, d, 2*u)
-	})
+	t.Run("right after sampling it pushes each token as hard as GRPO pushes the whole output: |o| times as much",
+		func(t *testing.T) {
+			// d/dlog π_t of π(o)/π_old(o) is 1, of 1/|o| Σ_t r_t it is 1/|o|.
+			_, d := Sequence(old, old, ref, mask, 0.8, 0.2, 0)
+			check.NearAll(t, "dlogprob", d, []float64{-0.8, -0.8, 0, -0.8}, 0)
+			_, mean := GSPO(old, old, mask, 0.8, 0.2, 0.2)
+			check.NearAll(
+				t, "|o| times that of the mean", []float64{3 * mean[0], 3 * mean[1], mean[2], 3 * mean[3]}, d, 2*u,
+			)
+		})
 	t.Run("R1's ε of 10 never acts from below", rapid.MakeCheck(func(t *rapid.T) {
 		// [1−ε, 1+ε] = [−9, 11], and no ratio is below 0.
 		r := rapid.Float64Range(0, 1).Draw(t, "r")

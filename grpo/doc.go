@@ -1,6 +1,7 @@
-// Package grpo holds group-relative policy optimisation and what grew out of it: advantages from the rewards of a group of outputs, the
-// objectives of DeepSeekMath (token by token) and of DeepSeek-V2, V3 and R1 (output by output), its algorithm, rewards by rule, and the
-// relatives: DAPO, Dr. GRPO, GSPO, GPPO and CISPO.
+// Package grpo holds group-relative policy optimisation and what grew out of it: advantages from
+// the rewards of a group of outputs, the objectives of DeepSeekMath (token by token) and of
+// DeepSeek-V2, V3 and R1 (output by output), its algorithm, rewards by rule, and the relatives:
+// DAPO, Dr. GRPO, GSPO, GPPO and CISPO.
 //
 // Everything is float64. Papers maximise J; here L = −J is minimised. Notation:
 //
@@ -19,12 +20,14 @@
 //
 // # Losses of one token
 //
-// A function of one token returns its loss and the derivative. A Surrogate acts through the ratio alone, and its derivative is that for log r, which is
-// that for log π as long as the ratio is a token's and nothing limits it. CISPO acts through log π, and its derivative is that. Batch puts
+// A function of one token returns its loss and the derivative. A Surrogate acts through the ratio
+// alone, and its derivative is that for log r, which is that for log π as long as the ratio is a
+// token's and nothing limits it. CISPO acts through log π, and its derivative is that. Batch puts
 // them together: with ratios of tokens or of outputs, limits on them, and weights.
 //
-// Where a branch of a min begins, at r = 1−ε_l or 1+ε_h, the derivative is that of the branch without clip. An advantage of 0 has loss and
-// derivative 0, whatever the ratio.
+// Where a branch of a min begins, at r = 1−ε_l or 1+ε_h, the derivative is that of the branch
+// without clip. An advantage of 0 has loss and derivative 0, whatever the ratio.
 //
-// Equations (4) to (10) of DeepSeek-R1 are of its later text, with numbers inferred from copies of it; (1) to (3) and sections are of the first.
+// Equations (4) to (10) of DeepSeek-R1 are of its later text, with numbers inferred from copies of
+// it; (1) to (3) and sections are of the first.
 package grpo

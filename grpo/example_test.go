@@ -6,8 +6,8 @@ import (
 	"plumbline/grpo"
 )
 
-// Four outputs to one question are right, wrong, wrong and right. Each is compared with the others; then the methods differ in how hard a token is
-// pushed whose ratio has left 1.
+// Four outputs to one question are right, wrong, wrong and right. Each is compared with the others;
+// then the methods differ in how hard a token is pushed whose ratio has left 1.
 func Example() {
 	rewards := make([]float64, 4)
 	for i, response := range []string{`It is \boxed{4}.`, `It is \boxed{5}.`, `Five.`, `\boxed{4}`} {

@@ -12,7 +12,8 @@ import (
 	"plumbline/policy"
 )
 
-// gppoLiteral returns −min(δA, clip(δ, ((1−ε_l)/sg(δ))δ, ((1+ε_h)/sg(δ))δ)A) as a dual number with its derivative for log δ.
+// gppoLiteral returns −min(δA, clip(δ, ((1−ε_l)/sg(δ))δ, ((1+ε_h)/sg(δ))δ)A) as a dual number with
+// its derivative for log δ.
 func gppoLiteral(r, advantage float64) dual.Number {
 	delta := dual.Exp(variable(math.Log(r)))
 	below := dual.Mul(over(dual.Number{Real: 1 - low}, sg(delta)), delta)
@@ -21,7 +22,8 @@ func gppoLiteral(r, advantage float64) dual.Number {
 	return dual.Scale(-1, least(dual.Scale(advantage, delta), dual.Scale(advantage, clipped)))
 }
 
-// gppoScaledLiteral is the general form, branch by branch, as a dual number with its derivative for log δ.
+// gppoScaledLiteral is the general form, branch by branch, as a dual number with its derivative for
+// log δ.
 func gppoScaledLiteral(r, advantage, beta1, beta2 float64) dual.Number {
 	delta := dual.Exp(variable(math.Log(r)))
 	factor := dual.Number{Real: 1}
@@ -38,19 +40,21 @@ func gppoScaledLiteral(r, advantage, beta1, beta2 float64) dual.Number {
 func gppo(r, advantage float64) (loss, dlogratio float64) { return GPPO(r, advantage, low, high) }
 
 func TestGPPO(t *testing.T) {
-	t.Run("it is equation 11 with its stop-gradients, by dual numbers, on both sides of both bounds", func(t *testing.T) {
-		for _, c := range corners() {
-			loss, d := gppo(c.r, c.advantage)
-			want := gppoLiteral(c.r, c.advantage)
-			check.Near(t, "loss", loss, want.Real, 16*u*math.Abs(loss))
-			check.Near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
-		}
-	})
+	t.Run("it is equation 11 with its stop-gradients, by dual numbers, on both sides of both bounds",
+		func(t *testing.T) {
+			for _, c := range corners() {
+				loss, d := gppo(c.r, c.advantage)
+				want := gppoLiteral(c.r, c.advantage)
+				check.Near(t, "loss", loss, want.Real, 16*u*math.Abs(loss))
+				check.Near(t, "derivative", d, want.Emag, 16*u*math.Abs(d))
+			}
+		})
 	t.Run("its gradient is the table of equation 12: 1−ε_l, 1+ε_h, or the ratio", func(t *testing.T) {
 		for _, c := range []struct{ r, a, f float64 }{
 			{0.5, 1, 0.5}, {0.5, -1, 0.8}, {1.5, 1, 1.28}, {1.5, -1, 1.5},
 			{0.7999, 1, 0.7999}, {0.7999, -1, 0.8}, {0.8001, -1, 0.8001}, {0.8001, 1, 0.8001},
-			{1.2799, 1, 1.2799}, {1.2801, 1, 1.28}, {1.2801, -1, 1.2801}, {0.8, -1, 0.8}, {1.28, 1, 1.28}, {1, 1, 1}, {1, -1, 1},
+			{1.2799, 1, 1.2799}, {1.2801, 1, 1.28}, {1.2801, -1, 1.2801}, {0.8, -1, 0.8}, {1.28, 1, 1.28}, {1, 1, 1},
+			{1, -1, 1},
 		} {
 			check.Near(t, "F", -slope(gppo(c.r, c.a))/c.a, c.f, 0)
 		}
@@ -84,19 +88,21 @@ func TestGPPO(t *testing.T) {
 }
 
 func TestGPPOScaled(t *testing.T) {
-	t.Run("it is equation 17 with its stop-gradients, by dual numbers, on both sides of both bounds", func(t *testing.T) {
-		for _, beta := range [][2]float64{{1, 1}, {0.25, 1}, {0.5, 2}, {0, 0}} {
-			for _, c := range corners() {
-				loss, d := GPPOScaled(c.r, c.advantage, low, high, beta[0], beta[1])
-				want := gppoScaledLiteral(c.r, c.advantage, beta[0], beta[1])
-				check.Near(t, "loss", loss, want.Real, 8*u*math.Abs(loss))
-				check.Near(t, "derivative", d, want.Emag, 8*u*math.Abs(d))
+	t.Run("it is equation 17 with its stop-gradients, by dual numbers, on both sides of both bounds",
+		func(t *testing.T) {
+			for _, beta := range [][2]float64{{1, 1}, {0.25, 1}, {0.5, 2}, {0, 0}} {
+				for _, c := range corners() {
+					loss, d := GPPOScaled(c.r, c.advantage, low, high, beta[0], beta[1])
+					want := gppoScaledLiteral(c.r, c.advantage, beta[0], beta[1])
+					check.Near(t, "loss", loss, want.Real, 8*u*math.Abs(loss))
+					check.Near(t, "derivative", d, want.Emag, 8*u*math.Abs(d))
+				}
 			}
-		}
-	})
+		})
 	t.Run("its gradient is the table of equation 18", func(t *testing.T) {
 		for _, c := range []struct{ r, a, f float64 }{
-			{0.5, 1, 0.5}, {0.5, -1, 0.25 * 0.8}, {1.5, 1, 0.5 * 1.28}, {1.5, -1, 1.5}, {1, 1, 1}, {0.8, -1, 0.8}, {1.28, 1, 1.28},
+			{0.5, 1, 0.5}, {0.5, -1, 0.25 * 0.8}, {1.5, 1, 0.5 * 1.28}, {1.5, -1, 1.5}, {1, 1, 1}, {0.8, -1, 0.8},
+			{1.28, 1, 1.28},
 		} {
 			check.Near(t, "F", -slope(GPPOScaled(c.r, c.a, low, high, 0.25, 0.5))/c.a, c.f, 0)
 		}
@@ -151,17 +157,18 @@ func TestKlearLoss(t *testing.T) {
 		}
 		check.Near(t, "loss", loss, want, 64*u)
 	})
-	t.Run("the gradient of the second term is the gradient, and reaches no token of a wrong output", func(t *testing.T) {
-		_, got := b.LMLoss(right)
-		want := check.Gradient(func(x []float64) float64 {
-			b := b
-			b.LogProb = mat.NewDense(4, 6, x)
-			loss, _ := b.LMLoss(right)
-			return loss
-		}, append([]float64{}, w.logprob.RawMatrix().Data...))
-		check.NearAll(t, "dlogprob", got.RawMatrix().Data, want, check.DifferenceBound(4, 16))
-		check.Near(t, "wrong output", got.At(1, 0), 0, 0)
-	})
+	t.Run("the gradient of the second term is the gradient, and reaches no token of a wrong output",
+		func(t *testing.T) {
+			_, got := b.LMLoss(right)
+			want := check.Gradient(func(x []float64) float64 {
+				b := b
+				b.LogProb = mat.NewDense(4, 6, x)
+				loss, _ := b.LMLoss(right)
+				return loss
+			}, append([]float64{}, w.logprob.RawMatrix().Data...))
+			check.NearAll(t, "dlogprob", got.RawMatrix().Data, want, check.DifferenceBound(4, 16))
+			check.Near(t, "wrong output", got.At(1, 0), 0, 0)
+		})
 	t.Run("without a right output, or with α = 0, it is GPPO's", func(t *testing.T) {
 		want, dwant := b.TokenLoss(gppo)
 		loss, d := b.KlearLoss(make([]bool, 4), low, high, 0.1)
@@ -173,7 +180,9 @@ func TestKlearLoss(t *testing.T) {
 	})
 	t.Run("the mask is left as it is, and there has to be a word for each output", func(t *testing.T) {
 		var none mat.Dense
-		loss, d := Batch{LogProb: &none, Old: &none, Advantage: &none, Mask: &none, Weights: &none}.KlearLoss(nil, low, high, 0.1)
+		loss, d := Batch{
+			LogProb: &none, Old: &none, Advantage: &none, Mask: &none, Weights: &none,
+		}.KlearLoss(nil, low, high, 0.1)
 		if r, c := d.Dims(); loss != 0 || r != 0 || c != 0 {
 			t.Errorf("without outputs: got %v and [%d × %d]", loss, r, c)
 		}
@@ -191,7 +200,10 @@ func TestLM(t *testing.T) {
 			check.Near(t, "derivative", d, -1, 0)
 			loss, d = LMPrinted(logprob)
 			check.Near(t, "printed loss", loss, -math.Exp(logprob), 0)
-			check.Near(t, "printed derivative", d, check.Gradient(func(x []float64) float64 { l, _ := LMPrinted(x[0]); return l }, []float64{logprob})[0], check.DifferenceBound(1, 4))
+			check.Near(t, "printed derivative", d, check.Gradient(func(x []float64) float64 {
+				l, _ := LMPrinted(x[0])
+				return l
+			}, []float64{logprob})[0], check.DifferenceBound(1, 4))
 		}
 	})
 	t.Run("without the logarithm a token of probability 1/1000 is hardly learnt", func(t *testing.T) {

@@ -28,7 +28,8 @@ func sum(x []float64) (s float64) {
 	return s
 }
 
-// expected returns E_π[coefficient(o) ∇ log π(o)] for the logits z of π, summed over all answers: what sampling would come to.
+// expected returns E_π[coefficient(o) ∇ log π(o)] for the logits z of π, summed over all answers:
+// what sampling would come to.
 func expected(z []float64, coefficient func(o int) float64) []float64 {
 	return check.Mean(policy.LogSoftmax(z, 1), func(o int) []float64 {
 		return floats.ScaleTo(make([]float64, len(z)), coefficient(o), policy.LogProbBackward(z, o, 1))
@@ -62,7 +63,8 @@ func most(a, b dual.Number) dual.Number {
 // over is a/b.
 func over(a, b dual.Number) dual.Number { return dual.Mul(a, dual.Inv(b)) }
 
-// corner is a ratio on one side of one bound of ε_l = 0.2, ε_h = 0.28, with an advantage of either sign.
+// corner is a ratio on one side of one bound of ε_l = 0.2, ε_h = 0.28, with an advantage of either
+// sign.
 type corner struct{ r, advantage float64 }
 
 const low, high = 0.2, 0.28

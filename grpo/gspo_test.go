@@ -50,7 +50,10 @@ func TestGSPO(t *testing.T) {
 		for _, c := range []struct {
 			drift, a float64
 			passes   bool
-		}{{3.9e-4, 1, true}, {4.1e-4, 1, false}, {-2.9e-4, -1, true}, {-3.1e-4, -1, false}, {-1, 1, true}, {1, -1, true}} {
+		}{
+			{3.9e-4, 1, true}, {4.1e-4, 1, false}, {-2.9e-4, -1, true}, {-3.1e-4, -1, false}, {-1, 1, true},
+			{1, -1, true},
+		} {
 			_, d := GSPO(constant(5, c.drift), constant(5, 0), constant(5, 1), c.a, 3e-4, 4e-4)
 			if (d[0] != 0) != c.passes {
 				t.Errorf("drift %v, A = %v: derivative %v", c.drift, c.a, d[0])
@@ -58,11 +61,14 @@ func TestGSPO(t *testing.T) {
 		}
 	})
 	t.Run("a ratio beyond all numbers is clipped like any other", func(t *testing.T) {
-		// A token that π_old excludes makes s infinite, and log s has slope 1/|o| all the same: for A > 0 the clip holds, for A < 0 nothing does.
+		// A token that π_old excludes makes s infinite, and log s has slope 1/|o| all the same: for
+		// A > 0 the clip holds, for A < 0 nothing does.
 		loss, d := GSPO([]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, 2, 0.2, 0.2)
 		check.Near(t, "loss", loss, -2.4, 1e-15)
 		check.NearAll(t, "dlogprob", d, []float64{0, 0}, 0)
-		if loss, d = GSPO([]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, -2, 0.2, 0.2); !math.IsInf(loss, 1) || !math.IsInf(d[0], 1) {
+		if loss, d = GSPO(
+			[]float64{-1, -1}, []float64{math.Inf(-1), -1}, []float64{1, 1}, -2, 0.2, 0.2,
+		); !math.IsInf(loss, 1) || !math.IsInf(d[0], 1) {
 			t.Errorf("A < 0: loss %v, derivative %v, want both infinite", loss, d[0])
 		}
 	})
@@ -73,7 +79,9 @@ func TestGSPO(t *testing.T) {
 		_, d = GSPOToken([]float64{-1, -1}, []float64{none, -1}, []float64{-2, -2}, []float64{1, 0}, 0.2, 0.2)
 		check.Near(t, "GSPO-token", d[1], 0, 0)
 		b := Batch{
-			LogProb: mat.NewDense(1, 2, []float64{-1, -1}), Old: mat.NewDense(1, 2, []float64{none, -1}), Advantage: mat.NewDense(1, 2, []float64{-2, -2}),
+			LogProb: mat.NewDense(1, 2, []float64{-1, -1}), Old: mat.NewDense(
+				1, 2, []float64{none, -1},
+			), Advantage: mat.NewDense(1, 2, []float64{-2, -2}),
 			Mask: mat.NewDense(1, 2, []float64{1, 0}), Weights: mat.NewDense(1, 2, []float64{1, 0}),
 		}
 		for _, f := range []func(Surrogate) (float64, *mat.Dense){b.SequenceLoss, b.SequenceTokenLoss} {
@@ -91,7 +99,8 @@ func TestGSPO(t *testing.T) {
 	})
 }
 
-// gspoTokenLiteral returns the loss of GSPO-token written as it stands, with its derivative for log π of token k.
+// gspoTokenLiteral returns the loss of GSPO-token written as it stands, with its derivative for log
+// π of token k.
 func gspoTokenLiteral(logprob, old, advantage []float64, k int, low, high float64) dual.Number {
 	n := float64(len(logprob))
 	pi := make([]dual.Number, len(logprob))
@@ -140,7 +149,8 @@ func TestGSPOToken(t *testing.T) {
 		check.Near(t, "loss", loss, want, 32*u)
 		check.NearAll(t, "dlogprob", d, dwant, 0)
 	}))
-	t.Run("with advantages of their own its gradient is not that of its value: the ratio's share of other tokens is stopped", func(t *testing.T) {
+	t.Run("with advantages of their own its gradient is not that of its value: the ratio's share of other tokens is "+
+		"stopped", func(t *testing.T) {
 		_, d := GSPOToken(logprob, old, advantage, ones, 0.5, 0.5)
 		loss := func(x []float64) float64 { l, _ := GSPOToken(x, old, advantage, ones, 0.5, 0.5); return l }
 		value := check.Gradient(loss, logprob)

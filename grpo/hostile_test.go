@@ -20,7 +20,10 @@ func TestWhatCountsNothing(t *testing.T) {
 					"R1's clip":    func() (float64, float64) { return ClipHigher(r, 0, 10, 10) },
 					"GPPO":         func() (float64, float64) { return GPPO(r, 0, 0.2, 0.28) },
 					"GPPO, scaled": func() (float64, float64) { return GPPOScaled(r, 0, 0.2, 0.28, 0, inf) },
-					"dual":         func() (float64, float64) { l, d := GPPO(r, 0, 0.2, 0.28); return DualClip(l, d, 0, 3) },
+					"dual": func() (float64, float64) {
+						l, d := GPPO(r, 0, 0.2, 0.28)
+						return DualClip(l, d, 0, 3)
+					},
 					"CISPO":        func() (float64, float64) { return CISPO(r, logprob, 0, 0.2, 0.28) },
 					"CISPO, upper": func() (float64, float64) { return CISPOUpper(r, logprob, 0, inf) },
 					"CISPO, cap":   func() (float64, float64) { return CISPOCapped(r, logprob, 0, inf) },
@@ -54,7 +57,9 @@ func TestWhatCountsNothing(t *testing.T) {
 	})
 	t.Run("and so has supervised fine-tuning, where the policy excludes what was right", func(t *testing.T) {
 		row := func(x ...float64) mat.Matrix { return check.Matrix(x) }
-		b := Batch{LogProb: row(-inf, -1), Old: row(-inf, -1), Advantage: row(0, 0), Mask: row(1, 1), Weights: row(0.5, 0.5)}
+		b := Batch{
+			LogProb: row(-inf, -1), Old: row(-inf, -1), Advantage: row(0, 0), Mask: row(1, 1), Weights: row(0.5, 0.5),
+		}
 		loss, _ := b.KlearLoss([]bool{true}, 0.2, 0.28, 0.1)
 		check.Near(t, "α = 0.1", loss, inf, 0)
 		loss, d := b.KlearLoss([]bool{true}, 0.2, 0.28, 0)

@@ -10,7 +10,8 @@ import (
 	"plumbline/policy"
 )
 
-// Algorithm is iterative GRPO for the smallest policy there is: a table with a row of logits for each question, whose answers are one token long.
+// Algorithm is iterative GRPO for the smallest policy there is: a table with a row of logits for
+// each question, whose answers are one token long.
 type Algorithm struct {
 	Iterations int     // I, after each of which the reference becomes the policy
 	Steps      int     // M, each of which samples anew
@@ -33,12 +34,14 @@ type Progress struct {
 //	    for step = 1 … M:  π_old ← π;  sample o_1 … o_G ∼ π_old(·|q);  r_i = r(q, o_i);  Â_i = (r_i − mean(r))/std(r)
 //	        for update = 1 … μ:  θ ← θ + rate ∇J(θ)
 //
-// logits is [questions × answers], and so is the result; J is the objective of GRPO. Every step has every question.
-// Differs in print: the paper goes on training the reward model between iterations, replaying a tenth of its data; here the reward is a rule. And it
-// calls the objective equation 21, which is the gradient coefficient of one update per sample, without ratio and clip: Printed takes it at its word, which
-// is the same for μ = 1.
-// It implements DeepSeekMath algorithm 1.
-func (a Algorithm) Train(logits mat.Matrix, reward func(question, answer int) float64, rng *rand.Rand) (*mat.Dense, []Progress) {
+// logits is [questions × answers], and so is the result; J is the objective of GRPO. Every step has
+// every question. Differs in print: the paper goes on training the reward model between iterations,
+// replaying a tenth of its data; here the reward is a rule. And it calls the objective equation 21,
+// which is the gradient coefficient of one update per sample, without ratio and clip: Printed takes
+// it at its word, which is the same for μ = 1. It implements DeepSeekMath algorithm 1.
+func (a Algorithm) Train(
+	logits mat.Matrix, reward func(question, answer int) float64, rng *rand.Rand,
+) (*mat.Dense, []Progress) {
 	theta := mat.DenseCopyOf(logits)
 	questions, _ := theta.Dims()
 	var progress []Progress

@@ -26,8 +26,9 @@ func train(a Algorithm) (*mat.Dense, []Progress) {
 	return a.Train(mat.NewDense(3, 4, nil), matching, rand.New(rand.NewPCG(1, 2)))
 }
 
-// pull returns E[√(K(G−K))]/G for K right answers of G, each right with probability p. It is the mean of 1/G Σ_i Â_i (𝟙(o_i is right) − p), the gradient for
-// the right answer's logit: Σ_i Â_i = 0, and the K right ones have √((G−K)/K) each. Never above 1/2; √(p(1−p)) for great G.
+// pull returns E[√(K(G−K))]/G for K right answers of G, each right with probability p. It is the
+// mean of 1/G Σ_i Â_i (𝟙(o_i is right) − p), the gradient for the right answer's logit: Σ_i Â_i =
+// 0, and the K right ones have √((G−K)/K) each. Never above 1/2; √(p(1−p)) for great G.
 func pull(p float64, outputs int) (mean float64) {
 	right := distuv.Binomial{N: float64(outputs), P: p}
 	for k := 1; k < outputs; k++ {
@@ -36,7 +37,8 @@ func pull(p float64, outputs int) (mean float64) {
 	return mean
 }
 
-// restingPoint returns the probability p of the right answer where reward and divergence balance: pull(p) = β (p − p_ref), the gradient of β KL(π_ref‖π).
+// restingPoint returns the probability p of the right answer where reward and divergence balance:
+// pull(p) = β (p − p_ref), the gradient of β KL(π_ref‖π).
 func restingPoint(ref, beta float64, outputs int) float64 {
 	below, above := ref, 1.0
 	for range 60 {
@@ -51,29 +53,34 @@ func restingPoint(ref, beta float64, outputs int) float64 {
 }
 
 func TestTrain(t *testing.T) {
-	t.Run("with one reference the policy comes to rest where reward and divergence balance, however long it trains", func(t *testing.T) {
-		want := restingPoint(0.25, 5, 16)
-		check.Near(t, "resting point", want, 0.3413, 0.0001)
-		for _, steps := range []int{300, 900} {
-			_, progress := train(toy(1, steps))
-			check.Near(t, "E[r]", progress[0].Reward, want, 0.01)
-		}
-	})
-	t.Run("with a new reference in each iteration the reward rises on, and each divergence stays bounded", func(t *testing.T) {
-		// pull ≤ 1/2, so that an iteration moves p by at most 1/(2β); KL ≤ χ² = (p − p_ref)²/(p_ref (1 − p_ref)).
-		_, progress := train(toy(6, 200))
-		before := 0.25
-		for i, p := range progress {
-			bound := 1 / (4 * 25 * before * (1 - before))
-			if !(p.Reward > before+0.02 && p.Reward < before+0.1 && p.KL > 0 && p.KL < bound) {
-				t.Errorf("iteration %d: reward from %v to %v, KL %v of at most %v", i+1, before, p.Reward, p.KL, bound)
+	t.Run("with one reference the policy comes to rest where reward and divergence balance, however long it trains",
+		func(t *testing.T) {
+			want := restingPoint(0.25, 5, 16)
+			check.Near(t, "resting point", want, 0.3413, 0.0001)
+			for _, steps := range []int{300, 900} {
+				_, progress := train(toy(1, steps))
+				check.Near(t, "E[r]", progress[0].Reward, want, 0.01)
 			}
-			before = p.Reward
-		}
-		if before < 0.7 {
-			t.Errorf("reward %v at the end", before)
-		}
-	})
+		})
+	t.Run("with a new reference in each iteration the reward rises on, and each divergence stays bounded",
+		func(t *testing.T) {
+			// pull ≤ 1/2, so that an iteration moves p by at most 1/(2β); KL ≤ χ² = (p − p_ref)²/(p_ref
+			// (1 − p_ref)).
+			_, progress := train(toy(6, 200))
+			before := 0.25
+			for i, p := range progress {
+				bound := 1 / (4 * 25 * before * (1 - before))
+				if !(p.Reward > before+0.02 && p.Reward < before+0.1 && p.KL > 0 && p.KL < bound) {
+					t.Errorf(
+						"iteration %d: reward from %v to %v, KL %v of at most %v", i+1, before, p.Reward, p.KL, bound,
+					)
+				}
+				before = p.Reward
+			}
+			if before < 0.7 {
+				t.Errorf("reward %v at the end", before)
+			}
+		})
 	t.Run("without a divergence it comes to the right answers", func(t *testing.T) {
 		a := toy(1, 500)
 		a.Beta = 0
@@ -88,7 +95,9 @@ func TestTrain(t *testing.T) {
 		}
 	})
 	t.Run("rewards all alike leave the policy at the reference, to the bit", func(t *testing.T) {
-		theta, progress := toy(2, 20).Train(mat.NewDense(1, 2, []float64{0.5, -0.5}), func(_, _ int) float64 { return 0.1 }, rand.New(rand.NewPCG(3, 4)))
+		theta, progress := toy(2, 20).Train(mat.NewDense(1, 2, []float64{0.5, -0.5}), func(_, _ int) float64 {
+			return 0.1
+		}, rand.New(rand.NewPCG(3, 4)))
 		check.NearAll(t, "logits", theta.RawRowView(0), []float64{0.5, -0.5}, 0)
 		check.Near(t, "KL", progress[1].KL, 0, 0)
 	})
@@ -100,18 +109,20 @@ func TestTrain(t *testing.T) {
 		check.NearMatrix(t, "end", first, second, 0)
 	})
 	// (21) is the gradient at π = π_old: r = 1, and no clip acts.
-	t.Run("along (21), as it is printed, it is the same for one update per sample, and another for two", func(t *testing.T) {
-		logits := func(updates int, printed bool) *mat.Dense {
-			a := toy(1, 50)
-			a.Updates, a.Printed, a.Beta, a.Rate = updates, printed, 0.5, 1
-			theta, _ := train(a)
-			return theta
-		}
-		check.NearMatrix(t, "one update", logits(1, true), logits(1, false), 0)
-		check.Apart(t, "two updates", logits(2, true).At(0, 0), logits(2, false).At(0, 0), 1e-2)
-	})
-	// Two answers from ½ each: the ratios 1.2 of the right one and 0.8 of the wrong one are both reached at p = 0.6, and there the objective lets go, one
-	// update of at most rate/2 beyond. (21) goes on for ever.
+	t.Run("along (21), as it is printed, it is the same for one update per sample, and another for two",
+		func(t *testing.T) {
+			logits := func(updates int, printed bool) *mat.Dense {
+				a := toy(1, 50)
+				a.Updates, a.Printed, a.Beta, a.Rate = updates, printed, 0.5, 1
+				theta, _ := train(a)
+				return theta
+			}
+			check.NearMatrix(t, "one update", logits(1, true), logits(1, false), 0)
+			check.Apart(t, "two updates", logits(2, true).At(0, 0), logits(2, false).At(0, 0), 1e-2)
+		})
+	// Two answers from ½ each: the ratios 1.2 of the right one and 0.8 of the wrong one are both
+	// reached at p = 0.6, and there the objective lets go, one update of at most rate/2 beyond.
+	// (21) goes on for ever.
 	t.Run("updates without end on one sample stop where the clip begins, along (21) they do not", func(t *testing.T) {
 		chance := func(printed bool) float64 {
 			a := Algorithm{Iterations: 1, Steps: 1, Updates: 1000, Outputs: 16, Eps: 0.2, Rate: 0.02, Printed: printed}
@@ -124,7 +135,8 @@ func TestTrain(t *testing.T) {
 		}
 	})
 	t.Run("with groups so large that they are the policy itself, it rests at π_ref = π (1 − Â/β)", func(t *testing.T) {
-		// E_π[(Â + β(ρ−1)) ∇ log π] has for answer a the component π_a Â_a + β (π_ref,a − π_a), as E_π[Â] = 0 and E_π[ρ−1] = 0.
+		// E_π[(Â + β(ρ−1)) ∇ log π] has for answer a the component π_a Â_a + β (π_ref,a − π_a), as
+		// E_π[Â] = 0 and E_π[ρ−1] = 0.
 		const beta = 3
 		logpi, reward := policy.LogSoftmax([]float64{0.2, -0.3, 0.7}, 1), []float64{1, 0, 0.5}
 		var mean, square float64

@@ -12,9 +12,9 @@ import (
 //
 //	1/√(d_h + d_h^R)
 //
-// It belongs to the widths of the naive form, in the absorbed form too.
-// Differs in code: 1/√(d_c+d_h^R), the width of a cached row, is a known mistake of absorbed kernels.
-// It implements the factor in DeepSeek-V2 (18) and (46), and DeepSeek-V3 (10).
+// It belongs to the widths of the naive form, in the absorbed form too. Differs in code:
+// 1/√(d_c+d_h^R), the width of a cached row, is a known mistake of absorbed kernels. It implements
+// the factor in DeepSeek-V2 (18) and (46), and DeepSeek-V3 (10).
 func Scale(nopeDim, ropeDim int) float64 {
 	return 1 / math.Sqrt(float64(nopeDim+ropeDim))
 }
@@ -23,9 +23,10 @@ func Scale(nopeDim, ropeDim int) float64 {
 //
 //	o_{t,i} = Σ_{j ≤ t} Softmax_j(q_{t,i}·k_{j,i} / √(d_h+d_h^R)) vC_{j,i}
 //
-// q is [S × (d_h+d_h^R)], k is [T × (d_h+d_h^R)], v is [T × d_v], scale is 1/√(d_h+d_h^R) or what stands for it, the mask with Causal set
-// is j ≤ t; o is [S × d_v], lse has S elements. With absorbed queries, k is [T × (d_c+d_h^R)] and v its first d_c columns.
-// It implements DeepSeek-V2 (18) and (46), and DeepSeek-V3 (10).
+// q is [S × (d_h+d_h^R)], k is [T × (d_h+d_h^R)], v is [T × d_v], scale is 1/√(d_h+d_h^R) or what
+// stands for it, the mask with Causal set is j ≤ t; o is [S × d_v], lse has S elements. With
+// absorbed queries, k is [T × (d_c+d_h^R)] and v its first d_c columns. It implements DeepSeek-V2
+// (18) and (46), and DeepSeek-V3 (10).
 func Attend(q, k, v mat.Matrix, scale float64, mask attention.Mask) (o *mat.Dense, lse []float64) {
 	if !(scale > 0) {
 		panic("mla: scale of the scores is not positive")

@@ -8,16 +8,16 @@ import (
 	"plumbline/rope"
 )
 
-// LayerBackward returns the gradients of Layer's y, given dy = ∂L/∂y, for the tokens and for every weight.
+// LayerBackward returns the gradients of Layer's y, given dy = ∂L/∂y, for the tokens and for every
+// weight.
 //
 //	do_i = W^O_iᵀ dy,  dW^O_i = Σ_t dy_t o_{t,i}ᵀ
 //	dq_i, dk_i, dv_i from the attention of head i
 //	dcQ = Σ_i dcQ_i,  dcKV = Σ_i dcKV_i,  dkR = Σ_i dkR_i
 //
-// x and dy are [T × d]; dx is [T × d], dw has the shapes of w and is nil where w is. What a head passes
-// on is NaiveBackward, what the latents do is CompressBackward.
-// It implements DeepSeek-V2 (37)–(47) and DeepSeek-V3 (1)–(11), with the RMSNorms of DeepSeek-V3's
-// inference code (derived).
+// x and dy are [T × d]; dx is [T × d], dw has the shapes of w and is nil where w is. What a head
+// passes on is NaiveBackward, what the latents do is CompressBackward. It implements DeepSeek-V2
+// (37)–(47) and DeepSeek-V3 (1)–(11), with the RMSNorms of DeepSeek-V3's inference code (derived).
 func LayerBackward(x mat.Matrix, w Weights, c Config, dy mat.Matrix) (dx *mat.Dense, dw Weights) {
 	b := newBackward(x, w, c)
 	type head struct{ q, k, v *mat.Dense }
@@ -36,15 +36,15 @@ func LayerBackward(x mat.Matrix, w Weights, c Config, dy mat.Matrix) (dx *mat.De
 	return b.finish(x, w, dWO)
 }
 
-// LayerAbsorbedBackward returns what LayerBackward returns, in the absorbed form: MQA on the latents.
+// LayerAbsorbedBackward returns what LayerBackward returns, in the absorbed form: MQA on the
+// latents.
 //
 //	doC_i = W^UV_iᵀ do_i,  dW^UV_i = Σ_t do_{t,i} oC_{t,i}ᵀ
 //	[dq̃_i; dqR_i], [dcKV_i; dkR_i], dv_i from the attention of head i to the rows [cKV; kR]
 //	dcKV = Σ_i (dcKV_i + dv_i): the latent is key and value
 //
-// Shapes are those of LayerBackward.
-// It implements DeepSeek-V2 (37)–(47) with the absorption after (47), and the RMSNorms of DeepSeek-V3's
-// inference code (derived).
+// Shapes are those of LayerBackward. It implements DeepSeek-V2 (37)–(47) with the absorption after
+// (47), and the RMSNorms of DeepSeek-V3's inference code (derived).
 func LayerAbsorbedBackward(x mat.Matrix, w Weights, c Config, dy mat.Matrix) (dx *mat.Dense, dw Weights) {
 	b := newBackward(x, w, c)
 	cached := ConcatKey(b.latent, b.ropeKey)
@@ -73,25 +73,27 @@ func LayerAbsorbedBackward(x mat.Matrix, w Weights, c Config, dy mat.Matrix) (dx
 //
 //	[do_{t,1}; …; do_{t,n_h}] = W^Oᵀ du_t,  dW^O = Σ_t du_t [o_{t,1}; …; o_{t,n_h}]ᵀ
 //
-// o has n_h matrices [T × d_v], wO is [d × n_h·d_v], du is [T × d]; the results have the shapes of o and wO.
-// It implements DeepSeek-V2 (19) and (47), and DeepSeek-V3 (11) (derived).
+// o has n_h matrices [T × d_v], wO is [d × n_h·d_v], du is [T × d]; the results have the shapes of
+// o and wO. It implements DeepSeek-V2 (19) and (47), and DeepSeek-V3 (11) (derived).
 func OutputBackward(o []*mat.Dense, wO, du mat.Matrix) (do []*mat.Dense, dwO *mat.Dense) {
 	all, dwO := attention.ProjectBackward(attention.ConcatHeads(o), wO, du)
 	return attention.SplitHeads(all, len(o)), dwO
 }
 
-// NaiveBackward returns the gradients of one head's queries, keys and values for its weights, without O,
-// and for what Compress returns.
+// NaiveBackward returns the gradients of one head's queries, keys and values for its weights,
+// without O, and for what Compress returns.
 //
 //	[dqC; dqR′] = dq,  dqR = RoPEᵀ(dqR′),  [dkC; dkR] = dk
 //	dW^UQ = Σ_t dqC_t cQ_tᵀ,  dW^QR = Σ_t dqR_t cQ_tᵀ,  dcQ = W^UQᵀ dqC + W^QRᵀ dqR
 //	dW^UK = Σ_t dkC_t cKV_tᵀ,  dW^UV = Σ_t dv_t cKV_tᵀ,  dcKV = W^UKᵀ dkC + W^UVᵀ dv
 //
-// cQ is [T × d_c'], latent is [T × d_c]; dq and dk are [T × (d_h+d_h^R)], dv is [T × d_v]; dcQ, dLatent
-// and dRopeKey are [T × d_c'], [T × d_c] and [T × d_h^R], the last of the turned key, that is cached.
-// It implements DeepSeek-V2 (38)–(40), (42), (44) and (45), and DeepSeek-V3 (2), (4), (5) and (7)–(9)
-// (derived).
-func (h HeadWeights) NaiveBackward(cQ, latent mat.Matrix, r Rotation, dq, dk, dv *mat.Dense) (dh HeadWeights, dcQ, dLatent, dRopeKey *mat.Dense) {
+// cQ is [T × d_c'], latent is [T × d_c]; dq and dk are [T × (d_h+d_h^R)], dv is [T × d_v]; dcQ,
+// dLatent and dRopeKey are [T × d_c'], [T × d_c] and [T × d_h^R], the last of the turned key, that
+// is cached. It implements DeepSeek-V2 (38)–(40), (42), (44) and (45), and DeepSeek-V3 (2), (4),
+// (5) and (7)–(9) (derived).
+func (h HeadWeights) NaiveBackward(
+	cQ, latent mat.Matrix, r Rotation, dq, dk, dv *mat.Dense,
+) (dh HeadWeights, dcQ, dLatent, dRopeKey *mat.Dense) {
 	nope, _ := h.UK.Dims()
 	dkC, dRopeKey := cut(dk, nope)
 	dqC, dqR := cut(dq, nope)
@@ -102,15 +104,15 @@ func (h HeadWeights) NaiveBackward(cQ, latent mat.Matrix, r Rotation, dq, dk, dv
 	return HeadWeights{UQ: dUQ, QR: dQR, UK: dUK, UV: dUV}, sum(fromC, fromR), sum(fromK, fromV), dRopeKey
 }
 
-// AbsorbedBackward returns the gradients of one head's absorbed queries for its weights, those of the
-// queries and W^UK, and for the latent of queries.
+// AbsorbedBackward returns the gradients of one head's absorbed queries for its weights, those of
+// the queries and W^UK, and for the latent of queries.
 //
 //	[dq̃; dqR′] = dq,  dqC = W^UK dq̃,  dW^UK = Σ_t qC_t dq̃_tᵀ
 //	dcQ = W^UQᵀ dqC + W^QRᵀ RoPEᵀ(dqR′)
 //
-// cQ is [T × d_c'], dq is [T × (d_c+d_h^R)]; dcQ is [T × d_c'], dW^UQ and dW^QR are as in NaiveBackward.
-// It implements DeepSeek-V2 (38)–(40) with the absorption after (47), and DeepSeek-V3 (7)–(9) likewise
-// (derived).
+// cQ is [T × d_c'], dq is [T × (d_c+d_h^R)]; dcQ is [T × d_c'], dW^UQ and dW^QR are as in
+// NaiveBackward. It implements DeepSeek-V2 (38)–(40) with the absorption after (47), and
+// DeepSeek-V3 (7)–(9) likewise (derived).
 func (h HeadWeights) AbsorbedBackward(cQ mat.Matrix, r Rotation, dq *mat.Dense) (dh HeadWeights, dcQ *mat.Dense) {
 	_, dc := h.UK.Dims()
 	dLatentQuery, dqR := cut(dq, dc)
@@ -120,17 +122,19 @@ func (h HeadWeights) AbsorbedBackward(cQ mat.Matrix, r Rotation, dq *mat.Dense) 
 	return HeadWeights{UQ: dUQ, QR: dQR, UK: mat.DenseCopyOf(dUKT.T())}, sum(fromC, fromR)
 }
 
-// CompressBackward returns the gradients of what Compress returns for the tokens and for its weights:
-// WDQ, WDKV, NormQ and NormKV, where the layer has them.
+// CompressBackward returns the gradients of what Compress returns for the tokens and for its
+// weights: WDQ, WDKV, NormQ and NormKV, where the layer has them.
 //
 //	dcQ′ = RMSNormᵀ(dcQ),  dcKV′ = RMSNormᵀ(dcKV),  dkR′ = RoPEᵀ(dkR)
 //	dx = W^DQᵀ dcQ′ + W^DKVᵀ dcKV′ + W^KRᵀ dkR′,  dW = Σ_t d(W x)_t x_tᵀ for each
 //
-// x is [T × d], dcQ is [T × d_c'], dLatent is [T × d_c], dRopeKey is [T × d_h^R]; dx is [T × d]. Without
-// query compression dcQ is [T × d], a part of dx.
-// It implements DeepSeek-V2 (37), (41) and (43), and DeepSeek-V3 (1), (3) and (6), with the RMSNorms of
-// DeepSeek-V3's inference code (derived).
-func CompressBackward(x mat.Matrix, w Weights, c Config, dcQ, dLatent, dRopeKey *mat.Dense) (dx *mat.Dense, dw Weights) {
+// x is [T × d], dcQ is [T × d_c'], dLatent is [T × d_c], dRopeKey is [T × d_h^R]; dx is [T × d].
+// Without query compression dcQ is [T × d], a part of dx. It implements DeepSeek-V2 (37), (41) and
+// (43), and DeepSeek-V3 (1), (3) and (6), with the RMSNorms of DeepSeek-V3's inference code
+// (derived).
+func CompressBackward(
+	x mat.Matrix, w Weights, c Config, dcQ, dLatent, dRopeKey *mat.Dense,
+) (dx *mat.Dense, dw Weights) {
 	c.check(x, w)
 	tokens, _ := x.Dims()
 	wDKV, _ := w.Down(c)

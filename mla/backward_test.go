@@ -13,20 +13,25 @@ import (
 	"plumbline/rope"
 )
 
-// tiny is a layer small enough to be differentiated weight by weight: two heads, all widths different.
+// tiny is a layer small enough to be differentiated weight by weight: two heads, all widths
+// different.
 var (
 	tiny     = shape{d: 5, dQ: 4, dC: 3}
 	tinyLite = shape{d: 5, dC: 3}
 	twoBy    = Config{Heads: 2, NopeDim: 3, RopeDim: 4, ValueDim: 2, Eps: 1e-2, Base: 100, Causal: true, Start: 3}
 )
 
-// layerSlope is what central differences of a layer's loss are off by: some dozen roundings of sums up to 20.
+// layerSlope is what central differences of a layer's loss are off by: some dozen roundings of sums
+// up to 20.
 var layerSlope = check.DifferenceBound(20, 32)
 
-// parts are the weights of a layer by name, as flat numbers that may be moved; norms' weights are vectors.
+// parts are the weights of a layer by name, as flat numbers that may be moved; norms' weights are
+// vectors.
 func (w Weights) parts() map[string][]float64 {
 	parts := map[string][]float64{}
-	for name, m := range map[string]*mat.Dense{"WDQ": w.WDQ, "WUQ": w.WUQ, "WQ": w.WQ, "WDKV": w.WDKV, "WUKV": w.WUKV, "WO": w.WO} {
+	for name, m := range map[string]*mat.Dense{
+		"WDQ": w.WDQ, "WUQ": w.WUQ, "WQ": w.WQ, "WDKV": w.WDKV, "WUKV": w.WUKV, "WO": w.WO,
+	} {
 		if m != nil {
 			parts[name] = m.RawMatrix().Data
 		}
@@ -55,7 +60,8 @@ func weighted(y, dy *mat.Dense) float64 {
 	return floats.Dot(y.RawMatrix().Data, dy.RawMatrix().Data)
 }
 
-// eachLayer calls f for layers with and without query compression and norms, in every layout, with and without YaRN and causality.
+// eachLayer calls f for layers with and without query compression and norms, in every layout, with
+// and without YaRN and causality.
 func eachLayer(t *testing.T, f func(t *testing.T, rng *rand.Rand, w Weights, c Config, d int)) {
 	yarn := rope.YaRN{Factor: 40, OriginalContext: 64, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 0.5}
 	for name, s := range map[string]shape{"compressed": tiny, "lite": tinyLite} {
@@ -71,7 +77,9 @@ func eachLayer(t *testing.T, f func(t *testing.T, rng *rand.Rand, w Weights, c C
 				if bare {
 					w = w.plain()
 				}
-				t.Run(fmt.Sprintf("%s, %v, norms and causal: %v", name, layout, !bare), func(t *testing.T) { f(t, rng, w, c, s.d) })
+				t.Run(fmt.Sprintf("%s, %v, norms and causal: %v", name, layout, !bare), func(t *testing.T) {
+					f(t, rng, w, c, s.d)
+				})
 			}
 		}
 	}
@@ -97,8 +105,8 @@ func TestLayerBackward(t *testing.T) {
 }
 
 func TestLayerAbsorbedBackward(t *testing.T) {
-	// (WᵀU)ᵀ = UᵀW: both forms are one function of the weights, and have one gradient. Each element is a sum of some dozens of products through
-	// at most ten products of matrices of width 7.
+	// (WᵀU)ᵀ = UᵀW: both forms are one function of the weights, and have one gradient. Each element
+	// is a sum of some dozens of products through at most ten products of matrices of width 7.
 	eachLayer(t, func(t *testing.T, rng *rand.Rand, w Weights, c Config, d int) {
 		x, dy := normal(rng, 4, d, 1), normal(rng, 4, d, 1)
 		dx, dw := LayerBackward(x, w, c, dy)
@@ -136,7 +144,9 @@ func TestLayerBackwardClosedForms(t *testing.T) {
 		// The weight of the only key is 1 whatever the score: u = W^O [W^UV_i cKV].
 		t.Run("one token alone passes nothing to queries and keys, "+name, func(t *testing.T) {
 			_, dw := backward(x, w, twoBy, dy)
-			for name, g := range map[string][]float64{"WDQ": dw.WDQ.RawMatrix().Data, "WUQ": dw.WUQ.RawMatrix().Data, "NormQ": dw.NormQ} {
+			for name, g := range map[string][]float64{
+				"WDQ": dw.WDQ.RawMatrix().Data, "WUQ": dw.WUQ.RawMatrix().Data, "NormQ": dw.NormQ,
+			} {
 				check.NearAll(t, "d"+name, g, make([]float64, len(g)), 0)
 			}
 			for i := range twoBy.Heads {
@@ -195,7 +205,9 @@ func TestCompressBackward(t *testing.T) {
 
 func TestHeadBackward(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 11))
-	h := HeadWeights{UQ: normal(rng, 3, 4, 1), QR: normal(rng, 4, 4, 1), UK: normal(rng, 3, 3, 1), UV: normal(rng, 2, 3, 1)}
+	h := HeadWeights{
+		UQ: normal(rng, 3, 4, 1), QR: normal(rng, 4, 4, 1), UK: normal(rng, 3, 3, 1), UV: normal(rng, 2, 3, 1),
+	}
 	cQ, latent, ropeKey := normal(rng, 3, 4, 1), normal(rng, 3, 3, 1), normal(rng, 3, 4, 1)
 	for _, layout := range []rope.Layout{rope.Interleaved, rope.Half, rope.InterleavedToHalf} {
 		c := twoBy
@@ -208,7 +220,8 @@ func TestHeadBackward(t *testing.T) {
 				return weighted(q, dq) + weighted(k, dk) + weighted(v, dv)
 			}
 			dh, dcQ, dLatent, dRopeKey := h.NaiveBackward(cQ, latent, r, dq, dk, dv)
-			for _, p := range [][2]*mat.Dense{{dh.UQ, h.UQ}, {dh.QR, h.QR}, {dh.UK, h.UK}, {dh.UV, h.UV}, {dcQ, cQ}, {dLatent, latent},
+			for _, p := range [][2]*mat.Dense{{dh.UQ, h.UQ}, {dh.QR, h.QR}, {dh.UK, h.UK}, {dh.UV, h.UV}, {dcQ, cQ},
+				{dLatent, latent},
 				{mat.DenseCopyOf(dRopeKey), ropeKey}} {
 				check.NearAll(t, "gradient", p[0].RawMatrix().Data, moved(loss, p[1].RawMatrix().Data), layerSlope)
 			}
@@ -223,7 +236,9 @@ func TestHeadBackward(t *testing.T) {
 		})
 	}
 	t.Run("OutputBackward is the derivative of Output", func(t *testing.T) {
-		o, wO, du := []*mat.Dense{normal(rng, 3, 2, 1), normal(rng, 3, 2, 1)}, normal(rng, 5, 4, 1), normal(rng, 3, 5, 1)
+		o, wO, du := []*mat.Dense{
+			normal(rng, 3, 2, 1), normal(rng, 3, 2, 1),
+		}, normal(rng, 5, 4, 1), normal(rng, 3, 5, 1)
 		loss := func() float64 { return weighted(Output(o, wO), du) }
 		do, dwO := OutputBackward(o, wO, du)
 		check.NearAll(t, "dWO", dwO.RawMatrix().Data, moved(loss, wO.RawMatrix().Data), layerSlope)
@@ -233,13 +248,18 @@ func TestHeadBackward(t *testing.T) {
 	})
 	t.Run("rows that the rotation is not for are refused", func(t *testing.T) {
 		for _, rows := range []int{2, 4} {
-			panicsWith(t, "mla: rotation does not fit the rows", func() { h.AbsorbedBackward(normal(rng, 3, 4, 1), twoBy.Rotation(rows), normal(rng, 3, 7, 1)) })
+			panicsWith(t, "mla: rotation does not fit the rows", func() {
+				h.AbsorbedBackward(normal(rng, 3, 4, 1), twoBy.Rotation(rows), normal(rng, 3, 7, 1))
+			})
 		}
-		panicsWith(t, "mla: rotation does not fit the rows", func() { h.AbsorbedBackward(cQ, twoBy.Rotation(3), normal(rng, 3, 9, 1)) })
+		panicsWith(t, "mla: rotation does not fit the rows", func() {
+			h.AbsorbedBackward(cQ, twoBy.Rotation(3), normal(rng, 3, 9, 1))
+		})
 	})
 }
 
-// Each weight that is missing, doubled or of another shape is refused by name, with query compression and without.
+// Each weight that is missing, doubled or of another shape is refused by name, with query
+// compression and without.
 func TestShapes(t *testing.T) {
 	const missing = "mla: weights missing, or both with and without query compression"
 	const fit, length = "mla: shapes of the weights do not fit together", "mla: length of a norm's weight is not its latent's"
@@ -253,20 +273,36 @@ func TestShapes(t *testing.T) {
 			func(w *Weights, _ *Config) { w.WDKV = nil }, func(w *Weights, _ *Config) { w.WUKV = nil },
 			func(w *Weights, _ *Config) { w.WO = nil }, func(w *Weights, _ *Config) { w.WDQ = nil },
 			func(w *Weights, _ *Config) { w.WUQ = nil }, func(w *Weights, _ *Config) { w.WQ, w.WUQ = w.WUQ, nil },
-			func(w *Weights, _ *Config) { w.WQ, w.WDQ = w.WUQ, nil }, func(w *Weights, _ *Config) { w.WQ, w.WDQ, w.WUQ = grown(w.WUQ, 0, 1), nil, nil },
+			func(w *Weights, _ *Config) {
+				w.WQ, w.WDQ = w.WUQ, nil
+			}, func(w *Weights, _ *Config) { w.WQ, w.WDQ, w.WUQ = grown(w.WUQ, 0, 1), nil, nil },
 			func(w *Weights, _ *Config) { *w = Weights{} },
 		},
 		fit: {
-			func(w *Weights, _ *Config) { w.WDQ = grown(w.WDQ, 0, 1) }, func(w *Weights, _ *Config) { w.WDQ = grown(w.WDQ, 1, 0) },
-			func(w *Weights, _ *Config) { w.WUQ = grown(w.WUQ, 0, 1) }, func(w *Weights, _ *Config) { w.WUQ = grown(w.WUQ, 1, 0) },
-			func(w *Weights, _ *Config) { w.WDKV = grown(w.WDKV, 0, 1) }, func(w *Weights, _ *Config) { w.WDKV = grown(w.WDKV, 1, 0) },
-			func(w *Weights, _ *Config) { w.WUKV = grown(w.WUKV, 0, 1) }, func(w *Weights, _ *Config) { w.WUKV = grown(w.WUKV, 1, 0) },
-			func(w *Weights, _ *Config) { w.WO = grown(w.WO, 0, 1) }, func(w *Weights, _ *Config) { w.WO = grown(w.WO, 1, 0) },
+			func(w *Weights, _ *Config) {
+				w.WDQ = grown(w.WDQ, 0, 1)
+			}, func(w *Weights, _ *Config) { w.WDQ = grown(w.WDQ, 1, 0) },
+			func(w *Weights, _ *Config) {
+				w.WUQ = grown(w.WUQ, 0, 1)
+			}, func(w *Weights, _ *Config) { w.WUQ = grown(w.WUQ, 1, 0) },
+			func(w *Weights, _ *Config) {
+				w.WDKV = grown(w.WDKV, 0, 1)
+			}, func(w *Weights, _ *Config) { w.WDKV = grown(w.WDKV, 1, 0) },
+			func(w *Weights, _ *Config) {
+				w.WUKV = grown(w.WUKV, 0, 1)
+			}, func(w *Weights, _ *Config) { w.WUKV = grown(w.WUKV, 1, 0) },
+			func(w *Weights, _ *Config) {
+				w.WO = grown(w.WO, 0, 1)
+			}, func(w *Weights, _ *Config) { w.WO = grown(w.WO, 1, 0) },
 			func(w *Weights, _ *Config) { w.WQ, w.WDQ, w.WUQ, w.NormQ = w.WUQ, nil, nil, nil },
 		},
 		length: {
-			func(w *Weights, _ *Config) { w.NormQ = w.NormQ[1:] }, func(w *Weights, _ *Config) { w.NormQ = append(w.NormQ, 1) },
-			func(w *Weights, _ *Config) { w.NormKV = w.NormKV[1:] }, func(w *Weights, _ *Config) { w.NormKV = append(w.NormKV, 1) },
+			func(w *Weights, _ *Config) {
+				w.NormQ = w.NormQ[1:]
+			}, func(w *Weights, _ *Config) { w.NormQ = append(w.NormQ, 1) },
+			func(w *Weights, _ *Config) {
+				w.NormKV = w.NormKV[1:]
+			}, func(w *Weights, _ *Config) { w.NormKV = append(w.NormKV, 1) },
 		},
 		widths: {
 			func(_ *Weights, c *Config) { c.Heads = 0 }, func(_ *Weights, c *Config) { c.NopeDim = 0 },
@@ -287,14 +323,18 @@ func TestShapes(t *testing.T) {
 	for _, dy := range []*mat.Dense{mat.NewDense(1, 5, nil), mat.NewDense(2, 4, nil)} {
 		panicsWith(t, "attention: widths of tokens and weights differ", func() { LayerBackward(x, w, twoBy, dy) })
 	}
-	panicsWith(t, "mla: rotation does not fit the rows", func() { RopeKey(x, mat.NewDense(6, 5, nil), twoBy.Rotation(2)) })
+	panicsWith(t, "mla: rotation does not fit the rows", func() {
+		RopeKey(x, mat.NewDense(6, 5, nil), twoBy.Rotation(2))
+	})
 }
 
 func TestPagesOutOfRange(t *testing.T) {
 	const row, page = "mla: row is not in the block table", "mla: page of the block table does not exist"
 	at := func(b, length int, table ...int) func() {
 		return func() {
-			p := PagedCache{Pages: []*mat.Dense{mat.NewDense(2, 3, nil)}, Table: [][]int{table}, Lengths: []int{length, length}}
+			p := PagedCache{
+				Pages: []*mat.Dense{mat.NewDense(2, 3, nil)}, Table: [][]int{table}, Lengths: []int{length, length},
+			}
 			p.Append(b, mat.NewDense(1, 2, nil), mat.NewDense(1, 1, nil))
 		}
 	}

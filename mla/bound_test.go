@@ -10,9 +10,10 @@ import (
 	"plumbline/rope"
 )
 
-// An approx is a computed matrix and, element by element, how far it can be from the exact one: roundings are counted where they are
-// made and carried along by the rules of first-order analysis with their second-order terms. It evaluates the layer a second time, in the
-// simplest order, and what it says bounds every other order of the same sums, since γ_n does not depend on it.
+// An approx is a computed matrix and, element by element, how far it can be from the exact one:
+// roundings are counted where they are made and carried along by the rules of first-order analysis
+// with their second-order terms. It evaluates the layer a second time, in the simplest order, and
+// what it says bounds every other order of the same sums, since γ_n does not depend on it.
 type approx struct{ v, e *mat.Dense }
 
 const u = 0x1p-53 // unit roundoff of float64
@@ -51,8 +52,9 @@ func (a approx) mul(b approx) approx {
 	return approx{&v, &x}
 }
 
-// norm is RMSNorm by rows. The mean square M has error δM ≤ 2/d Σ|x|Δx + 1/d ΣΔx² + γ_{d+2} M, which moves 1/√(M+ε) by a relative
-// δM/(M+ε) at most (half of it, to first order), and four more roundings follow.
+// norm is RMSNorm by rows. The mean square M has error δM ≤ 2/d Σ|x|Δx + 1/d ΣΔx² + γ_{d+2} M,
+// which moves 1/√(M+ε) by a relative δM/(M+ε) at most (half of it, to first order), and four more
+// roundings follow.
 func (a approx) norm(weight []float64, eps float64) approx {
 	if weight == nil {
 		return a
@@ -77,7 +79,8 @@ func (a approx) norm(weight []float64, eps float64) approx {
 	return y
 }
 
-// rotate turns one rotary part by row. Its own angle m θ'_i is rounded, which is an error of m θ'_i u in radians, and with it the table.
+// rotate turns one rotary part by row. Its own angle m θ'_i is rounded, which is an error of m θ'_i
+// u in radians, and with it the table.
 func (a approx) rotate(c Config) approx {
 	rows, d := a.v.Dims()
 	y := exact(a.v)
@@ -103,8 +106,9 @@ func (a approx) rotate(c Config) approx {
 
 func (a approx) concat(b approx) approx { return approx{concat(a.v, b.v), concat(a.e, b.e)} }
 
-// attend is one head. A weight e^{x_j−m}/Σ moves by a relative e^{2 max Δx}−1, Δx holding the roundings of scale and of x_j−m too, and
-// has T+8 further roundings: the exponential's (its own error below one unit), the sum's and the quotient's.
+// attend is one head. A weight e^{x_j−m}/Σ moves by a relative e^{2 max Δx}−1, Δx holding the
+// roundings of scale and of x_j−m too, and has T+8 further roundings: the exponential's (its own
+// error below one unit), the sum's and the quotient's.
 func attend(q, k, v approx, scale float64, causal bool) approx {
 	x := q.mul(k.t())
 	rows, cols := x.v.Dims()
@@ -167,7 +171,8 @@ func evaluate(x mat.Matrix, w Weights, c Config, absorbed bool) approx {
 	return all.mul(exact(w.WO.T()))
 }
 
-// within fails unless |a − b| ≤ bound everywhere, and unless the bound itself is small enough to mean something.
+// within fails unless |a − b| ≤ bound everywhere, and unless the bound itself is small enough to
+// mean something.
 func within(t rapid.TB, what string, a, b mat.Matrix, bounds ...*mat.Dense) {
 	t.Helper()
 	rows, cols := a.Dims()
@@ -185,7 +190,10 @@ func within(t rapid.TB, what string, a, b mat.Matrix, bounds ...*mat.Dense) {
 				t.Fatalf("%s: bound %g at (%d, %d) says nothing of values up to %g", what, bound, i, j, size)
 			}
 			if d := math.Abs(a.At(i, j) - b.At(i, j)); !(d <= bound) {
-				t.Fatalf("%s: (%d, %d) is %v and %v, apart by %g where roundings explain %g", what, i, j, a.At(i, j), b.At(i, j), d, bound)
+				t.Fatalf(
+					"%s: (%d, %d) is %v and %v, apart by %g where roundings explain %g", what, i, j, a.At(i, j),
+					b.At(i, j), d, bound,
+				)
 			}
 		}
 	}

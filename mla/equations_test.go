@@ -17,7 +17,8 @@ func TestProjections(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))
 	x, w := integers(rng, 5, 7, 9), integers(rng, 6, 7, 9)
 	for name, f := range map[string]func(x, w mat.Matrix) *mat.Dense{
-		"CompressKV (9)": CompressKV, "UpKey (10)": UpKey, "UpValue (11)": UpValue, "CompressQuery (12)": CompressQuery, "UpQuery (13)": UpQuery,
+		"CompressKV (9)": CompressKV, "UpKey (10)": UpKey, "UpValue (11)": UpValue, "CompressQuery (12)": CompressQuery,
+		"UpQuery (13)": UpQuery,
 	} {
 		t.Run(name+" is its matrix on every token", func(t *testing.T) {
 			y := f(x, w)
@@ -72,7 +73,10 @@ func TestRopeQueryAndRopeKey(t *testing.T) {
 			c.Layout = layout
 			r := c.Rotation(5)
 			for i := range 3 {
-				identical(t, layout.String(), RopeQuery(h, all, r).Slice(0, 5, 4*i, 4*i+4), RopeQuery(h, rows(all, 4*i, 4), r))
+				identical(
+					t, layout.String(), RopeQuery(h, all, r).Slice(0, 5, 4*i, 4*i+4),
+					RopeQuery(h, rows(all, 4*i, 4), r),
+				)
 			}
 		}
 	})
@@ -99,7 +103,9 @@ func TestRopeQueryAndRopeKey(t *testing.T) {
 		c.Layout = rope.InterleavedToHalf
 		qHalf, kHalf := RopeQuery(h, wQR, c.Rotation(5)), RopeKey(h, w, c.Rotation(5))
 		for n := range 5 {
-			identical(t, "kR", mat.NewDense(1, 4, kHalf.RawRowView(n)), mat.NewDense(1, 4, rope.Permute(k.RawRowView(n))))
+			identical(
+				t, "kR", mat.NewDense(1, 4, kHalf.RawRowView(n)), mat.NewDense(1, 4, rope.Permute(k.RawRowView(n))),
+			)
 		}
 		size := product(abs(q), abs(k).T())
 		size.Scale(2*gamma(4), size)
@@ -195,7 +201,8 @@ func TestAbsorption(t *testing.T) {
 	})
 }
 
-// The same layer is multi-head attention or multi-query attention, depending on which side of the dot product W^UK stands.
+// The same layer is multi-head attention or multi-query attention, depending on which side of the
+// dot product W^UK stands.
 func TestOtherAttentions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 7))
 	c := Config{Heads: 3, NopeDim: 128, RopeDim: 64, ValueDim: 128, Eps: 1e-6, Base: 10000, Causal: true}
@@ -204,7 +211,8 @@ func TestOtherAttentions(t *testing.T) {
 	cQ, latent, ropeKey := Compress(x, w, c)
 	options := attention.Options{Scale: c.ScoreScale(), Mask: causalMask}
 
-	t.Run("expanded it is MHA of widths 192 and 128, 320 products per query, key and head, or GQA with a group per head", func(t *testing.T) {
+	t.Run("expanded it is MHA of widths 192 and 128, 320 products per query, key and head, or GQA with a group per "+
+		"head", func(t *testing.T) {
 		q, k, v := make([]*mat.Dense, 3), make([]*mat.Dense, 3), make([]*mat.Dense, 3)
 		for i := range q {
 			q[i], k[i], v[i] = w.Head(i, c).Naive(cQ, latent, ropeKey, c.Rotation(3))
@@ -232,7 +240,8 @@ func TestOtherAttentions(t *testing.T) {
 	})
 }
 
-// widths checks the widths, and with them the products that a query, a key and a head cost: one per element of the key and of the value.
+// widths checks the widths, and with them the products that a query, a key and a head cost: one per
+// element of the key and of the value.
 func widths(t *testing.T, k, v *mat.Dense, key, value, products int) {
 	t.Helper()
 	_, gotKey := k.Dims()
@@ -243,34 +252,36 @@ func widths(t *testing.T, k, v *mat.Dense, key, value, products int) {
 }
 
 func TestParameters(t *testing.T) {
-	// The formula is first held against the elements of weights that Layer accepts, then asked for the models.
-	t.Run("a layer of DeepSeek-V3 has 187,107,328 parameters, of V2 149,227,520, of V2-Lite 13,763,072", func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(4, 8))
-		for _, s := range []shape{small, lite} {
-			w := newWeights(rng, s, threeBy)
-			Layer(normal(rng, 1, s.d, 1), w, threeBy)
-			n := len(w.NormQ) + len(w.NormKV)
-			for _, m := range []*mat.Dense{w.WDQ, w.WUQ, w.WQ, w.WDKV, w.WUKV, w.WO} {
-				if m != nil {
-					n += len(m.RawMatrix().Data)
+	// The formula is first held against the elements of weights that Layer accepts, then asked for
+	// the models.
+	t.Run("a layer of DeepSeek-V3 has 187,107,328 parameters, of V2 149,227,520, of V2-Lite 13,763,072",
+		func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(4, 8))
+			for _, s := range []shape{small, lite} {
+				w := newWeights(rng, s, threeBy)
+				Layer(normal(rng, 1, s.d, 1), w, threeBy)
+				n := len(w.NormQ) + len(w.NormKV)
+				for _, m := range []*mat.Dense{w.WDQ, w.WUQ, w.WQ, w.WDKV, w.WUKV, w.WO} {
+					if m != nil {
+						n += len(m.RawMatrix().Data)
+					}
+				}
+				if n != parameters(s, threeBy) {
+					t.Fatalf("%d elements, the formula says %d", n, parameters(s, threeBy))
 				}
 			}
-			if n != parameters(s, threeBy) {
-				t.Fatalf("%d elements, the formula says %d", n, parameters(s, threeBy))
+			heads := Config{Heads: 128, NopeDim: 128, RopeDim: 64, ValueDim: 128}
+			few := Config{Heads: 16, NopeDim: 128, RopeDim: 64, ValueDim: 128}
+			for _, m := range []struct{ got, want int }{
+				{parameters(shape{7168, 1536, 512}, heads), 187_107_328},
+				{parameters(shape{5120, 1536, 512}, heads), 149_227_520},
+				{parameters(shape{2048, 0, 512}, few), 13_763_072},
+			} {
+				if m.got != m.want {
+					t.Errorf("%d, want %d", m.got, m.want)
+				}
 			}
-		}
-		heads := Config{Heads: 128, NopeDim: 128, RopeDim: 64, ValueDim: 128}
-		few := Config{Heads: 16, NopeDim: 128, RopeDim: 64, ValueDim: 128}
-		for _, m := range []struct{ got, want int }{
-			{parameters(shape{7168, 1536, 512}, heads), 187_107_328},
-			{parameters(shape{5120, 1536, 512}, heads), 149_227_520},
-			{parameters(shape{2048, 0, 512}, few), 13_763_072},
-		} {
-			if m.got != m.want {
-				t.Errorf("%d, want %d", m.got, m.want)
-			}
-		}
-	})
+		})
 }
 
 func parameters(s shape, c Config) int {

@@ -8,8 +8,8 @@ import (
 	"plumbline/mla"
 )
 
-// Three tokens go through a layer of two heads: at once with keys and values for each head, at once on the latents, and one by one
-// from a cache of pages that lie in no order. All say the same.
+// Three tokens go through a layer of two heads: at once with keys and values for each head, at once
+// on the latents, and one by one from a cache of pages that lie in no order. All say the same.
 func Example() {
 	c := mla.Config{Heads: 2, NopeDim: 2, RopeDim: 2, ValueDim: 2, Eps: 1e-6, Base: 10000, Causal: true}
 	w := mla.Weights{
@@ -30,7 +30,9 @@ func Example() {
 	}
 	for t := range 3 {
 		y := mla.LayerDecode(x.Slice(t, t+1, 0, 4), w, c, cache, 0)
-		fmt.Printf("token %d: naive %.4f, absorbed %.4f, decoded %.4f\n", t, naive.At(t, 0), absorbed.At(t, 0), y.At(0, 0))
+		fmt.Printf(
+			"token %d: naive %.4f, absorbed %.4f, decoded %.4f\n", t, naive.At(t, 0), absorbed.At(t, 0), y.At(0, 0),
+		)
 	}
 
 	_, dc := latent.Dims()

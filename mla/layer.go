@@ -8,7 +8,8 @@ import (
 	"plumbline/rope"
 )
 
-// Weights are those of one layer, in the layout of DeepSeek's checkpoints. Either WDQ and WUQ are given, or WQ.
+// Weights are those of one layer, in the layout of DeepSeek's checkpoints. Either WDQ and WUQ are
+// given, or WQ.
 type Weights struct {
 	WDQ    *mat.Dense // [d_c' × d]
 	WUQ    *mat.Dense // [n_h·(d_h+d_h^R) × d_c'], rows per head [nope; rope]
@@ -56,7 +57,8 @@ func (w Weights) Head(i int, c Config) HeadWeights {
 	}
 }
 
-// Down returns the two parts of WDKV as views: W^DKV [d_c × d] and W^KR [d_h^R × d]. It implements no equation: it slices.
+// Down returns the two parts of WDKV as views: W^DKV [d_c × d] and W^KR [d_h^R × d]. It implements
+// no equation: it slices.
 func (w Weights) Down(c Config) (wDKV, wKR *mat.Dense) {
 	n, _ := w.WDKV.Dims()
 	return rows(w.WDKV, 0, n-c.RopeDim), rows(w.WDKV, n-c.RopeDim, c.RopeDim)
@@ -72,9 +74,9 @@ func rows(m *mat.Dense, from, n int) *mat.Dense {
 //
 //	1/√(d_h+d_h^R) · mscale(s, mscale_all_dim)²
 //
-// A Scale in the configuration stands for the whole of it.
-// Differs in print: the paper says of the temperature only that it acts on the attention; in code it multiplies the part without position too.
-// It implements DeepSeek-V2 (18) with section 3.1.4, as Hugging Face's DeepSeek-V3 has it.
+// A Scale in the configuration stands for the whole of it. Differs in print: the paper says of the
+// temperature only that it acts on the attention; in code it multiplies the part without position
+// too. It implements DeepSeek-V2 (18) with section 3.1.4, as Hugging Face's DeepSeek-V3 has it.
 func (c Config) ScoreScale() float64 {
 	switch {
 	case c.Scale != 0:
@@ -106,13 +108,15 @@ func (c Config) Rotation(tokens int) Rotation {
 	return Rotation{cos, sin, c.Layout}
 }
 
-// Compress returns what a layer makes of its tokens before there are heads: the latent of queries, and the two things that are cached.
+// Compress returns what a layer makes of its tokens before there are heads: the latent of queries,
+// and the two things that are cached.
 //
 //	cQ_t = RMSNorm(W^DQ h_t),  cKV_t = RMSNorm(W^DKV h_t),  kR_t = RoPE(W^KR h_t)
 //
-// x is [T × d]; cQ is [T × d_c'], latent is [T × d_c], ropeKey is [T × d_h^R]. Without query compression cQ is x itself, not normed.
-// Differs in print: the RMSNorms are not in the equations, section 3.1.2 mentions them; kR has none.
-// It implements DeepSeek-V2 (37), (41) and (43), and DeepSeek-V3 (1), (3) and (6), with the RMSNorms of DeepSeek-V3's inference code.
+// x is [T × d]; cQ is [T × d_c'], latent is [T × d_c], ropeKey is [T × d_h^R]. Without query
+// compression cQ is x itself, not normed. Differs in print: the RMSNorms are not in the equations,
+// section 3.1.2 mentions them; kR has none. It implements DeepSeek-V2 (37), (41) and (43), and
+// DeepSeek-V3 (1), (3) and (6), with the RMSNorms of DeepSeek-V3's inference code.
 func Compress(x mat.Matrix, w Weights, c Config) (cQ mat.Matrix, latent, ropeKey *mat.Dense) {
 	c.check(x, w)
 	tokens, _ := x.Dims()
@@ -137,8 +141,8 @@ func normed(x *mat.Dense, weight []float64, eps float64) *mat.Dense {
 //
 //	q_i = [W^UQ_i cQ; RoPE(W^QR_i cQ)],  k_i = [W^UK_i cKV; kR],  v_i = W^UV_i cKV
 //
-// cQ, latent and ropeKey come from Compress; q and k are [T × (d_h+d_h^R)], v is [T × d_v].
-// It implements DeepSeek-V2 (38)–(40), (42), (44) and (45), and DeepSeek-V3 (2), (4), (5) and (7)–(9).
+// cQ, latent and ropeKey come from Compress; q and k are [T × (d_h+d_h^R)], v is [T × d_v]. It
+// implements DeepSeek-V2 (38)–(40), (42), (44) and (45), and DeepSeek-V3 (2), (4), (5) and (7)–(9).
 func (h HeadWeights) Naive(cQ, latent, ropeKey mat.Matrix, r Rotation) (q, k, v *mat.Dense) {
 	q = ConcatQuery(UpQuery(cQ, h.UQ), RopeQuery(cQ, h.QR, r))
 	k = ConcatKey(UpKey(latent, h.UK), ropeKey)
@@ -150,18 +154,20 @@ func (h HeadWeights) Naive(cQ, latent, ropeKey mat.Matrix, r Rotation) (q, k, v 
 //
 //	[W^UK_iᵀ W^UQ_i cQ; RoPE(W^QR_i cQ)]
 //
-// cQ comes from Compress; the result is [T × (d_c+d_h^R)].
-// It implements DeepSeek-V2 (38)–(40) with the absorption after (47), and DeepSeek-V3 (7)–(9) likewise.
+// cQ comes from Compress; the result is [T × (d_c+d_h^R)]. It implements DeepSeek-V2 (38)–(40) with
+// the absorption after (47), and DeepSeek-V3 (7)–(9) likewise.
 func (h HeadWeights) Absorbed(cQ mat.Matrix, r Rotation) *mat.Dense {
 	return ConcatQuery(AbsorbQuery(UpQuery(cQ, h.UQ), h.UK), RopeQuery(cQ, h.QR, r))
 }
 
-// Layer returns the output of a layer for one sequence, in the naive form, and the two things it would cache.
+// Layer returns the output of a layer for one sequence, in the naive form, and the two things it
+// would cache.
 //
 //	u_t = W^O [o_{t,1}; …; o_{t,n_h}],  o_{t,i} = Attend(q_i, k_i, v_i)_t
 //
-// x is [T × d]; y is [T × d], latent is [T × d_c] (normed), ropeKey is [T × d_h^R] (turned).
-// It implements DeepSeek-V2 (37)–(47) and DeepSeek-V3 (1)–(11), with the RMSNorms of DeepSeek-V3's inference code.
+// x is [T × d]; y is [T × d], latent is [T × d_c] (normed), ropeKey is [T × d_h^R] (turned). It
+// implements DeepSeek-V2 (37)–(47) and DeepSeek-V3 (1)–(11), with the RMSNorms of DeepSeek-V3's
+// inference code.
 func Layer(x mat.Matrix, w Weights, c Config) (y, latent, ropeKey *mat.Dense) {
 	cQ, latent, ropeKey := Compress(x, w, c)
 	tokens, _ := x.Dims()
@@ -174,12 +180,13 @@ func Layer(x mat.Matrix, w Weights, c Config) (y, latent, ropeKey *mat.Dense) {
 	return Output(o, w.WO), latent, ropeKey
 }
 
-// LayerAbsorbed returns what Layer returns, in the absorbed form: no key and no value of a head is ever made.
+// LayerAbsorbed returns what Layer returns, in the absorbed form: no key and no value of a head is
+// ever made.
 //
 //	o_{t,i} = W^UV_i Attend([q̃_i; qR_i], [cKV; kR], cKV)_t
 //
-// Shapes are those of Layer.
-// It implements DeepSeek-V2 (37)–(47) with the absorption after (47), and the RMSNorms of DeepSeek-V3's inference code.
+// Shapes are those of Layer. It implements DeepSeek-V2 (37)–(47) with the absorption after (47),
+// and the RMSNorms of DeepSeek-V3's inference code.
 func LayerAbsorbed(x mat.Matrix, w Weights, c Config) (y, latent, ropeKey *mat.Dense) {
 	cQ, latent, ropeKey := Compress(x, w, c)
 	tokens, _ := x.Dims()
@@ -200,7 +207,8 @@ func (c Config) check(x mat.Matrix, w Weights) {
 	switch {
 	case min(c.Heads, c.NopeDim, c.RopeDim, c.ValueDim) < 1:
 		panic("mla: a width of the configuration is not positive")
-	case w.WDKV == nil, w.WUKV == nil, w.WO == nil, lite == (w.WDQ != nil), lite == (w.WUQ != nil), lite && w.NormQ != nil:
+	case w.WDKV == nil, w.WUKV == nil, w.WO == nil, lite == (w.WDQ != nil), lite == (w.WUQ != nil), lite &&
+		w.NormQ != nil:
 		panic("mla: weights missing, or both with and without query compression")
 	}
 	_, d := x.Dims()

@@ -17,10 +17,12 @@ import (
 type shape struct{ d, dQ, dC int }
 
 var (
-	small   = shape{d: 24, dQ: 14, dC: 10}
-	lite    = shape{d: 24, dC: 10}
-	v3YaRN  = rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
-	v2YaRN  = rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 0.707, MScaleAllDim: 0.707}
+	small  = shape{d: 24, dQ: 14, dC: 10}
+	lite   = shape{d: 24, dC: 10}
+	v3YaRN = rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
+	v2YaRN = rope.YaRN{
+		Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 0.707, MScaleAllDim: 0.707,
+	}
 	threeBy = Config{Heads: 3, NopeDim: 6, RopeDim: 4, ValueDim: 5, Eps: 1e-6, Base: 10000, Causal: true}
 )
 
@@ -35,7 +37,8 @@ func normal(rng *rand.Rand, r, c int, sigma float64) *mat.Dense {
 	return m
 }
 
-// integers returns an [r × c] matrix of integers from −n to n; small ones make sums of products exact in every order.
+// integers returns an [r × c] matrix of integers from −n to n; small ones make sums of products
+// exact in every order.
 func integers(rng *rand.Rand, r, c, n int) *mat.Dense {
 	m := mat.NewDense(r, c, nil)
 	for i := range r {
@@ -84,7 +87,8 @@ func identity(n int) *mat.Dense {
 	return m
 }
 
-// bothForms checks Layer and LayerAbsorbed against each other and against the test's own evaluation, and returns y and its bound.
+// bothForms checks Layer and LayerAbsorbed against each other and against the test's own
+// evaluation, and returns y and its bound.
 func bothForms(t rapid.TB, what string, x mat.Matrix, w Weights, c Config) (y, bound *mat.Dense) {
 	t.Helper()
 	naive, absorbed := evaluate(x, w, c, false), evaluate(x, w, c, true)
@@ -101,7 +105,8 @@ func bothForms(t rapid.TB, what string, x mat.Matrix, w Weights, c Config) (y, b
 func TestLayerAndLayerAbsorbed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 1))
 
-	// Associativity: q·(W c) = (Wᵀ q)·c and Σ a_j (W c_j) = W Σ a_j c_j. Both sums are rounded, each within its bound.
+	// Associativity: q·(W c) = (Wᵀ q)·c and Σ a_j (W c_j) = W Σ a_j c_j. Both sums are rounded,
+	// each within its bound.
 	t.Run("the absorbed layer is the naive one up to counted roundings", func(t *testing.T) {
 		x := normal(rng, 7, small.d, 1)
 		for _, s := range []shape{small, lite} {
@@ -118,7 +123,9 @@ func TestLayerAndLayerAbsorbed(t *testing.T) {
 	})
 
 	t.Run("so it is with the widths of DeepSeek-V3", func(t *testing.T) {
-		c := Config{Heads: 2, NopeDim: 128, RopeDim: 64, ValueDim: 128, Eps: 1e-6, Base: 10000, YaRN: &v3YaRN, Causal: true}
+		c := Config{
+			Heads: 2, NopeDim: 128, RopeDim: 64, ValueDim: 128, Eps: 1e-6, Base: 10000, YaRN: &v3YaRN, Causal: true,
+		}
 		w := newWeights(rng, shape{d: 48, dQ: 1536, dC: 512}, c)
 		bothForms(t, "V3", normal(rng, 4, 48, 1), w, c)
 	})
@@ -126,12 +133,16 @@ func TestLayerAndLayerAbsorbed(t *testing.T) {
 	t.Run("and with any widths", func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			n := rapid.IntRange(1, 5)
-			c := Config{Heads: n.Draw(r, "heads"), NopeDim: n.Draw(r, "nope"), RopeDim: 2 * n.Draw(r, "rope/2"), ValueDim: n.Draw(r, "value"),
-				Eps: 1e-6, Base: 10000, Causal: rapid.Bool().Draw(r, "causal"), Start: rapid.IntRange(0, 5000).Draw(r, "start"),
+			c := Config{Heads: n.Draw(r, "heads"), NopeDim: n.Draw(r, "nope"), RopeDim: 2 * n.Draw(r, "rope/2"),
+				ValueDim: n.Draw(r, "value"),
+				Eps:      1e-6, Base: 10000, Causal: rapid.Bool().Draw(r, "causal"),
+				Start:  rapid.IntRange(0, 5000).Draw(r, "start"),
 				Layout: rope.Layout(rapid.IntRange(0, 2).Draw(r, "layout"))}
 			s := shape{d: n.Draw(r, "d") + 1, dQ: rapid.IntRange(0, 5).Draw(r, "dQ"), dC: n.Draw(r, "dC")}
 			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "seed"), 2))
-			bothForms(r, fmt.Sprintf("%+v %+v", s, c), normal(rng, n.Draw(r, "tokens"), s.d, 1), newWeights(rng, s, c), c)
+			bothForms(
+				r, fmt.Sprintf("%+v %+v", s, c), normal(rng, n.Draw(r, "tokens"), s.d, 1), newWeights(rng, s, c), c,
+			)
 		})
 	})
 }
@@ -140,8 +151,9 @@ func TestLayerClosedForms(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 2))
 	x := normal(rng, 6, small.d, 1)
 
-	// With d_c = d and W^DKV = I the latent is the token, so kC = W^UK h and vC = W^UV h are the keys and values of MHA; a rotary part of
-	// zeros adds 0 to every score. The scale is then set to MHA's.
+	// With d_c = d and W^DKV = I the latent is the token, so kC = W^UK h and vC = W^UV h are the
+	// keys and values of MHA; a rotary part of zeros adds 0 to every score. The scale is then set
+	// to MHA's.
 	t.Run("with the identity for W^DKV and no rotary part it is multi-head attention", func(t *testing.T) {
 		c := threeBy
 		c.ValueDim, c.Scale = c.NopeDim, 1/math.Sqrt(float64(c.NopeDim))
@@ -185,7 +197,8 @@ func TestLayerClosedForms(t *testing.T) {
 		identical(t, "a wrong scale stays hidden", y3, y)
 	})
 
-	// The width of the rows that scores are made of says nothing of the scale: absorption only moves W^UK to the other side.
+	// The width of the rows that scores are made of says nothing of the scale: absorption only
+	// moves W^UK to the other side.
 	t.Run("scaled by the width of a cached row it is another layer", func(t *testing.T) {
 		w, c := newWeights(rng, small, threeBy), threeBy
 		y, _, _ := LayerAbsorbed(x, w, c)
@@ -196,7 +209,8 @@ func TestLayerClosedForms(t *testing.T) {
 		}
 	})
 
-	// ⟨R_m q, R_n k⟩ depends on m−n alone. The angles m θ_i are rounded products, hence the bound grows with the position.
+	// ⟨R_m q, R_n k⟩ depends on m−n alone. The angles m θ_i are rounded products, hence the bound
+	// grows with the position.
 	t.Run("moving all positions changes nothing but the rotary keys", func(t *testing.T) {
 		for _, yarn := range []*rope.YaRN{nil, &v3YaRN} {
 			c := threeBy
@@ -227,7 +241,8 @@ func TestLayerClosedForms(t *testing.T) {
 		}
 	})
 
-	// W^UK = 0 leaves qR·kR. With all tokens equal, the score of a pair is then a function of its distance alone.
+	// W^UK = 0 leaves qR·kR. With all tokens equal, the score of a pair is then a function of its
+	// distance alone.
 	t.Run("with W^UK of zero only positions are left, and only their differences", func(t *testing.T) {
 		same := mat.NewDense(6, small.d, nil)
 		for n := range 6 {
@@ -244,13 +259,16 @@ func TestLayerClosedForms(t *testing.T) {
 		for s := 1; s < 6; s++ {
 			for j := 1; j < 6; j++ {
 				if math.Abs(scores.At(s, j)-scores.At(s-1, j-1)) > 1e-14 {
-					t.Errorf("score of (%d, %d) is %v, of (%d, %d) %v", s, j, scores.At(s, j), s-1, j-1, scores.At(s-1, j-1))
+					t.Errorf(
+						"score of (%d, %d) is %v, of (%d, %d) %v", s, j, scores.At(s, j), s-1, j-1, scores.At(s-1, j-1),
+					)
 				}
 			}
 		}
 	})
 
-	// cQ = h and W^Q = W^UQ W^DQ are the same queries when no norm stands between. Integers make the product exact.
+	// cQ = h and W^Q = W^UQ W^DQ are the same queries when no norm stands between. Integers make
+	// the product exact.
 	t.Run("without query compression W^Q does what W^UQ W^DQ did", func(t *testing.T) {
 		w := newWeights(rng, small, threeBy).plain()
 		w.WDQ, w.WUQ = integers(rng, small.dQ, small.d, 2), integers(rng, threeBy.Heads*10, small.dQ, 2)
@@ -262,7 +280,8 @@ func TestLayerClosedForms(t *testing.T) {
 		within(t, "direct and compressed", yLite, y, bound, boundLite)
 	})
 
-	// With W^O = I the output is the heads side by side, and a head depends on its own rows of W^UQ and W^UKV alone.
+	// With W^O = I the output is the heads side by side, and a head depends on its own rows of W^UQ
+	// and W^UKV alone.
 	t.Run("heads permuted with their weights permute their outputs", func(t *testing.T) {
 		w, order := newWeights(rng, shape{d: 15, dQ: 14, dC: 10}, threeBy), []int{2, 0, 1}
 		w.WO = identity(15)
@@ -313,7 +332,9 @@ func nope(x mat.Matrix, w Weights, c Config, scale float64) *mat.Dense {
 	o := make([]*mat.Dense, c.Heads)
 	for i := range o {
 		h := w.Head(i, c)
-		o[i], _ = Attend(UpQuery(cQ, h.UQ), UpKey(latent, h.UK), UpValue(latent, h.UV), scale, attention.Mask{Causal: c.Causal})
+		o[i], _ = Attend(
+			UpQuery(cQ, h.UQ), UpKey(latent, h.UK), UpValue(latent, h.UV), scale, attention.Mask{Causal: c.Causal},
+		)
 	}
 	return Output(o, w.WO)
 }
@@ -353,7 +374,9 @@ func TestCompress(t *testing.T) {
 		}
 		_, latent, _ := Compress(x, w, c)
 		for n := range 4 {
-			if square := math.Pow(mat.Norm(latent.RowView(n), 2), 2) / float64(small.dC); math.Abs(square-1) > gamma(3*small.dC) {
+			if square := math.Pow(
+				mat.Norm(latent.RowView(n), 2), 2,
+			) / float64(small.dC); math.Abs(square-1) > gamma(3*small.dC) {
 				t.Errorf("mean square of latent %d is %v", n, square)
 			}
 		}
@@ -450,11 +473,19 @@ func TestPanics(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	x, w := normal(rng, 2, small.d, 1), newWeights(rng, small, threeBy)
 	for name, spoil := range map[string]func(w *Weights, c *Config){
-		"mla: shapes of the weights do not fit together":                   func(_ *Weights, c *Config) { c.Heads = 2 },
-		"mla: weights missing, or both with and without query compression": func(w *Weights, _ *Config) { w.WQ = w.WUQ },
-		"mla: length of a norm's weight is not its latent's":               func(w *Weights, _ *Config) { w.NormKV = w.NormKV[1:] },
-		"mla: a width of the configuration is not positive":                func(_ *Weights, c *Config) { c.RopeDim = 0 },
-		"mla: scale of the scores is not positive":                         func(_ *Weights, c *Config) { c.Scale = -1 },
+		"mla: shapes of the weights do not fit together": func(_ *Weights, c *Config) { c.Heads = 2 },
+		"mla: weights missing, or both with and without query compression": func(w *Weights, _ *Config) {
+			w.WQ = w.WUQ
+		},
+		"mla: length of a norm's weight is not its latent's": func(w *Weights, _ *Config) {
+			w.NormKV = w.NormKV[1:]
+		},
+		"mla: a width of the configuration is not positive": func(_ *Weights, c *Config) {
+			c.RopeDim = 0
+		},
+		"mla: scale of the scores is not positive": func(_ *Weights, c *Config) {
+			c.Scale = -1
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, c := w, threeBy

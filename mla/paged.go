@@ -7,8 +7,9 @@ import (
 	"plumbline/attention"
 )
 
-// PagedCache holds the rows [cKV; kR] of many sequences in pages of fixed size, in any order. Row j of sequence b is row j mod page of
-// page Table[b][⌊j/page⌋]; what lies behind the last row in use is never read.
+// PagedCache holds the rows [cKV; kR] of many sequences in pages of fixed size, in any order. Row j
+// of sequence b is row j mod page of page Table[b][⌊j/page⌋]; what lies behind the last row in use
+// is never read.
 type PagedCache struct {
 	Pages   []*mat.Dense // each [page × (d_c+d_h^R)]
 	Table   [][]int      // per sequence, the page of each run of rows; entries not needed may be anything
@@ -40,9 +41,9 @@ func (p *PagedCache) row(b, j int) []float64 {
 //
 //	row_{b,j} = pages[table[b, ⌊j/page⌋], j mod page],  j < length_b
 //
-// The result is [length × (d_c+d_h^R)], without rows for an empty sequence.
-// Differs in code: neighbours in the table taken for neighbours in memory; rows past the table's columns read from wherever that is.
-// It implements PagedAttention (Kwon et al. 2023), section 4.1.
+// The result is [length × (d_c+d_h^R)], without rows for an empty sequence. Differs in code:
+// neighbours in the table taken for neighbours in memory; rows past the table's columns read from
+// wherever that is. It implements PagedAttention (Kwon et al. 2023), section 4.1.
 func (p *PagedCache) Gather(b int) *mat.Dense {
 	_, width := p.page()
 	if p.Lengths[b] == 0 {
@@ -59,9 +60,9 @@ func (p *PagedCache) Gather(b int) *mat.Dense {
 //
 //	row_{b,length+n} = [cKV_n; kR_n]
 //
-// latent is [T × d_c] and ropeKey is [T × d_h^R].
-// Differs in code: a cursor that already counts the new row writes one too far, and the row it skips is read ever after.
-// It implements the cached vectors of DeepSeek-V2 (41) and (43).
+// latent is [T × d_c] and ropeKey is [T × d_h^R]. Differs in code: a cursor that already counts the
+// new row writes one too far, and the row it skips is read ever after. It implements the cached
+// vectors of DeepSeek-V2 (41) and (43).
 func (p *PagedCache) Append(b int, latent, ropeKey mat.Matrix) {
 	added := ConcatKey(latent, ropeKey)
 	n, width := added.Dims()
@@ -75,16 +76,20 @@ func (p *PagedCache) Append(b int, latent, ropeKey mat.Matrix) {
 	p.Lengths[b] += n
 }
 
-// Decode returns what the newest queries of sequence b find in its cache, which holds their own rows already: MQA on the latents.
+// Decode returns what the newest queries of sequence b find in its cache, which holds their own
+// rows already: MQA on the latents.
 //
 //	oC_{s,i} = Σ_{j ≤ length−S+s} Softmax_j(scale · [q̃_{s,i}; qR_{s,i}]·[cKV_j; kR_j]) cKV_j
 //
-// q has n_h matrices [S × (d_c+d_h^R)], absorbed; valueDim is d_c, the leading part of a row that is summed; scale is 1/√(d_h+d_h^R)
-// times what YaRN says; without causal every query sees all rows. out has n_h matrices [S × d_c], lse n_h slices of S; a query that
-// sees nothing, in an empty sequence too, has output 0 and lse −∞.
-// Differs in code: masked rows of the last page multiplied by 0, which a NaN survives; lse in base 2.
-// It implements DeepSeek-V2 (46) with the absorption after (47), as FlashMLA's MQA mode has it.
-func (p *PagedCache) Decode(b int, q []*mat.Dense, valueDim int, scale float64, causal bool) (out []*mat.Dense, lse [][]float64) {
+// q has n_h matrices [S × (d_c+d_h^R)], absorbed; valueDim is d_c, the leading part of a row that
+// is summed; scale is 1/√(d_h+d_h^R) times what YaRN says; without causal every query sees all
+// rows. out has n_h matrices [S × d_c], lse n_h slices of S; a query that sees nothing, in an empty
+// sequence too, has output 0 and lse −∞. Differs in code: masked rows of the last page multiplied
+// by 0, which a NaN survives; lse in base 2. It implements DeepSeek-V2 (46) with the absorption
+// after (47), as FlashMLA's MQA mode has it.
+func (p *PagedCache) Decode(
+	b int, q []*mat.Dense, valueDim int, scale float64, causal bool,
+) (out []*mat.Dense, lse [][]float64) {
 	k := p.Gather(b)
 	v := leading(k, valueDim)
 	out, lse = make([]*mat.Dense, len(q)), make([][]float64, len(q))
@@ -96,14 +101,16 @@ func (p *PagedCache) Decode(b int, q []*mat.Dense, valueDim int, scale float64, 
 	return out, lse
 }
 
-// LayerDecode returns the output of a layer for the next tokens of sequence b, in the absorbed form, and appends their rows to the cache.
+// LayerDecode returns the output of a layer for the next tokens of sequence b, in the absorbed
+// form, and appends their rows to the cache.
 //
 //	y_t = LayerAbsorbed(all tokens so far)_t
 //
-// x is [S × d], the tokens after those in the cache; y is [S × d]. The cache's length takes the place of the configuration's Start; the
-// equality is that of a causal layer, without Causal a token sees what is there when it comes.
-// Differs in code: a position one too far, where the length already counts the token.
-// It implements DeepSeek-V2 (37)–(47) with the absorption after (47), one step of generation.
+// x is [S × d], the tokens after those in the cache; y is [S × d]. The cache's length takes the
+// place of the configuration's Start; the equality is that of a causal layer, without Causal a
+// token sees what is there when it comes. Differs in code: a position one too far, where the length
+// already counts the token. It implements DeepSeek-V2 (37)–(47) with the absorption after (47), one
+// step of generation.
 func LayerDecode(x mat.Matrix, w Weights, c Config, cache *PagedCache, b int) *mat.Dense {
 	c.Start = cache.Lengths[b]
 	cQ, latent, ropeKey := Compress(x, w, c)

@@ -51,22 +51,23 @@ func TestPagedCache(t *testing.T) {
 		identical(t, "rows", one.Gather(0), dense)
 	})
 
-	t.Run("Decode over scattered pages is Decode over contiguous ones, and attention over no pages", func(t *testing.T) {
-		contiguous := newCache(3, page, dc+dR, []int{0, 1, 2})
-		contiguous.Append(0, latent, ropeKey)
-		got, lse := scattered.Decode(0, q, dc, scale, true)
-		want, lseWant := contiguous.Decode(0, q, dc, scale, true)
-		for i := range q {
-			o, l := Attend(q[i], dense, latent, scale, causalMask)
-			identical(t, "contiguous", got[i], want[i])
-			identical(t, "dense", got[i], o)
-			for s := range l {
-				if lse[i][s] != l[s] || lse[i][s] != lseWant[i][s] {
-					t.Errorf("lse of head %d, query %d: %v, %v and %v", i, s, lse[i][s], lseWant[i][s], l[s])
+	t.Run("Decode over scattered pages is Decode over contiguous ones, and attention over no pages",
+		func(t *testing.T) {
+			contiguous := newCache(3, page, dc+dR, []int{0, 1, 2})
+			contiguous.Append(0, latent, ropeKey)
+			got, lse := scattered.Decode(0, q, dc, scale, true)
+			want, lseWant := contiguous.Decode(0, q, dc, scale, true)
+			for i := range q {
+				o, l := Attend(q[i], dense, latent, scale, causalMask)
+				identical(t, "contiguous", got[i], want[i])
+				identical(t, "dense", got[i], o)
+				for s := range l {
+					if lse[i][s] != l[s] || lse[i][s] != lseWant[i][s] {
+						t.Errorf("lse of head %d, query %d: %v, %v and %v", i, s, lse[i][s], lseWant[i][s], l[s])
+					}
 				}
 			}
-		}
-	})
+		})
 
 	// The last page is full of NaN behind its one row, and so are the pages that belong to nobody.
 	t.Run("a NaN in the tail of the last page is never read", func(t *testing.T) {
@@ -89,7 +90,9 @@ func TestPagedCache(t *testing.T) {
 		for s := range 3 {
 			seen := 9 - 3 + s + 1
 			row := q[0].Slice(s, s+1, 0, dc+dR)
-			alone, _ := Attend(row, dense.Slice(0, seen, 0, dc+dR), latent.Slice(0, seen, 0, dc), scale, attention.Mask{})
+			alone, _ := Attend(
+				row, dense.Slice(0, seen, 0, dc+dR), latent.Slice(0, seen, 0, dc), scale, attention.Mask{},
+			)
 			bound := abs(alone)
 			bound.Apply(func(_, _ int, _ float64) float64 { return 40 * gamma(seen+dc+dR) }, bound)
 			within(t, fmt.Sprint("query ", s), out[0].Slice(s, s+1, 0, dc), alone, bound)
@@ -124,8 +127,12 @@ func TestPagedCache(t *testing.T) {
 		c := newCache(2, page, dc+dR, []int{1, -1})
 		panicsWith(t, "mla: page of the block table does not exist", func() { c.Append(0, latent, ropeKey) })
 		panicsWith(t, "mla: width of the new rows is not the cache's", func() { c.Append(0, ropeKey, ropeKey) })
-		panicsWith(t, "mla: values are wider than the rows of the cache", func() { scattered.Decode(0, q, dc+dR+1, scale, true) })
-		panicsWith(t, "mla: cache without pages", func() { (&PagedCache{Table: [][]int{{0}}, Lengths: []int{0}}).Append(0, latent, ropeKey) })
+		panicsWith(t, "mla: values are wider than the rows of the cache", func() {
+			scattered.Decode(0, q, dc+dR+1, scale, true)
+		})
+		panicsWith(t, "mla: cache without pages", func() {
+			(&PagedCache{Table: [][]int{{0}}, Lengths: []int{0}}).Append(0, latent, ropeKey)
+		})
 	})
 }
 
@@ -137,7 +144,8 @@ func TestLayerDecode(t *testing.T) {
 	width := small.dC + c.RopeDim
 	table := []int{8, 1, 6, 3}
 
-	// Token t sees the rows of tokens ≤ t in either case; the sums are the same, their order need not be.
+	// Token t sees the rows of tokens ≤ t in either case; the sums are the same, their order need
+	// not be.
 	t.Run("decoding token by token, or a few at a time, is the full layer", func(t *testing.T) {
 		for _, s := range []shape{small, lite} {
 			w, x := newWeights(rng, s, c), normal(rng, tokens, s.d, 1)
@@ -178,7 +186,8 @@ func TestLayerDecode(t *testing.T) {
 		}
 	})
 
-	// kR is turned once, when it is cached. In a sequence, a position one too far for a query alone changes its distances to all keys.
+	// kR is turned once, when it is cached. In a sequence, a position one too far for a query alone
+	// changes its distances to all keys.
 	t.Run("a position one too far is not the layer", func(t *testing.T) {
 		w, x := newWeights(rng, small, c), normal(rng, 2, small.d, 1)
 		full, _, _ := Layer(x, w, c)
@@ -190,7 +199,9 @@ func TestLayerDecode(t *testing.T) {
 		cache.Append(0, latent, ropeKey)
 		o := make([]*mat.Dense, c.Heads)
 		for i := range o {
-			out, _ := cache.Decode(0, []*mat.Dense{w.Head(i, c).Absorbed(cQ, c.Rotation(1))}, small.dC, c.ScoreScale(), true)
+			out, _ := cache.Decode(
+				0, []*mat.Dense{w.Head(i, c).Absorbed(cQ, c.Rotation(1))}, small.dC, c.ScoreScale(), true,
+			)
 			o[i] = AbsorbOutput(out[0], w.Head(i, c).UV)
 		}
 		if d := apart(Output(o, w.WO), full.Slice(1, 2, 0, small.d)); d < 1e-3 {

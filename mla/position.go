@@ -34,22 +34,23 @@ func (r Rotation) rows(x mat.Matrix) *mat.Dense {
 //
 //	qR_t = RoPE(W^QR cQ_t)
 //
-// cQ is [T × d_c'], wQR is [d_h^R × d_c'] of one head, or [n_h·d_h^R × d_c'] of all, which are turned one by one; the result is
-// [T × d_h^R] or [T × n_h·d_h^R].
-// Differs in code: Hugging Face turns it with rope.InterleavedToHalf, which permutes its elements; scores stay the same, as kR is permuted alike.
-// It implements DeepSeek-V2 (14) and (39), and DeepSeek-V3 (8).
+// cQ is [T × d_c'], wQR is [d_h^R × d_c'] of one head, or [n_h·d_h^R × d_c'] of all, which are
+// turned one by one; the result is [T × d_h^R] or [T × n_h·d_h^R]. Differs in code: Hugging Face
+// turns it with rope.InterleavedToHalf, which permutes its elements; scores stay the same, as kR is
+// permuted alike. It implements DeepSeek-V2 (14) and (39), and DeepSeek-V3 (8).
 func RopeQuery(cQ, wQR mat.Matrix, r Rotation) *mat.Dense {
 	return r.rows(project(cQ, wQR))
 }
 
-// RopeKey returns the part of the keys that carries position, one per token and shared by all heads.
+// RopeKey returns the part of the keys that carries position, one per token and shared by all
+// heads.
 //
 //	kR_t = RoPE(W^KR h_t)
 //
-// h is [T × d], wKR is [d_h^R × d]; the result is [T × d_h^R]. It is made from h, not from cKV: with a position inside, W^UK could not be
-// absorbed any more. It is cached turned, and never turned again.
-// Differs in code: wKR is the last rows of the matrix that begins with wDKV; kR is not normalised.
-// It implements DeepSeek-V2 (15) and (43), and DeepSeek-V3 (3).
+// h is [T × d], wKR is [d_h^R × d]; the result is [T × d_h^R]. It is made from h, not from cKV:
+// with a position inside, W^UK could not be absorbed any more. It is cached turned, and never
+// turned again. Differs in code: wKR is the last rows of the matrix that begins with wDKV; kR is
+// not normalised. It implements DeepSeek-V2 (15) and (43), and DeepSeek-V3 (3).
 func RopeKey(h, wKR mat.Matrix, r Rotation) *mat.Dense {
 	return r.rows(project(h, wKR))
 }
@@ -58,8 +59,8 @@ func RopeKey(h, wKR mat.Matrix, r Rotation) *mat.Dense {
 //
 //	q_{t,i} = [qC_{t,i}; qR_{t,i}]
 //
-// qC is [T × d_h], qR is [T × d_h^R]; the result is [T × (d_h+d_h^R)]. Absorbed queries [T × d_c] take the place of qC alike.
-// It implements DeepSeek-V2 (16) and (40), and DeepSeek-V3 (9).
+// qC is [T × d_h], qR is [T × d_h^R]; the result is [T × (d_h+d_h^R)]. Absorbed queries [T × d_c]
+// take the place of qC alike. It implements DeepSeek-V2 (16) and (40), and DeepSeek-V3 (9).
 func ConcatQuery(qC, qR mat.Matrix) *mat.Dense {
 	return concat(qC, qR)
 }
@@ -68,8 +69,9 @@ func ConcatQuery(qC, qR mat.Matrix) *mat.Dense {
 //
 //	k_{t,i} = [kC_{t,i}; kR_t]
 //
-// kC is [T × d_h], kR is [T × d_h^R]; the result is [T × (d_h+d_h^R)]. With the latent [T × d_c] in the place of kC it is the row that is cached.
-// It implements DeepSeek-V2 (17) and (44), and DeepSeek-V3 (4).
+// kC is [T × d_h], kR is [T × d_h^R]; the result is [T × (d_h+d_h^R)]. With the latent [T × d_c] in
+// the place of kC it is the row that is cached. It implements DeepSeek-V2 (17) and (44), and
+// DeepSeek-V3 (4).
 func ConcatKey(kC, kR mat.Matrix) *mat.Dense {
 	return concat(kC, kR)
 }

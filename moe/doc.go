@@ -1,5 +1,6 @@
-// Package moe holds the feed-forward part of the DeepSeek models: the SwiGLU network that is a dense layer, and that each of the
-// experts of a mixture is, forward and backward. GLU Variants (6) is that equation of Shazeer, GLU Variants Improve Transformer, 2020.
+// Package moe holds the feed-forward part of the DeepSeek models: the SwiGLU network that is a
+// dense layer, and that each of the experts of a mixture is, forward and backward. GLU Variants (6)
+// is that equation of Shazeer, GLU Variants Improve Transformer, 2020.
 //
 // Everything is float64, vectors are columns, weights are [out × in]. Notation:
 //

@@ -8,7 +8,8 @@ import (
 	"plumbline/moe"
 )
 
-// A network of two inner units, whose gates look at one element of the token each: one is open, one nearly shut.
+// A network of two inner units, whose gates look at one element of the token each: one is open, one
+// nearly shut.
 func Example() {
 	x := []float64{4, -4}
 	gate := mat.NewDense(2, 2, []float64{1, 0, 0, 1})

@@ -12,9 +12,8 @@ const badShape = "moe: shapes of x, w1, w3, w2 and dy do not fit together"
 //
 //	σ(z) = 1/(1+e^(−z)) for z ≥ 0,  e^z/(1+e^z) for z < 0
 //
-// The first form alone gives 0 below −709.8, where e^(−z) overflows; this one goes on to the smallest float64.
-// σ(−Inf) = 0, σ(+Inf) = 1.
-// It implements DeepSeek-V3 (15), its Sigmoid.
+// The first form alone gives 0 below −709.8, where e^(−z) overflows; this one goes on to the
+// smallest float64. σ(−Inf) = 0, σ(+Inf) = 1. It implements DeepSeek-V3 (15), its Sigmoid.
 func Sigmoid(z float64) float64 {
 	if z < 0 {
 		e := math.Exp(z)
@@ -36,8 +35,8 @@ func SigmoidLiteral(z float64) float64 {
 //
 //	silu(z) = z σ(z)
 //
-// It has its minimum −0.2784645 at −1.2784645. silu(−Inf) is NaN, as in PyTorch, although the limit is 0.
-// It implements GLU Variants (5), its Swish₁.
+// It has its minimum −0.2784645 at −1.2784645. silu(−Inf) is NaN, as in PyTorch, although the limit
+// is 0. It implements GLU Variants (5), its Swish₁.
 func SiLU(z float64) float64 {
 	return z * Sigmoid(z)
 }
@@ -56,9 +55,10 @@ func SiLUDerivative(z float64) float64 {
 //
 //	y = W2 (silu(W1 x) ⊙ (W3 x))
 //
-// x is [d], w1 and w3 are [f × d], w2 is [d × f]; the result is [d]. There are no biases: 3 d f parameters.
-// Differs in code: W1 and W3 are often one matrix of 2f rows, gate rows first; swapping the halves is a known mistake.
-// It implements GLU Variants (6), the MLP and Expert of DeepSeek-V3's inference code.
+// x is [d], w1 and w3 are [f × d], w2 is [d × f]; the result is [d]. There are no biases: 3 d f
+// parameters. Differs in code: W1 and W3 are often one matrix of 2f rows, gate rows first; swapping
+// the halves is a known mistake. It implements GLU Variants (6), the MLP and Expert of
+// DeepSeek-V3's inference code.
 func SwiGLU(x []float64, w1, w3, w2 mat.Matrix) []float64 {
 	checkShapes(x, w1, w3, w2)
 	gate, up := times(w1, x), times(w3, x)
@@ -69,7 +69,8 @@ func SwiGLU(x []float64, w1, w3, w2 mat.Matrix) []float64 {
 	return times(w2, hidden)
 }
 
-// SwiGLUBackward returns the gradients of a loss with respect to the token and the weights, given the one with respect to y.
+// SwiGLUBackward returns the gradients of a loss with respect to the token and the weights, given
+// the one with respect to y.
 //
 //	a = W1 x,  b = W3 x,  h = silu(a) ⊙ b,  dh = W2ᵀ dy
 //	da = dh ⊙ b ⊙ silu′(a),  db = dh ⊙ silu(a)

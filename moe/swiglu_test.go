@@ -41,7 +41,8 @@ func TestSigmoid(t *testing.T) {
 
 func TestSigmoidLiteral(t *testing.T) {
 	t.Run("the form as printed is the safe one, to a few roundings", rapid.MakeCheck(func(t *rapid.T) {
-		// Both round an exponential, good to one ulp or two on every processor, a sum and a quotient.
+		// Both round an exponential, good to one ulp or two on every processor, a sum and a
+		// quotient.
 		z := rapid.Float64Range(-700, 700).Draw(t, "z")
 		safe, literal := Sigmoid(z), SigmoidLiteral(z)
 		if math.Abs(safe-literal) > 16*u*safe {
@@ -145,7 +146,8 @@ func TestSwiGLU(t *testing.T) {
 		nearAll(t, "y", SwiGLU(x, w1, &w3Twice, w2), floats.ScaleTo(make([]float64, d), 2, y), 0)
 	})
 	t.Run("inner units are a set: another order changes nothing", func(t *testing.T) {
-		// Rows of W1 and W3 and columns of W2 move together; W2's sum of f terms below 1 is added in another order.
+		// Rows of W1 and W3 and columns of W2 move together; W2's sum of f terms below 1 is added
+		// in another order.
 		r1, r3, r2 := mat.NewDense(f, d, nil), mat.NewDense(f, d, nil), mat.NewDense(d, f, nil)
 		for i := range f {
 			r1.SetRow(i, mat.Row(nil, f-1-i, w1))
@@ -203,10 +205,16 @@ func TestSwiGLUBackward(t *testing.T) {
 	dx, dw1, dw3, dw2 := SwiGLUBackward(x, w1, w3, w2, dy)
 
 	t.Run("it is the slope of SwiGLU", func(t *testing.T) {
-		// All of x, W1, W3 and W2 in one vector. Central differences of a smooth function of size 1: h² + u/h ≈ 10⁻¹⁰.
+		// All of x, W1, W3 and W2 in one vector. Central differences of a smooth function of size
+		// 1: h² + u/h ≈ 10⁻¹⁰.
 		loss := func(p []float64) float64 {
 			w := p[d:]
-			return floats.Dot(dy, SwiGLU(p[:d], mat.NewDense(f, d, w[:d*f]), mat.NewDense(f, d, w[d*f:2*d*f]), mat.NewDense(d, f, w[2*d*f:])))
+			return floats.Dot(
+				dy,
+				SwiGLU(
+					p[:d], mat.NewDense(f, d, w[:d*f]), mat.NewDense(f, d, w[d*f:2*d*f]), mat.NewDense(d, f, w[2*d*f:]),
+				),
+			)
 		}
 		at := slices.Concat(x, w1.RawMatrix().Data, w3.RawMatrix().Data, w2.RawMatrix().Data)
 		got := slices.Concat(dx, dw1.RawMatrix().Data, dw3.RawMatrix().Data, dw2.RawMatrix().Data)
@@ -224,7 +232,8 @@ func TestSwiGLUBackward(t *testing.T) {
 		near(t, "W3", floats.Dot(w3.RawMatrix().Data, dw3.RawMatrix().Data), want, d*sumBound(d, f))
 	})
 	t.Run("behind a shut gate the gate alone still learns", func(t *testing.T) {
-		// silu(0) = 0 stops dW2, dW3 and, with W1 = 0, dx; silu′(0) = ½ leaves dW1 = ½ (W2ᵀdy ⊙ W3 x) xᵀ.
+		// silu(0) = 0 stops dW2, dW3 and, with W1 = 0, dx; silu′(0) = ½ leaves dW1 = ½ (W2ᵀdy ⊙ W3
+		// x) xᵀ.
 		dx, dw1, dw3, dw2 := SwiGLUBackward(x, mat.NewDense(f, d, nil), w3, w2, dy)
 		stopped := slices.Concat(dx, dw3.RawMatrix().Data, dw2.RawMatrix().Data)
 		nearAll(t, "dx, dW3, dW2", stopped, make([]float64, len(stopped)), 0)
@@ -239,12 +248,15 @@ func TestSwiGLUBackward(t *testing.T) {
 	})
 }
 
-// sumBound bounds what two orders of the sums in SwiGLU may differ by: inputs in [−1, 1], so |W x| ≤ d and each of f terms ≤ d².
+// sumBound bounds what two orders of the sums in SwiGLU may differ by: inputs in [−1, 1], so |W x|
+// ≤ d and each of f terms ≤ d².
 func sumBound(d, f int) float64 { return float64(2*(d+f+8)*d*d*f) * u }
 
 // network returns a token and weights in [−1, 1).
 func network(d, f int, seed uint64) (x []float64, w1, w3, w2 *mat.Dense) {
-	return values(d, seed), mat.NewDense(f, d, values(f*d, seed+10)), mat.NewDense(f, d, values(f*d, seed+20)), mat.NewDense(d, f, values(d*f, seed+30))
+	return values(d, seed), mat.NewDense(
+		f, d, values(f*d, seed+10),
+	), mat.NewDense(f, d, values(f*d, seed+20)), mat.NewDense(d, f, values(d*f, seed+30))
 }
 
 // values returns n values in [−1, 1).

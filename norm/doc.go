@@ -1,5 +1,6 @@
-// Package norm holds RMSNorm, forward and backward: the normalisation before every block of the DeepSeek models, of the latents
-// of their attention, and of their heads. RMSNorm (4) is that equation of Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
+// Package norm holds RMSNorm, forward and backward: the normalisation before every block of the
+// DeepSeek models, of the latents of their attention, and of their heads. RMSNorm (4) is that
+// equation of Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
 //
 // Everything is float64. Notation:
 //

@@ -12,10 +12,11 @@ const badShape = "norm: x, weight and dy differ in length"
 //
 //	y_i = w_i x_i / √(mean(x²) + ε)
 //
-// x and weight are [d], eps is ε in the units of x²; the result is [d]. A row of zeros gives zeros as long as ε > 0; with ε = 0 it is 0/0.
-// Rows whose squares would leave the range of numbers are scaled by a power of two first, exactly.
-// Differs in code: x is usually normalised in float32 and rounded to its type before or after the weight, as the library likes it.
-// It implements RMSNorm (4) with the ε of DeepSeek-V3's inference code.
+// x and weight are [d], eps is ε in the units of x²; the result is [d]. A row of zeros gives zeros
+// as long as ε > 0; with ε = 0 it is 0/0. Rows whose squares would leave the range of numbers are
+// scaled by a power of two first, exactly. Differs in code: x is usually normalised in float32 and
+// rounded to its type before or after the weight, as the library likes it. It implements RMSNorm
+// (4) with the ε of DeepSeek-V3's inference code.
 func RMS(x, weight []float64, eps float64) []float64 {
 	if len(x) != len(weight) {
 		panic(badShape)
@@ -28,14 +29,15 @@ func RMS(x, weight []float64, eps float64) []float64 {
 	return y
 }
 
-// RMSBackward returns the gradients of a loss with respect to x and weight, given the one with respect to y.
+// RMSBackward returns the gradients of a loss with respect to x and weight, given the one with
+// respect to y.
 //
 //	dx_i = r w_i dy_i − r³ x_i/d Σ_j w_j dy_j x_j,  r = 1/√(mean(x²) + ε)
 //	dw_i = r x_i dy_i
 //
-// x, weight and dy are [d], and so are both results; for many rows dw is the sum over them.
-// The second term of dx is what the row's own length takes back: with ε = 0 it leaves dx orthogonal to x.
-// It implements RMSNorm (4) (derived).
+// x, weight and dy are [d], and so are both results; for many rows dw is the sum over them. The
+// second term of dx is what the row's own length takes back: with ε = 0 it leaves dx orthogonal to
+// x. It implements RMSNorm (4) (derived).
 func RMSBackward(x, weight, dy []float64, eps float64) (dx, dweight []float64) {
 	if len(x) != len(weight) || len(x) != len(dy) {
 		panic(badShape)
@@ -70,7 +72,8 @@ func RMSRows(x mat.Matrix, weight []float64, eps float64) *mat.Dense {
 	return y
 }
 
-// RMSRowsBackward returns the gradients of a loss with respect to the rows and the weight they share.
+// RMSRowsBackward returns the gradients of a loss with respect to the rows and the weight they
+// share.
 //
 //	dx_n = RMSBackward(x_n, w, dy_n),  dw_i = Σ_n r_n x_ni dy_ni
 //
@@ -92,8 +95,8 @@ func RMSRowsBackward(x mat.Matrix, weight []float64, dy mat.Matrix, eps float64)
 	return dx, dweight
 }
 
-// inverseRMS returns x/2^e and r = 1/√(mean(x²)/4^e + ε/4^e), with e = 0 unless squares would overflow
-// or vanish.
+// inverseRMS returns x/2^e and r = 1/√(mean(x²)/4^e + ε/4^e), with e = 0 unless squares would
+// overflow or vanish.
 func inverseRMS(x []float64, eps float64) (scaled []float64, r float64, e int) {
 	e = exponent(x, eps)
 	var sum float64
@@ -105,8 +108,8 @@ func inverseRMS(x []float64, eps float64) (scaled []float64, r float64, e int) {
 	return scaled, 1 / math.Sqrt(sum/float64(len(x))+math.Ldexp(eps, -2*e)), e
 }
 
-// exponent returns that of the larger of max |x| and √ε where its square, or the cube of its inverse, is near the end of
-// the range of numbers, and 0 elsewhere.
+// exponent returns that of the larger of max |x| and √ε where its square, or the cube of its
+// inverse, is near the end of the range of numbers, and 0 elsewhere.
 func exponent(x []float64, eps float64) int {
 	largest := math.Sqrt(eps)
 	for _, v := range x {

@@ -14,7 +14,8 @@ import (
 // u is the unit roundoff of float64.
 const u = 0x1p-53
 
-// rounding bounds, relative, what RMS rounds for a row of d: d squares and sums, a mean, ε, a root, a quotient, two products.
+// rounding bounds, relative, what RMS rounds for a row of d: d squares and sums, a mean, ε, a root,
+// a quotient, two products.
 func rounding(d int) float64 { return float64(d+8) * u }
 
 func TestRMS(t *testing.T) {
@@ -23,7 +24,10 @@ func TestRMS(t *testing.T) {
 
 	t.Run("three and four, by hand", func(t *testing.T) {
 		// mean(9, 16) = 12.5.
-		nearAll(t, "y", RMS([]float64{3, 4}, ones(2), 0), []float64{3 / math.Sqrt(12.5), 4 / math.Sqrt(12.5)}, rounding(2)*2)
+		nearAll(
+			t, "y", RMS([]float64{3, 4}, ones(2), 0), []float64{3 / math.Sqrt(12.5), 4 / math.Sqrt(12.5)},
+			rounding(2)*2,
+		)
 	})
 	t.Run("without weight and ε the root mean square of the result is one", func(t *testing.T) {
 		y := RMS(x, ones(d), 0)
@@ -83,7 +87,8 @@ func TestRMS(t *testing.T) {
 		near(t, "y", RMS([]float64{1e-20}, ones(1), 1e-6)[0]*1e17, 1, 2*rounding(1))
 	})
 	t.Run("another ε is seen in small rows, hardly in large ones", func(t *testing.T) {
-		// The quotient is √((m+10⁻⁵)/(m+10⁻⁶)) for mean square m: √5.5 at m = 10⁻⁶, 1 + 4.5·10⁻⁶ at m = 1.
+		// The quotient is √((m+10⁻⁵)/(m+10⁻⁶)) for mean square m: √5.5 at m = 10⁻⁶, 1 + 4.5·10⁻⁶ at
+		// m = 1.
 		for _, c := range []struct{ x, want float64 }{{1e-3, math.Sqrt(5.5)}, {1, math.Sqrt(1.00001 / 1.000001)}} {
 			one, ten := RMS([]float64{c.x}, ones(1), 1e-6), RMS([]float64{c.x}, ones(1), 1e-5)
 			near(t, "quotient", one[0]/ten[0], c.want, 4*rounding(1)*c.want)
@@ -111,7 +116,8 @@ func TestRMSBackward(t *testing.T) {
 	x, w, dy := vector(d, 3), vector(d, 4), vector(d, 5)
 
 	t.Run("it is the slope of RMS", func(t *testing.T) {
-		// Central differences of a smooth function of size 1: h² + u/h ≈ 10⁻¹⁰ for the h ≈ 6·10⁻⁶ of fd.
+		// Central differences of a smooth function of size 1: h² + u/h ≈ 10⁻¹⁰ for the h ≈ 6·10⁻⁶
+		// of fd.
 		for _, eps := range []float64{0, 1e-6, 0.5} {
 			dx, dw := RMSBackward(x, w, dy, eps)
 			settings := &fd.Settings{Formula: fd.Central}
@@ -240,7 +246,8 @@ func TestShapes(t *testing.T) {
 	refuses("a weight for other rows", func() { RMSRows(mat.NewDense(2, 3, nil), two, 1) })
 }
 
-// A row times 2^k has the same direction: with ε = 0 the result is the same to the bit, and dx is 2^−k times it.
+// A row times 2^k has the same direction: with ε = 0 the result is the same to the bit, and dx is
+// 2^−k times it.
 func TestRange(t *testing.T) {
 	x, w, dy := []float64{3, -1, 0.5, 2}, []float64{1, 2, -1, 0.5}, []float64{0.25, -1, 2, 1}
 	want := RMS(x, w, 0)
@@ -259,7 +266,10 @@ func TestRange(t *testing.T) {
 			dx, dw := RMSBackward(far, w, dy, 0)
 			for i := range dx {
 				if dx[i] != math.Ldexp(wantDx[i], -k) || dw[i] != wantDw[i] {
-					t.Errorf("2^%d: dx is %v, dw is %v, want %v and %v", k, dx[i], dw[i], math.Ldexp(wantDx[i], -k), wantDw[i])
+					t.Errorf(
+						"2^%d: dx is %v, dw is %v, want %v and %v", k, dx[i], dw[i], math.Ldexp(wantDx[i], -k),
+						wantDw[i],
+					)
 				}
 			}
 		}
@@ -280,7 +290,9 @@ func TestRange(t *testing.T) {
 }
 
 func TestRMSRowsBackward(t *testing.T) {
-	x, dy := mat.NewDense(2, 3, []float64{1, -2, 0.5, 3, 0.25, -1}), mat.NewDense(2, 3, []float64{0.5, 1, -1, 2, 0.25, -3})
+	x, dy := mat.NewDense(
+		2, 3, []float64{1, -2, 0.5, 3, 0.25, -1},
+	), mat.NewDense(2, 3, []float64{0.5, 1, -1, 2, 0.25, -3})
 	w := []float64{1, 0.5, -2}
 	dx, dw := RMSRowsBackward(x, w, dy, 1e-6)
 	t.Run("each row has its own gradient, and the weight the sum of all", func(t *testing.T) {
@@ -303,14 +315,18 @@ func TestRMSRowsBackward(t *testing.T) {
 			return mat.Sum(&p)
 		}
 		settings := &fd.Settings{Formula: fd.Central, Step: 0x1p-17}
-		wantX := fd.Gradient(nil, func(x []float64) float64 { return loss(mat.NewDense(2, 3, x), w) }, x.RawMatrix().Data, settings)
+		wantX := fd.Gradient(nil, func(x []float64) float64 {
+			return loss(mat.NewDense(2, 3, x), w)
+		}, x.RawMatrix().Data, settings)
 		wantW := fd.Gradient(nil, func(w []float64) float64 { return loss(x, w) }, w, settings)
 		if !floats.EqualApprox(dx.RawMatrix().Data, wantX, 1e-8) || !floats.EqualApprox(dw, wantW, 1e-8) {
 			t.Errorf("dx is %v, want %v; dw is %v, want %v", dx.RawMatrix().Data, wantX, dw, wantW)
 		}
 	})
 	t.Run("a gradient of another shape is refused", func(t *testing.T) {
-		for _, dy := range []*mat.Dense{mat.NewDense(1, 3, nil), mat.NewDense(3, 3, nil), mat.NewDense(2, 2, nil), mat.NewDense(2, 4, nil)} {
+		for _, dy := range []*mat.Dense{
+			mat.NewDense(1, 3, nil), mat.NewDense(3, 3, nil), mat.NewDense(2, 2, nil), mat.NewDense(2, 4, nil),
+		} {
 			func() {
 				defer func() {
 					if got := recover(); got != badShape {

@@ -39,10 +39,12 @@ func (a Aggregation) String() string {
 //	sequence_sum:   w_it = m_it / N
 //	constant:       w_it = m_it / (N length)
 //
-// mask is [N × L] and so is the result. Sequences with an empty mask do not count: N is the number of the others. Where no token counts all weights
-// are 0. length is the constant's, in tokens, and otherwise ignored. The four coincide, up to one factor, when all sequences are equally long.
-// Differs in code: trainers that take the mean per micro-batch first, or take a packed row for one sequence, weigh otherwise; WeightsOfAll counts empty sequences.
-// It implements DeepSeekMath (3), DAPO (12) and the code of understand-r1-zero, their sums over tokens and outputs.
+// mask is [N × L] and so is the result. Sequences with an empty mask do not count: N is the number
+// of the others. Where no token counts all weights are 0. length is the constant's, in tokens, and
+// otherwise ignored. The four coincide, up to one factor, when all sequences are equally long.
+// Differs in code: trainers that take the mean per micro-batch first, or take a packed row for one
+// sequence, weigh otherwise; WeightsOfAll counts empty sequences. It implements DeepSeekMath (3),
+// DAPO (12) and the code of understand-r1-zero, their sums over tokens and outputs.
 func Weights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
 	rows, _ := mask.Dims()
 	var sequences float64
@@ -54,7 +56,8 @@ func Weights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
 	return weights(mask, how, sequences, length)
 }
 
-// WeightsOfAll returns the weight of every token in the loss where sequences with an empty mask count: N is the number of rows.
+// WeightsOfAll returns the weight of every token in the loss where sequences with an empty mask
+// count: N is the number of rows.
 //
 //	w_it = m_it / (N |o_i|),  m_it / N,  m_it / (N length)
 //
@@ -100,15 +103,16 @@ func (a Aggregation) divisor(sequences, tokens, n, length float64) float64 {
 //
 //	loss = Σ_it w_it l_it
 //
-// loss and weights are [N × L]. Where a weight is 0 the loss of the token is left out, even a NaN; with no token left it is 0.
-// It implements DeepSeekMath (3), its sums over outputs and tokens.
+// loss and weights are [N × L]. Where a weight is 0 the loss of the token is left out, even a NaN;
+// with no token left it is 0. It implements DeepSeekMath (3), its sums over outputs and tokens.
 func Aggregate(loss, weights mat.Matrix) float64 {
 	var sum float64
 	eachWeight(loss, weights, func(_, _ int, l, w float64) { sum += w * l })
 	return sum
 }
 
-// AggregateBackward returns the gradient of the loss of a batch from the derivatives of the losses of its tokens.
+// AggregateBackward returns the gradient of the loss of a batch from the derivatives of the losses
+// of its tokens.
 //
 //	∂loss/∂ log π_it = w_it ∂l_it/∂ log π_it
 //
@@ -120,12 +124,13 @@ func AggregateBackward(dloss, weights mat.Matrix) *mat.Dense {
 	return d
 }
 
-// Sum returns the loss of a batch and its gradient at once, from a function that gives the loss of each token and its derivative.
+// Sum returns the loss of a batch and its gradient at once, from a function that gives the loss of
+// each token and its derivative.
 //
 //	loss = Σ_it w_it l_it,  ∂loss/∂ log π_it = w_it ∂l_it/∂ log π_it
 //
-// weights is [N × L] and so is the gradient. token is asked for the tokens whose weight is not 0, and no others.
-// It implements DeepSeekMath (3) and (5), their sums over outputs and tokens.
+// weights is [N × L] and so is the gradient. token is asked for the tokens whose weight is not 0,
+// and no others. It implements DeepSeekMath (3) and (5), their sums over outputs and tokens.
 func Sum(weights mat.Matrix, token func(i, t int) (loss, dlogprob float64)) (loss float64, dlogprob *mat.Dense) {
 	losses, slopes := zeros(weights.Dims()), zeros(weights.Dims())
 	eachWeight(weights, weights, func(i, t int, _, _ float64) {

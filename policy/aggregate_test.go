@@ -25,15 +25,17 @@ func TestWeights(t *testing.T) {
 	loss := check.Matrix([]float64{4, nan, nan, nan}, []float64{1, 2, 3, 6})
 	ragged := check.Matrix([]float64{1, 0, 0, 0}, []float64{1, 1, 1, 1})
 
-	// 16/5; (4 + 3)/2; (4 + 12)/2; 16/(2·8). Divisors that are no power of two make one rounding of the weight and one for each product and sum.
+	// 16/5; (4 + 3)/2; (4 + 12)/2; 16/(2·8). Divisors that are no power of two make one rounding of
+	// the weight and one for each product and sum.
 	t.Run("on one ragged batch the four modes give 3.2, 3.5, 8 and 1", func(t *testing.T) {
 		check.NearAll(t, "loss", all(loss, ragged), []float64{3.2, 3.5, 8, 1}, 5*4*u*3.2)
 	})
-	t.Run("for equal lengths all means are the same, and the others that times L, and over the constant", func(t *testing.T) {
-		loss := check.Matrix([]float64{4, 8, 1, 3}, []float64{1, 2, 3, 6})
-		full := check.Matrix([]float64{1, 1, 1, 1}, []float64{1, 1, 1, 1})
-		check.NearAll(t, "loss", all(loss, full), []float64{3.5, 3.5, 4 * 3.5, 4 * 3.5 / 8}, 0)
-	})
+	t.Run("for equal lengths all means are the same, and the others that times L, and over the constant",
+		func(t *testing.T) {
+			loss := check.Matrix([]float64{4, 8, 1, 3}, []float64{1, 2, 3, 6})
+			full := check.Matrix([]float64{1, 1, 1, 1}, []float64{1, 1, 1, 1})
+			check.NearAll(t, "loss", all(loss, full), []float64{3.5, 3.5, 4 * 3.5, 4 * 3.5 / 8}, 0)
+		})
 	t.Run("weights of a mean sum to 1, of a sum to the mean length", rapid.MakeCheck(func(t *rapid.T) {
 		n, l := rapid.IntRange(1, 5).Draw(t, "N"), rapid.IntRange(1, 6).Draw(t, "L")
 		mask := mat.NewDense(n, l, nil)
@@ -53,12 +55,15 @@ func TestWeights(t *testing.T) {
 			check.Near(t, "Σw, "+how.String(), mat.Sum(policy.Weights(mask, how, 8)), want[i], 64*u*6)
 		}
 	}))
-	// Three rows of which one is empty: a mean over two sequences becomes one over three, and the mean over tokens stays.
+	// Three rows of which one is empty: a mean over two sequences becomes one over three, and the
+	// mean over tokens stays.
 	t.Run("WeightsOfAll counts a sequence with an empty mask in the divisor, and no token of it", func(t *testing.T) {
 		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
 		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
 		for i, want := range []float64{3.2, 3.5 * 2 / 3, 16. / 3, 2. / 3} {
-			check.Near(t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)), want, 5*4*u*3.2)
+			check.Near(
+				t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)), want, 5*4*u*3.2,
+			)
 		}
 		full := check.Matrix([]float64{1, 1, 0, 1}, []float64{1, 1, 1, 1})
 		for _, how := range modes {
@@ -96,20 +101,34 @@ func TestWeights(t *testing.T) {
 	})
 	t.Run("packing sequences into one row changes all but the token mean", func(t *testing.T) {
 		packed := check.Matrix([]float64{4, 1, 2, 3, 6})
-		check.NearAll(t, "loss", all(packed, check.Matrix([]float64{1, 1, 1, 1, 1})), []float64{3.2, 3.2, 16, 2}, 5*4*u*3.2)
+		check.NearAll(
+			t, "loss", all(packed, check.Matrix([]float64{1, 1, 1, 1, 1})), []float64{3.2, 3.2, 16, 2}, 5*4*u*3.2,
+		)
 	})
 	t.Run("where in the row the tokens stand does not matter", func(t *testing.T) {
-		check.NearAll(t, "loss", all(check.Matrix([]float64{nan, nan, 4, nan}, []float64{1, 2, 3, 6}), check.Matrix([]float64{0, 0, 1, 0}, []float64{1, 1, 1, 1})), all(loss, ragged), 0)
+		check.NearAll(
+			t, "loss",
+			all(
+				check.Matrix([]float64{nan, nan, 4, nan}, []float64{1, 2, 3, 6}),
+				check.Matrix([]float64{0, 0, 1, 0}, []float64{1, 1, 1, 1}),
+			),
+			all(loss, ragged), 0,
+		)
 	})
 }
 
 func TestAggregate(t *testing.T) {
 	t.Run("a token of weight 0 is left out, even a NaN", func(t *testing.T) {
-		check.Near(t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan, inf}), check.Matrix([]float64{0.5, 0, 0})), 1.5, 0)
+		check.Near(
+			t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan, inf}), check.Matrix([]float64{0.5, 0, 0})), 1.5,
+			0,
+		)
 		check.NaN(t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan}), check.Matrix([]float64{0.5, 0.5})))
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
-		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(check.Matrix([]float64{1, 2}), check.Matrix([]float64{1})) })
+		check.Panics(t, "policy: shapes of losses and weights differ", func() {
+			policy.Aggregate(check.Matrix([]float64{1, 2}), check.Matrix([]float64{1}))
+		})
 		row, rows := check.Matrix([]float64{1, 2}), check.Matrix([]float64{1, 2}, []float64{3, 4})
 		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(rows, row) })
 		check.Panics(t, "policy: shapes of losses and weights differ", func() { policy.Aggregate(row, rows) })
@@ -130,7 +149,10 @@ func TestAggregateBackward(t *testing.T) {
 				return policy.Aggregate(loss, w)
 			}
 			dloss.Apply(func(i, t int, _ float64) float64 { return policy.K3Backward(l[3*i+t], ref) }, dloss)
-			check.NearAll(t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data, check.Gradient(total, l), stepBound)
+			check.NearAll(
+				t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data, check.Gradient(total, l),
+				stepBound,
+			)
 		}
 	})
 }
@@ -152,8 +174,9 @@ func TestSum(t *testing.T) {
 
 func TestAggregation(t *testing.T) {
 	t.Run("its names are those of recordings", func(t *testing.T) {
-		for how, want := range map[policy.Aggregation]string{policy.TokenMean: "token_mean", policy.SequenceMean: "sequence_mean",
-			policy.SequenceSum: "sequence_sum", policy.Constant: "constant", -1: "unknown"} {
+		for how, want := range map[policy.Aggregation]string{policy.TokenMean: "token_mean",
+			policy.SequenceMean: "sequence_mean",
+			policy.SequenceSum:  "sequence_sum", policy.Constant: "constant", -1: "unknown"} {
 			if how.String() != want {
 				t.Errorf("%d is %q, want %q", int(how), how, want)
 			}

@@ -11,7 +11,8 @@ import (
 	"plumbline/policy"
 )
 
-// An output of three tokens of a policy without memory: all positions share the logits of a vocabulary of four.
+// An output of three tokens of a policy without memory: all positions share the logits of a
+// vocabulary of four.
 var (
 	theta  = logits(40, 4)
 	before = policy.LogSoftmax(logits(41, 4), 1)
@@ -50,11 +51,12 @@ func TestUnifiedGradient(t *testing.T) {
 		return gc
 	}
 
-	t.Run("with the coefficient of supervised fine-tuning it is the gradient of the mean log-probability", func(t *testing.T) {
-		gc := coefficients(func(int, int) float64 { return policy.CoefficientSFT() })
-		want := objective(output, func(_ int, l float64) float64 { return l })
-		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
-	})
+	t.Run("with the coefficient of supervised fine-tuning it is the gradient of the mean log-probability",
+		func(t *testing.T) {
+			gc := coefficients(func(int, int) float64 { return policy.CoefficientSFT() })
+			want := objective(output, func(_ int, l float64) float64 { return l })
+			check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
+		})
 	t.Run("a token with a coefficient of 0 adds nothing, whatever its gradient", func(t *testing.T) {
 		bad := check.Matrix([]float64{1, 2}, []float64{nan, inf})
 		check.NearAll(t, "∇J", policy.UnifiedGradient([]float64{2, 0}, bad), []float64{1, 2}, 0)
@@ -62,51 +64,61 @@ func TestUnifiedGradient(t *testing.T) {
 	// At π = π_old the ratio is 1, and ∇r = r ∇ log π.
 	t.Run("with PPO's it is the gradient of the surrogate at the old policy", func(t *testing.T) {
 		gc := coefficients(func(t, _ int) float64 { return policy.CoefficientPPO(advantages[t]) })
-		want := objective(output, func(t int, l float64) float64 { return policy.Ratio(l, logp[output[t]], 0) * advantages[t] })
+		want := objective(output, func(t int, l float64) float64 {
+			return policy.Ratio(l, logp[output[t]], 0) * advantages[t]
+		})
 		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
 	t.Run("with GRPO's it is the gradient of the surrogate less the divergence", func(t *testing.T) {
 		const beta = 0.3
-		gc := coefficients(func(t, token int) float64 { return policy.CoefficientGRPO(0.75, logp[token], refs[token], beta) })
+		gc := coefficients(func(t, token int) float64 {
+			return policy.CoefficientGRPO(0.75, logp[token], refs[token], beta)
+		})
 		want := objective(output, func(t int, l float64) float64 {
 			return policy.Ratio(l, logp[output[t]], 0)*0.75 - beta*policy.K3(l, refs[output[t]])
 		})
 		check.NearAll(t, "∇J", policy.UnifiedGradient(gc, scores(output)), want, stepBound)
 	})
-	t.Run("with DPO's exact one it is the gradient of the preference objective, with the printed one it is not", func(t *testing.T) {
-		const beta = 0.5
-		rejected := []int{1, 3}
-		delta := func(theta []float64) float64 {
-			logp := policy.LogSoftmax(theta, 1)
-			mean := func(output []int) (sum float64) {
-				for _, token := range output {
-					sum += (logp[token] - refs[token]) / float64(len(output))
+	t.Run("with DPO's exact one it is the gradient of the preference objective, with the printed one it is not",
+		func(t *testing.T) {
+			const beta = 0.5
+			rejected := []int{1, 3}
+			delta := func(theta []float64) float64 {
+				logp := policy.LogSoftmax(theta, 1)
+				mean := func(output []int) (sum float64) {
+					for _, token := range output {
+						sum += (logp[token] - refs[token]) / float64(len(output))
+					}
+					return sum
 				}
-				return sum
+				return mean(output) - mean(rejected)
 			}
-			return mean(output) - mean(rejected)
-		}
-		want := check.Gradient(func(theta []float64) float64 { return -math.Log1p(math.Exp(-beta * delta(theta))) }, theta)
-		gc := policy.CoefficientDPOExact(delta(theta), beta)
-		plus := policy.UnifiedGradient([]float64{gc, gc, gc}, scores(output))
-		minus := policy.UnifiedGradient([]float64{gc, gc}, scores(rejected))
-		for i := range plus {
-			plus[i] -= minus[i]
-		}
-		check.NearAll(t, "∇J", plus, want, stepBound)
-		if printed := policy.CoefficientDPO(logp[2]-refs[2], logp[1]-refs[1], beta); math.Abs(printed-gc) < 0.01 {
-			t.Errorf("the printed coefficient %v is too close to the exact %v to tell", printed, gc)
-		}
-	})
+			want := check.Gradient(func(theta []float64) float64 {
+				return -math.Log1p(math.Exp(-beta * delta(theta)))
+			}, theta)
+			gc := policy.CoefficientDPOExact(delta(theta), beta)
+			plus := policy.UnifiedGradient([]float64{gc, gc, gc}, scores(output))
+			minus := policy.UnifiedGradient([]float64{gc, gc}, scores(rejected))
+			for i := range plus {
+				plus[i] -= minus[i]
+			}
+			check.NearAll(t, "∇J", plus, want, stepBound)
+			if printed := policy.CoefficientDPO(logp[2]-refs[2], logp[1]-refs[1], beta); math.Abs(printed-gc) < 0.01 {
+				t.Errorf("the printed coefficient %v is too close to the exact %v to tell", printed, gc)
+			}
+		})
 	t.Run("an output without tokens contributes nothing", func(t *testing.T) {
 		if got := policy.UnifiedGradient(nil, &mat.Dense{}); len(got) != 0 {
 			t.Errorf("∇J is %v", got)
 		}
 	})
 	t.Run("there has to be a coefficient for each token", func(t *testing.T) {
-		check.Panics(t, "policy: there is not one coefficient for each token", func() { policy.UnifiedGradient([]float64{1}, scores(output)) })
+		check.Panics(t, "policy: there is not one coefficient for each token", func() {
+			policy.UnifiedGradient([]float64{1}, scores(output))
+		})
 	})
-	// The loss of a token is minus its objective, and 1/|o| its weight: old and new see the same gradient.
+	// The loss of a token is minus its objective, and 1/|o| its weight: old and new see the same
+	// gradient.
 	t.Run("it is minus the gradient that weighted losses of tokens have", func(t *testing.T) {
 		gc := coefficients(func(t, token int) float64 {
 			return policy.CoefficientGRPO(advantages[t], logp[token], before[token], 0.1)
@@ -126,22 +138,26 @@ func TestCoefficientRFT(t *testing.T) {
 			check.Near(t, "GC of a wrong output", f(false), 0, 0)
 		}
 	})
-	// J = 1/2 Σ_i 𝟙(o_i right) 1/|o_i| Σ_t log π(o_it), over one right output of three tokens and a wrong one of two.
-	t.Run("with rejection sampling's it is the gradient of the mean log-probability of right outputs", func(t *testing.T) {
-		got := make([]float64, len(theta))
-		for _, o := range []struct {
-			tokens []int
-			right  bool
-		}{{output, true}, {[]int{1, 3}, false}} {
-			gc := make([]float64, len(o.tokens))
-			floats.AddConst(policy.CoefficientRFT(o.right), gc)
-			floats.AddScaled(got, 0.5, policy.UnifiedGradient(gc, scores(o.tokens)))
-		}
-		want := objective(output, func(_ int, l float64) float64 { return l / 2 })
-		check.NearAll(t, "∇J", got, want, stepBound)
-	})
-	// E_π[𝟙 ∇ log π] = Σ 𝟙 ∇π: REINFORCE with rewards of 1 and 0. From samples of another policy it is the gradient of E_before[𝟙 log π], imitation.
-	t.Run("online, over outputs of one token of its own, it is the gradient of the chance to be right; over those of an earlier policy it is not", func(t *testing.T) {
+	// J = 1/2 Σ_i 𝟙(o_i right) 1/|o_i| Σ_t log π(o_it), over one right output of three tokens and a
+	// wrong one of two.
+	t.Run("with rejection sampling's it is the gradient of the mean log-probability of right outputs",
+		func(t *testing.T) {
+			got := make([]float64, len(theta))
+			for _, o := range []struct {
+				tokens []int
+				right  bool
+			}{{output, true}, {[]int{1, 3}, false}} {
+				gc := make([]float64, len(o.tokens))
+				floats.AddConst(policy.CoefficientRFT(o.right), gc)
+				floats.AddScaled(got, 0.5, policy.UnifiedGradient(gc, scores(o.tokens)))
+			}
+			want := objective(output, func(_ int, l float64) float64 { return l / 2 })
+			check.NearAll(t, "∇J", got, want, stepBound)
+		})
+	// E_π[𝟙 ∇ log π] = Σ 𝟙 ∇π: REINFORCE with rewards of 1 and 0. From samples of another policy it
+	// is the gradient of E_before[𝟙 log π], imitation.
+	t.Run("online, over outputs of one token of its own, it is the gradient of the chance to be right; over those of "+
+		"an earlier policy it is not", func(t *testing.T) {
 		right := func(o int) bool { return o == 1 || o == 2 }
 		chance := check.Gradient(func(theta []float64) float64 {
 			logp := policy.LogSoftmax(theta, 1)
@@ -156,7 +172,9 @@ func TestCoefficientRFT(t *testing.T) {
 				return policy.UnifiedGradient([]float64{coefficient(right(o))}, scores([]int{o}))
 			})
 		}
-		check.NearAll(t, "online", gradient(policy.LogSoftmax(theta, 1), policy.CoefficientOnlineRFT), chance, stepBound)
+		check.NearAll(
+			t, "online", gradient(policy.LogSoftmax(theta, 1), policy.CoefficientOnlineRFT), chance, stepBound,
+		)
 		check.NearAll(t, "offline", gradient(before, policy.CoefficientRFT), imitation, stepBound)
 		check.Apart(t, "the two", chance[0], imitation[0], 0.005)
 	})

@@ -4,16 +4,18 @@ import "math"
 
 const badDistributions = "policy: the distributions differ in length"
 
-// KL returns the divergence of two distributions over one vocabulary, summed over all of it: what k1, k2 and k3 estimate from samples.
+// KL returns the divergence of two distributions over one vocabulary, summed over all of it: what
+// k1, k2 and k3 estimate from samples.
 //
 //	KL(p‖q) = Σ_i p_i (log p_i − log q_i)
 //
-// logp and logq are logarithms of probabilities, [V], as LogSoftmax returns them. Where p_i = 0 the term is 0; where only q_i = 0 it is +∞.
+// logp and logq are logarithms of probabilities, [V], as LogSoftmax returns them. Where p_i = 0 the
+// term is 0; where only q_i = 0 it is +∞.
 //
 // Between neighbours the terms cancel to second order, and what rounding leaves of them may be
-// negative. So it is summed as Σ_i p_i k3_i ≥ 0, the same for sums of one: Σ_i (q_i − p_i) = 0. Where
-// the two sums differ by more than rounding explains, the formula itself is summed, see KLLiteral.
-// It implements PPO (8), its KL[π_old, π_θ].
+// negative. So it is summed as Σ_i p_i k3_i ≥ 0, the same for sums of one: Σ_i (q_i − p_i) = 0.
+// Where the two sums differ by more than rounding explains, the formula itself is summed, see
+// KLLiteral. It implements PPO (8), its KL[π_old, π_θ].
 func KL(logp, logq []float64) float64 {
 	if len(logp) != len(logq) {
 		panic(badDistributions)
@@ -81,9 +83,10 @@ func expDifference(a, b float64) float64 {
 //	∂KL/∂z^p_i = p_i (log p_i − log q_i − KL(p‖q))
 //	∂KL/∂z^q_i = q_i − p_i
 //
-// logp and logq are [V], and so are both results, at temperature 1; each sums to 0. The first pulls the policy when it is p, KL(π‖π_ref),
-// the second when it is q, KL(π_ref‖π) or PPO's KL(π_old‖π). Where the divergence is +∞ dp is not defined, and NaN.
-// It implements PPO (8), its KL[π_old, π_θ], differentiated.
+// logp and logq are [V], and so are both results, at temperature 1; each sums to 0. The first pulls
+// the policy when it is p, KL(π‖π_ref), the second when it is q, KL(π_ref‖π) or PPO's KL(π_old‖π).
+// Where the divergence is +∞ dp is not defined, and NaN. It implements PPO (8), its KL[π_old, π_θ],
+// differentiated.
 func KLBackward(logp, logq []float64) (dp, dq []float64) {
 	kl := KL(logp, logq)
 	dp, dq = make([]float64, len(logp)), make([]float64, len(logp))
@@ -98,17 +101,17 @@ func KLBackward(logp, logq []float64) (dp, dq []float64) {
 //
 //	k1 = log π − log π_ref = −δ
 //
-// Its mean is KL(π‖π_ref); a single one may be negative.
-// It implements Schulman, Approximating KL Divergence (2020), k1, and the logarithm of DeepSeekMath (2).
+// Its mean is KL(π‖π_ref); a single one may be negative. It implements Schulman, Approximating KL
+// Divergence (2020), k1, and the logarithm of DeepSeekMath (2).
 func K1(logprob, ref float64) float64 { return logprob - ref }
 
 // K1Backward returns the derivative of K1.
 //
 //	∂k1/∂ log π = 1
 //
-// Of no divergence: over samples of π the mean of ∇ log π is 0, so that k1 in a loss pulls nowhere. Its place is in the reward, where its value
-// multiplies ∇ log π.
-// It implements Schulman, Approximating KL Divergence (2020), k1, differentiated.
+// Of no divergence: over samples of π the mean of ∇ log π is 0, so that k1 in a loss pulls nowhere.
+// Its place is in the reward, where its value multiplies ∇ log π. It implements Schulman,
+// Approximating KL Divergence (2020), k1, differentiated.
 func K1Backward(logprob, ref float64) float64 { return 1 }
 
 // K2 returns half the squared log-ratio.
@@ -126,20 +129,20 @@ func K2(logprob, ref float64) float64 {
 //
 //	∂k2/∂ log π = log π − log π_ref = −δ
 //
-// Of KL(π‖π_ref), exactly: E_π[−δ ∇ log π] = ∇ KL(π‖π_ref), although the value of k2 is not that divergence.
-// It implements Schulman, Approximating KL Divergence (2020), k2, differentiated.
+// Of KL(π‖π_ref), exactly: E_π[−δ ∇ log π] = ∇ KL(π‖π_ref), although the value of k2 is not that
+// divergence. It implements Schulman, Approximating KL Divergence (2020), k2, differentiated.
 func K2Backward(logprob, ref float64) float64 { return logprob - ref }
 
 // K3 returns the estimate of KL(π‖π_ref) that GRPO uses: unbiased like k1, and never negative.
 //
 //	k3 = e^δ − 1 − δ = π_ref/π − log(π_ref/π) − 1,  δ = log π_ref − log π
 //
-// Its mean over samples of π is KL(π‖π_ref) as long as π excludes no token that π_ref allows; otherwise it falls short of it by π_ref of those tokens, which are
-// never sampled: a sampler that cuts off the tail, and is taken for π, does so.
-// It is 0 only for δ = 0, and +∞, its limit, where one of the policies excludes the token. For |δ| < 1/2 it is summed as δ²/2 + δ³/6 + …, because the
-// terms of the formula cancel; either way it is good to 8 roundings.
-// Differs in code: with the ratio upside down, π/π_ref, it agrees to second order in δ alone.
-// It implements DeepSeekMath (4).
+// Its mean over samples of π is KL(π‖π_ref) as long as π excludes no token that π_ref allows;
+// otherwise it falls short of it by π_ref of those tokens, which are never sampled: a sampler that
+// cuts off the tail, and is taken for π, does so. It is 0 only for δ = 0, and +∞, its limit, where
+// one of the policies excludes the token. For |δ| < 1/2 it is summed as δ²/2 + δ³/6 + …, because
+// the terms of the formula cancel; either way it is good to 8 roundings. Differs in code: with the
+// ratio upside down, π/π_ref, it agrees to second order in δ alone. It implements DeepSeekMath (4).
 func K3(logprob, ref float64) float64 { return k3(ref - logprob) }
 
 // k3 returns e^δ − 1 − δ.
@@ -153,7 +156,8 @@ func k3(delta float64) float64 {
 	return math.Expm1(delta) - delta
 }
 
-// k3Series returns δ²/2 (1 + δ/3 (1 + δ/4 (1 + …))), which after 15 terms leaves out less than 2e-19 of it for |δ| < 1/2.
+// k3Series returns δ²/2 (1 + δ/3 (1 + δ/4 (1 + …))), which after 15 terms leaves out less than
+// 2e-19 of it for |δ| < 1/2.
 func k3Series(delta float64) float64 {
 	sum := 1.0
 	for n := 16.0; n > 2; n-- {
@@ -166,17 +170,18 @@ func k3Series(delta float64) float64 {
 //
 //	∂k3/∂ log π = 1 − e^δ = 1 − ρ
 //
-// Of KL(π_ref‖π), the divergence the other way round: E_π[(1−ρ) ∇ log π] = −E_ref[∇ log π] = ∇ KL(π_ref‖π). It has no bound where π ≪ π_ref.
-// It implements DeepSeekMath (21), the second term of its coefficient.
+// Of KL(π_ref‖π), the divergence the other way round: E_π[(1−ρ) ∇ log π] = −E_ref[∇ log π] = ∇
+// KL(π_ref‖π). It has no bound where π ≪ π_ref. It implements DeepSeekMath (21), the second term of
+// its coefficient.
 func K3Backward(logprob, ref float64) float64 { return -math.Expm1(ref - logprob) }
 
 // K3Limited returns k3 with its δ clamped, so that nothing overflows.
 //
 //	k3 = e^δ − 1 − δ,  δ = clamp(log π_ref − log π, −limit, limit)
 //
-// limit 0 is none. It is finite for any one log-probability of −∞. k1 and k2 of a clamped δ are K1 and K2 of LogRatio(logprob, ref, limit) and 0.
-// Differs in code: verl clamps δ to ±20 and then k3 itself to ±10.
-// It implements DeepSeekMath (4), as verl's code limits it.
+// limit 0 is none. It is finite for any one log-probability of −∞. k1 and k2 of a clamped δ are K1
+// and K2 of LogRatio(logprob, ref, limit) and 0. Differs in code: verl clamps δ to ±20 and then k3
+// itself to ±10. It implements DeepSeekMath (4), as verl's code limits it.
 func K3Limited(logprob, ref, limit float64) float64 {
 	return K3(LogRatio(logprob, ref, limit), 0)
 }
@@ -185,8 +190,9 @@ func K3Limited(logprob, ref, limit float64) float64 {
 //
 //	∂k3/∂ log π = 1 − e^δ for −limit ≤ log π_ref − log π ≤ limit,  0 beyond
 //
-// limit 0 is none. At the limit itself it is that of the inside; beyond it a policy that has drifted is no longer pulled back.
-// It implements DeepSeekMath (21), the second term of its coefficient, as verl's code limits it.
+// limit 0 is none. At the limit itself it is that of the inside; beyond it a policy that has
+// drifted is no longer pulled back. It implements DeepSeekMath (21), the second term of its
+// coefficient, as verl's code limits it.
 func K3LimitedBackward(logprob, ref, limit float64) float64 {
 	if LogRatioBackward(logprob, ref, limit) == 0 {
 		return 0
@@ -198,9 +204,9 @@ func K3LimitedBackward(logprob, ref, limit float64) float64 {
 //
 //	r k3 = π/π_old (π_ref/π − log(π_ref/π) − 1)
 //
-// Over samples of π_old, and not of π, its mean is KL(π‖π_ref). Where π excludes the token it is its limit π_ref/π_old, so that this holds for what
-// π excludes, too, as long as π_old does not. Where π = π_ref it is 0, whatever the ratio.
-// It implements DeepSeek-V3.2 (7).
+// Over samples of π_old, and not of π, its mean is KL(π‖π_ref). Where π excludes the token it is
+// its limit π_ref/π_old, so that this holds for what π excludes, too, as long as π_old does not.
+// Where π = π_ref it is 0, whatever the ratio. It implements DeepSeek-V3.2 (7).
 func K3Weighted(logprob, old, ref float64) float64 {
 	return weighK3(logprob-old, ref-logprob, ref-old)
 }
@@ -209,8 +215,8 @@ func K3Weighted(logprob, old, ref float64) float64 {
 //
 //	∂(r k3)/∂ log π = r (e^δ − 1 − δ) + r (1 − e^δ) = −r δ
 //
-// Of KL(π‖π_ref): E_old[r log(π/π_ref) ∇ log π] = ∇ KL(π‖π_ref). It vanishes where π ≪ π_ref, and is 0 where π excludes the token.
-// It implements DeepSeek-V3.2 (7), differentiated.
+// Of KL(π‖π_ref): E_old[r log(π/π_ref) ∇ log π] = ∇ KL(π‖π_ref). It vanishes where π ≪ π_ref, and
+// is 0 where π excludes the token. It implements DeepSeek-V3.2 (7), differentiated.
 func K3WeightedBackward(logprob, old, ref float64) float64 {
 	return timesExp(logprob-old, logprob-ref)
 }

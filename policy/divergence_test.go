@@ -21,7 +21,8 @@ var (
 	loaded  = []float64{math.Log(0.25), math.Log(0.75)}
 )
 
-// sumBound bounds an expectation over five tokens of something that makes a few roundings of numbers up to 32.
+// sumBound bounds an expectation over five tokens of something that makes a few roundings of
+// numbers up to 32.
 const sumBound = 5 * 8 * 32 * u
 
 func TestKL(t *testing.T) {
@@ -43,8 +44,9 @@ func TestKL(t *testing.T) {
 			t.Errorf("KL is %v", kl)
 		}
 	}))
-	// q ∝ p e^{hv}, v = (1, 0), p = (¼, ¾): KL = log Σ p e^{hv} − h Σ pv = h²κ₂/2 + h³κ₃/6 + h⁴κ₄/24 + … with the cumulants of a coin. A
-	// logit of 1 moves by u, and log p and log q by 2u: 8u/h of δ.
+	// q ∝ p e^{hv}, v = (1, 0), p = (¼, ¾): KL = log Σ p e^{hv} − h Σ pv = h²κ₂/2 + h³κ₃/6 +
+	// h⁴κ₄/24 + … with the cumulants of a coin. A logit of 1 moves by u, and log p and log q by 2u:
+	// 8u/h of δ.
 	t.Run("of policies a small step apart it keeps its digits, and its sign", func(t *testing.T) {
 		const p, v = 0.25, 0.25 * 0.75
 		a := math.Log(1. / 3)
@@ -76,7 +78,9 @@ func TestKL(t *testing.T) {
 	})
 	t.Run("a token that p alone excludes counts in the sums that have to agree", func(t *testing.T) {
 		for h := 1e-3; h > 1e-12; h /= 10 { // p = (1, 0), q = (1−h, h): −log(1−h)
-			check.Near(t, "KL", policy.KL([]float64{0, -inf}, []float64{math.Log1p(-h), math.Log(h)}), -math.Log1p(-h), 32*u*h)
+			check.Near(
+				t, "KL", policy.KL([]float64{0, -inf}, []float64{math.Log1p(-h), math.Log(h)}), -math.Log1p(-h), 32*u*h,
+			)
 		}
 	})
 	t.Run("what leaves the range of numbers is neither 0·∞ nor ∞ − ∞", func(t *testing.T) {
@@ -100,8 +104,12 @@ func TestKLBackward(t *testing.T) {
 	zRef := logits(22, 5)
 	dp, dq := policy.KLBackward(logp, logRef)
 	t.Run("it is the derivative of KL for the logits of either", func(t *testing.T) {
-		check.NearAll(t, "dp", dp, check.Gradient(func(z []float64) float64 { return policy.KL(policy.LogSoftmax(z, 1), logRef) }, z), stepBound)
-		check.NearAll(t, "dq", dq, check.Gradient(func(z []float64) float64 { return policy.KL(logp, policy.LogSoftmax(z, 1)) }, zRef), stepBound)
+		check.NearAll(t, "dp", dp, check.Gradient(func(z []float64) float64 {
+			return policy.KL(policy.LogSoftmax(z, 1), logRef)
+		}, z), stepBound)
+		check.NearAll(t, "dq", dq, check.Gradient(func(z []float64) float64 {
+			return policy.KL(logp, policy.LogSoftmax(z, 1))
+		}, zRef), stepBound)
 	})
 	t.Run("both are 0 between a policy and itself", func(t *testing.T) {
 		dp, dq := policy.KLBackward(logp, logp)
@@ -114,7 +122,8 @@ func TestKLBackward(t *testing.T) {
 		_, dq = policy.KLBackward([]float64{0, -inf, -inf}, []float64{-inf, 0, -inf})
 		check.NearAll(t, "dq", dq, []float64{-1, 1, 0}, 0)
 	})
-	// q_i − p_i = p_i (e^{−δ} − 1): a step of 10⁻¹² that is exact in log p is exact to a few roundings in the gradient.
+	// q_i − p_i = p_i (e^{−δ} − 1): a step of 10⁻¹² that is exact in log p is exact to a few
+	// roundings in the gradient.
 	t.Run("of policies a small step apart that difference keeps its digits", func(t *testing.T) {
 		near := []float64{-1, -2 + 0x1p-40}
 		_, dq := policy.KLBackward([]float64{-1 + 0x1p-40, -2}, near)
@@ -125,7 +134,9 @@ func TestKLBackward(t *testing.T) {
 
 func TestK1(t *testing.T) {
 	t.Run("its mean over samples of π is KL(π‖π_ref)", func(t *testing.T) {
-		check.Near(t, "E[k1]", mean(logp, func(k int) float64 { return policy.K1(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
+		check.Near(t, "E[k1]", mean(logp, func(k int) float64 {
+			return policy.K1(logp[k], logRef[k])
+		}), policy.KL(logp, logRef), sumBound)
 	})
 	t.Run("a single one is the log-ratio, of either sign, and 0 between equals", func(t *testing.T) {
 		check.Near(t, "k1", policy.K1(-1, -3), 2, 0)
@@ -136,9 +147,12 @@ func TestK1(t *testing.T) {
 		check.NaN(t, "k1", policy.K1(-inf, -inf))
 	})
 	t.Run("its derivative is 1", func(t *testing.T) {
-		check.Near(t, "∂k1", policy.K1Backward(-1, -3), check.Derivative(func(l float64) float64 { return policy.K1(l, -3) }, -1), stepBound)
+		check.Near(t, "∂k1", policy.K1Backward(-1, -3), check.Derivative(func(l float64) float64 {
+			return policy.K1(l, -3)
+		}, -1), stepBound)
 	})
-	// The value depends on π, its mean has a gradient; but that acts through what is sampled, and a loss differentiates samples as they are.
+	// The value depends on π, its mean has a gradient; but that acts through what is sampled, and a
+	// loss differentiates samples as they are.
 	t.Run("as a loss it pulls nowhere, although its mean has a gradient", func(t *testing.T) {
 		got := pull(logp, z, func(k int) float64 { return policy.K1Backward(logp[k], logRef[k]) })
 		check.NearAll(t, "E[∂k1 ∇ log π]", got, make([]float64, 5), sumBound)
@@ -161,7 +175,8 @@ func TestK2(t *testing.T) {
 		check.Near(t, "k2", policy.K2(-inf, -1), inf, 0)
 		check.Near(t, "k2", policy.K2(-100, 0), 5000, 0)
 	})
-	// k2 − k3 = −δ³/6 + …, whose mean does not vanish; halving all log-ratios divides the distance by about 8.
+	// k2 − k3 = −δ³/6 + …, whose mean does not vanish; halving all log-ratios divides the distance
+	// by about 8.
 	t.Run("its mean is KL(π‖π_ref) to second order, and not beyond", func(t *testing.T) {
 		off := func(scale float64) float64 {
 			near := make([]float64, 5)
@@ -177,7 +192,9 @@ func TestK2(t *testing.T) {
 	})
 	t.Run("its derivative is the log-ratio", func(t *testing.T) {
 		for _, l := range []float64{-5, -1, -0.5} {
-			check.Near(t, "∂k2", policy.K2Backward(l, -1), check.Derivative(func(l float64) float64 { return policy.K2(l, -1) }, l), stepBound)
+			check.Near(t, "∂k2", policy.K2Backward(l, -1), check.Derivative(func(l float64) float64 {
+				return policy.K2(l, -1)
+			}, l), stepBound)
 		}
 	})
 	// E[log(π/π_ref) ∇ log π] = Σ p_k (log p_k − log q_k) ∇ log p_k, and Σ p_k ∇ log p_k = 0.
@@ -190,19 +207,22 @@ func TestK2(t *testing.T) {
 
 func TestK3(t *testing.T) {
 	t.Run("its mean over samples of π is KL(π‖π_ref)", func(t *testing.T) {
-		check.Near(t, "E[k3]", mean(logp, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }), policy.KL(logp, logRef), sumBound)
+		check.Near(t, "E[k3]", mean(logp, func(k int) float64 {
+			return policy.K3(logp[k], logRef[k])
+		}), policy.KL(logp, logRef), sumBound)
 	})
 	// Σ π (ρ − 1 − log ρ) over what π allows is π_ref of that, less 1, and KL(π‖π_ref).
-	t.Run("where π excludes what the reference allows, its mean falls short by the reference's probability of it", func(t *testing.T) {
-		cut := append([]float64(nil), z...)
-		cut[0], cut[3] = -inf, -inf // as top-k or top-p would
-		p := policy.LogSoftmax(cut, 1)
-		var got float64
-		for _, k := range []int{1, 2, 4} {
-			got += math.Exp(p[k]) * policy.K3(p[k], logRef[k])
-		}
-		check.Near(t, "E[k3]", got, policy.KL(p, logRef)-math.Exp(logRef[0])-math.Exp(logRef[3]), sumBound)
-	})
+	t.Run("where π excludes what the reference allows, its mean falls short by the reference's probability of it",
+		func(t *testing.T) {
+			cut := append([]float64(nil), z...)
+			cut[0], cut[3] = -inf, -inf // as top-k or top-p would
+			p := policy.LogSoftmax(cut, 1)
+			var got float64
+			for _, k := range []int{1, 2, 4} {
+				got += math.Exp(p[k]) * policy.K3(p[k], logRef[k])
+			}
+			check.Near(t, "E[k3]", got, policy.KL(p, logRef)-math.Exp(logRef[0])-math.Exp(logRef[3]), sumBound)
+		})
 	t.Run("it is not, over samples of another policy", func(t *testing.T) {
 		off := mean(logOld, func(k int) float64 { return policy.K3(logp[k], logRef[k]) }) - policy.KL(logp, logRef)
 		if math.Abs(off) < 0.01 {
@@ -217,7 +237,9 @@ func TestK3(t *testing.T) {
 		check.Near(t, "k3", policy.K3(delta, delta), 0, 0)
 	}))
 	t.Run("it is good to 8 roundings, next to 0 too", rapid.MakeCheck(func(t *rapid.T) {
-		delta := math.Copysign(math.Exp(rapid.Float64Range(-40, 3).Draw(t, "log |δ|")), rapid.Float64Range(-1, 1).Draw(t, "sign"))
+		delta := math.Copysign(
+			math.Exp(rapid.Float64Range(-40, 3).Draw(t, "log |δ|")), rapid.Float64Range(-1, 1).Draw(t, "sign"),
+		)
 		want := exactK3(delta)
 		check.Near(t, "k3", policy.K3(0, delta), want, 8*u*want)
 	}))
@@ -228,18 +250,21 @@ func TestK3(t *testing.T) {
 	}))
 	// The upper number is the right one, the lower has the ratio upside down.
 	t.Run("upside down it agrees to second order only", func(t *testing.T) {
-		for _, c := range []struct{ difference, right, wrong float64 }{{0.1, 0.0048, 0.0052}, {1, 0.368, 0.718}, {5, 4.0, 142}} {
+		for _, c := range []struct{ difference, right, wrong float64 }{
+			{0.1, 0.0048, 0.0052}, {1, 0.368, 0.718}, {5, 4.0, 142},
+		} {
 			check.Near(t, "k3", policy.K3(c.difference, 0), c.right, 0.01*c.right)
 			check.Near(t, "k3 upside down", policy.K3(0, c.difference), c.wrong, 0.01*c.wrong)
 		}
 	})
-	t.Run("log-ratios of ±100 stay numbers, a token that one policy excludes has +∞, one that both do none", func(t *testing.T) {
-		check.Near(t, "k3", policy.K3(-100, 0), math.Exp(100), 2*u*math.Exp(100))
-		check.Near(t, "k3", policy.K3(0, -100), 99, 0)
-		check.Near(t, "k3", policy.K3(-inf, -1), inf, 0)
-		check.Near(t, "k3", policy.K3(-1, -inf), inf, 0)
-		check.NaN(t, "k3", policy.K3(-inf, -inf))
-	})
+	t.Run("log-ratios of ±100 stay numbers, a token that one policy excludes has +∞, one that both do none",
+		func(t *testing.T) {
+			check.Near(t, "k3", policy.K3(-100, 0), math.Exp(100), 2*u*math.Exp(100))
+			check.Near(t, "k3", policy.K3(0, -100), 99, 0)
+			check.Near(t, "k3", policy.K3(-inf, -1), inf, 0)
+			check.Near(t, "k3", policy.K3(-1, -inf), inf, 0)
+			check.NaN(t, "k3", policy.K3(-inf, -inf))
+		})
 }
 
 // exactK3 sums δ²/2 + δ³/6 + … in 300 bits.
@@ -257,7 +282,9 @@ func exactK3(delta float64) float64 {
 func TestK3Backward(t *testing.T) {
 	t.Run("it is the derivative of K3", func(t *testing.T) {
 		for _, l := range []float64{-3, -1.2, -1, -0.7, 1} {
-			check.Near(t, "∂k3", policy.K3Backward(l, -1), check.Derivative(func(l float64) float64 { return policy.K3(l, -1) }, l), stepBound)
+			check.Near(t, "∂k3", policy.K3Backward(l, -1), check.Derivative(func(l float64) float64 {
+				return policy.K3(l, -1)
+			}, l), stepBound)
 		}
 	})
 	// E_π[(1−ρ) ∇ log π] = −Σ q_k ∇ log p_k, and ∇ KL(q‖p) = −Σ q_k ∇ log p_k.
@@ -282,7 +309,8 @@ func TestK3Limited(t *testing.T) {
 	t.Run("inside the limit it is K3, to the bit, and without one everywhere", rapid.MakeCheck(func(t *rapid.T) {
 		l, ref := rapid.Float64Range(-9, 0).Draw(t, "log π"), rapid.Float64Range(-9, 0).Draw(t, "log π_ref")
 		check.Near(t, "k3", policy.K3Limited(l, ref, 20), policy.K3(l, ref), 0)
-		wide, wideRef := float64(40*l), float64(40*ref) // rounded, or some processors fuse the product with the difference that follows
+		// rounded, or some processors fuse the product with the difference that follows
+		wide, wideRef := float64(40*l), float64(40*ref)
 		check.Near(t, "k3", policy.K3Limited(wide, wideRef, 0), policy.K3(wide, wideRef), 0)
 		check.Near(t, "∂k3", policy.K3LimitedBackward(l, ref, 20), policy.K3Backward(l, ref), 0)
 		check.Near(t, "∂k3", policy.K3LimitedBackward(wide, wideRef, 0), policy.K3Backward(wide, wideRef), 0)
@@ -296,7 +324,9 @@ func TestK3Limited(t *testing.T) {
 	})
 	t.Run("its derivative is that of the inside on the limit, and 0 beyond", func(t *testing.T) {
 		for _, l := range []float64{-3.5, -2.9, -1, 0.9, 1.5} {
-			check.Near(t, "∂k3", policy.K3LimitedBackward(l, -1, 2), check.Derivative(func(l float64) float64 { return policy.K3Limited(l, -1, 2) }, l), stepBound)
+			check.Near(t, "∂k3", policy.K3LimitedBackward(l, -1, 2), check.Derivative(func(l float64) float64 {
+				return policy.K3Limited(l, -1, 2)
+			}, l), stepBound)
 		}
 		check.Near(t, "∂k3 on the limit", policy.K3LimitedBackward(-3, -1, 2), 1-math.Exp(2), 16*u)
 		check.Near(t, "∂k3 of an excluded token", policy.K3LimitedBackward(-inf, -1, 2), 0, 0)
@@ -329,7 +359,9 @@ func TestK3Weighted(t *testing.T) {
 	})
 	t.Run("its derivative is −rδ", func(t *testing.T) {
 		for _, l := range []float64{-4, -1.5, -1, -0.25} {
-			check.Near(t, "∂(r k3)", policy.K3WeightedBackward(l, -1, -1.5), check.Derivative(func(l float64) float64 { return policy.K3Weighted(l, -1, -1.5) }, l), stepBound)
+			check.Near(t, "∂(r k3)", policy.K3WeightedBackward(l, -1, -1.5), check.Derivative(func(l float64) float64 {
+				return policy.K3Weighted(l, -1, -1.5)
+			}, l), stepBound)
 		}
 	})
 	t.Run("as a loss its gradient is that of KL(π‖π_ref), from samples of π_old", func(t *testing.T) {

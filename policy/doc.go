@@ -1,6 +1,7 @@
-// Package policy holds what every policy-gradient loss is made of: log-probabilities and entropy of logits, ratios of two policies and
-// the surrogates that act through them, estimators of their divergence, a baseline, the weights that turn losses of tokens into one loss,
-// and the gradient coefficient in which DeepSeekMath sees all these methods as one.
+// Package policy holds what every policy-gradient loss is made of: log-probabilities and entropy of
+// logits, ratios of two policies and the surrogates that act through them, estimators of their
+// divergence, a baseline, the weights that turn losses of tokens into one loss, and the gradient
+// coefficient in which DeepSeekMath sees all these methods as one.
 //
 // Everything is float64 and losses are minimised. Notation:
 //
@@ -18,14 +19,16 @@
 //	w                weights [N × L] of the tokens in the loss
 //	GC               gradient coefficient of a token
 //
-// A derivative is called Backward and is for log π of the sampled token, everything else held fixed, unless it says for the logits. At a kink
-// it is that of the inside of the interval, as PyTorch's clamp had it up to release 2.5.1; since some
-// later one clamp passes no derivative on a bound, or half of it where the bounds are tensors.
+// A derivative is called Backward and is for log π of the sampled token, everything else held
+// fixed, unless it says for the logits. At a kink it is that of the inside of the interval, as
+// PyTorch's clamp had it up to release 2.5.1; since some later one clamp passes no derivative on a
+// bound, or half of it where the bounds are tensors.
 //
 // # Where a formula has no number
 //
-// A log-probability of −∞ is allowed everywhere. Where a formula has a limit then, the limit is the answer: a ratio 0 or +∞, a k3 +∞.
-// Two policies that both exclude a token have no ratio there, 0/0, and the answer is NaN. What the mask leaves out is never multiplied by zero
-// but left out: a NaN there reaches nothing. A sequence without tokens has ratio 1 and weights 0, and counts in no mean; a batch without
-// tokens has loss 0.
+// A log-probability of −∞ is allowed everywhere. Where a formula has a limit then, the limit is the
+// answer: a ratio 0 or +∞, a k3 +∞. Two policies that both exclude a token have no ratio there,
+// 0/0, and the answer is NaN. What the mask leaves out is never multiplied by zero but left out: a
+// NaN there reaches nothing. A sequence without tokens has ratio 1 and weights 0, and counts in no
+// mean; a batch without tokens has loss 0.
 package policy

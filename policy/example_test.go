@@ -9,8 +9,9 @@ import (
 	"plumbline/policy"
 )
 
-// A policy over three tokens has moved away from its reference. Three estimates of how far agree in the mean, all but one, and pull differently; then the
-// losses of two outputs of different length become one number, in four ways.
+// A policy over three tokens has moved away from its reference. Three estimates of how far agree in
+// the mean, all but one, and pull differently; then the losses of two outputs of different length
+// become one number, in four ways.
 func Example() {
 	z := []float64{1, 0, 0}
 	pi, ref := policy.LogSoftmax(z, 1), policy.LogSoftmax([]float64{0, 0, 0}, 1)
@@ -19,7 +20,8 @@ func Example() {
 	estimate := func(name string, k, slope func(logprob, ref float64) float64) {
 		mean := mean(pi, func(token int) float64 { return k(pi[token], ref[token]) })
 		pull := pull(pi, z, func(token int) float64 { return slope(pi[token], ref[token]) })
-		fmt.Printf("%s has mean %.4f and pulls the first logit by %.4f\n", name, mean, math.Round(pull[0]*1e4)/1e4+0) // no −0
+		// no −0
+		fmt.Printf("%s has mean %.4f and pulls the first logit by %.4f\n", name, mean, math.Round(pull[0]*1e4)/1e4+0)
 	}
 	estimate("k1", policy.K1, policy.K1Backward)
 	estimate("k2", policy.K2, policy.K2Backward)
@@ -27,7 +29,9 @@ func Example() {
 
 	loss := mat.NewDense(2, 3, []float64{6, 0, 0, 1, 2, 3})
 	mask := mat.NewDense(2, 3, []float64{1, 0, 0, 1, 1, 1})
-	for _, how := range []policy.Aggregation{policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant} {
+	for _, how := range []policy.Aggregation{
+		policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant,
+	} {
 		fmt.Printf("%v: %.4g\n", how, policy.Aggregate(loss, policy.Weights(mask, how, 4)))
 	}
 	// Output:

@@ -6,9 +6,9 @@ import "math"
 //
 //	σ(x) = 1/(1 + e^−x)
 //
-// The exponential is taken of −|x|, so that nothing overflows: σ(x) = e^x/(1 + e^x) for x < 0, which keeps its relative precision down to
-// where e^x ends.
-// It implements DPO (2) and InstructGPT (1), their σ.
+// The exponential is taken of −|x|, so that nothing overflows: σ(x) = e^x/(1 + e^x) for x < 0,
+// which keeps its relative precision down to where e^x ends. It implements DPO (2) and InstructGPT
+// (1), their σ.
 func Logistic(x float64) float64 {
 	if x < 0 {
 		return math.Exp(x) / (1 + math.Exp(x))

@@ -19,7 +19,8 @@ func TestLogistic(t *testing.T) {
 		check.Near(t, "σ(x) + σ(−x)", policy.Logistic(x)+policy.Logistic(-x), 1, 8*u)
 	}))
 	t.Run("far below zero it is e^x, to relative precision", func(t *testing.T) {
-		// 1/(1+e^−x) with e^700 in the denominator has the same precision there, and ends at −709; this form goes on through the subnormals.
+		// 1/(1+e^−x) with e^700 in the denominator has the same precision there, and ends at −709;
+		// this form goes on through the subnormals.
 		check.Near(t, "σ(−700)", policy.Logistic(-700), math.Exp(-700), 4*u*math.Exp(-700))
 		if policy.Logistic(-740) == 0 || 1/(1+math.Exp(740)) != 0 {
 			t.Error("σ(−740) is 0, or the literal form is not")

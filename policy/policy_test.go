@@ -31,8 +31,9 @@ func mean(logp []float64, f func(token int) float64) (sum float64) {
 	return sum
 }
 
-// pull returns the expectation of coefficient(k) ∇ log p_k over samples of sampler, for the logits z of p: the gradient that a loss with this
-// derivative has when every token of the vocabulary is sampled as often as it should be.
+// pull returns the expectation of coefficient(k) ∇ log p_k over samples of sampler, for the logits
+// z of p: the gradient that a loss with this derivative has when every token of the vocabulary is
+// sampled as often as it should be.
 func pull(sampler, z []float64, coefficient func(token int) float64) []float64 {
 	return check.Mean(sampler, func(k int) []float64 {
 		return floats.ScaleTo(make([]float64, len(z)), coefficient(k), policy.LogProbBackward(z, k, 1))

@@ -4,13 +4,14 @@ import "math"
 
 const badSequence = "policy: logprob, old and mask differ in length"
 
-// LogRatio returns the logarithm of the ratio of two policies at one token, clamped if there is a limit.
+// LogRatio returns the logarithm of the ratio of two policies at one token, clamped if there is a
+// limit.
 //
 //	log r = clamp(log π − log π_old, −limit, limit)
 //
 // limit 0 is none. One log-probability of −∞ makes it ±∞ before the clamp, two make it NaN: 0/0.
-// Differs in code: in float32 e^{log r} overflows from 89 on, so that trainers clamp at 10 or 20, some only from above.
-// It implements PPO (6), the logarithm of its r_t, as verl's code limits it.
+// Differs in code: in float32 e^{log r} overflows from 89 on, so that trainers clamp at 10 or 20,
+// some only from above. It implements PPO (6), the logarithm of its r_t, as verl's code limits it.
 func LogRatio(logprob, old, limit float64) float64 {
 	delta := logprob - old
 	if limit == 0 {
@@ -36,8 +37,8 @@ func LogRatioBackward(logprob, old, limit float64) float64 {
 //
 //	r = e^{log r},  log r = clamp(log π − log π_old, −limit, limit)
 //
-// limit 0 is none; then r is 0 for log π = −∞, +∞ for log π_old = −∞ and from log r > 709.78 on, and NaN where both are −∞.
-// It implements PPO (6), its r_t.
+// limit 0 is none; then r is 0 for log π = −∞, +∞ for log π_old = −∞ and from log r > 709.78 on,
+// and NaN where both are −∞. It implements PPO (6), its r_t.
 func Ratio(logprob, old, limit float64) float64 {
 	return math.Exp(LogRatio(logprob, old, limit))
 }
@@ -54,18 +55,21 @@ func RatioBackward(logprob, old, limit float64) float64 {
 	return Ratio(logprob, old, limit)
 }
 
-// SequenceRatio returns the ratio of two policies at a whole output, to the power of one over its length: the geometric mean of the tokens' ratios.
+// SequenceRatio returns the ratio of two policies at a whole output, to the power of one over its
+// length: the geometric mean of the tokens' ratios.
 //
 //	s = (π(o)/π_old(o))^{1/|o|} = e^{clamp((1/|o|) Σ_t m_t log(π/π_old)(o_t), −limit, limit)}
 //
-// logprob, old and mask are [L]; limit 0 is none, and what is clamped is the mean, not each token. An output without tokens has ratio 1.
-// Differs in code: a product of the ratios without 1/|o| is another object, the weight of importance sampling, and so is the mean of the ratios.
-// It implements GSPO (7).
+// logprob, old and mask are [L]; limit 0 is none, and what is clamped is the mean, not each token.
+// An output without tokens has ratio 1. Differs in code: a product of the ratios without 1/|o| is
+// another object, the weight of importance sampling, and so is the mean of the ratios. It
+// implements GSPO (7).
 func SequenceRatio(logprob, old, mask []float64, limit float64) float64 {
 	return math.Exp(SequenceLogRatio(logprob, old, mask, limit))
 }
 
-// SequenceRatioBackward returns the gradient of SequenceRatio for the log-probabilities of all tokens.
+// SequenceRatioBackward returns the gradient of SequenceRatio for the log-probabilities of all
+// tokens.
 //
 //	∂s/∂ log π_t = s (m_t/|o|) within the limit,  0 beyond
 //
@@ -93,12 +97,13 @@ func SequenceLogRatio(logprob, old, mask []float64, limit float64) float64 {
 	return LogRatio(mean, 0, limit)
 }
 
-// SequenceLogRatioBackward returns the gradient of SequenceLogRatio for the log-probabilities of all tokens.
+// SequenceLogRatioBackward returns the gradient of SequenceLogRatio for the log-probabilities of
+// all tokens.
 //
 //	∂ log s/∂ log π_t = m_t/|o| within the limit,  0 beyond
 //
-// logprob, old and mask are [L] and so is the result. It is a number where s itself is 0 or infinite.
-// It implements GSPO (7), its logarithm, differentiated.
+// logprob, old and mask are [L] and so is the result. It is a number where s itself is 0 or
+// infinite. It implements GSPO (7), its logarithm, differentiated.
 func SequenceLogRatioBackward(logprob, old, mask []float64, limit float64) []float64 {
 	mean, n := meanLogRatio(logprob, old, mask)
 	d := make([]float64, len(logprob))
@@ -110,7 +115,8 @@ func SequenceLogRatioBackward(logprob, old, mask []float64, limit float64) []flo
 	return d
 }
 
-// meanLogRatio returns the mean log-ratio of the tokens in the mask, 0 if there are none, and how many they are.
+// meanLogRatio returns the mean log-ratio of the tokens in the mask, 0 if there are none, and how
+// many they are.
 func meanLogRatio(logprob, old, mask []float64) (mean, n float64) {
 	if len(logprob) != len(old) || len(logprob) != len(mask) {
 		panic(badSequence)

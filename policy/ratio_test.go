@@ -50,7 +50,9 @@ func TestLogRatio(t *testing.T) {
 		check.Near(t, "log r", policy.LogRatio(-4, -1.5, 2), -2, 0)
 	})
 	t.Run("its derivative is 1 inside and on the limit, 0 beyond", func(t *testing.T) {
-		for delta, want := range map[float64]float64{0: 1, 1.9: 1, -1.9: 1, 2: 1, -2: 1, 2.1: 0, -2.1: 0, -inf: 0, inf: 0} {
+		for delta, want := range map[float64]float64{
+			0: 1, 1.9: 1, -1.9: 1, 2: 1, -2: 1, 2.1: 0, -2.1: 0, -inf: 0, inf: 0,
+		} {
 			check.Near(t, "∂ log r", policy.LogRatioBackward(delta, 0, 2), want, 0)
 			check.Near(t, "∂ log r without a limit", policy.LogRatioBackward(delta, 0, 0), 1, 0)
 		}
@@ -83,18 +85,25 @@ func TestSequenceRatio(t *testing.T) {
 		check.Near(t, "s", policy.SequenceRatio(old, old, ones, 0), 1, 0)
 	})
 	t.Run("one token has its own ratio", func(t *testing.T) {
-		check.Near(t, "s", policy.SequenceRatio([]float64{-0.5}, []float64{-1.5}, []float64{1}, 0), policy.Ratio(-0.5, -1.5, 0), 0)
+		check.Near(
+			t, "s", policy.SequenceRatio([]float64{-0.5}, []float64{-1.5}, []float64{1}, 0),
+			policy.Ratio(-0.5, -1.5, 0), 0,
+		)
 	})
 	// (2·8)^{1/2} = 4, where the mean is 5 and the product 16.
 	t.Run("tokens of ratios 2 and 8 have the geometric mean 4", func(t *testing.T) {
-		check.Near(t, "s", policy.SequenceRatio([]float64{math.Ln2, math.Log(8)}, []float64{0, 0}, []float64{1, 1}, 0), 4, 32*u)
+		check.Near(
+			t, "s", policy.SequenceRatio([]float64{math.Ln2, math.Log(8)}, []float64{0, 0}, []float64{1, 1}, 0), 4,
+			32*u,
+		)
 	})
 	t.Run("writing the output twice changes nothing, unlike the product of ratios", func(t *testing.T) {
 		a, b := []float64{-0.5, -2}, []float64{-0.75, -1}
 		check.Near(t, "s", policy.SequenceRatio(append(a, a...), append(b, b...), []float64{1, 1, 1, 1}, 0),
 			policy.SequenceRatio(a, b, []float64{1, 1}, 0), 0)
 	})
-	// Log-ratios 30 and −10: their mean 10 is within ±20; clamped one by one they would give (20−10)/2 = 5.
+	// Log-ratios 30 and −10: their mean 10 is within ±20; clamped one by one they would give
+	// (20−10)/2 = 5.
 	t.Run("a limit is on the mean, not on each token", func(t *testing.T) {
 		l, old, m := []float64{-1, -11}, []float64{-31, -1}, []float64{1, 1}
 		check.Near(t, "s", policy.SequenceRatio(l, old, m, 20), math.Exp(10), 0)
@@ -116,7 +125,9 @@ func TestSequenceRatio(t *testing.T) {
 	t.Run("its gradient is its derivative, s/|o| for every token in the mask", func(t *testing.T) {
 		l, m := []float64{-2.5, -2.25, -0.5}, []float64{1, 0, 1}
 		got := policy.SequenceRatioBackward(l, old, m, 5)
-		check.NearAll(t, "∂s", got, check.Gradient(func(l []float64) float64 { return policy.SequenceRatio(l, old, m, 5) }, l), stepBound)
+		check.NearAll(t, "∂s", got, check.Gradient(func(l []float64) float64 {
+			return policy.SequenceRatio(l, old, m, 5)
+		}, l), stepBound)
 		s := math.Exp(0.5)
 		check.NearAll(t, "∂s", got, []float64{s / 2, 0, s / 2}, 0)
 	})
@@ -124,20 +135,33 @@ func TestSequenceRatio(t *testing.T) {
 		m := []float64{1, 0, 1}
 		for _, first := range []float64{-2.5, -inf, inf} {
 			l := []float64{first, nan, -0.5}
-			check.Near(t, "e^{log s}", math.Exp(policy.SequenceLogRatio(l, old, m, 0)), policy.SequenceRatio(l, old, m, 0), 0)
+			check.Near(
+				t, "e^{log s}", math.Exp(policy.SequenceLogRatio(l, old, m, 0)), policy.SequenceRatio(l, old, m, 0), 0,
+			)
 			check.NearAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), []float64{0.5, 0, 0.5}, 0)
-			check.NearAll(t, "∂ log s beyond a limit", policy.SequenceLogRatioBackward(l, old, m, 0.25), []float64{0, 0, 0}, 0)
+			check.NearAll(
+				t, "∂ log s beyond a limit", policy.SequenceLogRatioBackward(l, old, m, 0.25), []float64{0, 0, 0}, 0,
+			)
 		}
 		l := []float64{-2.5, -2.25, -0.5}
 		log := func(l []float64) float64 { return policy.SequenceLogRatio(l, old, m, 0) }
 		check.NearAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), check.Gradient(log, l), stepBound)
 	})
 	t.Run("an infinite ratio has no gradient outside the mask, and no NaN", func(t *testing.T) {
-		check.NearAll(t, "∂s", policy.SequenceRatioBackward([]float64{inf, -1}, old[:2], []float64{1, 0}, 0), []float64{inf, 0}, 0)
+		check.NearAll(
+			t, "∂s", policy.SequenceRatioBackward([]float64{inf, -1}, old[:2], []float64{1, 0}, 0), []float64{inf, 0},
+			0,
+		)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
-		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old, old, ones[:2], 0) })
-		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old[:2], old, ones[:2], 0) })
-		check.Panics(t, "policy: logprob, old and mask differ in length", func() { policy.SequenceRatio(old, old[:2], ones, 0) })
+		check.Panics(t, "policy: logprob, old and mask differ in length", func() {
+			policy.SequenceRatio(old, old, ones[:2], 0)
+		})
+		check.Panics(t, "policy: logprob, old and mask differ in length", func() {
+			policy.SequenceRatio(old[:2], old, ones[:2], 0)
+		})
+		check.Panics(t, "policy: logprob, old and mask differ in length", func() {
+			policy.SequenceRatio(old, old[:2], ones, 0)
+		})
 	})
 }

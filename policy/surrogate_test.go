@@ -22,7 +22,10 @@ func TestSurrogate(t *testing.T) {
 				for _, logprob := range []float64{-2, -1.5, -1.1, -0.9, -0.5, 0} {
 					for _, a := range []float64{-1.5, 1.5} {
 						_, got := l.Loss(logprob, -1, a, limit)
-						want := check.Derivative(func(x float64) float64 { loss, _ := l.Loss(x, -1, a, limit); return loss }, logprob)
+						want := check.Derivative(func(x float64) float64 {
+							loss, _ := l.Loss(x, -1, a, limit)
+							return loss
+						}, logprob)
 						check.Near(t, name, got, want, stepBound)
 					}
 				}
@@ -33,7 +36,9 @@ func TestSurrogate(t *testing.T) {
 		l := policy.Surrogate(policy.Unclipped)
 		check.Both(t, "on it", func() (float64, float64) { return l.Loss(0, -1, 2, 1) }, -2*math.E, -2*math.E, 4*u)
 		check.Both(t, "beyond", func() (float64, float64) { return l.Loss(0, -100, 2, 1) }, -2*math.E, 0, 4*u)
-		check.Both(t, "excluded by π_old", func() (float64, float64) { return l.Loss(-1, -inf, 2, 1) }, -2*math.E, 0, 4*u)
+		check.Both(t, "excluded by π_old", func() (float64, float64) {
+			return l.Loss(-1, -inf, 2, 1)
+		}, -2*math.E, 0, 4*u)
 	})
 }
 
@@ -98,28 +103,32 @@ func TestBounded(t *testing.T) {
 			"a bound of 0 is none":      {10, 10, -2, 0, 10, 10},
 			"and so is an infinite one": {10, 10, -2, inf, 10, 10},
 		} {
-			check.Both(t, name, func() (float64, float64) { return policy.Bounded(c.loss, c.d, c.a, c.c) }, c.want, c.dwant, 0)
+			check.Both(t, name, func() (float64, float64) {
+				return policy.Bounded(c.loss, c.d, c.a, c.c)
+			}, c.want, c.dwant, 0)
 		}
 	})
 }
 
-// An advantage of 0 asks for nothing, and 0·∞ would be NaN: a ratio overflows where π_old all but excludes a token.
+// An advantage of 0 asks for nothing, and 0·∞ would be NaN: a ratio overflows where π_old all but
+// excludes a token.
 func TestNoAdvantage(t *testing.T) {
 	ratios := []float64{0, 0.5, 1, 2, math.MaxFloat64, inf}
-	t.Run("without an advantage there is neither loss nor derivative, whatever the ratio, the clip and the bound", func(t *testing.T) {
-		for _, r := range ratios {
-			for _, bound := range []float64{0.2, 1, 10, inf} {
-				for _, c := range []float64{0, 3, inf} {
-					for _, a := range []float64{0, math.Copysign(0, -1)} {
-						check.Both(t, "clipped and bounded", func() (float64, float64) {
-							loss, d := policy.Clipped(r, a, bound, bound)
-							return policy.Bounded(loss, d, a, c)
-						}, 0, 0, 0)
+	t.Run("without an advantage there is neither loss nor derivative, whatever the ratio, the clip and the bound",
+		func(t *testing.T) {
+			for _, r := range ratios {
+				for _, bound := range []float64{0.2, 1, 10, inf} {
+					for _, c := range []float64{0, 3, inf} {
+						for _, a := range []float64{0, math.Copysign(0, -1)} {
+							check.Both(t, "clipped and bounded", func() (float64, float64) {
+								loss, d := policy.Clipped(r, a, bound, bound)
+								return policy.Bounded(loss, d, a, c)
+							}, 0, 0, 0)
+						}
 					}
 				}
 			}
-		}
-	})
+		})
 	t.Run("nor with the ratio of a token that π_old excludes", func(t *testing.T) {
 		for _, limit := range []float64{0, 20} {
 			for name, l := range map[string]policy.Surrogate{"unclipped": policy.Unclipped, "clipped": clipped} {

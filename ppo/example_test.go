@@ -9,7 +9,8 @@ import (
 	"plumbline/ppo"
 )
 
-// An answer of three tokens with a score of 1 at its end: rewards, advantages, and one step's loss after the policy has moved.
+// An answer of three tokens with a score of 1 at its end: rewards, advantages, and one step's loss
+// after the policy has moved.
 func Example() {
 	old, ref := []float64{-1, -2, -0.5}, []float64{-1, -1, -0.5}
 	mask := []float64{1, 1, 1}

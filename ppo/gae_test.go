@@ -16,7 +16,8 @@ var (
 	values  = []float64{8, 4, 2}
 )
 
-// gaeBound bounds two computations over at most 12 steps of rewards and values up to 8, with powers good to an ulp.
+// gaeBound bounds two computations over at most 12 steps of rewards and values up to 8, with powers
+// good to an ulp.
 const gaeBound = 12 * 12 * 4 * 24 * u
 
 func TestTDError(t *testing.T) {
@@ -42,11 +43,12 @@ func TestGAE(t *testing.T) {
 		check.NearAll(t, "Â", a, []float64{-5, -1, 10}, 0)
 	})
 	// G = (1 + 2/2 + 4/4, 2 + 4/2, 4) + 16·(1/8, 1/4, 1/2)
-	t.Run("λ = 1 is Monte Carlo: the discounted return less the value, which the return then does not contain", func(t *testing.T) {
-		a, r := ppo.GAE(rewards, values, nil, 16, 0.5, 1)
-		check.NearAll(t, "R", r, []float64{5, 8, 12}, 0)
-		check.NearAll(t, "Â", a, []float64{5 - 8, 8 - 4, 12 - 2}, 0)
-	})
+	t.Run("λ = 1 is Monte Carlo: the discounted return less the value, which the return then does not contain",
+		func(t *testing.T) {
+			a, r := ppo.GAE(rewards, values, nil, 16, 0.5, 1)
+			check.NearAll(t, "R", r, []float64{5, 8, 12}, 0)
+			check.NearAll(t, "Â", a, []float64{5 - 8, 8 - 4, 12 - 2}, 0)
+		})
 	t.Run("γ = 0 sees the next reward alone", func(t *testing.T) {
 		a, _ := ppo.GAE(rewards, values, nil, 16, 0, 0.95)
 		check.NearAll(t, "Â", a, []float64{-7, -2, 2}, 0)
@@ -86,8 +88,12 @@ func TestGAE(t *testing.T) {
 		check.NearAll(t, "shift", []float64{b[0] - a[0], b[1] - a[1], b[2] - a[2]}, []float64{-4, -8, -16}, 0)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
-		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values[:2], nil, 0, 1, 1) })
-		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.GAE(rewards, values, []float64{1}, 0, 1, 1) })
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() {
+			ppo.GAE(rewards, values[:2], nil, 0, 1, 1)
+		})
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() {
+			ppo.GAE(rewards, values, []float64{1}, 0, 1, 1)
+		})
 	})
 }
 
@@ -100,30 +106,32 @@ func TestGAEOfTrajectories(t *testing.T) {
 		dead, _ := ppo.GAE(rewards, values, nil, 0, 0.5, 0.5)
 		check.NearAll(t, "terminal", dead, []float64{cut[0] - 4./16, cut[1] - 4./4, cut[2] - 4}, 0)
 	})
-	t.Run("masked tokens are passed over as if they were not there, whatever they hold", rapid.MakeCheck(func(t *rapid.T) {
-		n := rapid.IntRange(0, 9).Draw(t, "T")
-		r, v := floatsOf(t, "r", n, 8), floatsOf(t, "V", n, 8)
-		mask := make([]float64, n)
-		var kept []int
-		var shortR, shortV []float64
-		for i := range mask {
-			if rapid.Bool().Draw(t, "kept") {
-				mask[i], kept = 1, append(kept, i)
-				shortR, shortV = append(shortR, r[i]), append(shortV, v[i])
-			} else {
-				r[i], v[i] = nan, inf
+	t.Run("masked tokens are passed over as if they were not there, whatever they hold",
+		rapid.MakeCheck(func(t *rapid.T) {
+			n := rapid.IntRange(0, 9).Draw(t, "T")
+			r, v := floatsOf(t, "r", n, 8), floatsOf(t, "V", n, 8)
+			mask := make([]float64, n)
+			var kept []int
+			var shortR, shortV []float64
+			for i := range mask {
+				if rapid.Bool().Draw(t, "kept") {
+					mask[i], kept = 1, append(kept, i)
+					shortR, shortV = append(shortR, r[i]), append(shortV, v[i])
+				} else {
+					r[i], v[i] = nan, inf
+				}
 			}
-		}
-		a, ret := ppo.GAE(r, v, mask, 3, 0.9, 0.8)
-		wantA, wantR := make([]float64, n), make([]float64, n)
-		shortA, shortRet := ppo.GAE(shortR, shortV, nil, 3, 0.9, 0.8)
-		for i, at := range kept {
-			wantA[at], wantR[at] = shortA[i], shortRet[i]
-		}
-		check.NearAll(t, "Â", a, wantA, 0)
-		check.NearAll(t, "R", ret, wantR, 0)
-	}))
-	// Reward 1 two tokens after the first, V = 0: γλ = ¼ once, where the way through the gap costs (¼)².
+			a, ret := ppo.GAE(r, v, mask, 3, 0.9, 0.8)
+			wantA, wantR := make([]float64, n), make([]float64, n)
+			shortA, shortRet := ppo.GAE(shortR, shortV, nil, 3, 0.9, 0.8)
+			for i, at := range kept {
+				wantA[at], wantR[at] = shortA[i], shortRet[i]
+			}
+			check.NearAll(t, "Â", a, wantA, 0)
+			check.NearAll(t, "R", ret, wantR, 0)
+		}))
+	// Reward 1 two tokens after the first, V = 0: γλ = ¼ once, where the way through the gap costs
+	// (¼)².
 	t.Run("a recursion through the gap would weigh by its length, and lose all at γ = 0", func(t *testing.T) {
 		r, v := []float64{0, 0, 1}, []float64{0, 0, 0}
 		over, _ := ppo.GAE(r, v, []float64{1, 0, 1}, 0, 0.5, 0.5)
@@ -168,8 +176,12 @@ func TestKStep(t *testing.T) {
 	})
 	t.Run("steps have to lie inside the trajectory", func(t *testing.T) {
 		for _, c := range [][2]int{{-1, 1}, {0, 0}, {0, 4}, {3, 1}} {
-			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, values, 0, c[0], c[1], 1) })
-			check.Panics(t, "ppo: step is not inside the trajectory", func() { ppo.KStep(rewards, append(values, 1), 0, 0, 1, 1) })
+			check.Panics(t, "ppo: step is not inside the trajectory", func() {
+				ppo.KStep(rewards, values, 0, c[0], c[1], 1)
+			})
+			check.Panics(t, "ppo: step is not inside the trajectory", func() {
+				ppo.KStep(rewards, append(values, 1), 0, 0, 1, 1)
+			})
 		}
 	})
 }
@@ -181,8 +193,14 @@ func TestPrinted(t *testing.T) {
 			n := len(rewards) - at
 			gamma := math.Pow(0.5, float64(n+1)) - math.Pow(0.5, float64(n-1))
 			both := math.Pow(0.25, float64(n+1)) - math.Pow(0.25, float64(n-1))
-			check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, at, 0.5), ppo.KStep(rewards, values, 16, at, n, 0.5)+gamma*4, 0)
-			check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, at, 0.5, 0.5), ppo.GAESum(rewards, values, 16, at, 0.5, 0.5)+both*10, 0)
+			check.Near(
+				t, "(10)", ppo.KStepPrinted(rewards, values, 16, at, 0.5),
+				ppo.KStep(rewards, values, 16, at, n, 0.5)+gamma*4, 0,
+			)
+			check.Near(
+				t, "(11)", ppo.GAESumPrinted(rewards, values, 16, at, 0.5, 0.5),
+				ppo.GAESum(rewards, values, 16, at, 0.5, 0.5)+both*10, 0,
+			)
 		}
 	})
 	// Literal sums, as one reads them: T = 3, t = 0 has the exponents 0, 1, and then T−t+1 = 4.
@@ -192,11 +210,16 @@ func TestPrinted(t *testing.T) {
 	})
 	t.Run("without discount the exponents do not matter", func(t *testing.T) {
 		check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, 0, 1), ppo.KStep(rewards, values, 16, 0, 3, 1), 0)
-		check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 1, 1), ppo.GAESum(rewards, values, 16, 0, 1, 1), 0)
+		check.Near(
+			t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 1, 1), ppo.GAESum(rewards, values, 16, 0, 1, 1), 0,
+		)
 	})
 	t.Run("for λ = 1 the two should be one, and as printed are not", func(t *testing.T) {
 		check.Near(t, "meant", ppo.KStep(rewards, values, 16, 0, 3, 0.5), ppo.GAESum(rewards, values, 16, 0, 0.5, 1), 0)
-		check.Apart(t, "printed", ppo.KStepPrinted(rewards, values, 16, 0, 0.5), ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 1), 1)
+		check.Apart(
+			t, "printed", ppo.KStepPrinted(rewards, values, 16, 0, 0.5),
+			ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 1), 1,
+		)
 	})
 	t.Run("values that are right leave an advantage in the printed (10)", func(t *testing.T) {
 		right := []float64{3, 4, 4}
@@ -207,7 +230,8 @@ func TestPrinted(t *testing.T) {
 
 func TestShapedRewards(t *testing.T) {
 	const bootstrap = 16
-	t.Run("with the values as potential they are the temporal-difference errors, and discounting them by γλ is the estimator", func(t *testing.T) {
+	t.Run("with the values as potential they are the temporal-difference errors, and discounting them by γλ is the "+
+		"estimator", func(t *testing.T) {
 		shaped := ppo.ShapedRewards(rewards, values, bootstrap, 0.5)
 		check.NearAll(t, "r̃", shaped, []float64{-5, -1, 10}, 0)
 		want, _ := ppo.GAE(rewards, values, nil, bootstrap, 0.5, 0.5)
@@ -215,15 +239,16 @@ func TestShapedRewards(t *testing.T) {
 		check.NearAll(t, "Â", got, want, 0)
 	})
 	// γ Φ_{t+1} of one step and −Φ_{t+1} of the next, discounted once more, cancel: (21).
-	t.Run("their discounted sum is that of the rewards less the potential, whatever the potential", rapid.MakeCheck(func(t *rapid.T) {
-		r, potential := floatsOf(t, "r", 6, 8), floatsOf(t, "Φ", 6, 8)
-		gamma := rapid.Float64Range(0, 1).Draw(t, "γ")
-		_, g := ppo.GAE(r, make([]float64, 6), nil, 0, gamma, 1)
-		_, shaped := ppo.GAE(ppo.ShapedRewards(r, potential, 0, gamma), make([]float64, 6), nil, 0, gamma, 1)
-		for i := range g {
-			check.Near(t, "Σ γ^l r̃", shaped[i], g[i]-potential[i], gaeBound)
-		}
-	}))
+	t.Run("their discounted sum is that of the rewards less the potential, whatever the potential",
+		rapid.MakeCheck(func(t *rapid.T) {
+			r, potential := floatsOf(t, "r", 6, 8), floatsOf(t, "Φ", 6, 8)
+			gamma := rapid.Float64Range(0, 1).Draw(t, "γ")
+			_, g := ppo.GAE(r, make([]float64, 6), nil, 0, gamma, 1)
+			_, shaped := ppo.GAE(ppo.ShapedRewards(r, potential, 0, gamma), make([]float64, 6), nil, 0, gamma, 1)
+			for i := range g {
+				check.Near(t, "Σ γ^l r̃", shaped[i], g[i]-potential[i], gaeBound)
+			}
+		}))
 	// Values of the shaped problem are V − Φ: δ̃ = r + γΦ' − Φ + γ(V' − Φ') − (V − Φ) = δ.
 	t.Run("with values that know of it no advantage changes", rapid.MakeCheck(func(t *rapid.T) {
 		r, v, potential := floatsOf(t, "r", 6, 8), floatsOf(t, "V", 6, 8), floatsOf(t, "Φ", 6, 8)
@@ -236,7 +261,9 @@ func TestShapedRewards(t *testing.T) {
 		check.NearAll(t, "Â", got, want, gaeBound)
 	}))
 	t.Run("lengths have to agree", func(t *testing.T) {
-		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() { ppo.ShapedRewards(rewards, nil, 0, 1) })
+		check.Panics(t, "ppo: rewards, values, next, end and mask differ in length", func() {
+			ppo.ShapedRewards(rewards, nil, 0, 1)
+		})
 	})
 }
 

@@ -30,8 +30,9 @@ func TestWhatCountsNothing(t *testing.T) {
 		check.Both(t, "clip", func() (float64, float64) { return ppo.Clip(inf, 0, 0.2, 0.28) }, 0, 0, 0)
 		check.Both(t, "surrogate", func() (float64, float64) { return ppo.Surrogate(inf, 0) }, 0, 0, 0)
 		one, zero := check.Matrix([]float64{1, 1}), check.Matrix([]float64{0, 0})
-		loss, d := ppo.Loss(check.Matrix([]float64{-1, -1}), check.Matrix([]float64{-inf, -800}), zero, one, ppo.Options{
-			Low: 0.2, High: 0.28, DualClip: 3, Aggregation: policy.TokenMean})
+		loss, d := ppo.Loss(check.Matrix([]float64{-1, -1}), check.Matrix([]float64{-inf, -800}), zero, one,
+			ppo.Options{
+				Low: 0.2, High: 0.28, DualClip: 3, Aggregation: policy.TokenMean})
 		check.Near(t, "loss", loss, 0, 0)
 		check.NearAll(t, "gradient", d.RawRowView(0), []float64{0, 0}, 0)
 	})

@@ -8,7 +8,8 @@ import (
 
 const badBatch = "ppo: shapes of the batch's matrices differ"
 
-// Options are the conventions of a loss. DeepSeekMath has {Low: ε, High: ε, Aggregation: policy.SequenceMean}.
+// Options are the conventions of a loss. DeepSeekMath has {Low: ε, High: ε, Aggregation:
+// policy.SequenceMean}.
 type Options struct {
 	Low, High     float64 // ε_low and ε_high of the clip
 	DualClip      float64 // c of the dual clip, 0 for none
@@ -21,9 +22,9 @@ type Options struct {
 //
 //	L = −Σ_it w_it min(r_it A_it, clip(r_it, 1−ε_low, 1+ε_high) A_it)
 //
-// logprob, old, advantage and mask are [N × L] and so is the gradient, which is 0 outside the mask; w is policy.Weights. A batch without tokens has loss 0.
-// With policy.SequenceMean it is −1 times the mean of the paper's objective over outputs.
-// It implements DeepSeekMath (1) and PPO (7).
+// logprob, old, advantage and mask are [N × L] and so is the gradient, which is 0 outside the mask;
+// w is policy.Weights. A batch without tokens has loss 0. With policy.SequenceMean it is −1 times
+// the mean of the paper's objective over outputs. It implements DeepSeekMath (1) and PPO (7).
 func Loss(logprob, old, advantage, mask mat.Matrix, o Options) (loss float64, dlogprob *mat.Dense) {
 	sameShape(logprob, old, advantage, mask)
 	clip := policy.Surrogate(func(r, advantage float64) (loss, dlogratio float64) {

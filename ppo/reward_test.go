@@ -33,8 +33,12 @@ func TestTokenRewards(t *testing.T) {
 		check.NearAll(t, "r", got, []float64{-0.25, 0, 5.5, 0}, 0)
 	})
 	t.Run("tokens of a tool get none", func(t *testing.T) {
-		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 1, 0}, 0.5), []float64{-0.25, 0, 5.5, 0}, 0)
-		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 0, 0}, 0.5), []float64{4.75, 0, 0, 0}, 0)
+		check.NearAll(
+			t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 1, 0}, 0.5), []float64{-0.25, 0, 5.5, 0}, 0,
+		)
+		check.NearAll(
+			t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 0, 0}, 0.5), []float64{4.75, 0, 0, 0}, 0,
+		)
 	})
 	t.Run("an output without tokens has no reward", func(t *testing.T) {
 		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, make([]float64, 4), 0.5), make([]float64, 4), 0)
@@ -59,8 +63,12 @@ func TestTokenRewards(t *testing.T) {
 		check.NearAll(t, "Â", b[:2], []float64{a[0] / 4, a[1] / 4}, 0)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
-		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() { ppo.TokenRewards(1, logprob, ref, nil, 1) })
-		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() { ppo.TokenRewards(1, logprob, append(ref, 1), make([]float64, len(logprob)), 1) })
+		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() {
+			ppo.TokenRewards(1, logprob, ref, nil, 1)
+		})
+		check.Panics(t, "ppo: logprob, ref and mask differ in length", func() {
+			ppo.TokenRewards(1, logprob, append(ref, 1), make([]float64, len(logprob)), 1)
+		})
 	})
 }
 
@@ -85,7 +93,10 @@ func TestRewardModelLoss(t *testing.T) {
 	t.Run("its gradient is its derivative, and sums to zero", rapid.MakeCheck(func(t *rapid.T) {
 		scores := floatsOf(t, "scores", rapid.IntRange(2, 6).Draw(t, "K"), 4)
 		_, d := ppo.RewardModelLoss(scores)
-		check.NearAll(t, "gradient", d, check.Gradient(func(s []float64) float64 { loss, _ := ppo.RewardModelLoss(s); return loss }, scores), stepBound)
+		check.NearAll(t, "gradient", d, check.Gradient(func(s []float64) float64 {
+			loss, _ := ppo.RewardModelLoss(s)
+			return loss
+		}, scores), stepBound)
 		var sum float64
 		for _, v := range d {
 			sum += v
@@ -120,7 +131,8 @@ func TestInstructObjective(t *testing.T) {
 		check.Near(t, "J of one answer and one text", ppo.InstructObjective(answers[2:], texts[:1], 0.25), 6-2.5, 0)
 		check.Near(t, "J of texts alone", ppo.InstructObjective(nil, texts, 0.25), -5, 0)
 	})
-	// ∇ Σ_y π (r − β log(π/π_SFT)) = Σ_y π (r − β log(π/π_SFT)) ∇ log π, as Σ_y π ∇ log π = 0: the reward may be taken as a constant.
+	// ∇ Σ_y π (r − β log(π/π_SFT)) = Σ_y π (r − β log(π/π_SFT)) ∇ log π, as Σ_y π ∇ log π = 0: the
+	// reward may be taken as a constant.
 	t.Run("its gradient is the policy gradient of the rewards, the divergence in them held still", func(t *testing.T) {
 		const beta = 0.5
 		z, score := []float64{0.5, -1, 0.25}, []float64{1, 0, 3}

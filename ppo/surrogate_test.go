@@ -14,7 +14,10 @@ import (
 func TestPolicyGradient(t *testing.T) {
 	t.Run("its derivative is minus the advantage", func(t *testing.T) {
 		_, d := ppo.PolicyGradient(-1.5, 0.75)
-		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.PolicyGradient(l, 0.75); return loss }, -1.5), stepBound)
+		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 {
+			loss, _ := ppo.PolicyGradient(l, 0.75)
+			return loss
+		}, -1.5), stepBound)
 		check.Both(t, "A = ¾", func() (float64, float64) { return ppo.PolicyGradient(-2, 0.75) }, 1.5, -0.75, 0)
 	})
 	t.Run("an advantage of 0 teaches nothing, of an excluded token too", func(t *testing.T) {
@@ -31,7 +34,10 @@ func TestSurrogate(t *testing.T) {
 	t.Run("its derivative is that of −e^{log r} A", func(t *testing.T) {
 		for _, l := range []float64{-2.5, -1, 0} {
 			_, d := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5)
-			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5); return loss }, l), stepBound)
+			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 {
+				loss, _ := ppo.Surrogate(policy.Ratio(l, -1, 0), -1.5)
+				return loss
+			}, l), stepBound)
 		}
 	})
 	t.Run("an advantage of 0 gives 0, for an infinite ratio too", func(t *testing.T) {
@@ -59,7 +65,9 @@ func TestClip(t *testing.T) {
 			{"bad token on the lower boundary: the inside's derivative", 0.75, -2, 1.5, 1.5},
 			{"indifferent token", 7, 0, 0, 0},
 		} {
-			check.Both(t, c.name, func() (float64, float64) { return ppo.Clip(c.r, c.a, 0.25, 0.25) }, c.loss, c.dlogpi, 0)
+			check.Both(t, c.name, func() (float64, float64) {
+				return ppo.Clip(c.r, c.a, 0.25, 0.25)
+			}, c.loss, c.dlogpi, 0)
 		}
 	})
 	t.Run("its two sides may differ", func(t *testing.T) {
@@ -86,7 +94,10 @@ func TestClip(t *testing.T) {
 			t.Skip("on a boundary")
 		}
 		_, d := ppo.Clip(math.Exp(l), a, 0.2, 0.28)
-		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := ppo.Clip(math.Exp(l), a, 0.2, 0.28); return loss }, l), stepBound)
+		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 {
+			loss, _ := ppo.Clip(math.Exp(l), a, 0.2, 0.28)
+			return loss
+		}, l), stepBound)
 	}))
 	// [1 − 10, 1 + 10] = [−9, 11], and a ratio is positive.
 	t.Run("DeepSeek-R1's ε of 10 never clips from below", func(t *testing.T) {
@@ -96,9 +107,15 @@ func TestClip(t *testing.T) {
 	})
 	t.Run("log-ratios of ±100 and excluded tokens have the limits", func(t *testing.T) {
 		for _, r := range []float64{math.Exp(100), inf} {
-			check.Both(t, "good token, r huge", func() (float64, float64) { return ppo.Clip(r, 2, 0.25, 0.25) }, -2.5, 0, 0)
-			check.Both(t, "bad token, r huge", func() (float64, float64) { return ppo.Clip(r, -2, 0.25, 0.25) }, 2*r, 2*r, 0)
-			check.Both(t, "indifferent token, r huge", func() (float64, float64) { return ppo.Clip(r, 0, 0.25, 0.25) }, 0, 0, 0)
+			check.Both(t, "good token, r huge", func() (float64, float64) {
+				return ppo.Clip(r, 2, 0.25, 0.25)
+			}, -2.5, 0, 0)
+			check.Both(t, "bad token, r huge", func() (float64, float64) {
+				return ppo.Clip(r, -2, 0.25, 0.25)
+			}, 2*r, 2*r, 0)
+			check.Both(t, "indifferent token, r huge", func() (float64, float64) {
+				return ppo.Clip(r, 0, 0.25, 0.25)
+			}, 0, 0, 0)
 		}
 		check.Both(t, "good token, r = 0", func() (float64, float64) { return ppo.Clip(0, 2, 0.25, 0.25) }, 0, 0, 0)
 		check.Both(t, "bad token, r = 0", func() (float64, float64) { return ppo.Clip(0, -2, 0.25, 0.25) }, 1.5, 0, 0)
@@ -122,7 +139,9 @@ func TestDualClip(t *testing.T) {
 			{"indifferent token", inf, 0, 0, 0},
 			{"bad token with an infinite ratio", inf, -2, 6, 0},
 		} {
-			check.Both(t, c.name, func() (float64, float64) { return ppo.DualClip(c.r, c.a, 0.25, 0.25, 3) }, c.loss, c.dlogpi, 0)
+			check.Both(t, c.name, func() (float64, float64) {
+				return ppo.DualClip(c.r, c.a, 0.25, 0.25, 3)
+			}, c.loss, c.dlogpi, 0)
 		}
 	})
 	t.Run("an infinite bound is none", rapid.MakeCheck(func(t *rapid.T) {
@@ -130,7 +149,8 @@ func TestDualClip(t *testing.T) {
 		loss, d := ppo.Clip(r, a, 0.2, 0.2)
 		check.Both(t, "c = ∞", func() (float64, float64) { return ppo.DualClip(r, a, 0.2, 0.2, inf) }, loss, d, 0)
 	}))
-	// For A > 0 the clipped objective is at most (1+ε)A < cA: max(·, cA) would be cA everywhere, with no gradient at all.
+	// For A > 0 the clipped objective is at most (1+ε)A < cA: max(·, cA) would be cA everywhere,
+	// with no gradient at all.
 	t.Run("for positive advantages the bound would swallow everything", func(t *testing.T) {
 		loss, d := ppo.DualClip(1, 2, 0.25, 0.25, 3)
 		if wrong := -math.Max(1*2, 3*2); loss == wrong || d == 0 {
@@ -158,7 +178,10 @@ func TestKLPenalty(t *testing.T) {
 	t.Run("its derivative is that of the loss, with r − 1 for the estimate r − 1 − log r", func(t *testing.T) {
 		for _, l := range []float64{-2, -1, -0.25} {
 			_, d := penalty(l, -1, 2, 0.5)
-			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 { loss, _ := penalty(l, -1, 2, 0.5); return loss }, l), stepBound)
+			check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 {
+				loss, _ := penalty(l, -1, 2, 0.5)
+				return loss
+			}, l), stepBound)
 		}
 	})
 	// E_old[r − 1 − log r] = KL(π_old‖π), and E_old[(r−1) ∇ log π] = Σ (p − p_old) ∇ log p.

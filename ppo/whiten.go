@@ -13,10 +13,11 @@ const whitenEpsilon = 1e-8
 //
 //	Â' = (Â − μ)/√(σ² + 10⁻⁸),  μ = 1/n Σ m Â,  σ² = 1/(n−1) Σ m (Â − μ)²,  n = Σ m
 //
-// advantage and mask are [N × L] and so is the result, 0 outside the mask. One token alone has σ² = 0 and becomes 0; none become nothing.
-// Returns are made from the advantages before they are whitened.
-// Differs in code: trainers that whiten with the padding, or on each device, get other statistics; some keep the mean, for rewards.
-// It implements verl's code, masked_whiten, after PPO (11).
+// advantage and mask are [N × L] and so is the result, 0 outside the mask. One token alone has σ² =
+// 0 and becomes 0; none become nothing. Returns are made from the advantages before they are
+// whitened. Differs in code: trainers that whiten with the padding, or on each device, get other
+// statistics; some keep the mean, for rewards. It implements verl's code, masked_whiten, after PPO
+// (11).
 func Whiten(advantage, mask mat.Matrix) *mat.Dense {
 	sameShape(advantage, mask)
 	white, n := centered(advantage, mask)
@@ -31,8 +32,9 @@ func Whiten(advantage, mask mat.Matrix) *mat.Dense {
 	return white
 }
 
-// centered returns how far each token in the mask is above their mean, and how many they are. The mean is
-// of differences from the first, so that equal tokens give exactly 0 and a large mean costs no digits.
+// centered returns how far each token in the mask is above their mean, and how many they are. The
+// mean is of differences from the first, so that equal tokens give exactly 0 and a large mean costs
+// no digits.
 func centered(x, mask mat.Matrix) (d *mat.Dense, n float64) {
 	d = mat.DenseCopyOf(x)
 	d.Zero()

@@ -16,22 +16,24 @@ func TestActor(t *testing.T) {
 	pi := softmax(z)
 	v := m.values(pi)
 
-	// E[δ | s, a] = r + γ Σ p V(s') − V(s) = Q − V = A, and Σ_s ρ(s) Σ_a π(a|s) A ∇log π(a|s) is the policy gradient theorem's ∇J.
-	t.Run("with true values its mean step, over the states as they are visited, is the gradient of the expected return", func(t *testing.T) {
-		step := mat.NewDense(3, 2, nil)
-		for s, rho := range m.visits(pi) {
-			for a := range 2 {
-				for b := range 2 { // the mean of each element of what Actor adds
-					mean := m.onAverage(s, a, pi, func(e rl.Step) float64 {
-						return rl.Actor(z.RawRowView(s), a, rl.TDError(v, e, m.gamma), 1)[b] - z.At(s, b)
-					})
-					step.Set(s, b, step.At(s, b)+rho*pi.At(s, a)*mean)
+	// E[δ | s, a] = r + γ Σ p V(s') − V(s) = Q − V = A, and Σ_s ρ(s) Σ_a π(a|s) A ∇log π(a|s) is
+	// the policy gradient theorem's ∇J.
+	t.Run("with true values its mean step, over the states as they are visited, is the gradient of the expected return",
+		func(t *testing.T) {
+			step := mat.NewDense(3, 2, nil)
+			for s, rho := range m.visits(pi) {
+				for a := range 2 {
+					for b := range 2 { // the mean of each element of what Actor adds
+						mean := m.onAverage(s, a, pi, func(e rl.Step) float64 {
+							return rl.Actor(z.RawRowView(s), a, rl.TDError(v, e, m.gamma), 1)[b] - z.At(s, b)
+						})
+						step.Set(s, b, step.At(s, b)+rho*pi.At(s, a)*mean)
+					}
 				}
 			}
-		}
-		want := numeric(func() float64 { return m.eta(softmax(z)) }, z)
-		check.NearMatrix(t, "∇J", step, want, 10*numericBound) // ρ adds up to 3.6, values to 4
-	})
+			want := numeric(func() float64 { return m.eta(softmax(z)) }, z)
+			check.NearMatrix(t, "∇J", step, want, 10*numericBound) // ρ adds up to 3.6, values to 4
+		})
 
 	t.Run("a step that surprises nobody changes nothing", func(t *testing.T) {
 		logits := []float64{1, 2, 3}
@@ -56,7 +58,9 @@ func TestCritic(t *testing.T) {
 
 	t.Run("there is a weight for each feature", func(t *testing.T) {
 		for _, n := range []int{1, 3} {
-			check.Panics(t, "rl: weights and features differ in number", func() { rl.Critic(make([]float64, 2), make([]float64, n), 1, 1) })
+			check.Panics(t, "rl: weights and features differ in number", func() {
+				rl.Critic(make([]float64, 2), make([]float64, n), 1, 1)
+			})
 		}
 	})
 
@@ -86,7 +90,8 @@ func TestCritic(t *testing.T) {
 		check.NearAll(t, "−step", step, gradient, numericBound)
 	})
 
-	// The line V = (s+1)/6 is linear in the position: two weights, position/6 and a constant, hold it. Reward 6 and V = position: exact.
+	// The line V = (s+1)/6 is linear in the position: two weights, position/6 and a constant, hold
+	// it. Reward 6 and V = position: exact.
 	t.Run("two features are enough for the random walk", func(t *testing.T) {
 		w := []float64{1, 0}
 		v := []float64{1, 2, 3, 4, 5}

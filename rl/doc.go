@@ -1,6 +1,7 @@
-// Package rl holds the ladder of reinforcement learning that leads to PPO and GRPO, each rung on problems small enough
-// to be solved exactly (process.go does that): Monte Carlo and temporal differences (mc.go, td.go), Q-learning and its deep forms (q.go,
-// dqn.go), the policy gradient and the actor with its critic (pg.go, ac.go), and trust regions (trpo.go).
+// Package rl holds the ladder of reinforcement learning that leads to PPO and GRPO, each rung on
+// problems small enough to be solved exactly (process.go does that): Monte Carlo and temporal
+// differences (mc.go, td.go), Q-learning and its deep forms (q.go, dqn.go), the policy gradient and
+// the actor with its critic (pg.go, ac.go), and trust regions (trpo.go).
 //
 // # Notation
 //
@@ -17,15 +18,18 @@
 //	θ, θ⁻     parameters, and those of the copy that a target is computed with
 //	H         Hessian of the mean KL at the old policy: the Fisher information
 //
-// A row of logits is one state or one sample. A step that ends its episode has done: nothing after it is looked at, so
-// whatever lies there, a NaN too, reaches no result. An episode that is only cut off has not ended.
+// A row of logits is one state or one sample. A step that ends its episode has done: nothing after
+// it is looked at, so whatever lies there, a NaN too, reaches no result. An episode that is only
+// cut off has not ended.
 //
-// Objectives (J, η, surrogates) are maximised and losses minimised; their gradients are of the value as it stands.
-// Nothing here keeps state or draws numbers: an update returns the new value, and the caller stores it.
+// Objectives (J, η, surrogates) are maximised and losses minimised; their gradients are of the
+// value as it stands. Nothing here keeps state or draws numbers: an update returns the new value,
+// and the caller stores it.
 //
 // # Sources
 //
-// Sutton and Barto is Reinforcement Learning: An Introduction, second edition, 2018. DQN is Mnih et al. 2013
-// (1312.5602). Double DQN is van Hasselt, Guez and Silver 2016 (1509.06461). GAE is Schulman et al. 2016 (1506.02438).
-// TRPO is Schulman et al. 2015 (1502.05477), PPO is Schulman et al. 2017 (1707.06347).
+// Sutton and Barto is Reinforcement Learning: An Introduction, second edition, 2018. DQN is Mnih et
+// al. 2013 (1312.5602). Double DQN is van Hasselt, Guez and Silver 2016 (1509.06461). GAE is
+// Schulman et al. 2016 (1506.02438). TRPO is Schulman et al. 2015 (1502.05477), PPO is Schulman et
+// al. 2017 (1707.06347).
 package rl

@@ -17,8 +17,8 @@ func signs(n int) *mat.Dense {
 	return m
 }
 
-// estimates returns every pair of independent estimates, true values and errors of ±1 alike likely: those of the network that learns, and
-// those of its copy.
+// estimates returns every pair of independent estimates, true values and errors of ±1 alike likely:
+// those of the network that learns, and those of its copy.
 func estimates(truth ...float64) (learning, copied *mat.Dense) {
 	errors := signs(2 * len(truth))
 	rows, _ := errors.Dims()
@@ -29,7 +29,8 @@ func estimates(truth ...float64) (learning, copied *mat.Dense) {
 	return learning, copied
 }
 
-// meanTargets returns the mean target of DQN and of double DQN over such estimates of the next state, with reward 0 and γ = 1.
+// meanTargets returns the mean target of DQN and of double DQN over such estimates of the next
+// state, with reward 0 and γ = 1.
 func meanTargets(truth ...float64) (single, double float64) {
 	learning, copied := estimates(truth...)
 	rows, _ := copied.Dims()
@@ -60,7 +61,8 @@ func TestDQNTargets(t *testing.T) {
 		check.NearAll(t, "y", rl.DoubleDQNTargets([]float64{3}, []bool{true}, nan, nan, 0.5), []float64{3}, 0)
 	})
 
-	// All true values are 0. The largest of m estimates is −1 only if all are: E max = 1 − 2·2^{−m}. Powers of two: exact.
+	// All true values are 0. The largest of m estimates is −1 only if all are: E max = 1 −
+	// 2·2^{−m}. Powers of two: exact.
 	t.Run("errors that are right on average raise the target by 1 − 2^{1−m} for m actions", func(t *testing.T) {
 		for m, want := range map[int]float64{1: 0, 2: 0.5, 3: 0.75, 4: 0.875} {
 			single, _ := meanTargets(make([]float64, m)...)
@@ -68,7 +70,8 @@ func TestDQNTargets(t *testing.T) {
 		}
 	})
 
-	// Double DQN, theorem 1: if the errors e of m actions add up to 0 and have mean square C, the largest is at least √(C/(m−1)), with equality for m−1 equal ones.
+	// Double DQN, theorem 1: if the errors e of m actions add up to 0 and have mean square C, the
+	// largest is at least √(C/(m−1)), with equality for m−1 equal ones.
 	t.Run("errors that cancel over the actions raise it by at least √(C/(m−1))", func(t *testing.T) {
 		raise := func(e []float64) float64 {
 			return rl.DQNTargets([]float64{0}, []bool{false}, mat.NewDense(1, len(e), e), 1)[0]
@@ -99,10 +102,13 @@ func TestDoubleDQNTargets(t *testing.T) {
 
 	t.Run("with one network for both it is DQN", func(t *testing.T) {
 		next, rewards, done := random(source(11), 6, 4), make([]float64, 6), make([]bool, 6)
-		check.NearAll(t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9), rl.DQNTargets(rewards, done, next, 0.9), 0)
+		check.NearAll(
+			t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9), rl.DQNTargets(rewards, done, next, 0.9), 0,
+		)
 	})
 
-	// The choice depends on the errors of the one, so the value that the other gives it is off by 0 on average.
+	// The choice depends on the errors of the one, so the value that the other gives it is off by 0
+	// on average.
 	t.Run("where all actions are worth the same, independent errors raise nothing", func(t *testing.T) {
 		for m := 1; m <= 4; m++ {
 			_, double := meanTargets(make([]float64, m)...)
@@ -110,8 +116,8 @@ func TestDoubleDQNTargets(t *testing.T) {
 		}
 	})
 
-	// True values 1 and 0, errors ±1: estimates {0, 2} and {−1, 1}. The largest is 0 or 1 or twice 2, on average 5/4. The first is chosen unless
-	// 0 meets 1, in ¾ of the cases: ¾·1 + ¼·0.
+	// True values 1 and 0, errors ±1: estimates {0, 2} and {−1, 1}. The largest is 0 or 1 or twice
+	// 2, on average 5/4. The first is chosen unless 0 meets 1, in ¾ of the cases: ¾·1 + ¼·0.
 	t.Run("where they are not, it errs on the low side instead: 3/4 for 1, DQN 5/4", func(t *testing.T) {
 		single, double := meanTargets(1, 0)
 		check.Near(t, "DQN", single, 1.25, 0)
@@ -121,8 +127,10 @@ func TestDoubleDQNTargets(t *testing.T) {
 	t.Run("batches of different sizes panic", func(t *testing.T) {
 		two, three := mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil)
 		for name, f := range map[string]func(){
-			"actions":        func() { rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, three, 1) },
-			"states":         func() { rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, mat.NewDense(2, 2, nil), 1) },
+			"actions": func() { rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, three, 1) },
+			"states": func() {
+				rl.DoubleDQNTargets([]float64{1}, []bool{false}, two, mat.NewDense(2, 2, nil), 1)
+			},
 			"rewards":        func() { rl.DoubleDQNTargets(nil, []bool{false}, two, two, 1) },
 			"ends":           func() { rl.DoubleDQNTargets([]float64{1}, nil, two, two, 1) },
 			"actions taken":  func() { rl.DQNLoss(two, nil, []float64{1}) },
@@ -156,7 +164,8 @@ func TestDQNLossBackward(t *testing.T) {
 		check.NearMatrix(t, "dq", rl.DQNLossBackward(q, actions, targets), want, numericBound)
 	})
 
-	// Q − α/2 · (−2)(y − Q) = Q + α (y − Q): for a table and one sample the descent with half the step size. Dyadic, so exact.
+	// Q − α/2 · (−2)(y − Q) = Q + α (y − Q): for a table and one sample the descent with half the
+	// step size. Dyadic, so exact.
 	t.Run("for a table one step of descent is Q-learning", func(t *testing.T) {
 		table := mat.NewDense(2, 2, []float64{1, -2, 4, 3})
 		e := rl.Step{State: 0, Action: 1, Reward: 1, Next: 1}
@@ -166,8 +175,9 @@ func TestDQNLossBackward(t *testing.T) {
 		check.Near(t, "Q", table.At(0, 1)-alpha/2*dq.At(0, 1), rl.QLearning(table, e, 0.5, alpha), 0)
 	})
 
-	// The loop's one value θ has the target 1 + γθ. With the target held still dL/dθ = −2(1 + γθ − θ); differences that move it too see
-	// −2(1 + γθ − θ)(1 − γ): the residual gradient, another method.
+	// The loop's one value θ has the target 1 + γθ. With the target held still dL/dθ = −2(1 + γθ −
+	// θ); differences that move it too see −2(1 + γθ − θ)(1 − γ): the residual gradient, another
+	// method.
 	t.Run("it does not go through the target, as differences of the whole would", func(t *testing.T) {
 		const gamma, theta = 0.75, 2.0
 		value := mat.NewDense(1, 1, []float64{theta})

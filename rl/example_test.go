@@ -8,7 +8,8 @@ import (
 	"plumbline/rl"
 )
 
-// The ladder on a corridor of three states with a reward of 1 behind the last, and on a bandit with two arms.
+// The ladder on a corridor of three states with a reward of 1 behind the last, and on a bandit with
+// two arms.
 func Example() {
 	fmt.Println("returns:", rl.Returns([]float64{0, 0, 1}, 0.5))
 
@@ -27,7 +28,8 @@ func Example() {
 	}
 	fmt.Println("Q-learning:", mat.Col(nil, 0, q))
 
-	// One state; arm 0 pays 1, arm 1 nothing, and both were tried once. The mean reward is the baseline.
+	// One state; arm 0 pays 1, arm 1 nothing, and both were tried once. The mean reward is the
+	// baseline.
 	logits, arms := mat.NewDense(2, 2, nil), []int{0, 1}
 	advantages := []float64{0.5, -0.5}
 	gradient := rl.PolicyGradient(logits, arms, advantages)
@@ -37,7 +39,9 @@ func Example() {
 	theta := region.Step(mat.NewDense(1, 2, nil), mat.NewDense(2, 1, []float64{1, 1}), arms, advantages)
 	var z mat.Dense
 	z.Mul(mat.NewDense(2, 1, []float64{1, 1}), theta)
-	fmt.Printf("one step of TRPO: logits %.4f, KL %.5f of %v\n", theta.RawRowView(0), rl.MeanKL(logits, &z), region.Delta)
+	fmt.Printf(
+		"one step of TRPO: logits %.4f, KL %.5f of %v\n", theta.RawRowView(0), rl.MeanKL(logits, &z), region.Delta,
+	)
 	// Output:
 	// returns: [0.25 0.5 1]
 	// TD(0) after sweep 1 forward: [0 0 1]

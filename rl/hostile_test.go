@@ -10,8 +10,8 @@ import (
 	"plumbline/rl"
 )
 
-// A policy may all but exclude an action, and its ratio then overflows; what counts nothing is left out
-// and not multiplied by 0.
+// A policy may all but exclude an action, and its ratio then overflows; what counts nothing is left
+// out and not multiplied by 0.
 func TestWhatCountsNothing(t *testing.T) {
 	inf := math.Inf(1)
 	old, logits := mat.NewDense(2, 2, []float64{0, -800, 0, 0}), mat.NewDense(2, 2, []float64{0, 0, 0, 0})
@@ -31,7 +31,8 @@ func TestWhatCountsNothing(t *testing.T) {
 		pi, a := mat.NewDense(2, 2, []float64{1, 0, 0.5, 0.5}), mat.NewDense(2, 2, []float64{3, math.NaN(), inf, -inf})
 		check.Near(t, "L", rl.LocalObjective(1, []float64{2, 0}, pi, a), 7, 0)
 	})
-	// KL ≈ ½ h² Var, its gradient h p (v − p·v): for v = (1, 0), p = (¼, ¾) it is h 3/16 (1, −1) to first order.
+	// KL ≈ ½ h² Var, its gradient h p (v − p·v): for v = (1, 0), p = (¼, ¾) it is h 3/16 (1, −1) to
+	// first order.
 	t.Run("a small step has a mean KL, and a gradient, as good as the log-probabilities", func(t *testing.T) {
 		const h = 1e-12
 		z, a := mat.NewDense(1, 2, []float64{0, math.Log(3)}), mat.NewDense(1, 2, []float64{h, math.Log(3)})

@@ -4,10 +4,10 @@ package rl
 //
 //	G_t = r_{t+1} + γ r_{t+2} + γ² r_{t+3} + … = r_{t+1} + γ G_{t+1}
 //
-// rewards is [T], rewards[t] being r_{t+1}; so is the result. An episode that is cut off rather than ended goes on: append
-// the value of the state where it was cut as one more reward.
-// Differs in code: a limit on the length is often taken for an end, which drops that value.
-// It implements Sutton and Barto (3.8) and (3.9).
+// rewards is [T], rewards[t] being r_{t+1}; so is the result. An episode that is cut off rather
+// than ended goes on: append the value of the state where it was cut as one more reward. Differs in
+// code: a limit on the length is often taken for an end, which drops that value. It implements
+// Sutton and Barto (3.8) and (3.9).
 func Returns(rewards []float64, gamma float64) []float64 {
 	g := make([]float64, len(rewards))
 	var next float64

@@ -25,7 +25,8 @@ func TestReturns(t *testing.T) {
 		check.NearAll(t, "G", rl.Returns([]float64{1, -2, 3}, 1), []float64{2, 1, 3}, 0)
 	})
 
-	// Cutting after two of four steps: appending the value of the state reached gives back the first two returns.
+	// Cutting after two of four steps: appending the value of the state reached gives back the
+	// first two returns.
 	t.Run("an episode that is cut off goes on with the value of where it was cut", func(t *testing.T) {
 		whole := rl.Returns([]float64{1, 2, 3, 4}, 0.5)
 		cut := rl.Returns([]float64{1, 2, whole[2]}, 0.5)
@@ -59,8 +60,8 @@ func TestReturns(t *testing.T) {
 }
 
 func TestMonteCarlo(t *testing.T) {
-	// v_n = v_{n−1} + (g_n − v_{n−1})/n = ((n−1) v_{n−1} + g_n)/n. Each of n steps makes three roundings of at most 2u·max|g|, and damps
-	// those before.
+	// v_n = v_{n−1} + (g_n − v_{n−1})/n = ((n−1) v_{n−1} + g_n)/n. Each of n steps makes three
+	// roundings of at most 2u·max|g|, and damps those before.
 	t.Run("α = 1/n gives the mean of n returns, whatever the value before the first", func(t *testing.T) {
 		returns := []float64{3, -1, 4, 1, -5, 9, 2, 6}
 		v := 100.0

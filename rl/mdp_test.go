@@ -24,7 +24,8 @@ func random(rng *rand.Rand, r, c int) *mat.Dense {
 	return m
 }
 
-// numeric returns the central differences of f for every element of x, which it moves and puts back.
+// numeric returns the central differences of f for every element of x, which it moves and puts
+// back.
 func numeric(f func() float64, x *mat.Dense) *mat.Dense {
 	data := x.RawMatrix().Data
 	start := append([]float64(nil), data...)
@@ -37,7 +38,8 @@ func numeric(f func() float64, x *mat.Dense) *mat.Dense {
 	return mat.NewDense(r, c, gradient)
 }
 
-// numericBound is what central differences are off by with 32 roundings, and values and third derivatives up to 10.
+// numericBound is what central differences are off by with 32 roundings, and values and third
+// derivatives up to 10.
 var numericBound = check.DifferenceBound(10, 32)
 
 // softmax returns the policy of a table of logits.
@@ -92,8 +94,9 @@ func (m mdp) advantages(pi mat.Matrix) *mat.Dense {
 	return rl.Advantages(m.actionValues(v), v)
 }
 
-// walk is the random walk of Sutton and Barto, example 6.2, as a process with one action: five states in a row, left or right with
-// probability ½ each, an end beyond both, and a reward for leaving on the right only.
+// walk is the random walk of Sutton and Barto, example 6.2, as a process with one action: five
+// states in a row, left or right with probability ½ each, an end beyond both, and a reward for
+// leaving on the right only.
 func walk(reward float64) mdp {
 	p := mat.NewDense(5, 5, nil)
 	for s := range 4 {

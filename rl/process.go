@@ -10,8 +10,8 @@ const (
 	endless    = "rl: the values have no limit: without a discount an episode has to end"
 )
 
-// Process is a Markov decision process that is known completely, so that what other functions estimate
-// from steps can be solved for.
+// Process is a Markov decision process that is known completely, so that what other functions
+// estimate from steps can be solved for.
 type Process struct {
 	P     []*mat.Dense // [A] of [S × S]: how likely action a leads from s to s'; what a row lacks of 1 ends the episode
 	R     *mat.Dense   // [S × A]: expected reward of a step, r_{t+1}
@@ -22,9 +22,8 @@ type Process struct {
 //
 //	V^{π,γ}(s_t) = E[Σ_{l ≥ 0} γ^l r_{t+l}],  (1 − γ P_π) V = r_π
 //
-// pi is π, [S × A], gamma is γ; the result is [S]. The equations are Bellman's, whose one solution V is for γ < 1, and for γ = 1 if
-// every episode ends.
-// It implements GAE (4), its V^{π,γ}.
+// pi is π, [S × A], gamma is γ; the result is [S]. The equations are Bellman's, whose one solution
+// V is for γ < 1, and for γ = 1 if every episode ends. It implements GAE (4), its V^{π,γ}.
 func (m Process) Values(pi mat.Matrix, gamma float64) []float64 {
 	system, rewards := m.bellman(pi, gamma)
 	return solve(system, rewards)
@@ -67,9 +66,8 @@ func Advantages(q mat.Matrix, v []float64) *mat.Dense {
 //
 //	(T_π v)(s) = Σ_a π(a|s) (r(s, a) + γ Σ_{s'} p(s'|s, a) v(s'))
 //
-// v is [S], pi is π, [S × A]; the result is [S]. Values is its fixed point, and each application brings
-// any v nearer to it by γ.
-// It implements Sutton and Barto (3.14), and (4.5) as an update.
+// v is [S], pi is π, [S × A]; the result is [S]. Values is its fixed point, and each application
+// brings any v nearer to it by γ. It implements Sutton and Barto (3.14), and (4.5) as an update.
 func (m Process) Bellman(v []float64, pi mat.Matrix, gamma float64) []float64 {
 	m.check(pi.Dims())
 	q, next := m.ActionValues(v, gamma), make([]float64, len(v))
@@ -121,8 +119,8 @@ func (m Process) Return(pi mat.Matrix, gamma float64) float64 {
 	return floats.Dot(m.Start, v)
 }
 
-// ExpectedGradient returns the policy gradient that weights of states and actions have on average, for the logits of a
-// softmax policy. With the advantages A^{π,γ} it is g^γ.
+// ExpectedGradient returns the policy gradient that weights of states and actions have on average,
+// for the logits of a softmax policy. With the advantages A^{π,γ} it is g^γ.
 //
 //	g = E[Σ_t ψ(s_t, a_t) ∇ log π(a_t|s_t)],  g_sb = d(s) π(b|s) (ψ(s, b) − Σ_a π(a|s) ψ(s, a))
 //
@@ -144,14 +142,15 @@ func (m Process) ExpectedGradient(pi, psi mat.Matrix) *mat.Dense {
 	return g
 }
 
-// GammaJustGap returns what an estimate of the advantage adds to g^γ on average; it is 0 for one that is γ-just.
+// GammaJustGap returns what an estimate of the advantage adds to g^γ on average; it is 0 for one
+// that is γ-just.
 //
 //	E[Σ_t Â_t ∇ log π(a_t|s_t)] − E[Σ_t A^{π,γ}(s_t, a_t) ∇ log π(a_t|s_t)]
 //
-// pi is π and estimate is the mean of Â in each state after each action, [S × A]; so is the result. γ-just are
-// Q, A and δ with the true V, and each of them less anything that does not depend on the action. With
-// another V, δ is not: what follows is then worth something else.
-// It implements GAE (7) and (8).
+// pi is π and estimate is the mean of Â in each state after each action, [S × A]; so is the result.
+// γ-just are Q, A and δ with the true V, and each of them less anything that does not depend on the
+// action. With another V, δ is not: what follows is then worth something else. It implements GAE
+// (7) and (8).
 func (m Process) GammaJustGap(pi, estimate mat.Matrix, gamma float64) *mat.Dense {
 	v := m.Values(pi, gamma)
 	gap := m.ExpectedGradient(pi, estimate)

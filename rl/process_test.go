@@ -13,7 +13,9 @@ import (
 
 // again is one state that rewards 1 and comes back to itself with probability stay.
 func again(stay float64) rl.Process {
-	return rl.Process{P: []*mat.Dense{mat.NewDense(1, 1, []float64{stay})}, R: mat.NewDense(1, 1, []float64{1}), Start: []float64{1}}
+	return rl.Process{
+		P: []*mat.Dense{mat.NewDense(1, 1, []float64{stay})}, R: mat.NewDense(1, 1, []float64{1}), Start: []float64{1},
+	}
 }
 
 // solveBound is what solving for a value of up to 64 with four states is off by.
@@ -51,7 +53,9 @@ func TestValues(t *testing.T) {
 		check.NearAll(t, "V", m.values(pi), v, 300*16*u)
 	})
 	t.Run("where nothing ends and nothing is discounted there is none", func(t *testing.T) {
-		check.Panics(t, "rl: the values have no limit: without a discount an episode has to end", func() { again(1).Values(only(1), 1) })
+		check.Panics(t, "rl: the values have no limit: without a discount an episode has to end", func() {
+			again(1).Values(only(1), 1)
+		})
 	})
 }
 
@@ -67,7 +71,8 @@ func TestActionValuesAndAdvantages(t *testing.T) {
 			check.Near(t, "Σ π A", floats.Dot(pi.RawRowView(s), a.RawRowView(s)), 0, solveBound)
 		}
 	})
-	// A policy that takes action a in s alone, once, and π from then on: one more state, that leads where a leads.
+	// A policy that takes action a in s alone, once, and π from then on: one more state, that leads
+	// where a leads.
 	t.Run("an action is worth its reward and what follows under the policy", func(t *testing.T) {
 		for s := range 4 {
 			for b := range 3 {
@@ -132,7 +137,8 @@ func TestVisits(t *testing.T) {
 		check.NearAll(t, "ρ", again(1).Visits(pi, 0.75), []float64{4}, 0)
 		check.NearAll(t, "ρ", again(0.75).Visits(pi, 1), []float64{4}, 0)
 	})
-	// Σ_s ρ(s) r_π(s) counts each reward when it comes; Σ_s start(s) V(s) counts it where its episode begins.
+	// Σ_s ρ(s) r_π(s) counts each reward when it comes; Σ_s start(s) V(s) counts it where its
+	// episode begins.
 	t.Run("rewards at the visits are the return", func(t *testing.T) {
 		m := randomMDP(source(78), 4, 3, 0.9)
 		pi := softmax(random(source(79), 4, 3))

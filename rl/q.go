@@ -5,7 +5,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// QLearning returns the new value of the action that was taken, looking ahead to the best action, whichever is taken.
+// QLearning returns the new value of the action that was taken, looking ahead to the best action,
+// whichever is taken.
 //
 //	Q(s, a) ← Q(s, a) + α (r + γ max_{a'} Q(s', a') − Q(s, a))
 //

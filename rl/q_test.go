@@ -10,7 +10,8 @@ import (
 	"plumbline/rl"
 )
 
-// corridor is a row of states that ends behind the last one with reward 1: action 0 goes on, action 1 stays.
+// corridor is a row of states that ends behind the last one with reward 1: action 0 goes on, action
+// 1 stays.
 const corridorLength = 6
 
 func corridor(s, a int) rl.Step {
@@ -29,7 +30,8 @@ func sweep(q *mat.Dense, action int, states ...int) {
 }
 
 func TestQLearning(t *testing.T) {
-	// k steps before the end the reward is k−1 discounts away: Q = γ^{k−1}. At γ = ½ nothing rounds.
+	// k steps before the end the reward is k−1 discounts away: Q = γ^{k−1}. At γ = ½ nothing
+	// rounds.
 	t.Run("one sweep backward along a corridor finds γ^{k−1} at distance k", func(t *testing.T) {
 		q := mat.NewDense(corridorLength, 2, nil)
 		sweep(q, 0, 5, 4, 3, 2, 1, 0)
@@ -39,7 +41,8 @@ func TestQLearning(t *testing.T) {
 		}
 	})
 
-	// A step learns from what its next state knew before: forward, the reward comes one state nearer with each sweep.
+	// A step learns from what its next state knew before: forward, the reward comes one state
+	// nearer with each sweep.
 	t.Run("sweeps forward find one distance more each", func(t *testing.T) {
 		q := mat.NewDense(corridorLength, 2, nil)
 		for n := 1; n <= corridorLength; n++ {
@@ -82,8 +85,8 @@ func TestQLearning(t *testing.T) {
 		}
 	})
 
-	// Two states: from 0 one may end with 1, or go on to 1, where one action gives 4 and the other −8. Acting at random there, going on is
-	// worth −2; acting well it is worth 4.
+	// Two states: from 0 one may end with 1, or go on to 1, where one action gives 4 and the other
+	// −8. Acting at random there, going on is worth −2; acting well it is worth 4.
 	t.Run("it dares what SARSA, which reckons with its own explorations, does not", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{0, 0, 4, -8})
 		on := rl.Step{State: 0, Action: 1, Next: 1}
@@ -97,6 +100,9 @@ func TestQLearning(t *testing.T) {
 	})
 
 	t.Run("the last step looks at no next state", func(t *testing.T) {
-		check.Near(t, "Q", rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5), 3, 0)
+		check.Near(
+			t, "Q", rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5),
+			3, 0,
+		)
 	})
 }

@@ -2,8 +2,8 @@ package rl
 
 import "gonum.org/v1/gonum/mat"
 
-// Step is what happens in one step of an episode, and the action after it: s, a, r, s', a', from whose letters SARSA has
-// its name. With Done, Next and NextAction mean nothing.
+// Step is what happens in one step of an episode, and the action after it: s, a, r, s', a', from
+// whose letters SARSA has its name. With Done, Next and NextAction mean nothing.
 type Step struct {
 	State, Action    int
 	Reward           float64
@@ -11,7 +11,8 @@ type Step struct {
 	Done             bool // the episode ended with this step; being cut off is not an end
 }
 
-// Target returns what a step says its value should be: the reward and the discounted value of what comes next.
+// Target returns what a step says its value should be: the reward and the discounted value of what
+// comes next.
 //
 //	y = r + γ (1 − done) next
 //
@@ -48,7 +49,8 @@ func TD0(v []float64, e Step, gamma, alpha float64) float64 {
 	return v[e.State] + alpha*TDError(v, e, gamma)
 }
 
-// SARSA returns the new value of the action that was taken, looking ahead to the action that was taken next.
+// SARSA returns the new value of the action that was taken, looking ahead to the action that was
+// taken next.
 //
 //	Q(s, a) ← Q(s, a) + α (r + γ Q(s', a') − Q(s, a))
 //

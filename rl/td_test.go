@@ -36,10 +36,13 @@ func TestTarget(t *testing.T) {
 }
 
 func TestTDError(t *testing.T) {
-	// G_t − V(s_t) = δ_t + γ (G_{t+1} − V(s_{t+1})), and so on to the end: Σ_k γ^k δ_{t+k}, Sutton and Barto (6.6). Dyadic, so exact.
+	// G_t − V(s_t) = δ_t + γ (G_{t+1} − V(s_{t+1})), and so on to the end: Σ_k γ^k δ_{t+k}, Sutton
+	// and Barto (6.6). Dyadic, so exact.
 	t.Run("discounted, the errors of an episode add up to that of Monte Carlo", func(t *testing.T) {
 		v := []float64{3, -1, 0.5}
-		steps := []rl.Step{{State: 0, Reward: 1, Next: 1}, {State: 1, Reward: -2, Next: 2}, {State: 2, Reward: 4, Done: true}}
+		steps := []rl.Step{
+			{State: 0, Reward: 1, Next: 1}, {State: 1, Reward: -2, Next: 2}, {State: 2, Reward: 4, Done: true},
+		}
 		var deltas, rewards []float64
 		for _, e := range steps {
 			deltas, rewards = append(deltas, rl.TDError(v, e, 0.5)), append(rewards, e.Reward)
@@ -71,8 +74,9 @@ func TestTD0(t *testing.T) {
 		}
 	})
 
-	// V_s = ½ V_{s−1} + ½ V_{s+1} is a line, from 0 at the left end to the reward at the right: V_s = (s+1)/6. For a reward of 6 the
-	// values are 1 … 5, and the mean of both updates does not round.
+	// V_s = ½ V_{s−1} + ½ V_{s+1} is a line, from 0 at the left end to the reward at the right: V_s
+	// = (s+1)/6. For a reward of 6 the values are 1 … 5, and the mean of both updates does not
+	// round.
 	t.Run("the random walk's values are 1/6 … 5/6", func(t *testing.T) {
 		solved := walk(1).values(mat.NewDense(5, 1, []float64{1, 1, 1, 1, 1}))
 		check.NearAll(t, "V", solved, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 32*u)
@@ -83,7 +87,8 @@ func TestTD0(t *testing.T) {
 		}
 	})
 
-	// The mean update with α = 1 is V ← P V + r, whose error shrinks by cos(π/6), the largest eigenvalue of P: 0.866³⁰⁰ < 10⁻¹⁸.
+	// The mean update with α = 1 is V ← P V + r, whose error shrinks by cos(π/6), the largest
+	// eigenvalue of P: 0.866³⁰⁰ < 10⁻¹⁸.
 	t.Run("mean updates lead there from anywhere", func(t *testing.T) {
 		v := []float64{9, -9, 9, 0, 1}
 		for range 300 {
@@ -96,8 +101,9 @@ func TestTD0(t *testing.T) {
 		check.NearAll(t, "V", v, []float64{1. / 6, 2. / 6, 3. / 6, 4. / 6, 5. / 6}, 64*u)
 	})
 
-	// Sutton and Barto, example 6.4: A,0,B,0 once; B,1 six times; B,0 once. B was followed by 1 in 6 of 8 visits. A was followed by 0 once,
-	// and by B once: Monte Carlo says 0, which fits the data best, TD says V(B), which fits the process that the data show.
+	// Sutton and Barto, example 6.4: A,0,B,0 once; B,1 six times; B,0 once. B was followed by 1 in
+	// 6 of 8 visits. A was followed by 0 once, and by B once: Monte Carlo says 0, which fits the
+	// data best, TD says V(B), which fits the process that the data show.
 	t.Run("of the same eight episodes Monte Carlo and TD learn different values", func(t *testing.T) {
 		const A, B = 0, 1
 		batch := []rl.Step{{State: A, Next: B}, {State: B, Done: true}, {State: B, Done: true}}
@@ -127,14 +133,17 @@ func TestTD0(t *testing.T) {
 	})
 }
 
-// onAverage returns the mean of update over what may follow action a in state s, and over the actions of policy pi there.
+// onAverage returns the mean of update over what may follow action a in state s, and over the
+// actions of policy pi there.
 func (m mdp) onAverage(s, a int, pi mat.Matrix, update func(e rl.Step) float64) float64 {
 	end, sum := 1.0, 0.0
 	for next := range m.Start {
 		p := m.P[a].At(s, next)
 		end -= p
 		for b := range m.P {
-			sum += p * pi.At(next, b) * update(rl.Step{State: s, Action: a, Reward: m.R.At(s, a), Next: next, NextAction: b})
+			sum += p * pi.At(next, b) * update(rl.Step{
+				State: s, Action: a, Reward: m.R.At(s, a), Next: next, NextAction: b,
+			})
 		}
 	}
 	return sum + end*update(rl.Step{State: s, Action: a, Reward: m.R.At(s, a), Done: true})
@@ -144,8 +153,9 @@ func TestSARSA(t *testing.T) {
 	m := randomMDP(source(1), 4, 3, 0.8)
 	pi := softmax(random(source(2), 4, 3))
 
-	// Q_π = r + γ Σ p π Q_π: the mean of the update, over next states and next actions, is where it was. Values are below
-	// 1/(1−0.72) < 4, and each of the 12 terms makes a few roundings of that; the solution makes some more.
+	// Q_π = r + γ Σ p π Q_π: the mean of the update, over next states and next actions, is where it
+	// was. Values are below 1/(1−0.72) < 4, and each of the 12 terms makes a few roundings of that;
+	// the solution makes some more.
 	t.Run("at the true values of the policy that acts, the mean update changes nothing", func(t *testing.T) {
 		q := m.actionValues(m.values(pi))
 		for s := range 4 {
@@ -176,7 +186,8 @@ func TestSARSA(t *testing.T) {
 		}
 	})
 
-	// E over a' of r + γ Q(s', a'): what the next action happens to be matters, unlike in Q-learning.
+	// E over a' of r + γ Q(s', a'): what the next action happens to be matters, unlike in
+	// Q-learning.
 	t.Run("it looks at the action that was taken next", func(t *testing.T) {
 		q := mat.NewDense(2, 2, []float64{0, 0, 2, 6})
 		check.Near(t, "first", rl.SARSA(q, rl.Step{Next: 1, NextAction: 0}, 1, 1), 2, 0)
@@ -184,7 +195,13 @@ func TestSARSA(t *testing.T) {
 	})
 
 	t.Run("after the last step there is no next action", func(t *testing.T) {
-		check.Near(t, "Q", rl.SARSA(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, NextAction: -1, Done: true}, 0.5, 0.5), 3, 0)
+		check.Near(
+			t, "Q",
+			rl.SARSA(
+				mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, NextAction: -1, Done: true}, 0.5, 0.5,
+			),
+			3, 0,
+		)
 	})
 }
 

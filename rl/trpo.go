@@ -14,13 +14,14 @@ const solved = 1e-12
 
 const badPolicies = "rl: two policies, or a policy and its advantages, differ in shape"
 
-// LocalObjective returns the expected return of a policy as seen from another one: with the states that one visits.
+// LocalObjective returns the expected return of a policy as seen from another one: with the states
+// that one visits.
 //
 //	L_π(π̃) = η(π) + Σ_s ρ_π(s) Σ_a π̃(a|s) A_π(s, a)
 //
-// eta is η(π), rho is ρ_π, [S], pi is π̃ and advantage is A_π, [S × A]. With ρ of π̃ itself it is η(π̃) exactly, (2).
-// What is never visited, or never done, adds 0, whatever its advantage.
-// It implements TRPO (3).
+// eta is η(π), rho is ρ_π, [S], pi is π̃ and advantage is A_π, [S × A]. With ρ of π̃ itself it is
+// η(π̃) exactly, (2). What is never visited, or never done, adds 0, whatever its advantage. It
+// implements TRPO (3).
 func LocalObjective(eta float64, rho []float64, pi, advantage mat.Matrix) float64 {
 	rows, cols := pi.Dims()
 	if r, c := advantage.Dims(); r != rows || c != cols || len(rho) != rows {
@@ -36,7 +37,8 @@ func LocalObjective(eta float64, rho []float64, pi, advantage mat.Matrix) float6
 	return eta
 }
 
-// Penalty returns how much of the largest KL divergence has to be paid for a bound that cannot fail.
+// Penalty returns how much of the largest KL divergence has to be paid for a bound that cannot
+// fail.
 //
 //	η(π̃) ≥ L_π(π̃) − C max_s KL(π ‖ π̃),  C = 4 ε γ / (1 − γ)²,  ε = max_{s,a} |A_π(s, a)|
 //
@@ -46,12 +48,14 @@ func Penalty(epsilon, gamma float64) float64 {
 	return 4 * epsilon * gamma / ((1 - gamma) * (1 - gamma))
 }
 
-// Surrogate returns the mean advantage of the actions that the old policy took, weighted for the new one.
+// Surrogate returns the mean advantage of the actions that the old policy took, weighted for the
+// new one.
 //
 //	L(θ) = 1/N Σ_n π_θ(a_n|s_n) / π_old(a_n|s_n) · A_n
 //
-// old and logits are [N × A], actions and advantages are [N]. A sample with an advantage of 0 adds 0, whatever its ratio.
-// It implements TRPO (14) with the old policy as q, advantages for Q, and a mean for the expectation.
+// old and logits are [N × A], actions and advantages are [N]. A sample with an advantage of 0 adds
+// 0, whatever its ratio. It implements TRPO (14) with the old policy as q, advantages for Q, and a
+// mean for the expectation.
 func Surrogate(old, logits mat.Matrix, actions []int, advantages []float64) float64 {
 	rows := checkPolicies(old, logits)
 	checkBatch(logits, actions, advantages)
@@ -67,9 +71,8 @@ func Surrogate(old, logits mat.Matrix, actions []int, advantages []float64) floa
 //
 //	dz_n = 1/N π_θ(a_n|s_n) / π_old(a_n|s_n) · A_n ∇ log π_θ(a_n|s_n)
 //
-// old and logits are [N × A], actions and advantages are [N]; the result is [N × A]. At the old policy it is the mean
-// policy gradient.
-// It implements TRPO (14) (derived).
+// old and logits are [N × A], actions and advantages are [N]; the result is [N × A]. At the old
+// policy it is the mean policy gradient. It implements TRPO (14) (derived).
 func SurrogateBackward(old, logits mat.Matrix, actions []int, advantages []float64) *mat.Dense {
 	rows := checkPolicies(old, logits)
 	checkBatch(logits, actions, advantages)
@@ -100,27 +103,30 @@ func MeanKL(old, logits mat.Matrix) float64 {
 //
 //	dz_na = 1/N (π_θ(a|s_n) − π_old(a|s_n))
 //
-// old and logits are [N × A]; so is the result. It is 0 at the old policy, where FisherVector takes over.
-// It implements TRPO (12), the constraint (derived).
+// old and logits are [N × A]; so is the result. It is 0 at the old policy, where FisherVector takes
+// over. It implements TRPO (12), the constraint (derived).
 func MeanKLBackward(old, logits mat.Matrix) *mat.Dense {
 	rows := checkPolicies(old, logits)
 	_, cols := old.Dims()
 	dz := mat.NewDense(rows, cols, nil)
 	for n := range rows {
-		_, row := policy.KLBackward(policy.LogSoftmax(mat.Row(nil, n, old), 1), policy.LogSoftmax(mat.Row(nil, n, logits), 1))
+		_, row := policy.KLBackward(
+			policy.LogSoftmax(mat.Row(nil, n, old), 1), policy.LogSoftmax(mat.Row(nil, n, logits), 1),
+		)
 		dz.SetRow(n, row)
 	}
 	dz.Scale(1/float64(rows), dz)
 	return dz
 }
 
-// FisherVector returns the Hessian of the mean KL at the old policy times a vector, both for the logits.
+// FisherVector returns the Hessian of the mean KL at the old policy times a vector, both for the
+// logits.
 //
 //	(H v)_n = 1/N (diag(p_n) − p_n p_nᵀ) v_n = 1/N p_n ⊙ (v_n − p_n·v_n)
 //
-// logits and v are [N × A]; so is the result. For parameters with logits of Jacobian J it is the M of Jᵀ M J.
-// Differs in code: differentiates the KL twice, ∇((∇KL)ᵀ v), which is the same, and slower.
-// It implements TRPO appendix C.1, M of (57) for the softmax.
+// logits and v are [N × A]; so is the result. For parameters with logits of Jacobian J it is the M
+// of Jᵀ M J. Differs in code: differentiates the KL twice, ∇((∇KL)ᵀ v), which is the same, and
+// slower. It implements TRPO appendix C.1, M of (57) for the softmax.
 func FisherVector(logits, v mat.Matrix) *mat.Dense {
 	rows := checkPolicies(logits, v)
 	p := softmaxRows(logits)
@@ -134,17 +140,18 @@ func FisherVector(logits, v mat.Matrix) *mat.Dense {
 	return p
 }
 
-// ConjugateGradient returns the solution of H x = b for a symmetric positive matrix that is known by its products.
+// ConjugateGradient returns the solution of H x = b for a symmetric positive matrix that is known
+// by its products.
 //
 //	x_0 = 0, r_0 = p_0 = b
 //	α = (r_k·r_k) / (p_k·H p_k),  x_{k+1} = x_k + α p_k,  r_{k+1} = r_k − α H p_k
 //	p_{k+1} = r_{k+1} + (r_{k+1}·r_{k+1}) / (r_k·r_k) p_k
 //
-// b is [n]; so is the result. It stops after steps, or when ‖r‖ is at most tolerance ‖b‖. In exact arithmetic it needs as
-// many steps as H has different eigenvalues, n at most. H may be singular if b lies in its range; x then lies there too,
-// but going on where r is rounding alone brings in what H does not see.
-// Differs in code: OpenAI's baselines stop at r·r < 10⁻¹⁰, whatever b.
-// It implements Hestenes and Stiefel 1952 (3:1), as TRPO appendix C uses it.
+// b is [n]; so is the result. It stops after steps, or when ‖r‖ is at most tolerance ‖b‖. In exact
+// arithmetic it needs as many steps as H has different eigenvalues, n at most. H may be singular if
+// b lies in its range; x then lies there too, but going on where r is rounding alone brings in what
+// H does not see. Differs in code: OpenAI's baselines stop at r·r < 10⁻¹⁰, whatever b. It
+// implements Hestenes and Stiefel 1952 (3:1), as TRPO appendix C uses it.
 func ConjugateGradient(product func(v []float64) []float64, b []float64, steps int, tolerance float64) []float64 {
 	x := make([]float64, len(b))
 	r := append([]float64(nil), b...)
@@ -173,14 +180,17 @@ func StepLength(s, hs []float64, delta float64) float64 {
 	return math.Sqrt(2 * delta / floats.Dot(s, hs))
 }
 
-// LineSearch returns the first point on the way back from a full step that is better than the start and near enough.
+// LineSearch returns the first point on the way back from a full step that is better than the start
+// and near enough.
 //
 //	θ = θ_old + 2^{−j} step,  the first j = 0, 1, … with L(θ) > L(θ_old),  D̄_KL(θ_old, θ) ≤ δ
 //
-// old and step are [n], and so is the result. It tries j < tries; if none will do it returns the start and −1.
-// Differs in code: Spinning Up shrinks by 0.8, not by a half; OpenAI's baselines accept a KL of 1.5 δ.
-// It implements TRPO appendix C, its line search.
-func LineSearch(old, step []float64, delta float64, tries int, surrogate, kl func(theta []float64) float64) (theta []float64, j int) {
+// old and step are [n], and so is the result. It tries j < tries; if none will do it returns the
+// start and −1. Differs in code: Spinning Up shrinks by 0.8, not by a half; OpenAI's baselines
+// accept a KL of 1.5 δ. It implements TRPO appendix C, its line search.
+func LineSearch(
+	old, step []float64, delta float64, tries int, surrogate, kl func(theta []float64) float64,
+) (theta []float64, j int) {
 	start := surrogate(old)
 	for j := range tries {
 		theta := floats.AddScaledTo(make([]float64, len(old)), old, math.Ldexp(1, -j), step)
@@ -203,9 +213,9 @@ type TrustRegion struct {
 //
 //	g = Xᵀ ∂L/∂z,  H v = Xᵀ M X v + damping v,  s = H⁻¹ g,  θ = θ_old + 2^{−j} √(2 δ / (sᵀ H s)) s
 //
-// theta is [d × A], the features x are [N × d] with logits z = X θ, actions and advantages are [N]; the result is
-// [d × A]. It is the old θ if the gradient is 0, or where the line search finds nothing.
-// It implements TRPO section 6 and appendix C.
+// theta is [d × A], the features x are [N × d] with logits z = X θ, actions and advantages are [N];
+// the result is [d × A]. It is the old θ if the gradient is 0, or where the line search finds
+// nothing. It implements TRPO section 6 and appendix C.
 func (r TrustRegion) Step(theta *mat.Dense, x mat.Matrix, actions []int, advantages []float64) *mat.Dense {
 	d, cols := theta.Dims()
 	logits := func(theta []float64) *mat.Dense { return product(x, mat.NewDense(d, cols, theta)) }

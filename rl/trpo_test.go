@@ -87,7 +87,8 @@ func TestSurrogate(t *testing.T) {
 		check.Near(t, "L", rl.Surrogate(z, z, []int{0, 1, 2, 1}, []float64{1, 2, -4, 3}), 0.5, 0)
 	})
 
-	// With each action once, alike likely: 1/A Σ_a π(a)/(1/A) A(a) = Σ_a π(a) A(a). For 4 actions 1/A is exact, and the rest is a few roundings.
+	// With each action once, alike likely: 1/A Σ_a π(a)/(1/A) A(a) = Σ_a π(a) A(a). For 4 actions
+	// 1/A is exact, and the rest is a few roundings.
 	t.Run("over the actions of one state it is the new policy's expected advantage", func(t *testing.T) {
 		row, advantages := random(rng, 1, 4), []float64{1, -2, 0.5, 4}
 		z := mat.NewDense(4, 4, nil)
@@ -139,7 +140,8 @@ func TestMeanKL(t *testing.T) {
 		check.Near(t, "KL", rl.MeanKL(z, z), 0, 0)
 	})
 
-	// KL(½ ‖ p) = ½ log(½/p) + ½ log(½/(1−p)) = −½ log 4p(1−p); the other way round it is log 2 − S(p).
+	// KL(½ ‖ p) = ½ log(½/p) + ½ log(½/(1−p)) = −½ log 4p(1−p); the other way round it is log 2 −
+	// S(p).
 	t.Run("from a fair coin to one of p it is −½ log 4p(1−p), and not the same back", func(t *testing.T) {
 		fair, p := mat.NewDense(1, 2, nil), 0.75
 		biased := mat.NewDense(1, 2, []float64{math.Log(3), 0})
@@ -149,7 +151,9 @@ func TestMeanKL(t *testing.T) {
 
 	t.Run("it is a mean over the states, of what is never negative", func(t *testing.T) {
 		a, b := random(rng, 2, 3), random(rng, 2, 3)
-		one, two := rl.MeanKL(a.Slice(0, 1, 0, 3), b.Slice(0, 1, 0, 3)), rl.MeanKL(a.Slice(1, 2, 0, 3), b.Slice(1, 2, 0, 3))
+		one, two := rl.MeanKL(
+			a.Slice(0, 1, 0, 3), b.Slice(0, 1, 0, 3),
+		), rl.MeanKL(a.Slice(1, 2, 0, 3), b.Slice(1, 2, 0, 3))
 		check.Near(t, "KL", rl.MeanKL(a, b), (one+two)/2, 2*u)
 		if one <= 0 || two <= 0 {
 			t.Errorf("KL of different policies is %v and %v", one, two)
@@ -214,7 +218,8 @@ func TestFisherVector(t *testing.T) {
 		check.NearMatrix(t, "H v", rl.FisherVector(z, constant), mat.NewDense(4, 3, nil), 3*4*u)
 	})
 
-	// Logits X θ: the Hessian for θ is Xᵀ M X, (57) without its second term, which vanishes. Second differences: h² + u/h² with h = 2⁻¹³.
+	// Logits X θ: the Hessian for θ is Xᵀ M X, (57) without its second term, which vanishes. Second
+	// differences: h² + u/h² with h = 2⁻¹³.
 	t.Run("between the features of a linear policy it is the Hessian for the weights", func(t *testing.T) {
 		x, theta := random(rng, 4, 2), random(rng, 2, 3)
 		logits := func(w []float64) *mat.Dense {
@@ -269,7 +274,8 @@ func TestConjugateGradient(t *testing.T) {
 		}
 	})
 
-	// The residual is measured by the equations themselves; eigenvalues are below 1 + 64/3·2 < 50, and 8 steps lose up to four digits of float64's sixteen: 7·10⁻¹³ was seen.
+	// The residual is measured by the equations themselves; eigenvalues are below 1 + 64/3·2 < 50,
+	// and 8 steps lose up to four digits of float64's sixteen: 7·10⁻¹³ was seen.
 	t.Run("n equations take n steps at most", func(t *testing.T) {
 		for range 20 {
 			h, b := positive(random(rng, 8, 8)), random(rng, 1, 8).RawRowView(0)
@@ -282,7 +288,8 @@ func TestConjugateGradient(t *testing.T) {
 		}
 	})
 
-	// The k-th residual is a polynomial of degree k in H on b, and one through all different eigenvalues is 0.
+	// The k-th residual is a polynomial of degree k in H on b, and one through all different
+	// eigenvalues is 0.
 	t.Run("as many as there are different eigenvalues", func(t *testing.T) {
 		product, count := counting(mat.NewDiagDense(6, []float64{1, 1, 1, 4, 4, 16}))
 		x := rl.ConjugateGradient(product, []float64{1, 1, 1, 1, 1, 1}, 6, 1e-12)
@@ -335,8 +342,9 @@ func TestConjugateGradient(t *testing.T) {
 		check.Near(t, "sᵀHs", floats.Dot(s, product(s)), floats.Dot(s, g), 64*u)
 	})
 
-	// F s = p ⊙ (s − p·s) and g = p ⊙ (A − p·A): s = A + c for any c, as F does not see constants. Conjugate gradients stay in F's range,
-	// where elements add up to 0: c = −mean(A). A row of n actions has n−1 eigenvalues that are not 0.
+	// F s = p ⊙ (s − p·s) and g = p ⊙ (A − p·A): s = A + c for any c, as F does not see constants.
+	// Conjugate gradients stay in F's range, where elements add up to 0: c = −mean(A). A row of n
+	// actions has n−1 eigenvalues that are not 0.
 	t.Run("a softmax's natural gradient is the advantages themselves", func(t *testing.T) {
 		z, advantages := random(rng, 1, 4), []float64{2, -1, 0.5, 0}
 		fisher := func(v []float64) []float64 {
@@ -353,7 +361,8 @@ func TestConjugateGradient(t *testing.T) {
 func TestStepLength(t *testing.T) {
 	rng := source(48)
 
-	// ½ (βs)ᵀH(βs) = ½ β² sᵀHs = δ. H = diag(4, 1), s = (1, 2): sᵀHs = 8; δ = 1 gives β = ½. No rounding.
+	// ½ (βs)ᵀH(βs) = ½ β² sᵀHs = δ. H = diag(4, 1), s = (1, 2): sᵀHs = 8; δ = 1 gives β = ½. No
+	// rounding.
 	t.Run("where the KL is its quadratic form, a step is δ long", func(t *testing.T) {
 		check.Near(t, "β", rl.StepLength([]float64{1, 2}, []float64{4, 2}, 1), 0.5, 0)
 		product, _ := counting(positive(random(rng, 5, 5)))
@@ -396,11 +405,15 @@ func TestLineSearch(t *testing.T) {
 		// ½ θ² ≤ ½ for θ ≤ 1: 8, 4, 2 are too far; the bound itself will do.
 		"the first half-way that is near enough": {along, square, 10, 1, 3},
 		// θ (3 − θ) is −40, −4, 2 at 8, 4, 2.
-		"the first half-way that is better": {func(theta []float64) float64 { return theta[0] * (3 - theta[0]) }, free, 10, 2, 2},
-		"as good as before is not better":   {free, free, 10, 0, -1},
-		"the start, when tries run out":     {along, square, 3, 0, -1},
-		"the start, where all is worse":     {func(theta []float64) float64 { return -theta[0] }, free, 10, 0, -1},
-		"no NaN":                            {func(theta []float64) float64 { return math.Log(theta[0] - 100) }, free, 10, 0, -1},
+		"the first half-way that is better": {func(theta []float64) float64 {
+			return theta[0] * (3 - theta[0])
+		}, free, 10, 2, 2},
+		"as good as before is not better": {free, free, 10, 0, -1},
+		"the start, when tries run out":   {along, square, 3, 0, -1},
+		"the start, where all is worse":   {func(theta []float64) float64 { return -theta[0] }, free, 10, 0, -1},
+		"no NaN": {func(theta []float64) float64 {
+			return math.Log(theta[0] - 100)
+		}, free, 10, 0, -1},
 	} {
 		t.Run("it takes "+name, func(t *testing.T) {
 			theta, j := rl.LineSearch([]float64{0}, []float64{8}, 0.5, c.tries, c.surrogate, c.kl)
@@ -427,8 +440,9 @@ func TestStep(t *testing.T) {
 		return &z
 	}
 
-	// Two states, each action of each once, alike likely: s = A − mean(A), see ConjugateGradient; sᵀHs is the mean of the states'
-	// variances of A. The KL of the full step is a little above δ here, so the step is half of it.
+	// Two states, each action of each once, alike likely: s = A − mean(A), see ConjugateGradient;
+	// sᵀHs is the mean of the states' variances of A. The KL of the full step is a little above δ
+	// here, so the step is half of it.
 	t.Run("from a uniform policy logits move along the advantages", func(t *testing.T) {
 		x, advantages := mat.NewDense(6, 2, []float64{1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1}), []float64{3, 0, 0, -1, 0, 1}
 		theta := region.Step(mat.NewDense(2, 3, nil), x, []int{0, 1, 2, 0, 1, 2}, advantages)
@@ -441,13 +455,17 @@ func TestStep(t *testing.T) {
 		check.NearMatrix(t, "θ", theta, full, 16*u)
 	})
 
-	// One state, two actions of p and q = 1−p, each taken once with advantages ∓1: F = pq (1, −1)ᵀ(1, −1) and g = (−½, ½), so that the full
-	// step is ∓√(δ/(2pq)). Half of it is near enough in KL(π_old ‖ π) in both cases. KL(π ‖ π_old) is 1.10 > ½ there in the first, which would
+	// One state, two actions of p and q = 1−p, each taken once with advantages ∓1: F = pq (1,
+	// −1)ᵀ(1, −1) and g = (−½, ½), so that the full step is ∓√(δ/(2pq)). Half of it is near enough
+	// in KL(π_old ‖ π) in both cases. KL(π ‖ π_old) is 1.10 > ½ there in the first, which would
 	// halve once more, and 1.15 ≤ 2 for the full step in the second, which would take it.
 	t.Run("how far it may go is told by KL(π_old ‖ π), not the other way round", func(t *testing.T) {
 		for _, c := range []struct{ z, delta float64 }{{4, 0.5}, {1, 2}} {
 			region := rl.TrustRegion{Delta: c.delta, Iterations: 1, Tries: 10}
-			theta := region.Step(mat.NewDense(1, 2, []float64{c.z, 0}), mat.NewDense(2, 1, []float64{1, 1}), []int{0, 1}, []float64{-1, 1})
+			theta := region.Step(
+				mat.NewDense(1, 2, []float64{c.z, 0}), mat.NewDense(2, 1, []float64{1, 1}), []int{0, 1},
+				[]float64{-1, 1},
+			)
 			half := math.Sqrt(c.delta/2) * math.Cosh(c.z/2) // ½ √(δ/(2pq)), 1/√(pq) = 2 cosh(z/2)
 			check.NearMatrix(t, "θ", theta, mat.NewDense(1, 2, []float64{c.z - half, half}), 64*u*c.z)
 		}
@@ -472,8 +490,8 @@ func TestStep(t *testing.T) {
 		}
 	})
 
-	// Features X W⁻¹ and weights W θ are the same policy. F and g change with them such that s becomes W s: the same step. A plain
-	// gradient becomes W⁻ᵀ g instead.
+	// Features X W⁻¹ and weights W θ are the same policy. F and g change with them such that s
+	// becomes W s: the same step. A plain gradient becomes W⁻ᵀ g instead.
 	t.Run("the same policy in other features makes the same step, unless it is damped", func(t *testing.T) {
 		w := mat.NewDense(2, 2, []float64{2, 1, -1, 3})
 		var inverse, features, weights mat.Dense

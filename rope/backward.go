@@ -6,12 +6,11 @@ package rope
 //	dx_b = −dy_a sin_i + dy_b cos_i    for pair i = (a, b)
 //
 // dy and the result are [d], cos and sin are one row of a table, [d/2]. It is R_mᵀ dy: the rotation
-// turned back. It reads a pair where Rotate writes it and writes it where Rotate reads it, so that under
-// InterleavedToHalf the order of the elements is turned back too, which Inverse does not do. A table with
-// an amplitude keeps it: the gradient is that of the longer vector, and no inverse.
+// turned back. It reads a pair where Rotate writes it and writes it where Rotate reads it, so that
+// under InterleavedToHalf the order of the elements is turned back too, which Inverse does not do.
+// A table with an amplitude keeps it: the gradient is that of the longer vector, and no inverse.
 // Differs in code: a backward pass that rotates by −m with the forward kernel, which under
-// InterleavedToHalf leaves the gradient in halves.
-// It implements RoFormer (14) and (15) (derived).
+// InterleavedToHalf leaves the gradient in halves. It implements RoFormer (14) and (15) (derived).
 func RotateBackward(dy, cos, sin []float64, layout Layout) []float64 {
 	if len(cos) != len(sin) || len(dy) != 2*len(cos) {
 		panic(badLength)
@@ -26,14 +25,15 @@ func RotateBackward(dy, cos, sin []float64, layout Layout) []float64 {
 	return dx
 }
 
-// TableBackward returns the gradients of a rotated vector for the cosines and sines it was turned by.
+// TableBackward returns the gradients of a rotated vector for the cosines and sines it was turned
+// by.
 //
 //	dcos_i = dy_a x_a + dy_b x_b
 //	dsin_i = dy_b x_a − dy_a x_b    for pair i = (a, b)
 //
-// dy and x are [d], both results [d/2]. With dcos = −sin dφ and dsin = cos dφ they are the gradient for
-// the angle φ = m θ_i, dφ_i = cos_i dsin_i − sin_i dcos_i, for positions or frequencies that are learnt.
-// It implements RoFormer (14) and (15) (derived).
+// dy and x are [d], both results [d/2]. With dcos = −sin dφ and dsin = cos dφ they are the gradient
+// for the angle φ = m θ_i, dφ_i = cos_i dsin_i − sin_i dcos_i, for positions or frequencies that
+// are learnt. It implements RoFormer (14) and (15) (derived).
 func TableBackward(dy, x []float64, layout Layout) (dcos, dsin []float64) {
 	if len(dy) != len(x) || len(x)%2 != 0 {
 		panic(oddWidth)
@@ -49,12 +49,13 @@ func TableBackward(dy, x []float64, layout Layout) (dcos, dsin []float64) {
 	return dcos, dsin
 }
 
-// PermuteBackward returns the gradient of a permuted vector for the vector before it: the other way round.
+// PermuteBackward returns the gradient of a permuted vector for the vector before it: the other way
+// round.
 //
 //	dx = (dy_0, dy_{d/2}, dy_1, dy_{d/2+1}, …)
 //
-// dy and the result are [d], d even.
-// It implements RoFormer (15) re-paired, the step rope_interleave of Hugging Face's DeepSeek-V3 (derived).
+// dy and the result are [d], d even. It implements RoFormer (15) re-paired, the step
+// rope_interleave of Hugging Face's DeepSeek-V3 (derived).
 func PermuteBackward(dy []float64) []float64 {
 	if len(dy)%2 != 0 {
 		panic(oddWidth)

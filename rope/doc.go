@@ -1,5 +1,6 @@
-// Package rope holds rotary position embedding: the rotation of RoFormer, the ways it is laid out in memory,
-// and the ways it is stretched to longer contexts, up to YaRN and DeepSeek's temperature.
+// Package rope holds rotary position embedding: the rotation of RoFormer, the ways it is laid out
+// in memory, and the ways it is stretched to longer contexts, up to YaRN and DeepSeek's
+// temperature.
 //
 // Everything is float64. Notation, the papers' symbols being the names in the code:
 //
@@ -14,6 +15,7 @@
 //	γ       how much of its own frequency a pair keeps: 1 all of it, 0 none (then it is slowed by s)
 //	α, β    rotations below which γ = 0 and above which γ = 1; in code beta_slow and beta_fast
 //
-// A table [N × d/2] has one row per position and one column per pair. Equation numbers of YaRN are those of the PDF that
-// lies beside its code (github.com/jquesnelle/yarn); the arXiv versions count differently.
+// A table [N × d/2] has one row per position and one column per pair. Equation numbers of YaRN are
+// those of the PDF that lies beside its code (github.com/jquesnelle/yarn); the arXiv versions count
+// differently.
 package rope

@@ -8,7 +8,8 @@ import (
 	"plumbline/rope"
 )
 
-// A score knows how far apart query and key stand, not where; stretching a context slows the slow pairs only.
+// A score knows how far apart query and key stand, not where; stretching a context slows the slow
+// pairs only.
 func Example() {
 	theta := rope.Frequencies(4, 10000)
 	cos, sin := rope.Table([]float64{7, 3, 1007, 1003}, theta)

@@ -38,13 +38,15 @@ func (l Layout) writes(i, pairs int) (int, int) {
 	return i, i + pairs
 }
 
-// Permute returns the elements of x with the even indices first, then the odd ones, which brings interleaved pairs into halves.
+// Permute returns the elements of x with the even indices first, then the odd ones, which brings
+// interleaved pairs into halves.
 //
 //	y = (x_0, x_2, x_4, …, x_1, x_3, x_5, …)
 //
-// x is [d], d even. A score does not notice it as long as query and key are permuted alike.
-// Differs in code: Hugging Face permutes at run time, some converters permute the rows of the projection once; doing both is a mistake.
-// It implements RoFormer (15) re-paired, the step rope_interleave of Hugging Face's DeepSeek-V3.
+// x is [d], d even. A score does not notice it as long as query and key are permuted alike. Differs
+// in code: Hugging Face permutes at run time, some converters permute the rows of the projection
+// once; doing both is a mistake. It implements RoFormer (15) re-paired, the step rope_interleave of
+// Hugging Face's DeepSeek-V3.
 func Permute(x []float64) []float64 {
 	if len(x)%2 != 0 {
 		panic(oddWidth)

@@ -56,8 +56,9 @@ func Matrix(theta []float64, m float64) *mat.Dense {
 //	cos_{m,i} = cos(m θ_i)    sin_{m,i} = sin(m θ_i)
 //
 // positions is [N] in tokens, theta is [d/2] in radians per token; both results are [N × d/2].
-// Differs in code: tables have d columns, each frequency twice, and are multiplied by YaRN's amplitude where there is one (YaRN.Amplitude).
-// It implements RoFormer (34), its vectors of cosines and sines.
+// Differs in code: tables have d columns, each frequency twice, and are multiplied by YaRN's
+// amplitude where there is one (YaRN.Amplitude). It implements RoFormer (34), its vectors of
+// cosines and sines.
 func Table(positions, theta []float64) (cos, sin *mat.Dense) {
 	cos = mat.NewDense(len(positions), len(theta), nil)
 	sin = mat.NewDense(len(positions), len(theta), nil)
@@ -76,9 +77,9 @@ func Table(positions, theta []float64) (cos, sin *mat.Dense) {
 //	y_a = x_a cos_i − x_b sin_i
 //	y_b = x_a sin_i + x_b cos_i    for pair i = (a, b)
 //
-// x is [d], cos and sin are one row of a table, [d/2]; layout says where a pair stands.
-// Differs in code: DeepSeek's checkpoints are trained for Interleaved; code that turns halves must bring the pairs there first (InterleavedToHalf).
-// It implements RoFormer (14) and (15).
+// x is [d], cos and sin are one row of a table, [d/2]; layout says where a pair stands. Differs in
+// code: DeepSeek's checkpoints are trained for Interleaved; code that turns halves must bring the
+// pairs there first (InterleavedToHalf). It implements RoFormer (14) and (15).
 func Rotate(x, cos, sin []float64, layout Layout) []float64 {
 	if len(cos) != len(sin) || len(x) != 2*len(cos) {
 		panic(badLength)
@@ -93,14 +94,15 @@ func Rotate(x, cos, sin []float64, layout Layout) []float64 {
 	return y
 }
 
-// Inverse returns one vector with every pair turned back by its angle, which is R_mᵀ instead of R_m.
+// Inverse returns one vector with every pair turned back by its angle, which is R_mᵀ instead of
+// R_m.
 //
 //	y_a =  x_a cos_i + x_b sin_i
 //	y_b = −x_a sin_i + x_b cos_i    for pair i = (a, b)
 //
-// x is [d], cos and sin are one row of a table, [d/2]. It reads and writes where Rotate reads and writes: under InterleavedToHalf the
-// angle is turned back, the order of the elements is not. A table with an amplitude keeps it.
-// It implements RoFormer (16), whose R_mᵀ it applies.
+// x is [d], cos and sin are one row of a table, [d/2]. It reads and writes where Rotate reads and
+// writes: under InterleavedToHalf the angle is turned back, the order of the elements is not. A
+// table with an amplitude keeps it. It implements RoFormer (16), whose R_mᵀ it applies.
 func Inverse(x, cos, sin []float64, layout Layout) []float64 {
 	back := make([]float64, len(sin))
 	for i := range sin {
@@ -109,7 +111,8 @@ func Inverse(x, cos, sin []float64, layout Layout) []float64 {
 	return Rotate(x, cos, back, layout)
 }
 
-// RotateElementwise returns one vector rotated in interleaved pairs, by two elementwise products and a sum.
+// RotateElementwise returns one vector rotated in interleaved pairs, by two elementwise products
+// and a sum.
 //
 //	y = x ⊙ (cos_0, cos_0, cos_1, cos_1, …) + (−x_1, x_0, −x_3, x_2, …) ⊙ (sin_0, sin_0, sin_1, sin_1, …)
 //
@@ -130,13 +133,15 @@ func RotateElementwise(x, cos, sin []float64) []float64 {
 	return y
 }
 
-// RotateElementwiseHalf returns one vector rotated in half pairs, by two elementwise products and a sum.
+// RotateElementwiseHalf returns one vector rotated in half pairs, by two elementwise products and a
+// sum.
 //
 //	y = x ⊙ [cos; cos] + [−x_hi; x_lo] ⊙ [sin; sin]
 //
-// x is [d] = [x_lo; x_hi], cos and sin are one row of a table, [d/2]. It is Rotate with Half, to the bit.
-// Differs in code: pairing the halves with a table laid out as in RotateElementwise is a known mistake; it does not even keep the length of a pair.
-// It implements RoFormer (34) in the layout of Hugging Face's rotate_half.
+// x is [d] = [x_lo; x_hi], cos and sin are one row of a table, [d/2]. It is Rotate with Half, to
+// the bit. Differs in code: pairing the halves with a table laid out as in RotateElementwise is a
+// known mistake; it does not even keep the length of a pair. It implements RoFormer (34) in the
+// layout of Hugging Face's rotate_half.
 func RotateElementwiseHalf(x, cos, sin []float64) []float64 {
 	if len(cos) != len(sin) || len(x) != 2*len(cos) {
 		panic(badLength)

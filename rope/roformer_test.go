@@ -29,12 +29,13 @@ func TestFrequencies(t *testing.T) {
 			near(t, "θ", theta[i-1], want, 4*u*want)
 		}
 	})
-	t.Run("every next pair is slower by the same factor, and the one after the last would reach 1/b", func(t *testing.T) {
-		step := math.Pow(10000, -2.0/64)
-		for i, slow := range append(theta[1:len(theta):len(theta)], 1.0/10000) {
-			near(t, "θ_{i+1}/θ_i", slow/theta[i], step, 8*u)
-		}
-	})
+	t.Run("every next pair is slower by the same factor, and the one after the last would reach 1/b",
+		func(t *testing.T) {
+			step := math.Pow(10000, -2.0/64)
+			for i, slow := range append(theta[1:len(theta):len(theta)], 1.0/10000) {
+				near(t, "θ_{i+1}/θ_i", slow/theta[i], step, 8*u)
+			}
+		})
 	t.Run("the base of a single pair does not matter", func(t *testing.T) {
 		same(t, "θ", Frequencies(2, 500), Frequencies(2, 10000))
 	})
@@ -60,7 +61,8 @@ func TestMatrix(t *testing.T) {
 	})
 	t.Run("turning twice is turning by the sum", rapid.MakeCheck(func(t *rapid.T) {
 		m, n := float64(rapid.IntRange(-4096, 4096).Draw(t, "m")), float64(rapid.IntRange(-4096, 4096).Draw(t, "n"))
-		// R_m R_n = R_{m+n}: three angles rounded by u of themselves (θ ≤ 1), six cosines or sines, two products and a sum.
+		// R_m R_n = R_{m+n}: three angles rounded by u of themselves (θ ≤ 1), six cosines or sines,
+		// two products and a sum.
 		bound := (math.Abs(m) + math.Abs(n) + math.Abs(m+n) + 16) * u
 		var product mat.Dense
 		product.Mul(Matrix(theta, m), Matrix(theta, n))
@@ -111,7 +113,8 @@ func TestTable(t *testing.T) {
 		}
 	})
 	t.Run("an angle formed in float32 is another angle", func(t *testing.T) {
-		// At position 163839 the product of a float32 θ ≈ 0.75 and m is good to about 163839·0.75·2⁻²⁴ ≈ 0.007 radians.
+		// At position 163839 the product of a float32 θ ≈ 0.75 and m is good to about
+		// 163839·0.75·2⁻²⁴ ≈ 0.007 radians.
 		m := 163839.0
 		in32 := float64(float32(m) * float32(theta[1]))
 		if off := math.Abs(in32 - m*theta[1]); off < 1e-4 || off > 0.015 {
@@ -152,7 +155,8 @@ func TestRotate(t *testing.T) {
 		q, k := vector(d, 2), vector(d, 3)
 		here := score(q, k, m, n, theta, layout)
 		there := score(q, k, m+shift, n+shift, theta, layout)
-		// Each of four angles is rounded by u of itself, θ ≤ 1; rotation and dot product round d+8 times more.
+		// Each of four angles is rounded by u of itself, θ ≤ 1; rotation and dot product round d+8
+		// times more.
 		bound := (4*longest + d + 8) * u * floats.Norm(q, 2) * floats.Norm(k, 2)
 		if math.Abs(here-there) > bound {
 			t.Errorf("score at (%d, %d) is %v, shifted by %d it is %v, allowed %.3g", m, n, here, shift, there, bound)
@@ -182,15 +186,18 @@ func TestRotate(t *testing.T) {
 		bound := d * u * floats.Norm(q, 2) * floats.Norm(k, 2) // the terms are the same, only added in another order
 		near(t, "score", score(q, k, 9, 4, theta, InterleavedToHalf), score(q, k, 9, 4, theta, Interleaved), bound)
 	})
-	t.Run("pairing halves on weights trained for interleaved pairs is another rotation, unseen at position zero", func(t *testing.T) {
-		q, k := vector(d, 2), vector(d, 3)
-		if score(q, k, 0, 0, theta, Half) != score(q, k, 0, 0, theta, Interleaved) {
-			t.Error("at position 0 the layouts differ")
-		}
-		if off := math.Abs(score(q, k, 500, 100, theta, Half) - score(q, k, 500, 100, theta, Interleaved)); off < 0.1 {
-			t.Errorf("at distance 400 the layouts differ by %v only", off)
-		}
-	})
+	t.Run("pairing halves on weights trained for interleaved pairs is another rotation, unseen at position zero",
+		func(t *testing.T) {
+			q, k := vector(d, 2), vector(d, 3)
+			if score(q, k, 0, 0, theta, Half) != score(q, k, 0, 0, theta, Interleaved) {
+				t.Error("at position 0 the layouts differ")
+			}
+			if off := math.Abs(score(q, k, 500, 100, theta, Half) - score(
+				q, k, 500, 100, theta, Interleaved,
+			)); off < 0.1 {
+				t.Errorf("at distance 400 the layouts differ by %v only", off)
+			}
+		})
 	t.Run("turning the other way is seen by a score", func(t *testing.T) {
 		// q = (1, 0), k = (0, 1): the score is sin(m−n), whose sign the direction decides.
 		q, k, one := []float64{1, 0}, []float64{0, 1}, []float64{1}
@@ -225,7 +232,10 @@ func TestInverse(t *testing.T) {
 		nearAll(t, "Rᵀx", Inverse(x, cos, sin, Interleaved), want.RawVector().Data, 4*u)
 	})
 	t.Run("it turns back the angle, not the order of the elements", func(t *testing.T) {
-		same(t, "interleaved to half", Inverse(x, cos, sin, InterleavedToHalf), Permute(Inverse(x, cos, sin, Interleaved)))
+		same(
+			t, "interleaved to half", Inverse(x, cos, sin, InterleavedToHalf),
+			Permute(Inverse(x, cos, sin, Interleaved)),
+		)
 	})
 }
 
@@ -239,7 +249,10 @@ func TestRotateElementwise(t *testing.T) {
 		same(t, "interleaved", RotateElementwise(x, cos, sin), Rotate(x, cos, sin, Interleaved))
 	})
 	t.Run("a quarter turn shows which element gets the minus sign", func(t *testing.T) {
-		same(t, "pair", RotateElementwise([]float64{1, 2, 3, 4}, []float64{0, 0}, []float64{1, 1}), []float64{-2, 1, -4, 3})
+		same(
+			t, "pair", RotateElementwise([]float64{1, 2, 3, 4}, []float64{0, 0}, []float64{1, 1}),
+			[]float64{-2, 1, -4, 3},
+		)
 	})
 	t.Run("lengths that do not fit are a mistake of the caller", func(t *testing.T) {
 		panics(t, badLength, func() { RotateElementwise(x, cos[1:], sin) })
@@ -256,13 +269,20 @@ func TestRotateElementwiseHalf(t *testing.T) {
 		same(t, "half", RotateElementwiseHalf(x, cos, sin), Rotate(x, cos, sin, Half))
 	})
 	t.Run("after the permutation it is what Hugging Face runs on DeepSeek's checkpoints", func(t *testing.T) {
-		same(t, "interleaved to half", RotateElementwiseHalf(Permute(x), cos, sin), Rotate(x, cos, sin, InterleavedToHalf))
+		same(
+			t, "interleaved to half", RotateElementwiseHalf(Permute(x), cos, sin),
+			Rotate(x, cos, sin, InterleavedToHalf),
+		)
 	})
 	t.Run("a quarter turn shows which element gets the minus sign", func(t *testing.T) {
-		same(t, "pair", RotateElementwiseHalf([]float64{1, 2, 3, 4}, []float64{0, 0}, []float64{1, 1}), []float64{-3, -4, 1, 2})
+		same(
+			t, "pair", RotateElementwiseHalf([]float64{1, 2, 3, 4}, []float64{0, 0}, []float64{1, 1}),
+			[]float64{-3, -4, 1, 2},
+		)
 	})
 	t.Run("a table with each frequency twice does not fit halves: lengths change", func(t *testing.T) {
-		// d = 4, halves (x_0, x_2) and (x_1, x_3). The table of interleaved pairs gives x_0 the angle of pair 0, but x_2 that of pair 1.
+		// d = 4, halves (x_0, x_2) and (x_1, x_3). The table of interleaved pairs gives x_0 the
+		// angle of pair 0, but x_2 that of pair 1.
 		x, a, b := []float64{1, 0, 1, 0}, 0.5, 2.0
 		cos, sin := []float64{math.Cos(a), math.Cos(b)}, []float64{math.Sin(a), math.Sin(b)}
 		right := RotateElementwiseHalf(x, cos, sin)

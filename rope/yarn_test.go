@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The rotation of DeepSeek-V3 and of DeepSeek-V2: 64 rotary elements, trained on 4096 tokens, stretched 40 times.
+// The rotation of DeepSeek-V3 and of DeepSeek-V2: 64 rotary elements, trained on 4096 tokens,
+// stretched 40 times.
 const (
 	width = 64
 	base  = 10000
@@ -243,16 +244,18 @@ func TestYaRNFrequencies(t *testing.T) {
 			}
 		}
 	})
-	t.Run("between the ends code keeps more of the frequency than the paper, at pair 22 3.3 times as much", func(t *testing.T) {
-		for i := 11; i < 23; i++ {
-			if !(coded[i] > printed[i]) {
-				t.Errorf("pair %d: code %v, paper %v", i, coded[i], printed[i])
+	t.Run("between the ends code keeps more of the frequency than the paper, at pair 22 3.3 times as much",
+		func(t *testing.T) {
+			for i := 11; i < 23; i++ {
+				if !(coded[i] > printed[i]) {
+					t.Errorf("pair %d: code %v, paper %v", i, coded[i], printed[i])
+				}
 			}
-		}
-		near(t, "code/paper at 22", coded[22]/printed[22], 3.33, 0.005)
-	})
+			near(t, "code/paper at 22", coded[22]/printed[22], 3.33, 0.005)
+		})
 	t.Run("in code the ends are whole indices, rounded away from each other", func(t *testing.T) {
-		if low, high := CorrectionRange(width, base, v3); !(Rotations(theta[int(low)], 4096) > 32) || !(Rotations(theta[int(high)], 4096) < 1) {
+		if low, high := CorrectionRange(width, base, v3); !(Rotations(theta[int(low)], 4096) > 32) ||
+			!(Rotations(theta[int(high)], 4096) < 1) {
 			t.Error("the coded ends are not outside the paper's")
 		}
 	})
@@ -263,21 +266,25 @@ func TestYaRNFrequencies(t *testing.T) {
 			near(t, "θ'", got, theta[i], 2*u*theta[i]) // (1−γ)θ + γθ rounds
 		}
 	})
-	t.Run("every pair lies between its own frequency and the one slowed by s, whichever the ramp", rapid.MakeCheck(func(t *rapid.T) {
-		y := v3
-		y.Factor = rapid.Float64Range(1, 64).Draw(t, "s")
-		y.OriginalContext = 1 << rapid.IntRange(9, 18).Draw(t, "log L")
-		y.Ramp = rapid.SampledFrom([]Ramp{IndexRamp, RotationsRamp}).Draw(t, "ramp")
-		for i, got := range YaRNFrequencies(width, base, y) {
-			if got > theta[i]*(1+4*u) || got < theta[i]/y.Factor*(1-4*u) {
-				t.Errorf("pair %d: θ' = %v, θ = %v, s = %v", i, got, theta[i], y.Factor)
+	t.Run("every pair lies between its own frequency and the one slowed by s, whichever the ramp",
+		rapid.MakeCheck(func(t *rapid.T) {
+			y := v3
+			y.Factor = rapid.Float64Range(1, 64).Draw(t, "s")
+			y.OriginalContext = 1 << rapid.IntRange(9, 18).Draw(t, "log L")
+			y.Ramp = rapid.SampledFrom([]Ramp{IndexRamp, RotationsRamp}).Draw(t, "ramp")
+			for i, got := range YaRNFrequencies(width, base, y) {
+				if got > theta[i]*(1+4*u) || got < theta[i]/y.Factor*(1-4*u) {
+					t.Errorf("pair %d: θ' = %v, θ = %v, s = %v", i, got, theta[i], y.Factor)
+				}
 			}
-		}
-	}))
+		}))
 	t.Run("stretching only beyond the trained context parts from stretching always, within it too", func(t *testing.T) {
-		// DeepSeek-V3's inference code takes θ up to 4096 tokens, Hugging Face θ': a score at distance 1000 tells.
+		// DeepSeek-V3's inference code takes θ up to 4096 tokens, Hugging Face θ': a score at
+		// distance 1000 tells.
 		q, k := vector(width, 2), vector(width, 3)
-		if off := math.Abs(score(q, k, 1000, 0, theta, Interleaved) - score(q, k, 1000, 0, coded, Interleaved)); off < 0.1 {
+		if off := math.Abs(score(
+			q, k, 1000, 0, theta, Interleaved,
+		) - score(q, k, 1000, 0, coded, Interleaved)); off < 0.1 {
 			t.Errorf("the scores differ by %v only", off)
 		}
 	})
@@ -397,7 +404,8 @@ func TestScoreFactor(t *testing.T) {
 		}
 	})
 	t.Run("it acts on the part without rotation too, an amplitude on the rotary part alone", func(t *testing.T) {
-		// nope = rope = 1: DeepSeek's temperature makes mscale²·(1+1) of the score, YaRN's own 1 + mscale².
+		// nope = rope = 1: DeepSeek's temperature makes mscale²·(1+1) of the score, YaRN's own 1 +
+		// mscale².
 		yarn := v3
 		yarn.MScaleAllDim = 0
 		deepseek := v3.ScoreFactor() * (1 + v3.Amplitude()*v3.Amplitude())

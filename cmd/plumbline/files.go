@@ -26,7 +26,8 @@ func file(path string) source {
 	return source{path, func() (*recording.Recording, error) { return recording.Open(path) }}
 }
 
-// missing stands for an argument that names no recording: it takes its place in the run, as unusable.
+// missing stands for an argument that names no recording: it takes its place in the run, as
+// unusable.
 func missing(name string, err error) source {
 	return source{name, func() (*recording.Recording, error) { return nil, fmt.Errorf("%s: %w", name, err) }}
 }
@@ -40,8 +41,8 @@ func embedded() []source {
 	return list
 }
 
-// sources returns the recordings that the arguments name, each once: files, every recording below a folder, and what a pattern matches. No
-// argument names the embedded ones.
+// sources returns the recordings that the arguments name, each once: files, every recording below a
+// folder, and what a pattern matches. No argument names the embedded ones.
 func sources(args []string) []source {
 	if len(args) == 0 {
 		return embedded()

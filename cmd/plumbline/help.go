@@ -19,7 +19,9 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 	return exitExplained
 }
 
-var helps = map[string]string{"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "version": helpVersion, "help": helpAll}
+var helps = map[string]string{
+	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "version": helpVersion, "help": helpAll,
+}
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic explains its error.
 

@@ -16,11 +16,12 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// evil holds what terminals obey or are deceived by: an escape, a bell, line ends, a C1 control, a direction override, an
-// invisible tag, a byte that is no UTF-8.
+// evil holds what terminals obey or are deceived by: an escape, a bell, line ends, a C1 control, a
+// direction override, an invisible tag, a byte that is no UTF-8.
 const evil = "a\x1b[2J\x07\r\n\u009b2J\u202e\u2066\U000E0041\u2028\x7f\xff"
 
-// TestNothingReachesTheTerminalUnescaped names files, tensors, keys and values so, and looks at every byte of both streams.
+// TestNothingReachesTheTerminalUnescaped names files, tensors, keys and values so, and looks at
+// every byte of both streams.
 func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, change func(*recording.Recording)) string {
@@ -37,7 +38,8 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		return rec.Name
 	}
 	word := strings.ToValidUTF8(evil, "")
-	name := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "", "\n", "", "\u009b", "", "\x7f", "").Replace(word) // without controls
+	// without controls
+	name := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "", "\n", "", "\u009b", "", "\x7f", "").Replace(word)
 	files := []string{
 		write(evil+"right.safetensors", func(*recording.Recording) {}),
 		write("wrong.safetensors", func(r *recording.Recording) {
@@ -60,8 +62,12 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range [][]string{
-		{"verify", "-v", "-color=never"}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"help"}, {}, {"version"}, {"-" + evil},
-		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil}, {"inspect", "-" + evil},
+		{
+			"verify", "-v", "-color=never",
+		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"help"}, {}, {"version"}, {"-" + evil},
+		{evil}, {"verify", "-" + evil}, {
+			"verify", "-color=" + evil,
+		}, {"verify", "-json=" + evil}, {"inspect", "-" + evil},
 	} {
 		args := append(line, files...)
 		if len(line) > 0 && (line[0] == "ops" || line[0] == "help") {
@@ -105,7 +111,9 @@ func shown(t *testing.T, what, text string) {
 	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }) || strings.HasPrefix(line, "2J") {
+		if strings.ContainsFunc(line, func(r rune) bool {
+			return r != '\t' && !unicode.IsPrint(r)
+		}) || strings.HasPrefix(line, "2J") {
 			t.Errorf("%s: %q", what, line)
 		}
 	}

@@ -39,7 +39,8 @@ func inspect(args []string, stdout *checked, stderr io.Writer) int {
 	return status
 }
 
-// describeRecording prints the head of a recording, with what its op takes for granted where it says nothing.
+// describeRecording prints the head of a recording, with what its op takes for granted where it
+// says nothing.
 func describeRecording(w io.Writer, rec *recording.Recording) {
 	entry := op.Lookup(rec.Op)
 	name := strings.TrimSpace(rec.Op)

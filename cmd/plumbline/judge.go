@@ -14,8 +14,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// A bench judges recordings in parallel and hands the results on in order. It looks only so far ahead, and lets only so many
-// recordings into memory, that a run of any length stays small.
+// A bench judges recordings in parallel and hands the results on in order. It looks only so far
+// ahead, and lets only so many recordings into memory, that a run of any length stays small.
 type bench struct {
 	judge  func(*recording.Recording) verdict.Verdict
 	log    io.Writer // stacks of panics
@@ -30,17 +30,23 @@ type job struct {
 	done chan report.Entry
 }
 
-// memoryBudget bounds the estimated memory of the recordings judged at one time; a larger recording is judged alone.
+// memoryBudget bounds the estimated memory of the recordings judged at one time; a larger recording
+// is judged alone.
 const memoryBudget = 4 << 30
 
-// bytesPerElement estimates what judging takes: the value, its truth, its deviation, its score, and room for what the truth needs on its way.
+// bytesPerElement estimates what judging takes: the value, its truth, its deviation, its score, and
+// room for what the truth needs on its way.
 const bytesPerElement = 64
 
 func newBench(judge func(*recording.Recording) verdict.Verdict, watch *progress, log io.Writer) *bench {
-	return &bench{judge: judge, watch: watch, log: log, memory: newBudget(memoryBudget), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	return &bench{
+		judge: judge, watch: watch, log: log, memory: newBudget(memoryBudget),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
 }
 
-// run judges every source and calls emit for each in order, as soon as it and all before it are judged.
+// run judges every source and calls emit for each in order, as soon as it and all before it are
+// judged.
 func (b *bench) run(list []source, emit func(report.Entry) error) error {
 	pending := make(chan *job, 2*cap(b.slots))
 	stop := make(chan struct{})
@@ -87,8 +93,9 @@ func (b *bench) start(s source, j *job) {
 	}()
 }
 
-// one judges one recording. Nothing in Plumbline is meant to panic; should something, one file must not cost the verdicts of the others, so
-// the file is called unusable with the panic as reason, the stack is shown, and the run goes on to its exit status 2.
+// one judges one recording. Nothing in Plumbline is meant to panic; should something, one file must
+// not cost the verdicts of the others, so the file is called unusable with the panic as reason, the
+// stack is shown, and the run goes on to its exit status 2.
 func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	defer rec.Close()
 	defer func() {

@@ -54,13 +54,18 @@ func TestBench(t *testing.T) {
 		if err != nil || summary.Unusable != 1 || summary.Explained != 2 || exitStatus(summary) != exitUnusable {
 			t.Errorf("%v, %v", summary, err)
 		}
-		if !strings.Contains(log.String(), "bad: internal error: boom\n") || !strings.Contains(log.String(), "judge_test.go") {
+		if !strings.Contains(log.String(), "bad: internal error: boom\n") ||
+			!strings.Contains(log.String(), "judge_test.go") {
 			t.Errorf("the log lacks the panic or its stack:\n%s", log.String())
 		}
 	})
 	t.Run("an error of the report ends the run", func(t *testing.T) {
 		full := errors.New("full")
-		err := newBench(judgeNothing, nil, io.Discard).run([]source{memory("a"), memory("b")}, func(report.Entry) error { return full })
+		err := newBench(
+			judgeNothing, nil, io.Discard,
+		).run([]source{memory("a"), memory("b")}, func(report.Entry) error {
+			return full
+		})
 		if !errors.Is(err, full) {
 			t.Error(err)
 		}
@@ -76,7 +81,8 @@ func TestWeighCountsEveryTensor(t *testing.T) {
 	}
 }
 
-// TestBudget lets many take at once what only some can have: what is taken never exceeds the total, and a giant waits for all of it.
+// TestBudget lets many take at once what only some can have: what is taken never exceeds the total,
+// and a giant waits for all of it.
 func TestBudget(t *testing.T) {
 	b := newBudget(10)
 	b.take(1000)

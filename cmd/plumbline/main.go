@@ -1,4 +1,5 @@
-// Plumbline says of recorded kernel outputs whether the kernel's own arithmetic explains their error.
+// Plumbline says of recorded kernel outputs whether the kernel's own arithmetic explains their
+// error.
 //
 // See "plumbline help", or the README at the root of the module.
 package main
@@ -16,7 +17,8 @@ import (
 	"plumbline/internal/spelling"
 )
 
-// Exit statuses. What could not be judged weighs more than what was judged and failed: a run that did not read everything says nothing yet.
+// Exit statuses. What could not be judged weighs more than what was judged and failed: a run that
+// did not read everything says nothing yet.
 const (
 	exitExplained   = 0
 	exitUnexplained = 1
@@ -65,9 +67,12 @@ func unknownCommand(name string) error {
 	return fmt.Errorf("no command %s%s", spelling.Quote(name), spelling.Suggest(name, slices.Sorted(maps.Keys(helps))))
 }
 
-// parse reads the flags of a command, which may stand before, between and after its other arguments, and returns those. Nothing after "--" is
-// a flag. done is true when help was asked for and given, or the command line was wrong and that has been said.
-func parse(flags *flag.FlagSet, args []string, stdout *checked, stderr io.Writer) (rest []string, status int, done bool) {
+// parse reads the flags of a command, which may stand before, between and after its other
+// arguments, and returns those. Nothing after "--" is a flag. done is true when help was asked for
+// and given, or the command line was wrong and that has been said.
+func parse(
+	flags *flag.FlagSet, args []string, stdout *checked, stderr io.Writer,
+) (rest []string, status int, done bool) {
 	var after []string
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, after = args[:i], args[i+1:]

@@ -43,7 +43,8 @@ func listOps(w io.Writer) {
 	_ = tw.Flush()
 }
 
-// describeOp prints an op in full: what a recording of it has to hold, and what is assumed where it says nothing.
+// describeOp prints an op in full: what a recording of it has to hold, and what is assumed where it
+// says nothing.
 func describeOp(w io.Writer, entry *op.Op) {
 	fmt.Fprintf(w, "%s: %s\n", entry.Name, entry.Doc)
 	section(w, "inputs", tensorRows(entry.Inputs, ""))
@@ -91,7 +92,8 @@ func attrDefault(a op.Attr) string {
 	return "default " + a.String()
 }
 
-// section prints rows of words under a heading, in columns. Nothing is printed of a section that is empty.
+// section prints rows of words under a heading, in columns. Nothing is printed of a section that is
+// empty.
 func section(w io.Writer, heading string, rows [][]string) {
 	if len(rows) == 0 {
 		return

@@ -9,9 +9,9 @@ import (
 	"plumbline/verify/report"
 )
 
-// A progress is a line on a terminal that says how far a run is: how many recordings are reported, which one the report waits
-// for and how long that has been judged, and how many later ones are ready behind it. In a pipe it is silent. A nil progress
-// is one that nobody watches.
+// A progress is a line on a terminal that says how far a run is: how many recordings are reported,
+// which one the report waits for and how long that has been judged, and how many later ones are
+// ready behind it. In a pipe it is silent. A nil progress is one that nobody watches.
 type progress struct {
 	w     io.Writer // nil where nobody watches
 	total int

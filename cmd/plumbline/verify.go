@@ -31,7 +31,9 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 		return usageError(stderr, "verify", err)
 	}
 	if !(*mostWork > 0) {
-		return usageError(stderr, "verify", fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork))
+		return usageError(
+			stderr, "verify", fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork),
+		)
 	}
 	list := sources(args)
 	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
@@ -76,7 +78,8 @@ func judgeAll(b *bench, list []source, out report.Report) (summary report.Summar
 	return summary, err
 }
 
-// judgeUpTo judges what asks for no more work than most, and says of anything else how that is changed.
+// judgeUpTo judges what asks for no more work than most, and says of anything else how that is
+// changed.
 func judgeUpTo(most float64) func(*recording.Recording) verdict.Verdict {
 	return func(rec *recording.Recording) verdict.Verdict {
 		v := op.JudgeWithin(rec, most)
@@ -100,7 +103,8 @@ func exitStatus(s report.Summary) int {
 	return exitExplained
 }
 
-// wantsColor decides whether words are coloured: by the flag, and where that says auto on a terminal without NO_COLOR (https://no-color.org).
+// wantsColor decides whether words are coloured: by the flag, and where that says auto on a
+// terminal without NO_COLOR (https://no-color.org).
 func wantsColor(flag string, stdout *os.File) (bool, error) {
 	switch flag {
 	case "always":

@@ -30,9 +30,9 @@ func currentVersion() string {
 	return versionOf(info)
 }
 
-// versionOf returns the version of the module, and where that has none, or was changed since, the commit it was built from:
-// "v1.2.0", "devel 0123456789ab", "devel 0123456789ab, modified". A program that was built without version control knows
-// neither, and is "devel".
+// versionOf returns the version of the module, and where that has none, or was changed since, the
+// commit it was built from: "v1.2.0", "devel 0123456789ab", "devel 0123456789ab, modified". A
+// program that was built without version control knows neither, and is "devel".
 func versionOf(info *debug.BuildInfo) string {
 	if info == nil {
 		return "devel"
@@ -42,7 +42,8 @@ func versionOf(info *debug.BuildInfo) string {
 		settings[s.Key] = s.Value
 	}
 	modified := settings["vcs.modified"] == "true"
-	// Go makes up a version of commit and time, v0.0.0-…, where there is no tag; the commit alone says as much.
+	// Go makes up a version of commit and time, v0.0.0-…, where there is no tag; the commit alone
+	// says as much.
 	if v := info.Main.Version; v != "" && v != "(devel)" && !strings.HasPrefix(v, "v0.0.0-") && !modified {
 		return v
 	}

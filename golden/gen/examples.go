@@ -10,8 +10,9 @@ import (
 
 // yarn is DeepSeek-V3's.
 var yarn = map[string]any{
-	"factor": recording.Number(40), "original_context": recording.Number(4096), "beta_fast": recording.Number(32), "beta_slow": recording.Number(1),
-	"mscale": recording.Number(1), "mscale_all_dim": recording.Number(1), "ramp": "index",
+	"factor": recording.Number(40), "original_context": recording.Number(4096), "beta_fast": recording.Number(32),
+	"beta_slow": recording.Number(1),
+	"mscale":    recording.Number(1), "mscale_all_dim": recording.Number(1), "ramp": "index",
 }
 
 // temperature is yarn_get_mscale(40, 1)², by which DeepSeek-V3 multiplies its softmax scale.
@@ -164,7 +165,9 @@ var examples = []example{
 		name: "rope-table-yarn-f32", op: "rope.table",
 		note: "DeepSeek-V3's YaRN, positions up to 160000",
 		request: func(r *request) {
-			r.generate("positions", recording.Recipe{Type: dtype.I32, Shape: []int{48}, Dist: "ints", Lo: 0, Hi: 160000})
+			r.generate(
+				"positions", recording.Recipe{Type: dtype.I32, Shape: []int{48}, Dist: "ints", Lo: 0, Hi: 160000},
+			)
 			r.attrs(map[string]any{"dim": 64, "yarn": yarn})
 		},
 		kernel: emulate.Config{Frequencies: emulate.Exp, Fused: true},
@@ -217,7 +220,10 @@ var examples = []example{
 		request: func(r *request) {
 			r.policies(dtype.F32, 28, 28, 17, 0, 9, 1, 22, 28, 5)
 			r.normal("advantage", dtype.F32, 0, 8)
-			r.attrs(map[string]any{"clip_low": 0.2, "clip_high": 0.28, "dual_clip": 2, "kl": "k3", "kl_coef": 0.04, "aggregate": "sequence_mean"})
+			r.attrs(map[string]any{
+				"clip_low": 0.2, "clip_high": 0.28, "dual_clip": 2, "kl": "k3", "kl_coef": 0.04,
+				"aggregate": "sequence_mean",
+			})
 		},
 		kernel: emulate.Config{Order: emulate.Pairwise, NormalizeFirst: true},
 	},
@@ -227,7 +233,10 @@ var examples = []example{
 		request: func(r *request) {
 			r.policies(dtype.F32, 24, 24, 11, 3, 18, 7, 24)
 			r.normal("advantage", dtype.F32, 0, 6, 24)
-			r.attrs(map[string]any{"ratio": "sequence", "clip": "gppo", "clip_low": 0.05, "clip_high": 0.1, "kl": "k2", "kl_coef": 0.01, "aggregate": "constant", "aggregate_length": 64})
+			r.attrs(map[string]any{
+				"ratio": "sequence", "clip": "gppo", "clip_low": 0.05, "clip_high": 0.1, "kl": "k2", "kl_coef": 0.01,
+				"aggregate": "constant", "aggregate_length": 64,
+			})
 		},
 		kernel: emulate.Config{Order: emulate.Strided, Base2: true, Approximate: true},
 	},

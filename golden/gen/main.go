@@ -2,7 +2,8 @@
 //
 //	go run ./golden/gen
 //
-// It makes the same bytes at every run. Inputs are recipes wherever one can say what is wanted, so that the files hold little but outputs.
+// It makes the same bytes at every run. Inputs are recipes wherever one can say what is wanted, so
+// that the files hold little but outputs.
 package main
 
 import (

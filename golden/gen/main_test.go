@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestFilesAreWhatIsGenerated makes every recording anew but the one of full size, which takes seconds, and compares bytes.
+// TestFilesAreWhatIsGenerated makes every recording anew but the one of full size, which takes
+// seconds, and compares bytes.
 func TestFilesAreWhatIsGenerated(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("other processors fuse products and sums")

@@ -8,7 +8,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// A request is a recording being built. Every generated input has a seed of its own, counted from 1.
+// A request is a recording being built. Every generated input has a seed of its own, counted from
+// 1.
 type request struct {
 	*recording.Recording
 	seed uint64
@@ -58,8 +59,8 @@ func (r *request) store(name string, t dtype.Type, data []float64, shape ...int)
 	r.Set(name, t, tensor.Of(data, shape...))
 }
 
-// policies adds the log-probabilities of three policies around −2, which differ by about 0.4 a token, and a mask of sequences of these lengths. What
-// the mask leaves out is NaN.
+// policies adds the log-probabilities of three policies around −2, which differ by about 0.4 a
+// token, and a mask of sequences of these lengths. What the mask leaves out is NaN.
 func (r *request) policies(t dtype.Type, tokens int, lengths ...int) {
 	shape, around := []int{len(lengths), tokens}, float32(-2)
 	for _, name := range []string{"logprob", "old_logprob", "ref_logprob"} {
@@ -82,8 +83,8 @@ func (r *request) policies(t dtype.Type, tokens int, lengths ...int) {
 	r.store("mask", dtype.U8, mask, shape...)
 }
 
-// cache adds a paged latent cache whose pages lie scattered: block 7i + 3 (mod blocks) is the i-th page. What no key fills, the tails of the last
-// pages and the pages behind them, is NaN.
+// cache adds a paged latent cache whose pages lie scattered: block 7i + 3 (mod blocks) is the i-th
+// page. What no key fills, the tails of the last pages and the pages behind them, is NaN.
 func (r *request) cache(t dtype.Type, page, columns, width int, lens ...float64) {
 	blocks := len(lens) * columns
 	r.normal("kv_cache", t, 0, blocks, page, 1, width)

@@ -111,7 +111,8 @@ func TestAResultThatDiffersIsAnError(t *testing.T) {
 
 func TestBrokenFilesAreErrors(t *testing.T) {
 	for name, content := range map[string]string{
-		"X-bf16": "", "H100-bf16": "\x05\x00\x00\x00\x00\x00\x00\x00{}   ", "A2-bf16": "\xff\xff\xff\xff\xff\xff\xff\xff", "A100-bf16": "\x02\x00\x00\x00\x00\x00\x00\x00[]",
+		"X-bf16": "", "H100-bf16": "\x05\x00\x00\x00\x00\x00\x00\x00{}   ",
+		"A2-bf16": "\xff\xff\xff\xff\xff\xff\xff\xff", "A100-bf16": "\x02\x00\x00\x00\x00\x00\x00\x00[]",
 		"Ada-bf16":  header(`{"a":{"dtype":"F32","shape":[2,4],"data_offsets":[0,400]}}`),
 		"V100-bf16": header(`{"a":{"dtype":"F32","shape":[-2,4],"data_offsets":[0,-32]}}`),
 		"B200-bf16": header(`{"a":{"dtype":"F32","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`),

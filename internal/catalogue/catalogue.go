@@ -1,7 +1,7 @@
 // Package catalogue writes the table of ops into docs/RECORDINGS.md, from the ops themselves.
 //
-// The table stands between two marks, and "go generate ./..." writes it anew; a test compares. All else on that page is written
-// by hand.
+// The table stands between two marks, and "go generate ./..." writes it anew; a test compares. All
+// else on that page is written by hand.
 package catalogue
 
 //go:generate go run ./write ../..

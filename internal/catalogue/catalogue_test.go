@@ -18,7 +18,8 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// TestPageHasTheCatalogue compares the page with the ops: names, inputs, attributes, defaults, outputs, arithmetic.
+// TestPageHasTheCatalogue compares the page with the ops: names, inputs, attributes, defaults,
+// outputs, arithmetic.
 func TestPageHasTheCatalogue(t *testing.T) {
 	old := page(t)
 	text, err := Insert(old)

@@ -1,4 +1,5 @@
-// Package check holds what the tests of the objectives share: comparisons within a bound, and derivatives by differences.
+// Package check holds what the tests of the objectives share: comparisons within a bound, and
+// derivatives by differences.
 package check
 
 import (
@@ -39,7 +40,10 @@ func NearAll(t T, what string, got, want []float64, bound float64) {
 	}
 	for i := range got {
 		if !near(got[i], want[i], bound) {
-			t.Errorf("%s: element %d: got %.17g, want %.17g, off by %.3g, allowed %.3g", what, i, got[i], want[i], math.Abs(got[i]-want[i]), bound)
+			t.Errorf(
+				"%s: element %d: got %.17g, want %.17g, off by %.3g, allowed %.3g", what, i, got[i], want[i],
+				math.Abs(got[i]-want[i]), bound,
+			)
 		}
 	}
 }
@@ -72,7 +76,8 @@ func NaN(t T, what string, got ...float64) {
 	}
 }
 
-// Apart demands that got and other differ by more than least: two conventions can then be told apart.
+// Apart demands that got and other differ by more than least: two conventions can then be told
+// apart.
 func Apart(t T, what string, got, other, least float64) {
 	t.Helper()
 	if !(math.Abs(got-other) > least) {
@@ -105,8 +110,8 @@ func Gradient(f func(x []float64) float64, x []float64) []float64 {
 	return fd.Gradient(nil, f, x, &fd.Settings{Formula: fd.Central, Step: step})
 }
 
-// DifferenceBound returns what a central difference is off by, h²·f‴/6 + roundings·u·f/h, for values and third derivatives up to size, if f makes so many
-// roundings.
+// DifferenceBound returns what a central difference is off by, h²·f‴/6 + roundings·u·f/h, for
+// values and third derivatives up to size, if f makes so many roundings.
 func DifferenceBound(size, roundings float64) float64 {
 	return size * (step*step/6 + roundings*U/step)
 }
@@ -130,7 +135,8 @@ func Matrix(rows ...[]float64) *mat.Dense {
 	return m
 }
 
-// Mean returns the expectation of f over a distribution given by its logarithms: what sampling would come to.
+// Mean returns the expectation of f over a distribution given by its logarithms: what sampling
+// would come to.
 func Mean(logp []float64, f func(k int) []float64) []float64 {
 	var sum []float64
 	for k, l := range logp {

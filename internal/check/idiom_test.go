@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// x − x compared with 0 asks whether x is finite, and where x is a product, processors that fuse multiplication and subtraction answer with what rounding x
-// lost. dtype.Finite asks the bits.
+// x − x compared with 0 asks whether x is finite, and where x is a product, processors that fuse
+// multiplication and subtraction answer with what rounding x lost. dtype.Finite asks the bits.
 func TestNoDifferenceOfAValueWithItself(t *testing.T) {
 	if found := selfDifferences(t, "package p\nfunc f(x, y float64) bool { return x*y-x*y != 0 }"); len(found) != 1 {
 		t.Fatalf("the search finds %v in an example that has one", found)
@@ -30,7 +30,8 @@ func TestNoDifferenceOfAValueWithItself(t *testing.T) {
 	}
 }
 
-// selfDifferences returns where the difference of a value with itself is compared, in a file or in source text.
+// selfDifferences returns where the difference of a value with itself is compared, in a file or in
+// source text.
 func selfDifferences(t *testing.T, file string) (found []string) {
 	t.Helper()
 	var source any

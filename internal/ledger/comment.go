@@ -17,7 +17,8 @@ var (
 	place       = regexp.MustCompile(`\d|appendix \p{Lu}|\bcode\b|unnumbered`)
 )
 
-// readComment returns the lines of the first indented block, and the last sentence if it is a citing one.
+// readComment returns the lines of the first indented block, and the last sentence if it is a
+// citing one.
 func readComment(doc string) (formula []string, ending string) {
 	var parser comment.Parser
 	var prose string

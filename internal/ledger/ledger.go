@@ -10,7 +10,8 @@ import (
 // Page is where the table of equations stands, from the root of the module.
 const Page = "docs/EQUATIONS.md"
 
-// Rooms are the equation packages, in the order of the page; those that do not exist yet are passed over.
+// Rooms are the equation packages, in the order of the page; those that do not exist yet are passed
+// over.
 var Rooms = []string{
 	"rope", "norm", "attention", "mla", "moe", "fp8", "mtp", "policy", "ppo", "grpo", "dpo", "rl", "model",
 }
@@ -62,7 +63,8 @@ func Read(root fs.FS) (*Ledger, error) {
 	return l, err
 }
 
-// Problems returns what is missing, one line each, starting with the place; page is the text of docs/EQUATIONS.md.
+// Problems returns what is missing, one line each, starting with the place; page is the text of
+// docs/EQUATIONS.md.
 func (l *Ledger) Problems(page string) []string {
 	var problems []string
 	rows := tableRows(page)
@@ -91,7 +93,10 @@ func (f *Function) problems(rows []string) []string {
 		}
 	}
 	missing(f.Ending == "", `its comment does not end with the sentence "It implements PAPER (N)."`)
-	missing(f.Ending != "" && !names(f.Ending), fmt.Sprintf("%q names no paper with a number or section, and no code", f.Ending))
+	missing(
+		f.Ending != "" && !names(f.Ending),
+		fmt.Sprintf("%q names no paper with a number or section, and no code", f.Ending),
+	)
 	missing(len(f.Formula) == 0, "its comment has no formula as an indented block")
 	missing(len(f.Tests) == 0, "no test of its package names it")
 	missing(!f.hasRow(rows), "it has no row in "+Page+": run go generate ./...")
@@ -108,7 +113,9 @@ func (l *Ledger) opProblems() []string {
 	for _, op := range l.Ops {
 		for _, name := range op.Equations {
 			if !slices.ContainsFunc(l.Functions, func(f *Function) bool { return f.Path() == name }) {
-				problems = append(problems, fmt.Sprintf("%s: op %s: its equation %s does not exist", op.Position, op.Name, name))
+				problems = append(
+					problems, fmt.Sprintf("%s: op %s: its equation %s does not exist", op.Position, op.Name, name),
+				)
 			}
 		}
 	}

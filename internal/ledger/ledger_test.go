@@ -15,7 +15,8 @@ import (
 
 const root = "../.."
 
-// TestEquations is the test of the whole project: every equation cites its paper, is tested and has its row.
+// TestEquations is the test of the whole project: every equation cites its paper, is tested and has
+// its row.
 func TestEquations(t *testing.T) {
 	l, err := Read(os.DirFS(root))
 	if err != nil {
@@ -51,7 +52,8 @@ import "testing"
 func TestRotate(t *testing.T) { Rotate(1) }
 `
 
-// tree returns a module with one equation and its test; changes replace files, or remove them where they are empty.
+// tree returns a module with one equation and its test; changes replace files, or remove them where
+// they are empty.
 func tree(changes map[string]string) fstest.MapFS {
 	files := map[string]string{"rope/rope.go": good, "rope/rope_test.go": goodTest}
 	maps.Copy(files, changes)
@@ -133,18 +135,32 @@ func TestProblemsOfTests(t *testing.T) {
 		test string
 		want []string
 	}{
-		"no test":                          {"", []string{missing}},
-		"a test of something else":         {"package rope\nfunc TestOther() { Other() }", []string{missing}},
-		"a name in a comment":              {"package rope\nfunc TestOther() { /* Rotate */ }", []string{missing}},
-		"a helper that no test calls":      {"package rope\nfunc helper() { Rotate(1) }", []string{missing}},
-		"another package's function":       {"package rope_test\nimport \"x/other\"\nfunc TestRotate() { other.Rotate(1) }", []string{missing}},
-		"a field of that name":             {"package rope\nfunc TestOther() { use(T{Rotate: 1}.Rotate) }", []string{missing}},
-		"a test outside":                   {"package rope_test\nimport \"plumbline/rope\"\nfunc TestOther() { rope.Rotate(1) }", nil},
-		"a renamed import":                 {"package rope_test\nimport r \"plumbline/rope\"\nfunc TestOther() { r.Rotate(1) }", nil},
-		"a helper that a test calls":       {"package rope\nfunc helper() { Rotate(1) }\nfunc TestOther() { helper() }", nil},
-		"a method that a test calls":       {"package rope\nfunc (h H) try() { Rotate(1) }\nfunc TestOther() { H{}.try() }", nil},
-		"a table that a test goes through": {"package rope\nvar table = []F{Rotate}\nfunc TestOther() { use(table) }", nil},
-		"an example":                       {"package rope\nfunc ExampleRotate() { Rotate(1) }", nil},
+		"no test":                     {"", []string{missing}},
+		"a test of something else":    {"package rope\nfunc TestOther() { Other() }", []string{missing}},
+		"a name in a comment":         {"package rope\nfunc TestOther() { /* Rotate */ }", []string{missing}},
+		"a helper that no test calls": {"package rope\nfunc helper() { Rotate(1) }", []string{missing}},
+		"another package's function": {
+			"package rope_test\nimport \"x/other\"\nfunc TestRotate() { other.Rotate(1) }", []string{missing},
+		},
+		"a field of that name": {
+			"package rope\nfunc TestOther() { use(T{Rotate: 1}.Rotate) }", []string{missing},
+		},
+		"a test outside": {
+			"package rope_test\nimport \"plumbline/rope\"\nfunc TestOther() { rope.Rotate(1) }", nil,
+		},
+		"a renamed import": {
+			"package rope_test\nimport r \"plumbline/rope\"\nfunc TestOther() { r.Rotate(1) }", nil,
+		},
+		"a helper that a test calls": {
+			"package rope\nfunc helper() { Rotate(1) }\nfunc TestOther() { helper() }", nil,
+		},
+		"a method that a test calls": {
+			"package rope\nfunc (h H) try() { Rotate(1) }\nfunc TestOther() { H{}.try() }", nil,
+		},
+		"a table that a test goes through": {
+			"package rope\nvar table = []F{Rotate}\nfunc TestOther() { use(table) }", nil,
+		},
+		"an example": {"package rope\nfunc ExampleRotate() { Rotate(1) }", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, page := read(t, map[string]string{"rope/rope_test.go": c.test})
@@ -201,7 +217,8 @@ func TestOps(t *testing.T) {
 		}
 	})
 	t.Run("a row has the equation, the function, the paper, the tests, the ops and the recordings", func(t *testing.T) {
-		want := "| $`y = R\\,x`$ | [`rope.Rotate`](../rope/rope.go) | RoFormer (15) | [TestRotate](../rope/rope_test.go) |" +
+		want := "| $`y = R\\,x`$ | [`rope.Rotate`](../rope/rope.go) | RoFormer (15) | " +
+			"[TestRotate](../rope/rope_test.go) |" +
 			" `rope.apply` | [a](../golden/testdata/deep/a.safetensors) |"
 		if rows := tableRows(page); !slices.Contains(rows, want) {
 			t.Errorf("rows:\n%s\nwant among them:\n%s", strings.Join(rows, "\n"), want)
@@ -224,7 +241,10 @@ func TestReadRefuses(t *testing.T) {
 			"verify/op/o.go:2: Name and Equations of an op: not a string literal",
 		},
 		"a source that does not parse": {"moe/m.go", "package", "moe/m.go:1:8: expected 'IDENT', found 'EOF'"},
-		"a recording that is cut":      {"golden/testdata/a.safetensors", "\x01", "golden/testdata/a.safetensors: op of the recording: unexpected EOF"},
+		"a recording that is cut": {
+			"golden/testdata/a.safetensors", "\x01",
+			"golden/testdata/a.safetensors: op of the recording: unexpected EOF",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(tree(map[string]string{c.file: c.text}))

@@ -7,12 +7,13 @@ import (
 	"unicode"
 )
 
-// tex converts one line of a comment's formula to TeX. ok is false if the line has a character or a nesting that the
-// conversion does not know; the line is then better shown as it is.
+// tex converts one line of a comment's formula to TeX. ok is false if the line has a character or a
+// nesting that the conversion does not know; the line is then better shown as it is.
 //
-// The conversion knows what formulas in comments are made of, and no more: Unicode operators and Greek letters, _ and ^
-// with one item, braces or parentheses, √ of one item or a parenthesis, primes, raised and lowered digits, the papers'
-// names (cKV, WUK, kR), a space as a product, words as words.
+// The conversion knows what formulas in comments are made of, and no more: Unicode operators and
+// Greek letters, _ and ^ with one item, braces or parentheses, √ of one item or a parenthesis,
+// primes, raised and lowered digits, the papers' names (cKV, WUK, kR), a space as a product, words
+// as words.
 func tex(line string) (out string, ok bool) {
 	c := converter{in: []rune(strings.TrimSpace(line))}
 	if out = c.all(); c.failed || !balanced(out) {
@@ -21,7 +22,8 @@ func tex(line string) (out string, ok bool) {
 	return out, true
 }
 
-// balanced reports whether the braces that TeX counts come in pairs, and nothing ends a cell or the formula early.
+// balanced reports whether the braces that TeX counts come in pairs, and nothing ends a cell or the
+// formula early.
 func balanced(out string) bool {
 	depth := 0
 	bare := strings.NewReplacer(`\\`, "", `\{`, "", `\}`, "").Replace(out)

@@ -42,7 +42,8 @@ func readOps(root fs.FS) ([]Op, error) {
 	return ops, nil
 }
 
-// ops returns the composite literals of a file that have both a Name and Equations; a test file declares no ops.
+// ops returns the composite literals of a file that have both a Name and Equations; a test file
+// declares no ops.
 func (s source) ops() (ops []Op, err error) {
 	if s.isTest() {
 		return nil, nil

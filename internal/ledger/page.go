@@ -17,7 +17,8 @@ const most = 4
 // Markdown returns the page, docs/EQUATIONS.md.
 func (l *Ledger) Markdown() string {
 	var b strings.Builder
-	b.WriteString("<!-- Written by go generate ./... from the comments of the code and from internal/ledger/notation.md. -->\n\n")
+	b.WriteString("<!-- Written by go generate ./... from the comments of the code and from " +
+		"internal/ledger/notation.md. -->\n\n")
 	b.WriteString(notation)
 	for _, room := range Rooms {
 		l.writeRoom(&b, room)
@@ -69,7 +70,8 @@ func (f *Function) lessons() []Test {
 	})
 }
 
-// calledAfter is 0 for a test with the name's own name, 1 for one that has it in its name, 2 for any other.
+// calledAfter is 0 for a test with the name's own name, 1 for one that has it in its name, 2 for
+// any other.
 func calledAfter(test Test, name string) int {
 	switch {
 	case test.Name == "Test"+name:
@@ -96,8 +98,8 @@ func cited(ending string) string {
 	return cell(strings.TrimSuffix(strings.TrimPrefix(ending, citing), "."))
 }
 
-// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as they are if the
-// conversion does not know one.
+// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
+// they are if the conversion does not know one.
 func formula(lines []string) string {
 	var out []string
 	for _, line := range lines {

@@ -56,7 +56,8 @@ func (p piece) String() string {
 // plainWord reports whether p is a word with nothing on it.
 func (p piece) plainWord() bool { return p.class == word && p.above == "" && p.below == "" }
 
-// joinWords makes words side by side into one text, so that the spaces between them are those of text.
+// joinWords makes words side by side into one text, so that the spaces between them are those of
+// text.
 func joinWords(pieces []piece) []piece {
 	var joined []piece
 	for _, p := range pieces {
@@ -94,7 +95,8 @@ func join(pieces []piece) string {
 // command is TeX that ends in the letters of a command, which a letter after it would lengthen.
 var command = regexp.MustCompile(`\\[A-Za-z]+$`)
 
-// between returns what to write between two pieces that stood gap apart; before and next are their TeX.
+// between returns what to write between two pieces that stood gap apart; before and next are their
+// TeX.
 func between(a piece, gap string, b piece, before, next string) string {
 	aligned := a.class == operator && a.tex != "," && a.tex != ";" || b.class == operator
 	switch {

@@ -20,7 +20,8 @@ type source struct {
 	imports map[string]string // local name to path
 }
 
-// parseDir parses the Go files of a folder, in order of their names; a folder that does not exist has none.
+// parseDir parses the Go files of a folder, in order of their names; a folder that does not exist
+// has none.
 func parseDir(root fs.FS, dir string) ([]source, error) {
 	entries, err := fs.ReadDir(root, dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +78,8 @@ func (s source) isTest() bool { return strings.HasSuffix(s.name, "_test.go") }
 // line returns where a node stands.
 func (s source) line(node ast.Node) int { return s.set.Position(node.Pos()).Line }
 
-// readPackage returns the exported functions and methods of an equation package, with the tests that name them.
+// readPackage returns the exported functions and methods of an equation package, with the tests
+// that name them.
 func readPackage(root fs.FS, room string) ([]*Function, error) {
 	sources, err := parseDir(root, room)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// namingTest is a test with all that it names, itself or through what it uses of the test files: helpers, tables.
+// namingTest is a test with all that it names, itself or through what it uses of the test files:
+// helpers, tables.
 type namingTest struct {
 	Test
 	names nameSet
@@ -105,8 +106,9 @@ func follow(name string, direct map[string]nameSet, names nameSet) {
 	}
 }
 
-// namesIn returns the names below node that can mean something of the package room: plain ones, those qualified by an
-// import of room, and selectors on anything that is no import. The keys of composite literals are no such names.
+// namesIn returns the names below node that can mean something of the package room: plain ones,
+// those qualified by an import of room, and selectors on anything that is no import. The keys of
+// composite literals are no such names.
 func (s source) namesIn(node ast.Node, room string) nameSet {
 	names := nameSet{}
 	var visit func(ast.Node) bool

@@ -1,4 +1,5 @@
-// Package spelling finds the word that was meant by one that is not known: an op, a key, an element type.
+// Package spelling finds the word that was meant by one that is not known: an op, a key, an element
+// type.
 package spelling
 
 import (
@@ -17,7 +18,8 @@ func Quote(word string) string {
 	return strconv.Quote(word)
 }
 
-// Suggest returns what a message ends with: `; did you mean "scale"?`, or nothing where no known word is near.
+// Suggest returns what a message ends with: `; did you mean "scale"?`, or nothing where no known
+// word is near.
 func Suggest(word string, known []string) string {
 	near, ok := Nearest(word, known)
 	if !ok {
@@ -26,8 +28,9 @@ func Suggest(word string, known []string) string {
 	return `; did you mean "` + near + `"?`
 }
 
-// Nearest returns the known word that a word stands for: the same but for case and punctuation, the same under a name that
-// other libraries give it, or the nearest by single letters added, dropped, changed or swapped, as far as a slip goes.
+// Nearest returns the known word that a word stands for: the same but for case and punctuation, the
+// same under a name that other libraries give it, or the nearest by single letters added, dropped,
+// changed or swapped, as far as a slip goes.
 func Nearest(word string, known []string) (string, bool) {
 	const longest = 64 // a word of a file may be as long as the file
 	plain := normal(word)
@@ -52,12 +55,14 @@ func Nearest(word string, known []string) (string, bool) {
 	return best, true
 }
 
-// begun returns the one known word that a word begins, or that begins it: accum, probabilities_dtype.
+// begun returns the one known word that a word begins, or that begins it: accum,
+// probabilities_dtype.
 func begun(plain string, known []string) (best string, ok bool) {
 	const enough = 4 // letters
 	for _, k := range known {
 		candidate := normal(k)
-		if min(len(plain), len(candidate)) < enough || !strings.HasPrefix(plain, candidate) && !strings.HasPrefix(candidate, plain) {
+		if min(len(plain), len(candidate)) < enough || !strings.HasPrefix(plain, candidate) &&
+			!strings.HasPrefix(candidate, plain) {
 			continue
 		}
 		if best != "" {
@@ -91,8 +96,8 @@ func normal(word string) string {
 	}, word)
 }
 
-// meanings lists what a normal word may stand for, itself first: without the name of a library before it, written out, and
-// under the name that Plumbline gives it.
+// meanings lists what a normal word may stand for, itself first: without the name of a library
+// before it, written out, and under the name that Plumbline gives it.
 func meanings(word string) []string {
 	list := []string{word}
 	for _, library := range []string{"torch", "jaxnumpy", "jnp", "jax", "numpy", "np", "triton", "tl"} {
@@ -113,58 +118,81 @@ func meanings(word string) []string {
 
 var abbreviations = strings.NewReplacer("attn", "attention", "fwd", "forward", "bwd", "backward", "logprobs", "logprob")
 
-// names are names that other libraries and papers have for what Plumbline knows under another; both normal.
+// names are names that other libraries and papers have for what Plumbline knows under another; both
+// normal.
 var names = map[string][]string{
 	// element types
 	"bfloat16": {"bf16"}, "bfloat": {"bf16"},
 	"float16": {"f16"}, "fp16": {"f16"}, "half": {"f16"},
 	"float32": {"f32"}, "fp32": {"f32"}, "float": {"f32"}, "single": {"f32"},
 	"float64": {"f64"}, "fp64": {"f64"}, "double": {"f64"},
-	"float8e4m3fn": {"f8e4m3"}, "float8e4m3": {"f8e4m3"}, "fp8e4m3": {"f8e4m3"}, "fp8e4m3fn": {"f8e4m3"}, "e4m3": {"f8e4m3"},
+	"float8e4m3fn": {"f8e4m3"}, "float8e4m3": {"f8e4m3"}, "fp8e4m3": {"f8e4m3"}, "fp8e4m3fn": {"f8e4m3"},
+	"e4m3":   {"f8e4m3"},
 	"e4m3fn": {"f8e4m3"}, "f8e4m3fn": {"f8e4m3"}, "float8e4nv": {"f8e4m3"}, "fp8e4nv": {"f8e4m3"},
 	"float8e5m2": {"f8e5m2"}, "fp8e5m2": {"f8e5m2"}, "e5m2": {"f8e5m2"}, "float8e5": {"f8e5m2"}, "fp8e5": {"f8e5m2"},
-	"float8e8m0fnu": {"f8e8m0"}, "float8e8m0": {"f8e8m0"}, "e8m0": {"f8e8m0"}, "ue8m0": {"f8e8m0"}, "fp8e8m0": {"f8e8m0"},
-	"int64": {"i64"}, "long": {"i64"}, "int32": {"i32"}, "int": {"i32"}, "uint8": {"u8"}, "byte": {"u8"}, "boolean": {"bool"},
+	"float8e8m0fnu": {"f8e8m0"}, "float8e8m0": {"f8e8m0"}, "e8m0": {"f8e8m0"}, "ue8m0": {"f8e8m0"},
+	"fp8e8m0": {"f8e8m0"},
+	"int64":   {"i64"}, "long": {"i64"}, "int32": {"i32"}, "int": {"i32"}, "uint8": {"u8"}, "byte": {"u8"},
+	"boolean":  {"bool"},
 	"tfloat32": {"tf32"}, "tensorfloat32": {"tf32"},
 	// ops
-	"rmsnorm": {"normrms"}, "layernormrms": {"normrms"}, "attention": {"attentionforward"}, "flashattention": {"attentionforward"},
-	"sdpa": {"attentionforward"}, "scaleddotproductattention": {"attentionforward"}, "flashmla": {"mladecode"}, "mla": {"mladecode"},
-	"rope": {"ropeapply"}, "rotary": {"ropeapply"}, "gae": {"ppogae"}, "logprob": {"policylogprob"}, "kl": {"policykl"}, "dpo": {"dpoloss"},
+	"rmsnorm": {"normrms"}, "layernormrms": {"normrms"}, "attention": {"attentionforward"},
+	"flashattention": {"attentionforward"},
+	"sdpa":           {"attentionforward"}, "scaleddotproductattention": {"attentionforward"},
+	"flashmla": {"mladecode"},
+	"mla":      {"mladecode"},
+	"rope":     {"ropeapply"}, "rotary": {"ropeapply"}, "gae": {"ppogae"}, "logprob": {"policylogprob"},
+	"kl":  {"policykl"},
+	"dpo": {"dpoloss"},
 	"ppo": {"ppoloss"}, "grpo": {"grpoloss"}, "valueloss": {"ppovalueloss"},
 	// attributes
 	"softmaxscale": {"scale"}, "smscale": {"scale"}, "scaling": {"scale"}, "iscausal": {"causal"},
 	"windowsize": {"window"}, "slidingwindow": {"window"}, "windowleft": {"window"},
 	"logitssoftcap": {"softcap"}, "logitsoftcap": {"softcap"}, "logitcap": {"softcap"}, "logitscap": {"softcap"},
 	"attentionlogitsoftcapping": {"softcap"},
-	"epsilon":                   {"eps"}, "rmsnormeps": {"eps"}, "theta": {"base"}, "ropetheta": {"base"}, "thetabase": {"base"},
-	"numheads": {"heads"}, "nheads": {"heads"}, "numattentionheads": {"heads"}, "headdim": {"dim"}, "rotarydim": {"dim"},
-	"qknopeheaddim": {"nopedim"}, "qkropeheaddim": {"ropedim"}, "vheaddim": {"valuedim"}, "headdimv": {"valuedim"}, "dv": {"valuedim"},
+	"epsilon":                   {"eps"}, "rmsnormeps": {"eps"}, "theta": {"base"}, "ropetheta": {"base"},
+	"thetabase": {"base"},
+	"numheads":  {"heads"}, "nheads": {"heads"}, "numattentionheads": {"heads"}, "headdim": {"dim"},
+	"rotarydim":     {"dim"},
+	"qknopeheaddim": {"nopedim"}, "qkropeheaddim": {"ropedim"}, "vheaddim": {"valuedim"}, "headdimv": {"valuedim"},
+	"dv":          {"valuedim"},
 	"ropescaling": {"yarn"}, "discount": {"gamma"}, "lam": {"lambda"}, "gaelambda": {"lambda"}, "temp": {"temperature"},
 	"epsilonlow": {"cliplow"}, "clipratiolow": {"cliplow"}, "cliprangelow": {"cliplow"},
 	"epsilonhigh": {"cliphigh"}, "clipratiohigh": {"cliphigh"}, "cliprangehigh": {"cliphigh"},
-	"cliprangevalue": {"clip"}, "valueclip": {"clip"}, "cliprange": {"cliplow", "clip"}, "clipratio": {"cliplow", "clip"},
+	"cliprangevalue": {"clip"}, "valueclip": {"clip"}, "cliprange": {"cliplow", "clip"},
+	"clipratio":     {"cliplow", "clip"},
 	"dualclipratio": {"dualclip"}, "clipratioc": {"dualclip"},
-	"klestimator": {"estimator", "kl"}, "klpenalty": {"kl", "estimator"}, "kllosstype": {"kl"}, "kllosscoef": {"klcoef"}, "klbeta": {"klcoef"},
-	"lossaggmode": {"aggregate"}, "losstype": {"aggregate", "kind"}, "reduction": {"aggregate"}, "importancesamplinglevel": {"ratio"},
-	"normalizelength": {"lengthnormalize"},
+	"klestimator": {"estimator", "kl"}, "klpenalty": {"kl", "estimator"}, "kllosstype": {"kl"},
+	"kllosscoef": {"klcoef"}, "klbeta": {"klcoef"},
+	"lossaggmode": {"aggregate"}, "losstype": {"aggregate", "kind"}, "reduction": {"aggregate"},
+	"importancesamplinglevel": {"ratio"},
+	"normalizelength":         {"lengthnormalize"},
 	// YaRN, as configurations of Hugging Face and DeepSeek spell it
-	"originalmaxpositionembeddings": {"originalcontext"}, "originalseqlen": {"originalcontext"}, "ropefactor": {"factor"},
+	"originalmaxpositionembeddings": {"originalcontext"}, "originalseqlen": {"originalcontext"},
+	"ropefactor":    {"factor"},
 	"scalingfactor": {"factor"},
 	// tensors
-	"query": {"q"}, "key": {"k"}, "value": {"v"}, "out": {"o", "y"}, "output": {"o", "y"}, "softmaxlse": {"lse"}, "logsumexp": {"lse"},
-	"dout": {"do"}, "cacheseqlens": {"kvlens"}, "seqlens": {"kvlens"}, "sinks": {"sink"}, "gradlogprob": {"dlogprob"},
+	"query": {"q"}, "key": {"k"}, "value": {"v"}, "out": {"o", "y"}, "output": {"o", "y"}, "softmaxlse": {"lse"},
+	"logsumexp": {"lse"},
+	"dout":      {"do"}, "cacheseqlens": {"kvlens"}, "seqlens": {"kvlens"}, "sinks": {"sink"},
+	"gradlogprob": {"dlogprob"},
 	// arithmetic
-	"acc": {"accumulate"}, "accumulator": {"accumulate"}, "accumulation": {"accumulate"}, "probs": {"probabilities"}, "p": {"probabilities"},
+	"acc": {"accumulate"}, "accumulator": {"accumulate"}, "accumulation": {"accumulate"}, "probs": {"probabilities"},
+	"p":         {"probabilities"},
 	"denormals": {"subnormals"}, "ftz": {"subnormals"}, "logits": {"scores"},
-	"hopper": {"f32hopper"}, "ampere": {"f32ampere"}, "volta": {"f32volta"}, "ada": {"f32ada"}, "blackwell": {"f32blackwell"},
+	"hopper": {"f32hopper"}, "ampere": {"f32ampere"}, "volta": {"f32volta"}, "ada": {"f32ada"},
+	"blackwell": {"f32blackwell"},
 	// choices
 	"neox": {"half"}, "gptneox": {"half"}, "rotatehalf": {"half"}, "gptj": {"interleaved"},
-	"seqmeantokenmean": {"sequencemean"}, "seqmeantokensum": {"sequencesum"}, "seqmean": {"sequencemean"}, "seqsum": {"sequencesum"},
-	"seq": {"sequence"}, "gspo": {"sequence"}, "lowvarkl": {"k3"}, "ln": {"e"}, "natural": {"e"}, "fast": {"approx"},
-	"approximate": {"approx"}, "accurate": {"exact"}, "biased": {"population"}, "unbiased": {"sample"}, "linear": {"index"},
+	"seqmeantokenmean": {"sequencemean"}, "seqmeantokensum": {"sequencesum"}, "seqmean": {"sequencemean"},
+	"seqsum": {"sequencesum"},
+	"seq":    {"sequence"}, "gspo": {"sequence"}, "lowvarkl": {"k3"}, "ln": {"e"}, "natural": {"e"}, "fast": {"approx"},
+	"approximate": {"approx"}, "accurate": {"exact"}, "biased": {"population"}, "unbiased": {"sample"},
+	"linear": {"index"},
 }
 
-// distance counts the letters that have to be added, dropped or changed, or swapped with their neighbour, to make b of a.
+// distance counts the letters that have to be added, dropped or changed, or swapped with their
+// neighbour, to make b of a.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)

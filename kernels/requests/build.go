@@ -81,8 +81,9 @@ func (b *builder) positions(t dtype.Type, n int, lo, hi int64) {
 // yarn is DeepSeek-V3's, with the differences given.
 func yarn(differences map[string]any) map[string]any {
 	y := map[string]any{
-		"factor": recording.Number(40), "original_context": recording.Number(4096), "beta_fast": recording.Number(32), "beta_slow": recording.Number(1),
-		"mscale": recording.Number(1), "mscale_all_dim": recording.Number(1), "ramp": "index",
+		"factor": recording.Number(40), "original_context": recording.Number(4096), "beta_fast": recording.Number(32),
+		"beta_slow": recording.Number(1),
+		"mscale":    recording.Number(1), "mscale_all_dim": recording.Number(1), "ramp": "index",
 	}
 	for key, v := range differences {
 		y[key] = v
@@ -90,7 +91,8 @@ func yarn(differences map[string]any) map[string]any {
 	return y
 }
 
-// temperature is (0.1 ln 40 + 1)², by which DeepSeek-V3 multiplies its softmax scale; v3Scale is that scale.
+// temperature is (0.1 ln 40 + 1)², by which DeepSeek-V3 multiplies its softmax scale; v3Scale is
+// that scale.
 const temperature = 1.8738542070926265
 
 var v3Scale = temperature / math.Sqrt(192)

@@ -48,7 +48,8 @@ func (b *builder) decode(p pages) {
 	}
 }
 
-// scattered is a table whose neighbours lie apart. The step 7 has to have no factor in common with the number of blocks.
+// scattered is a table whose neighbours lie apart. The step 7 has to have no factor in common with
+// the number of blocks.
 func scattered(blocks int) []float64 {
 	step := 7
 	if blocks%step == 0 {
@@ -105,38 +106,51 @@ func (p pages) with(change func(p *pages)) pages {
 }
 
 var decodes = []request{
-	{name: "plain", catch: "pages read in order instead of by the table; NaN behind the last keys", build: func(b *builder) { b.decode(small) }},
-	{name: "two-queries", catch: "several queries taken for a fresh prefill, or their mask aligned to the first key", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.S = 2 }))
-	}},
-	{name: "four-queries", catch: "the same with four, as in speculative decoding, and a length less than the queries: rows that see no key", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.S, p.lens = 4, []float64{37, 2, 40} }))
-	}},
+	{name: "plain", catch: "pages read in order instead of by the table; NaN behind the last keys",
+		build: func(b *builder) {
+			b.decode(small)
+		}},
+	{name: "two-queries", catch: "several queries taken for a fresh prefill, or their mask aligned to the first key",
+		build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.S = 2 }))
+		}},
+	{name: "four-queries",
+		catch: "the same with four, as in speculative decoding, and a length less than the queries: rows that see no " +
+			"key", build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.S, p.lens = 4, []float64{37, 2, 40} }))
+		}},
 	{name: "not-causal", catch: "a causal mask where none is declared", build: func(b *builder) {
 		b.set("causal", false)
 		b.decode(small.with(func(p *pages) { p.S = 3 }))
 	}},
-	{name: "tile-edges", catch: "pages of 64 that end one early or late: lengths 63, 64 and 65", build: func(b *builder) {
-		b.decode(v3.with(func(p *pages) { p.H, p.lens, p.decisive = 3, []float64{63, 64, 65}, true }))
-	}},
-	{name: "long-edges", catch: "the last of thousands of keys dropped: lengths 4095 and 4096", build: func(b *builder) {
-		b.decode(pages{S: 1, H: 2, D: 40, V: 32, page: 64, columns: 64, lens: []float64{4095, 4096}, decisive: true})
-	}},
-	{name: "last-key", catch: "the last key of every sequence dropped: most of the weight is on it", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.decisive = true }))
-	}},
-	{name: "stale", catch: "keys up to the end of the page seen: they are finite, so nothing but the numbers tells", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.stale, p.lens = true, []float64{37, 9, 25} }))
-	}},
+	{name: "tile-edges", catch: "pages of 64 that end one early or late: lengths 63, 64 and 65",
+		build: func(b *builder) {
+			b.decode(v3.with(func(p *pages) { p.H, p.lens, p.decisive = 3, []float64{63, 64, 65}, true }))
+		}},
+	{name: "long-edges", catch: "the last of thousands of keys dropped: lengths 4095 and 4096",
+		build: func(b *builder) {
+			b.decode(pages{
+				S: 1, H: 2, D: 40, V: 32, page: 64, columns: 64, lens: []float64{4095, 4096}, decisive: true,
+			})
+		}},
+	{name: "last-key", catch: "the last key of every sequence dropped: most of the weight is on it",
+		build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.decisive = true }))
+		}},
+	{name: "stale", catch: "keys up to the end of the page seen: they are finite, so nothing but the numbers tells",
+		build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.stale, p.lens = true, []float64{37, 9, 25} }))
+		}},
 	{name: "no-keys", catch: "a sequence of kv_len 0: output 0, log-sum-exp −∞", build: func(b *builder) {
 		b.decode(small.with(func(p *pages) { p.lens = []float64{37, 0, 25} }))
 	}},
 	{name: "one-key", catch: "one key: the output is its latent, bit for bit", build: func(b *builder) {
 		b.decode(v3.with(func(p *pages) { p.lens = []float64{1, 1} }))
 	}},
-	{name: "hidden-table", catch: "entries of the table behind a sequence's last page read: they are −1", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.unused = -1 }))
-	}},
+	{name: "hidden-table", catch: "entries of the table behind a sequence's last page read: they are −1",
+		build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.unused = -1 }))
+		}},
 	{name: "garbage-table", catch: "the same with entries far beyond the cache", build: func(b *builder) {
 		b.decode(small.with(func(p *pages) { p.unused = 2147480000 }))
 	}},
@@ -158,9 +172,10 @@ var decodes = []request{
 		b.set("lse_base", "2")
 		b.decode(small)
 	}},
-	{name: "high-logits", catch: "a constant subtracted instead of the row maximum: logits around 170", build: func(b *builder) {
-		b.decode(small.with(func(p *pages) { p.qMean, p.kMean = 4, 4 }))
-	}},
+	{name: "high-logits", catch: "a constant subtracted instead of the row maximum: logits around 170",
+		build: func(b *builder) {
+			b.decode(small.with(func(p *pages) { p.qMean, p.kMean = 4, 4 }))
+		}},
 	{name: "low-logits", catch: "a maximum that starts at 0: logits around −170", build: func(b *builder) {
 		b.decode(small.with(func(p *pages) { p.qMean, p.kMean = 4, -4 }))
 	}},
@@ -171,28 +186,38 @@ var decodes = []request{
 		b.set("scale", 1/math.Sqrt(192))
 		b.decode(v3)
 	}},
-	{name: "scale-v3", catch: "the scale of the latent's width, 1/√576, or YaRN's temperature left out", build: func(b *builder) { b.decode(v3) }},
-	{name: "one-head", catch: "one head in a tile of 64", build: func(b *builder) { b.decode(v3.with(func(p *pages) { p.H = 1 })) }},
+	{name: "scale-v3", catch: "the scale of the latent's width, 1/√576, or YaRN's temperature left out",
+		build: func(b *builder) {
+			b.decode(v3)
+		}},
+	{name: "one-head", catch: "one head in a tile of 64", build: func(b *builder) {
+		b.decode(v3.with(func(p *pages) { p.H = 1 }))
+	}},
 	{name: "odd-heads", catch: "heads that fill no tile: 5 of them, 3 queries", build: func(b *builder) {
 		b.decode(v3.with(func(p *pages) { p.H, p.S = 5, 3 }))
 	}},
-	{name: "v3-heads", full: true, catch: "all 128 heads of DeepSeek-V3, a short sequence and one of one page", build: func(b *builder) {
-		b.decode(v3.with(func(p *pages) { p.H, p.lens = 128, []float64{100, 64} }))
-	}},
-	{name: "v3", full: true, catch: "DeepSeek-V3 at its own size: 4 sequences of up to 4096 keys, 128 heads", build: func(b *builder) {
-		b.decode(v3.with(func(p *pages) { p.H, p.columns, p.lens = 128, 64, []float64{4096, 4095, 2113, 640} }))
-	}},
-	{name: "v3-two-queries", full: true, catch: "the same with a token that was predicted ahead", build: func(b *builder) {
-		b.decode(v3.with(func(p *pages) { p.S, p.H, p.columns, p.lens = 2, 128, 64, []float64{4096, 1025} }))
-	}},
-	{name: "v3-long", full: true, catch: "one sequence of 32768 keys, the 16 heads of one rank of eight", build: func(b *builder) {
-		b.decode(v3.with(func(p *pages) { p.columns, p.lens = 512, []float64{32700} }))
-	}},
-	{name: "v3-batch", full: true, types: []dtype.Type{dtype.BF16}, folder: large, catch: "enough sequences to fill a GPU: 64 of 4096 keys", build: func(b *builder) {
-		lens := make([]float64, 64)
-		for i := range lens {
-			lens[i] = 4096 - float64(i)
-		}
-		b.decode(v3.with(func(p *pages) { p.H, p.columns, p.lens = 128, 64, lens }))
-	}},
+	{name: "v3-heads", full: true, catch: "all 128 heads of DeepSeek-V3, a short sequence and one of one page",
+		build: func(b *builder) {
+			b.decode(v3.with(func(p *pages) { p.H, p.lens = 128, []float64{100, 64} }))
+		}},
+	{name: "v3", full: true, catch: "DeepSeek-V3 at its own size: 4 sequences of up to 4096 keys, 128 heads",
+		build: func(b *builder) {
+			b.decode(v3.with(func(p *pages) { p.H, p.columns, p.lens = 128, 64, []float64{4096, 4095, 2113, 640} }))
+		}},
+	{name: "v3-two-queries", full: true, catch: "the same with a token that was predicted ahead",
+		build: func(b *builder) {
+			b.decode(v3.with(func(p *pages) { p.S, p.H, p.columns, p.lens = 2, 128, 64, []float64{4096, 1025} }))
+		}},
+	{name: "v3-long", full: true, catch: "one sequence of 32768 keys, the 16 heads of one rank of eight",
+		build: func(b *builder) {
+			b.decode(v3.with(func(p *pages) { p.columns, p.lens = 512, []float64{32700} }))
+		}},
+	{name: "v3-batch", full: true, types: []dtype.Type{dtype.BF16}, folder: large,
+		catch: "enough sequences to fill a GPU: 64 of 4096 keys", build: func(b *builder) {
+			lens := make([]float64, 64)
+			for i := range lens {
+				lens[i] = 4096 - float64(i)
+			}
+			b.decode(v3.with(func(p *pages) { p.H, p.columns, p.lens = 128, 64, lens }))
+		}},
 }

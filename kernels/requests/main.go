@@ -2,8 +2,9 @@
 //
 //	go run ./kernels/requests
 //
-// It makes the same bytes at every run. A request is a recording without outputs. Inputs are recipes wherever one can say what is wanted, so that
-// the files hold little but block tables, lengths, sinks and masks.
+// It makes the same bytes at every run. A request is a recording without outputs. Inputs are
+// recipes wherever one can say what is wanted, so that the files hold little but block tables,
+// lengths, sinks and masks.
 package main
 
 import (

@@ -13,7 +13,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// few is how many elements of inputs and outputs a request has whose digests are computed and that is emulated here.
+// few is how many elements of inputs and outputs a request has whose digests are computed and that
+// is emulated here.
 const few = 1 << 17
 
 // elements counts the elements of all inputs.
@@ -26,7 +27,8 @@ func elements(r *recording.Recording) int {
 	return sum
 }
 
-// TestFilesAreWhatIsGenerated makes every request anew and compares bytes. The digests of large inputs are taken from the files.
+// TestFilesAreWhatIsGenerated makes every request anew and compares bytes. The digests of large
+// inputs are taken from the files.
 func TestFilesAreWhatIsGenerated(t *testing.T) {
 	listed := map[string]bool{}
 	for _, f := range files() {
@@ -92,7 +94,8 @@ func TestTableIsWhatIsGenerated(t *testing.T) {
 	}
 }
 
-// TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the request, and what a right kernel returns is explained.
+// TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the
+// request, and what a right kernel returns is explained.
 func TestSmallRequestsAreExplained(t *testing.T) {
 	for _, f := range files() {
 		if f.full {

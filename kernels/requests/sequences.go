@@ -76,7 +76,8 @@ func upTo(lens ...int) sequences {
 	return sequences{N: len(lens), L: slices.Max(lens), lens: lens}
 }
 
-// ragged is a batch that most conventions are tried on: lengths that differ, one of 1 and one empty, and as many tokens in either half as makes means differ.
+// ragged is a batch that most conventions are tried on: lengths that differ, one of 1 and one
+// empty, and as many tokens in either half as makes means differ.
 var ragged = upTo(37, 20, 0, 64, 1, 33, 50, 9)
 
 // with returns s changed.

@@ -48,7 +48,8 @@ func table() (string, error) {
 
 // unlisted are inputs whose shape that of another says.
 var unlisted = []string{
-	"kv_lens", "sink", "block_table", "norm_q", "norm_kv", "mask", "values", "old_logprob", "ref_logprob", "old_values", "returns", "group",
+	"kv_lens", "sink", "block_table", "norm_q", "norm_kv", "mask", "values", "old_logprob", "ref_logprob", "old_values",
+	"returns", "group",
 	"rejected", "ref_chosen", "ref_rejected", "lengths_chosen", "lengths_rejected",
 }
 
@@ -57,7 +58,9 @@ func shapes(r *recording.Recording) string {
 	var words []string
 	for _, name := range r.Inputs() {
 		if !slices.Contains(unlisted, name) {
-			words = append(words, fmt.Sprintf("%s %s", name, strings.Join(strings.Fields(fmt.Sprint(r.Shape(name))), "×")))
+			words = append(
+				words, fmt.Sprintf("%s %s", name, strings.Join(strings.Fields(fmt.Sprint(r.Shape(name))), "×")),
+			)
 		}
 	}
 	return strings.NewReplacer("[", "", "]", "").Replace(strings.Join(words, ", "))

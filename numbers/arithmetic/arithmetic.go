@@ -1,8 +1,10 @@
-// Package arithmetic models what hardware rounds: the arithmetic a kernel declares, the second moment of each rounding,
-// and that of a sum's rounding error when the order of the additions is not known.
+// Package arithmetic models what hardware rounds: the arithmetic a kernel declares, the second
+// moment of each rounding, and that of a sum's rounding error when the order of the additions is
+// not known.
 //
-// Everything here is first order: a rounding is a small, zero-mean, independent error, and errors add by their second moments
-// (variances). The exception are tensor cores, which truncate, so that their errors share one sign.
+// Everything here is first order: a rounding is a small, zero-mean, independent error, and errors
+// add by their second moments (variances). The exception are tensor cores, which truncate, so that
+// their errors share one sign.
 package arithmetic
 
 import (
@@ -18,8 +20,9 @@ import (
 // Accumulator names the arithmetic in which sums of products are formed.
 type Accumulator uint8
 
-// The accumulators of the recording contract. Those that name a device are the fused, truncating sums of its tensor cores;
-// TF32 is any of them for float32 operands, which are narrowed to TF32 before the product.
+// The accumulators of the recording contract. Those that name a device are the fused, truncating
+// sums of its tensor cores; TF32 is any of them for float32 operands, which are narrowed to TF32
+// before the product.
 const (
 	F32 Accumulator = iota
 	F64
@@ -44,7 +47,9 @@ func ParseAccumulator(name string) (Accumulator, error) {
 		return Accumulator(i), nil
 	}
 	names := accumulatorNames[:]
-	return F32, fmt.Errorf("found %s, want one of %s%s", spelling.Quote(name), strings.Join(names, ", "), spelling.Suggest(name, names))
+	return F32, fmt.Errorf(
+		"found %s, want one of %s%s", spelling.Quote(name), strings.Join(names, ", "), spelling.Suggest(name, names),
+	)
 }
 
 // String returns the contract's name of the accumulator.
@@ -55,7 +60,8 @@ func (a Accumulator) String() string {
 	return "?"
 }
 
-// Truncates tells whether sums are cut off toward zero, as tensor cores do, so that the errors of all sums share a direction.
+// Truncates tells whether sums are cut off toward zero, as tensor cores do, so that the errors of
+// all sums share a direction.
 func (a Accumulator) Truncates() bool { return a >= F32Hopper }
 
 // Type returns the element type in which partial sums are kept.
@@ -71,8 +77,9 @@ func (a Accumulator) Type() dtype.Type {
 	return dtype.F32
 }
 
-// Working returns the type of the scalar work around the sums (scales, exponentials, divisions): F64 where sums are kept in F64,
-// F32 otherwise, because no kernel of the field computes an exponential in less.
+// Working returns the type of the scalar work around the sums (scales, exponentials, divisions):
+// F64 where sums are kept in F64, F32 otherwise, because no kernel of the field computes an
+// exponential in less.
 func (a Accumulator) Working() dtype.Type {
 	if a == F64 {
 		return dtype.F64
@@ -80,19 +87,23 @@ func (a Accumulator) Working() dtype.Type {
 	return dtype.F32
 }
 
-// meanInverseSquare is E[1/m²] for a mantissa m in [1, 2) whose logarithm is uniform: 3/(8 ln 2). Its root is 0.736.
+// meanInverseSquare is E[1/m²] for a mantissa m in [1, 2) whose logarithm is uniform: 3/(8 ln 2).
+// Its root is 0.736.
 const meanInverseSquare = 3 / (8 * math.Ln2)
 
-// Rho returns ρ, the relative standard deviation of one rounding to nearest into t, averaged over a binade:
+// Rho returns ρ, the relative standard deviation of one rounding to nearest into t, averaged over a
+// binade:
 //
 //	ρ = u/√3 · √E[1/m²] = 0.736 u/√3
 //
-// u is the unit roundoff of t: the error of a rounding is uniform within ±u in units of the binade, and m is where in its binade the value lies.
+// u is the unit roundoff of t: the error of a rounding is uniform within ±u in units of the binade,
+// and m is where in its binade the value lies.
 func Rho(t dtype.Type) float64 {
 	return t.UnitRoundoff() * math.Sqrt(meanInverseSquare/3)
 }
 
-// Rounding returns the second moment of the error of rounding a value near x into t: (ρx)², or step²/12 where t has only subnormals left.
+// Rounding returns the second moment of the error of rounding a value near x into t: (ρx)², or
+// step²/12 where t has only subnormals left.
 func Rounding(t dtype.Type, x float64) float64 {
 	if math.Abs(x) < t.MinNormal() {
 		if x == 0 {
@@ -105,16 +116,18 @@ func Rounding(t dtype.Type, x float64) float64 {
 	return e * e
 }
 
-// Sum returns the second moment of the rounding error of a sum of n products that add up to sum and whose squares add up to squares,
-// for additions in an unknown order, one after the other:
+// Sum returns the second moment of the rounding error of a sum of n products that add up to sum and
+// whose squares add up to squares, for additions in an unknown order, one after the other:
 //
 //	E[e²] = ρ² Σ_k E[S_k²] + c²/(1 + v/(uS)²),  S_k the partial sum of k terms drawn without replacement
 //	Σ_k E[S_k²] = m² n(n+1)(2n+1)/6 + v n(n+1)/6,  m = sum/n, v = squares/n − m²,  c = 0.15 n u S
 //
-// A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders make less. The second term is for terms that are equal, or
-// differ by less than the last place of the sum, uS: then all additions within one binade round alike, by one uniform draw of ±ulp/2 each, which over the
-// last two binades makes c. Both are capped by the worst case γ_n Σ|a|, Σ|a| ≤ √(n·squares); subnormal steps come on top.
-// The truncating sums of tensor cores are treated by TensorCore.Sum.
+// A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders
+// make less. The second term is for terms that are equal, or differ by less than the last place of
+// the sum, uS: then all additions within one binade round alike, by one uniform draw of ±ulp/2
+// each, which over the last two binades makes c. Both are capped by the worst case γ_n Σ|a|, Σ|a| ≤
+// √(n·squares); subnormal steps come on top. The truncating sums of tensor cores are treated by
+// TensorCore.Sum.
 func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	if n == 0 || squares == 0 {
 		return 0
@@ -132,8 +145,9 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	return min(variance, worst*worst) + float64(n)*step*step/12
 }
 
-// Repeated returns the second moment of what the additions of repeated terms err together, for a sum S: each group of n_i equal terms rounds
-// alike, so that a group counts as n_i² additions, not as n_i. squaredCounts is Σ n_i².
+// Repeated returns the second moment of what the additions of repeated terms err together, for a
+// sum S: each group of n_i equal terms rounds alike, so that a group counts as n_i² additions, not
+// as n_i. squaredCounts is Σ n_i².
 //
 //	E[e²] = (0.15 u S)² Σ n_i²
 func (a Accumulator) Repeated(sum, squaredCounts float64) float64 {
@@ -141,7 +155,8 @@ func (a Accumulator) Repeated(sum, squaredCounts float64) float64 {
 	return e * e * squaredCounts
 }
 
-// alike is the second moment of the error that additions make together where the terms differ by less than the sum's last place.
+// alike is the second moment of the error that additions make together where the terms differ by
+// less than the sum's last place.
 func alike(n, sum, squares, u float64) float64 {
 	m, place := sum/n, u*sum
 	if place == 0 {
@@ -162,8 +177,9 @@ func partialSums(n, sum, squares float64) float64 {
 	return m*m*n*(n+1)*(2*n+1)/6 + v*n*(n+1)/6
 }
 
-// Gamma returns γ_n = nu/(1−nu), the worst-case relative error of a sum of n terms (Higham 2002, section 3.1), +Inf where n·u ≥ 1.
-// For tensor cores nu is what their steps can lose; for TF32 that of the accumulation alone.
+// Gamma returns γ_n = nu/(1−nu), the worst-case relative error of a sum of n terms (Higham 2002,
+// section 3.1), +Inf where n·u ≥ 1. For tensor cores nu is what their steps can lose; for TF32 that
+// of the accumulation alone.
 func (a Accumulator) Gamma(n int) float64 {
 	nu := float64(n) * a.Type().UnitRoundoff()
 	if a.Truncates() {

@@ -44,7 +44,8 @@ func TestRounding(t *testing.T) {
 	})
 }
 
-// sumInOrder adds float32 products one after the other, each rounded before it is added, and returns the error.
+// sumInOrder adds float32 products one after the other, each rounded before it is added, and
+// returns the error.
 func sumInOrder(terms []float64, round dtype.Type) float64 {
 	var sum, exact float64
 	for _, x := range terms {
@@ -125,8 +126,16 @@ func TestSum(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	keys := []string{"accumulate", "probabilities", "form", "promote_every"}
-	good, err := Parse(map[string]any{"accumulate": "F32_HOPPER", "probabilities": "BF16", "form": "absorbed", "promote_every": json.Number("128")}, Declared{}, keys)
-	if want := (Declared{Accumulate: F32Hopper, Probabilities: dtype.BF16, Form: "absorbed", PromoteEvery: 128}); err != nil || good != want {
+	good, err := Parse(
+		map[string]any{
+			"accumulate": "F32_HOPPER", "probabilities": "BF16", "form": "absorbed",
+			"promote_every": json.Number("128"),
+		},
+		Declared{}, keys,
+	)
+	if want := (Declared{
+		Accumulate: F32Hopper, Probabilities: dtype.BF16, Form: "absorbed", PromoteEvery: 128,
+	}); err != nil || good != want {
 		t.Fatalf("got %+v, %v, want %+v", good, err, want)
 	}
 	for _, c := range []struct {
@@ -140,7 +149,10 @@ func TestParse(t *testing.T) {
 		{"accumulate", "hopper", `; did you mean "F32_HOPPER"?`},
 		{"probabilities", "torch.bfloat16", `; did you mean "BF16"?`},
 		{"form", "Absorbed", `found "Absorbed", want naive or absorbed; did you mean "absorbed"?`},
-		{"accum", "F32", `key "accum": this op knows accumulate, probabilities, form, promote_every; did you mean "accumulate"?`},
+		{
+			"accum", "F32",
+			`key "accum": this op knows accumulate, probabilities, form, promote_every; did you mean "accumulate"?`,
+		},
 		{"promote_every", json.Number(strings.Repeat("1", 20000)), "..., want a whole number"},
 		{strings.Repeat("k", 20000), "F32", `k…": this op knows`},
 		{"accumulate", json.Number("32"), "want a string"},
@@ -168,7 +180,10 @@ func TestAccumulatorNames(t *testing.T) {
 			t.Errorf("%v truncates: %v", a, a.Truncates())
 		}
 	}
-	for a, want := range map[Accumulator][2]dtype.Type{F64: {dtype.F64, dtype.F64}, F16: {dtype.F16, dtype.F32}, BF16: {dtype.BF16, dtype.F32}, F32Hopper: {dtype.F32, dtype.F32}} {
+	for a, want := range map[Accumulator][2]dtype.Type{
+		F64: {dtype.F64, dtype.F64}, F16: {dtype.F16, dtype.F32}, BF16: {dtype.BF16, dtype.F32},
+		F32Hopper: {dtype.F32, dtype.F32},
+	} {
 		if a.Type() != want[0] || a.Working() != want[1] {
 			t.Errorf("%v: kept in %v, scalars in %v", a, a.Type(), a.Working())
 		}

@@ -10,8 +10,9 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// Declared is what a kernel says of its own arithmetic. Which fields mean something depends on the op; a type left Invalid means that the op
-// resolves its default from its inputs (the value type, the input type).
+// Declared is what a kernel says of its own arithmetic. Which fields mean something depends on the
+// op; a type left Invalid means that the op resolves its default from its inputs (the value type,
+// the input type).
 type Declared struct {
 	Accumulate    Accumulator // sums of products
 	Probabilities dtype.Type  // softmax weights before the value product
@@ -47,8 +48,8 @@ func Typed(key string) bool {
 // Words returns the values of a key that has one of several words.
 func Words(key string) []string { return words[key] }
 
-// Parse returns defaults changed by what is declared. Only the given keys mean something; any other is an error, as is a value
-// that the key does not have.
+// Parse returns defaults changed by what is declared. Only the given keys mean something; any other
+// is an error, as is a value that the key does not have.
 func Parse(declared map[string]any, defaults Declared, keys []string) (Declared, error) {
 	d := defaults
 	names := make([]string, 0, len(declared))
@@ -58,7 +59,10 @@ func Parse(declared map[string]any, defaults Declared, keys []string) (Declared,
 	slices.Sort(names)
 	for _, key := range names {
 		if !slices.Contains(keys, key) {
-			return d, fmt.Errorf("arithmetic: key %s: this op knows %s%s", spelling.Quote(key), list(keys), spelling.Suggest(key, missing(keys, declared)))
+			return d, fmt.Errorf(
+				"arithmetic: key %s: this op knows %s%s", spelling.Quote(key), list(keys),
+				spelling.Suggest(key, missing(keys, declared)),
+			)
 		}
 		if err := d.set(key, declared[key]); err != nil {
 			return d, fmt.Errorf("arithmetic: %q: %w", key, err)
@@ -92,7 +96,9 @@ func (d *Declared) set(key string, value any) error {
 	}
 	if allowed := words[key]; allowed != nil {
 		if !slices.Contains(allowed, s) {
-			return fmt.Errorf("found %s, want %s%s", spelling.Quote(s), strings.Join(allowed, " or "), spelling.Suggest(s, allowed))
+			return fmt.Errorf(
+				"found %s, want %s%s", spelling.Quote(s), strings.Join(allowed, " or "), spelling.Suggest(s, allowed),
+			)
 		}
 		*d.word(key) = s
 		return nil
@@ -104,7 +110,10 @@ func (d *Declared) set(key string, value any) error {
 	}
 	t, err := dtype.Parse(s)
 	if err != nil || !t.Float() || t == dtype.F8E8M0 {
-		return fmt.Errorf("found %s, want a floating-point type: %s%s", spelling.Quote(s), strings.Join(floats, ", "), spelling.Suggest(s, floats))
+		return fmt.Errorf(
+			"found %s, want a floating-point type: %s%s", spelling.Quote(s), strings.Join(floats, ", "),
+			spelling.Suggest(s, floats),
+		)
 	}
 	*d.field(key) = t
 	return nil

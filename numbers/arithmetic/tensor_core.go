@@ -33,9 +33,9 @@ import (
 //	Hopper, Blackwell: FP8, F16         16     25  F16; + c, nearest        H100 H200 B200
 //	 (mma.sync, two paired steps)
 //
-// RTX 1000 is of Ada, FP8 is E4M3 or E5M2, nearest is to even. The sums of Blackwell's FP8 are exact in
-// the recorded results, but for one that tells that they are cut off to 23 bits: any F from 23 on gives
-// the same, and so would two steps of 16.
+// RTX 1000 is of Ada, FP8 is E4M3 or E5M2, nearest is to even. The sums of Blackwell's FP8 are
+// exact in the recorded results, but for one that tells that they are cut off to 23 bits: any F
+// from 23 on gives the same, and so would two steps of 16.
 //
 // Hopper without FP8 is also the model of Xie et al., MMA-Sim (arXiv 2511.10909), who found it
 // bit-exact on H100. No recorded result shows TF32 steps of more than 4 products (8 is what both

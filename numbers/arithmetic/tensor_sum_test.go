@@ -30,7 +30,9 @@ func productsOf(operands dtype.Type, n int, draw func() float64) (x, y []float64
 func TestTensorCoreSums(t *testing.T) {
 	everyCore(t, func(t *testing.T, core TensorCore, operands dtype.Type) {
 		rng := rand.New(rand.NewPCG(5, 6))
-		for i, draw := range []func() float64{rng.NormFloat64, rng.Float64, func() float64 { return 0.5 + rng.NormFloat64() }} {
+		for i, draw := range []func() float64{rng.NormFloat64, rng.Float64, func() float64 {
+			return 0.5 + rng.NormFloat64()
+		}} {
 			for _, n := range []int{16, 64, 192, 576, 4096} {
 				repeats := 40
 				if operands.Size() == 1 {
@@ -99,7 +101,8 @@ func TestSumOf(t *testing.T) {
 	}
 }
 
-// TestGammaOfSteps: a step loses less than an alignment unit of each term, and a unit in the last place of its result.
+// TestGammaOfSteps: a step loses less than an alignment unit of each term, and a unit in the last
+// place of its result.
 func TestGammaOfSteps(t *testing.T) {
 	for a, nu := range map[Accumulator]float64{
 		F32:       32 * 0x1p-24,

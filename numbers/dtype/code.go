@@ -2,8 +2,9 @@ package dtype
 
 import "math"
 
-// Bits returns the code of Round(x) in its low bits. NaN has one code in every type narrower than float32, quiet and of
-// positive sign; F64 and F32 keep the payload. An integer type has no code for NaN or beyond its range, and Bits panics.
+// Bits returns the code of Round(x) in its low bits. NaN has one code in every type narrower than
+// float32, quiet and of positive sign; F64 and F32 keep the payload. An integer type has no code
+// for NaN or beyond its range, and Bits panics.
 func (t Type) Bits(x float64) uint64 {
 	switch t {
 	case F64:
@@ -16,8 +17,8 @@ func (t Type) Bits(x float64) uint64 {
 	return formats[t].floatBits(t.Round(x))
 }
 
-// FromBits returns the value of the code in the low bits of b; higher bits do not count.
-// It is exact but for I64 beyond 2^53, which is rounded to the nearest float64. Any BOOL code but 0 is 1.
+// FromBits returns the value of the code in the low bits of b; higher bits do not count. It is
+// exact but for I64 beyond 2^53, which is rounded to the nearest float64. Any BOOL code but 0 is 1.
 func (t Type) FromBits(b uint64) float64 {
 	switch t {
 	case F64:
@@ -65,7 +66,8 @@ func (f *format) floatBits(r float64) uint64 {
 func (f *format) float(code uint64) float64 {
 	signBit := uint64(1) << (8*f.size - 1)
 	magnitude := code &^ signBit
-	// The code moved to float64's place is the value divided by a power of two, with subnormals meaning subnormals.
+	// The code moved to float64's place is the value divided by a power of two, with subnormals
+	// meaning subnormals.
 	r := math.Float64frombits(magnitude<<f.drop) * math.Float64frombits(uint64(2046-f.bias)<<52)
 	if r > f.max {
 		r = f.beyond(magnitude)

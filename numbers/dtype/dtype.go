@@ -1,8 +1,9 @@
 // Package dtype knows the element types of recordings down to their bits.
 //
-// Every floating type is the set of float64 values that its codes decode to, so a value of any type is held
-// as a float64, and rounding to a type is a function from float64 to float64. Rounding goes from float64 to
-// the narrow type in one step: by way of float32 it would round twice, and sometimes to the wrong neighbour.
+// Every floating type is the set of float64 values that its codes decode to, so a value of any type
+// is held as a float64, and rounding to a type is a function from float64 to float64. Rounding goes
+// from float64 to the narrow type in one step: by way of float32 it would round twice, and
+// sometimes to the wrong neighbour.
 //
 //	type    precision  smallest normal  largest            beyond the largest
 //	F64        53         2^-1022       (2 - 2^-52) 2^1023     infinity
@@ -13,10 +14,11 @@
 //	F8_E4M3     4         2^-6          448                    NaN
 //	F8_E8M0     1         2^-127        2^127                  NaN
 //
-// F8_E4M3 is the OCP type without infinities, called e4m3fn elsewhere; its only NaNs are 0x7F and 0xFF.
-// F8_E8M0 holds powers of two only, has neither sign nor zero, and 0xFF is its NaN.
+// F8_E4M3 is the OCP type without infinities, called e4m3fn elsewhere; its only NaNs are 0x7F and
+// 0xFF. F8_E8M0 holds powers of two only, has neither sign nor zero, and 0xFF is its NaN.
 //
-// The integer types I64, I32, U8 and BOOL hold integers; beyond their range there is no code, and Round gives NaN.
+// The integer types I64, I32, U8 and BOOL hold integers; beyond their range there is no code, and
+// Round gives NaN.
 package dtype
 
 import (
@@ -27,7 +29,8 @@ import (
 	"plumbline/internal/spelling"
 )
 
-// Type is an element type. The zero value is Invalid, whose values cannot be rounded, encoded or decoded.
+// Type is an element type. The zero value is Invalid, whose values cannot be rounded, encoded or
+// decoded.
 type Type uint8
 
 // The element types, under their names in safetensors.
@@ -46,7 +49,8 @@ const (
 	Bool
 )
 
-// Parse returns the type that safetensors spells name, such as F8_E4M3, or an error that lists the known spellings.
+// Parse returns the type that safetensors spells name, such as F8_E4M3, or an error that lists the
+// known spellings.
 func Parse(name string) (Type, error) {
 	for t := F64; t <= Bool; t++ {
 		if formats[t].name == name {
@@ -54,7 +58,10 @@ func Parse(name string) (Type, error) {
 		}
 	}
 	names := spellings()
-	return Invalid, fmt.Errorf("element type %s: unknown, want one of %s%s", spelling.Quote(name), strings.Join(names, " "), spelling.Suggest(name, names))
+	return Invalid, fmt.Errorf(
+		"element type %s: unknown, want one of %s%s", spelling.Quote(name), strings.Join(names, " "),
+		spelling.Suggest(name, names),
+	)
 }
 
 func spellings() (names []string) {
@@ -78,19 +85,20 @@ func (t Type) Size() int { return formats[t].size }
 // Float reports whether t is a floating type, F8_E8M0 among them.
 func (t Type) Float() bool { return formats[t].kind == floating || formats[t].kind == scaling }
 
-// UnitRoundoff returns the largest relative error of one rounding to nearest, 2^-p with p the precision in bits,
-// and 0 for an integer type.
+// UnitRoundoff returns the largest relative error of one rounding to nearest, 2^-p with p the
+// precision in bits, and 0 for an integer type.
 func (t Type) UnitRoundoff() float64 { return formats[t].unit }
 
-// Max returns the largest finite value. That of I64 is the largest that a float64 can hold, 2^63 − 1024.
+// Max returns the largest finite value. That of I64 is the largest that a float64 can hold, 2^63 −
+// 1024.
 func (t Type) Max() float64 { return formats[t].max }
 
 // MinNormal returns the smallest positive value of full precision, and 1 for an integer type.
 func (t Type) MinNormal() float64 { return formats[t].minNormal }
 
-// Spacing returns the distance between neighbouring values of t in the binade of |x|. Below the smallest normal it
-// is the subnormal step, beyond the largest value that of the last binade, for an integer type 1.
-// Infinities and NaN give NaN.
+// Spacing returns the distance between neighbouring values of t in the binade of |x|. Below the
+// smallest normal it is the subnormal step, beyond the largest value that of the last binade, for
+// an integer type 1. Infinities and NaN give NaN.
 func (t Type) Spacing(x float64) float64 {
 	const exponentField = 0x7FF << 52
 	f := &formats[t]
@@ -101,6 +109,6 @@ func (t Type) Spacing(x float64) float64 {
 	return max(f.minNormal, min(binade, f.lastBinade)) * f.epsilon
 }
 
-// Finite tells whether x is neither a NaN nor an infinity. It looks at the bits: x − x = 0 says the same on paper, but where x is a product some
-// processors fuse the two into what rounding x lost.
+// Finite tells whether x is neither a NaN nor an infinity. It looks at the bits: x − x = 0 says the
+// same on paper, but where x is a product some processors fuse the two into what rounding x lost.
 func Finite[T float32 | float64](x T) bool { return math.Float64bits(float64(x))>>52&0x7FF != 0x7FF }

@@ -84,17 +84,18 @@ func TestNaNCodes(t *testing.T) {
 
 func TestRoundAtEveryMidpoint(t *testing.T) {
 	for _, l := range layouts {
-		t.Run(l.of.String()+" goes to the even code half way and to the nearer neighbour beside it", func(t *testing.T) {
-			values := l.values()
-			for code := range len(values) - 1 {
-				lower, upper := values[code], values[code+1]
-				even := values[code+code%2]
-				middle := (lower + upper) / 2
-				checkRound(t, l.of, math.Nextafter(middle, lower), lower)
-				checkRound(t, l.of, middle, even)
-				checkRound(t, l.of, math.Nextafter(middle, upper), upper)
-			}
-		})
+		t.Run(l.of.String()+" goes to the even code half way and to the nearer neighbour beside it",
+			func(t *testing.T) {
+				values := l.values()
+				for code := range len(values) - 1 {
+					lower, upper := values[code], values[code+1]
+					even := values[code+code%2]
+					middle := (lower + upper) / 2
+					checkRound(t, l.of, math.Nextafter(middle, lower), lower)
+					checkRound(t, l.of, middle, even)
+					checkRound(t, l.of, math.Nextafter(middle, upper), upper)
+				}
+			})
 	}
 }
 
@@ -221,8 +222,8 @@ func TestF32Subnormals(t *testing.T) {
 	}
 }
 
-// The trap: just above a midpoint of the narrow type float32 can only say "at the midpoint", and the tie then goes
-// to the even neighbour below.
+// The trap: just above a midpoint of the narrow type float32 can only say "at the midpoint", and
+// the tie then goes to the even neighbour below.
 func TestRoundingByWayOfFloat32RoundsTwice(t *testing.T) {
 	for _, l := range layouts {
 		halfStep := l.of.UnitRoundoff()
@@ -446,7 +447,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("Parse(%q) = %v, %v", of.String(), got, err)
 		}
 	}
-	if _, err := dtype.Parse("F4"); err == nil || !strings.Contains(err.Error(), `"F4"`) || !strings.Contains(err.Error(), "BF16") {
+	if _, err := dtype.Parse("F4"); err == nil || !strings.Contains(err.Error(), `"F4"`) ||
+		!strings.Contains(err.Error(), "BF16") {
 		t.Errorf("Parse(F4) says %v", err)
 	}
 	if _, err := dtype.Parse("INVALID"); err == nil {

@@ -50,8 +50,8 @@ var formats = [...]format{
 	Bool:    integer("BOOL", 1, 0, 1),
 }
 
-// ieee returns the type with the given fraction bits and exponent bias that follows IEEE 754: the highest exponent
-// field means infinity and NaN, the lowest zero and subnormals.
+// ieee returns the type with the given fraction bits and exponent bias that follows IEEE 754: the
+// highest exponent field means infinity and NaN, the lowest zero and subnormals.
 func ieee(name string, size, fraction, bias int) format {
 	f := float(name, size, fraction, bias, bias, 2-math.Ldexp(1, -fraction))
 	f.overflow = math.Inf(1)
@@ -59,7 +59,8 @@ func ieee(name string, size, fraction, bias int) format {
 	return f
 }
 
-// e4m3 returns the OCP type, which spends its highest exponent field on numbers too: only the all-ones code is NaN.
+// e4m3 returns the OCP type, which spends its highest exponent field on numbers too: only the
+// all-ones code is NaN.
 func e4m3() format {
 	f := float("F8_E4M3", 1, 3, 7, 8, 1.75)
 	f.overflow = math.NaN()
@@ -67,7 +68,8 @@ func e4m3() format {
 	return f
 }
 
-// e8m0 returns the type of block scales, 2^(code−127): the code is the exponent field, and field 0 is a number.
+// e8m0 returns the type of block scales, 2^(code−127): the code is the exponent field, and field 0
+// is a number.
 func e8m0() format {
 	f := float("F8_E8M0", 1, 0, 127, 127, 1)
 	f.kind = scaling

@@ -7,8 +7,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// layout is a type as its standard writes it down. The tests decode from it with Ldexp and round by searching the
-// decoded values: slow, and in no way how the package works.
+// layout is a type as its standard writes it down. The tests decode from it with Ldexp and round by
+// searching the decoded values: slow, and in no way how the package works.
 type layout struct {
 	of                     dtype.Type
 	bits, fraction, bias   int
@@ -58,7 +58,8 @@ func (l layout) ladder() []float64 {
 	return append(values, 2*values[last]-values[last-1])
 }
 
-// nearest rounds x by searching the ladder. The sum and the half are exact: neighbours differ by one step.
+// nearest rounds x by searching the ladder. The sum and the half are exact: neighbours differ by
+// one step.
 func (l layout) nearest(ladder []float64, x float64) float64 {
 	last := len(ladder) - 2
 	magnitude := math.Abs(x)

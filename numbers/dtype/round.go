@@ -4,12 +4,12 @@ import "math"
 
 // Round returns the value of t nearest to x, the one with the even code of two equally near.
 //
-// Beyond the largest value the result is the infinity of x's sign, or NaN for a type without infinities; the limit
-// is where rounding with an unbounded exponent would pass the largest value, so F8_E4M3 rounds 464 to 448 and 464.1
-// to NaN. NaN stays NaN and zero keeps its sign.
+// Beyond the largest value the result is the infinity of x's sign, or NaN for a type without
+// infinities; the limit is where rounding with an unbounded exponent would pass the largest value,
+// so F8_E4M3 rounds 464 to 448 and 464.1 to NaN. NaN stays NaN and zero keeps its sign.
 //
-// F8_E8M0 rounds a positive number to the nearest power of two in value: 1.5·2^k, half way, goes to the even code and
-// everything below 2^-127 up to it. Zero and negative numbers give NaN.
+// F8_E8M0 rounds a positive number to the nearest power of two in value: 1.5·2^k, half way, goes to
+// the even code and everything below 2^-127 up to it. Zero and negative numbers give NaN.
 //
 // An integer type gives the nearest integer, NaN beyond its range, and never −0.
 func (t Type) Round(x float64) float64 {
@@ -19,19 +19,22 @@ func (t Type) Round(x float64) float64 {
 	return t.round(x)
 }
 
-// round is Round for the types without an instruction. It is apart so that the compiler can put Round's F32 in line.
+// round is Round for the types without an instruction. It is apart so that the compiler can put
+// Round's F32 in line.
 func (t Type) round(x float64) float64 {
 	f := &formats[t]
 	b := math.Float64bits(x)
 	if b>>52&0x7FF-f.first < f.count {
-		// The last bit kept breaks the tie: with it set, half carries into it. &63 spares a test of the shift.
+		// The last bit kept breaks the tie: with it set, half carries into it. &63 spares a test of
+		// the shift.
 		return math.Float64frombits((b + f.half + b>>(f.drop&63)&1) & f.keep)
 	}
 	return f.roundEdge(x)
 }
 
-// RoundSaturating is Round with everything beyond the largest value, infinities too, brought to the largest value of
-// the same sign. NaN stays NaN; so does what F8_E8M0 cannot hold, zero and negative numbers.
+// RoundSaturating is Round with everything beyond the largest value, infinities too, brought to the
+// largest value of the same sign. NaN stays NaN; so does what F8_E8M0 cannot hold, zero and
+// negative numbers.
 func (t Type) RoundSaturating(x float64) float64 {
 	f := &formats[t]
 	if f.kind == scaling {
@@ -40,9 +43,9 @@ func (t Type) RoundSaturating(x float64) float64 {
 	return t.Round(max(f.min, min(x, f.max)))
 }
 
-// RoundUpE8M0 returns the smallest power of two that is at least x and that F8_E8M0 holds: the scale that
-// quantisers choose so that dividing by it cannot overflow, 2^⌈log₂ x⌉ without the error of a logarithm.
-// Above 2^127, below or at zero and for NaN the result is NaN.
+// RoundUpE8M0 returns the smallest power of two that is at least x and that F8_E8M0 holds: the
+// scale that quantisers choose so that dividing by it cannot overflow, 2^⌈log₂ x⌉ without the error
+// of a logarithm. Above 2^127, below or at zero and for NaN the result is NaN.
 func RoundUpE8M0(x float64) float64 {
 	f := &formats[F8E8M0]
 	if !(x > 0 && x <= f.max) {
@@ -55,8 +58,8 @@ func RoundUpE8M0(x float64) float64 {
 	return math.Ldexp(1, exponent)
 }
 
-// roundEdge rounds what the fast path leaves: F64, zeros, subnormals, the last binade and beyond, NaN, and the
-// types that are no ordinary floats.
+// roundEdge rounds what the fast path leaves: F64, zeros, subnormals, the last binade and beyond,
+// NaN, and the types that are no ordinary floats.
 func (f *format) roundEdge(x float64) float64 {
 	switch f.kind {
 	case floating:
@@ -82,7 +85,8 @@ func (f *format) roundFloat(x float64) float64 {
 		return x
 	}
 	if magnitude < f.minNormal {
-		// A float64 near 2^52 steps has its own last place at one step, so the sum rounds there, half to even.
+		// A float64 near 2^52 steps has its own last place at one step, so the sum rounds there,
+		// half to even.
 		shift := f.step * (1 << 52)
 		return math.Copysign(magnitude+shift-shift, x)
 	}

@@ -19,7 +19,8 @@ type Tensor struct {
 	Data  []float64
 }
 
-// New returns a tensor of zeros. It panics if an axis is negative or the product of the shape overflows.
+// New returns a tensor of zeros. It panics if an axis is negative or the product of the shape
+// overflows.
 func New(shape ...int) *Tensor {
 	n, ok := Elements(shape)
 	if !ok {
@@ -28,8 +29,8 @@ func New(shape ...int) *Tensor {
 	return &Tensor{Shape: slices.Clone(shape), Data: make([]float64, n)}
 }
 
-// Of returns a tensor over data, which it does not copy. It panics as New does, and if the product of the shape
-// is not len(data).
+// Of returns a tensor over data, which it does not copy. It panics as New does, and if the product
+// of the shape is not len(data).
 func Of(data []float64, shape ...int) *Tensor {
 	n, ok := Elements(shape)
 	if !ok {
@@ -41,8 +42,9 @@ func Of(data []float64, shape ...int) *Tensor {
 	return &Tensor{Shape: slices.Clone(shape), Data: data}
 }
 
-// Elements returns the product of shape, 1 if it is empty; ok is false if an axis is negative or the product
-// does not fit an int. With an axis of length zero the product is zero whatever the others are.
+// Elements returns the product of shape, 1 if it is empty; ok is false if an axis is negative or
+// the product does not fit an int. With an axis of length zero the product is zero whatever the
+// others are.
 func Elements(shape []int) (n int, ok bool) {
 	if len(shape) > 0 && slices.Min(shape) < 0 {
 		return 0, false
@@ -63,7 +65,8 @@ func Elements(shape []int) (n int, ok bool) {
 // Len returns the number of elements.
 func (t *Tensor) Len() int { return len(t.Data) }
 
-// Index returns the place in Data of the element at idx. It panics unless idx has one index in range for every axis.
+// Index returns the place in Data of the element at idx. It panics unless idx has one index in
+// range for every axis.
 func (t *Tensor) Index(idx ...int) int {
 	if len(idx) != len(t.Shape) {
 		panic("tensor: wrong number of indices")
@@ -87,8 +90,8 @@ func (t *Tensor) At(idx ...int) float64 { return t.Data[t.Index(idx...)] }
 // Set stores v at idx. It panics as Index does.
 func (t *Tensor) Set(v float64, idx ...int) { t.Data[t.Index(idx...)] = v }
 
-// Row returns the last axis at the leading indices i, not copied. It panics unless i has one index in range for
-// every axis but the last.
+// Row returns the last axis at the leading indices i, not copied. It panics unless i has one index
+// in range for every axis but the last.
 func (t *Tensor) Row(i ...int) []float64 {
 	if len(t.Shape) == 0 || len(i) != len(t.Shape)-1 {
 		panic("tensor: wrong number of indices")
@@ -110,11 +113,12 @@ func (t *Tensor) offset(idx []int) int {
 	return place
 }
 
-// View returns a matrix over t's own data: its rows run along rowAxis, its columns along the last axis, and at fixes
-// every other axis, in order. Of q [B,S,H,D], q.View(1, b, h) is S×D.
+// View returns a matrix over t's own data: its rows run along rowAxis, its columns along the last
+// axis, and at fixes every other axis, in order. Of q [B,S,H,D], q.View(1, b, h) is S×D.
 //
-// A view without elements is the empty mat.Dense, which is 0×0 whichever axis has length zero: gonum has no other.
-// View panics if rowAxis is not an axis before the last, or at is not one index in range for every other axis.
+// A view without elements is the empty mat.Dense, which is 0×0 whichever axis has length zero:
+// gonum has no other. View panics if rowAxis is not an axis before the last, or at is not one index
+// in range for every other axis.
 func (t *Tensor) View(rowAxis int, at ...int) *mat.Dense {
 	last := len(t.Shape) - 1
 	if rowAxis < 0 || rowAxis >= last {

@@ -122,7 +122,9 @@ func TestView(t *testing.T) {
 		}
 	})
 	t.Run("a view without elements is the empty matrix", func(t *testing.T) {
-		for _, view := range []*mat.Dense{tensor.New(0, 3).View(0), tensor.New(3, 0).View(0), tensor.New(2, 0, 3).View(1, 1)} {
+		for _, view := range []*mat.Dense{
+			tensor.New(0, 3).View(0), tensor.New(3, 0).View(0), tensor.New(2, 0, 3).View(1, 1),
+		} {
 			if !view.IsEmpty() {
 				t.Errorf("view is %v", view)
 			}

@@ -6,7 +6,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k [B,T,G,D], v [B,T,G,V].
+// heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k
+// [B,T,G,D], v [B,T,G,V].
 type heads[T number] struct {
 	*job
 	q, k, v             []T
@@ -81,8 +82,8 @@ func (h *heads[T]) row(k *softmax[T], b, s, n int) *row[T] {
 	return r
 }
 
-// attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the roundings of its softmax it rounds the
-// output once, to the type of q, and the log-sum-exp to F32.
+// attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the
+// roundings of its softmax it rounds the output once, to the type of q, and the log-sum-exp to F32.
 func attentionForward[T number](j *job) {
 	h := loadHeads[T](j)
 	if j.err != nil {
@@ -103,7 +104,8 @@ func attentionForward[T number](j *job) {
 	storeLSE(j, lse, h.B, h.H, h.S)
 }
 
-// wrongScale returns the softmax scale with the mistakes that are made with it. width is that of the keys.
+// wrongScale returns the softmax scale with the mistakes that are made with it. width is that of
+// the keys.
 func (j *job) wrongScale(scale float64, width int) float64 {
 	right := scale
 	switch j.Mistake {

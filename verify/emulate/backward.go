@@ -6,17 +6,20 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// gradients is a backward kernel of attention. It has of the forward pass the output, rounded to its type, and the log-sum-exp, and forms
+// gradients is a backward kernel of attention. It has of the forward pass the output, rounded to
+// its type, and the log-sum-exp, and forms
 //
 //	P = exp(scores − lse),  D = Σ do·o,  dS = P (do·v − D),  dq = scale Σ dS k,  dk = scale Σ dS q,  dv = Σ P do
 //
-// P is rounded to the type of the probabilities for dv, dS to the intermediate type, and the gradients once, to the types of their inputs.
-// With NormalizeFirst it is an eager framework: do·v is stored in the type of the scores, dS before and after scaling in the intermediate type.
+// P is rounded to the type of the probabilities for dv, dS to the intermediate type, and the
+// gradients once, to the types of their inputs. With NormalizeFirst it is an eager framework: do·v
+// is stored in the type of the scores, dS before and after scaling in the intermediate type.
 type gradients[T number] struct {
 	*heads[T]
 	k  *softmax[T]
 	do []T
-	// One row for every query of a sequence and head, indexed by s·H + n: rounded P and dS over the keys.
+	// One row for every query of a sequence and head, indexed by s·H + n: rounded P and dS over the
+	// keys.
 	p, ds   [][]T
 	dq      []T
 	several bool // some query sees more than one key, so that its dS is not 0
@@ -68,7 +71,8 @@ func (g *gradients[T]) rows(b int) {
 	}
 }
 
-// forward returns what the forward kernel has left, which knew the right mask: the output in its type, and the log-sum-exp with the sink.
+// forward returns what the forward kernel has left, which knew the right mask: the output in its
+// type, and the log-sum-exp with the sink.
 func (g *gradients[T]) forward(r *row[T], b, s int) ([]T, T) {
 	right := *r
 	right.lo, right.hi = g.mask(b).right(s)
@@ -104,7 +108,8 @@ func (g *gradients[T]) flash(r *row[T], i, b int, logits, out []T, lse T) {
 	}
 }
 
-// eager fills in P and dS of query i as a framework does that stores every step where it stores scores in a narrow type: dS comes out scaled.
+// eager fills in P and dS of query i as a framework does that stores every step where it stores
+// scores in a narrow type: dS comes out scaled.
 func (g *gradients[T]) eager(r *row[T], i, b int, logits []T, lse T) {
 	do := g.gradient(i, b)
 	p, dp := make([]T, len(logits)), make([]T, len(logits))
@@ -205,7 +210,8 @@ func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
 
 func (g *gradients[T]) queryAt(b, i int) []T { return vector(g.q, b*g.S*g.H+i, g.D) }
 
-// forgets tells whether query i is left out of the sums of key t: all heads of a group but its last are, if that is the mistake.
+// forgets tells whether query i is left out of the sums of key t: all heads of a group but its last
+// are, if that is the mistake.
 func (g *gradients[T]) forgets(i, t int) bool {
 	h := i % g.H
 	if !g.makes("group-not-summed") || h+1 == g.H || g.group(h+1) != g.group(h) {
@@ -215,7 +221,8 @@ func (g *gradients[T]) forgets(i, t int) bool {
 	return true
 }
 
-// rescale multiplies a gradient by the softmax scale, unless dS has it already or the named mistake forgets it.
+// rescale multiplies a gradient by the softmax scale, unless dS has it already or the named mistake
+// forgets it.
 func (g *gradients[T]) rescale(x []T, mistake string) {
 	if g.makes(mistake) {
 		g.show(g.k.scale != 1 && g.several)

@@ -23,7 +23,10 @@ func large() *recording.Recording {
 
 func BenchmarkDecode(b *testing.B) {
 	request := large()
-	for _, c := range []Config{{}, {Splits: 4, Order: Strided, Base2: true}, {Order: Pairwise}, {Accumulate: arithmetic.F32Hopper}, {Accumulate: arithmetic.BF16}, {Fused: true}, {Accumulate: arithmetic.F64}} {
+	for _, c := range []Config{
+		{}, {Splits: 4, Order: Strided, Base2: true}, {Order: Pairwise}, {Accumulate: arithmetic.F32Hopper},
+		{Accumulate: arithmetic.BF16}, {Fused: true}, {Accumulate: arithmetic.F64},
+	} {
 		b.Run(c.String(), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := Run(request, c); err != nil {

@@ -20,9 +20,17 @@ func TestWhatEasesTheVerdictIsDeclared(t *testing.T) {
 		config Config
 		want   map[string]string
 	}{
-		{Config{}, map[string]string{"accumulate": "F32", "cap_chain": "F32", "exp": "exact", "tanh": "exact", "group_sum": "F32"}},
+		{
+			Config{},
+			map[string]string{
+				"accumulate": "F32", "cap_chain": "F32", "exp": "exact", "tanh": "exact", "group_sum": "F32",
+			},
+		},
 		{Config{Scores: dtype.BF16}, map[string]string{"scores": "BF16", "cap_chain": "BF16"}},
-		{Config{CapChain: dtype.F16, FastTanh: true}, map[string]string{"scores": "F32", "cap_chain": "F16", "tanh": "approx"}},
+		{
+			Config{CapChain: dtype.F16, FastTanh: true},
+			map[string]string{"scores": "F32", "cap_chain": "F16", "tanh": "approx"},
+		},
 		{Config{FastExp: true, GroupSum: dtype.BF16}, map[string]string{"exp": "approx", "group_sum": "BF16"}},
 		{Config{Accumulate: arithmetic.TF32}, map[string]string{"accumulate": "TF32"}},
 		{exact, map[string]string{"accumulate": "F64", "cap_chain": "F64", "group_sum": "F64"}},

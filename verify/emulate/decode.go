@@ -1,6 +1,7 @@
 package emulate
 
-// cache is a paged cache of latent and rope key, [blocks, page, 1, D], read through a block table [B, cols].
+// cache is a paged cache of latent and rope key, [blocks, page, 1, D], read through a block table
+// [B, cols].
 type cache[T number] struct {
 	*job
 	rows               []T
@@ -52,8 +53,8 @@ func (c *cache[T]) value(b, j int) []T {
 	return key[:c.V]
 }
 
-// mlaDecode is an absorbed decode kernel over a paged cache: every head reads the same keys, whose first columns are the values. Its
-// roundings are those of attentionForward.
+// mlaDecode is an absorbed decode kernel over a paged cache: every head reads the same keys, whose
+// first columns are the values. Its roundings are those of attentionForward.
 func mlaDecode[T number](j *job) {
 	shape := j.shape("q", 4)
 	c, q := loadCache[T](j), load[T](j, "q")

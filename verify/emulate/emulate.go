@@ -1,12 +1,15 @@
-// Package emulate runs kernels as hardware would: in float32, in tiles and splits, in some order of summation, with the roundings of narrow types;
-// right ones, and wrong ones that make a mistake known from the wild. It is what the verdict is tested on, so it shares nothing with the
-// equations and the ops: scores, softmax, masks, rotations and norms are written here a second time, the way kernels write them.
+// Package emulate runs kernels as hardware would: in float32, in tiles and splits, in some order of
+// summation, with the roundings of narrow types; right ones, and wrong ones that make a mistake
+// known from the wild. It is what the verdict is tested on, so it shares nothing with the equations
+// and the ops: scores, softmax, masks, rotations and norms are written here a second time, the way
+// kernels write them.
 //
-// A kernel is one piece of code for every configuration. It is generic over its working type: float32 for all accumulators but F64, which
-// works in float64 and rounds only where the configuration says so. Inputs are taken exactly; outputs are rounded once, at the end.
+// A kernel is one piece of code for every configuration. It is generic over its working type:
+// float32 for all accumulators but F64, which works in float64 and rounds only where the
+// configuration says so. Inputs are taken exactly; outputs are rounded once, at the end.
 //
-// Where hardware has its own transcendental functions, the correctly rounded one stands in, or with Config.Approximate one that errs as
-// much as the vendor states.
+// Where hardware has its own transcendental functions, the correctly rounded one stands in, or with
+// Config.Approximate one that errs as much as the vendor states.
 package emulate
 
 import (
@@ -20,8 +23,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// Config says how a kernel computes: the choices that hardware and author are free in, the types that it declares, and its mistake.
-// The zero value is a plain flash kernel.
+// Config says how a kernel computes: the choices that hardware and author are free in, the types
+// that it declares, and its mistake. The zero value is a plain flash kernel.
 type Config struct {
 	Tile   int    // keys per step of the online softmax; 0 is 64
 	Splits int    // parts of the keys that are computed apart and merged by their log-sum-exps; 0 is 1
@@ -33,30 +36,41 @@ type Config struct {
 
 	Probabilities dtype.Type // softmax weights before the value product; Invalid is the value type
 	Scores        dtype.Type // attention scores, before and after scaling; Invalid does not round them
-	Intermediate  dtype.Type // between two chained products; Invalid is the input type. Of an objective: all element-wise results; Invalid is the working type
-	CapChain      dtype.Type // each step of a soft cap; Invalid is that of the scores
-	GroupSum      dtype.Type // gradients of a group's heads, each rounded to its type, are added in it; Invalid adds all queries of a group in one sum
-	Angle         dtype.Type // position × frequency; Invalid is F32
-	Output        dtype.Type // of the outputs; Invalid is the input type, and F32 for log-sum-exps and tables
+	// between two chained products; Invalid is the input type. Of an objective: all element-wise
+	// results; Invalid is the working type
+	Intermediate dtype.Type
+	CapChain     dtype.Type // each step of a soft cap; Invalid is that of the scores
+	// gradients of a group's heads, each rounded to its type, are added in it; Invalid adds all
+	// queries of a group in one sum
+	GroupSum dtype.Type
+	Angle    dtype.Type // position × frequency; Invalid is F32
+	Output   dtype.Type // of the outputs; Invalid is the input type, and F32 for log-sum-exps and tables
 
 	Form        string      // of mla.layer: naive or absorbed; "" is naive
 	Frequencies Frequencies // how rotary frequencies are formed
 
-	NormalizeFirst     bool // weights are divided before they multiply, in one go, as in an eager framework: of keys in a softmax, of tokens in a loss
-	DenominatorRounded bool // the softmax denominator sums the rounded weights; such a kernel gives no log-sum-exp, which would err as they do
+	// weights are divided before they multiply, in one go, as in an eager framework: of keys in a
+	// softmax, of tokens in a loss
+	NormalizeFirst bool
+	// the softmax denominator sums the rounded weights; such a kernel gives no log-sum-exp, which
+	// would err as they do
+	DenominatorRounded bool
 	Base2              bool // exponentials to base 2, the scale multiplied with log₂e and applied in one fma
-	ScaleRounded       bool // the softmax scale is rounded to the type of the scores, as PyTorch before 2.0 does with a number times a tensor
-	NormTwice          bool // mla.layer rounds normalised rows before the weight multiplies them, too
-	Approximate        bool // exponentials with the error of a GPU's special function unit, 2⁻²² relative
-	Flushed            bool // inputs and results below the normal float32 numbers are 0
-	FastExp            bool // and their argument times log₂e rounded before it, as in __expf: declared
-	FastTanh           bool // tanh with the error of the special function unit, 2⁻¹¹ relative: declared
-	OperandsRounded    bool // accumulate TF32: operands are rounded to nearest, not cut
+	// the softmax scale is rounded to the type of the scores, as PyTorch before 2.0 does with a
+	// number times a tensor
+	ScaleRounded    bool
+	NormTwice       bool // mla.layer rounds normalised rows before the weight multiplies them, too
+	Approximate     bool // exponentials with the error of a GPU's special function unit, 2⁻²² relative
+	Flushed         bool // inputs and results below the normal float32 numbers are 0
+	FastExp         bool // and their argument times log₂e rounded before it, as in __expf: declared
+	FastTanh        bool // tanh with the error of the special function unit, 2⁻¹¹ relative: declared
+	OperandsRounded bool // accumulate TF32: operands are rounded to nearest, not cut
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
 
-// ErrHidden is what Run returns for a mistake that cannot show on the request, by the condition under which it stays hidden.
+// ErrHidden is what Run returns for a mistake that cannot show on the request, by the condition
+// under which it stays hidden.
 var ErrHidden = errors.New("the mistake cannot show on this request")
 
 // String returns the configuration in a line, for messages: what differs from the zero value.
@@ -75,7 +89,9 @@ func (c Config) String() string {
 	add(c.Order == Shuffled, "seed %d", c.Seed)
 	add(c.Accumulate != arithmetic.F32, "accumulate %s", c.Accumulate)
 	types := []dtype.Type{c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Output}
-	for i, name := range []string{"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "output"} {
+	for i, name := range []string{
+		"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "output",
+	} {
 		add(types[i] != dtype.Invalid, "%s %s", name, types[i])
 	}
 	add(c.Frequencies != Power, "frequencies %s", c.Frequencies)
@@ -83,8 +99,12 @@ func (c Config) String() string {
 		set  bool
 		name string
 	}{
-		{c.Fused, "fused"}, {c.NormalizeFirst, "normalised first"}, {c.DenominatorRounded, "denominator rounded"}, {c.Base2, "base 2"},
-		{c.ScaleRounded, "scale rounded"}, {c.NormTwice, "norm twice"}, {c.Approximate, "approximate"}, {c.Flushed, "flushed"}, {c.FastExp, "fast exp"},
+		{c.Fused, "fused"}, {c.NormalizeFirst, "normalised first"}, {
+			c.DenominatorRounded, "denominator rounded",
+		}, {c.Base2, "base 2"},
+		{
+			c.ScaleRounded, "scale rounded",
+		}, {c.NormTwice, "norm twice"}, {c.Approximate, "approximate"}, {c.Flushed, "flushed"}, {c.FastExp, "fast exp"},
 		{c.FastTanh, "fast tanh"}, {c.OperandsRounded, "operands rounded"},
 	} {
 		add(flag.set, "%s", flag.name)
@@ -102,22 +122,27 @@ type kernel struct {
 var forwardKeys = []string{"accumulate", "probabilities", "scores", "exp", "cap_chain", "tanh"}
 
 var kernels = map[string]kernel{
-	"attention.forward":  {attentionForward[float32], attentionForward[float64], forwardKeys},
-	"attention.backward": {attentionBackward[float32], attentionBackward[float64], append(forwardKeys[:6:6], "intermediate", "group_sum")},
-	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], []string{"accumulate", "exp"}},
-	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate", "intermediate"}},
-	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate", "intermediate"}},
-	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
-	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], forwardKeys[:4]},
-	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], []string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"}},
-	"norm.rms":           {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
-	"policy.kl":          {policyKL[float32], policyKL[float64], []string{"accumulate", "intermediate"}},
-	"policy.logprob":     {logProb[float32], logProb[float64], []string{"accumulate", "intermediate"}},
-	"ppo.gae":            {gae[float32], gae[float64], []string{"accumulate", "intermediate"}},
-	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
-	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], []string{"accumulate", "intermediate"}},
-	"rope.apply":         {ropeApply[float32], ropeApply[float64], []string{"accumulate", "angle"}},
-	"rope.table":         {ropeTable[float32], ropeTable[float64], []string{"accumulate", "angle"}},
+	"attention.forward": {attentionForward[float32], attentionForward[float64], forwardKeys},
+	"attention.backward": {
+		attentionBackward[float32], attentionBackward[float64], append(forwardKeys[:6:6], "intermediate", "group_sum"),
+	},
+	"attention.merge": {attentionMerge[float32], attentionMerge[float64], []string{"accumulate", "exp"}},
+	"dpo.loss":        {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate", "intermediate"}},
+	"grpo.advantage":  {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate", "intermediate"}},
+	"grpo.loss":       {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
+	"mla.decode":      {mlaDecode[float32], mlaDecode[float64], forwardKeys[:4]},
+	"mla.layer": {
+		mlaLayer[float32], mlaLayer[float64],
+		[]string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"},
+	},
+	"norm.rms":       {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
+	"policy.kl":      {policyKL[float32], policyKL[float64], []string{"accumulate", "intermediate"}},
+	"policy.logprob": {logProb[float32], logProb[float64], []string{"accumulate", "intermediate"}},
+	"ppo.gae":        {gae[float32], gae[float64], []string{"accumulate", "intermediate"}},
+	"ppo.loss":       {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
+	"ppo.value_loss": {valueLoss[float32], valueLoss[float64], []string{"accumulate", "intermediate"}},
+	"rope.apply":     {ropeApply[float32], ropeApply[float64], []string{"accumulate", "angle"}},
+	"rope.table":     {ropeTable[float32], ropeTable[float64], []string{"accumulate", "angle"}},
 }
 
 // Ops returns the names of the ops that can be emulated, in alphabetical order.
@@ -130,8 +155,9 @@ func Ops() []string {
 	return ops
 }
 
-// Run returns the request with the outputs that a kernel of configuration c leaves, what it declares of its arithmetic, and its
-// provenance. A mistake is never declared. The error is ErrHidden, wrapped, if the mistake cannot show on these inputs.
+// Run returns the request with the outputs that a kernel of configuration c leaves, what it
+// declares of its arithmetic, and its provenance. A mistake is never declared. The error is
+// ErrHidden, wrapped, if the mistake cannot show on these inputs.
 func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 	op, ok := kernels[request.Op]
 	if !ok {

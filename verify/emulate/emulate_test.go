@@ -16,12 +16,17 @@ import (
 )
 
 // exact is a kernel without roundings: float64 throughout.
-var exact = Config{Accumulate: arithmetic.F64, Probabilities: dtype.F64, Scores: dtype.F64, Intermediate: dtype.F64, Angle: dtype.F64, Output: dtype.F64}
+var exact = Config{
+	Accumulate: arithmetic.F64, Probabilities: dtype.F64, Scores: dtype.F64, Intermediate: dtype.F64, Angle: dtype.F64,
+	Output: dtype.F64,
+}
 
 // structures are the ways to arrange a kernel that change nothing but roundings.
 func structures(op string) []Config {
 	all := []Config{
-		{Tile: 128}, {Tile: 16, Splits: 4}, {Tile: 1, Splits: 7, Order: Reversed}, {Tile: 37, Order: Pairwise}, {Tile: 16, Splits: 3, Order: Strided, Base2: true},
+		{Tile: 128}, {Tile: 16, Splits: 4}, {Tile: 1, Splits: 7, Order: Reversed}, {Tile: 37, Order: Pairwise}, {
+			Tile: 16, Splits: 3, Order: Strided, Base2: true,
+		},
 		{Order: Shuffled, Seed: 9}, {NormalizeFirst: true, Order: Strided}, {Base2: true}, {DenominatorRounded: true},
 	}
 	if op == "mla.layer" {
@@ -59,7 +64,8 @@ func output(t *testing.T, r *recording.Recording, name string) []float64 {
 	return x.Data
 }
 
-// apart returns the largest distance of two outputs over 1 plus the largest number; infinities and NaN have to be in the same places.
+// apart returns the largest distance of two outputs over 1 plus the largest number; infinities and
+// NaN have to be in the same places.
 func apart64(t *testing.T, got, want []float64) float64 {
 	t.Helper()
 	var worst, largest float64
@@ -110,7 +116,10 @@ func TestRightKernelsAreNearTheExactOne(t *testing.T) {
 					}
 					got := mustRun(t, request, c)
 					for _, name := range got.Outputs() {
-						checkNear(t, fmt.Sprintf("seed %d, %v: %s", seed, c, name), output(t, got, name), output(t, want, name))
+						checkNear(
+							t, fmt.Sprintf("seed %d, %v: %s", seed, c, name), output(t, got, name),
+							output(t, want, name),
+						)
 					}
 				}
 			}
@@ -157,14 +166,17 @@ func encoded(t *testing.T, r *recording.Recording) []byte {
 
 func TestARunDeclaresWhatItDoes(t *testing.T) {
 	request := Request("attention.forward", 0) // BF16
-	got := mustRun(t, request, Config{Accumulate: arithmetic.F32Hopper, Scores: dtype.F16, Mistake: "scale-one-percent"})
+	got := mustRun(
+		t, request, Config{Accumulate: arithmetic.F32Hopper, Scores: dtype.F16, Mistake: "scale-one-percent"},
+	)
 	want := map[string]any{"accumulate": "F32_HOPPER", "probabilities": request.Type("v").String(), "scores": "F16"}
 	for key, value := range want {
 		if got.Arithmetic[key] != value {
 			t.Errorf("%s is %v, want %v", key, got.Arithmetic[key], value)
 		}
 	}
-	if got.Provenance["producer"] != "plumbline emulate" || !strings.Contains(got.Provenance["note"].(string), "scale-one-percent") {
+	if got.Provenance["producer"] != "plumbline emulate" ||
+		!strings.Contains(got.Provenance["note"].(string), "scale-one-percent") {
 		t.Errorf("provenance %v", got.Provenance)
 	}
 	if len(request.Outputs()) != 0 || len(request.Arithmetic) != 0 {
@@ -182,8 +194,9 @@ func TestNarrowAccumulatorsTakeNarrowInputs(t *testing.T) {
 	}
 }
 
-// PyTorch 1.13 ran DeepSeek's inference code on a CPU for this recording. The layer is met bit for bit, with its one surprise: a number
-// times a BF16 tensor is rounded to BF16 first, the softmax scale too.
+// PyTorch 1.13 ran DeepSeek's inference code on a CPU for this recording. The layer is met bit for
+// bit, with its one surprise: a number times a BF16 tensor is rounded to BF16 first, the softmax
+// scale too.
 func TestDeepSeeksLayerIsMetBitForBit(t *testing.T) {
 	const path = "../golden/testdata/mla-layer-absorbed-bf16.safetensors"
 	if _, err := os.Stat(path); err != nil {

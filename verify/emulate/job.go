@@ -12,7 +12,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// job is one run of one kernel: the request it reads, the recording it writes, and whether its mistake has met the condition to show.
+// job is one run of one kernel: the request it reads, the recording it writes, and whether its
+// mistake has met the condition to show.
 type job struct {
 	Config
 	in, out *recording.Recording
@@ -23,7 +24,8 @@ type job struct {
 	scaleWrong bool // the mistake changes the softmax scale
 }
 
-// newJob returns a run of c, with the defaults that depend on the mistake filled in: one that needs splits gets them.
+// newJob returns a run of c, with the defaults that depend on the mistake filled in: one that needs
+// splits gets them.
 func newJob(request *recording.Recording, c Config) *job {
 	note := c.String()
 	if c.Splits == 0 && needsSplits[c.Mistake] {
@@ -220,8 +222,9 @@ func (j *job) text(name, otherwise string) string {
 	return s
 }
 
-// declare writes into the recording what the kernel says of itself, in the keys that the op has. Kernels have filled in the defaults of
-// the types that they use. What few kernels do is declared where it is done.
+// declare writes into the recording what the kernel says of itself, in the keys that the op has.
+// Kernels have filled in the defaults of the types that they use. What few kernels do is declared
+// where it is done.
 func (j *job) declare(keys []string) {
 	said := map[string]string{
 		"accumulate":    j.Accumulate.String(),

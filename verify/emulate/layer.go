@@ -2,10 +2,11 @@ package emulate
 
 import "math"
 
-// latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in either form. It rounds to the intermediate type
-// every linear's output, the norms (once, or with Config.NormTwice before the weight too), the rotated query and key and the
-// attention's output; the absorbed form also the absorbed query and the attended latent, and its two score parts each to the type of the scores.
-// The last linear's output is rounded to the type of x.
+// latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
+// either form. It rounds to the intermediate type every linear's output, the norms (once, or with
+// Config.NormTwice before the weight too), the rotated query and key and the attention's output;
+// the absorbed form also the absorbed query and the attended latent, and its two score parts each
+// to the type of the scores. The last linear's output is rounded to the type of x.
 type latent[T number] struct {
 	*job
 	products          *summer[T]
@@ -230,7 +231,8 @@ func (l *latent[T]) naiveHead(r *row[T], s, n int) []T {
 	return toEach(l.Intermediate, o)
 }
 
-// absorbedHead attends over the latents: the key's up-projection is taken into the query, the value's out of the sum.
+// absorbedHead attends over the latents: the key's up-projection is taken into the query, the
+// value's out of the sum.
 func (l *latent[T]) absorbedHead(r *row[T], s, n int) []T {
 	q := vector(l.q[s], n, l.Dn+l.Dr)
 	absorbed := toEach(l.Intermediate, l.absorb(q[:l.Dn], n))

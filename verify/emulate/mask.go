@@ -8,8 +8,9 @@ type mask struct {
 	page                  int // of a paged cache, else 0
 }
 
-// span returns the keys lo ≤ j < hi that query s sees: those before keys, not after the query's own position keys − queries + s if causal, and
-// the last window up to that position if there is a window. It makes the mistakes of masks.
+// span returns the keys lo ≤ j < hi that query s sees: those before keys, not after the query's own
+// position keys − queries + s if causal, and the last window up to that position if there is a
+// window. It makes the mistakes of masks.
 func (m mask) span(j *job, s int) (lo, hi int) {
 	lo, hi = m.right(s)
 	wrongLo, wrongHi := m.wrong(j, s, lo, hi)

@@ -15,8 +15,9 @@ type parts[T number] struct {
 	two     bool // log-sum-exps are to base 2
 }
 
-// attentionMerge joins parts of an attention by their log-sum-exps, in the working type; the output is rounded once, to the type of o, the
-// log-sum-exp to F32. A part that saw no key does not count, whatever its output.
+// attentionMerge joins parts of an attention by their log-sum-exps, in the working type; the output
+// is rounded once, to the type of o, the log-sum-exp to F32. A part that saw no key does not count,
+// whatever its output.
 func attentionMerge[T number](j *job) {
 	shape := j.shape("o", 3)
 	p := &parts[T]{job: j, P: shape[0], N: shape[1], V: shape[2]}

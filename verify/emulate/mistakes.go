@@ -7,7 +7,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// mistake is a way to be wrong. Source is its number in the bank of mistakes, or "" for one that is folklore.
+// mistake is a way to be wrong. Source is its number in the bank of mistakes, or "" for one that is
+// folklore.
 type mistake struct {
 	name, source, what string
 	ops                []string
@@ -43,7 +44,10 @@ var bank = []mistake{
 	{"drop-last-key", "", "the last key of the sequence is not seen", scoring},
 	{"extra-key", "P03", "the length counts one key too many, so that every query sees one more", scoring},
 	{"causal-top-left", "A01", "the causal mask is aligned to the first key", slices.Concat(scoring, backward)},
-	{"causal-missing", "", "keys of the future are seen", []string{"attention.forward", "attention.backward", "mla.decode", "mla.layer"}},
+	{
+		"causal-missing", "", "keys of the future are seen",
+		[]string{"attention.forward", "attention.backward", "mla.decode", "mla.layer"},
+	},
 	{"cache-ignored", "A02", "several queries with a cache are taken for a fresh prefill", scoring},
 	{"window-off-by-one", "A12", "the window is one key too wide", both},
 	{"window-missing", "", "the window is not applied", both},
@@ -53,7 +57,10 @@ var bank = []mistake{
 	{"heads-divided-by-groups", "A14", "query head h reads key head h ÷ G", both},
 	{"scale-one-percent", "", "the softmax scale is 1 % too large", slices.Concat(scoring, backward, layer)},
 	{"scale-of-width", "A07", "the softmax scale is 1/√(width of the keys) whatever the request says", both},
-	{"scale-of-latent", "M01", "the softmax scale is 1/√(latent width + rope width)", []string{"mla.decode", "mla.layer"}},
+	{
+		"scale-of-latent", "M01", "the softmax scale is 1/√(latent width + rope width)",
+		[]string{"mla.decode", "mla.layer"},
+	},
 	{"temperature-missing", "R08", "the softmax scale lacks YaRN's temperature", []string{"mla.decode", "mla.layer"}},
 	{"softcap-missing", "A18", "scores are not capped", both},
 	{"softcap-before-scale", "A18", "scores are capped before they are scaled", forward},
@@ -82,17 +89,26 @@ var bank = []mistake{
 	{"parts-averaged", "", "the parts are averaged without weights", merging},
 
 	{"layout-swapped", "R01", "pairs are taken as (i, i+d/2) for (2i, 2i+1), or the reverse", applying},
-	{"frequencies-repeated", "R03", "the table repeats each frequency for neighbours, the rotation takes halves", applying},
+	{
+		"frequencies-repeated", "R03", "the table repeats each frequency for neighbours, the rotation takes halves",
+		applying,
+	},
 	{"direction-reversed", "R04", "the rotation is by minus the angle", rotating},
 	{"rotation-missing", "R05", "nothing is rotated", rotating},
 	{"position-off-by-one", "R19", "positions are one too large", rotating},
 	{"yarn-missing", "", "YaRN is not applied", rotating},
 	{"yarn-betas-swapped", "R12", "beta_fast and beta_slow change places", rotating},
 	{"yarn-range-extended", "R13", "the correction range comes from the extended length", rotating},
-	{"yarn-range-unrounded", "R14", "the correction range is not rounded to whole indices, or is where it should not be", rotating},
+	{
+		"yarn-range-unrounded", "R14",
+		"the correction range is not rounded to whole indices, or is where it should not be", rotating,
+	},
 	{"amplitude-generic", "R10", "cos and sin are multiplied by YaRN's generic 1 + 0.1 ln s", rotating},
 	{"sine-fast", "", "sines take off whole turns in one step, of a float32 2π", rotating},
-	{"frequencies-recurrent", "", "each frequency is formed from the one before, undeclared", []string{"rope.apply", "rope.table"}},
+	{
+		"frequencies-recurrent", "", "each frequency is formed from the one before, undeclared",
+		[]string{"rope.apply", "rope.table"},
+	},
 	{"angle-bf16", "R17", "position × frequency is formed in BF16", rotating},
 	{"table-bf16", "R18", "cos and sin are stored in BF16", rotating},
 
@@ -116,7 +132,10 @@ var bank = []mistake{
 
 	{"mask-missing", "L18", "tokens after the end are counted", aggregating},
 	{"mask-shifted", "L17", "the mask is one token early", slices.Concat(aggregating, recursive)},
-	{"aggregation-swapped", "L01", "the loss is aggregated in another mode: the mean of sequences for that of tokens, or the reverse", aggregating},
+	{
+		"aggregation-swapped", "L01",
+		"the loss is aggregated in another mode: the mean of sequences for that of tokens, or the reverse", aggregating,
+	},
 	{"micro-batch-mean", "L02", "the mean of two halves' means is taken for the mean over the batch", aggregating},
 	{"empty-sequences-counted", "L35", "sequences without tokens count in the mean", aggregating},
 	{"clip-sides-swapped", "", "the lower and the upper width of the clip change places", losses},
@@ -166,7 +185,10 @@ var bank = []mistake{
 	{"group-of-one-centred", "", "a group of one has advantage 0", grouping},
 	{"mean-missing", "", "the mean is not subtracted", grouping},
 
-	{"lengths-mistaken", "L31", "log-probabilities are averaged over tokens where sums are meant, or the reverse", preferring},
+	{
+		"lengths-mistaken", "L31", "log-probabilities are averaged over tokens where sums are meant, or the reverse",
+		preferring,
+	},
 	{"smoothing-missing", "L30", "label smoothing is dropped", preferring},
 	{"smoothing-sign", "L34", "label smoothing has the sign of the robust form", preferring},
 	{"reference-missing", "", "the reference is left out", preferring},
@@ -196,7 +218,8 @@ func Mistakes(op string) []string {
 	return names
 }
 
-// Describe returns a mistake's number in the bank of mistakes, "" if it is not there, and what the kernel does wrong.
+// Describe returns a mistake's number in the bank of mistakes, "" if it is not there, and what the
+// kernel does wrong.
 func Describe(name string) (source, what string) {
 	for _, m := range bank {
 		if m.name == name {
@@ -206,7 +229,8 @@ func Describe(name string) (source, what string) {
 	return "", ""
 }
 
-// spoilOutput makes the mistakes of storing on an output of rows of the given width that will be rounded to t.
+// spoilOutput makes the mistakes of storing on an output of rows of the given width that will be
+// rounded to t.
 func spoilOutput[T number](j *job, t dtype.Type, data []T, width int) {
 	rows := len(data) / max(width, 1)
 	switch {

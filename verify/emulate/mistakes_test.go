@@ -44,7 +44,9 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 					t.Errorf("%s shows on %d of %d requests", mistake, shown[mistake], seeds)
 				}
 				if changed[mistake] < shown[mistake]*5/6 {
-					t.Errorf("%s shows on %d requests and changes %d of them", mistake, shown[mistake], changed[mistake])
+					t.Errorf(
+						"%s shows on %d requests and changes %d of them", mistake, shown[mistake], changed[mistake],
+					)
 				}
 			}
 		})
@@ -82,14 +84,28 @@ func TestMistakesHide(t *testing.T) {
 		request      *recording.Recording
 		c            Config
 	}{
-		{"heads-tiled", "with one key head", find(t, "attention.forward", func(r *recording.Recording) bool { return r.Shape("k")[2] == 1 }), Config{}},
-		{"window-off-by-one", "without a window", find(t, "attention.forward", func(r *recording.Recording) bool { return r.Attrs["window"] == nil }), Config{}},
+		{"heads-tiled", "with one key head", find(t, "attention.forward", func(r *recording.Recording) bool {
+			return r.Shape("k")[2] == 1
+		}), Config{}},
+		{"window-off-by-one", "without a window", find(t, "attention.forward", func(r *recording.Recording) bool {
+			return r.Attrs["window"] == nil
+		}), Config{}},
 		{"merge-base", "with one part", Request("attention.forward", 0), Config{Splits: 1}},
-		{"sink-missing", "without sinks", find(t, "attention.forward", func(r *recording.Recording) bool { return !r.Has("sink") }), Config{}},
-		{"output-truncated", "in F32", find(t, "norm.rms", func(r *recording.Recording) bool { return r.Type("x") == dtype.F32 }), Config{}},
-		{"yarn-betas-swapped", "without YaRN", find(t, "rope.apply", func(r *recording.Recording) bool { return r.Attrs["yarn"] == nil }), Config{}},
-		{"kv-up-split", "with one head", find(t, "mla.layer", func(r *recording.Recording) bool { return r.Attrs["heads"] == recording.Number(1) }), Config{}},
-		{"causal-missing", "with one token", find(t, "mla.layer", func(r *recording.Recording) bool { return r.Shape("x")[1] == 1 }), Config{}},
+		{"sink-missing", "without sinks", find(t, "attention.forward", func(r *recording.Recording) bool {
+			return !r.Has("sink")
+		}), Config{}},
+		{"output-truncated", "in F32", find(t, "norm.rms", func(r *recording.Recording) bool {
+			return r.Type("x") == dtype.F32
+		}), Config{}},
+		{"yarn-betas-swapped", "without YaRN", find(t, "rope.apply", func(r *recording.Recording) bool {
+			return r.Attrs["yarn"] == nil
+		}), Config{}},
+		{"kv-up-split", "with one head", find(t, "mla.layer", func(r *recording.Recording) bool {
+			return r.Attrs["heads"] == recording.Number(1)
+		}), Config{}},
+		{"causal-missing", "with one token", find(t, "mla.layer", func(r *recording.Recording) bool {
+			return r.Shape("x")[1] == 1
+		}), Config{}},
 		{"query-untransposed", "in the naive form", Request("mla.layer", 1), Config{Form: "naive"}},
 	}
 	for _, c := range cases {

@@ -6,9 +6,10 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// rms is a root-mean-square norm. Squares are summed in the accumulator; the inverse root is rounded to the working type; the normalised row is
-// rounded to middle before the weight multiplies it, as an eager framework does, or left in the working type by a fused kernel.
-// The result is not rounded.
+// rms is a root-mean-square norm. Squares are summed in the accumulator; the inverse root is
+// rounded to the working type; the normalised row is rounded to middle before the weight multiplies
+// it, as an eager framework does, or left in the working type by a fused kernel. The result is not
+// rounded.
 type rms[T number] struct {
 	*job
 	sums   *summer[T]

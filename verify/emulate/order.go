@@ -12,8 +12,9 @@ import (
 // Order is the order in which a kernel adds the terms of a sum.
 type Order uint8
 
-// The orders found in kernels. Strided is a warp: 32 lanes with a partial sum each, then a tree over the lanes. Shuffled stands for
-// whatever else, in an order drawn from the configuration's seed.
+// The orders found in kernels. Strided is a warp: 32 lanes with a partial sum each, then a tree
+// over the lanes. Shuffled stands for whatever else, in an order drawn from the configuration's
+// seed.
 const (
 	Sequential Order = iota
 	Reversed
@@ -30,17 +31,20 @@ func (o Order) String() string { return orderNames[o] }
 // warp is the number of lanes of a strided sum.
 const warp = 32
 
-// number is the working type of a kernel: float32 on hardware, float64 where a kernel is to be free of rounding.
+// number is the working type of a kernel: float32 on hardware, float64 where a kernel is to be free
+// of rounding.
 type number interface{ float32 | float64 }
 
 // madd says how a product and a sum round.
 type madd uint8
 
 const (
-	apart      madd = iota // the product, then the sum; the same as fused for products of 16-bit operands, which are exact in float32
-	fused                  // once, as a GPU's fma does
-	narrow                 // the sum is kept in a narrow type
-	tensorCore             // sixteen products at a time, as Hopper's tensor cores do
+	// the product, then the sum; the same as fused for products of 16-bit operands, which are exact
+	// in float32
+	apart      madd = iota
+	fused           // once, as a GPU's fma does
+	narrow          // the sum is kept in a narrow type
+	tensorCore      // sixteen products at a time, as Hopper's tensor cores do
 )
 
 // summer forms sums of products in one order and one arithmetic.
@@ -57,15 +61,16 @@ type summer[T number] struct {
 	ones         []T
 }
 
-// newSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit operands; others are summed in F32,
-// and c is changed to say so.
+// newSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit
+// operands; others are summed in F32, and c is changed to say so.
 func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
 	s := &summer[T]{order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
 	if c.Accumulate == arithmetic.TF32 && operands == dtype.F32 {
 		s.mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
 		return s
 	}
-	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() && !summed(c.Accumulate, operands) {
+	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() &&
+		!summed(c.Accumulate, operands) {
 		c.Accumulate = arithmetic.F32
 	}
 	switch {
@@ -84,8 +89,9 @@ func (s *summer[T]) plain() *summer[T] {
 	return &summer[T]{order: s.order, seed: s.seed, permutations: s.permutations}
 }
 
-// fma returns a·b + c rounded once. It goes through float64, where a·b is exact for float32 operands; that the sum is rounded there
-// before it is rounded to float32 shows only in ties, of 2⁻²⁹ likelihood.
+// fma returns a·b + c rounded once. It goes through float64, where a·b is exact for float32
+// operands; that the sum is rounded there before it is rounded to float32 shows only in ties, of
+// 2⁻²⁹ likelihood.
 func fma[T number](a, b, c T) T { return T(float64(a)*float64(b) + float64(c)) }
 
 // add returns acc + a·b as the accumulator rounds it.
@@ -214,7 +220,8 @@ func (s *summer[T]) stridedDot(a, b []T) T {
 	return lane[0]
 }
 
-// combine adds Σ_i w_i·row_i to out: the product of softmax weights and values, one column per element.
+// combine adds Σ_i w_i·row_i to out: the product of softmax weights and values, one column per
+// element.
 func (s *summer[T]) combine(out, w []T, rows [][]T) {
 	switch {
 	case s.mode == tensorCore:

@@ -46,8 +46,10 @@ func TestOrdersRoundDifferently(t *testing.T) {
 	for order, want := range map[Order]float32{
 		Sequential: 0x1p24,      // every one is lost
 		Reversed:   0x1p24 + 64, // the ones come first
-		Pairwise:   0x1p24 + 60, // three are lost in the first leaf of four, 61 remain, and 2^24 + 61 goes to the even neighbour
-		Strided:    0x1p24 + 62, // the first lane loses its other two, 62 remain in the others
+		// three are lost in the first leaf of four, 61 remain, and 2^24 + 61 goes to the even
+		// neighbour
+		Pairwise: 0x1p24 + 60,
+		Strided:  0x1p24 + 62, // the first lane loses its other two, 62 remain in the others
 	} {
 		if got := sums[float32](Config{Order: order}).sum(a); got != want {
 			t.Errorf("%v: 2^24 + %v, want 2^24 + %v", order, got-0x1p24, want-0x1p24)

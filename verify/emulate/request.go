@@ -11,8 +11,9 @@ import (
 	"plumbline/verify/recording"
 )
 
-// Request returns a small random request for an op: shapes even and odd, lengths, groups, masks, layouts and types as they occur, logits
-// of standard deviation 1 to 4. It depends on the seed alone. It panics for an op that cannot be emulated.
+// Request returns a small random request for an op: shapes even and odd, lengths, groups, masks,
+// layouts and types as they occur, logits of standard deviation 1 to 4. It depends on the seed
+// alone. It panics for an op that cannot be emulated.
 func Request(op string, seed uint64) *recording.Recording {
 	build, ok := map[string]func(*maker){
 		"attention.forward":  (*maker).attentionForward,
@@ -95,7 +96,10 @@ type headShape struct {
 
 // heads makes q, k, v, lengths and conventions; most keys of a request are at most long.
 func (m *maker) heads(long int) *headShape {
-	h := &headShape{B: pick(m, 1, 1, 2, 3), G: pick(m, 1, 1, 2, 3), S: pick(m, 1, 1, 2, 3, 5, 8, 13), T: pick(m, 1, 5, 16, 33, 64, 65, 100, 150)}
+	h := &headShape{
+		B: pick(m, 1, 1, 2, 3), G: pick(m, 1, 1, 2, 3), S: pick(m, 1, 1, 2, 3, 5, 8, 13),
+		T: pick(m, 1, 5, 16, 33, 64, 65, 100, 150),
+	}
 	h.T = min(h.T, long)
 	h.H, h.D, h.V = h.G*pick(m, 1, 1, 2, 4), pick(m, 8, 16, 24, 40, 64, 128), pick(m, 8, 16, 20, 32, 64)
 	scale := 1 / math.Sqrt(float64(h.D))
@@ -149,8 +153,8 @@ func (m *maker) push(h *headShape, amount float64) {
 	}
 }
 
-// plant makes the last key of every sequence, and the one just outside the last query's window, decisive: nearer to the last query than
-// the others, and with another value.
+// plant makes the last key of every sequence, and the one just outside the last query's window,
+// decisive: nearer to the last query than the others, and with another value.
 func (m *maker) plant(h *headShape) {
 	for b, length := range h.lens {
 		for _, t := range []int{length - 1, length - 1 - h.window} {
@@ -309,7 +313,8 @@ func (m *maker) latentWidths() (D, V int) {
 	return 40, 32
 }
 
-// paged chooses lengths and a block table, scattered or in order, whose unused columns hold nothing or other blocks.
+// paged chooses lengths and a block table, scattered or in order, whose unused columns hold nothing
+// or other blocks.
 func (m *maker) paged(B, S int) *paged {
 	p := &paged{page: pick(m, 4, 16, 16, 64), lens: make([]int, B)}
 	long := pick(m, 20, 70, 140)
@@ -398,14 +403,18 @@ func (m *maker) yarn(p float64) bool {
 		all = pick(m, 0, 1.0)
 	}
 	m.Attrs["yarn"] = map[string]any{
-		"factor": recording.Number(pick(m, 40.0, 40, 4, 16)), "original_context": recording.Number(pick(m, 4096.0, 4096, 2048)),
-		"beta_fast": recording.Number(32), "beta_slow": recording.Number(1),
-		"mscale": recording.Number(mscale), "mscale_all_dim": recording.Number(all), "ramp": pick(m, "index", "index", "index", "rotations"),
+		"factor":           recording.Number(pick(m, 40.0, 40, 4, 16)),
+		"original_context": recording.Number(pick(m, 4096.0, 4096, 2048)),
+		"beta_fast":        recording.Number(32), "beta_slow": recording.Number(1),
+		"mscale": recording.Number(mscale), "mscale_all_dim": recording.Number(all), "ramp": pick(
+			m, "index", "index", "index", "rotations",
+		),
 	}
 	return true
 }
 
-// positions stores n positions: in a row from somewhere, or scattered, up to the extended context if there is one.
+// positions stores n positions: in a row from somewhere, or scattered, up to the extended context
+// if there is one.
 func (m *maker) positions(n int, extended bool) {
 	reach := pick(m, 64, 1000, 4096, 16000)
 	if extended && m.chance(0.5) {

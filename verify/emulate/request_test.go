@@ -14,7 +14,9 @@ var features = map[string]map[string]func(t *testing.T, r *recording.Recording) 
 		"GQA": func(t *testing.T, r *recording.Recording) bool {
 			return r.Shape("k")[2] > 1 && r.Shape("q")[2] > r.Shape("k")[2]
 		},
-		"MQA":         func(t *testing.T, r *recording.Recording) bool { return r.Shape("k")[2] == 1 && r.Shape("q")[2] > 1 },
+		"MQA": func(t *testing.T, r *recording.Recording) bool {
+			return r.Shape("k")[2] == 1 && r.Shape("q")[2] > 1
+		},
 		"S ≠ T":       func(t *testing.T, r *recording.Recording) bool { return r.Shape("q")[1] != r.Shape("k")[1] },
 		"odd T":       func(t *testing.T, r *recording.Recording) bool { return r.Shape("k")[1]%2 == 1 },
 		"lengths":     func(t *testing.T, r *recording.Recording) bool { return r.Has("kv_lens") },
@@ -22,7 +24,8 @@ var features = map[string]map[string]func(t *testing.T, r *recording.Recording) 
 		"sinks":       func(t *testing.T, r *recording.Recording) bool { return r.Has("sink") },
 		"a dead sink": func(t *testing.T, r *recording.Recording) bool { return has(t, r, "sink", math.Inf(-1)) },
 		"poison":      func(t *testing.T, r *recording.Recording) bool { return hasNaN(t, r, "v") },
-		"causal":      attr("causal"), "window": attr("window"), "soft cap": attr("softcap"), "base 2": attr("lse_base"), "scale": attr("scale"),
+		"causal":      attr("causal"), "window": attr("window"), "soft cap": attr("softcap"),
+		"base 2": attr("lse_base"), "scale": attr("scale"),
 	},
 	"mla.decode": {
 		"DeepSeek's widths": func(t *testing.T, r *recording.Recording) bool { return r.Shape("q")[3] == 576 },
@@ -33,27 +36,47 @@ var features = map[string]map[string]func(t *testing.T, r *recording.Recording) 
 		"base 2":            attr("lse_base"), "not causal": attr("causal"),
 	},
 	"mla.layer": {
-		"YaRN": attr("yarn"), "start": attr("start"), "layout": attr("layout"), "eps": attr("eps"), "scale": attr("scale"),
+		"YaRN": attr("yarn"), "start": attr("start"), "layout": attr("layout"), "eps": attr("eps"),
+		"scale":           attr("scale"),
 		"no query latent": func(t *testing.T, r *recording.Recording) bool { return r.Has("w_q") },
 	},
 	"rope.apply": {"YaRN": attr("yarn"), "layout": attr("layout"), "inverse": attr("inverse"), "base": attr("base")},
 	"rope.table": {"YaRN": attr("yarn"), "base": attr("base")},
-	"norm.rms":   {"eps": attr("eps"), "width 1": func(t *testing.T, r *recording.Recording) bool { return r.Shape("x")[1] == 1 }},
+	"norm.rms": {"eps": attr("eps"), "width 1": func(t *testing.T, r *recording.Recording) bool {
+		return r.Shape("x")[1] == 1
+	}},
 	"attention.merge": {
-		"base 2": attr("lse_base"), "an empty part": func(t *testing.T, r *recording.Recording) bool { return has(t, r, "lse", math.Inf(-1)) },
+		"base 2": attr("lse_base"), "an empty part": func(t *testing.T, r *recording.Recording) bool {
+			return has(t, r, "lse", math.Inf(-1))
+		},
 		"garbage in it": func(t *testing.T, r *recording.Recording) bool { return hasNaN(t, r, "o") },
 	},
-	"policy.kl": {"limit": attr("limit"), "−∞": func(t *testing.T, r *recording.Recording) bool { return has(t, r, "ref_logprob", math.Inf(-1)) }},
+	"policy.kl": {"limit": attr("limit"), "−∞": func(t *testing.T, r *recording.Recording) bool {
+		return has(t, r, "ref_logprob", math.Inf(-1))
+	}},
 	"ppo.loss": {
-		"ratios of sequences": attr("ratio"), "dual clip": attr("dual_clip"), "limit": attr("log_ratio_limit"), "divergence": attr("kl"), "a width above": attr("clip_high"),
-		"advantages of sequences": func(t *testing.T, r *recording.Recording) bool { return len(r.Shape("advantage")) == 1 },
-		"NaN outside the mask":    func(t *testing.T, r *recording.Recording) bool { return hasNaN(t, r, "logprob") },
-		"empty sequences":         hasEmptySequence,
+		"ratios of sequences": attr("ratio"), "dual clip": attr("dual_clip"), "limit": attr("log_ratio_limit"),
+		"divergence": attr("kl"), "a width above": attr("clip_high"),
+		"advantages of sequences": func(t *testing.T, r *recording.Recording) bool {
+			return len(r.Shape("advantage")) == 1
+		},
+		"NaN outside the mask": func(t *testing.T, r *recording.Recording) bool { return hasNaN(t, r, "logprob") },
+		"empty sequences":      hasEmptySequence,
 	},
-	"ppo.gae":            {"whiten": attr("whiten"), "NaN outside the mask": func(t *testing.T, r *recording.Recording) bool { return hasNaN(t, r, "values") }},
-	"ppo.value_loss":     {"clip": attr("clip"), "empty sequences": hasEmptySequence},
-	"grpo.advantage":     {"eps": attr("eps"), "one group": func(t *testing.T, r *recording.Recording) bool { return r.Shape("group")[0] == 1 }},
-	"dpo.loss":           {"smoothing": attr("label_smoothing"), "IPO": attr("kind"), "lengths": func(t *testing.T, r *recording.Recording) bool { return r.Has("lengths_chosen") }},
+	"ppo.gae": {"whiten": attr("whiten"), "NaN outside the mask": func(
+		t *testing.T, r *recording.Recording,
+	) bool {
+		return hasNaN(t, r, "values")
+	}},
+	"ppo.value_loss": {"clip": attr("clip"), "empty sequences": hasEmptySequence},
+	"grpo.advantage": {"eps": attr("eps"), "one group": func(t *testing.T, r *recording.Recording) bool {
+		return r.Shape("group")[0] == 1
+	}},
+	"dpo.loss": {"smoothing": attr("label_smoothing"), "IPO": attr("kind"), "lengths": func(
+		t *testing.T, r *recording.Recording,
+	) bool {
+		return r.Has("lengths_chosen")
+	}},
 	"attention.backward": {"causal": attr("causal"), "window": attr("window"), "soft cap": attr("softcap")},
 }
 
@@ -117,7 +140,8 @@ func TestRequestsVary(t *testing.T) {
 				t.Errorf("%s: %s on %d of %d requests", op, name, count[name], seeds)
 			}
 		}
-		scalar := op == "rope.table" || slices.Contains(Mistakes(op), "mask-shifted") || op == "policy.kl" || op == "grpo.advantage" || op == "dpo.loss"
+		scalar := op == "rope.table" || slices.Contains(Mistakes(op), "mask-shifted") || op == "policy.kl" ||
+			op == "grpo.advantage" || op == "dpo.loss"
 		if !scalar && (types["BF16"] < 20 || types["F16"] < 5 || types["F32"] < 5) {
 			t.Errorf("%s: types %v", op, types)
 		}

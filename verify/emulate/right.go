@@ -5,8 +5,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// Right returns a spread of right kernels of an op: tiles, splits, orders of summation, accumulators and types. All of them are right for
-// every request.
+// Right returns a spread of right kernels of an op: tiles, splits, orders of summation,
+// accumulators and types. All of them are right for every request.
 func Right(op string) []Config {
 	switch op {
 	case "attention.forward", "mla.decode":
@@ -29,7 +29,8 @@ func Right(op string) []Config {
 	return nil
 }
 
-// objectives returns kernels that differ in the order of summation, in when weights are applied, and in their exponentials.
+// objectives returns kernels that differ in the order of summation, in when weights are applied,
+// and in their exponentials.
 func objectives() []Config {
 	all := append(orders(), Config{Base2: true}, Config{Approximate: true, Base2: true, Order: Strided})
 	for _, c := range orders()[:4] {
@@ -39,14 +40,18 @@ func objectives() []Config {
 	return append(all, Config{NormalizeFirst: true, Approximate: true})
 }
 
-// eagerObjectives returns those that round every element-wise result, as eager frameworks do with narrow tensors.
+// eagerObjectives returns those that round every element-wise result, as eager frameworks do with
+// narrow tensors.
 func eagerObjectives(op string) []Config {
 	var all []Config
 	for _, t := range []dtype.Type{dtype.BF16, dtype.F16} {
 		if t == dtype.F16 && (op == "grpo.advantage" || op == "ppo.gae") {
 			continue // squares of small deviations, and what keeps them from 0, are 0 in it
 		}
-		all = append(all, Config{Intermediate: t}, Config{Intermediate: t, Order: Strided, Output: t}, Config{Intermediate: t, NormalizeFirst: true, Order: Pairwise})
+		all = append(
+			all, Config{Intermediate: t}, Config{Intermediate: t, Order: Strided, Output: t},
+			Config{Intermediate: t, NormalizeFirst: true, Order: Pairwise},
+		)
 	}
 	return all
 }
@@ -105,7 +110,10 @@ func backwards() []Config {
 
 // orders returns kernels that differ in the order of summation alone.
 func orders() []Config {
-	return []Config{{}, {Order: Reversed}, {Order: Pairwise}, {Order: Strided}, {Order: Shuffled, Seed: 3}, {Fused: true}, {Accumulate: arithmetic.F64}}
+	return []Config{
+		{}, {Order: Reversed}, {Order: Pairwise}, {Order: Strided}, {Order: Shuffled, Seed: 3}, {Fused: true},
+		{Accumulate: arithmetic.F64},
+	}
 }
 
 func layers() []Config {
@@ -113,15 +121,26 @@ func layers() []Config {
 	for _, form := range []string{"naive", "absorbed"} {
 		all = append(all,
 			Config{Form: form},
-			Config{Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16},
-			Config{Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16, ScaleRounded: true},
-			Config{Form: form, NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Intermediate: dtype.F16, Order: Strided},
+			Config{
+				Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16,
+				Intermediate: dtype.BF16,
+			},
+			Config{
+				Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16,
+				Intermediate: dtype.BF16, ScaleRounded: true,
+			},
+			Config{
+				Form: form, NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Intermediate: dtype.F16,
+				Order: Strided,
+			},
 			Config{Form: form, Intermediate: dtype.F32, Probabilities: dtype.F32, Order: Pairwise, Frequencies: Exp},
 			Config{Form: form, NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
 			Config{Form: form, Accumulate: arithmetic.F32Hopper, Frequencies: Double},
 			Config{Form: form, Intermediate: dtype.BF16, Output: dtype.F32},
 			Config{Form: form, Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
-			Config{Form: form, Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16},
+			Config{
+				Form: form, Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16,
+			},
 		)
 	}
 	return all
@@ -133,7 +152,9 @@ func norms() []Config {
 		c.Intermediate = dtype.F32
 		all = append(all, c)
 	}
-	return append(all, Config{Order: Strided, Intermediate: dtype.BF16}, Config{Order: Strided, Intermediate: dtype.F16},
+	return append(all, Config{
+		Order: Strided, Intermediate: dtype.BF16,
+	}, Config{Order: Strided, Intermediate: dtype.F16},
 		Config{Order: Strided, Flushed: true})
 }
 

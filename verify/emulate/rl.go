@@ -6,7 +6,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps some, and how their losses become one.
+// batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps
+// some, and how their losses become one.
 type batch[T number] struct {
 	*job
 	sums   *summer[T]
@@ -16,7 +17,8 @@ type batch[T number] struct {
 	log2   T
 }
 
-// newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working precision where no type is given.
+// newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
+// precision where no type is given.
 func newRows[T number](j *job, n, l int) *batch[T] {
 	j.Intermediate = or(j.Intermediate, working[T]())
 	return &batch[T]{job: j, sums: newSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
@@ -94,7 +96,10 @@ func (b *batch[T]) weights() []T {
 	right := b.keptEach(b.weightsOf(mode))
 	switch b.Mistake {
 	case "aggregation-swapped":
-		mode = map[string]string{"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean", "constant": "sequence_sum"}[mode]
+		mode = map[string]string{
+			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
+			"constant": "sequence_sum",
+		}[mode]
 	case "empty-sequences-counted", "micro-batch-mean":
 	default:
 		return right
@@ -199,7 +204,8 @@ func (b *batch[T]) microBatches() []T {
 	return w
 }
 
-// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by sequence where the aggregation is.
+// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by
+// sequence where the aggregation is.
 func (b *batch[T]) total(losses, weights []T) T {
 	mode := b.text("aggregate", "token_mean")
 	if b.Mistake != "" || b.NormalizeFirst {

@@ -16,7 +16,10 @@ type grouped[T number] struct {
 // groupAdvantage computes advantages of outputs, in the type of rewards.
 func groupAdvantage[T number](j *job) {
 	ids := j.loadInts("group")
-	g := &grouped[T]{batch: newRows[T](j, len(ids), 1), rewards: load[T](j, "rewards"), std: j.text("std", "population"), eps: j.number("eps", 0)}
+	g := &grouped[T]{
+		batch: newRows[T](j, len(ids), 1), rewards: load[T](j, "rewards"), std: j.text("std", "population"),
+		eps: j.number("eps", 0),
+	}
 	if j.err != nil {
 		return
 	}

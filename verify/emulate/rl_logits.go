@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// fromLogits is the part of a fused loss that forms log-probabilities of tokens and goes back to the logits.
+// fromLogits is the part of a fused loss that forms log-probabilities of tokens and goes back to
+// the logits.
 type fromLogits[T number] struct {
 	*batch[T]
 	logits      []T
@@ -16,7 +17,10 @@ type fromLogits[T number] struct {
 }
 
 func newLogits[T number](b *batch[T]) *fromLogits[T] {
-	f := &fromLogits[T]{batch: b, logits: load[T](b.job, "logits"), tokens: b.loadInts("tokens"), vocab: b.shape("logits", 3)[2], temperature: T(b.number("temperature", 1))}
+	f := &fromLogits[T]{
+		batch: b, logits: load[T](b.job, "logits"), tokens: b.loadInts("tokens"), vocab: b.shape("logits", 3)[2],
+		temperature: T(b.number("temperature", 1)),
+	}
 	f.divisor = f.temperature
 	for i, token := range f.tokens { // those that do not count may be any
 		f.tokens[i] = min(max(token, 0), f.vocab-1)
@@ -51,7 +55,8 @@ func (f *fromLogits[T]) row(at int) []T {
 	return f.scaled(vector(f.logits, at, f.vocab), f.temperature)
 }
 
-// backward returns the gradient for the logits, g (onehot − p)/T, formed as g·onehot − g·p. An excluded token has none.
+// backward returns the gradient for the logits, g (onehot − p)/T, formed as g·onehot − g·p. An
+// excluded token has none.
 func (f *fromLogits[T]) backward(gradient []T) []T {
 	dlogits := make([]T, len(f.logits))
 	f.each(func(_, at int) {
@@ -79,7 +84,8 @@ func (f *fromLogits[T]) backward(gradient []T) []T {
 	return dlogits
 }
 
-// probabilities returns a softmax: of e^{x−m} over their sum, or in narrow types, as autograd has it, the exponentials of kept log-probabilities.
+// probabilities returns a softmax: of e^{x−m} over their sum, or in narrow types, as autograd has
+// it, the exponentials of kept log-probabilities.
 func (f *fromLogits[T]) probabilities(x []T) []T {
 	m, p := slices.Max(x), make([]T, len(x))
 	for j, v := range x {

@@ -31,7 +31,8 @@ func logProb[T number](j *job) {
 	store(j, "entropy", working[T](), entropy, b.N)
 }
 
-// scaled returns logits over the temperature; a mistaken sampler's filter leaves out the smaller half of them.
+// scaled returns logits over the temperature; a mistaken sampler's filter leaves out the smaller
+// half of them.
 func (b *batch[T]) scaled(logits []T, temperature T) []T {
 	row := make([]T, len(logits))
 	for i, z := range logits {
@@ -54,8 +55,9 @@ func (b *batch[T]) scaled(logits []T, temperature T) []T {
 	return row
 }
 
-// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p x, or with NormalizeFirst as −Σ p log p. What is inside of a
-// softmax or a log-sum-exp is no element-wise result, but they are.
+// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p
+// x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
+// element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	m := slices.Max(x)
 	if math.IsInf(float64(m), -1) {

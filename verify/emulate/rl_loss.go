@@ -6,7 +6,8 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written out.
+// policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written
+// out.
 type policyLoss[T number] struct {
 	*batch[T]
 	logprob, old, ref, advantage []T
@@ -16,7 +17,8 @@ type policyLoss[T number] struct {
 	sequence                     bool
 }
 
-// lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of logprob.
+// lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of
+// logprob.
 func lossAndGradient[T number](j *job) {
 	k := &policyLoss[T]{batch: newBatch[T](j), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
 	k.low, k.high, k.dual = T(j.number("clip_low", 0.2)), T(j.number("clip_high", 0.2)), T(j.number("dual_clip", 0))
@@ -129,8 +131,8 @@ func (k *policyLoss[T]) meanLogRatio(i int) T {
 	return k.kept(sum / k.kept(T(len(x))))
 }
 
-// token returns the loss of one token and its derivative, for the logarithm of the ratio, or with cispo for log π; the mistake shows where it changes
-// either.
+// token returns the loss of one token and its derivative, for the logarithm of the ratio, or with
+// cispo for log π; the mistake shows where it changes either.
 func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 	if advantage == 0 {
 		return 0, 0
@@ -180,11 +182,13 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit 
 	}
 	if k.clip != "none" && takes {
 		loss, slope = clipped, 0
-		if k.clip == "gppo" && mistake != "clipped-gradient-cut" || k.clip == "ppo" && mistake == "clip-passes-gradient" {
+		if k.clip == "gppo" && mistake != "clipped-gradient-cut" || k.clip == "ppo" &&
+			mistake == "clip-passes-gradient" {
 			slope = clipped
 		}
 	}
-	if bound := -k.kept(dual * advantage); dual != 0 && (advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
+	if bound := -k.kept(dual * advantage); dual != 0 &&
+		(advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
 		loss, slope = bound, 0
 	}
 	if limited {

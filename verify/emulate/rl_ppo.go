@@ -89,7 +89,8 @@ func (g *recursion[T]) row(i int, advantage, returns []T) {
 	}
 }
 
-// accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel scan: in steps of doubling width.
+// accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel
+// scan: in steps of doubling width.
 func (g *recursion[T]) accumulate(x []T) {
 	if g.sums.order == Pairwise {
 		decay := g.decay

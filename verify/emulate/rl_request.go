@@ -14,9 +14,12 @@ type batchShape struct {
 	junk float64 // what stands where no token counts
 }
 
-// batch makes ragged sequences, some without tokens, now and then with tokens of tools in between that do not count.
+// batch makes ragged sequences, some without tokens, now and then with tokens of tools in between
+// that do not count.
 func (m *maker) batch() *batchShape {
-	b := &batchShape{N: pick(m, 1, 2, 4, 6, 8, 12), L: pick(m, 1, 5, 8, 20, 33, 64), junk: pick(m, 0, 0, math.NaN(), 1e3, -7)}
+	b := &batchShape{
+		N: pick(m, 1, 2, 4, 6, 8, 12), L: pick(m, 1, 5, 8, 20, 33, 64), junk: pick(m, 0, 0, math.NaN(), 1e3, -7),
+	}
 	b.mask = tensor.New(b.N, b.L)
 	ragged, holes := m.chance(0.8), m.chance(0.3)
 	for i := range b.N {
@@ -49,7 +52,8 @@ func (m *maker) tokens(b *batchShape, name string, draw func(at int) float64) *t
 	return x
 }
 
-// logprobs stores log-probabilities of the policy, and under other names those of policies nearby: by how much differs from batch to batch.
+// logprobs stores log-probabilities of the policy, and under other names those of policies nearby:
+// by how much differs from batch to batch.
 func (m *maker) logprobs(b *batchShape, others ...string) *tensor.Tensor {
 	x := m.tokens(b, "logprob", func(int) float64 { return -m.ExpFloat64() * 1.5 })
 	for _, name := range others {
@@ -59,7 +63,8 @@ func (m *maker) logprobs(b *batchShape, others ...string) *tensor.Tensor {
 	return x
 }
 
-// logits stores logits over a small vocabulary, tokens, and log-probabilities of a policy nearby, and returns those of this one.
+// logits stores logits over a small vocabulary, tokens, and log-probabilities of a policy nearby,
+// and returns those of this one.
 func (m *maker) logits(b *batchShape) *tensor.Tensor {
 	vocab, temperature := pick(m, 2, 17, 50), pick(m, 1, 1, 0.6, 2)
 	z, tokens := m.normals(pick(m, 0.0, 0, 20), m.within(1, 3), b.N, b.L, vocab), make([]int, b.N*b.L)

@@ -72,7 +72,8 @@ func (j *job) yarn() *yarn {
 	if m["mscale"] == nil && m["mscale_all_dim"] == nil {
 		all = 0
 	}
-	return &yarn{factor: get("factor", 40), context: get("original_context", 4096), fast: get("beta_fast", 32), slow: get("beta_slow", 1),
+	return &yarn{factor: get("factor", 40), context: get("original_context", 4096), fast: get("beta_fast", 32),
+		slow:   get("beta_slow", 1),
 		mscale: get("mscale", 1), mscaleAll: get("mscale_all_dim", all), fixed: get("attention_factor", 0),
 		rotations: m["ramp"] == "rotations", unrounded: m["truncate"] == false}
 }
@@ -119,7 +120,8 @@ func (y *yarn) wrong(mistake string) *yarn {
 	return &w
 }
 
-// correction returns the index of the pair that turns the given number of times in the original context.
+// correction returns the index of the pair that turns the given number of times in the original
+// context.
 func correction[T number](y *yarn, turns float64, dim int, base float64) float64 {
 	ln := T(math.Log(float64(T(y.context) / T(T(turns)*T(2*math.Pi)))))
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
@@ -224,7 +226,9 @@ func differ[T number](a, b []T) bool {
 func (r *rotary[T]) confuseLayout(dim int, moving bool) {
 	switch {
 	case r.makes("layout-swapped"):
-		r.layout = map[string]string{"interleaved": "half", "half": "interleaved", "interleaved_to_half": "half"}[r.layout]
+		r.layout = map[string]string{
+			"interleaved": "half", "half": "interleaved", "interleaved_to_half": "half",
+		}[r.layout]
 		r.show(dim > 2 && moving)
 	case r.makes("frequencies-repeated") && r.layout == "half":
 		r.repeated = true

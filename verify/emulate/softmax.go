@@ -39,7 +39,9 @@ type softmax[T number] struct {
 
 // newSoftmax returns the softmax of a kernel with inputs of the given type.
 func newSoftmax[T number](j *job, scale, soft float64, input dtype.Type, width int) *softmax[T] {
-	k := &softmax[T]{job: j, products: newSummer[T](&j.Config, input), scale: T(scale), soft: T(soft), unit: 1, width: width}
+	k := &softmax[T]{
+		job: j, products: newSummer[T](&j.Config, input), scale: T(scale), soft: T(soft), unit: 1, width: width,
+	}
 	if j.makes("accumulate-bf16") {
 		k.narrowed = k.products.mode != narrow
 		k.products.mode, k.products.keep = narrow, dtype.BF16
@@ -61,7 +63,8 @@ func newSoftmax[T number](j *job, scale, soft float64, input dtype.Type, width i
 	return k
 }
 
-// takesScaleIntoExponent tells whether scores stay unscaled up to the exponential, as with exp2 kernels.
+// takesScaleIntoExponent tells whether scores stay unscaled up to the exponential, as with exp2
+// kernels.
 func (k *softmax[T]) takesScaleIntoExponent() bool {
 	return k.Base2 && k.scores == working[T]() && k.soft == 0 && k.scale > 0 && !k.NormalizeFirst
 }
@@ -117,8 +120,8 @@ func fastExp(x float32) float32 {
 	return float32(math.Exp2(float64(x*math.Log2E)) * (1 + wobble(float64(x))*0x1p-22))
 }
 
-// wobble returns a number in [−1, 1) that looks random and depends on x alone: the error curve of an approximated function, which is
-// exact at 0.
+// wobble returns a number in [−1, 1) that looks random and depends on x alone: the error curve of
+// an approximated function, which is exact at 0.
 func wobble(x float64) float64 {
 	if x == 0 {
 		return 0
@@ -128,7 +131,8 @@ func wobble(x float64) float64 {
 	return float64(int64(z*0xBF58476D1CE4E5B9)) * 0x1p-63
 }
 
-// state is a part of a softmax: the running maximum, the denominator and the numerator, both relative to that maximum.
+// state is a part of a softmax: the running maximum, the denominator and the numerator, both
+// relative to that maximum.
 type state[T number] struct {
 	m, l T
 	acc  []T
@@ -301,7 +305,8 @@ func (k *softmax[T]) sinkOf(r *row[T], lse T) *T {
 	return r.sink
 }
 
-// weighs tells whether a sink that much above the log-sum-exp takes a share of the weights worth noting, 2 %.
+// weighs tells whether a sink that much above the log-sum-exp takes a share of the weights worth
+// noting, 2 %.
 func weighs[T number](above T) bool { return above > -4 }
 
 // merge joins the parts, each normalised by itself, by their log-sum-exps; a sink counts once.
@@ -383,7 +388,8 @@ func (k *softmax[T]) dropSplit(parts []*state[T]) []*state[T] {
 	return parts[:len(parts)-1]
 }
 
-// eager is the softmax of a framework: all scores, all weights normalised and rounded, then one product.
+// eager is the softmax of a framework: all scores, all weights normalised and rounded, then one
+// product.
 func (k *softmax[T]) eager(r *row[T]) ([]T, T) {
 	k.gather(r, r.lo, r.hi)
 	m := T(math.Inf(-1))

@@ -9,7 +9,8 @@ import (
 
 func TestTensorSumsGoInStepsOfSixteen(t *testing.T) {
 	hopper := core(arithmetic.F32Hopper, dtype.BF16)
-	// 1 at the end of the first step; then sixteen 2^-26, each lost beside the accumulator; in the first step they would be whole.
+	// 1 at the end of the first step; then sixteen 2^-26, each lost beside the accumulator; in the
+	// first step they would be whole.
 	small := repeat(0x1p-26, 16)
 	a := append(append(repeat(0, 15), 1), small...)
 	if got := tensorDot(&hopper, a, repeat(1, 32)); got != 1 {

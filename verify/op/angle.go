@@ -139,7 +139,8 @@ func (c *Case) rampErrors(y rope.YaRN, i, dim int, theta, formed float64) (gamma
 		spread = inside * inside
 		if y.Unrounded {
 			outside, length := 1-inside, high-low
-			ends := outside*outside*c.endErrors(y.BetaFast, low, dim, y) + inside*inside*c.endErrors(y.BetaSlow, high, dim, y)
+			ends := outside*outside*c.endErrors(y.BetaFast, low, dim, y) +
+				inside*inside*c.endErrors(y.BetaSlow, high, dim, y)
 			spread = 3*inside*inside + ends/(length*length)
 		}
 		gamma = rope.GammaByIndex(i, low, high)

@@ -64,7 +64,10 @@ func TestExactAngles(t *testing.T) {
 		{"so short that it is slowed, by a power of two", 131071, "F32", "10000",
 			yarn(`{"ramp":"rotations","original_context":4,"factor":4}`), 0, true},
 		{"by another factor", 131071, "F32", "10000", yarn(`{"ramp":"rotations","original_context":4}`), 0, false},
-		{"a pair that is slowed by a power of two, in BF16", 3, "BF16", "65536", yarn(`{"factor":32,"original_context":512}`), 6, true},
+		{
+			"a pair that is slowed by a power of two, in BF16", 3, "BF16", "65536",
+			yarn(`{"factor":32,"original_context":512}`), 6, true,
+		},
 		{"by another factor", 3, "BF16", "65536", yarn(`{"factor":40,"original_context":512}`), 6, false},
 	} {
 		attrs := map[string]any{"dim": json.Number("16"), "base": json.Number(c.base)}
@@ -83,7 +86,8 @@ func longRequests(t *testing.T) []*recording.Recording {
 	t.Helper()
 	positions := tensor.Of([]float64{0, 5, 1000, 7919, 30011, 65521, 99991, 131071}, 8)
 	var all []*recording.Recording
-	for _, attrs := range []string{`{}`, `{"yarn":{}}`, `{"yarn":{"factor":3,"attention_factor":1.1,"truncate":false}}`, `{"base":65536}`,
+	for _, attrs := range []string{`{}`, `{"yarn":{}}`, `{"yarn":{"factor":3,"attention_factor":1.1,"truncate":false}}`,
+		`{"base":65536}`,
 		`{"yarn":{"ramp":"rotations","factor":16}}`, `{"base":1000000}`} {
 		table := recording.New("rope.table")
 		table.Set("positions", dtype.I64, positions)
@@ -200,14 +204,18 @@ func TestNothingToRound(t *testing.T) {
 			}
 			for i := range 4 {
 				if v := Judge(nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
-					t.Errorf("%s %s, %s: element %d of %s is a unit off, and %s", c.request.Op, typ, c.config, i, c.output, v.Status)
+					t.Errorf(
+						"%s %s, %s: element %d of %s is a unit off, and %s", c.request.Op, typ, c.config, i, c.output,
+						v.Status,
+					)
 				}
 			}
 		}
 	}
 }
 
-// TestUnturnedKey: the key of the token at position 0 is rounded once, to the type that it is cached in.
+// TestUnturnedKey: the key of the token at position 0 is rounded once, to the type that it is
+// cached in.
 func TestUnturnedKey(t *testing.T) {
 	seen, found := 0, 0
 	for seed := range uint64(40) {
@@ -267,7 +275,10 @@ func TestSubnormalProducts(t *testing.T) {
 				}
 				request.Set("weight", typ, w)
 			}
-			for _, c := range []emulate.Config{{Intermediate: dtype.F16}, {Intermediate: dtype.F16, Output: dtype.F16}, {Intermediate: dtype.F16, Order: emulate.Strided}} {
+			for _, c := range []emulate.Config{
+				{Intermediate: dtype.F16}, {Intermediate: dtype.F16, Output: dtype.F16},
+				{Intermediate: dtype.F16, Order: emulate.Strided},
+			} {
 				if v := judgeRun(t, request, c); v.Status != verdict.Explained {
 					t.Errorf("%s, seed %d, %s, %s: %s: %s", op, seed, typ, c, v.Status, v.Reason)
 				}
@@ -280,7 +291,9 @@ func TestSubnormalProducts(t *testing.T) {
 func TestSubnormalLayers(t *testing.T) {
 	for seed := range uint64(8) {
 		request := emulate.Request("mla.layer", seed).Clone()
-		size := map[string]float64{"x": 1, "w_dkv": []float64{1e-3, 1e-5}[seed%2], "w_ukv": []float64{1, 1e-5}[seed/2%2]}
+		size := map[string]float64{
+			"x": 1, "w_dkv": []float64{1e-3, 1e-5}[seed%2], "w_ukv": []float64{1, 1e-5}[seed/2%2],
+		}
 		for _, name := range request.Inputs() {
 			x, err := request.Tensor(name)
 			if err != nil {
@@ -293,7 +306,10 @@ func TestSubnormalLayers(t *testing.T) {
 			}
 			request.Set(name, dtype.F16, x)
 		}
-		for _, c := range []emulate.Config{{}, {Form: "absorbed"}, {NormTwice: true, Output: dtype.F32}, {Form: "absorbed", Flushed: true, Frequencies: emulate.Recurrent}} {
+		for _, c := range []emulate.Config{
+			{}, {Form: "absorbed"}, {NormTwice: true, Output: dtype.F32},
+			{Form: "absorbed", Flushed: true, Frequencies: emulate.Recurrent},
+		} {
 			if v := judgeRun(t, request, c); v.Status != verdict.Explained {
 				t.Errorf("seed %d, %s: %s: %s", seed, c, v.Status, v.Reason)
 			}
@@ -405,7 +421,8 @@ func TestFlushedInputs(t *testing.T) {
 					t.Fatal(err)
 				}
 				rec.Arithmetic["subnormals"] = "flushed"
-				if v := Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable { // zeros may pass as well
+				// zeros may pass as well
+				if v := Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
 					t.Errorf("%s, seed %d, %s: %s: %s", op, seed, c, v.Status, v.Reason)
 				}
 				delete(rec.Arithmetic, "subnormals")
@@ -433,8 +450,12 @@ func TestRecurrentFrequencies(t *testing.T) {
 		for _, base := range []float64{10000, 150000, 500000, 1e6, 1e7, 12345} {
 			for _, yarn := range []any{nil, map[string]any{}, map[string]any{"truncate": false}} {
 				request := recording.New("rope.table")
-				request.Set("positions", dtype.I64, tensor.Of([]float64{1, 100, 5000, 65536, 131071, 131070, 100000, 90000}, 8))
-				request.Attrs = map[string]any{"dim": recording.Number(float64(dim)), "base": recording.Number(base), "yarn": yarn}
+				request.Set(
+					"positions", dtype.I64, tensor.Of([]float64{1, 100, 5000, 65536, 131071, 131070, 100000, 90000}, 8),
+				)
+				request.Attrs = map[string]any{
+					"dim": recording.Number(float64(dim)), "base": recording.Number(base), "yarn": yarn,
+				}
 				for _, c := range []emulate.Config{{Frequencies: emulate.Recurrent}, {Frequencies: emulate.Power}} {
 					rec, err := emulate.Run(request, c)
 					if err != nil {
@@ -461,7 +482,8 @@ func TestRecurrentFrequencies(t *testing.T) {
 	}
 }
 
-// TestRecurrentAngles: engines that run the recurrence on the angle itself, from the position on, make the same error.
+// TestRecurrentAngles: engines that run the recurrence on the angle itself, from the position on,
+// make the same error.
 func TestRecurrentAngles(t *testing.T) {
 	positions := []float64{0, 1, 77, 4095, 32767, 131071}
 	for _, dim := range []int{64, 128, 256} {

@@ -15,18 +15,25 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// decodeKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has, too.
+// decodeKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has,
+// too.
 var (
 	decodeKeys = []Key{
 		{"accumulate", "F32", "sums of products"},
 		{"probabilities", "the value type", "softmax weights before the value product"},
-		{"scores", "F32", "attention scores (in the backward pass also the gradient of the weights, which has their shape)"},
+		{
+			"scores", "F32",
+			"attention scores (in the backward pass also the gradient of the weights, which has their shape)",
+		},
 		expKey, subnormalsKey,
 	}
 	attentionKeys = append(decodeKeys[:len(decodeKeys):len(decodeKeys)],
 		Key{"cap_chain", "that of scores", "each step of a soft cap: the division, tanh, the product with the cap"},
 		Key{"tanh", "exact", "tanh of a soft cap: exact, good to 2 ulp, or approx, the fast instruction, good to 2⁻¹¹"})
-	expKey = Key{"exp", "exact", "exponentials: exact, good to 2 ulp as ex2.approx is, or approx, __expf, good to (2 + 1.17|x|) ulp"}
+	expKey = Key{
+		"exp", "exact",
+		"exponentials: exact, good to 2 ulp as ex2.approx is, or approx, __expf, good to (2 + 1.17|x|) ulp",
+	}
 )
 
 var attentionInputs = []Tensor{
@@ -45,7 +52,9 @@ var attentionAttrs = []Attr{
 	lseBase,
 }
 
-var lseBase = Attr{Name: "lse_base", Kind: Choice, Default: "e", Choices: []string{"e", "2"}, Doc: "base of the log-sum-exp"}
+var lseBase = Attr{
+	Name: "lse_base", Kind: Choice, Default: "e", Choices: []string{"e", "2"}, Doc: "base of the log-sum-exp",
+}
 
 func init() {
 	register(&Op{
@@ -54,8 +63,14 @@ func init() {
 		Equations: []string{"attention.Scores", "attention.Softmax", "attention.Values", "attention.Group"},
 		Inputs:    attentionInputs,
 		Outputs: []Tensor{
-			{Name: "o", Shape: []string{"B", "S", "H", "V"}, Axes: []string{"batch", "query", "head", "column"}, Doc: "output; a row that sees no key is 0"},
-			{Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"}, Doc: "log-sum-exp of the scaled scores, without the sink; −∞ for a row that sees no key"},
+			{
+				Name: "o", Shape: []string{"B", "S", "H", "V"}, Axes: []string{"batch", "query", "head", "column"},
+				Doc: "output; a row that sees no key is 0",
+			},
+			{
+				Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"},
+				Doc: "log-sum-exp of the scaled scores, without the sink; −∞ for a row that sees no key",
+			},
 		},
 		Attrs:      attentionAttrs,
 		Arithmetic: attentionKeys,
@@ -68,7 +83,10 @@ func init() {
 		Equations: []string{"attention.Merge"},
 		Inputs: []Tensor{
 			{Name: "o", Shape: []string{"P", "N", "V"}, Doc: "outputs of the parts"},
-			{Name: "lse", Shape: []string{"P", "N"}, Doc: "log-sum-exps of the parts; −∞ for a part without keys, whose output is not read"},
+			{
+				Name: "lse", Shape: []string{"P", "N"},
+				Doc: "log-sum-exps of the parts; −∞ for a part without keys, whose output is not read",
+			},
 		},
 		Outputs: []Tensor{
 			{Name: "o", Shape: []string{"N", "V"}, Axes: []string{"query", "column"}, Doc: "output"},
@@ -161,7 +179,8 @@ type estimate struct {
 	aligned atomic.Int64 // rows whose roundings share a sign
 }
 
-// newEstimate makes room for an output, if the recording has it: then its size is known to be that of a tensor in the file.
+// newEstimate makes room for an output, if the recording has it: then its size is known to be that
+// of a tensor in the file.
 func (c *Case) newEstimate(name string, shape ...int) *estimate {
 	if !c.Wants(name) {
 		return &estimate{}
@@ -215,8 +234,8 @@ func (e *estimate) setOne(truth, variance float64, at ...int) {
 	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
 }
 
-// deviation is σ: of a truth that is not finite nothing but its kind is judged, a variance that is no number bounds nothing, and one that underflows
-// is not nothing.
+// deviation is σ: of a truth that is not finite nothing but its kind is judged, a variance that is
+// no number bounds nothing, and one that underflows is not nothing.
 func deviation(truth, variance float64) float64 {
 	switch {
 	case !dtype.Finite(truth):
@@ -229,10 +248,12 @@ func deviation(truth, variance float64) float64 {
 	return math.Sqrt(variance)
 }
 
-// expected hands over an estimate. narrow lists the types of roundings that are part of σ; where none of them is narrower than the
-// accumulator, the sums dominate.
+// expected hands over an estimate. narrow lists the types of roundings that are part of σ; where
+// none of them is narrower than the accumulator, the sums dominate.
 func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {
-	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1, Terms: float64(e.terms)}
+	x := verdict.Expected{
+		Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1, Terms: float64(e.terms),
+	}
 	if acc == arithmetic.TF32 {
 		x.Walk = 0 // operands that are cut outweigh the sums
 	}
@@ -261,7 +282,8 @@ func (c *Case) wanted(all ...verdict.Expected) []verdict.Expected {
 	return kept
 }
 
-// blockRows is how many query rows are computed at a time, so that a block's weights stay within 8 MiB.
+// blockRows is how many query rows are computed at a time, so that a block's weights stay within 8
+// MiB.
 func blockRows(keys int) int { return min(max(1<<20/max(keys, 1), 1), 128) }
 
 // attentionForward splits the work by sequence, head and block of queries.
@@ -278,8 +300,11 @@ func attentionForward(c *Case) ([]verdict.Expected, error) {
 
 // softmaxOutputs hands over o and lse.
 func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expected {
-	all := []verdict.Expected{o.expected("o", m.accumulate, m.probabilities, m.scores), single(lse.expected("lse", m.accumulate, m.scores))}
-	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) { // weights that crowd, or sums that truncate: every row alike
+	all := []verdict.Expected{
+		o.expected("o", m.accumulate, m.probabilities, m.scores), single(lse.expected("lse", m.accumulate, m.scores)),
+	}
+	// weights that crowd, or sums that truncate: every row alike
+	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) {
 		all[0].ColumnDraws, all[0].MostDraws = 1, float64(c.Dim("B")*c.Dim("H"))
 	}
 	if m.scaleError() != 0 || m.softCap != 0 && m.fastTanh { // one constant for every score
@@ -349,8 +374,9 @@ func rowsOf(m *mat.Dense, n int) *mat.Dense {
 	return m.Slice(0, n, 0, cols).(*mat.Dense)
 }
 
-// attentionMerge derives σ of the merged output from the weights w_p = e^{lse_p − lse}: each is an exponential of working precision, the
-// sum over P parts divides the row, and the sum over P values is rounded.
+// attentionMerge derives σ of the merged output from the weights w_p = e^{lse_p − lse}: each is an
+// exponential of working precision, the sum over P parts divides the row, and the sum over P values
+// is rounded.
 //
 //	σ² = Σ w_p² (o_p − o)² ε_p² + Sum(P; o, Σ w_p² o_p²) + o² λ²
 func attentionMerge(c *Case) ([]verdict.Expected, error) {
@@ -381,7 +407,9 @@ func scaled(x []float64, by float64) []float64 {
 }
 
 // mergeErrors returns σ² of a merged row and the draws behind it.
-func (m softmaxModel) mergeErrors(o []*mat.Dense, lse [][]float64, n int, merged []float64, all float64) (variance []float64, draws float64) {
+func (m softmaxModel) mergeErrors(
+	o []*mat.Dense, lse [][]float64, n int, merged []float64, all float64,
+) (variance []float64, draws float64) {
 	variance = make([]float64, len(merged))
 	if math.IsInf(all, -1) {
 		return variance, float64(len(merged))
@@ -439,5 +467,6 @@ func (m softmaxModel) mergeLogError(lse [][]float64, n int, all float64) float64
 		}
 	}
 	logarithm := all - largest
-	return variance + m.scalarSum().Sum(len(lse), 1, mass2) + m.rho2()*(2*largest*largest+2*all*all+logRoundings*logarithm*logarithm+1)
+	return variance + m.scalarSum().Sum(len(lse), 1, mass2) +
+		m.rho2()*(2*largest*largest+2*all*all+logRoundings*logarithm*logarithm+1)
 }

@@ -60,7 +60,8 @@ func (a Attr) Values() string {
 	return "object or null"
 }
 
-// resolve returns the attribute's value: what the recording says, checked, or the default. nil means that it is missing.
+// resolve returns the attribute's value: what the recording says, checked, or the default. nil
+// means that it is missing.
 func (a Attr) resolve(value any, present bool) (any, error) {
 	if !present {
 		if a.Missing == required {
@@ -85,7 +86,9 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
 			return s, nil
 		}
-		return nil, fmt.Errorf("found %s, want %s%s", spelling.Show(value), strings.Join(a.Choices, " or "), near(value, a.Choices))
+		return nil, fmt.Errorf(
+			"found %s, want %s%s", spelling.Show(value), strings.Join(a.Choices, " or "), near(value, a.Choices),
+		)
 	}
 	return yarn(value)
 }
@@ -129,7 +132,9 @@ func yarn(value any) (any, error) {
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("found %s, want an object such as {\"factor\":40,\"original_context\":4096}", spelling.Show(value))
+		return nil, fmt.Errorf(
+			"found %s, want an object such as {\"factor\":40,\"original_context\":4096}", spelling.Show(value),
+		)
 	}
 	y := rope.YaRN{Factor: 40, OriginalContext: 4096, BetaFast: 32, BetaSlow: 1, MScale: 1, MScaleAllDim: 1}
 	if object["mscale"] == nil && object["mscale_all_dim"] == nil {
@@ -140,21 +145,29 @@ func yarn(value any) (any, error) {
 			return nil, fmt.Errorf("key %s: %w", spelling.Quote(key), err)
 		}
 	}
-	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 || max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
-		return nil, fmt.Errorf("found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size", spelling.Show(value))
+	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 ||
+		max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
+		return nil, fmt.Errorf(
+			"found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size",
+			spelling.Show(value),
+		)
 	}
 	return &y, nil
 }
 
 func unknownYaRN(key string, object map[string]any) error {
-	return fmt.Errorf("unknown key, want one of %s%s", strings.Join(yarnKeys, ", "), spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)))
+	return fmt.Errorf(
+		"unknown key, want one of %s%s", strings.Join(yarnKeys, ", "),
+		spelling.Suggest(key, absent(slices.Clone(yarnKeys), object)),
+	)
 }
 
 // yarnKeys are the keys of a stretched rotation.
 var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
 	"attention_factor", "ramp", "truncate"}
 
-// setYaRN sets what one key says. A key that is null is as good as missing, as configurations have it.
+// setYaRN sets what one key says. A key that is null is as good as missing, as configurations have
+// it.
 func setYaRN(y *rope.YaRN, key string, object map[string]any) (err error) {
 	value := object[key]
 	switch {

@@ -13,14 +13,28 @@ import (
 
 func init() {
 	register(&Op{
-		Name:      "attention.backward",
-		Doc:       "Gradients of attention.forward for q, k and v.",
-		Equations: []string{"attention.Backward", "attention.SoftmaxBackward", "attention.SoftCapSlope", "attention.Group"},
-		Inputs:    append(attentionInputs[:len(attentionInputs):len(attentionInputs)], Tensor{Name: "do", Shape: []string{"B", "S", "H", "V"}, Doc: "gradient of the output"}),
+		Name: "attention.backward",
+		Doc:  "Gradients of attention.forward for q, k and v.",
+		Equations: []string{
+			"attention.Backward", "attention.SoftmaxBackward", "attention.SoftCapSlope", "attention.Group",
+		},
+		Inputs: append(
+			attentionInputs[:len(attentionInputs):len(attentionInputs)],
+			Tensor{Name: "do", Shape: []string{"B", "S", "H", "V"}, Doc: "gradient of the output"},
+		),
 		Outputs: []Tensor{
-			{Name: "dq", Shape: []string{"B", "S", "H", "D"}, Axes: []string{"batch", "query", "head", "column"}, Doc: "gradient of q"},
-			{Name: "dk", Shape: []string{"B", "T", "G", "D"}, Axes: []string{"batch", "key", "head", "column"}, Doc: "gradient of k, summed over the heads of a group"},
-			{Name: "dv", Shape: []string{"B", "T", "G", "V"}, Axes: []string{"batch", "key", "head", "column"}, Doc: "gradient of v, summed over the heads of a group"},
+			{
+				Name: "dq", Shape: []string{"B", "S", "H", "D"}, Axes: []string{"batch", "query", "head", "column"},
+				Doc: "gradient of q",
+			},
+			{
+				Name: "dk", Shape: []string{"B", "T", "G", "D"}, Axes: []string{"batch", "key", "head", "column"},
+				Doc: "gradient of k, summed over the heads of a group",
+			},
+			{
+				Name: "dv", Shape: []string{"B", "T", "G", "V"}, Axes: []string{"batch", "key", "head", "column"},
+				Doc: "gradient of v, summed over the heads of a group",
+			},
 		},
 		Attrs: attentionAttrs,
 		Arithmetic: append(attentionKeys[:len(attentionKeys):len(attentionKeys)],
@@ -31,14 +45,16 @@ func init() {
 	})
 }
 
-// gradientTypes are the types that a backward kernel keeps dS and finds the forward output in, which is that of do.
+// gradientTypes are the types that a backward kernel keeps dS and finds the forward output in,
+// which is that of do.
 type gradientTypes struct {
 	inter, output dtype.Type
 	group         dtype.Type // in which the gradients of a group's heads are added
 }
 
-// gradientTruth is the truth of one head's gradients with second moments of their errors. The gradients of keys and values are summed over blocks of
-// queries; the errors of those sums are added at the end, from the sums of squares.
+// gradientTruth is the truth of one head's gradients with second moments of their errors. The
+// gradients of keys and values are summed over blocks of queries; the errors of those sums are
+// added at the end, from the sums of squares.
 type gradientTruth struct {
 	dq, dqVar *mat.Dense // of one block of queries
 	dqDraws   []float64
@@ -48,8 +64,9 @@ type gradientTruth struct {
 // keyGradient is a gradient that is summed over queries.
 type keyGradient struct {
 	sum, variance, squares *mat.Dense // the gradient, the errors of its terms, and its terms' squares
-	errors, errors2        []float64  // per key, for the draws: Σ a and Σ a² over queries, a a query's part of the variance
-	lean                   float64    // how far the factors of all queries point one way
+	// per key, for the draws: Σ a and Σ a² over queries, a a query's part of the variance
+	errors, errors2 []float64
+	lean            float64 // how far the factors of all queries point one way
 }
 
 // add joins the sums over other queries.
@@ -78,7 +95,8 @@ func (g *keyGradient) draws(j int) float64 {
 	return 1 / (1/effective + 1/float64(width) + g.lean*g.lean)
 }
 
-// attentionBackward derives σ for kernels that recompute the weights. With P = e^{x − lse}, dP = do·vᵀ, D = Σ do·o, dS = P (dP − D)·scale:
+// attentionBackward derives σ for kernels that recompute the weights. With P = e^{x − lse}, dP =
+// do·vᵀ, D = Σ do·o, dS = P (dP − D)·scale:
 //
 //	dv = Pᵀ do   P errs by its score (ε) and its rounding (δ), each key and query by itself
 //	dS           errs by P's ε, by the sum dP, by D and by its own rounding to the intermediate type
@@ -88,15 +106,18 @@ func (g *keyGradient) draws(j int) float64 {
 //	dq = dS k    σ² = Σ_j σ²(dS_j) k_j² + (scale Σ_j P_j k_j)² σ²(D) + Sum(T; …)
 //	dk = dSᵀ q   σ² = Σ_s (σ²(dS_s) + (scale P_s)² σ²(D_s)) q_s² + Sum(S; …)
 //
-// The error of the log-sum-exp moves a whole row of P: relative to dq it is that of lse. With fewer key heads than query heads some kernels round
-// each head's dk and dv to their type before they add them: counted once each.
+// The error of the log-sum-exp moves a whole row of P: relative to dq it is that of lse. With fewer
+// key heads than query heads some kernels round each head's dk and dv to their type before they add
+// them: counted once each.
 func attentionBackward(c *Case) ([]verdict.Expected, error) {
 	batch, queries, keys, heads, groups := c.Dim("B"), c.Dim("S"), c.Dim("T"), c.Dim("H"), c.Dim("G")
 	dq := c.attentionEstimate("dq", batch, queries, heads, c.Dim("D"))
 	dk := c.attentionEstimate("dk", batch, keys, groups, c.Dim("D"))
 	dv := c.attentionEstimate("dv", batch, keys, groups, c.Dim("V"))
 	model := c.attentionModel("v", c.Dim("D"))
-	types := gradientTypes{inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), group: c.Arithmetic.GroupSum}
+	types := gradientTypes{
+		inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), group: c.Arithmetic.GroupSum,
+	}
 	each(batch*groups, func(i int) {
 		b, g := i/groups, i%groups
 		if c.keysInUse(b) > 0 {
@@ -104,7 +125,10 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 		}
 	})
 	byScores := []dtype.Type{types.inter, types.output, model.scores, model.probabilities}
-	all := []verdict.Expected{dq.expected("dq", model.accumulate, byScores...), dk.expected("dk", model.accumulate, byScores...), dv.expected("dv", model.accumulate, byScores[2:]...)}
+	all := []verdict.Expected{
+		dq.expected("dq", model.accumulate, byScores...), dk.expected("dk", model.accumulate, byScores...),
+		dv.expected("dv", model.accumulate, byScores[2:]...),
+	}
 	all[1].MostDraws = float64(queries * heads * batch) // one query's D reaches every key
 	all[1].ColumnDraws, all[2].ColumnDraws = 1, 1       // and so do weights that round alike
 	if model.storesScores() {
@@ -148,13 +172,18 @@ func (c *Case) backwardGroup(model softmaxModel, types gradientTypes, b, g int, 
 }
 
 // backwardHead computes one query head, in blocks of queries: it stores dq and returns dk and dv.
-func (c *Case) backwardHead(model softmaxModel, types gradientTypes, kv keyValues, v *mat.Dense, b, h int, dq *estimate) (dk, dv keyGradient) {
+func (c *Case) backwardHead(
+	model softmaxModel, types gradientTypes, kv keyValues, v *mat.Dense, b, h int, dq *estimate,
+) (dk, dv keyGradient) {
 	used, queries := c.keysInUse(b), c.Dim("S")
 	q, do := c.Input("q").View(1, b, h), c.Input("do").View(1, b, h)
 	for s0 := 0; s0 < queries; s0 += blockRows(used) {
 		s1 := min(queries, s0+blockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-		block := model.gradients(rowsBetween(q, s0, s1), v, rowsBetween(do, s0, s1), kv, attention.Options{Mask: mask, Sink: c.sink(h)}, types)
+		block := model.gradients(
+			rowsBetween(q, s0, s1), v, rowsBetween(do, s0, s1), kv, attention.Options{Mask: mask, Sink: c.sink(h)},
+			types,
+		)
 		for s := s0; s < s1; s++ {
 			dq.setRow(block.dq.RawRowView(s-s0), block.dqVar.RawRowView(s-s0), block.dqDraws[s-s0], b, s, h)
 		}
@@ -184,8 +213,8 @@ func (g *groupSum) add(head *mat.Dense) {
 	g.squares.Add(g.squares, squares(head))
 }
 
-// addErrors adds what rounding each partial sum of a group's heads to a narrow type makes: with S_h the sum of h of n heads,
-// the first one included, because it is stored in that type,
+// addErrors adds what rounding each partial sum of a group's heads to a narrow type makes: with S_h
+// the sum of h of n heads, the first one included, because it is stored in that type,
 //
 //	ρ² Σ_h E[S_h²],  and a step of the smallest numbers each
 func (g *groupSum) addErrors(m softmaxModel, t dtype.Type, sum keyGradient) {
@@ -207,7 +236,9 @@ func roundEach(x, variance *mat.Dense, t dtype.Type) {
 }
 
 // gradients computes one block of queries of one head.
-func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.Options, types gradientTypes) gradientTruth {
+func (m softmaxModel) gradients(
+	q, v, do *mat.Dense, kv keyValues, o attention.Options, types gradientTypes,
+) gradientTruth {
 	o.Scale, o.SoftCap = m.scale, m.softCap
 	forward := m.block(q, v, kv, o)
 	t := gradientTruth{}
@@ -237,7 +268,8 @@ func (m softmaxModel) gradients(q, v, do *mat.Dense, kv keyValues, o attention.O
 	return t
 }
 
-// alignedWith takes the known error Σ_s d_sj x_s for that of independent roundings where it is more than twice as large.
+// alignedWith takes the known error Σ_s d_sj x_s for that of independent roundings where it is more
+// than twice as large.
 func (g *keyGradient) alignedWith(d, x *mat.Dense) {
 	var known mat.Dense
 	known.Mul(d.T(), finiteOrZero(x))
@@ -249,7 +281,8 @@ func (g *keyGradient) alignedWith(d, x *mat.Dense) {
 	}, g.variance)
 }
 
-// scaleMoves returns how dS and P move with a scale that is off by κ: scores by κ x, weights by κ p (x − x̄), dS = p (dP − D)·scale by all of it.
+// scaleMoves returns how dS and P move with a scale that is off by κ: scores by κ x, weights by κ p
+// (x − x̄), dS = p (dP − D)·scale by all of it.
 func (m softmaxModel) scaleMoves(f blockTruth, e scoreErrors, kappa float64) (ds, p *mat.Dense) {
 	ds, p = new(mat.Dense), new(mat.Dense)
 	means := make([]float64, len(f.lse))
@@ -278,7 +311,8 @@ func addSquare(variance, a, x *mat.Dense) {
 	variance.Apply(func(i, j int, v float64) float64 { return v + moved.At(i, j)*moved.At(i, j) }, variance)
 }
 
-// moments fills in the second moments of Σ_s a_sj x_s from those of a's errors, the squares of a, and the squares of x.
+// moments fills in the second moments of Σ_s a_sj x_s from those of a's errors, the squares of a,
+// and the squares of x.
 func (g *keyGradient) moments(variance, a2, x2 *mat.Dense) {
 	queries, keys := variance.Dims()
 	g.variance, g.squares = new(mat.Dense), new(mat.Dense)
@@ -318,7 +352,9 @@ type scoreErrors struct {
 }
 
 // scoreGradients derives the errors of dS.
-func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention.Options, f blockTruth, types gradientTypes) scoreErrors {
+func (m softmaxModel) scoreGradients(
+	q, do *mat.Dense, kv keyValues, o attention.Options, f blockTruth, types gradientTypes,
+) scoreErrors {
 	rows, keys := f.weights.Dims()
 	e := scoreErrors{scores: attention.Scores(q, kv.k, o)}
 	for _, x := range []**mat.Dense{&e.ds, &e.variance, &e.lean, &e.leanVariance, &e.squares, &e.weightVariance} {
@@ -332,7 +368,10 @@ func (m softmaxModel) scoreGradients(q, do *mat.Dense, kv keyValues, o attention
 		d := mat.Dot(f.weights.RowView(s), dp.RowView(s))
 		for j, p := range f.weights.RawRowView(s) {
 			if p != 0 || f.moved.At(s, j) != 0 {
-				m.scoreGradient(&e, f, types.inter, s, j, p, dp.At(s, j), d, m.gradientSum(types.output, do, dp.At(s, j), dp2.At(s, j)))
+				m.scoreGradient(
+					&e, f, types.inter, s, j, p, dp.At(s, j), d,
+					m.gradientSum(types.output, do, dp.At(s, j), dp2.At(s, j)),
+				)
 			}
 		}
 	}
@@ -350,7 +389,9 @@ func (m softmaxModel) gradientSum(output dtype.Type, do *mat.Dense, dp, dp2 floa
 }
 
 // scoreGradient fills in one element: dS = p (dP − D)·scale·cap′.
-func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64) {
+func (m softmaxModel) scoreGradient(
+	e *scoreErrors, f blockTruth, inter dtype.Type, s, j int, p, dp, d, dpVariance float64,
+) {
 	slope := m.scale * attention.SoftCapSlope(f.raw.At(s, j), m.softCap)
 	lever := (dp - d) * slope
 	ds, moved := p*lever, f.moved.At(s, j)+min(1, p*p*f.lseVar[s])
@@ -368,8 +409,8 @@ func (m softmaxModel) scoreGradient(e *scoreErrors, f blockTruth, inter dtype.Ty
 	e.weightVariance.Set(s, j, moved+f.rounding.At(s, j))
 }
 
-// kept is the second moment of rounding dS to the intermediate type: once, or where every step is stored, before and after the scale and the
-// derivative of the soft cap.
+// kept is the second moment of rounding dS to the intermediate type: once, or where every step is
+// stored, before and after the scale and the derivative of the soft cap.
 func (m softmaxModel) kept(inter dtype.Type, ds float64) float64 {
 	r := keptError(inter, m.accumulate, ds, 1)
 	if m.storesScores() {
@@ -378,8 +419,9 @@ func (m softmaxModel) kept(inter dtype.Type, ds float64) float64 {
 	return r
 }
 
-// deltaErrors is the second moment of the error of D = Σ do·o = Σ p_j dP_j, o being the forward pass's rounded output. What moves o by key moves all its
-// columns together: the rounding of p_j moves D by dP_j, an error of its score by dP_j − D.
+// deltaErrors is the second moment of the error of D = Σ do·o = Σ p_j dP_j, o being the forward
+// pass's rounded output. What moves o by key moves all its columns together: the rounding of p_j
+// moves D by dP_j, an error of its score by dP_j − D.
 func (m softmaxModel) deltaErrors(do, dp *mat.Dense, f blockTruth, output dtype.Type) []float64 {
 	rows, width := do.Dims()
 	variance := make([]float64, rows)
@@ -401,12 +443,15 @@ func (m softmaxModel) deltaErrors(do, dp *mat.Dense, f blockTruth, output dtype.
 			g, o := do.At(s, c), f.out.At(s, c)
 			variance[s] += g * g * keptError(output, m.accumulate, o, 1)
 		}
-		variance[s] += m.sum(m.probabilities, m.v, int(seen), d, p2) + d*d*f.rowVar[s] + m.scalarSum().Sum(width, d, squares)
+		variance[s] += m.sum(
+			m.probabilities, m.v, int(seen), d, p2,
+		) + d*d*f.rowVar[s] + m.scalarSum().Sum(width, d, squares)
 	}
 	return variance
 }
 
-// leanOn adds to dq what D's error and that of the log-sum-exp move, all keys together, and returns the draws behind each row.
+// leanOn adds to dq what D's error and that of the log-sum-exp move, all keys together, and returns
+// the draws behind each row.
 func (e scoreErrors) leanOn(dqVar, shift, dq *mat.Dense, lseVar []float64, lean float64) []float64 {
 	rows, width := dqVar.Dims()
 	draws := make([]float64, rows)

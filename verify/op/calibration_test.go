@@ -35,7 +35,8 @@ func turns(seed, n int) []int {
 	return []int{seed % n, (seed*7 + seed/n + 3) % n}
 }
 
-// TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of summation, form and type, on every seed.
+// TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of
+// summation, form and type, on every seed.
 func TestRightKernels(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
@@ -75,8 +76,8 @@ func judge(t *testing.T, request *recording.Recording, c emulate.Config) verdict
 	return op.Judge(rec)
 }
 
-// strong tells whether a mistake moves an output far enough that a check of each element and slice by itself must see it: an element by
-// twice its limit, or the whole by twice the tensor's.
+// strong tells whether a mistake moves an output far enough that a check of each element and slice
+// by itself must see it: an element by twice its limit, or the whole by twice the tensor's.
 func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 	var sum float64
 	for i := range e.Truth.Data {
@@ -104,7 +105,8 @@ func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 	return math.Sqrt(sum/float64(limits.Elements)) > 2*limits.RMSLimit
 }
 
-// TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the recording must be unexplained.
+// TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the
+// recording must be unexplained.
 func TestWrongKernels(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
@@ -136,8 +138,9 @@ func product(shape []int) int {
 	return n
 }
 
-// TestTruncation: a kernel that truncates where it should round moves no element by much, but all in one direction. Outputs of a narrow type show it once there
-// are many independent errors behind them, which the requests do not all have: a third must.
+// TestTruncation: a kernel that truncates where it should round moves no element by much, but all
+// in one direction. Outputs of a narrow type show it once there are many independent errors behind
+// them, which the requests do not all have: a third must.
 func TestTruncation(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		for _, mistake := range emulate.Mistakes(opName) {
@@ -179,7 +182,10 @@ func TestTruncation(t *testing.T) {
 // wrongKernel judges one mistake on one request and returns 1 if it was visible there.
 func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 	t.Helper()
-	wrong, err := emulate.Run(emulate.Request(opName, seed), emulate.Config{Tile: 32, Splits: 3, Form: []string{"naive", "absorbed"}[seed%2], Mistake: mistake})
+	wrong, err := emulate.Run(
+		emulate.Request(opName, seed),
+		emulate.Config{Tile: 32, Splits: 3, Form: []string{"naive", "absorbed"}[seed%2], Mistake: mistake},
+	)
 	if errors.Is(err, emulate.ErrHidden) {
 		return 0
 	}
@@ -209,8 +215,9 @@ func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 	return 1
 }
 
-// TestOddInputs runs right kernels on inputs whose roundings are far from independent: equal keys, equal values, weights that crowd, sums of one sign,
-// numbers on a coarse grid, outliers. Nothing may be taken for a mistake.
+// TestOddInputs runs right kernels on inputs whose roundings are far from independent: equal keys,
+// equal values, weights that crowd, sums of one sign, numbers on a coarse grid, outliers. Nothing
+// may be taken for a mistake.
 func TestOddInputs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	draws := []struct {
@@ -232,7 +239,9 @@ func TestOddInputs(t *testing.T) {
 				keys, queries := []int{300, 17}[(i+2*k)%2], []int{4, 20, 1}[(i+k)%3]
 				request := recording.New("attention.forward")
 				for _, name := range []string{"q", "k", "v"} {
-					x := tensor.New(map[string][]int{"q": {1, queries, 4, 64}, "k": {1, keys, 2, 64}, "v": {1, keys, 2, 48}}[name]...)
+					x := tensor.New(map[string][]int{
+						"q": {1, queries, 4, 64}, "k": {1, keys, 2, 64}, "v": {1, keys, 2, 48},
+					}[name]...)
 					for i := range x.Data {
 						if x.Data[i] = scores.draw(); name == "v" {
 							x.Data[i] = values.draw()
@@ -260,7 +269,8 @@ func TestOddInputs(t *testing.T) {
 	}
 }
 
-// TestTruncatingSums: the sums of Hopper's tensor cores pull every large score toward zero, so that a log-sum-exp over many keys moves as far as one score.
+// TestTruncatingSums: the sums of Hopper's tensor cores pull every large score toward zero, so that
+// a log-sum-exp over many keys moves as far as one score.
 func TestTruncatingSums(t *testing.T) {
 	request := decodeRequest(4, 1000, 1, 0, 9)
 	q, err := request.Tensor("q")
@@ -284,11 +294,14 @@ func TestTruncatingSums(t *testing.T) {
 	}
 }
 
-// TestCalibration holds σ to what kernels do that make the roundings they declare. Over many requests, the root mean square of the scores is between 0.6
-// and 1.1 where roundings to a narrow type dominate, and where float32 accumulation does, for a plain sequential sum; better orders of summation
-// score lower.
+// TestCalibration holds σ to what kernels do that make the roundings they declare. Over many
+// requests, the root mean square of the scores is between 0.6 and 1.1 where roundings to a narrow
+// type dominate, and where float32 accumulation does, for a plain sequential sum; better orders of
+// summation score lower.
 func TestCalibration(t *testing.T) {
-	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16}
+	eager := emulate.Config{
+		NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16,
+	}
 	for _, c := range []struct {
 		op, output string
 		dtype      dtype.Type
@@ -303,8 +316,12 @@ func TestCalibration(t *testing.T) {
 		{"attention.forward", "o", dtype.F32, emulate.Config{Tile: 64, Order: emulate.Pairwise}, 0.2, 0.9},
 		{"attention.forward", "lse", dtype.F32, emulate.Config{Tile: 64}, 0.4, 1.1},
 		{"attention.forward", "o", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32}, 0.4, 1.1},
-		{"attention.forward", "lse", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32}, 0.2, 1.1}, // all types: exact operands in most
-		{"attention.forward", "o", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32, OperandsRounded: true}, 0.15, 1.1},
+		// all types: exact operands in most
+		{"attention.forward", "lse", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32}, 0.2, 1.1},
+		{
+			"attention.forward", "o", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32, OperandsRounded: true},
+			0.15, 1.1,
+		},
 		{"attention.backward", "dk", dtype.F32, emulate.Config{Accumulate: arithmetic.TF32}, 0.3, 1.1},
 		{"attention.backward", "dk", dtype.BF16, emulate.Config{Tile: 64, GroupSum: dtype.BF16}, 0.6, 1.1},
 		{"attention.backward", "dv", dtype.BF16, emulate.Config{Tile: 64, GroupSum: dtype.BF16}, 0.6, 1.1},
@@ -314,11 +331,15 @@ func TestCalibration(t *testing.T) {
 		{"attention.backward", "dq", dtype.F32, emulate.Config{Tile: 64}, 0.4, 1.1},
 		{"attention.merge", "o", dtype.BF16, emulate.Config{}, 0.6, 1.1},
 		{"mla.decode", "o", dtype.BF16, emulate.Config{NormalizeFirst: true}, 0.6, 1.1},
-		{"mla.decode", "o", dtype.BF16, emulate.Config{Tile: 64, Splits: 4}, 0.45, 1.1}, // the weight of a dominant key is exactly 1 before the division
+		// the weight of a dominant key is exactly 1 before the division
+		{"mla.decode", "o", dtype.BF16, emulate.Config{Tile: 64, Splits: 4}, 0.45, 1.1},
 		{"mla.decode", "o", dtype.F32, emulate.Config{Tile: 64}, 0.5, 1.1},
 		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "naive"}, 0.6, 1.1},
 		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "absorbed"}, 0.6, 1.1},
-		{"mla.layer", "y", dtype.BF16, emulate.Config{Form: "absorbed", NormalizeFirst: true, Scores: dtype.BF16}, 0.6, 1.1},
+		{
+			"mla.layer", "y", dtype.BF16, emulate.Config{Form: "absorbed", NormalizeFirst: true, Scores: dtype.BF16},
+			0.6, 1.1,
+		},
 		{"mla.layer", "latent", dtype.BF16, emulate.Config{}, 0.6, 1.1},
 		{"mla.layer", "rope_key", dtype.BF16, emulate.Config{}, 0.6, 1.1},
 		{"norm.rms", "y", dtype.BF16, emulate.Config{}, 0.6, 1.1},
@@ -336,13 +357,15 @@ func TestCalibration(t *testing.T) {
 		{"grpo.loss", "dlogprob", dtype.F32, emulate.Config{NormalizeFirst: true}, 0.2, 1.1},
 		{"ppo.value_loss", "dvalues", dtype.F32, emulate.Config{}, 0.4, 1.1},
 		{"grpo.advantage", "advantage", dtype.F32, emulate.Config{}, 0.3, 1.1},
-		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{}, 0.2, 1.1}, // exponentials that are right to the last place, not to 2 ulp
+		// exponentials that are right to the last place, not to 2 ulp
+		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{}, 0.2, 1.1},
 		{"dpo.loss", "chosen_reward", dtype.F32, emulate.Config{}, 0.4, 1.1},
 		{"policy.kl", "kl", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
 		{"ppo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
 		{"grpo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.F16, NormalizeFirst: true}, 0.4, 1.1},
 		{"ppo.value_loss", "dvalues", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.1},
-		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.1}, // differences of models, which are larger
+		// differences of models, which are larger
+		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.1},
 	} {
 		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {
 			t.Parallel()
@@ -355,7 +378,8 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
-// pooled returns the root mean square of an output's scores, over the requests in which it has that type.
+// pooled returns the root mean square of an output's scores, over the requests in which it has that
+// type.
 func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Config) (score float64, requests int) {
 	t.Helper()
 	var sum float64

@@ -18,7 +18,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// Case is a recording bound to its op: every shape, attribute and type checked, so that equations never meet bad data.
+// Case is a recording bound to its op: every shape, attribute and type checked, so that equations
+// never meet bad data.
 type Case struct {
 	Op         *Op
 	Arithmetic arithmetic.Declared
@@ -45,10 +46,12 @@ func bind(op *Op, rec *recording.Recording) (*Case, error) {
 	return c, nil
 }
 
-// bindHead checks what a recording says before its data: attributes, declared arithmetic, names, shapes and types.
+// bindHead checks what a recording says before its data: attributes, declared arithmetic, names,
+// shapes and types.
 func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 	c := &Case{
-		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{}, inputs: map[string]*tensor.Tensor{},
+		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{},
+		inputs: map[string]*tensor.Tensor{},
 	}
 	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
 		if err := step(); err != nil {
@@ -71,7 +74,9 @@ func (c *Case) bindAttrs() error {
 	for _, name := range sortedKeys(c.rec.Attrs) {
 		if !slices.ContainsFunc(c.Op.Attrs, func(a Attr) bool { return a.Name == name }) {
 			near := spelling.Suggest(name, absent(c.Op.attrNames(), c.rec.Attrs))
-			return fmt.Errorf("attrs: unknown key %s: %s has %s%s", spelling.Quote(name), c.Op.Name, attrNames(c.Op), near)
+			return fmt.Errorf(
+				"attrs: unknown key %s: %s has %s%s", spelling.Quote(name), c.Op.Name, attrNames(c.Op), near,
+			)
 		}
 	}
 	for _, a := range c.Op.Attrs {
@@ -116,7 +121,8 @@ func (op *Op) attrNames() []string {
 	return names
 }
 
-// absent keeps the names that are no keys of an object: one that is cannot have been meant by another.
+// absent keeps the names that are no keys of an object: one that is cannot have been meant by
+// another.
 func absent(names []string, object map[string]any) []string {
 	return slices.DeleteFunc(names, func(name string) bool { _, ok := object[name]; return ok })
 }
@@ -132,13 +138,19 @@ func (c *Case) bindNames() error {
 	for _, name := range c.rec.Inputs() {
 		if !slices.ContainsFunc(c.Op.Inputs, func(t Tensor) bool { return t.Name == name }) {
 			near := spelling.Suggest(name, lacking(c.rec, c.Op.Inputs, ""))
-			return fmt.Errorf("tensor %s: %s has no such input, its inputs are %s%s", spelling.Quote(name), c.Op.Name, tensorNames(c.Op.Inputs), near)
+			return fmt.Errorf(
+				"tensor %s: %s has no such input, its inputs are %s%s", spelling.Quote(name), c.Op.Name,
+				tensorNames(c.Op.Inputs), near,
+			)
 		}
 	}
 	for _, name := range c.rec.Outputs() {
 		if !slices.ContainsFunc(c.Op.Outputs, func(t Tensor) bool { return t.Name == name }) {
 			near := spelling.Suggest(name, lacking(c.rec, c.Op.Outputs, "out."))
-			return fmt.Errorf("tensor %s: %s has no such output, its outputs are %s%s", spelling.Quote("out."+name), c.Op.Name, tensorNames(c.Op.Outputs), near)
+			return fmt.Errorf(
+				"tensor %s: %s has no such output, its outputs are %s%s", spelling.Quote("out."+name), c.Op.Name,
+				tensorNames(c.Op.Outputs), near,
+			)
 		}
 	}
 	for _, t := range c.Op.Inputs {
@@ -190,16 +202,22 @@ func (c *Case) bindShape(t Tensor, name string) error {
 	}
 	for axis, expression := range axes {
 		if shape[axis] == 0 {
-			return fmt.Errorf("tensor %q: shape %v: axis %s has length 0, so there is nothing to judge", name, shape, expression)
+			return fmt.Errorf(
+				"tensor %q: shape %v: axis %s has length 0, so there is nothing to judge", name, shape, expression,
+			)
 		}
 		want, known := c.dimension(expression)
 		if !known {
 			c.dims[expression] = float64(shape[axis])
 			c.binder[expression] = name
 		} else if want != float64(shape[axis]) {
-			err := fmt.Errorf("tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want)
+			err := fmt.Errorf(
+				"tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want,
+			)
 			if first := c.binder[expression]; first != "" {
-				err = fmt.Errorf("%w, as tensor %q of shape %v has it: the two disagree", err, first, c.rec.Shape(first))
+				err = fmt.Errorf(
+					"%w, as tensor %q of shape %v has it: the two disagree", err, first, c.rec.Shape(first),
+				)
 			}
 			return err
 		}
@@ -207,7 +225,8 @@ func (c *Case) bindShape(t Tensor, name string) error {
 	return nil
 }
 
-// dimension evaluates an expression of letters; known is false for a single letter that is not bound yet.
+// dimension evaluates an expression of letters; known is false for a single letter that is not
+// bound yet.
 func (c *Case) dimension(expression string) (value float64, known bool) {
 	if token.IsIdentifier(expression) {
 		v, ok := c.dims[expression]
@@ -250,7 +269,8 @@ func (c *Case) evaluate(e ast.Expr) float64 {
 	panic("op: shape has an operator that is not +, * or /")
 }
 
-// readInputs decodes every input. Integers of I32, I64, U8 and BOOL are exact in float64 (the reader refuses those that are not).
+// readInputs decodes every input. Integers of I32, I64, U8 and BOOL are exact in float64 (the
+// reader refuses those that are not).
 func (c *Case) readInputs() error {
 	for _, name := range c.rec.Inputs() {
 		t, err := c.rec.Tensor(name)

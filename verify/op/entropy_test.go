@@ -12,8 +12,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// narrowEntropies computes entropies of rows of logits as eager code on tensors of a narrow type does, whose sums alone are
-// wider: TRL from log-probabilities, PyTorch's Categorical from logits that are normalised first.
+// narrowEntropies computes entropies of rows of logits as eager code on tensors of a narrow type
+// does, whose sums alone are wider: TRL from log-probabilities, PyTorch's Categorical from logits
+// that are normalised first.
 func narrowEntropies(logits *tensor.Tensor, typ dtype.Type, categorical bool) *tensor.Tensor {
 	out := tensor.New(logits.Shape[0])
 	for i := range out.Data {
@@ -41,8 +42,9 @@ func narrowEntropies(logits *tensor.Tensor, typ dtype.Type, categorical bool) *t
 	return out
 }
 
-// The log-probabilities of equal logits, and of logits that differ by less than the last place of their logarithms, are rounded
-// alike: 129,280 equal logits have an entropy of 11.77, and TRL's code gives 11.94 in BF16.
+// The log-probabilities of equal logits, and of logits that differ by less than the last place of
+// their logarithms, are rounded alike: 129,280 equal logits have an entropy of 11.77, and TRL's
+// code gives 11.94 in BF16.
 func TestEntropyOfLogitsThatRoundAlike(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	for _, c := range []struct {

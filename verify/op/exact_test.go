@@ -13,8 +13,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// TestOneKey: what sees one key has its score for a log-sum-exp, to a few roundings of that score, and
-// its value for an output; there is nothing that an exponential or a logarithm could add.
+// TestOneKey: what sees one key has its score for a log-sum-exp, to a few roundings of that score,
+// and its value for an output; there is nothing that an exponential or a logarithm could add.
 func TestOneKey(t *testing.T) {
 	r := recording.New("attention.forward")
 	r.Set("q", dtype.F32, tensor.Of([]float64{1e-3}, 1, 1, 1, 1))
@@ -40,8 +40,8 @@ func TestOneKey(t *testing.T) {
 	}
 }
 
-// TestScoresBeyondTheirType: what a kernel makes of a score that its type cannot hold is NaN, an infinity
-// or the largest number. No verdict is possible, and no panic.
+// TestScoresBeyondTheirType: what a kernel makes of a score that its type cannot hold is NaN, an
+// infinity or the largest number. No verdict is possible, and no panic.
 func TestScoresBeyondTheirType(t *testing.T) {
 	for _, opName := range []string{"attention.forward", "attention.backward"} {
 		for _, c := range []struct {
@@ -77,15 +77,16 @@ func TestScoresBeyondTheirType(t *testing.T) {
 			if c.key == "scores" {
 				run.Arithmetic["cap_chain"] = c.typ
 			}
-			if v := op.Judge(run); v.Status == verdict.Unexplained || c.want == verdict.Undetermined && v.Status != c.want {
+			if v := op.Judge(run); v.Status == verdict.Unexplained || c.want == verdict.Undetermined &&
+				v.Status != c.want {
 				t.Errorf("%s, %s %s, size %v: %s: %s", opName, c.key, c.typ, c.size, v.Status, v.Reason)
 			}
 		}
 	}
 }
 
-// TestShortSumsDoNotWalk: sums of eight terms have no long tail, so that errors of 4.8σ throughout are
-// found, beside a sequence without keys, too.
+// TestShortSumsDoNotWalk: sums of eight terms have no long tail, so that errors of 4.8σ throughout
+// are found, beside a sequence without keys, too.
 func TestShortSumsDoNotWalk(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 8))
 	r := recording.New("attention.forward")
@@ -98,7 +99,9 @@ func TestShortSumsDoNotWalk(t *testing.T) {
 	}
 	r.Set("kv_lens", dtype.I32, tensor.Of([]float64{8, 0}, 2))
 	r.Set("out.o", dtype.F64, tensor.New(2, 4, 1, 8))
-	for off, want := range map[float64]verdict.Status{0: verdict.Explained, 1: verdict.Explained, 4.8: verdict.Unexplained} {
+	for off, want := range map[float64]verdict.Status{
+		0: verdict.Explained, 1: verdict.Explained, 4.8: verdict.Unexplained,
+	} {
 		expected, err := op.Expect(r)
 		if err != nil {
 			t.Fatal(err)
@@ -115,8 +118,8 @@ func TestShortSumsDoNotWalk(t *testing.T) {
 	}
 }
 
-// TestFlushedInputs: a query below the normal float32 numbers is 0 to hardware that flushes its inputs,
-// and an enormous key makes that a difference, which has to be declared.
+// TestFlushedInputs: a query below the normal float32 numbers is 0 to hardware that flushes its
+// inputs, and an enormous key makes that a difference, which has to be declared.
 func TestFlushedInputs(t *testing.T) {
 	r := recording.New("attention.forward")
 	r.Set("q", dtype.F32, tensor.Of([]float64{0x1p-128}, 1, 1, 1, 1))

@@ -16,13 +16,16 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// extremeNumbers end something: a type, a temperature's quotient, the exponential of it, its square.
+// extremeNumbers end something: a type, a temperature's quotient, the exponential of it, its
+// square.
 var extremeNumbers = []float64{
-	0, 1, -1, 1e-3, 100, -100, -355, -600, -745, -800, 1e4, -1e4, 6e4, 1e30, -1e30, 3e38, 1e-30, 1e-38, 1e-45, 1e155, -1e200,
+	0, 1, -1, 1e-3, 100, -100, -355, -600, -745, -800, 1e4, -1e4, 6e4, 1e30, -1e30, 3e38, 1e-30, 1e-38, 1e-45, 1e155,
+	-1e200,
 	math.Inf(1), math.Inf(-1), math.NaN(), 0x1p-14, 0x1p-24, 1 + 0x1p-23,
 }
 
-// spoil plants extreme numbers in the floating-point inputs of a recording, and gives its attributes extreme values.
+// spoil plants extreme numbers in the floating-point inputs of a recording, and gives its
+// attributes extreme values.
 func spoil(rec *recording.Recording, rng *rand.Rand) {
 	for _, name := range rec.Inputs() {
 		x, err := rec.Tensor(name)
@@ -39,7 +42,9 @@ func spoil(rec *recording.Recording, rng *rand.Rand) {
 		}
 		rec.Set(name, typ, tensor.Of(data, x.Shape...))
 	}
-	for _, key := range []string{"temperature", "clip_high", "kl_coef", "beta", "eps", "limit", "log_ratio_limit", "gamma", "clip"} {
+	for _, key := range []string{
+		"temperature", "clip_high", "kl_coef", "beta", "eps", "limit", "log_ratio_limit", "gamma", "clip",
+	} {
 		if _, number := rec.Attrs[key].(json.Number); number && rng.IntN(2) == 0 {
 			rec.Attrs[key] = []json.Number{"0.01", "1e-3", "1e3", "0", "1e-30", "1"}[rng.IntN(6)]
 		}
@@ -49,10 +54,13 @@ func spoil(rec *recording.Recording, rng *rand.Rand) {
 	}
 }
 
-// TestExtremesOfAllOps is for the ops beside attention: σ is a number or infinite, whatever the inputs, and 0 only where the truth is a number that working precision has.
+// TestExtremesOfAllOps is for the ops beside attention: σ is a number or infinite, whatever the
+// inputs, and 0 only where the truth is a number that working precision has.
 func TestExtremesOfAllOps(t *testing.T) {
 	for _, opName := range emulate.Ops() {
-		if slices.Contains([]string{"attention.forward", "attention.backward", "attention.merge", "mla.decode"}, opName) {
+		if slices.Contains(
+			[]string{"attention.forward", "attention.backward", "attention.merge", "mla.decode"}, opName,
+		) {
 			continue // TestExtremeInputs
 		}
 		seeds := uint64(200)
@@ -95,7 +103,8 @@ func impossibleSigma(want verdict.Expected) string {
 		if math.IsNaN(sigma) || sigma < 0 {
 			return fmt.Sprintf("element %d: truth %v, σ %v", i, truth, sigma)
 		}
-		if sigma == 0 && dtype.Finite(truth) && math.Abs(truth) < dtype.F32.Max() && math.Abs(truth-dtype.F32.Round(truth)) > 1e-12*math.Abs(truth) {
+		if sigma == 0 && dtype.Finite(truth) && math.Abs(truth) < dtype.F32.Max() &&
+			math.Abs(truth-dtype.F32.Round(truth)) > 1e-12*math.Abs(truth) {
 			return fmt.Sprintf("element %d: truth %v, which float32 does not have, σ 0", i, truth)
 		}
 	}

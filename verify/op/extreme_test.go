@@ -14,14 +14,16 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// extremes draws the inputs of one recording: sizes that overflow when they are squared, or vanish, mixed
-// with ordinary numbers, zeros and what is no number.
+// extremes draws the inputs of one recording: sizes that overflow when they are squared, or vanish,
+// mixed with ordinary numbers, zeros and what is no number.
 type extremes struct{ *rand.Rand }
 
 func (e extremes) pick(from ...float64) float64 { return from[e.IntN(len(from))] }
 
 func (e extremes) size() float64 {
-	return e.pick(1, 1, 1, 0, 1e-4, 30, 1e4, 1e20, 1e-20, 1e38, 1e-40, 1e77, 1e155, 1e160, 1e-160, 1e300, 1e-300, 5e-324)
+	return e.pick(
+		1, 1, 1, 0, 1e-4, 30, 1e4, 1e20, 1e-20, 1e38, 1e-40, 1e77, 1e155, 1e160, 1e-160, 1e300, 1e-300, 5e-324,
+	)
 }
 
 // tensor draws numbers of one or of several sizes.
@@ -120,8 +122,8 @@ func (e extremes) declare(r *recording.Recording) {
 	}
 }
 
-// TestExtremeInputs: σ is a number or infinite, whatever the inputs, and so are the draws; it is 0 only where the truth is 0 or
-// nothing but its kind is judged.
+// TestExtremeInputs: σ is a number or infinite, whatever the inputs, and so are the draws; it is 0
+// only where the truth is 0 or nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
 	count := 1000
 	if *long {

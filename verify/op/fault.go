@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// Fault is a fault of Plumbline itself. Nothing is meant to panic; should something, one recording gets this error, and whoever judges many, or has tests of
-// his own to run, goes on.
+// Fault is a fault of Plumbline itself. Nothing is meant to panic; should something, one recording
+// gets this error, and whoever judges many, or has tests of his own to run, goes on.
 type Fault struct {
 	Value any    // what was panicked with
 	Stack string // where

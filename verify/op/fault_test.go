@@ -10,20 +10,28 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// An op that panics, in the caller's goroutine and in a worker's: Judge, Expect and JudgeAgainst are the public ways to judge.
+// An op that panics, in the caller's goroutine and in a worker's: Judge, Expect and JudgeAgainst
+// are the public ways to judge.
 func TestAFaultOfOursIsAnErrorOfOneRecording(t *testing.T) {
 	before := registry
 	t.Cleanup(func() { registry = before })
 	for name, broken := range map[string]func(c *Case) ([]verdict.Expected, error){
 		"broken.caller": func(*Case) ([]verdict.Expected, error) { panic("a key is NaN") },
-		"broken.worker": func(*Case) ([]verdict.Expected, error) { each(3, func(int) { panic("a key is NaN") }); return nil, nil },
+		"broken.worker": func(*Case) ([]verdict.Expected, error) {
+			each(3, func(int) { panic("a key is NaN") })
+			return nil, nil
+		},
 	} {
-		register(&Op{Name: name, Outputs: []Tensor{{Name: "y", Shape: []string{"N"}, Axes: []string{"row"}}}, truth: broken})
+		register(&Op{
+			Name: name, Outputs: []Tensor{{Name: "y", Shape: []string{"N"}, Axes: []string{"row"}}}, truth: broken,
+		})
 		rec := recording.New(name)
 		rec.Name = "some.safetensors"
 		rec.Set("out.y", dtype.F32, tensor.New(2))
 		v := Judge(rec)
-		if v.Status != verdict.Unusable || !strings.Contains(v.Reason, "some.safetensors: internal error, a fault of plumbline") || !strings.Contains(v.Reason, "a key is NaN") {
+		if v.Status != verdict.Unusable ||
+			!strings.Contains(v.Reason, "some.safetensors: internal error, a fault of plumbline") ||
+			!strings.Contains(v.Reason, "a key is NaN") {
 			t.Errorf("%s: %v, %q", name, v.Status, v.Reason)
 		}
 		if !strings.Contains(v.Fault, "fault_test.go") {

@@ -14,8 +14,8 @@ import (
 	"plumbline/rope"
 )
 
-// noise draws the random errors of one run. How large they are at each place is recorded once, in a run without errors, and is the same for every run
-// after it: that is what first order means.
+// noise draws the random errors of one run. How large they are at each place is recorded once, in a
+// run without errors, and is the same for every run after it: that is what first order means.
 type noise struct {
 	rng  *rand.Rand // nil while the places are recorded
 	plan *[]*mat.Dense
@@ -31,13 +31,14 @@ func (n *noise) sampled(seed uint64) *noise {
 	return &noise{rng: rand.New(rand.NewPCG(seed, 0x706c756d62)), plan: n.plan}
 }
 
-// disturb adds to each element a zero-mean error of that second moment, uniform as those of roundings are.
+// disturb adds to each element a zero-mean error of that second moment, uniform as those of
+// roundings are.
 func (n *noise) disturb(y *mat.Dense, variance func(i, j int, v float64) float64) {
 	n.draw(y, variance, func(_, _ int, v, e float64) float64 { return v + e })
 }
 
-// disturbAsIs is disturb for what is too large to record and cheap to work out again, the scores of every head: the second moment is that of the disturbed
-// value, which differs in second order.
+// disturbAsIs is disturb for what is too large to record and cheap to work out again, the scores of
+// every head: the second moment is that of the disturbed value, which differs in second order.
 func (n *noise) disturbAsIs(y *mat.Dense, variance func(i, j int, v float64) float64) {
 	if n.recording() {
 		return
@@ -54,7 +55,9 @@ func (n *noise) disturbAsIs(y *mat.Dense, variance func(i, j int, v float64) flo
 }
 
 // draw is disturb with another way for an error e to act on v.
-func (n *noise) draw(y *mat.Dense, variance func(i, j int, v float64) float64, act func(i, j int, v, e float64) float64) {
+func (n *noise) draw(
+	y *mat.Dense, variance func(i, j int, v float64) float64, act func(i, j int, v, e float64) float64,
+) {
 	rows, cols := y.Dims()
 	if n.recording() {
 		spread := mat.NewDense(rows, cols, nil)
@@ -74,7 +77,8 @@ func (n *noise) draw(y *mat.Dense, variance func(i, j int, v float64) float64, a
 	}
 }
 
-// layerRun runs one sequence through a layer in the declared form, with a random error wherever a kernel rounds.
+// layerRun runs one sequence through a layer in the declared form, with a random error wherever a
+// kernel rounds.
 type layerRun struct {
 	c   *Case
 	w   mla.Weights
@@ -196,7 +200,8 @@ func (r *layerRun) keepTurned(n *noise, y *mat.Dense) {
 // unturned tells whether the rotation of a token is by 0 and without amplitude.
 func (r *layerRun) unturned(s int) bool { return r.cfg.Start+s == 0 && r.angles.amplitude == 1 }
 
-// round rounds to a type, if it is narrower than the working precision, whose roundings the products have counted.
+// round rounds to a type, if it is narrower than the working precision, whose roundings the
+// products have counted.
 func (r *layerRun) round(n *noise, y *mat.Dense, t dtype.Type) {
 	if t.UnitRoundoff() > r.model.accumulate.Working().UnitRoundoff() {
 		n.disturb(y, func(_, _ int, v float64) float64 { return arithmetic.Rounding(t, v) })
@@ -275,7 +280,8 @@ func (r *layerRun) rotate(n *noise, x *mat.Dense, t turns) *mat.Dense {
 	return y
 }
 
-// scores returns scaled, masked scores: of q·k, or in the absorbed form of two products that are added.
+// scores returns scaled, masked scores: of q·k, or in the absorbed form of two products that are
+// added.
 func (r *layerRun) scores(n *noise, q, k, pe, ropeKey *mat.Dense) *mat.Dense {
 	x := r.product(n, q, k)
 	r.keepScores(n, x)
@@ -316,7 +322,8 @@ func (r *layerRun) scale(n *noise) float64 {
 	return n.scale
 }
 
-// softmax returns the weights, with the errors of the exponentials, of the sum that divides a row, and of their own rounding.
+// softmax returns the weights, with the errors of the exponentials, of the sum that divides a row,
+// and of their own rounding.
 func (r *layerRun) softmax(n *noise, x *mat.Dense) *mat.Dense {
 	rows, _ := x.Dims()
 	largest, seen, mass2 := make([]float64, rows), make([]int, rows), make([]float64, rows)

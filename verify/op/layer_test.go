@@ -11,11 +11,14 @@ import (
 	"plumbline/verify/emulate"
 )
 
-// TestLayerRun: without errors, the sampled layer is the equation's, in both forms. Two structures of the same mathematics check each other.
+// TestLayerRun: without errors, the sampled layer is the equation's, in both forms. Two structures
+// of the same mathematics check each other.
 func TestLayerRun(t *testing.T) {
 	for _, form := range []string{"naive", "absorbed"} {
 		for seed := range uint64(12) {
-			rec, err := emulate.Run(emulate.Request("mla.layer", seed), emulate.Config{Form: form, Accumulate: arithmetic.F64})
+			rec, err := emulate.Run(
+				emulate.Request("mla.layer", seed), emulate.Config{Form: form, Accumulate: arithmetic.F64},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +38,8 @@ func TestLayerRun(t *testing.T) {
 	}
 }
 
-// TestEachCarriesAPanic: a panic in a worker is one of the caller, so that whoever judges many recordings can name the one that failed.
+// TestEachCarriesAPanic: a panic in a worker is one of the caller, so that whoever judges many
+// recordings can name the one that failed.
 func TestEachCarriesAPanic(t *testing.T) {
 	defer func() {
 		if recover() == nil {

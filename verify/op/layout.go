@@ -9,15 +9,16 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// A layout slip is the commonest mistake in a recording itself: libraries keep heads before positions, [B,H,S,D], where the
-// contract has [B,S,H,D]. Where the sizes divide nothing shows it but errors as large as the numbers. It is tried before
-// anybody looks for it in the kernel.
+// A layout slip is the commonest mistake in a recording itself: libraries keep heads before
+// positions, [B,H,S,D], where the contract has [B,S,H,D]. Where the sizes divide nothing shows it
+// but errors as large as the numbers. It is tried before anybody looks for it in the kernel.
 const (
 	farOff     = 20   // times the limit of the root mean square: a slip is no matter of last bits
 	layoutWork = 1e10 // products for one try, some seconds
 )
 
-// tryLayouts judges what is far off once more with positions and heads exchanged, and says so where that explains it.
+// tryLayouts judges what is far off once more with positions and heads exchanged, and says so where
+// that explains it.
 func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) verdict.Verdict {
 	op := Lookup(rec.Op)
 	worst := slices.IndexFunc(v.Outputs, func(o verdict.Output) bool { return o.RMS > farOff*o.RMSLimit })
@@ -33,7 +34,9 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 		change func(rec *recording.Recording) *recording.Recording
 		inputs bool
 	}{
-		{axes + " of the outputs exchanged", func(r *recording.Recording) *recording.Recording { return reread(r, op.Outputs, "out.") }, false},
+		{axes + " of the outputs exchanged", func(r *recording.Recording) *recording.Recording {
+			return reread(r, op.Outputs, "out.")
+		}, false},
 		{axes + " exchanged", func(r *recording.Recording) *recording.Recording {
 			return exchanged(exchanged(r, op.Inputs, ""), op.Outputs, "out.")
 		}, true},
@@ -53,7 +56,8 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 	return v
 }
 
-// explainedSo tells whether a recording is explained; anew says that its inputs have changed, and with them the truth.
+// explainedSo tells whether a recording is explained; anew says that its inputs have changed, and
+// with them the truth.
 func explainedSo(rec *recording.Recording, expected []verdict.Expected, anew bool) bool {
 	if anew {
 		work, err := Work(rec)
@@ -67,7 +71,8 @@ func explainedSo(rec *recording.Recording, expected []verdict.Expected, anew boo
 	return JudgeAgainst(rec, expected).Status == verdict.Explained
 }
 
-// headAxis returns the axis of positions in a declared shape that has heads right after them, and −1 where there is none.
+// headAxis returns the axis of positions in a declared shape that has heads right after them, and
+// −1 where there is none.
 func headAxis(t Tensor) int {
 	for a := range len(t.Shape) - 1 {
 		if slices.Contains([]string{"S", "T", "N"}, t.Shape[a]) && slices.Contains([]string{"H", "G"}, t.Shape[a+1]) {
@@ -77,7 +82,8 @@ func headAxis(t Tensor) int {
 	return -1
 }
 
-// layoutAxes names the axes that may be exchanged, the same in all tensors of an op; "" where it has none.
+// layoutAxes names the axes that may be exchanged, the same in all tensors of an op; "" where it
+// has none.
 func layoutAxes(op *Op) string {
 	for _, t := range op.Outputs {
 		if a := headAxis(t); a >= 0 {
@@ -93,7 +99,8 @@ func declaredOrder(op *Op) string {
 	return op.Outputs[i].Name + " " + op.Outputs[i].ShapeText()
 }
 
-// exchanged returns the recording with positions and heads exchanged, in shapes and data; nil if a tensor cannot be read.
+// exchanged returns the recording with positions and heads exchanged, in shapes and data; nil if a
+// tensor cannot be read.
 func exchanged(rec *recording.Recording, tensors []Tensor, prefix string) *recording.Recording {
 	return changed(rec, tensors, prefix, transposed)
 }
@@ -107,7 +114,9 @@ func reread(rec *recording.Recording, tensors []Tensor, prefix string) *recordin
 	})
 }
 
-func changed(rec *recording.Recording, tensors []Tensor, prefix string, change func(*tensor.Tensor, int) *tensor.Tensor) *recording.Recording {
+func changed(
+	rec *recording.Recording, tensors []Tensor, prefix string, change func(*tensor.Tensor, int) *tensor.Tensor,
+) *recording.Recording {
 	if rec == nil {
 		return nil
 	}

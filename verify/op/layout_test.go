@@ -20,7 +20,8 @@ func rightly(r *recording.Recording) *recording.Recording {
 	return r
 }
 
-// TestLayoutSlips records right results with heads before positions, in shapes, in memory, in the output alone.
+// TestLayoutSlips records right results with heads before positions, in shapes, in memory, in the
+// output alone.
 func TestLayoutSlips(t *testing.T) {
 	rope := func() *recording.Recording {
 		return asked("rope.apply", nil, map[string][]int{"x": {6, 3, 8}, "positions": {6}, "out.y": {6, 3, 8}})
@@ -31,7 +32,9 @@ func TestLayoutSlips(t *testing.T) {
 	attention := func(op string) func() *recording.Recording {
 		return func() *recording.Recording { return askedAttention(op, 2, 6, 6, 3, 3, 8, 8) }
 	}
-	all := func(change func(*recording.Recording, []Tensor, string) *recording.Recording) func(*recording.Recording) *recording.Recording {
+	all := func(change func(
+		*recording.Recording, []Tensor, string,
+	) *recording.Recording) func(*recording.Recording) *recording.Recording {
 		return func(r *recording.Recording) *recording.Recording {
 			op := Lookup(r.Op)
 			return change(change(r, op.Inputs, ""), op.Outputs, "out.")
@@ -49,12 +52,26 @@ func TestLayoutSlips(t *testing.T) {
 		output int
 		want   string // "" where no exchange explains
 	}{
-		{"attention as [B,H,S,D]", attention("attention.forward"), all(exchanged), 0, "axes 1 and 2 exchanged would explain it (want o [B, S, H, V])"},
-		{"gradients as [B,H,S,D]", attention("attention.backward"), all(exchanged), 0, "axes 1 and 2 exchanged would explain it (want dq [B, S, H, D])"},
-		{"an output as [B,H,S,D] under the other shape", attention("attention.forward"), outputs, 0, "axes 1 and 2 of the outputs exchanged would explain it"},
-		{"rotated heads of square shape", square, outputs, 0, "axes 0 and 1 of the outputs exchanged would explain it (want y [N, H, D])"},
+		{
+			"attention as [B,H,S,D]", attention("attention.forward"), all(exchanged), 0,
+			"axes 1 and 2 exchanged would explain it (want o [B, S, H, V])",
+		},
+		{
+			"gradients as [B,H,S,D]", attention("attention.backward"), all(exchanged), 0,
+			"axes 1 and 2 exchanged would explain it (want dq [B, S, H, D])",
+		},
+		{
+			"an output as [B,H,S,D] under the other shape", attention("attention.forward"), outputs, 0,
+			"axes 1 and 2 of the outputs exchanged would explain it",
+		},
+		{
+			"rotated heads of square shape", square, outputs, 0,
+			"axes 0 and 1 of the outputs exchanged would explain it (want y [N, H, D])",
+		},
 		{"rotation in memory", rope, all(func(r *recording.Recording, ts []Tensor, prefix string) *recording.Recording {
-			return changed(r, ts, prefix, func(x *tensor.Tensor, a int) *tensor.Tensor { return tensor.Of(transposed(x, a).Data, x.Shape...) })
+			return changed(r, ts, prefix, func(x *tensor.Tensor, a int) *tensor.Tensor {
+				return tensor.Of(transposed(x, a).Data, x.Shape...)
+			})
 		}), 0, "axes 0 and 1 exchanged in memory would explain it"},
 		{"another mistake", attention("attention.forward"), func(r *recording.Recording) *recording.Recording {
 			x, err := r.Tensor("out.o")
@@ -74,7 +91,8 @@ func TestLayoutSlips(t *testing.T) {
 			if len(v.Outputs) > 0 && len(v.Outputs[c.output].Reasons) > 0 {
 				got = v.Outputs[c.output].Reasons[0]
 			}
-			if v.Status != verdict.Unexplained || !strings.Contains(got, c.want) || c.want == "" && strings.Contains(got, "exchanged") {
+			if v.Status != verdict.Unexplained || !strings.Contains(got, c.want) || c.want == "" &&
+				strings.Contains(got, "exchanged") {
 				t.Errorf("%v: %q (%s), want %q", v.Status, got, v.Reason, c.want)
 			}
 			if c.want != "" && !strings.Contains(v.Reason, c.want) {

@@ -11,8 +11,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// TestLongPositions: at position 160,000 an angle formed in float32 is off by a hundredth, and at the top of a wave only the square of that shows. The
-// whole extended context of DeepSeek-V3 must be explained.
+// TestLongPositions: at position 160,000 an angle formed in float32 is off by a hundredth, and at
+// the top of a wave only the square of that shows. The whole extended context of DeepSeek-V3 must
+// be explained.
 func TestLongPositions(t *testing.T) {
 	step, count := 59, 163840
 	if *long {

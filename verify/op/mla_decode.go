@@ -13,22 +13,41 @@ import (
 
 func init() {
 	register(&Op{
-		Name:      "mla.decode",
-		Doc:       "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], whose first value_dim columns are also the values.",
+		Name: "mla.decode",
+		Doc: "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], " +
+			"whose first value_dim columns are also the values.",
 		Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
 		Inputs: []Tensor{
 			{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
 			{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Doc: "latent cache, in pages"},
-			{Name: "block_table", Shape: []string{"B", "cols"}, Integer: true, Doc: "block of each page of a sequence; entries past its length are not read"},
-			{Name: "kv_lens", Shape: []string{"B"}, Integer: true, Doc: "keys in use in each sequence, the new ones included"},
+			{
+				Name: "block_table", Shape: []string{"B", "cols"}, Integer: true,
+				Doc: "block of each page of a sequence; entries past its length are not read",
+			},
+			{
+				Name: "kv_lens", Shape: []string{"B"}, Integer: true,
+				Doc: "keys in use in each sequence, the new ones included",
+			},
 		},
 		Outputs: []Tensor{
-			{Name: "o", Shape: []string{"B", "S", "H", "value_dim"}, Axes: []string{"batch", "query", "head", "column"}, Doc: "output in the latent space"},
-			{Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"}, Doc: "log-sum-exp of the scaled scores"},
+			{
+				Name: "o", Shape: []string{"B", "S", "H", "value_dim"},
+				Axes: []string{"batch", "query", "head", "column"}, Doc: "output in the latent space",
+			},
+			{
+				Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"},
+				Doc: "log-sum-exp of the scaled scores",
+			},
 		},
 		Attrs: []Attr{
-			{Name: "value_dim", Kind: Count, Default: 512, Letter: "value_dim", Doc: "columns of a cache row that are values"},
-			{Name: "scale", Kind: Number, Missing: required, Doc: "softmax scale: 1/√(nope + rope width), times the YaRN temperature squared"},
+			{
+				Name: "value_dim", Kind: Count, Default: 512, Letter: "value_dim",
+				Doc: "columns of a cache row that are values",
+			},
+			{
+				Name: "scale", Kind: Number, Missing: required,
+				Doc: "softmax scale: 1/√(nope + rope width), times the YaRN temperature squared",
+			},
 			{Name: "causal", Kind: Flag, Default: true, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
 			lseBase,
 		},
@@ -40,7 +59,9 @@ func init() {
 
 func checkDecode(c *Case) error {
 	if c.Int("value_dim") > c.Dim("D") || c.Int("value_dim") == 0 {
-		return fmt.Errorf("attrs: %q: found %d, want 1 to the cache's width %d", "value_dim", c.Int("value_dim"), c.Dim("D"))
+		return fmt.Errorf(
+			"attrs: %q: found %d, want 1 to the cache's width %d", "value_dim", c.Int("value_dim"), c.Dim("D"),
+		)
 	}
 	if c.Float("scale") == 0 {
 		return fmt.Errorf("attrs: %q: found 0, want a scale that is not 0", "scale")
@@ -50,14 +71,19 @@ func checkDecode(c *Case) error {
 	}
 	for b, n := range c.Input("kv_lens").Data {
 		if n > float64(c.Dim("blocks")*c.Dim("page")) {
-			return fmt.Errorf("tensor %q: index [%d]: %v keys, more than the %d rows of the cache: pages would repeat", "kv_lens", b, n, c.Dim("blocks")*c.Dim("page"))
+			return fmt.Errorf(
+				"tensor %q: index [%d]: %v keys, more than the %d rows of the cache: pages would repeat", "kv_lens", b,
+				n, c.Dim("blocks")*c.Dim("page"),
+			)
 		}
 	}
 	table := c.Input("block_table")
 	for b := range c.Dim("B") {
 		for p := range pages(c.keysInUse(b), c.Dim("page")) {
 			if id := table.At(b, p); id < 0 || id >= float64(c.Dim("blocks")) {
-				return fmt.Errorf("tensor %q: index [%d %d]: block %v, want 0 to %d", "block_table", b, p, id, c.Dim("blocks")-1)
+				return fmt.Errorf(
+					"tensor %q: index [%d %d]: block %v, want 0 to %d", "block_table", b, p, id, c.Dim("blocks")-1,
+				)
 			}
 		}
 	}
@@ -67,7 +93,8 @@ func checkDecode(c *Case) error {
 // pages is how many pages hold n keys.
 func pages(n, page int) int { return (n + page - 1) / page }
 
-// mlaDecode has the error model of softmaxModel, with all heads of a query as the rows of a block: they read the same keys.
+// mlaDecode has the error model of softmaxModel, with all heads of a query as the rows of a block:
+// they read the same keys.
 func mlaDecode(c *Case) ([]verdict.Expected, error) {
 	batch, queries, heads, width := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Int("value_dim")
 	o, lse := c.attentionEstimate("o", batch, queries, heads, width), c.attentionEstimate("lse", batch, heads, queries)
@@ -138,5 +165,8 @@ func (c *Case) decodeHeads(model softmaxModel, kv keyValues, values *mat.Dense, 
 
 // first keeps the first n keys.
 func (kv keyValues) first(n int) keyValues {
-	return keyValues{k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n], lean: kv.lean, reach: kv.reach}
+	return keyValues{
+		k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n],
+		lean: kv.lean, reach: kv.reach,
+	}
 }

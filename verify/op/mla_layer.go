@@ -13,14 +13,21 @@ import (
 
 func init() {
 	register(&Op{
-		Name:      "mla.layer",
-		Doc:       "One multi-head latent attention layer: compression, norms of the latents, rotation, causal attention, output projection.",
-		Equations: []string{"mla.Layer", "mla.LayerAbsorbed", "mla.Compress", "mla.Output", "rope.MScale", "rope.YaRN.ScoreFactor", "norm.RMSRows"},
+		Name: "mla.layer",
+		Doc: "One multi-head latent attention layer: compression, norms of the latents, rotation, causal " +
+			"attention, output projection.",
+		Equations: []string{
+			"mla.Layer", "mla.LayerAbsorbed", "mla.Compress", "mla.Output", "rope.MScale", "rope.YaRN.ScoreFactor",
+			"norm.RMSRows",
+		},
 		Inputs: []Tensor{
 			{Name: "x", Shape: []string{"B", "S", "d"}, Doc: "hidden states"},
 			{Name: "w_dq", Shape: []string{"cq", "d"}, Optional: true, Doc: "W^DQ, with query compression"},
 			{Name: "norm_q", Shape: []string{"cq"}, Optional: true, Doc: "weight of the norm of the query latent"},
-			{Name: "w_uq", Shape: []string{"H*(Dn+Dr)", "cq"}, Optional: true, Doc: "W^UQ and W^QR, rows per head [nope; rope]"},
+			{
+				Name: "w_uq", Shape: []string{"H*(Dn+Dr)", "cq"}, Optional: true,
+				Doc: "W^UQ and W^QR, rows per head [nope; rope]",
+			},
 			{Name: "w_q", Shape: []string{"H*(Dn+Dr)", "d"}, Optional: true, Doc: "W^Q, without query compression"},
 			{Name: "norm_kv", Shape: []string{"c"}, Doc: "weight of the norm of the latent"},
 			{Name: "w_dkv", Shape: []string{"c+Dr", "d"}, Doc: "W^DKV and W^KR, rows [latent; rope key]"},
@@ -28,9 +35,18 @@ func init() {
 			{Name: "w_o", Shape: []string{"d", "H*V"}, Doc: "W^O"},
 		},
 		Outputs: []Tensor{
-			{Name: "y", Shape: []string{"B", "S", "d"}, Axes: []string{"batch", "token", "column"}, Doc: "output, before the residual is added"},
-			{Name: "latent", Shape: []string{"B", "S", "c"}, Axes: []string{"batch", "token", "column"}, Doc: "cached latent, normed"},
-			{Name: "rope_key", Shape: []string{"B", "S", "Dr"}, Axes: []string{"batch", "token", "column"}, Doc: "cached rope key, rotated"},
+			{
+				Name: "y", Shape: []string{"B", "S", "d"}, Axes: []string{"batch", "token", "column"},
+				Doc: "output, before the residual is added",
+			},
+			{
+				Name: "latent", Shape: []string{"B", "S", "c"}, Axes: []string{"batch", "token", "column"},
+				Doc: "cached latent, normed",
+			},
+			{
+				Name: "rope_key", Shape: []string{"B", "S", "Dr"}, Axes: []string{"batch", "token", "column"},
+				Doc: "cached rope key, rotated",
+			},
 		},
 		Attrs: []Attr{
 			{Name: "heads", Kind: Count, Missing: required, Letter: "H", Doc: "n_h"},
@@ -38,7 +54,10 @@ func init() {
 			{Name: "rope_dim", Kind: Count, Missing: required, Letter: "Dr", Doc: "d_h^R"},
 			{Name: "value_dim", Kind: Count, Missing: required, Letter: "V", Doc: "value width of a head"},
 			epsAttr, baseAttr, layout, yarnAttr,
-			{Name: "scale", Kind: Number, Missing: "1/√(Dn+Dr) times the YaRN temperature squared", Doc: "softmax scale"},
+			{
+				Name: "scale", Kind: Number, Missing: "1/√(Dn+Dr) times the YaRN temperature squared",
+				Doc: "softmax scale",
+			},
 			{Name: "causal", Kind: Flag, Default: true, Doc: "token s sees tokens j ≤ s"},
 			{Name: "start", Kind: Count, Default: 0, Doc: "position of the first token"},
 		},
@@ -54,7 +73,8 @@ func init() {
 	})
 }
 
-// maxLayerScores bounds what is held for the scores of a sequence to 1 GiB: 128 heads of 1024 tokens.
+// maxLayerScores bounds what is held for the scores of a sequence to 1 GiB: 128 heads of 1024
+// tokens.
 const maxLayerScores = 1 << 27
 
 func checkLayer(c *Case) error {
@@ -73,7 +93,10 @@ func checkLayer(c *Case) error {
 		return fmt.Errorf("attrs: %q: found %v, want a positive scale", "scale", c.Float("scale"))
 	}
 	if scores := float64(c.Dim("S")) * float64(c.Dim("S")) * float64(c.Int("heads")); scores > maxLayerScores {
-		return fmt.Errorf("tensor %q: %d tokens and %d heads are %.0f scores, want at most %d (σ holds an error for each)", "x", c.Dim("S"), c.Int("heads"), scores, maxLayerScores)
+		return fmt.Errorf(
+			"tensor %q: %d tokens and %d heads are %.0f scores, want at most %d (σ holds an error for each)", "x",
+			c.Dim("S"), c.Int("heads"), scores, maxLayerScores,
+		)
 	}
 	if err := checkEps(c); err != nil {
 		return err
@@ -105,19 +128,25 @@ func (c *Case) layerWeights() mla.Weights {
 
 // mlaLayer computes the truth by mla.Layer, in the naive form.
 //
-// σ of latent and rope key is derived in cachedErrors. σ of y is sampled: the errors of a layer's products are chained, and an error of one latent or
-// one query reaches every score, value and head after it, so that second moments that are added as if independent come out
-// wrong by the number of keys over the width of the latent. So the declared form is run again in float64 with
-// a random error at every place where a kernel rounds, of that rounding's second moment, and σ is how far y moves:
+// σ of latent and rope key is derived in cachedErrors. σ of y is sampled: the errors of a layer's
+// products are chained, and an error of one latent or one query reaches every score, value and head
+// after it, so that second moments that are added as if independent come out wrong by the number of
+// keys over the width of the latent. So the declared form is run again in float64 with a random
+// error at every place where a kernel rounds, of that rounding's second moment, and σ is how far y
+// moves:
 //
 //	σ²_ti = (K E_ti + 8 R_t C_i / M) / (K + 8)
 //
-// E_ti is the mean square of K moves of one element, and R, C, M are the means of E over columns, over tokens and over both: what an element
-// lacks in runs it borrows from its row and column.
+// E_ti is the mean square of K moves of one element, and R, C, M are the means of E over columns,
+// over tokens and over both: what an element lacks in runs it borrows from its row and column.
 func mlaLayer(c *Case) ([]verdict.Expected, error) {
 	cfg, weights := c.layerConfig(), c.layerWeights()
 	batch, tokens := c.Dim("B"), c.Dim("S")
-	y, latent, ropeKey := c.newEstimate("y", batch, tokens, c.Dim("d")), c.newEstimate("latent", batch, tokens, c.Dim("c")), c.newEstimate("rope_key", batch, tokens, c.Dim("Dr"))
+	y, latent, ropeKey := c.newEstimate("y", batch, tokens, c.Dim("d")), c.newEstimate(
+		"latent", batch, tokens, c.Dim("c"),
+	), c.newEstimate(
+		"rope_key", batch, tokens, c.Dim("Dr"),
+	)
 	moves := newMoments(batch*tokens, c.Dim("d"))
 	for b := range batch {
 		x := c.Input("x").View(1, b)
@@ -137,7 +166,9 @@ func mlaLayer(c *Case) ([]verdict.Expected, error) {
 		y.sigma = moves.sigma()
 	}
 	acc, inter := c.Arithmetic.Accumulate, c.typeOr(c.Arithmetic.Intermediate, "x")
-	all := []verdict.Expected{y.expected("y", acc, inter), latent.expected("latent", acc, inter), ropeKey.expected("rope_key", acc, inter)}
+	all := []verdict.Expected{
+		y.expected("y", acc, inter), latent.expected("latent", acc, inter), ropeKey.expected("rope_key", acc, inter),
+	}
 	all[1].Systematic, all[2].Systematic = 1, 1 // tokens that repeat are rounded alike
 	if c.Wants("y") {                           // every query reads the same latents
 		row, column, whole := moves.draws()
@@ -149,8 +180,9 @@ func mlaLayer(c *Case) ([]verdict.Expected, error) {
 	return c.wanted(all...), nil
 }
 
-// cachedErrors derives σ of what is cached. Both begin with the product a = W^DKV h, whose sums err and which is rounded to the intermediate type; with
-// s_i the second moment of a_i's error and r = 1/√(mean a² + ε),
+// cachedErrors derives σ of what is cached. Both begin with the product a = W^DKV h, whose sums err
+// and which is rounded to the intermediate type; with s_i the second moment of a_i's error and r =
+// 1/√(mean a² + ε),
 //
 //	latent    σ²_i = (w_i r)² ( s_i (1 − 2 a_i² r²/c) + a_i² r⁴/c² Σ_k a_k² s_k ) + what norm.rms has
 //	rope key  σ²   = s_a cos² + s_b sin² + what rope.apply has
@@ -171,7 +203,9 @@ func (r *layerRun) cachedErrors(b int, latentTruth, ropeKeyTruth *mat.Dense, lat
 			}
 		}
 		l, k := latentTruth.RawRowView(s), ropeKeyTruth.RawRowView(s)
-		normed, rotated := c.normErrors(a[:width], errors[:width], l, r.inter), turn.errors(a[width:], errors[width:], rotation, s)
+		normed, rotated := c.normErrors(a[:width], errors[:width], l, r.inter), turn.errors(
+			a[width:], errors[width:], rotation, s,
+		)
 		latent.setRow(l, c.storedErrors("latent", normed, l, r.inter), float64(width), b, s)
 		ropeKey.setRow(k, c.storedErrors("rope_key", rotated, k, r.inter), float64(c.Dim("Dr")), b, s)
 	}
@@ -217,7 +251,8 @@ func (c *Case) normErrors(a, errors, y []float64, inter dtype.Type) []float64 {
 	return variance
 }
 
-// layerRuns is how many sampled runs a sequence gets: 64, and fewer, but not under 16, where a run takes more than 2²⁷ steps.
+// layerRuns is how many sampled runs a sequence gets: 64, and fewer, but not under 16, where a run
+// takes more than 2²⁷ steps.
 func (c *Case) layerRuns() int {
 	weights := 0
 	for _, name := range []string{"w_dq", "w_uq", "w_q", "w_dkv", "w_ukv", "w_o"} {
@@ -242,7 +277,8 @@ func (r *layerRun) sample(firstRow int, moves *moments) {
 	}
 }
 
-// moments gathers squares of moves, and how the mean squares of rows, of columns and of the whole scatter from run to run.
+// moments gathers squares of moves, and how the mean squares of rows, of columns and of the whole
+// scatter from run to run.
 type moments struct {
 	rows, cols int
 	squares    []float64   // per element, summed over runs
@@ -252,7 +288,10 @@ type moments struct {
 }
 
 func newMoments(rows, cols int) *moments {
-	return &moments{rows: rows, cols: cols, squares: make([]float64, rows*cols), runs: make([]int, rows), rowPower: make([]float64, rows)}
+	return &moments{
+		rows: rows, cols: cols, squares: make([]float64, rows*cols), runs: make([]int, rows),
+		rowPower: make([]float64, rows),
+	}
 }
 
 // add counts the moves of run k of the sequence that begins in the given row.
@@ -303,7 +342,8 @@ func (m *moments) sigma() []float64 {
 	return sigma
 }
 
-// draws returns how many independent errors stand behind a row, a column and the whole: a mean of n squares of normal errors has relative variance 2/n.
+// draws returns how many independent errors stand behind a row, a column and the whole: a mean of n
+// squares of normal errors has relative variance 2/n.
 func (m *moments) draws() (row, column, whole float64) {
 	var scatter, seen float64
 	for r, power := range m.rowPower {

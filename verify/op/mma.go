@@ -30,7 +30,8 @@ func init() {
 		Outputs: []Tensor{
 			{
 				Name: "d", Shape: []string{"N"}, Axes: []string{"row"},
-				Doc: "accumulators after, F32 or F16: the type in which the step sums. Which NaN and the sign of a zero do not matter",
+				Doc: "accumulators after, F32 or F16: the type in which the step sums. Which NaN and the sign of a " +
+					"zero do not matter",
 			},
 		},
 		Arithmetic: []Key{{"accumulate", "required", "the device: " + arithmetic.DeviceNames}},

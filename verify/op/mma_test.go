@@ -39,16 +39,37 @@ func TestStepIsJudgedToTheLastBit(t *testing.T) {
 		a, b             []float64
 		c, want          float64
 	}{
-		{"an ordinary number", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{1.5}, []float64{1.25}, 0.1015625, 1.9765625},
+		{
+			"an ordinary number", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{1.5}, []float64{1.25}, 0.1015625,
+			1.9765625,
+		},
 		{"a power of two", "F32_AMPERE", dtype.F16, dtype.F32, []float64{1}, []float64{1}, 1, 2},
 		{"a negative power of two", "F32_HOPPER", dtype.F32, dtype.F32, []float64{-1}, []float64{0.5}, 0, -0.5},
 		{"a power of two in F16", "F32_VOLTA", dtype.F16, dtype.F16, []float64{1}, []float64{1}, 3, 4},
-		{"a subnormal float32", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{0x1p-70}, []float64{0x1p-70}, 0, 0x1p-140},
-		{"the smallest float32", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{0x1p-80}, []float64{0x1p-69}, 0, 0x1p-149},
-		{"the smallest normal float32", "F32_BLACKWELL", dtype.BF16, dtype.F32, []float64{0x1p-80}, []float64{0x1p-46}, 0, 0x1p-126},
-		{"a subnormal float16", "F32_ADA", dtype.F16, dtype.F16, []float64{0x1p-10}, []float64{0x1.8p-10}, 0, 0x1.8p-20},
-		{"the smallest float16", "F32_HOPPER", dtype.F16, dtype.F16, []float64{0x1p-12}, []float64{0x1p-12}, 0, 0x1p-24},
-		{"thirteen bits", "F32_HOPPER", dtype.F8E4M3, dtype.F32, []float64{1, 0x1p-6}, []float64{1, 0x1p-7}, 0, 1 + 0x1p-13},
+		{
+			"a subnormal float32", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{0x1p-70}, []float64{0x1p-70}, 0,
+			0x1p-140,
+		},
+		{
+			"the smallest float32", "F32_HOPPER", dtype.BF16, dtype.F32, []float64{0x1p-80}, []float64{0x1p-69}, 0,
+			0x1p-149,
+		},
+		{
+			"the smallest normal float32", "F32_BLACKWELL", dtype.BF16, dtype.F32, []float64{0x1p-80},
+			[]float64{0x1p-46}, 0, 0x1p-126,
+		},
+		{
+			"a subnormal float16", "F32_ADA", dtype.F16, dtype.F16, []float64{0x1p-10}, []float64{0x1.8p-10}, 0,
+			0x1.8p-20,
+		},
+		{
+			"the smallest float16", "F32_HOPPER", dtype.F16, dtype.F16, []float64{0x1p-12}, []float64{0x1p-12}, 0,
+			0x1p-24,
+		},
+		{
+			"thirteen bits", "F32_HOPPER", dtype.F8E4M3, dtype.F32, []float64{1, 0x1p-6}, []float64{1, 0x1p-7}, 0,
+			1 + 0x1p-13,
+		},
 		{"nothing", "F32_HOPPER", dtype.F8E5M2, dtype.F32, []float64{1, 1}, []float64{1, -1}, 0, 0},
 		{"nothing in float16", "F32_BLACKWELL", dtype.F8E5M2, dtype.F16, []float64{1, 1}, []float64{1, -1}, 0, 0},
 	} {
@@ -64,7 +85,8 @@ func TestStepIsJudgedToTheLastBit(t *testing.T) {
 		}
 		for _, by := range []float64{-1, 1} {
 			least := c.result.Spacing(0)
-			next := c.result.Round(c.want + by*math.Max(least, c.result.Spacing(c.want)/2)) // down into the binade below
+			// down into the binade below
+			next := c.result.Round(c.want + by*math.Max(least, c.result.Spacing(c.want)/2))
 			if next == c.want {
 				next = c.result.Round(c.want + by*c.result.Spacing(c.want))
 			}
@@ -103,7 +125,9 @@ func TestStepSpecialValues(t *testing.T) {
 func TestStepsAreChained(t *testing.T) {
 	a, b := slices.Repeat([]float64{0x1p-25}, 17), slices.Repeat([]float64{1}, 17)
 	a[16] = 0x1p-26 // beside 1 + 2⁻²¹ nothing is left of it, alone or not
-	for accumulate, want := range map[string]float64{"F32_HOPPER": 1 + 0x1p-21, "F32_BLACKWELL": 1 + 0x1p-21, "F32_AMPERE": 1} {
+	for accumulate, want := range map[string]float64{
+		"F32_HOPPER": 1 + 0x1p-21, "F32_BLACKWELL": 1 + 0x1p-21, "F32_AMPERE": 1,
+	} {
 		if v := op.Judge(step(accumulate, dtype.BF16, dtype.F32, a, b, 1, want)); v.Status != verdict.Explained {
 			t.Errorf("%s: %s %s", accumulate, v.Status, v.Reason)
 		}
@@ -119,15 +143,30 @@ func TestStepErrors(t *testing.T) {
 		want   string
 		change func(r *recording.Recording)
 	}{
-		{`step: arithmetic: "accumulate": F32 names no tensor core: want F32_HOPPER, F32_AMPERE`, func(r *recording.Recording) { delete(r.Arithmetic, "accumulate") }},
+		{`step: arithmetic: "accumulate": F32 names no tensor core: want F32_HOPPER, F32_AMPERE`,
+			func(r *recording.Recording) {
+				delete(r.Arithmetic, "accumulate")
+			}},
 		{`TF32 names no tensor core`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "TF32" }},
 		{`found "HOPPER", want one of`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "HOPPER" }},
-		{`F32_VOLTA: no step is known that sums products of BF16 in F32`, func(r *recording.Recording) { r.Arithmetic["accumulate"] = "F32_VOLTA" }},
-		{`F32_HOPPER: no step is known that sums products of BF16 in F16`, func(r *recording.Recording) { r.Set("out.d", dtype.F16, tensor.Of([]float64{16}, 1)) }},
-		{`F32_HOPPER: no step is known that sums products of BF16 in F64`, func(r *recording.Recording) { r.Set("out.d", dtype.F64, tensor.Of([]float64{16}, 1)) }},
-		{`tensor "b": type F16, want BF16, that of tensor "a"`, func(r *recording.Recording) { r.Set("b", dtype.F16, two) }},
-		{`tensor "c": type BF16, want F32 or F16`, func(r *recording.Recording) { r.Set("c", dtype.BF16, tensor.Of([]float64{5}, 1)) }},
-		{`tensor "c": shape [2]`, func(r *recording.Recording) { r.Set("c", dtype.F32, tensor.Of([]float64{5, 5}, 2)) }},
+		{`F32_VOLTA: no step is known that sums products of BF16 in F32`, func(r *recording.Recording) {
+			r.Arithmetic["accumulate"] = "F32_VOLTA"
+		}},
+		{`F32_HOPPER: no step is known that sums products of BF16 in F16`, func(r *recording.Recording) {
+			r.Set("out.d", dtype.F16, tensor.Of([]float64{16}, 1))
+		}},
+		{`F32_HOPPER: no step is known that sums products of BF16 in F64`, func(r *recording.Recording) {
+			r.Set("out.d", dtype.F64, tensor.Of([]float64{16}, 1))
+		}},
+		{`tensor "b": type F16, want BF16, that of tensor "a"`, func(r *recording.Recording) {
+			r.Set("b", dtype.F16, two)
+		}},
+		{`tensor "c": type BF16, want F32 or F16`, func(r *recording.Recording) {
+			r.Set("c", dtype.BF16, tensor.Of([]float64{5}, 1))
+		}},
+		{`tensor "c": shape [2]`, func(r *recording.Recording) {
+			r.Set("c", dtype.F32, tensor.Of([]float64{5, 5}, 2))
+		}},
 		{`tensor "b": element [0 1] is 1.00048828125, want a TF32 number`, func(r *recording.Recording) {
 			r.Set("a", dtype.F32, two)
 			r.Set("b", dtype.F32, tensor.Of([]float64{1, 1 + 0x1p-11}, 1, 2))
@@ -209,7 +248,9 @@ func TestSumsOfEveryDevice(t *testing.T) {
 				continue
 			}
 			a := arithmetic.F32Hopper + arithmetic.Accumulator(seed%5)
-			c := emulate.Config{Tile: 64, Accumulate: a, Output: dtype.F32, Probabilities: request.Type(request.Inputs()[0])}
+			c := emulate.Config{
+				Tile: 64, Accumulate: a, Output: dtype.F32, Probabilities: request.Type(request.Inputs()[0]),
+			}
 			if v := judge(t, request, c); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
 				t.Errorf("%s, seed %d, %v: %s %s", op, seed, a, v.Status, v.Reason)
 			}
@@ -222,8 +263,13 @@ func TestSumsOfEveryDevice(t *testing.T) {
 // be anything.
 func TestHostileSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	types := []dtype.Type{dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.Bool}
-	edge := []float64{0, math.Copysign(0, -1), 1, -1, 1.5, 0x1p-149, -0x1p-133, 0x1p-24, 65504, 448, 57344, 0x1p127, -0x1p127, math.Inf(1), math.Inf(-1), math.NaN()}
+	types := []dtype.Type{
+		dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.Bool,
+	}
+	edge := []float64{
+		0, math.Copysign(0, -1), 1, -1, 1.5, 0x1p-149, -0x1p-133, 0x1p-24, 65504, 448, 57344, 0x1p127, -0x1p127,
+		math.Inf(1), math.Inf(-1), math.NaN(),
+	}
 	fill := func(typ dtype.Type, shape ...int) *tensor.Tensor {
 		x := tensor.New(shape...)
 		for i := range x.Data {

@@ -21,8 +21,10 @@ func init() {
 			{Name: "x", Shape: []string{"N", "d"}, Doc: "rows"},
 			{Name: "weight", Shape: []string{"d"}, Doc: "learned weight"},
 		},
-		Outputs: []Tensor{{Name: "y", Shape: []string{"N", "d"}, Axes: []string{"token", "column"}, Doc: "normalised rows"}},
-		Attrs:   []Attr{epsAttr},
+		Outputs: []Tensor{{
+			Name: "y", Shape: []string{"N", "d"}, Axes: []string{"token", "column"}, Doc: "normalised rows",
+		}},
+		Attrs: []Attr{epsAttr},
 		Arithmetic: []Key{accumulateKey, subnormalsKey,
 			{"intermediate", "the input type", "the normalised row before the weight, which many libraries round"}},
 		check: checkEps,
@@ -37,8 +39,9 @@ func checkEps(c *Case) error {
 	return nil
 }
 
-// normRMS: with r = 1/√(mean x² + ε), an output y = w·x·r moves by half the relative error of the sum of squares (one error for the whole
-// row), by the reciprocal root (1–2 ulp) and the mean, by two products, and by the rounding of x·r to the intermediate type.
+// normRMS: with r = 1/√(mean x² + ε), an output y = w·x·r moves by half the relative error of the
+// sum of squares (one error for the whole row), by the reciprocal root (1–2 ulp) and the mean, by
+// two products, and by the rounding of x·r to the intermediate type.
 //
 //	σ² = y² ( Sum(d; Σx², Σx⁴)/(4 (Σx² + dε)²) + 6ρ² + ρ_I² )
 //
@@ -65,7 +68,8 @@ func normRMS(c *Case) ([]verdict.Expected, error) {
 	return c.wanted(e), nil
 }
 
-// mantissas is the effective number of different mantissas in a row, n²/Σ n_g² for groups of n_g equal ones: x·r is rounded alike where they are equal.
+// mantissas is the effective number of different mantissas in a row, n²/Σ n_g² for groups of n_g
+// equal ones: x·r is rounded alike where they are equal.
 func mantissas(x []float64) float64 {
 	counts := map[float64]float64{}
 	for _, v := range x {
@@ -79,7 +83,8 @@ func mantissas(x []float64) float64 {
 	return float64(len(x)*len(x)) / squares
 }
 
-// keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where that type is the working precision.
+// keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where
+// that type is the working precision.
 func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float64 {
 	if w == 0 || inter.UnitRoundoff() <= acc.Working().UnitRoundoff() {
 		return 0
@@ -114,12 +119,14 @@ func (c *Case) exactProducts(x, w float64) (n float64) {
 	return n
 }
 
-// oddSquares is how far the additions of squares of 16-bit numbers agree. The square of an odd mantissa is 1 mod 8, so in a sum whose last place is two or
-// eight units of that mantissa every one of them is rounded down; measured, sequential sums of 1536 squares err by 0.06 n u S.
+// oddSquares is how far the additions of squares of 16-bit numbers agree. The square of an odd
+// mantissa is 1 mod 8, so in a sum whose last place is two or eight units of that mantissa every
+// one of them is rounded down; measured, sequential sums of 1536 squares err by 0.06 n u S.
 const oddSquares = 0.15
 
-// lostSquares counts the squares below the last place 2uS of their sum, as one outlier leaves them: a sequential sum rounds all of them the same way, away or
-// up to a whole place, by a third of it on average. A twentieth of a row is ordinary.
+// lostSquares counts the squares below the last place 2uS of their sum, as one outlier leaves them:
+// a sequential sum rounds all of them the same way, away or up to a whole place, by a third of it
+// on average. A twentieth of a row is ordinary.
 func lostSquares(x []float64, sum float64, acc arithmetic.Accumulator) (n float64) {
 	for _, v := range x {
 		if v*v < 2*acc.Type().UnitRoundoff()*sum {
@@ -170,6 +177,8 @@ func (c *Case) scaledError(x []float64, eps float64) float64 {
 	if c.rec.Type("x").UnitRoundoff() > c.Arithmetic.Accumulate.Type().UnitRoundoff() {
 		variance += c.Arithmetic.Accumulate.Repeated(sum, oddSquares*n*n)
 	}
-	lost := 0.6 * max(0, lostSquares(x, sum, c.Arithmetic.Accumulate)-n/20) * c.Arithmetic.Accumulate.Type().UnitRoundoff() * sum
+	lost := 0.6 * max(
+		0, lostSquares(x, sum, c.Arithmetic.Accumulate)-n/20,
+	) * c.Arithmetic.Accumulate.Type().UnitRoundoff() * sum
 	return (variance + lost*lost + tiny*tiny) / (4 * whole * whole)
 }

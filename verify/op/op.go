@@ -1,7 +1,8 @@
-// Package op knows the catalogue of ops: for each op its inputs, defaults and checks, and from them the truth of a recording and the error
-// that the declared arithmetic explains.
+// Package op knows the catalogue of ops: for each op its inputs, defaults and checks, and from them
+// the truth of a recording and the error that the declared arithmetic explains.
 //
-// One file holds one family. The truth is computed by the equation packages, in float64 on the recorded bits; σ is derived in the comment of the op.
+// One file holds one family. The truth is computed by the equation packages, in float64 on the
+// recorded bits; σ is derived in the comment of the op.
 package op
 
 import (
@@ -31,14 +32,15 @@ type Op struct {
 	// exact says that every output is judged to the last bit: nothing is flushed.
 	exact bool
 
-	// check looks at what shapes and types cannot say: lengths within the cache, positions that are possible, inputs that go together.
+	// check looks at what shapes and types cannot say: lengths within the cache, positions that are
+	// possible, inputs that go together.
 	check func(c *Case) error
 	// truth returns what is expected of each output the recording has.
 	truth func(c *Case) ([]verdict.Expected, error)
 }
 
-// Tensor declares an input or output. Shape has one expression for each axis, of letters and attributes: "B", "H*(Dn+Dr)". The first
-// axis that names a letter binds it.
+// Tensor declares an input or output. Shape has one expression for each axis, of letters and
+// attributes: "B", "H*(Dn+Dr)". The first axis that names a letter binds it.
 type Tensor struct {
 	Name     string
 	Shape    []string
@@ -96,8 +98,8 @@ func Lookup(name string) *Op {
 	return nil
 }
 
-// Judge computes the truth of a recording and judges every output it has. A recording that cannot be judged is unusable, with the reason; so is one
-// that meets a fault of ours.
+// Judge computes the truth of a recording and judges every output it has. A recording that cannot
+// be judged is unusable, with the reason; so is one that meets a fault of ours.
 func Judge(rec *recording.Recording) verdict.Verdict {
 	v, err := guarded(func() (verdict.Verdict, error) {
 		expected, err := Expect(rec)
@@ -112,7 +114,8 @@ func Judge(rec *recording.Recording) verdict.Verdict {
 	return v
 }
 
-// JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a recording with the same inputs.
+// JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a
+// recording with the same inputs.
 func JudgeAgainst(rec *recording.Recording, expected []verdict.Expected) verdict.Verdict {
 	v := verdict.Verdict{File: rec.Name, Op: rec.Op}
 	for _, want := range expected {
@@ -206,8 +209,9 @@ func opOf(rec *recording.Recording) (*Op, error) {
 	return nil, fmt.Errorf("%s: op not known yet: %s%s", rec.Name, spelling.Quote(rec.Op), Near(rec.Op))
 }
 
-// unbound makes an error that is no number one without bound, and takes what is none of how errors hang together for all: where σ overflowed nothing is known,
-// which is not the same as an error that nobody makes.
+// unbound makes an error that is no number one without bound, and takes what is none of how errors
+// hang together for all: where σ overflowed nothing is known, which is not the same as an error
+// that nobody makes.
 func unbound(e *verdict.Expected) {
 	for i, s := range e.Sigma {
 		if math.IsNaN(s) {
@@ -250,7 +254,8 @@ func (op *Op) keys() []string {
 	return names
 }
 
-// defaults returns the arithmetic an op has when nothing is declared; types that depend on the inputs stay Invalid.
+// defaults returns the arithmetic an op has when nothing is declared; types that depend on the
+// inputs stay Invalid.
 func (op *Op) defaults() arithmetic.Declared {
 	d := arithmetic.Declared{}
 	for _, k := range op.Arithmetic {

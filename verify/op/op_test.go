@@ -53,7 +53,8 @@ func smallForward(t *testing.T) *recording.Recording {
 	return rec
 }
 
-// TestUnusable breaks the contract one way at a time: each is an error that names the file, the place and what was expected.
+// TestUnusable breaks the contract one way at a time: each is an error that names the file, the
+// place and what was expected.
 func TestUnusable(t *testing.T) {
 	set := func(name string, typ dtype.Type, shape ...int) func(*recording.Recording) {
 		return func(r *recording.Recording) { r.Set(name, typ, tensor.New(shape...)) }
@@ -69,8 +70,13 @@ func TestUnusable(t *testing.T) {
 		spoil func(*recording.Recording)
 		want  string
 	}{
-		{"unknown op", func(r *recording.Recording) { r.Op = "attention.sideways" }, `op not known yet: "attention.sideways"`},
-		{"width of k", set("k", dtype.BF16, 2, 5, 2, 15), `tensor "k": shape [2 5 2 15], want [B, T, G, D] with D = 16`},
+		{"unknown op", func(r *recording.Recording) {
+			r.Op = "attention.sideways"
+		}, `op not known yet: "attention.sideways"`},
+		{
+			"width of k", set("k", dtype.BF16, 2, 5, 2, 15),
+			`tensor "k": shape [2 5 2 15], want [B, T, G, D] with D = 16`,
+		},
 		{"axes of v", set("v", dtype.BF16, 2, 5, 2), `tensor "v": shape [2 5 2], want 4 axes [B, T, G, V]`},
 		{"an axis of length 0", set("q", dtype.BF16, 2, 0, 4, 16), "length 0"},
 		{"heads that do not divide", func(r *recording.Recording) {
@@ -79,14 +85,33 @@ func TestUnusable(t *testing.T) {
 			set("out.lse", dtype.F32, 2, 3, 3)(r)
 		}, "3 heads, want a multiple of the 2"},
 		{"shape of an output", set("out.o", dtype.BF16, 2, 3, 4, 9), `tensor "out.o": shape [2 3 4 9], want`},
-		{"an integer input that is not", set("kv_lens", dtype.F32, 2), `tensor "kv_lens": type F32, want an integer type`},
-		{"a floating-point input that is not", set("q", dtype.I32, 2, 3, 4, 16), `tensor "q": type I32, want a floating-point type`},
+		{
+			"an integer input that is not", set("kv_lens", dtype.F32, 2),
+			`tensor "kv_lens": type F32, want an integer type`,
+		},
+		{
+			"a floating-point input that is not", set("q", dtype.I32, 2, 3, 4, 16),
+			`tensor "q": type I32, want a floating-point type`,
+		},
 		{"an output of scales", set("out.o", dtype.F8E8M0, 2, 3, 4, 8), `type F8_E8M0`},
-		{"an input of another op", set("kv_cache", dtype.BF16, 1), `tensor "kv_cache": attention.forward has no such input`},
-		{"an output of another op", set("out.dq", dtype.BF16, 1), `tensor "out.dq": attention.forward has no such output`},
-		{"more keys than there are", func(r *recording.Recording) { r.Set("kv_lens", dtype.I32, tensor.Of([]float64{5, 6}, 2)) }, `tensor "kv_lens": index [1]: 6 keys, want 0 to 5`},
-		{"fewer keys than none", func(r *recording.Recording) { r.Set("kv_lens", dtype.I32, tensor.Of([]float64{-1, 4}, 2)) }, "index [0]: -1 keys"},
-		{"unknown attribute", attr("scales", json.Number("1")), `attrs: unknown key "scales": attention.forward has scale, causal`},
+		{
+			"an input of another op", set("kv_cache", dtype.BF16, 1),
+			`tensor "kv_cache": attention.forward has no such input`,
+		},
+		{
+			"an output of another op", set("out.dq", dtype.BF16, 1),
+			`tensor "out.dq": attention.forward has no such output`,
+		},
+		{"more keys than there are", func(r *recording.Recording) {
+			r.Set("kv_lens", dtype.I32, tensor.Of([]float64{5, 6}, 2))
+		}, `tensor "kv_lens": index [1]: 6 keys, want 0 to 5`},
+		{"fewer keys than none", func(r *recording.Recording) {
+			r.Set("kv_lens", dtype.I32, tensor.Of([]float64{-1, 4}, 2))
+		}, "index [0]: -1 keys"},
+		{
+			"unknown attribute", attr("scales", json.Number("1")),
+			`attrs: unknown key "scales": attention.forward has scale, causal`,
+		},
 		{"a scale that is a word", attr("scale", "1"), `attrs: "scale": found "1", want a number`},
 		{"a scale of 0", attr("scale", json.Number("0")), "want a scale that is not 0"},
 		{"a scale beyond float64", attr("scale", json.Number("1e999")), "want a finite number"},
@@ -96,7 +121,10 @@ func TestUnusable(t *testing.T) {
 		{"a negative window", attr("window", json.Number("-1")), "want a whole number"},
 		{"a negative soft cap", attr("softcap", json.Number("-1")), "want 0 or more"},
 		{"an unknown base", attr("lse_base", "10"), "want e or 2"},
-		{"a window that is off elsewhere", attr("window", json.Number("-1")), `found -1, want a whole number from 0 to 2147483647; 0 is off`},
+		{
+			"a window that is off elsewhere", attr("window", json.Number("-1")),
+			`found -1, want a whole number from 0 to 2147483647; 0 is off`,
+		},
 		{"an attribute of another library", attr("is_causal", true), `unknown key "is_causal"`},
 		{"an attribute of another library, answered", attr("is_causal", true), `; did you mean "causal"?`},
 		{"an attribute misspelt that is there already", func(r *recording.Recording) {
@@ -104,24 +132,42 @@ func TestUnusable(t *testing.T) {
 			attr("causl", true)(r)
 		}, `unknown key "causl": attention.forward has scale, causal`},
 		{"a choice in other case", attr("lse_base", "E"), `found "E", want e or 2; did you mean "e"?`},
-		{"a number of 20,000 digits", attr("scale", json.Number(strings.Repeat("9", 20000))), "9..., want a finite number"},
-		{"a window of 20,000 digits", attr("window", json.Number("1"+strings.Repeat("0", 20000))), "0..., want a finite number"},
+		{
+			"a number of 20,000 digits", attr("scale", json.Number(strings.Repeat("9", 20000))),
+			"9..., want a finite number",
+		},
+		{
+			"a window of 20,000 digits", attr("window", json.Number("1"+strings.Repeat("0", 20000))),
+			"0..., want a finite number",
+		},
 		{"a type of another library", arith("scores", "torch.bfloat16"), `; did you mean "BF16"?`},
 		{"a key misspelt", func(r *recording.Recording) {
 			delete(r.Arithmetic, "scores")
 			arith("score", "BF16")(r)
 		}, `; did you mean "scores"?`},
-		{"an op misspelt", func(r *recording.Recording) { r.Op = "attention_forward" }, `; did you mean "attention.forward"?`},
-		{"an output under another name", set("out.output", dtype.BF16, 2, 3, 4, 8), `tensor "out.output": attention.forward has no such output`},
-		{"keys in the order of heads", set("k", dtype.BF16, 2, 2, 5, 16), `tensor "v": shape [2 5 2 8], want [B, T, G, V] with T = 2, as tensor "k" of shape [2 2 5 16] has it: the two disagree`},
-		{"arithmetic of another op", arith("form", "naive"), `arithmetic: key "form": this op knows accumulate, probabilities, scores`},
+		{"an op misspelt", func(r *recording.Recording) {
+			r.Op = "attention_forward"
+		}, `; did you mean "attention.forward"?`},
+		{
+			"an output under another name", set("out.output", dtype.BF16, 2, 3, 4, 8),
+			`tensor "out.output": attention.forward has no such output`,
+		},
+		{
+			"keys in the order of heads", set("k", dtype.BF16, 2, 2, 5, 16),
+			`tensor "v": shape [2 5 2 8], want [B, T, G, V] with T = 2, as tensor "k" of shape [2 2 5 16] has it: the two disagree`,
+		},
+		{
+			"arithmetic of another op", arith("form", "naive"),
+			`arithmetic: key "form": this op knows accumulate, probabilities, scores`,
+		},
 		{"an unknown type", arith("scores", "FP32"), `arithmetic: "scores": found "FP32"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := smallForward(t)
 			c.spoil(r)
 			v := op.Judge(r)
-			ok := v.Status == verdict.Unusable && strings.HasPrefix(v.Reason, "r.safetensors: ") && strings.Contains(v.Reason, c.want)
+			ok := v.Status == verdict.Unusable && strings.HasPrefix(v.Reason, "r.safetensors: ") &&
+				strings.Contains(v.Reason, c.want)
 			if !ok || len(v.Reason) > 500 {
 				t.Errorf("%s: %.500s, want unusable with %q", v.Status, v.Reason, c.want)
 			}
@@ -129,7 +175,8 @@ func TestUnusable(t *testing.T) {
 	}
 	t.Run("nothing to judge", func(t *testing.T) {
 		r := emulate.Request("norm.rms", 1)
-		if v := op.Judge(r); v.Status != verdict.Unusable || !strings.Contains(v.Reason, "a request: it has no out.* tensor") {
+		if v := op.Judge(r); v.Status != verdict.Unusable ||
+			!strings.Contains(v.Reason, "a request: it has no out.* tensor") {
 			t.Errorf("%s: %s", v.Status, v.Reason)
 		}
 	})
@@ -169,15 +216,23 @@ func TestUnusableByOp(t *testing.T) {
 		spoil    func(*recording.Recording)
 		want     string
 	}{
-		{"mla.decode", "no scale", func(r *recording.Recording) { delete(r.Attrs, "scale") }, `attrs: "scale": missing, and this op has no default`},
+		{"mla.decode", "no scale", func(r *recording.Recording) {
+			delete(r.Attrs, "scale")
+		}, `attrs: "scale": missing, and this op has no default`},
 		{"mla.decode", "values wider than the cache", func(r *recording.Recording) {
 			attr("value_dim", json.Number("1000"))(r)
 			q := r.Shape("q")
 			r.Set("out.o", dtype.F32, tensor.New(q[0], q[1], q[2], 1000))
 		}, `attrs: "value_dim": found 1000, want 1 to`},
-		{"mla.decode", "a block that is not there", fill("block_table", 1e6), `tensor "block_table": index [0 0]: block 1e+06, want 0 to`},
+		{
+			"mla.decode", "a block that is not there", fill("block_table", 1e6),
+			`tensor "block_table": index [0 0]: block 1e+06, want 0 to`,
+		},
 		{"mla.decode", "a negative block", fill("block_table", -1), "block -1"},
-		{"mla.decode", "more keys than the cache has", fill("kv_lens", 1e9), `tensor "kv_lens": index [0]: 1e+09 keys, want 0 to`},
+		{
+			"mla.decode", "more keys than the cache has", fill("kv_lens", 1e9),
+			`tensor "kv_lens": index [0]: 1e+09 keys, want 0 to`,
+		},
 		{"rope.apply", "an odd width", func(r *recording.Recording) {
 			r.Set("x", dtype.F32, tensor.New(r.Shape("x")[0], 2, 7))
 			r.Set("out.y", dtype.F32, tensor.New(r.Shape("x")[0], 2, 7))
@@ -185,8 +240,14 @@ func TestUnusableByOp(t *testing.T) {
 		{"rope.apply", "a base of 1", attr("base", json.Number("1")), "want more than 1 and"},
 		{"rope.apply", "an unknown layout", attr("layout", "neox"), "want interleaved or half or interleaved_to_half"},
 		{"rope.apply", "YaRN as a number", attr("yarn", json.Number("40")), "want an object such as"},
-		{"rope.apply", "an unknown key of YaRN", yarn("alpha", json.Number("1")), `attrs: "yarn": key "alpha": unknown key`},
-		{"rope.apply", "a key of YaRN as configurations have it", yarn("original_max_position_embeddings", json.Number("4096")), `; did you mean "original_context"?`},
+		{
+			"rope.apply", "an unknown key of YaRN", yarn("alpha", json.Number("1")),
+			`attrs: "yarn": key "alpha": unknown key`,
+		},
+		{
+			"rope.apply", "a key of YaRN as configurations have it",
+			yarn("original_max_position_embeddings", json.Number("4096")), `; did you mean "original_context"?`,
+		},
 		{"rope.apply", "a key of YaRN misspelt", yarn("beta_fst", json.Number("32")), `; did you mean "beta_fast"?`},
 		{"rope.apply", "a layout of another library", attr("layout", "neox"), `; did you mean "half"?`},
 		{"rope.apply", "a factor below 1", yarn("factor", json.Number("0.5")), "want factor ≥ 1"},
@@ -228,7 +289,8 @@ func count(r *recording.Recording, attr string) int {
 func TestEveryOpIsDescribed(t *testing.T) {
 	for _, opName := range op.Ops() {
 		hardware := opName.Name == "mma.step" // no paper's equation, but what devices do
-		if opName.Doc == "" || (len(opName.Equations) == 0) != hardware || len(opName.Inputs) == 0 || len(opName.Outputs) == 0 {
+		if opName.Doc == "" || (len(opName.Equations) == 0) != hardware || len(opName.Inputs) == 0 ||
+			len(opName.Outputs) == 0 {
 			t.Errorf("%s: incomplete", opName.Name)
 		}
 		for _, x := range append(append([]op.Tensor{}, opName.Inputs...), opName.Outputs...) {
@@ -255,7 +317,8 @@ func TestEveryOpIsDescribed(t *testing.T) {
 	}
 }
 
-// TestSameVerdictOnAnyNumberOfCores: the same recording gives the same numbers however the work is split.
+// TestSameVerdictOnAnyNumberOfCores: the same recording gives the same numbers however the work is
+// split.
 func TestSameVerdictOnAnyNumberOfCores(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		for seed := range uint64(6) {
@@ -285,13 +348,15 @@ func TestLseBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, x := range natural[1].Truth.Data {
-		if math.Abs(binary[1].Truth.Data[i]*math.Ln2-x) > 1e-12 || math.Abs(binary[1].Sigma[i]*math.Ln2-natural[1].Sigma[i]) > 1e-12 {
+		if math.Abs(binary[1].Truth.Data[i]*math.Ln2-x) > 1e-12 ||
+			math.Abs(binary[1].Sigma[i]*math.Ln2-natural[1].Sigma[i]) > 1e-12 {
 			t.Errorf("element %d: %v and %v", i, binary[1].Truth.Data[i], x)
 		}
 	}
 }
 
-// TestOutputsMayBeLeftOut: what a kernel does not produce is not judged, and does not change the rest.
+// TestOutputsMayBeLeftOut: what a kernel does not produce is not judged, and does not change the
+// rest.
 func TestOutputsMayBeLeftOut(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		full := recorded(t, opName, 4)

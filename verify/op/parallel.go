@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// each calls f for 0 … n−1 on as many goroutines as there are processors. Calls write to places of their own, so that results do not depend on
-// their order. A panic in a call becomes one of the caller.
+// each calls f for 0 … n−1 on as many goroutines as there are processors. Calls write to places of
+// their own, so that results do not depend on their order. A panic in a call becomes one of the
+// caller.
 func each(n int, f func(i int)) {
 	var next atomic.Int64
 	var failed atomic.Value

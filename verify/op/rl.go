@@ -19,14 +19,25 @@ var (
 
 	vocabularyShape = []string{"N", "L", "vocab"}
 
-	maskInput = Tensor{Name: "mask", Shape: sequenceShape, Any: true, Doc: "1 for tokens that count, 0 for those that do not and are not judged"}
+	maskInput = Tensor{
+		Name: "mask", Shape: sequenceShape, Any: true,
+		Doc: "1 for tokens that count, 0 for those that do not and are not judged",
+	}
 
 	aggregateAttr = Attr{
-		Name: "aggregate", Kind: Choice, Default: "token_mean", Choices: []string{"token_mean", "sequence_mean", "sequence_sum", "constant"},
+		Name: "aggregate", Kind: Choice, Default: "token_mean", Choices: []string{
+			"token_mean", "sequence_mean", "sequence_sum", "constant",
+		},
 		Doc: "how the tokens' losses become one",
 	}
-	emptyRowsAttr   = Attr{Name: "empty_rows", Kind: Choice, Default: "skip", Choices: []string{"skip", "count"}, Doc: "whether sequences without tokens count in the divisor"}
-	aggregateLength = Attr{Name: "aggregate_length", Kind: Count, Missing: "none", Doc: "tokens by which constant divides, for each sequence"}
+	emptyRowsAttr = Attr{
+		Name: "empty_rows", Kind: Choice, Default: "skip", Choices: []string{"skip", "count"},
+		Doc: "whether sequences without tokens count in the divisor",
+	}
+	aggregateLength = Attr{
+		Name: "aggregate_length", Kind: Count, Missing: "none",
+		Doc: "tokens by which constant divides, for each sequence",
+	}
 )
 
 // checkMask checks that a mask has zeros and ones.
@@ -43,7 +54,9 @@ func checkMask(c *Case) error {
 // checkAggregate checks how tokens are put together.
 func checkAggregate(c *Case) error {
 	if c.Word("aggregate") == "constant" && c.Int("aggregate_length") < 1 {
-		return fmt.Errorf("attrs: %q: constant divides by %q, want a whole number from 1", "aggregate", "aggregate_length")
+		return fmt.Errorf(
+			"attrs: %q: constant divides by %q, want a whole number from 1", "aggregate", "aggregate_length",
+		)
 	}
 	return checkMask(c)
 }
@@ -81,12 +94,17 @@ func (c *Case) matrix(name string) *mat.Dense {
 	return m
 }
 
-// elementwiseKey is for eager frameworks, which round the result of every operation to the type of its operands.
-var elementwiseKey = Key{"intermediate", "that of accumulate", "element-wise results: differences, ratios, products, log-probabilities, and what sums are rounded to"}
+// elementwiseKey is for eager frameworks, which round the result of every operation to the type of
+// its operands.
+var elementwiseKey = Key{
+	"intermediate", "that of accumulate",
+	"element-wise results: differences, ratios, products, log-probabilities, and what sums are rounded to",
+}
 
-// scalars is the scalar work of an objective: differences, exponentials, products, each rounded to one type. Its methods return second
-// moments. Numbers of an objective crowd (ratios around 1, a threshold, a reward of 1), so that a rounding counts with the spacing where it
-// is, u²x²/3m², and not with its average over a binade.
+// scalars is the scalar work of an objective: differences, exponentials, products, each rounded to
+// one type. Its methods return second moments. Numbers of an objective crowd (ratios around 1, a
+// threshold, a reward of 1), so that a rounding counts with the spacing where it is, u²x²/3m², and
+// not with its average over a binade.
 type scalars struct {
 	typ        dtype.Type // of element-wise results
 	working    dtype.Type // in which an exponential or a logarithm is formed before its result is rounded
@@ -96,7 +114,10 @@ type scalars struct {
 }
 
 func (c *Case) scalars() scalars {
-	w := scalars{typ: c.Arithmetic.Intermediate, working: c.Arithmetic.Accumulate.Working(), accumulate: c.Arithmetic.Accumulate, inside: c.rho2()}
+	w := scalars{
+		typ: c.Arithmetic.Intermediate, working: c.Arithmetic.Accumulate.Working(), accumulate: c.Arithmetic.Accumulate,
+		inside: c.rho2(),
+	}
 	if w.typ == dtype.Invalid {
 		w.typ = w.working
 	}
@@ -116,7 +137,8 @@ func (w scalars) round(x float64) float64 {
 	return step * step / 12
 }
 
-// faint is the second moment of what the five operations that lead to x err by more where x is so small that the type has only subnormals left.
+// faint is the second moment of what the five operations that lead to x err by more where x is so
+// small that the type has only subnormals left.
 func (w scalars) faint(x float64) float64 {
 	if math.Abs(x) >= w.typ.MinNormal() {
 		return 0
@@ -124,7 +146,8 @@ func (w scalars) faint(x float64) float64 {
 	return 5 * w.round(x)
 }
 
-// constant is the second moment of the relative error of an attribute as a kernel holds it: 0 where working precision has it.
+// constant is the second moment of the relative error of an attribute as a kernel holds it: 0 where
+// working precision has it.
 func (w scalars) constant(x float64) float64 {
 	if x == 0 || w.typ.Round(x) == x {
 		return 0
@@ -132,9 +155,10 @@ func (w scalars) constant(x float64) float64 {
 	return w.kept(x)
 }
 
-// exponential is the second moment of the relative error of e^x for an exact x: anything up to 2 ulp, 4u, which vendors state of their fast ones, twice a
-// rounding of the argument, which is multiplied with log₂e, and the rounding of the result where it gets a narrower type. Where e^x is 0 or infinite there
-// is none.
+// exponential is the second moment of the relative error of e^x for an exact x: anything up to 2
+// ulp, 4u, which vendors state of their fast ones, twice a rounding of the argument, which is
+// multiplied with log₂e, and the rounding of the result where it gets a narrower type. Where e^x is
+// 0 or infinite there is none.
 func (w scalars) exponential(x float64) float64 {
 	y := math.Exp(x)
 	if y == 0 || !dtype.Finite(y) {
@@ -148,7 +172,8 @@ func (w scalars) exponential(x float64) float64 {
 	return relative
 }
 
-// kept is the second moment of the relative error of rounding x. A number below half of the smallest that the type has becomes 0, and errs by itself.
+// kept is the second moment of the relative error of rounding x. A number below half of the
+// smallest that the type has becomes 0, and errs by itself.
 func (w scalars) kept(x float64) float64 {
 	e := math.Sqrt(w.round(x)) / math.Abs(x)
 	return min(1, e*e)
@@ -159,7 +184,8 @@ func (w scalars) overflows(x float64) bool {
 	return math.Abs(x) > 0.999*w.typ.Max()
 }
 
-// sum is the accumulator of losses and statistics, which no kernel keeps in less than working precision unless it says so.
+// sum is the accumulator of losses and statistics, which no kernel keeps in less than working
+// precision unless it says so.
 func (w scalars) sum(n int, sum, squares float64) float64 {
 	if n < 2 || squares == 0 || !dtype.Finite(squares) {
 		return 0
@@ -167,9 +193,11 @@ func (w scalars) sum(n int, sum, squares float64) float64 {
 	return w.accumulate.Sum(n, sum, squares)
 }
 
-// rowSum is the second moment of the error of a sum of the tokens of a batch, one after the other in the order of the batch or the reverse. The tokens of a
-// sequence have much in common, so that its partial sums S_k go further than those of an unknown order. Equal terms round alike wherever they stand, and so do
-// terms in a run that are equal to the last place of the sum; n_k is how many there are of term k:
+// rowSum is the second moment of the error of a sum of the tokens of a batch, one after the other
+// in the order of the batch or the reverse. The tokens of a sequence have much in common, so that
+// its partial sums S_k go further than those of an unknown order. Equal terms round alike wherever
+// they stand, and so do terms in a run that are equal to the last place of the sum; n_k is how many
+// there are of term k:
 //
 //	σ² = max( Sum(n; S, Σ x²), ρ² Σ_k max(S_k, S − S_k)² + (0.15 u)² Σ_k n_k max(S_k, S − S_k)² )
 func (w scalars) rowSum(terms []float64) float64 {
@@ -200,22 +228,26 @@ func (w scalars) rowSum(terms []float64) float64 {
 	return max(unknown, moment(variance+scalars{typ: typ}.alike(1)*max(runs, alike)))
 }
 
-// alike is the second moment of what equal additions to a sum x err together, for each pair of them (see arithmetic.Accumulator.Sum).
+// alike is the second moment of what equal additions to a sum x err together, for each pair of them
+// (see arithmetic.Accumulator.Sum).
 func (w scalars) alike(x float64) float64 {
 	e := 0.15 * w.typ.UnitRoundoff() * x
 	return e * e
 }
 
-// doubt is how many standard deviations from its threshold a branch is no longer in doubt: more than any element is allowed.
+// doubt is how many standard deviations from its threshold a branch is no longer in doubt: more
+// than any element is allowed.
 const doubt = 8
 
-// unsure tells whether x lies so near to a threshold that an error of that second moment, or the threshold's own, decides.
+// unsure tells whether x lies so near to a threshold that an error of that second moment, or the
+// threshold's own, decides.
 func (w scalars) unsure(x, threshold, variance float64) bool {
 	return math.Abs(x-threshold) <= doubt*math.Sqrt(variance+w.round(threshold)+w.round(x))
 }
 
-// batchOutput is an output [N × L] of which a mask leaves a part to be judged. common collects how much of an element's deviation all have together, on
-// average: by a divisor, a statistic, an attribute.
+// batchOutput is an output [N × L] of which a mask leaves a part to be judged. common collects how
+// much of an element's deviation all have together, on average: by a divisor, a statistic, an
+// attribute.
 type batchOutput struct {
 	truth, variance *mat.Dense
 	constants       *mat.Dense // the part of variance that all elements have together
@@ -228,13 +260,17 @@ type batchOutput struct {
 
 func (c *Case) newBatchOutput() *batchOutput {
 	n, l := c.Dim("N"), c.Dim("L")
-	return &batchOutput{truth: mat.NewDense(n, l, nil), variance: mat.NewDense(n, l, nil), constants: mat.NewDense(n, l, nil), others: map[int][]float64{}, rows: make([]float64, n)}
+	return &batchOutput{
+		truth: mat.NewDense(n, l, nil), variance: mat.NewDense(n, l, nil), constants: mat.NewDense(n, l, nil),
+		others: map[int][]float64{}, rows: make([]float64, n),
+	}
 }
 
 // row adds to what the elements of a row have together.
 func (b *batchOutput) row(i int, common float64) { b.rows[i] += common }
 
-// set stores an element: its truth, the second moment of its own errors, that of those which it shares with all others, and the further truths it may have.
+// set stores an element: its truth, the second moment of its own errors, that of those which it
+// shares with all others, and the further truths it may have.
 func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float64) {
 	b.truth.Set(i, t, truth)
 	b.variance.Set(i, t, own+common)
@@ -251,7 +287,10 @@ func (b *batchOutput) set(i, t int, truth, own, common float64, others ...float6
 // expected hands over the output.
 func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
 	n, l := b.truth.Dims()
-	e := verdict.Expected{Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l), Unjudged: make([]bool, n*l), Branches: b.branches}
+	e := verdict.Expected{
+		Name: name, Truth: tensor.Of(b.truth.RawMatrix().Data, n, l), Sigma: make([]float64, n*l),
+		Unjudged: make([]bool, n*l), Branches: b.branches,
+	}
 	e.Draws = make([]float64, n)
 	var judged float64
 	for i := range n {
@@ -281,7 +320,8 @@ func (b *batchOutput) expected(name string, mask mat.Matrix) verdict.Expected {
 	return e
 }
 
-// distinct returns how many independent errors stand behind numbers of which some are equal, and so are rounded alike in all that leads to them.
+// distinct returns how many independent errors stand behind numbers of which some are equal, and so
+// are rounded alike in all that leads to them.
 func distinct(x []float64) float64 {
 	if len(x) == 0 {
 		return 1
@@ -291,9 +331,10 @@ func distinct(x []float64) float64 {
 	return n * n / (together + n - repeated)
 }
 
-// fewOperands bounds the draws behind an output by how many different operands its elements have: a difference with a constant is cut off at the same place
-// wherever the other operand has fewer places, and so is a product with one. Eight for each, for the binades of the other. Operands that round nothing
-// away, those that exact tells, may be as few as they like.
+// fewOperands bounds the draws behind an output by how many different operands its elements have: a
+// difference with a constant is cut off at the same place wherever the other operand has fewer
+// places, and so is a product with one. Eight for each, for the binades of the other. Operands that
+// round nothing away, those that exact tells, may be as few as they like.
 func fewOperands(e *verdict.Expected, operands []float64, exact func(x float64) bool) {
 	var rounding []float64
 	for _, x := range operands {
@@ -313,7 +354,8 @@ func fewOperands(e *verdict.Expected, operands []float64, exact func(x float64) 
 // isZero tells of an operand whose exponential, and whose difference with any other, is exact.
 func isZero(x float64) bool { return x == 0 }
 
-// isShort tells of an operand with so few places that a difference with it keeps those of the other.
+// isShort tells of an operand with so few places that a difference with it keeps those of the
+// other.
 func isShort(x float64) bool { return dtype.BF16.Round(x) == x }
 
 // masked returns the elements of a matrix that a mask leaves.
@@ -322,7 +364,8 @@ func masked(x, mask mat.Matrix) (kept []float64) {
 	return kept
 }
 
-// shareErrors says of an output of n elements which share of its second moments they have in common.
+// shareErrors says of an output of n elements which share of its second moments they have in
+// common.
 func shareErrors(e *verdict.Expected, share, n float64) {
 	if !(share > 0) {
 		return

@@ -19,11 +19,20 @@ func init() {
 		Equations: []string{"grpo.Advantage", "grpo.Normalize", "grpo.Centered"},
 		Inputs: []Tensor{
 			{Name: "rewards", Shape: []string{"N"}, Doc: "rewards of outputs"},
-			{Name: "group", Shape: []string{"N"}, Integer: true, Doc: "the group of each output, any numbers in any order"},
+			{
+				Name: "group", Shape: []string{"N"}, Integer: true,
+				Doc: "the group of each output, any numbers in any order",
+			},
 		},
-		Outputs: []Tensor{{Name: "advantage", Shape: []string{"N"}, Axes: []string{"output"}, Doc: "advantages; equal rewards have 0, and a group of one has mean 0 and deviation 1"}},
+		Outputs: []Tensor{{
+			Name: "advantage", Shape: []string{"N"}, Axes: []string{"output"},
+			Doc: "advantages; equal rewards have 0, and a group of one has mean 0 and deviation 1",
+		}},
 		Attrs: []Attr{
-			{Name: "std", Kind: Choice, Default: "population", Choices: []string{"population", "sample", "none"}, Doc: "standard deviation of the group that is divided by"},
+			{
+				Name: "std", Kind: Choice, Default: "population", Choices: []string{"population", "sample", "none"},
+				Doc: "standard deviation of the group that is divided by",
+			},
 			{Name: "eps", Kind: Number, Default: 0.0, Doc: "added to the standard deviation"},
 		},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
@@ -40,9 +49,10 @@ var deviations = map[string]grpo.Std{"population": grpo.Population, "sample": gr
 //	s    σ²/s² = (Sum(G; Σ d², Σ d⁴) + 4 Σ d² R(d))/(2 Σ d²)² + 3ρ²                   shared by the group
 //	A    σ² = (σ_μ² + R(d))/s² + A² (σ_s²/s² + ρ²)
 //
-// R is the second moment of a rounding. Rewards such as 0, 1 and ½ add up exactly, so that their sum errs nothing. Where the rewards of a group are nearly
-// equal, σ is large; but no error makes |A| more than √G, and σ is no larger either (with a division). Equal rewards that do not add up exactly have,
-// for ε = 0, any such advantage in a kernel, and that is explained.
+// R is the second moment of a rounding. Rewards such as 0, 1 and ½ add up exactly, so that their
+// sum errs nothing. Where the rewards of a group are nearly equal, σ is large; but no error makes
+// |A| more than √G, and σ is no larger either (with a division). Equal rewards that do not add up
+// exactly have, for ε = 0, any such advantage in a kernel, and that is explained.
 func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 	rewards, w := c.Input("rewards").Data, c.scalars()
 	groups, members := make([]int, len(rewards)), map[int][]int{}
@@ -68,7 +78,9 @@ func groupAdvantage(c *Case) ([]verdict.Expected, error) {
 		}
 		if part := sum + total(common); part > 0 {
 			key := composition(pickEach(rewards, outputs))
-			whole, alike[key], draws[key] = whole+part, alike[key]+part, drawsOf(total(common), 0, 1, sum, float64(len(outputs)))
+			whole, alike[key], draws[key] = whole+part, alike[key]+part, drawsOf(
+				total(common), 0, 1, sum, float64(len(outputs)),
+			)
 		}
 	}
 	var scatter float64
@@ -98,8 +110,9 @@ func pickEach(x []float64, indices []int) []float64 {
 	return y
 }
 
-// group returns the second moments of the errors of one group's advantages, own and shared, and what constants make of them: ε, and 1/G where a kernel multiplies
-// by it, are the same for every group.
+// group returns the second moments of the errors of one group's advantages, own and shared, and
+// what constants make of them: ε, and 1/G where a kernel multiplies by it, are the same for every
+// group.
 func (w scalars) group(c *Case, rewards, advantage []float64) (own, common, constants []float64) {
 	n, eps := len(rewards), c.Float("eps")
 	own, common, constants = make([]float64, n), make([]float64, n), make([]float64, n)
@@ -142,7 +155,8 @@ func over(variance, by float64) float64 {
 	return variance / by
 }
 
-// mean returns the mean of a group's rewards, with the second moment of its error: 0 where the sum is exact and so is the quotient, also as a product with 1/G.
+// mean returns the mean of a group's rewards, with the second moment of its error: 0 where the sum
+// is exact and so is the quotient, also as a product with 1/G.
 func (w scalars) mean(rewards []float64) (mean, variance float64) {
 	var sum, squares float64
 	for _, r := range rewards {
@@ -154,7 +168,8 @@ func (w scalars) mean(rewards []float64) (mean, variance float64) {
 		alike, _ := repeats(rewards)
 		return mean, w.round(mean) + (w.sum(len(rewards), sum, squares)+w.accumulate.Repeated(sum, alike))/(n*n)
 	}
-	if byReciprocal := w.typ.Round(sum * w.typ.Round(1/n)); mean*n == sum && w.typ.Round(mean) == mean && byReciprocal == mean {
+	if byReciprocal := w.typ.Round(sum * w.typ.Round(1/n)); mean*n == sum && w.typ.Round(mean) == mean &&
+		byReciprocal == mean {
 		return mean, 0
 	}
 	return mean, w.round(mean)
@@ -188,7 +203,8 @@ func places(x float64) int {
 	return n
 }
 
-// addsExactly tells whether every partial sum is a number of the accumulator: all are whole multiples of one power of two, and not too many of them.
+// addsExactly tells whether every partial sum is a number of the accumulator: all are whole
+// multiples of one power of two, and not too many of them.
 func (w scalars) addsExactly(x []float64) bool {
 	unit, size := math.Inf(1), 0.0
 	for _, v := range x {

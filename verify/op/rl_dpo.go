@@ -18,31 +18,57 @@ var (
 func init() {
 	register(&Op{
 		Name: "dpo.loss",
-		Doc:  "Direct preference optimisation: the mean loss of pairs of responses, their implicit rewards, and the gradient.",
+		Doc: "Direct preference optimisation: the mean loss of pairs of responses, their implicit rewards, and the " +
+			"gradient.",
 		Equations: []string{
-			"dpo.Pairs.Loss", "dpo.Pairs.LossPerToken", "dpo.Pairs.Margins", "dpo.Pairs.MarginsPerToken", "dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.Sigmoid", "dpo.IPO",
+			"dpo.Pairs.Loss", "dpo.Pairs.LossPerToken", "dpo.Pairs.Margins", "dpo.Pairs.MarginsPerToken",
+			"dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.Sigmoid", "dpo.IPO",
 			"dpo.LogSigmoid", "dpo.Logistic",
 		},
 		Inputs: []Tensor{
-			{Name: "chosen", Shape: pairShape, Doc: "log-probabilities of the chosen responses, sums over their tokens"},
+			{
+				Name: "chosen", Shape: pairShape,
+				Doc: "log-probabilities of the chosen responses, sums over their tokens",
+			},
 			{Name: "rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
-			{Name: "ref_chosen", Shape: pairShape, Doc: "log-probabilities of the chosen responses under the reference"},
+			{
+				Name: "ref_chosen", Shape: pairShape,
+				Doc: "log-probabilities of the chosen responses under the reference",
+			},
 			{Name: "ref_rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
-			{Name: "lengths_chosen", Shape: pairShape, Any: true, Optional: true, Doc: "tokens of the chosen responses; needed for length_normalize"},
-			{Name: "lengths_rejected", Shape: pairShape, Any: true, Optional: true, Doc: "tokens of the rejected responses; needed for length_normalize"},
+			{
+				Name: "lengths_chosen", Shape: pairShape, Any: true, Optional: true,
+				Doc: "tokens of the chosen responses; needed for length_normalize",
+			},
+			{
+				Name: "lengths_rejected", Shape: pairShape, Any: true, Optional: true,
+				Doc: "tokens of the rejected responses; needed for length_normalize",
+			},
 		},
 		Outputs: []Tensor{
 			{Name: "loss", Shape: noShape, Axes: noShape, Doc: "mean loss of the pairs"},
-			{Name: "chosen_reward", Shape: pairShape, Axes: pairAxes, Doc: "beta·(log π − log π_ref) of the chosen responses"},
+			{
+				Name: "chosen_reward", Shape: pairShape, Axes: pairAxes,
+				Doc: "beta·(log π − log π_ref) of the chosen responses",
+			},
 			{Name: "rejected_reward", Shape: pairShape, Axes: pairAxes, Doc: "the same of the rejected responses"},
 			{Name: "dchosen", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for chosen"},
 			{Name: "drejected", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for rejected"},
 		},
 		Attrs: []Attr{
 			{Name: "beta", Kind: Number, Default: 0.1, Doc: "weight of the divergence from the reference"},
-			{Name: "kind", Kind: Choice, Default: "sigmoid", Choices: []string{"sigmoid", "ipo"}, Doc: "−log σ(β h), or (h − 1/2β)²"},
-			{Name: "label_smoothing", Kind: Number, Default: 0.0, Doc: "share of the label that goes to the other order, for sigmoid"},
-			{Name: "length_normalize", Kind: Flag, Default: false, Doc: "divide log-ratios by the number of tokens in the loss (not in the rewards)"},
+			{
+				Name: "kind", Kind: Choice, Default: "sigmoid", Choices: []string{"sigmoid", "ipo"},
+				Doc: "−log σ(β h), or (h − 1/2β)²",
+			},
+			{
+				Name: "label_smoothing", Kind: Number, Default: 0.0,
+				Doc: "share of the label that goes to the other order, for sigmoid",
+			},
+			{
+				Name: "length_normalize", Kind: Flag, Default: false,
+				Doc: "divide log-ratios by the number of tokens in the loss (not in the rewards)",
+			},
 		},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkDPO,
@@ -56,7 +82,9 @@ func checkDPO(c *Case) error {
 	}
 	smoothing := c.Float("label_smoothing")
 	if smoothing < 0 || smoothing > 1 || smoothing != 0 && c.Word("kind") == "ipo" {
-		return fmt.Errorf("attrs: %q: found %v for %s, want 0 to 1, and 0 for ipo", "label_smoothing", smoothing, c.Word("kind"))
+		return fmt.Errorf(
+			"attrs: %q: found %v for %s, want 0 to 1, and 0 for ipo", "label_smoothing", smoothing, c.Word("kind"),
+		)
 	}
 	if !c.Flag("length_normalize") {
 		return nil
@@ -85,8 +113,14 @@ type preference struct {
 }
 
 func (c *Case) newPreference() *preference {
-	p := &preference{scalars: c.scalars(), beta: c.Float("beta"), smoothing: c.Float("label_smoothing"), ipo: c.Word("kind") == "ipo"}
-	p.Pairs = dpo.Pairs{Chosen: c.Input("chosen").Data, Rejected: c.Input("rejected").Data, RefChosen: c.Input("ref_chosen").Data, RefRejected: c.Input("ref_rejected").Data}
+	p := &preference{
+		scalars: c.scalars(), beta: c.Float("beta"), smoothing: c.Float("label_smoothing"),
+		ipo: c.Word("kind") == "ipo",
+	}
+	p.Pairs = dpo.Pairs{
+		Chosen: c.Input("chosen").Data, Rejected: c.Input("rejected").Data, RefChosen: c.Input("ref_chosen").Data,
+		RefRejected: c.Input("ref_rejected").Data,
+	}
 	for side, name := range []string{"lengths_chosen", "lengths_rejected"} {
 		p.lengths[side] = make([]float64, len(p.Chosen))
 		for i := range p.lengths[side] {
@@ -107,7 +141,8 @@ func (p *preference) pair(h float64) (loss, dh float64) {
 	return dpo.Sigmoid(h, p.beta, p.smoothing)
 }
 
-// preferenceLoss: the margin h is a difference of differences, by response or by model, the first divided by lengths if that is asked for:
+// preferenceLoss: the margin h is a difference of differences, by response or by model, the first
+// divided by lengths if that is asked for:
 //
 //	σ_h² = max(R(c − c_ref) + R(r − r_ref), R(c − r) + R(c_ref − r_ref)) + R(h)
 //
@@ -118,8 +153,9 @@ func (p *preference) pair(h float64) (loss, dh float64) {
 //	l'   σ² = β² (((1−ε) + ε)² (σ(x) σ(−x))² σ_x² + 20ρ² ((1−ε)² σ(−x)² + ε² σ(x)²)) + 2ρ² l'²
 //
 // ipo, with e = h − 1/2β: σ_e² = σ_h² + R(e) + R(1/2β); l σ² = 4e² σ_e² + ρ² l², l' σ² = 4σ_e².
-// Then the loss adds Sum(N; Σ l, Σ l²)/N² + 2ρ² L², a gradient 2ρ² g² (3ρ² with lengths), and a reward has β² R(c − c_ref) + reward² (ρ² + ε_β²).
-// ε_β is the error of β as a constant, the same for all pairs.
+// Then the loss adds Sum(N; Σ l, Σ l²)/N² + 2ρ² L², a gradient 2ρ² g² (3ρ² with lengths), and a
+// reward has β² R(c − c_ref) + reward² (ρ² + ε_β²). ε_β is the error of β as a constant, the same
+// for all pairs.
 func preferenceLoss(c *Case) ([]verdict.Expected, error) {
 	p := c.newPreference()
 	n := len(p.Chosen)
@@ -140,7 +176,10 @@ func preferenceLoss(c *Case) ([]verdict.Expected, error) {
 		for side, g := range gradients {
 			divisor := float64(n) * p.lengths[side][i]
 			d := g.truth[i]
-			g.set(i, moment((m.slopeOwn+p.faint(d*divisor))/(divisor*divisor)+2*p.rho2*d*d+p.faint(d)), moment(m.slopeCommon/(divisor*divisor)+p.rho2*d*d))
+			g.set(
+				i, moment((m.slopeOwn+p.faint(d*divisor))/(divisor*divisor)+2*p.rho2*d*d+p.faint(d)),
+				moment(m.slopeCommon/(divisor*divisor)+p.rho2*d*d),
+			)
 		}
 	}
 	walk := p.sum(n, sum, squares) / float64(n*n)
@@ -150,7 +189,10 @@ func preferenceLoss(c *Case) ([]verdict.Expected, error) {
 		others = []float64{math.Inf(1)}
 	}
 	chosen, rejected := p.rewards()
-	return c.wanted(scalar("loss", loss, variance, walk, others...), chosen.expected("chosen_reward"), rejected.expected("rejected_reward"), gradients[0].expected("dchosen"), gradients[1].expected("drejected")), nil
+	return c.wanted(
+		scalar("loss", loss, variance, walk, others...), chosen.expected("chosen_reward"),
+		rejected.expected("rejected_reward"), gradients[0].expected("dchosen"), gradients[1].expected("drejected"),
+	), nil
 }
 
 // pairs is an output with one element for each pair.
@@ -179,14 +221,21 @@ func (p *preference) rewards() (chosen, rejected *pairs) {
 	c, r := p.Rewards(p.beta)
 	chosen, rejected = newPairs(c), newPairs(r)
 	for i := range c {
-		chosen.set(i, moment(p.beta*p.beta*p.round(p.Chosen[i]-p.RefChosen[i])+p.rho2*c[i]*c[i]), moment(c[i]*c[i]*p.constant(p.beta)))
-		rejected.set(i, moment(p.beta*p.beta*p.round(p.Rejected[i]-p.RefRejected[i])+p.rho2*r[i]*r[i]), moment(r[i]*r[i]*p.constant(p.beta)))
+		chosen.set(
+			i, moment(p.beta*p.beta*p.round(p.Chosen[i]-p.RefChosen[i])+p.rho2*c[i]*c[i]),
+			moment(c[i]*c[i]*p.constant(p.beta)),
+		)
+		rejected.set(
+			i, moment(p.beta*p.beta*p.round(p.Rejected[i]-p.RefRejected[i])+p.rho2*r[i]*r[i]),
+			moment(r[i]*r[i]*p.constant(p.beta)),
+		)
 	}
 	return chosen, rejected
 }
 
-// pairErrors is the loss of one pair with the second moments of its errors and of its derivative's: own, and what β as a constant moves in all pairs. common is that
-// of the loss as a deviation with its sign, so that pairs may add up.
+// pairErrors is the loss of one pair with the second moments of its errors and of its derivative's:
+// own, and what β as a constant moves in all pairs. common is that of the loss as a deviation with
+// its sign, so that pairs may add up.
 type pairErrors struct{ loss, own, common, slopeOwn, slopeCommon float64 }
 
 // errors derives them for pair i of margin h.
@@ -215,7 +264,9 @@ func (p *preference) errors(i int, h float64) (m pairErrors) {
 		return 2 * share * share * (expRoundings*p.inside*tail*tail + p.round(log))
 	}
 	bend := up * down
-	m.own = moment(slope*slope/(p.beta*p.beta)*xOwn) + side(1-smooth, dpo.LogSigmoid(x)) + side(smooth, dpo.LogSigmoid(-x)) + p.round(loss)
+	m.own = moment(slope*slope/(p.beta*p.beta)*xOwn) + side(
+		1-smooth, dpo.LogSigmoid(x),
+	) + side(smooth, dpo.LogSigmoid(-x)) + p.round(loss)
 	m.common = finite(slope * h * beta)
 	m.slopeOwn = moment(p.beta*p.beta*(bend*bend*xOwn+(expRoundings*p.inside+4*p.rho2)*((1-smooth)*(1-smooth)*down*down+smooth*smooth*up*up))) + 2*p.rho2*slope*slope
 	m.slopeCommon = moment(p.beta*p.beta*finite(bend*x)*finite(bend*x)+slope*slope) * beta * beta

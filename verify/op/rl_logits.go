@@ -29,7 +29,9 @@ func checkPolicy(c *Case) error {
 	case logprob:
 		return nil
 	case !logits && !tokens:
-		return fmt.Errorf("tensor %q: missing, want [N, L], or logits [N, L, vocab] and tokens [N, L] in its place", "logprob")
+		return fmt.Errorf(
+			"tensor %q: missing, want [N, L], or logits [N, L, vocab] and tokens [N, L] in its place", "logprob",
+		)
 	case !logits:
 		return fmt.Errorf("tensor %q: missing, want [N, L, vocab] with tokens", "logits")
 	case !tokens:
@@ -45,7 +47,8 @@ func checkPolicy(c *Case) error {
 	return checkTemperature(c)
 }
 
-// formed are log-probabilities [N × L] with the second moments of their errors, as relative errors of the probabilities: none where they are inputs.
+// formed are log-probabilities [N × L] with the second moments of their errors, as relative errors
+// of the probabilities: none where they are inputs.
 type formed struct {
 	logprob, errors *mat.Dense
 	byTemperature   *mat.Dense // ∂ log π/∂ log T
@@ -78,25 +81,30 @@ func (c *Case) newFormed(w scalars, mask *mat.Dense) formed {
 	return f
 }
 
-// spread returns the second moment of the relative error of e^x for an x that errs by that second moment, which is the same while it is small. A log-probability in a
-// narrow type may err by more than 1.
+// spread returns the second moment of the relative error of e^x for an x that errs by that second
+// moment, which is the same while it is small. A log-probability in a narrow type may err by more
+// than 1.
 func spread(variance float64) float64 {
 	v := min(moment(variance), 50)
 	return math.Expm1(v) * math.Exp(v)
 }
 
-// logitsGradient: with g a token's dlogprob, which all logits of its row share with its error, p = softmax(z/T) and k the token,
+// logitsGradient: with g a token's dlogprob, which all logits of its row share with its error, p =
+// softmax(z/T) and k the token,
 //
 //	dz_j = g (δ_jk − p_j)/T
 //	shared by the row:  (δ_jk − p_j)² σ_g²/T² + (g p_j/T)² (σ_s² + ε_T² (x_j − Σ p x)²) + ε_T² dz²
 //	own:                (g p_j/T)² (E(x_j − m) + x_j² ρ_T² + 4ρ²) + δ_jk (g/T)² R(1 − p_k) + 2ρ² dz²
 //
-// σ_s² is that of the denominator of p, relative, ε_T² that of the temperature as a constant. Where log-probabilities are kept in a narrow type, p comes from
-// them and errs by R(log p) too.
+// σ_s² is that of the denominator of p, relative, ε_T² that of the temperature as a constant. Where
+// log-probabilities are kept in a narrow type, p comes from them and errs by R(log p) too.
 func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expected {
 	logits, tokens := c.Input("logits"), c.Input("tokens")
 	n, l, vocab := c.Dim("N"), c.Dim("L"), c.Dim("vocab")
-	e := verdict.Expected{Name: "dlogits", Truth: tensor.New(n, l, vocab), Sigma: make([]float64, n*l*vocab), Unjudged: make([]bool, n*l*vocab), Draws: make([]float64, n*l)}
+	e := verdict.Expected{
+		Name: "dlogits", Truth: tensor.New(n, l, vocab), Sigma: make([]float64, n*l*vocab),
+		Unjudged: make([]bool, n*l*vocab), Draws: make([]float64, n*l),
+	}
 	constants, bySlope, reach := make([]float64, n*l), make([]float64, n*l), dlogprob.reach()
 	each(n*l, func(at int) {
 		i, t := at/l, at%l
@@ -108,7 +116,11 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 			e.Draws[at] = float64(vocab)
 			return
 		}
-		row := logitsRow{scalars: o.scalars, policy: o.policy, logits: logits.Row(i, t), token: int(tokens.Data[at]), slope: dlogprob.truth.At(i, t), slopeError: dlogprob.variance.At(i, t), slopeConstants: dlogprob.constants.At(i, t)}
+		row := logitsRow{
+			scalars: o.scalars, policy: o.policy, logits: logits.Row(i, t), token: int(tokens.Data[at]),
+			slope: dlogprob.truth.At(i, t), slopeError: dlogprob.variance.At(i, t),
+			slopeConstants: dlogprob.constants.At(i, t),
+		}
 		row.reach = max(math.Abs(row.slope), reach[at])
 		e.Draws[at], bySlope[at], constants[at] = row.fill(e.Truth.Data[first:first+vocab], e.Sigma[first:first+vocab])
 	})
@@ -126,7 +138,8 @@ func (c *Case) logitsGradient(o *objective, dlogprob *batchOutput) verdict.Expec
 	return e
 }
 
-// addBranches carries over what dlogprob may be else: other sides of thresholds, for whole rows of logits, and infinities, which make a product with 0 no number.
+// addBranches carries over what dlogprob may be else: other sides of thresholds, for whole rows of
+// logits, and infinities, which make a product with 0 no number.
 func (c *Case) addBranches(e *verdict.Expected, o *objective, dlogprob *batchOutput) {
 	_, l := o.Mask.Dims()
 	e.Others = map[int][]float64{}
@@ -189,7 +202,9 @@ func (c *Case) branchOfLogits(o *objective, b verdict.Branch, l int) verdict.Bra
 	vocab := c.Dim("vocab")
 	wide := verdict.Branch{Truths: make([][]float64, len(b.Truths))}
 	for k, at := range b.Elements {
-		gradient := policy.LogProbBackward(c.Input("logits").Row(at/l, at%l), int(c.Input("tokens").Data[at]), o.policy.temperature)
+		gradient := policy.LogProbBackward(
+			c.Input("logits").Row(at/l, at%l), int(c.Input("tokens").Data[at]), o.policy.temperature,
+		)
 		for j := range vocab {
 			wide.Elements = append(wide.Elements, at*vocab+j)
 		}
@@ -213,8 +228,9 @@ type logitsRow struct {
 	reach             float64 // its size on the side of a threshold where it is largest
 }
 
-// fill derives the row. It returns how many independent errors stand behind it, and the shares of its second moments that come from dlogprob, and (as a
-// part of the deviation) from constants that all rows have in common: weights, the temperature, log₂e.
+// fill derives the row. It returns how many independent errors stand behind it, and the shares of
+// its second moments that come from dlogprob, and (as a part of the deviation) from constants that
+// all rows have in common: weights, the temperature, log₂e.
 func (r logitsRow) fill(truth, sigma []float64) (draws, bySlope, share float64) {
 	temperature := r.policy.temperature
 	v := r.softmax(r.logits, r.token, temperature)

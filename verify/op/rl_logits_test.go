@@ -16,7 +16,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// truths returns the truth of each output of a request in float64, whatever a kernel would have recorded.
+// truths returns the truth of each output of a request in float64, whatever a kernel would have
+// recorded.
 func truths(t *testing.T, request *recording.Recording, outputs map[string][]int) map[string][]float64 {
 	t.Helper()
 	r := request.Clone()
@@ -39,7 +40,8 @@ func fused(t *testing.T, n int) []*recording.Recording {
 	t.Helper()
 	var found []*recording.Recording
 	for seed := uint64(0); len(found) < n; seed++ {
-		if r := emulate.Request("grpo.loss", seed); r.Has("logits") && r.Shape("mask")[1] <= 8 && r.Provenance["note"] == nil {
+		if r := emulate.Request("grpo.loss", seed); r.Has("logits") && r.Shape("mask")[1] <= 8 &&
+			r.Provenance["note"] == nil {
 			found = append(found, r.Clone())
 		}
 	}
@@ -59,7 +61,9 @@ func TestLossFromLogits(t *testing.T) {
 			x := tensor.New(shape...)
 			for at := range x.Data {
 				if mask.Data[at] != 0 {
-					x.Data[at] = policy.LogProb(logits.Row(at/shape[1], at%shape[1]), int(tokens.Data[at]), temperatureOf(t, r))
+					x.Data[at] = policy.LogProb(
+						logits.Row(at/shape[1], at%shape[1]), int(tokens.Data[at]), temperatureOf(t, r),
+					)
 				}
 			}
 			two.Set("logprob", dtype.F64, x)
@@ -125,7 +129,10 @@ func TestLossFromLogits(t *testing.T) {
 		for _, c := range []struct {
 			first, second float64
 			want          verdict.Status
-		}{{-0.6, 0.6, verdict.Explained}, {0, 0, verdict.Explained}, {-0.3, 0.3, verdict.Explained}, {-0.6, 0, verdict.Unexplained}, {-0.3, 0.6, verdict.Unexplained}} {
+		}{
+			{-0.6, 0.6, verdict.Explained}, {0, 0, verdict.Explained}, {-0.3, 0.3, verdict.Explained},
+			{-0.6, 0, verdict.Unexplained}, {-0.3, 0.6, verdict.Unexplained},
+		} {
 			b.Set("out.dlogits", dtype.F32, tensor.Of([]float64{c.first, c.second}, 1, 1, 2))
 			b.says(t, c.want, "")
 		}

@@ -16,29 +16,65 @@ import (
 
 var (
 	lossInputs = []Tensor{
-		{Name: "logprob", Shape: sequenceShape, Optional: true, Doc: "log-probabilities of the policy in training; or logits and tokens in their place"},
-		{Name: "logits", Shape: vocabularyShape, Optional: true, Doc: "logits of the policy in training; −∞ excludes a token"},
-		{Name: "tokens", Shape: sequenceShape, Integer: true, Optional: true, Doc: "tokens that were sampled; of those that do not count, any numbers"},
+		{
+			Name: "logprob", Shape: sequenceShape, Optional: true,
+			Doc: "log-probabilities of the policy in training; or logits and tokens in their place",
+		},
+		{
+			Name: "logits", Shape: vocabularyShape, Optional: true,
+			Doc: "logits of the policy in training; −∞ excludes a token",
+		},
+		{
+			Name: "tokens", Shape: sequenceShape, Integer: true, Optional: true,
+			Doc: "tokens that were sampled; of those that do not count, any numbers",
+		},
 		{Name: "old_logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy that sampled"},
-		{Name: "ref_logprob", Shape: sequenceShape, Optional: true, Doc: "log-probabilities of the reference; needed if there is a kl"},
-		{Name: "advantage", Shape: sequenceShape, Other: []string{"N"}, Doc: "advantages, of tokens or of whole sequences"},
+		{
+			Name: "ref_logprob", Shape: sequenceShape, Optional: true,
+			Doc: "log-probabilities of the reference; needed if there is a kl",
+		},
+		{
+			Name: "advantage", Shape: sequenceShape, Other: []string{"N"},
+			Doc: "advantages, of tokens or of whole sequences",
+		},
 		maskInput,
 	}
 	lossOutputs = []Tensor{
 		{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
-		{Name: "dlogprob", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for logprob, given or formed from logits"},
+		{
+			Name: "dlogprob", Shape: sequenceShape, Axes: sequenceAxes,
+			Doc: "gradient of the loss for logprob, given or formed from logits",
+		},
 		tokenLossOutput, sequenceLossOutput,
-		{Name: "dlogits", Shape: vocabularyShape, Axes: append(sequenceAxes[:2:2], "vocabulary"), Doc: "gradient of the loss for logits"},
+		{
+			Name: "dlogits", Shape: vocabularyShape, Axes: append(sequenceAxes[:2:2], "vocabulary"),
+			Doc: "gradient of the loss for logits",
+		},
 	}
 	lossAttrs = []Attr{
 		temperatureAttr,
-		{Name: "ratio", Kind: Choice, Default: "token", Choices: []string{"token", "sequence"}, Doc: "ratios of tokens, or their geometric mean over a sequence"},
-		{Name: "clip", Kind: Choice, Default: "ppo", Choices: []string{"ppo", "gppo", "cispo", "none"}, Doc: "what is done with ratios beyond the bounds"},
+		{
+			Name: "ratio", Kind: Choice, Default: "token", Choices: []string{"token", "sequence"},
+			Doc: "ratios of tokens, or their geometric mean over a sequence",
+		},
+		{
+			Name: "clip", Kind: Choice, Default: "ppo", Choices: []string{"ppo", "gppo", "cispo", "none"},
+			Doc: "what is done with ratios beyond the bounds",
+		},
 		{Name: "clip_low", Kind: Number, Default: 0.2, Doc: "the lower bound is 1 − clip_low"},
 		{Name: "clip_high", Kind: Number, Default: 0.2, Doc: "the upper bound is 1 + clip_high"},
-		{Name: "dual_clip", Kind: Number, Default: 0.0, Doc: "c: the loss of a negative advantage is at most −c·A; 0 is no bound"},
-		{Name: "log_ratio_limit", Kind: Number, Default: 0.0, Doc: "log π/π_old is clamped to ±limit before the exponential; 0 is no limit"},
-		{Name: "kl", Kind: Choice, Default: "none", Choices: []string{"none", "k1", "k2", "k3"}, Doc: "divergence from the reference that is added to the loss"},
+		{
+			Name: "dual_clip", Kind: Number, Default: 0.0,
+			Doc: "c: the loss of a negative advantage is at most −c·A; 0 is no bound",
+		},
+		{
+			Name: "log_ratio_limit", Kind: Number, Default: 0.0,
+			Doc: "log π/π_old is clamped to ±limit before the exponential; 0 is no limit",
+		},
+		{
+			Name: "kl", Kind: Choice, Default: "none", Choices: []string{"none", "k1", "k2", "k3"},
+			Doc: "divergence from the reference that is added to the loss",
+		},
 		{Name: "kl_coef", Kind: Number, Default: 0.0, Doc: "what the divergence is multiplied by"},
 		aggregateAttr, aggregateLength, emptyRowsAttr,
 	}
@@ -46,10 +82,13 @@ var (
 
 func init() {
 	register(&Op{
-		Name:      "ppo.loss",
-		Doc:       "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
-		Equations: []string{"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate", "policy.LogProb", "policy.LogProbBackward"},
-		Inputs:    lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
+		Name: "ppo.loss",
+		Doc:  "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
+		Equations: []string{
+			"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll",
+			"policy.Aggregate", "policy.LogProb", "policy.LogProbBackward",
+		},
+		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      all(checkAggregate, checkPolicy, checkLoss),
 		truth:      policyLoss,
@@ -58,7 +97,8 @@ func init() {
 		Name: "grpo.loss",
 		Doc:  "Policy loss of a batch with advantages of groups, and its gradient: the same function as ppo.loss.",
 		Equations: []string{
-			"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence", "grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
+			"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence",
+			"grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
 			"grpo.DualClip", "policy.SequenceRatio", "policy.Weights", "policy.LogProb", "policy.LogProbBackward",
 		},
 		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
@@ -73,7 +113,10 @@ func checkLoss(c *Case) error {
 		return err
 	}
 	if bound := c.Float("dual_clip"); bound != 0 && (bound <= 1 || c.Word("clip") == "cispo") {
-		return fmt.Errorf("attrs: %q: found %v with clip %s, want a bound above 1 (0: none), and none with cispo", "dual_clip", bound, c.Word("clip"))
+		return fmt.Errorf(
+			"attrs: %q: found %v with clip %s, want a bound above 1 (0: none), and none with cispo", "dual_clip", bound,
+			c.Word("clip"),
+		)
 	}
 	if c.Word("kl") != "none" && c.Input("ref_logprob") == nil {
 		return fmt.Errorf("attrs: %q: %s needs the tensor %q", "kl", c.Word("kl"), "ref_logprob")
@@ -100,7 +143,10 @@ type objective struct {
 }
 
 func (c *Case) newObjective() *objective {
-	o := &objective{scalars: c.scalars(), sequence: c.Word("ratio") == "sequence", clip: c.Word("clip"), low: c.Float("clip_low"), high: c.Float("clip_high"), dual: c.Float("dual_clip")}
+	o := &objective{
+		scalars: c.scalars(), sequence: c.Word("ratio") == "sequence", clip: c.Word("clip"), low: c.Float("clip_low"),
+		high: c.Float("clip_high"), dual: c.Float("dual_clip"),
+	}
 	mask := c.matrix("mask")
 	o.policy = c.newFormed(o.scalars, mask)
 	o.Batch = grpo.Batch{
@@ -127,7 +173,8 @@ func (c *Case) weights(mask mat.Matrix) *mat.Dense {
 }
 
 var aggregations = map[string]policy.Aggregation{
-	"token_mean": policy.TokenMean, "sequence_mean": policy.SequenceMean, "sequence_sum": policy.SequenceSum, "constant": policy.Constant,
+	"token_mean": policy.TokenMean, "sequence_mean": policy.SequenceMean, "sequence_sum": policy.SequenceSum,
+	"constant": policy.Constant,
 }
 
 // surrogate is the loss of one token that acts through its ratio.
@@ -167,21 +214,24 @@ func (o *objective) truth() (loss float64, gradient *mat.Dense) {
 	return loss, gradient
 }
 
-// policyLoss: a token's surrogate is l = −F A, F the ratio r or the bound that takes its place, and its derivative for log r is −G A, G one of r, a bound and 0.
-// The log-ratio x is rounded once (as a mean over a sequence it has the error of that sum, and all tokens of the sequence share it), the exponential
-// errs, products follow, and the divergence as policy.kl has it:
+// policyLoss: a token's surrogate is l = −F A, F the ratio r or the bound that takes its place, and
+// its derivative for log r is −G A, G one of r, a bound and 0. The log-ratio x is rounded once (as
+// a mean over a sequence it has the error of that sum, and all tokens of the sequence share it),
+// the exponential errs, products follow, and the divergence as policy.kl has it:
 //
 //	ν²   = R(x) + E(x)                                                                     of r, relative
 //	σ_l² = A² r² ν² where F = r, + 2ρ² l²
 //	σ_g² = A² r² ν² where G = r, + 3ρ² (A G)² + β² σ_κ² + 2ρ² (|A G| + β (1 + e^δ))²       of one token's derivative
 //
-// The loss sums them up with their weights; a bound is one constant for all tokens that it holds, and 1/Σm one factor for all:
+// The loss sums them up with their weights; a bound is one constant for all tokens that it holds,
+// and 1/Σm one factor for all:
 //
 //	loss      σ² = Σ w² (σ_l² + β² σ_k²) + Σ_bounds (Σ_held w A)² R(bound) + rowSum(w l) + β² rowSum(w k) + 2ρ² Σ (w l)² + 3ρ² (L² + β² D²)
 //	dlogprob  σ² = w² σ_g² + ρ² g² + g² σ_w²
 //
-// The losses have no jump. Their derivatives have: at the bounds of the clip, at that of the dual clip and at the limit of the log-ratio. Where r is within 8
-// standard deviations of one, either side is right, and so is what frameworks give where both branches are equal (see sides). An
+// The losses have no jump. Their derivatives have: at the bounds of the clip, at that of the dual
+// clip and at the limit of the log-ratio. Where r is within 8 standard deviations of one, either
+// side is right, and so is what frameworks give where both branches are equal (see sides). An
 // infinity is right where a ratio is beyond working precision.
 func policyLoss(c *Case) ([]verdict.Expected, error) {
 	o, dlogprob := c.newObjective(), c.newBatchOutput()
@@ -247,12 +297,15 @@ func (o *objective) row(i int, gradient *mat.Dense, sums *lossSums, parts *lossP
 				}
 				out.row(i, finite(m.weight*m.weight*together))
 			}
-			o.setSlope(m, gradient.At(i, t), shared, func(truth, own, common float64, others ...float64) { out.set(i, t, truth, own, common, others...) })
+			o.setSlope(m, gradient.At(i, t), shared, func(truth, own, common float64, others ...float64) {
+				out.set(i, t, truth, own, common, others...)
+			})
 		}
 	}
 }
 
-// boundError is the second moment of the relative error of a bound, which a kernel forms of 1 and the width, or holds as a constant.
+// boundError is the second moment of the relative error of a bound, which a kernel forms of 1 and
+// the width, or holds as a constant.
 func (w scalars) boundError(bound float64) float64 {
 	if bound == 0 {
 		return 0
@@ -261,7 +314,8 @@ func (w scalars) boundError(bound float64) float64 {
 	return w.constant(bound) + width*width*w.constant(math.Abs(bound-1))
 }
 
-// weightError is the second moment of the relative error of a token's weight, which takes a division or two; 0 where it is exact.
+// weightError is the second moment of the relative error of a token's weight, which takes a
+// division or two; 0 where it is exact.
 func (w scalars) weightError(weight float64) float64 {
 	if once := w.constant(weight); once > 0 {
 		return once + w.rho2
@@ -313,8 +367,9 @@ func (o *objective) term(i, t int, shared sequenceRatio) term {
 	return m
 }
 
-// errOnAnySide makes a slope err as that on the side of its thresholds does which errs most; relative is the second moment of the ratio's error. The tokens of a sequence
-// have one ratio, and one error of it.
+// errOnAnySide makes a slope err as that on the side of its thresholds does which errs most;
+// relative is the second moment of the ratio's error. The tokens of a sequence have one ratio, and
+// one error of it.
 func (o *objective) errOnAnySide(m *term, relative float64) {
 	for _, s := range m.slopes {
 		if o.sequence {
@@ -327,7 +382,8 @@ func (o *objective) errOnAnySide(m *term, relative float64) {
 	}
 }
 
-// followLogProb says how a token's loss and its slope hang on log π, which errs where it is formed from logits.
+// followLogProb says how a token's loss and its slope hang on log π, which errs where it is formed
+// from logits.
 func (o *objective) followLogProb(m *term, i, t int) {
 	m.formed, m.byTemperature = o.policy.errors.At(i, t), o.policy.byTemperature.At(i, t)
 	m.byLogProb, m.slopeByLog = o.coefficient*m.kl.slope, o.coefficient*m.kl.bend
@@ -340,7 +396,8 @@ func (o *objective) followLogProb(m *term, i, t int) {
 	m.byLogProb, m.slopeByLog = finite(m.byLogProb), finite(m.slopeByLog)
 }
 
-// logRatio returns the log-ratio that a token's loss hangs on, before it is limited, with the second moments of its error and of the ratio's, relative.
+// logRatio returns the log-ratio that a token's loss hangs on, before it is limited, with the
+// second moments of its error and of the ratio's, relative.
 func (o *objective) logRatio(i, t int, shared sequenceRatio) (x, moved, relative float64) {
 	if o.sequence {
 		return shared.log, shared.logError, shared.relative
@@ -353,7 +410,8 @@ func (o *objective) logRatio(i, t int, shared sequenceRatio) (x, moved, relative
 	return x, moved, moved + o.exponential(x)
 }
 
-// decide says what a token's loss hangs on: the ratio, or the bound that has taken its place, or both where the ratio's error is such that either may hold.
+// decide says what a token's loss hangs on: the ratio, or the bound that has taken its place, or
+// both where the ratio's error is such that either may hold.
 func (o *objective) decide(m *term, r, advantage, logprob, variance float64) {
 	bounds := []float64{1 - o.low, 1 + o.high, o.dual}
 	if m.cispo {
@@ -378,7 +436,8 @@ func (o *objective) decide(m *term, r, advantage, logprob, variance float64) {
 	}
 }
 
-// otherSlopes returns the further derivatives that a token's surrogate may have: what it is on the other side of a threshold, and half of it.
+// otherSlopes returns the further derivatives that a token's surrogate may have: what it is on the
+// other side of a threshold, and half of it.
 func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64) []float64 {
 	if m.cispo || !dtype.Finite(r) {
 		return nil
@@ -413,8 +472,9 @@ func (o *objective) otherSlopes(m term, r, x, relative, moved, advantage float64
 // sides returns what a derivative may be at a threshold beyond which it is 0: there, gone, or tied.
 func sides(full float64) []float64 { return append(tied(full), 0) }
 
-// tied returns what a derivative may be where two branches are equal: there, half where a maximum shares it out and one branch is constant, and three quarters where the
-// clamp before it shares out its half. So it may be at the bound that holds the other sign of the advantage too.
+// tied returns what a derivative may be where two branches are equal: there, half where a maximum
+// shares it out and one branch is constant, and three quarters where the clamp before it shares out
+// its half. So it may be at the bound that holds the other sign of the advantage too.
 func tied(full float64) []float64 { return []float64{full, full / 2, full * 3 / 4} }
 
 func (w scalars) unsureBound(r, bound, variance float64) bool {
@@ -426,10 +486,13 @@ func (o *objective) unsureDual(r, advantage, variance float64) bool {
 }
 
 // setSlope hands over one element of the gradient.
-func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set func(truth, own, common float64, others ...float64)) {
+func (o *objective) setSlope(
+	m term, truth float64, shared sequenceRatio, set func(truth, own, common float64, others ...float64),
+) {
 	beta, w2 := o.coefficient, m.weight*m.weight
 	parts := math.Abs(m.slope) + beta*m.kl.parts
-	own := m.slopeOwn + m.slopeByRatio*m.slopeByRatio*shared.relative + beta*beta*m.kl.slopeVariance + m.slopeByLog*m.slopeByLog*m.formed
+	own := m.slopeOwn + m.slopeByRatio*m.slopeByRatio*shared.relative + beta*beta*m.kl.slopeVariance +
+		m.slopeByLog*m.slopeByLog*m.formed
 	if beta != 0 {
 		own += 2*o.rho2*parts*parts + o.faint(beta*m.kl.slope)
 	}
@@ -448,8 +511,12 @@ func (o *objective) setSlope(m term, truth float64, shared sequenceRatio, set fu
 	}
 	byTemperature := m.slopeByLog * m.byTemperature
 	byCoefficient := beta * m.kl.slope
-	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant + byCoefficient*byCoefficient*o.constant(beta)
-	set(truth, moment(w2*own+o.faint(truth)+o.rho2*truth*truth), moment(truth*truth*o.weightError(m.weight)+w2*constants), others...)
+	constants := m.slopeByBound*m.slopeByBound + byTemperature*byTemperature*o.policy.constant +
+		byCoefficient*byCoefficient*o.constant(beta)
+	set(
+		truth, moment(w2*own+o.faint(truth)+o.rho2*truth*truth),
+		moment(truth*truth*o.weightError(m.weight)+w2*constants), others...,
+	)
 }
 
 // lossSums collects what the loss of a batch is summed of.
@@ -478,7 +545,8 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 		}
 		w := m.weight
 		l, k := finite(w*m.loss), finite(o.coefficient*w*m.kl.value)
-		s.own += w*w*(m.own+o.coefficient*o.coefficient*m.kl.variance+m.byLogProb*m.byLogProb*m.formed) + 2*o.rho2*(l*l+k*k)
+		s.own += w*w*(m.own+o.coefficient*o.coefficient*m.kl.variance+m.byLogProb*m.byLogProb*m.formed) +
+			2*o.rho2*(l*l+k*k)
 		s.byTemperature += w * m.byLogProb * m.byTemperature
 		s.loss, s.kl, s.both = append(s.loss, l), append(s.kl, k), append(s.both, l+k)
 		s.unweighted += finite(m.loss + o.coefficient*m.kl.value)
@@ -498,7 +566,8 @@ func (s *lossSums) add(o *objective, terms []term, shared sequenceRatio) {
 // expected hands over the loss. Infinities of both signs may have met.
 func (s *lossSums) expected(o *objective, loss float64) verdict.Expected {
 	walk, l, kl := max(o.rowSum(s.loss)+o.rowSum(s.kl), o.rowSum(s.both)), total(s.loss), total(s.kl)
-	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss) + s.byTemperature*s.byTemperature*o.policy.constant
+	variance := s.own + s.sequences + walk + 3*o.rho2*(l*l+kl*kl) + o.round(loss) +
+		s.byTemperature*s.byTemperature*o.policy.constant
 	for _, bound := range slices.Sorted(maps.Keys(s.bounds)) {
 		held := s.bounds[bound]
 		variance += moment(held * held * bound * bound * s.boundError(bound))

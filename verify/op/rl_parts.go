@@ -16,7 +16,8 @@ var (
 	}
 	sequenceLossOutput = Tensor{
 		Name: "sequence_loss", Shape: []string{"N"}, Axes: []string{"sequence"},
-		Doc: "sum of the tokens' losses over each sequence, before any divisor; of one without tokens nothing is judged",
+		Doc: "sum of the tokens' losses over each sequence, before any divisor; of one without tokens nothing is " +
+			"judged",
 	}
 )
 
@@ -61,10 +62,12 @@ func (p *lossParts) add(o *objective, i int, terms []term, shared sequenceRatio)
 	p.sequences[i], p.terms = whole.expected(o, sum), max(p.terms, counting)
 }
 
-// tokenErrors are the second moments of the errors of a token's loss: its own, what a sequence has together, and what all tokens have.
+// tokenErrors are the second moments of the errors of a token's loss: its own, what a sequence has
+// together, and what all tokens have.
 func (o *objective) tokenErrors(m term, loss float64, shared sequenceRatio) (own, together, constants float64) {
 	beta, k := o.coefficient, o.coefficient*m.kl.value
-	own = m.own + beta*beta*m.kl.variance + m.byLogProb*m.byLogProb*m.formed + 2*o.rho2*(finite(m.loss*m.loss)+finite(k*k)) + o.round(loss)
+	own = m.own + beta*beta*m.kl.variance + m.byLogProb*m.byLogProb*m.formed +
+		2*o.rho2*(finite(m.loss*m.loss)+finite(k*k)) + o.round(loss)
 	if m.held != 0 {
 		constants = m.held * m.held * m.bound * m.bound * o.boundError(m.bound)
 	}

@@ -25,7 +25,10 @@ func init() {
 		},
 		Outputs: []Tensor{{Name: "kl", Shape: sequenceShape, Axes: sequenceAxes, Doc: "estimates"}},
 		Attrs: []Attr{
-			{Name: "estimator", Kind: Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"}, Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ"},
+			{
+				Name: "estimator", Kind: Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"},
+				Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ",
+			},
 			{Name: "limit", Kind: Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
 		},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
@@ -53,7 +56,9 @@ func init() {
 
 func checkKL(c *Case) error {
 	if c.Word("estimator") != "k3" && c.Float("limit") != 0 {
-		return fmt.Errorf("attrs: %q: found %v for %s, only k3 has a limit", "limit", c.Float("limit"), c.Word("estimator"))
+		return fmt.Errorf(
+			"attrs: %q: found %v for %s, only k3 has a limit", "limit", c.Float("limit"), c.Word("estimator"),
+		)
 	}
 	return checkAtLeast0(c, "limit")
 }
@@ -78,8 +83,9 @@ func policyKL(c *Case) ([]verdict.Expected, error) {
 	return c.wanted(e), nil
 }
 
-// squareLeans is the second moment of what squares of numbers with as many places as x err by in one direction: an odd square is 1 mod 8, so that where its
-// last d places are cut off most of what is cut off is 2^−d of a unit, always below it.
+// squareLeans is the second moment of what squares of numbers with as many places as x err by in
+// one direction: an odd square is 1 mod 8, so that where its last d places are cut off most of what
+// is cut off is 2^−d of a unit, always below it.
 func (w scalars) squareLeans(x float64) float64 {
 	if !dtype.Finite(x) {
 		return 0
@@ -92,7 +98,8 @@ func (w scalars) squareLeans(x float64) float64 {
 	return min(unit*unit, w.round(x*x)) / 4 // of x²/2
 }
 
-// divergence is an estimate of one token with its derivative for log π, and the second moments of their errors.
+// divergence is an estimate of one token with its derivative for log π, and the second moments of
+// their errors.
 type divergence struct {
 	value, slope, bend       float64 // bend is the derivative of the slope
 	variance, slopeVariance  float64
@@ -100,23 +107,30 @@ type divergence struct {
 	overflow, overflowSlopes []float64
 }
 
-// divergence: δ = log π_ref − log π is rounded once. Then k1 is −δ; k2 squares and halves; k3 is formed as it stands, because most kernels do so, and
-// then the exponential and the first of the two differences are off by what a number of their size is rounded by, however small k3 itself:
+// divergence: δ = log π_ref − log π is rounded once. Then k1 is −δ; k2 squares and halves; k3 is
+// formed as it stands, because most kernels do so, and then the exponential and the first of the
+// two differences are off by what a number of their size is rounded by, however small k3 itself:
 //
 //	k1  σ² = R(δ)
 //	k2  σ² = δ² R(δ) + 2 R(δ²/2)
 //	k3  σ² = (e^δ − 1)² R(δ) + e^{2δ} E(δ) + max(R(e^δ − δ), R(e^δ − 1)) + R(k3)
 //	    of its derivative 1 − e^δ: e^{2δ} (R(δ) + E(δ)) + R(1 − e^δ)
 //
-// R is the second moment of a rounding, E(δ) that of the relative error of an exponential. A δ beyond the limit is the limit, as a constant.
+// R is the second moment of a rounding, E(δ) that of the relative error of an exponential. A δ
+// beyond the limit is the limit, as a constant.
 func (w scalars) divergence(estimator string, logprob, ref, limit float64) divergence {
 	delta := ref - logprob
 	moved := w.round(delta)
 	switch estimator {
 	case "k1":
-		return divergence{value: policy.K1(logprob, ref), slope: policy.K1Backward(logprob, ref), variance: moved, parts: 1}
+		return divergence{
+			value: policy.K1(logprob, ref), slope: policy.K1Backward(logprob, ref), variance: moved, parts: 1,
+		}
 	case "k2":
-		d := divergence{value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), bend: 1, slopeVariance: moved, parts: math.Abs(delta)}
+		d := divergence{
+			value: policy.K2(logprob, ref), slope: policy.K2Backward(logprob, ref), bend: 1, slopeVariance: moved,
+			parts: math.Abs(delta),
+		}
 		d.variance = moment(delta*delta*moved + 2*w.round(d.value))
 		return d
 	}
@@ -128,7 +142,9 @@ func (w scalars) divergence(estimator string, logprob, ref, limit float64) diver
 	e, small := math.Exp(delta), math.Expm1(delta)
 	d.bend = e
 	d.parts = 1 + e
-	d.variance = moment(small*small*moved + e*e*w.exponential(delta) + max(w.round(e-delta), w.round(small)) + w.round(d.value))
+	d.variance = moment(small*small*moved + e*e*w.exponential(delta) + max(
+		w.round(e-delta), w.round(small),
+	) + w.round(d.value))
 	d.slopeVariance = moment(e*e*(moved+w.exponential(delta)) + w.round(small))
 	if w.overflows(e) {
 		d.overflow, d.overflowSlopes = []float64{math.Inf(1)}, []float64{math.Inf(-1)}
@@ -144,7 +160,8 @@ func finite(x float64) float64 {
 	return x
 }
 
-// moment returns a second moment, infinity where it is no number: an error of which nothing is known is not one that nobody makes.
+// moment returns a second moment, infinity where it is no number: an error of which nothing is
+// known is not one that nobody makes.
 func moment(variance float64) float64 {
 	if math.IsNaN(variance) {
 		return math.Inf(1)
@@ -172,22 +189,28 @@ func checkLogProb(c *Case) error {
 func checkToken(c *Case, i int) error {
 	tokens := c.Input("tokens")
 	if token := tokens.Data[i]; token < 0 || token >= float64(c.Dim("vocab")) {
-		return fmt.Errorf("tensor %q: index %v: token %v, want 0 to %d", "tokens", tensor.Unravel(i, tokens.Shape), token, c.Dim("vocab")-1)
+		return fmt.Errorf(
+			"tensor %q: index %v: token %v, want 0 to %d", "tokens", tensor.Unravel(i, tokens.Shape), token,
+			c.Dim("vocab")-1,
+		)
 	}
 	return nil
 }
 
-// policyLogProb: with x = z/T, p = softmax(x), m = max x and s = Σ e^{x−m}, every x_j errs by its division, which moves log p_k by δ_jk − p_j, and
-// by its exponential, which moves it by −p_j; the sum over the vocabulary, its logarithm, and the two differences follow. An entropy is formed as
+// policyLogProb: with x = z/T, p = softmax(x), m = max x and s = Σ e^{x−m}, every x_j errs by its
+// division, which moves log p_k by δ_jk − p_j, and by its exponential, which moves it by −p_j; the
+// sum over the vocabulary, its logarithm, and the two differences follow. An entropy is formed as
 // −Σ p log p or as lse − Σ p x, whose terms are larger.
 //
 //	logprob  σ² = Σ_j (δ_jk − p_j)² x_j² ρ_T² + Σ_j p_j² E(x_j − m) + Sum(V; 1, Σ p²) + 6ρ² log² s + R(log s) + R(x_k − m) + R(m + log s) + R(x_k) + R(log p_k)
 //	entropy  σ² = Σ_j p_j² ((log p_j + S)² (x_j² ρ_T² + E(x_j − m)) + 2ρ² max(log² p_j, x_j²)) + Sum(V; Σ px, Σ p²x²) + max(1, S, Σ px)² Sum(V; 1, Σ p²)
 //	              + 6ρ² log² s + R(log s) + R(m + log s) + 2 R(Σ px)
 //
-// The last two are those of the way to base 2 and back. ρ_T² is that of the quotient and of the temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many, are added up alike:
-// to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms below half a last place of a partial sum, squared all together, because additions
-// round them away one by one; how many partial sums there are at least, lanes says.
+// The last two are those of the way to base 2 and back. ρ_T² is that of the quotient and of the
+// temperature as a constant, and nothing for T = 1. Equal logits, of which narrow types have many,
+// are added up alike: to both sums comes what arithmetic.Accumulator.Repeated says. So do the terms
+// below half a last place of a partial sum, squared all together, because additions round them away
+// one by one; how many partial sums there are at least, lanes says.
 func policyLogProb(c *Case) ([]verdict.Expected, error) {
 	w, n := c.scalars(), c.Dim("N")
 	logprob, entropy := c.newEstimate("logprob", n), c.newEstimate("entropy", n)
@@ -202,7 +225,10 @@ func policyLogProb(c *Case) ([]verdict.Expected, error) {
 		forward[i], backward[i] = v.logp[token]+forward[i], v.logp[token]+backward[i]
 	})
 	var kept []verdict.Expected
-	for _, e := range c.wanted(single(logprob.expected("logprob", c.Arithmetic.Accumulate)), single(entropy.expected("entropy", c.Arithmetic.Accumulate))) {
+	for _, e := range c.wanted(
+		single(logprob.expected("logprob", c.Arithmetic.Accumulate)),
+		single(entropy.expected("entropy", c.Arithmetic.Accumulate)),
+	) {
 		e.Systematic = 0
 		if temperature != 1 {
 			e.Systematic = 1
@@ -224,8 +250,9 @@ func indices(n int) []int {
 	return all
 }
 
-// softmaxErrors are the second moments of the errors of one row: of log p_k, of the entropy, of the denominator of all p (relative), and of the division of a
-// logit by the temperature (relative); with the row's log-probabilities, entropy and mean Σ p z/T.
+// softmaxErrors are the second moments of the errors of one row: of log p_k, of the entropy, of the
+// denominator of all p (relative), and of the division of a logit by the temperature (relative);
+// with the row's log-probabilities, entropy and mean Σ p z/T.
 type softmaxErrors struct {
 	logprob, entropy, denominator, division float64
 	logp                                    []float64
@@ -272,13 +299,15 @@ func (w scalars) softmax(logits []float64, token int, temperature float64) softm
 		e := w.narrowEntropyError(logp, logits, temperature, lse, s)
 		v.entropy += e * e
 	}
-	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] + max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
+	v.entropy += w.sum(seen, mean, mean2) + w.accumulate.Repeated(mean, alike) + small[1]*small[1] +
+		max(1, s*s, mean*mean)*total + logarithm + w.round(lse) + 2*w.round(mean)
 	return v
 }
 
-// narrowEntropyError is what an entropy errs by whose log-probabilities, probabilities and products are rounded to a narrow
-// type, as far as that is known: equal logits, and such as differ by less than a log-probability's last place, are all rounded
-// alike, so that a hundred thousand roundings are one. It is the larger of the errors of
+// narrowEntropyError is what an entropy errs by whose log-probabilities, probabilities and products
+// are rounded to a narrow type, as far as that is known: equal logits, and such as differ by less
+// than a log-probability's last place, are all rounded alike, so that a hundred thousand roundings
+// are one. It is the larger of the errors of
 //
 //	−Σ RN(p l),  l = RN(x − lse),  p = RN(e^l)                 TRL's, whose p no longer sum up to 1
 //	−Σ RN(q l),  l = RN(x − RN(lse)),  q = RN(softmax(l))     that of PyTorch's Categorical
@@ -308,8 +337,9 @@ func (w scalars) narrowEntropyError(logp, logits []float64, temperature, lse, en
 // scalarLoop is the longest vocabulary of which a sum over it in one chain is taken for granted.
 const scalarLoop = 1024
 
-// lanes returns in how many partial sums at least a vocabulary is added up: beyond a thousand tokens in eight, the floats of a vector register. A chain of a
-// hundred thousand additions loses so much that it would hide mistakes; what exactly it loses, oneByOne says.
+// lanes returns in how many partial sums at least a vocabulary is added up: beyond a thousand
+// tokens in eight, the floats of a vector register. A chain of a hundred thousand additions loses
+// so much that it would hide mistakes; what exactly it loses, oneByOne says.
 func lanes(vocab int) float64 {
 	if vocab > scalarLoop {
 		return 8
@@ -317,8 +347,9 @@ func lanes(vocab int) float64 {
 	return 1
 }
 
-// oneByOne returns by how much a log-probability is larger where the vocabulary is added up in one chain, from its first token or from its last: by what the sum
-// no longer feels. 0 for vocabularies whose σ has it.
+// oneByOne returns by how much a log-probability is larger where the vocabulary is added up in one
+// chain, from its first token or from its last: by what the sum no longer feels. 0 for vocabularies
+// whose σ has it.
 func (w scalars) oneByOne(logp []float64) (forward, backward float64) {
 	if len(logp) <= scalarLoop {
 		return 0, 0
@@ -333,7 +364,8 @@ func (w scalars) oneByOne(logp []float64) (forward, backward float64) {
 	return finite(math.Log(exact / first)), finite(math.Log(exact / last))
 }
 
-// swamped returns what the terms of Σ p and Σ px add up to that are so small that such a sum does not feel them one by one.
+// swamped returns what the terms of Σ p and Σ px add up to that are so small that such a sum does
+// not feel them one by one.
 func (w scalars) swamped(logp, logits []float64, temperature, mean float64) (small [2]float64) {
 	u := w.accumulate.Type().UnitRoundoff()
 	for j, l := range logp {
@@ -357,7 +389,8 @@ func sumExp(logits []float64, m, temperature float64) float64 {
 	return sum
 }
 
-// repeats returns Σ n² over the groups of n > 1 equal numbers, and how many numbers these groups have.
+// repeats returns Σ n² over the groups of n > 1 equal numbers, and how many numbers these groups
+// have.
 func repeats(x []float64) (sum, members float64) {
 	sorted := slices.Clone(x)
 	slices.Sort(sorted)

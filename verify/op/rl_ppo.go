@@ -11,31 +11,46 @@ import (
 
 func init() {
 	register(&Op{
-		Name:      "ppo.gae",
-		Doc:       "Advantages of tokens by generalised advantage estimation, and the returns that values are fitted to.",
+		Name: "ppo.gae",
+		Doc: "Advantages of tokens by generalised advantage estimation, and the returns that values are fitted " +
+			"to.",
 		Equations: []string{"ppo.GAE", "ppo.TDError", "ppo.Whiten"},
 		Inputs: []Tensor{
 			{Name: "rewards", Shape: sequenceShape, Doc: "rewards of tokens"},
 			{Name: "values", Shape: sequenceShape, Doc: "values of the states before the tokens; 0 after the last"},
-			{Name: "mask", Shape: sequenceShape, Any: true, Doc: "1 for tokens that count; the recursion passes over the others, which are not judged"},
+			{
+				Name: "mask", Shape: sequenceShape, Any: true,
+				Doc: "1 for tokens that count; the recursion passes over the others, which are not judged",
+			},
 		},
 		Outputs: []Tensor{
-			{Name: "advantage", Shape: sequenceShape, Axes: sequenceAxes, Doc: "advantages, whitened if that is asked for"},
-			{Name: "return", Shape: sequenceShape, Axes: sequenceAxes, Doc: "advantages before any whitening, plus values"},
+			{
+				Name: "advantage", Shape: sequenceShape, Axes: sequenceAxes,
+				Doc: "advantages, whitened if that is asked for",
+			},
+			{
+				Name: "return", Shape: sequenceShape, Axes: sequenceAxes,
+				Doc: "advantages before any whitening, plus values",
+			},
 		},
 		Attrs: []Attr{
 			{Name: "gamma", Kind: Number, Default: 1.0, Doc: "discount"},
 			{Name: "lambda", Kind: Number, Default: 1.0, Doc: "weight of longer estimates"},
-			{Name: "whiten", Kind: Flag, Default: false, Doc: "subtract the masked mean and divide by √(masked sample variance + 1e-8)"},
+			{
+				Name: "whiten", Kind: Flag, Default: false,
+				Doc: "subtract the masked mean and divide by √(masked sample variance + 1e-8)",
+			},
 		},
 		Arithmetic: []Key{accumulateKey, elementwiseKey},
 		check:      checkMask,
 		truth:      generalizedAdvantage,
 	})
 	register(&Op{
-		Name:      "ppo.value_loss",
-		Doc:       "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
-		Equations: []string{"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate"},
+		Name: "ppo.value_loss",
+		Doc:  "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
+		Equations: []string{
+			"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate",
+		},
 		Inputs: []Tensor{
 			{Name: "values", Shape: sequenceShape, Doc: "values in training"},
 			{Name: "old_values", Shape: sequenceShape, Doc: "values that the sampler had"},
@@ -57,7 +72,8 @@ func init() {
 	})
 }
 
-// generalizedAdvantage follows the recursion. With q = γλ, t' the next token in the mask, δ = r + γV' − V and A = δ + qA':
+// generalizedAdvantage follows the recursion. With q = γλ, t' the next token in the mask, δ = r +
+// γV' − V and A = δ + qA':
 //
 //	own:     s² = q² s'² + R(γV') + max(R(r + γV'), R(γV' − V), R(r − V)) + R(δ) + R(qA') + max(R(A), R(A + V))
 //	shared:  ε_γ² P² + ε_q² D²,  P = γV' + qP',  D = q (A' + D')
@@ -65,10 +81,13 @@ func init() {
 //
 // A run of n equal δ is added up with errors that are alike: s² has (0.15 u A)² (2n − 2) more.
 //
-// R is the second moment of a rounding. P and D are the derivatives of A for the logarithms of γ and q, whose own errors (as constants, and of the
-// powers of q in a scan) all tokens share. A token's error goes on to the tokens before it by powers of q, so that few independent errors stand behind a row.
+// R is the second moment of a rounding. P and D are the derivatives of A for the logarithms of γ
+// and q, whose own errors (as constants, and of the powers of q in a scan) all tokens share. A
+// token's error goes on to the tokens before it by powers of q, so that few independent errors
+// stand behind a row.
 //
-// Whitening adds the errors of the mean (that of its sum, and the mean of the tokens' errors, which may agree along a row) and of the variance; both are shared:
+// Whitening adds the errors of the mean (that of its sum, and the mean of the tokens' errors, which
+// may agree along a row) and of the variance; both are shared:
 //
 //	μ    σ² = rowSum(A)/n² + Σ_rows (Σ_t s_t)²/n² + R(μ)
 //	v    σ²/v² = (rowSum(d²) + Σ 4d² s²)/(Σ d²)² + 4ρ²,  d = A − μ
@@ -88,7 +107,8 @@ func generalizedAdvantage(c *Case) ([]verdict.Expected, error) {
 		fewOperands(&advantage, masked(operands, g.mask), isShort)
 		fewOperands(&returns, masked(operands, g.mask), isShort)
 	}
-	fewOperands(&returns, masked(g.returns.truth, g.mask), isZero) // all 1, say: the places above are wider than those below
+	// all 1, say: the places above are wider than those below
+	fewOperands(&returns, masked(g.returns.truth, g.mask), isZero)
 	return c.wanted(advantage, returns), nil
 }
 
@@ -103,7 +123,10 @@ type recursion struct {
 }
 
 func (c *Case) newRecursion() *recursion {
-	g := &recursion{scalars: c.scalars(), rewards: c.matrix("rewards"), values: c.matrix("values"), mask: c.matrix("mask"), gamma: c.Float("gamma"), lambda: c.Float("lambda")}
+	g := &recursion{
+		scalars: c.scalars(), rewards: c.matrix("rewards"), values: c.matrix("values"), mask: c.matrix("mask"),
+		gamma: c.Float("gamma"), lambda: c.Float("lambda"),
+	}
 	g.advantage, g.returns, g.draws = c.newBatchOutput(), c.newBatchOutput(), make([]float64, c.Dim("N"))
 	g.byGamma = g.constant(g.gamma)
 	if q := g.gamma * g.lambda; q != 0 && q != 1 {
@@ -125,7 +148,9 @@ func (g *recursion) row(i int) {
 		}
 		p, d = g.gamma*next+q*p, q*(carried+d)
 		ahead, delta := g.gamma*next, ppo.TDError(r[t], v[t], next, g.gamma)
-		step := max(g.round(r[t]+ahead), g.round(ahead-v[t]), g.round(r[t]-v[t])) + g.round(delta) + g.round(q*carried) + max(g.round(truth[t]), g.round(returns[t]))
+		step := max(
+			g.round(r[t]+ahead), g.round(ahead-v[t]), g.round(r[t]-v[t]),
+		) + g.round(delta) + g.round(q*carried) + max(g.round(truth[t]), g.round(returns[t]))
 		if g.gamma != 1 {
 			step += g.round(ahead)
 		}
@@ -143,8 +168,9 @@ func (g *recursion) row(i int) {
 	g.draws[i] = chained(own, q)
 }
 
-// chained returns how many independent errors stand behind those of a recursion: (Σ σ²)² over the sum of all squared covariances, where the error of
-// step s reaches step t after it with a factor q^(t−s).
+// chained returns how many independent errors stand behind those of a recursion: (Σ σ²)² over the
+// sum of all squared covariances, where the error of step s reaches step t after it with a factor
+// q^(t−s).
 func chained(variance []float64, q float64) float64 {
 	var sum, squares, reach float64 // reach is Σ_{s<t} (cov of s and t)² = q² (that before + σ⁴ there)
 	for t, v := range variance {
@@ -164,7 +190,10 @@ func (g *recursion) whiten() *batchOutput {
 	a := g.advantage.truth
 	white := ppo.Whiten(a, g.mask)
 	mean, meanError, variance, varianceError := g.statistics()
-	out := &batchOutput{truth: white, variance: mat.DenseCopyOf(g.advantage.variance), constants: mat.DenseCopyOf(g.advantage.constants), rows: make([]float64, len(g.draws)), draws: g.draws}
+	out := &batchOutput{
+		truth: white, variance: mat.DenseCopyOf(g.advantage.variance),
+		constants: mat.DenseCopyOf(g.advantage.constants), rows: make([]float64, len(g.draws)), draws: g.draws,
+	}
 	eachJudged(g.mask, func(i, t int) {
 		d, x := a.At(i, t)-mean, white.At(i, t)
 		own := (g.advantage.variance.At(i, t)+g.round(d))/variance + 3*g.rho2*x*x
@@ -173,7 +202,8 @@ func (g *recursion) whiten() *batchOutput {
 	return out
 }
 
-// statistics returns the masked mean and variance (the latter with its 10⁻⁸), with the second moments of the mean's error and of the variance's, relative.
+// statistics returns the masked mean and variance (the latter with its 10⁻⁸), with the second
+// moments of the mean's error and of the variance's, relative.
 func (g *recursion) statistics() (mean, meanError, variance, varianceError float64) {
 	var n, sum, moved float64
 	var terms []float64
@@ -204,14 +234,16 @@ func (g *recursion) statistics() (mean, meanError, variance, varianceError float
 	return mean, meanError, variance, varianceError
 }
 
-// valueLoss: with e the error V − R of a token, or c − R of its clipped value c = clip(V, V_old ± ε), which is rounded too, or V_old + clip(V − V_old, ±ε),
+// valueLoss: with e the error V − R of a token, or c − R of its clipped value c = clip(V, V_old ±
+// ε), which is rounded too, or V_old + clip(V − V_old, ±ε),
 //
 //	l = e²/2    σ_l² = e² σ_e² + 2ρ² l²,  σ_e² = R(e) + R(V_old ± ε) + ε_ε², or inside the clip R(e) + R(V − V_old) + R(V)
 //	loss        σ² = Σ w² σ_l² + (Σ_clipped w e)² ε_ε² + rowSum(w l) + 2ρ² Σ (w l)² + 3ρ² L²
 //	dvalues     σ² = w² R(e) + ρ² g² + g² σ_w²
 //
-// ε_ε is the error of the clip's width as a constant, the same for all. The loss has no jump; its derivative has where both squares are equal and the
-// value is outside the clip: there either side is right, and what frameworks make of both (see sides).
+// ε_ε is the error of the clip's width as a constant, the same for all. The loss has no jump; its
+// derivative has where both squares are equal and the value is outside the clip: there either side
+// is right, and what frameworks make of both (see sides).
 func valueLoss(c *Case) ([]verdict.Expected, error) {
 	w, out := c.scalars(), c.newBatchOutput()
 	sums, parts := newLossSums(w.constant), c.newLossParts()
@@ -229,7 +261,9 @@ func valueLoss(c *Case) ([]verdict.Expected, error) {
 			v.weight = weights.At(i, t)
 			loss += v.weight * v.loss
 			terms[t] = v
-			w.setValueSlope(v, func(truth, own, common float64, others ...float64) { out.set(i, t, truth, own, common, others...) })
+			w.setValueSlope(v, func(truth, own, common float64, others ...float64) {
+				out.set(i, t, truth, own, common, others...)
+			})
 		}
 		sums.add(o, terms, sequenceRatio{})
 		parts.add(o, i, terms, sequenceRatio{})

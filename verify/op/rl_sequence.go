@@ -6,10 +6,12 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// sequenceRatio is the logarithm of a sequence's ratio, before it is limited, with the second moments of its error and of the ratio's, relative.
+// sequenceRatio is the logarithm of a sequence's ratio, before it is limited, with the second
+// moments of its error and of the ratio's, relative.
 type sequenceRatio struct{ log, logError, relative, tokens, byTemperature float64 }
 
-// sequenceError is the second moment of the relative error of a sequence's ratio, with how many tokens it has; 0 for ratios of tokens.
+// sequenceError is the second moment of the relative error of a sequence's ratio, with how many
+// tokens it has; 0 for ratios of tokens.
 func (o *objective) sequenceError(i int) (s sequenceRatio) {
 	if !o.sequence {
 		return s
@@ -37,7 +39,8 @@ func (o *objective) sequenceError(i int) (s sequenceRatio) {
 	return s
 }
 
-// sequenceSlopes replaces the derivatives of the tokens, for the logarithm of the sequence's ratio, by what each token gets of their sum: all the same.
+// sequenceSlopes replaces the derivatives of the tokens, for the logarithm of the sequence's ratio,
+// by what each token gets of their sum: all the same.
 func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 	var total, squares, own, byRatio, byBound float64
 	for _, m := range terms {
@@ -63,8 +66,9 @@ func (o *objective) sequenceSlopes(terms []term, shared sequenceRatio) {
 	}
 }
 
-// otherTotals returns what the derivatives of a sequence's tokens add up to on the other sides of the thresholds that its ratio is near: tokens of positive and
-// those of negative advantage have thresholds of their own. nil: it is near none.
+// otherTotals returns what the derivatives of a sequence's tokens add up to on the other sides of
+// the thresholds that its ratio is near: tokens of positive and those of negative advantage have
+// thresholds of their own. nil: it is near none.
 func otherTotals(terms []term) []float64 {
 	var sure float64
 	var doubtful [2][]float64 // by the sign of the derivative, for each side
@@ -106,7 +110,8 @@ func orZero(x []float64) []float64 {
 	return x
 }
 
-// branch hands over the gradients of a sequence on the other sides of its thresholds. Its tokens have one ratio, and so one side.
+// branch hands over the gradients of a sequence on the other sides of its thresholds. Its tokens
+// have one ratio, and so one side.
 func (b *batchOutput) branch(i int, terms []term, beta float64) {
 	_, l := b.truth.Dims()
 	var row verdict.Branch

@@ -43,12 +43,14 @@ func (b *batch) attr(name string, value any) *batch {
 	return b
 }
 
-// says judges and compares the status, and the reason if there is one to be found.
-// says judges the batch. Where every token is at a threshold a gradient of 0 is right too, and a gradient that is explained vouches for nothing.
+// says judges and compares the status, and the reason if there is one to be found. says judges the
+// batch. Where every token is at a threshold a gradient of 0 is right too, and a gradient that is
+// explained vouches for nothing.
 func (b *batch) says(t *testing.T, want verdict.Status, reason string) {
 	t.Helper()
 	v := op.Judge(b.Recording)
-	if want == verdict.Explained && v.Status == verdict.Undetermined && strings.HasSuffix(v.Reason, "would pass as well") {
+	if want == verdict.Explained && v.Status == verdict.Undetermined &&
+		strings.HasSuffix(v.Reason, "would pass as well") {
 		return
 	}
 	if v.Status != want || !strings.Contains(v.Reason, reason) {
@@ -59,7 +61,11 @@ func (b *batch) says(t *testing.T, want verdict.Status, reason string) {
 // one is a loss of one token with that log-ratio and advantage, and the gradient recorded.
 func one(logratio, advantage, gradient float64) *batch {
 	lp := dtype.F32.Round(logratio)
-	return newBatch("ppo.loss", 1, 2).with("logprob", lp, 0).with("old_logprob", 0, 0).with("advantage", advantage, 0).with("mask", 1, 0).with("out.dlogprob", gradient, 77)
+	return newBatch("ppo.loss", 1, 2).with("logprob", lp, 0).with("old_logprob", 0, 0).with(
+		"advantage", advantage, 0,
+	).with("mask", 1, 0).with(
+		"out.dlogprob", gradient, 77,
+	)
 }
 
 func TestEitherSideOfAThreshold(t *testing.T) {
@@ -96,12 +102,16 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 			one(0.5, -1, g).attr("log_ratio_limit", json.Number("0.5")).says(t, verdict.Explained, "")
 		}
 		one(ln(3)+1e-5, -1, 3).attr("dual_clip", json.Number("3")).says(t, verdict.Unexplained, "dlogprob")
-		one(0.50001, -1, 1.6487377579).attr("log_ratio_limit", json.Number("0.5")).says(t, verdict.Unexplained, "dlogprob")
+		one(0.50001, -1, 1.6487377579).attr(
+			"log_ratio_limit", json.Number("0.5"),
+		).says(t, verdict.Unexplained, "dlogprob")
 	})
 	t.Run("a sequence's ratio is on one side, with all its tokens", func(t *testing.T) {
 		lp := dtype.F32.Round(ln(1.2))
 		row := func(gradient ...float64) *batch {
-			return newBatch("grpo.loss", 1, 4).with("logprob", lp, lp, lp, lp).with("old_logprob", 0, 0, 0, 0).with("advantage", 1, 1, 1, 1).with("mask", 1, 1, 1, 1).
+			return newBatch("grpo.loss", 1, 4).with(
+				"logprob", lp, lp, lp, lp,
+			).with("old_logprob", 0, 0, 0, 0).with("advantage", 1, 1, 1, 1).with("mask", 1, 1, 1, 1).
 				attr("ratio", "sequence").with("out.dlogprob", gradient...)
 		}
 		for _, g := range []float64{-0.3, 0, -0.15} {
@@ -112,8 +122,12 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 	})
 	t.Run("tokens of both signs have thresholds of their own", func(t *testing.T) {
 		at := func(g float64) *batch { // r = 1, and bounds of 1 on both sides
-			return newBatch("grpo.loss", 1, 3).with("logprob", -1, -1, -1).with("old_logprob", -1, -1, -1).with("advantage", 1, 1, -4).with("mask", 1, 1, 1).
-				attr("ratio", "sequence").attr("clip_low", json.Number("0")).attr("clip_high", json.Number("0")).with("out.dlogprob", g, g, g)
+			return newBatch("grpo.loss", 1, 3).with("logprob", -1, -1, -1).with(
+				"old_logprob", -1, -1, -1,
+			).with("advantage", 1, 1, -4).with("mask", 1, 1, 1).
+				attr("ratio", "sequence").attr("clip_low", json.Number("0")).attr(
+				"clip_high", json.Number("0"),
+			).with("out.dlogprob", g, g, g)
 		}
 		for _, total := range []float64{2, 0, -2, 4, 1, 3} { // both, none, the positive, the negative, halves
 			at(dtype.F32.Round(total/9)).says(t, verdict.Explained, "")
@@ -158,14 +172,18 @@ func TestNumbersWithoutAFormula(t *testing.T) {
 	})
 	t.Run("a sequence without tokens does not count, and a batch without any has loss 0", func(t *testing.T) {
 		two := func(loss float64, mask ...float64) *batch {
-			return newBatch("grpo.loss", 2, 2).with("logprob", -1, -1, math.NaN(), math.NaN()).with("old_logprob", -1, -1, 0, 0).with("advantage", 3, -7).
+			return newBatch("grpo.loss", 2, 2).with(
+				"logprob", -1, -1, math.NaN(), math.NaN(),
+			).with("old_logprob", -1, -1, 0, 0).with("advantage", 3, -7).
 				with("mask", mask...).attr("aggregate", "sequence_mean").with("out.loss", loss)
 		}
 		two(-3, 1, 1, 0, 0).says(t, verdict.Explained, "")
 		two(-1.5, 1, 1, 0, 0).says(t, verdict.Unexplained, "loss")
 		two(0, 0, 0, 0, 0).says(t, verdict.Explained, "")
 		two(math.NaN(), 0, 0, 0, 0).says(t, verdict.Unexplained, "kind")
-		two(0, 0, 0, 0, 0).with("out.dlogprob", 1, 2, 3, 4).says(t, verdict.Undetermined, "the mask leaves no element to judge")
+		two(0, 0, 0, 0, 0).with("out.dlogprob", 1, 2, 3, 4).says(
+			t, verdict.Undetermined, "the mask leaves no element to judge",
+		)
 	})
 	t.Run("groups of one, and of equal rewards", func(t *testing.T) {
 		group := func(rewards, got []float64) *batch {
@@ -178,10 +196,14 @@ func TestNumbersWithoutAFormula(t *testing.T) {
 		group([]float64{5, 1, 1}, []float64{5, math.NaN(), 0}).says(t, verdict.Unexplained, "kind")
 		group([]float64{5, 0, 1}, []float64{5, -math.Sqrt2 / 2, math.Sqrt2 / 2}).says(t, verdict.Explained, "")
 		group([]float64{5, math.NaN(), 1}, []float64{5, math.NaN(), math.NaN()}).says(t, verdict.Explained, "")
-		group([]float64{math.Inf(1), 0, 1}, []float64{math.Inf(1), -math.Sqrt2 / 2, math.Sqrt2 / 2}).says(t, verdict.Explained, "")
+		group(
+			[]float64{math.Inf(1), 0, 1}, []float64{math.Inf(1), -math.Sqrt2 / 2, math.Sqrt2 / 2},
+		).says(t, verdict.Explained, "")
 	})
 	t.Run("a pair whose chosen response is excluded", func(t *testing.T) {
-		b := newBatch("dpo.loss", 2).with("chosen", -inf, -3).with("rejected", -2, -3).with("ref_chosen", -2, -3).with("ref_rejected", -2, -3).with("out.dchosen", -0.05, -0.025)
+		b := newBatch("dpo.loss", 2).with("chosen", -inf, -3).with("rejected", -2, -3).with("ref_chosen", -2, -3).with("ref_rejected", -2, -3).with(
+			"out.dchosen", -0.05, -0.025,
+		)
 		b.says(t, verdict.Explained, "")
 		b.Set("out.loss", dtype.F32, tensor.Of([]float64{inf}))
 		b.says(t, verdict.Explained, "")
@@ -221,39 +243,76 @@ func TestUnusableObjectives(t *testing.T) {
 	}{
 		{"policy.kl", "a mask of twos", set("mask", dtype.I32, 2), `tensor "mask": index [0 0]: found 2, want 0 or 1`},
 		{"policy.kl", "a mask without numbers", set("mask", dtype.F32, math.NaN()), "found NaN, want 0 or 1"},
-		{"policy.kl", "a limit for k1", attrs(map[string]any{"estimator": "k1", "limit": json.Number("1")}), "only k3 has a limit"},
+		{
+			"policy.kl", "a limit for k1", attrs(map[string]any{"estimator": "k1", "limit": json.Number("1")}),
+			"only k3 has a limit",
+		},
 		{"policy.kl", "an unknown estimator", attrs(map[string]any{"estimator": "k4"}), "want k1 or k2 or k3"},
 		{"policy.logprob", "a temperature of 0", attr("temperature", "0"), "want more than 0"},
-		{"policy.logprob", "a token that is not there", set("tokens", dtype.I32, 1e6), `tensor "tokens": index [0]: token 1e+06, want 0 to`},
+		{
+			"policy.logprob", "a token that is not there", set("tokens", dtype.I32, 1e6),
+			`tensor "tokens": index [0]: token 1e+06, want 0 to`,
+		},
 		{"ppo.gae", "a mask of halves", set("mask", dtype.F32, 0.5), "found 0.5, want 0 or 1"},
 		{"ppo.loss", "a negative width", attr("clip_low", "-0.1"), `attrs: "clip_low": found -0.1, want 0 or more`},
-		{"ppo.loss", "a dual clip below 1", attrs(map[string]any{"dual_clip": json.Number("0.5"), "clip": "ppo"}), "want a bound above 1"},
-		{"ppo.loss", "a dual clip with cispo", attrs(map[string]any{"dual_clip": json.Number("3"), "clip": "cispo"}), "none with cispo"},
+		{
+			"ppo.loss", "a dual clip below 1", attrs(map[string]any{"dual_clip": json.Number("0.5"), "clip": "ppo"}),
+			"want a bound above 1",
+		},
+		{
+			"ppo.loss", "a dual clip with cispo", attrs(map[string]any{"dual_clip": json.Number("3"), "clip": "cispo"}),
+			"none with cispo",
+		},
 		{"ppo.loss", "a divergence from nowhere", func(r *recording.Recording) {
 			r.Delete("ref_logprob")
 			r.Attrs["kl"] = "k3"
 		}, `attrs: "kl": k3 needs the tensor "ref_logprob"`},
-		{"ppo.loss", "a coefficient of nothing", attrs(map[string]any{"kl": "none", "kl_coef": json.Number("0.1")}), `found 0.1, but "kl" is none`},
+		{
+			"ppo.loss", "a coefficient of nothing", attrs(map[string]any{"kl": "none", "kl_coef": json.Number("0.1")}),
+			`found 0.1, but "kl" is none`,
+		},
 		{"ppo.loss", "a constant that is not given", func(r *recording.Recording) {
 			r.Attrs["aggregate"] = "constant"
 			delete(r.Attrs, "aggregate_length")
 		}, `constant divides by "aggregate_length"`},
-		{"ppo.loss", "no policy", func(r *recording.Recording) { r.Delete("logits"); r.Delete("tokens") }, `tensor "logprob": missing, want [N, L], or logits [N, L, vocab] and tokens [N, L]`},
-		{"ppo.loss", "logits without tokens", func(r *recording.Recording) { r.Delete("tokens") }, `tensor "tokens": missing`},
-		{"ppo.loss", "tokens without logits", func(r *recording.Recording) { r.Delete("logits") }, `tensor "logits": missing`},
-		{"ppo.loss", "log-probabilities and logits", func(r *recording.Recording) { r.Set("logprob", dtype.F32, tensor.New(r.Shape("mask")...)) }, `tensor "logits": want either logprob, or logits`},
-		{"ppo.loss", "a token that is not there", set("tokens", dtype.I32, 17), `tensor "tokens": index [0 0]: token 17, want 0 to 16`},
+		{"ppo.loss", "no policy", func(r *recording.Recording) {
+			r.Delete("logits")
+			r.Delete("tokens")
+		}, `tensor "logprob": missing, want [N, L], or logits [N, L, vocab] and tokens [N, L]`},
+		{"ppo.loss", "logits without tokens", func(r *recording.Recording) {
+			r.Delete("tokens")
+		}, `tensor "tokens": missing`},
+		{"ppo.loss", "tokens without logits", func(r *recording.Recording) {
+			r.Delete("logits")
+		}, `tensor "logits": missing`},
+		{"ppo.loss", "log-probabilities and logits", func(r *recording.Recording) {
+			r.Set("logprob", dtype.F32, tensor.New(r.Shape("mask")...))
+		}, `tensor "logits": want either logprob, or logits`},
+		{
+			"ppo.loss", "a token that is not there", set("tokens", dtype.I32, 17),
+			`tensor "tokens": index [0 0]: token 17, want 0 to 16`,
+		},
 		{"ppo.loss", "a temperature below 0", attr("temperature", "-1"), "want more than 0"},
-		{"grpo.loss", "a temperature without logits", attr("temperature", "0.5"), `attrs: "temperature": found 0.5, want it with logits alone`},
+		{
+			"grpo.loss", "a temperature without logits", attr("temperature", "0.5"),
+			`attrs: "temperature": found 0.5, want it with logits alone`,
+		},
 		{"grpo.loss", "a gradient for logits that are not there", func(r *recording.Recording) {
 			r.Set("out.dlogits", dtype.F32, tensor.New(append(r.Shape("mask"), 3)...))
 		}, `tensor "out.dlogits": want it with logits alone`},
-		{"grpo.loss", "an advantage of three axes", func(r *recording.Recording) { r.Set("advantage", dtype.F32, tensor.New(r.Shape("mask")[0], 1, 1)) }, "want 2 axes [N] or [N, L]"},
-		{"grpo.loss", "too many advantages", func(r *recording.Recording) { r.Set("advantage", dtype.F32, tensor.New(r.Shape("mask")[0]+1)) }, "want [N] or [N, L] with N = "},
+		{"grpo.loss", "an advantage of three axes", func(r *recording.Recording) {
+			r.Set("advantage", dtype.F32, tensor.New(r.Shape("mask")[0], 1, 1))
+		}, "want 2 axes [N] or [N, L]"},
+		{"grpo.loss", "too many advantages", func(r *recording.Recording) {
+			r.Set("advantage", dtype.F32, tensor.New(r.Shape("mask")[0]+1))
+		}, "want [N] or [N, L] with N = "},
 		{"ppo.value_loss", "a negative clip", attr("clip", "-1"), "want 0 or more"},
 		{"grpo.advantage", "a negative eps", attr("eps", "-1"), "want 0 or more"},
 		{"dpo.loss", "a beta of 0", attr("beta", "0"), "want more than 0"},
-		{"dpo.loss", "smoothing for IPO", attrs(map[string]any{"kind": "ipo", "label_smoothing": json.Number("0.1")}), "and 0 for ipo"},
+		{
+			"dpo.loss", "smoothing for IPO",
+			attrs(map[string]any{"kind": "ipo", "label_smoothing": json.Number("0.1")}), "and 0 for ipo",
+		},
 		{"dpo.loss", "lengths that are not given", func(r *recording.Recording) {
 			r.Delete("lengths_chosen")
 			r.Attrs["length_normalize"] = true
@@ -301,7 +360,8 @@ func TestSameLossUnderBothNames(t *testing.T) {
 		}
 		before := op.Judge(r)
 		r.Op = "grpo.loss"
-		if after := op.Judge(r); after.Status != before.Status || len(after.Outputs) != len(before.Outputs) || after.Outputs[1].RMS != before.Outputs[1].RMS && after.Outputs[1].Elements > 0 {
+		if after := op.Judge(r); after.Status != before.Status || len(after.Outputs) != len(before.Outputs) ||
+			after.Outputs[1].RMS != before.Outputs[1].RMS && after.Outputs[1].Elements > 0 {
 			t.Errorf("seed %d: %v and %v", seed, before, after)
 		}
 	}

@@ -18,7 +18,11 @@ var (
 		`"original_context":4096,"beta_fast":32,"beta_slow":1,"mscale":1,"mscale_all_dim":1,"ramp":"index","truncate":true} ` +
 		`(these are the defaults of its keys; without mscale and mscale_all_dim the amplitude is 0.1 ln(factor) + 1 and scores ` +
 		`have no factor; "attention_factor" is the amplitude, and neither mscale counts)`}
-	layout = Attr{Name: "layout", Kind: Choice, Default: "interleaved", Choices: []string{"interleaved", "half", "interleaved_to_half"}, Doc: "which elements are a pair: (2i, 2i+1), (i, i+D/2), or the first read and the second written"}
+	layout = Attr{
+		Name: "layout", Kind: Choice, Default: "interleaved",
+		Choices: []string{"interleaved", "half", "interleaved_to_half"},
+		Doc:     "which elements are a pair: (2i, 2i+1), (i, i+D/2), or the first read and the second written",
+	}
 
 	accumulateKey = Key{"accumulate", "F32", "sums and scalar work"}
 	angleKey      = Key{"angle", "F32", "position × frequency"}
@@ -29,26 +33,36 @@ var (
 
 func init() {
 	register(&Op{
-		Name:       "rope.table",
-		Doc:        "Cosines and sines of every position and frequency.",
-		Equations:  []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table"},
-		Inputs:     []Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
-		Outputs:    []Tensor{tableOutput("cos"), tableOutput("sin")},
-		Attrs:      []Attr{{Name: "dim", Kind: Count, Missing: required, Letter: "dim", Doc: "rotary width, even"}, baseAttr, yarnAttr},
+		Name:      "rope.table",
+		Doc:       "Cosines and sines of every position and frequency.",
+		Equations: []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table"},
+		Inputs:    []Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
+		Outputs:   []Tensor{tableOutput("cos"), tableOutput("sin")},
+		Attrs: []Attr{
+			{Name: "dim", Kind: Count, Missing: required, Letter: "dim", Doc: "rotary width, even"}, baseAttr, yarnAttr,
+		},
 		Arithmetic: []Key{accumulateKey, angleKey, frequenciesKey},
 		check:      func(c *Case) error { return c.checkRotary(c.Int("dim"), "attrs: \"dim\"") },
 		truth:      ropeTable,
 	})
 	register(&Op{
-		Name:      "rope.apply",
-		Doc:       "Rotates every pair of every head by position × frequency.",
-		Equations: []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table", "rope.Rotate", "rope.Inverse"},
+		Name: "rope.apply",
+		Doc:  "Rotates every pair of every head by position × frequency.",
+		Equations: []string{
+			"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table", "rope.Rotate",
+			"rope.Inverse",
+		},
 		Inputs: []Tensor{
 			{Name: "x", Shape: []string{"N", "H", "D"}, Doc: "vectors"},
 			{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"},
 		},
-		Outputs: []Tensor{{Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"}, Doc: "rotated vectors"}},
-		Attrs:   []Attr{baseAttr, layout, yarnAttr, {Name: "inverse", Kind: Flag, Default: false, Doc: "turn back instead"}},
+		Outputs: []Tensor{{
+			Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"},
+			Doc: "rotated vectors",
+		}},
+		Attrs: []Attr{
+			baseAttr, layout, yarnAttr, {Name: "inverse", Kind: Flag, Default: false, Doc: "turn back instead"},
+		},
 		Arithmetic: []Key{accumulateKey, angleKey, frequenciesKey, subnormalsKey,
 			{"intermediate", "F32", "cosines, sines and their products, where code keeps them in a narrow type"}},
 		check: func(c *Case) error { return c.checkRotary(c.Dim("D"), "tensor \"x\"") },
@@ -57,7 +71,9 @@ func init() {
 }
 
 func tableOutput(name string) Tensor {
-	return Tensor{Name: name, Shape: []string{"N", "dim/2"}, Axes: []string{"token", "pair"}, Doc: "one column for each pair"}
+	return Tensor{
+		Name: name, Shape: []string{"N", "dim/2"}, Axes: []string{"token", "pair"}, Doc: "one column for each pair",
+	}
 }
 
 func (c *Case) checkRotary(width int, where string) error {
@@ -75,8 +91,8 @@ type rotation struct {
 	cos, sin *mat.Dense // [N × d/2], the amplitude included
 	angle    *mat.Dense // second moment of the error of each angle, radians²
 	errors   angleErrors
-	// draws is per position how many pairs have an angle of their own; where angles are near 0 a table
-	// errs alike for all.
+	// draws is per position how many pairs have an angle of their own; where angles are near 0 a
+	// table errs alike for all.
 	draws []float64
 	kept  dtype.Type // of table and products, where code keeps them in a narrow type; else the working type
 	work  dtype.Type
@@ -105,8 +121,10 @@ func (c *Case) newRotation(positions []float64, dim int) rotation {
 	return r
 }
 
-// curved is the second moment of what an angle's error δ moves a sine or cosine to second order, ½δ², as a part of its value: at the top of the wave
-// there is nothing else, and at position 100 000 it is far above a rounding. 2.25σ⁴, three times the ¾σ⁴ of a normal δ, because δ² has the longer tail.
+// curved is the second moment of what an angle's error δ moves a sine or cosine to second order,
+// ½δ², as a part of its value: at the top of the wave there is nothing else, and at position 100
+// 000 it is far above a rounding. 2.25σ⁴, three times the ¾σ⁴ of a normal δ, because δ² has the
+// longer tail.
 func curved(angle float64) float64 { return 2.25 * angle * angle }
 
 // ropeTable: a cosine errs by sin φ · σ_φ, by ½ cos φ · σ_φ², and by its own roundings.
@@ -130,7 +148,10 @@ func (r rotation) oneTable(e *estimate, name string) verdict.Expected {
 	if r.errors.step > 0 {
 		pairs = 1
 	}
-	x := verdict.Expected{Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, MostDraws: float64(pairs), ColumnDraws: 1, Systematic: 1}
+	x := verdict.Expected{
+		Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, MostDraws: float64(pairs), ColumnDraws: 1,
+		Systematic: 1,
+	}
 	for i := range x.Draws {
 		x.Draws[i] = r.draws[i*len(r.draws)/len(x.Draws)]
 	}
@@ -163,7 +184,9 @@ func ropeApply(c *Case) ([]verdict.Expected, error) {
 	return c.wanted(r.oneTable(y, "y")), nil
 }
 
-var layouts = map[string]rope.Layout{"interleaved": rope.Interleaved, "half": rope.Half, "interleaved_to_half": rope.InterleavedToHalf}
+var layouts = map[string]rope.Layout{
+	"interleaved": rope.Interleaved, "half": rope.Half, "interleaved_to_half": rope.InterleavedToHalf,
+}
 
 // turned says how pairs stand and which way they turn.
 type turned struct {

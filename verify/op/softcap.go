@@ -12,8 +12,8 @@ import (
 // everywhere and once for what is not: up to 2⁻¹¹ is stated (PTX ISA).
 const fastTanh = 1.0 / (1 << 12)
 
-// fastTanhNear is what a tanh made of one fast exponential, (1 − e^(−2u))/(1 + e^(−2u)), errs by where u
-// is near 0: half of 2⁻²², of which its numerator keeps all.
+// fastTanhNear is what a tanh made of one fast exponential, (1 − e^(−2u))/(1 + e^(−2u)), errs by
+// where u is near 0: half of 2⁻²², of which its numerator keeps all.
 const fastTanhNear = 1.0 / (1 << 23)
 
 // cappedVariance is the second moment of the error of y = c·tanh(x/c), from that of x. Eager code
@@ -44,8 +44,8 @@ func (m softmaxModel) cappedVariance(variance, raw, capped float64) float64 {
 	return moved
 }
 
-// stepError is the second moment of rounding a number near x to t, in its own binade: what a soft cap
-// returns crowds below the cap, so that an average over binades is off by half.
+// stepError is the second moment of rounding a number near x to t, in its own binade: what a soft
+// cap returns crowds below the cap, so that an average over binades is off by half.
 func stepError(t dtype.Type, x float64) float64 {
 	if x == 0 || !dtype.Finite(x) {
 		return 0
@@ -54,8 +54,8 @@ func stepError(t dtype.Type, x float64) float64 {
 	return min(step*step/12, x*x)
 }
 
-// throughCap is what an error of x leaves of itself behind the cap: its slope's share, and of an error
-// as wide as the cap bends, what it makes on the side where that is more.
+// throughCap is what an error of x leaves of itself behind the cap: its slope's share, and of an
+// error as wide as the cap bends, what it makes on the side where that is more.
 func (m softmaxModel) throughCap(variance, raw, capped float64) float64 {
 	e := math.Sqrt(variance)
 	if e < 1e-3*m.softCap {
@@ -83,16 +83,17 @@ func (m softmaxModel) keepScore(raw float64) float64 {
 	return keep(m.scores, keep(m.capChain, y*m.softCap))
 }
 
-// slopeError is the second moment of the error of the cap's derivative 1 − t², t = y/c, which a kernel
-// forms from the capped score that it has: 2t δt. Where t is near 1 that is most of the derivative.
+// slopeError is the second moment of the error of the cap's derivative 1 − t², t = y/c, which a
+// kernel forms from the capped score that it has: 2t δt. Where t is near 1 that is most of the
+// derivative.
 func (m softmaxModel) slopeError(variance, capped float64) float64 {
 	t, e := capped/m.softCap, math.Sqrt(variance)/m.softCap
 	bent := 2*math.Abs(t)*e + e*e
 	return min(bent*bent, 1)
 }
 
-// capSteps is the second moment of rounding each step back through a soft cap: the product with the cap,
-// with the derivative, and with the cap's inverse.
+// capSteps is the second moment of rounding each step back through a soft cap: the product with the
+// cap, with the derivative, and with the cap's inverse.
 func (m softmaxModel) capSteps(ds float64) float64 {
 	if !m.narrow(m.capChain) {
 		return 0

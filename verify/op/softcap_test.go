@@ -17,7 +17,9 @@ import (
 
 // capped returns a request of attention.forward or attention.backward with a soft cap, whose scores
 // before the cap have the given standard deviation.
-func capped(opName string, typ dtype.Type, queries, keys int, cap, deviation float64, seed uint64) *recording.Recording {
+func capped(
+	opName string, typ dtype.Type, queries, keys int, cap, deviation float64, seed uint64,
+) *recording.Recording {
 	const heads, width = 4, 32
 	rng := rand.New(rand.NewPCG(seed, 3))
 	r := recording.New(opName)
@@ -51,15 +53,17 @@ func judgedOutput(t *testing.T, rec *recording.Recording, name string) verdict.O
 	return verdict.Output{}
 }
 
-// TestSoftCapChain runs right kernels of every way to round a soft cap, from scores that it hardly bends
-// to scores that all but reach it.
+// TestSoftCapChain runs right kernels of every way to round a soft cap, from scores that it hardly
+// bends to scores that all but reach it.
 func TestSoftCapChain(t *testing.T) {
 	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16}
 	wide, half, alone := eager, eager, eager
 	wide.CapChain = dtype.F32
 	half.Scores, half.CapChain = dtype.F16, dtype.F16
 	alone.Scores, alone.CapChain = dtype.Invalid, dtype.BF16
-	configs := []emulate.Config{eager, wide, half, alone, {Tile: 64}, {Tile: 64, FastTanh: true}, {Tile: 16, FastExp: true, Splits: 2}}
+	configs := []emulate.Config{
+		eager, wide, half, alone, {Tile: 64}, {Tile: 64, FastTanh: true}, {Tile: 16, FastExp: true, Splits: 2},
+	}
 	for _, opName := range []string{"attention.forward", "attention.backward"} {
 		for i, c := range configs {
 			t.Run(fmt.Sprintf("%s, %s", opName, c), func(t *testing.T) {
@@ -74,7 +78,9 @@ func TestSoftCapChain(t *testing.T) {
 					}
 					v := op.Judge(rec)
 					if v.Status != verdict.Explained {
-						t.Errorf("seed %d, %s, cap %v, scores ±%v: %s: %s", seed, typ, cap, deviation, v.Status, v.Reason)
+						t.Errorf(
+							"seed %d, %s, cap %v, scores ±%v: %s: %s", seed, typ, cap, deviation, v.Status, v.Reason,
+						)
 					}
 					for _, o := range v.Outputs {
 						squares[o.Name] += o.RMS * o.RMS
@@ -93,8 +99,8 @@ func TestSoftCapChain(t *testing.T) {
 	}
 }
 
-// TestSoftCapMistakes: what a kernel with an exact tanh gets wrong is found under a cap too, down to
-// the last of 4096 keys, which moves a log-sum-exp by 2⁻¹².
+// TestSoftCapMistakes: what a kernel with an exact tanh gets wrong is found under a cap too, down
+// to the last of 4096 keys, which moves a log-sum-exp by 2⁻¹².
 func TestSoftCapMistakes(t *testing.T) {
 	request := capped("attention.forward", dtype.BF16, 2, 4096, 30, 4, 1)
 	for _, c := range []struct {
@@ -126,15 +132,16 @@ func TestSoftCapMistakes(t *testing.T) {
 				}
 				return
 			}
-			if o := judgedOutput(t, rec, c.output); o.Status != verdict.Unexplained || o.MaxZ < 2*o.MaxZLimit && o.RMS < 2*o.RMSLimit {
+			if o := judgedOutput(t, rec, c.output); o.Status != verdict.Unexplained || o.MaxZ < 2*o.MaxZLimit &&
+				o.RMS < 2*o.RMSLimit {
 				t.Errorf("%s: %s, largest %.3gσ, root mean square %.3g", c.output, o.Status, o.MaxZ, o.RMS)
 			}
 		})
 	}
 }
 
-// TestUndeclaredArithmetic: what eases the verdict has to be said. A right kernel of each kind is explained
-// as it declares itself, and not without that word.
+// TestUndeclaredArithmetic: what eases the verdict has to be said. A right kernel of each kind is
+// explained as it declares itself, and not without that word.
 func TestUndeclaredArithmetic(t *testing.T) {
 	grouped := capped("attention.backward", dtype.F32, 5, 33, 0, 2, 7)
 	delete(grouped.Attrs, "softcap")
@@ -144,8 +151,14 @@ func TestUndeclaredArithmetic(t *testing.T) {
 		config  emulate.Config
 	}{
 		{"tanh", capped("attention.forward", dtype.F32, 4, 65, 30, 10, 5), emulate.Config{FastTanh: true}},
-		{"cap_chain", capped("attention.forward", dtype.F32, 4, 65, 30, 10, 5), emulate.Config{NormalizeFirst: true, CapChain: dtype.BF16}},
-		{"accumulate", capped("attention.forward", dtype.F32, 4, 65, 30, 2, 5), emulate.Config{Accumulate: arithmetic.TF32}},
+		{
+			"cap_chain", capped("attention.forward", dtype.F32, 4, 65, 30, 10, 5),
+			emulate.Config{NormalizeFirst: true, CapChain: dtype.BF16},
+		},
+		{
+			"accumulate", capped("attention.forward", dtype.F32, 4, 65, 30, 2, 5),
+			emulate.Config{Accumulate: arithmetic.TF32},
+		},
 		{"accumulate", grouped, emulate.Config{Accumulate: arithmetic.TF32}},
 		{"accumulate", grouped, emulate.Config{Accumulate: arithmetic.TF32, OperandsRounded: true}},
 		{"group_sum", grouped, emulate.Config{GroupSum: dtype.BF16, Intermediate: dtype.F32}},
@@ -166,8 +179,8 @@ func TestUndeclaredArithmetic(t *testing.T) {
 	}
 }
 
-// TestCrowdedScores: where all scores of a query lie on one or two numbers of the type that they are
-// stored in, they are off together, and so is what is made of them.
+// TestCrowdedScores: where all scores of a query lie on one or two numbers of the type that they
+// are stored in, they are off together, and so is what is made of them.
 func TestCrowdedScores(t *testing.T) {
 	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.F32}
 	alone := emulate.Config{NormalizeFirst: true, CapChain: dtype.BF16, Probabilities: dtype.F32}

@@ -12,9 +12,11 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// softmaxModel is the error model of softmax attention, shared by attention.forward, attention.backward and mla.decode.
+// softmaxModel is the error model of softmax attention, shared by attention.forward,
+// attention.backward and mla.decode.
 //
-// With scores x_j = scale·q·k_j, weights p_j and output o = Σ p_j v_j, the roundings inside a kernel are, to first order and as second moments:
+// With scores x_j = scale·q·k_j, weights p_j and output o = Σ p_j v_j, the roundings inside a
+// kernel are, to first order and as second moments:
 //
 //	ε_j   error of score j: the sum over D, the scale, the type of the scores, the exponential     o moves by p_j (v_j − o) ε_j
 //	δ_j   rounding of p_j to the declared type before the value product                            o moves by p_j v_j δ_j
@@ -24,10 +26,12 @@ import (
 //
 //	σ² = Σ p_j² (v_j − o)² ε_j² + Σ p_j² v_j² δ² + Sum(T; o, Σ p_j² v_j²) + o² λ² + κ² (Σ p_j x_j (v_j − o))²
 //
-// For bf16 inputs the second term is the largest: it is the worked example of the verdict's page, ρ² Σ p_j² v_j². It takes the roundings δ_j for
-// independent. Where weights repeat or crowd (small logits), they are not: 1/1000 rounds the same way a thousand times. Their sum is then
-// known, Σ (RN(p_j) − p_j) v_j for kernels that divide before the product and the same of e^{x_j − max} for those that divide after, and where one of the
-// two is more than twice what independent roundings give, it takes their place.
+// For bf16 inputs the second term is the largest: it is the worked example of the verdict's page,
+// ρ² Σ p_j² v_j². It takes the roundings δ_j for independent. Where weights repeat or crowd (small
+// logits), they are not: 1/1000 rounds the same way a thousand times. Their sum is then known, Σ
+// (RN(p_j) − p_j) v_j for kernels that divide before the product and the same of e^{x_j − max} for
+// those that divide after, and where one of the two is more than twice what independent roundings
+// give, it takes their place.
 type softmaxModel struct {
 	accumulate    arithmetic.Accumulator
 	probabilities dtype.Type
@@ -40,16 +44,20 @@ type softmaxModel struct {
 	q, k, v       dtype.Type // of the inputs
 }
 
-// Counts of the scalar roundings in working precision that kernels make, each with second moment ρ².
+// Counts of the scalar roundings in working precision that kernels make, each with second moment
+// ρ².
 const (
-	scoreRoundings    = 3  // the scale as a constant, its product, and the one with log₂e
-	argumentRoundings = 2  // subtracting the maximum, and the tile's maximum changing
-	expRoundings      = 16 // an exponential good to 2 ulp, 2⁻²² relative: what is stated of exp2f by ex2.approx too (PTX ISA)
-	rowRoundings      = 6  // rescaling by running maxima, the reciprocal of the sum, the product with it
-	tanhRoundings     = 8  // tanh good to 2 ulp, and the products with the cap and its inverse
-	logRoundings      = 6  // a logarithm good to 1–2 ulp and its scale
+	scoreRoundings    = 3 // the scale as a constant, its product, and the one with log₂e
+	argumentRoundings = 2 // subtracting the maximum, and the tile's maximum changing
+	// an exponential good to 2 ulp, 2⁻²² relative: what is stated of exp2f by ex2.approx too (PTX
+	// ISA)
+	expRoundings  = 16
+	rowRoundings  = 6 // rescaling by running maxima, the reciprocal of the sum, the product with it
+	tanhRoundings = 8 // tanh good to 2 ulp, and the products with the cap and its inverse
+	logRoundings  = 6 // a logarithm good to 1–2 ulp and its scale
 
-	// of a fast exponential (`exp: approx`), up to (2 + 1.17|x|) ulp (CUDA, __expf): x·log₂e is rounded to float32, and so is log₂e
+	// of a fast exponential (`exp: approx`), up to (2 + 1.17|x|) ulp (CUDA, __expf): x·log₂e is
+	// rounded to float32, and so is log₂e
 	fastExpRoundings      = 32
 	fastArgumentRoundings = 6
 )
@@ -81,11 +89,14 @@ type keyValues struct {
 	k, v, k2, v2 *mat.Dense
 	norms        []float64 // |v_j|²
 	lean         float64   // how far all values point one way
-	reach        []float64 // per column, the square of the widest span of values: no error of the weights moves an output further
+	// per column, the square of the widest span of values: no error of the weights moves an output
+	// further
+	reach []float64
 }
 
-// newKeyValues squares the keys and values. Values that are not finite count as 0 in the squares: where they are seen the truth is not finite
-// either, and where they are not seen they must not matter.
+// newKeyValues squares the keys and values. Values that are not finite count as 0 in the squares:
+// where they are seen the truth is not finite either, and where they are not seen they must not
+// matter.
 func newKeyValues(k, v *mat.Dense) keyValues {
 	kv := keyValues{k: k, v: finiteOrZero(v), k2: squares(finiteOrZero(k))}
 	kv.v2 = squares(kv.v)
@@ -105,7 +116,8 @@ func newKeyValues(k, v *mat.Dense) keyValues {
 	return kv
 }
 
-// leaning is |mean row|² over the mean of |row|²: 1 if all rows are the same, about 0 if they point everywhere.
+// leaning is |mean row|² over the mean of |row|²: 1 if all rows are the same, about 0 if they point
+// everywhere.
 func leaning(m *mat.Dense) float64 {
 	rows, cols := m.Dims()
 	var along, all float64
@@ -125,7 +137,8 @@ func leaning(m *mat.Dense) float64 {
 	return 1 // squares beyond float64
 }
 
-// block computes the truth and the error of the rows of q. The values v may be non-finite where no query sees them.
+// block computes the truth and the error of the rows of q. The values v may be non-finite where no
+// query sees them.
 func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) blockTruth {
 	o.Scale, o.SoftCap = m.scale, m.softCap
 	x := attention.Scores(q, kv.k, o)
@@ -140,7 +153,8 @@ func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) 
 	return b
 }
 
-// logErrors fills in ε² (scores and exponential), what it moves weights by, and the second moment of rounding p.
+// logErrors fills in ε² (scores and exponential), what it moves weights by, and the second moment
+// of rounding p.
 func (m softmaxModel) logErrors(b *blockTruth, q *mat.Dense, kv keyValues, x *mat.Dense, sink *float64) {
 	rows, keys := x.Dims()
 	b.logVar, b.moved = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
@@ -188,7 +202,8 @@ func (b *blockTruth) weighKey(m softmaxModel, products scoreProducts, s, j int, 
 	}
 }
 
-// weightRounding is the second moment of rounding p, of a type's smallest numbers no more than all of p.
+// weightRounding is the second moment of rounding p, of a type's smallest numbers no more than all
+// of p.
 func (m softmaxModel) weightRounding(p float64) float64 {
 	return min(arithmetic.Rounding(m.probabilities, p), p*p)
 }
@@ -213,8 +228,9 @@ func (m softmaxModel) products(q *mat.Dense, kv keyValues, x *mat.Dense) scorePr
 	return p
 }
 
-// storedScore returns the second moment of the error of a score, +Inf where it is beyond what the kernel's types hold: then there is no saying what
-// a kernel makes of it. Where scores are stored in a narrow type it notes how far this one moves.
+// storedScore returns the second moment of the error of a score, +Inf where it is beyond what the
+// kernel's types hold: then there is no saying what a kernel makes of it. Where scores are stored
+// in a narrow type it notes how far this one moves.
 func (m softmaxModel) storedScore(b *blockTruth, products scoreProducts, s, j int, x float64) float64 {
 	raw := products.raw.At(s, j)
 	beyond := max(math.Abs(raw), math.Abs(raw/m.scale)) > m.largestScore()
@@ -246,12 +262,14 @@ func (m softmaxModel) largestScore() float64 {
 	return largest
 }
 
-// weightMoved is the second moment of what a normal error of that variance in a score moves a weight e^(−gap), which is no more than 1: with ε the error
+// weightMoved is the second moment of what a normal error of that variance in a score moves a
+// weight e^(−gap), which is no more than 1: with ε the error
 //
 //	E[(e^(ε − gap) − e^(−gap))²],  and no more than e^(−gap²/2V), the chance that ε closes the gap
 func weightMoved(gap, variance float64) float64 { return movedByScore(gap, variance, 1) }
 
-// sumMoved is the same for the logarithm of a sum of weights, which an error that closes the gap moves by what is left of it.
+// sumMoved is the same for the logarithm of a sum of weights, which an error that closes the gap
+// moves by what is left of it.
 func sumMoved(gap, variance float64) float64 { return movedByScore(gap, variance, max(1, variance)) }
 
 func movedByScore(gap, variance, most float64) float64 {
@@ -293,7 +311,8 @@ func seenKeys(x []float64) (n int) {
 	return n
 }
 
-// scoreVariance is the second moment of the error of one score: raw is the score before the soft cap, capped after it.
+// scoreVariance is the second moment of the error of one score: raw is the score before the soft
+// cap, capped after it.
 func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float64 {
 	variance := m.scale*m.scale*m.sum(m.q, m.k, width, raw/m.scale, dot2) + scoreRoundings*m.rho2()*raw*raw
 	if m.storesScores() {
@@ -314,8 +333,9 @@ func (m softmaxModel) sum(x, y dtype.Type, n int, sum, squares float64) float64 
 	return m.accumulate.SumOf(x, n, sum, squares) + apart + together
 }
 
-// agreement says how far the errors of one query's sums q·k agree for different keys. They do where a term is smaller than the sum's last place,
-// because then it is rounded away, or up, by every key alike: about in the ratio of the two. Truncating sums always agree: they pull toward zero.
+// agreement says how far the errors of one query's sums q·k agree for different keys. They do where
+// a term is smaller than the sum's last place, because then it is rounded away, or up, by every key
+// alike: about in the ratio of the two. Truncating sums always agree: they pull toward zero.
 func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
 	if squares == 0 {
 		return 0
@@ -327,7 +347,8 @@ func (m softmaxModel) agreement(width int, sum, squares float64) float64 {
 	return min(1, m.accumulate.Type().UnitRoundoff()*math.Abs(sum)/(4*term))
 }
 
-// expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0. Far below there is nothing left of it.
+// expVariance is the second moment of the relative error of an exponential whose argument is x ≤ 0.
+// Far below there is nothing left of it.
 func (m softmaxModel) expVariance(x float64) float64 {
 	x = max(x, -1e4)
 	if m.fastExp {
@@ -345,8 +366,8 @@ func (m softmaxModel) narrow(t dtype.Type) bool {
 	return t.UnitRoundoff() > m.accumulate.Working().UnitRoundoff()
 }
 
-// scaleError is κ, the relative error of the scale rounded to the type of the scores, as PyTorch before 2.0 rounds a number that it multiplies a
-// tensor with.
+// scaleError is κ, the relative error of the scale rounded to the type of the scores, as PyTorch
+// before 2.0 rounds a number that it multiplies a tensor with.
 func (m softmaxModel) scaleError() float64 {
 	if !m.storesScores() {
 		return 0
@@ -363,7 +384,8 @@ func (m softmaxModel) rho2() float64 {
 	return rho * rho
 }
 
-// scalarSum is the accumulator of the sum of weights, which no kernel keeps in less than working precision.
+// scalarSum is the accumulator of the sum of weights, which no kernel keeps in less than working
+// precision.
 func (m softmaxModel) scalarSum() arithmetic.Accumulator {
 	if m.accumulate == arithmetic.F64 {
 		return arithmetic.F64
@@ -371,7 +393,8 @@ func (m softmaxModel) scalarSum() arithmetic.Accumulator {
 	return arithmetic.F32
 }
 
-// movedAlone is the standard deviation of what a score's error moves the logarithm of the sum of exponentials, sink apart.
+// movedAlone is the standard deviation of what a score's error moves the logarithm of the sum of
+// exponentials, sink apart.
 func (b *blockTruth) movedAlone(s, j int, x float64) float64 {
 	variance := b.logVar.At(s, j)
 	if b.total[s] == b.lse[s] && variance < 1e-3 {
@@ -405,9 +428,10 @@ func (b *blockTruth) groupScores(x *mat.Dense) {
 	}
 }
 
-// lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum, and the logarithm's own roundings. Keys with the same
-// score, being the same keys, have the same error; and as far as the errors of different keys agree, they add up too, as they do where narrow scores
-// crowd. The log-sum-exp of one key is its score.
+// lseErrors fills in σ² of the log-sum-exp: Σ p² ε² for the scores, the relative error of the sum,
+// and the logarithm's own roundings. Keys with the same score, being the same keys, have the same
+// error; and as far as the errors of different keys agree, they add up too, as they do where narrow
+// scores crowd. The log-sum-exp of one key is its score.
 func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 	b.lseVar = make([]float64, len(b.lse))
 	for s, lse := range b.lse {
@@ -434,7 +458,8 @@ func (m softmaxModel) lseErrors(b *blockTruth, x *mat.Dense) {
 	}
 }
 
-// logarithmError is the second moment of the error of largest + log Σ e^{x − largest} with exact scores. The sum of one key is 1.
+// logarithmError is the second moment of the error of largest + log Σ e^{x − largest} with exact
+// scores. The sum of one key is 1.
 func (m softmaxModel) logarithmError(b *blockTruth, s, seen int, mass2, largest float64) float64 {
 	lse := b.lse[s]
 	scale := 2*largest*largest + 2*lse*lse

@@ -80,7 +80,8 @@ func (m softmaxModel) outErrors(b *blockTruth, kv keyValues, x *mat.Dense, sink 
 	}
 }
 
-// judgeable returns the variance of an output, +Inf where a score or a value is beyond what a kernel's types hold.
+// judgeable returns the variance of an output, +Inf where a score or a value is beyond what a
+// kernel's types hold.
 func (m softmaxModel) judgeable(worst, reach, variance float64) float64 {
 	largest := 2 * m.accumulate.Type().Max()
 	if math.IsInf(worst, 1) || math.IsNaN(variance) || reach > largest*largest {
@@ -98,7 +99,9 @@ func (m softmaxModel) rowError(b *blockTruth, s, seen int, mass2 float64, sink b
 		return 0
 	}
 	variance := m.scalarSum().Sum(seen, 1, mass2) + m.scalarSum().Repeated(1, b.repeats[s]) + rowRoundings*m.rho2()
-	if b.alone(s, sink) { // the product may use a weight rounded to 1, the sum one that is off by the exponential of a rounded score, if not by more
+	// the product may use a weight rounded to 1, the sum one that is off by the exponential of a
+	// rounded score, if not by more
+	if b.alone(s, sink) {
 		u := max(m.probabilities.UnitRoundoff(), m.accumulate.Working().UnitRoundoff())
 		off := math.Sqrt(m.rho2()*expRoundings) + math.Sqrt(m.rho2()*argumentRoundings)*math.Abs(b.lse[s])
 		variance += min(off*off, max(u*u, expRoundings*m.rho2()))
@@ -106,8 +109,9 @@ func (m softmaxModel) rowError(b *blockTruth, s, seen int, mass2 float64, sink b
 	return variance
 }
 
-// knownRoundings returns the square of the error that rounding the weights makes in each element of the output if nothing disturbs them, for
-// weights divided before the product or after it, whichever is larger. It counts the rows in which these roundings share a sign.
+// knownRoundings returns the square of the error that rounding the weights makes in each element of
+// the output if nothing disturbs them, for weights divided before the product or after it,
+// whichever is larger. It counts the rows in which these roundings share a sign.
 func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues, x *mat.Dense) *mat.Dense {
 	rows, _ := b.weights.Dims()
 	_, width := kv.v.Dims()
@@ -126,8 +130,8 @@ func (m softmaxModel) knownRoundings(b *blockTruth, kv keyValues, x *mat.Dense) 
 	return known
 }
 
-// storedMoves takes the square of what scores stored in a narrow type move if nothing disturbs them, where it is larger. Scores that crowd, as they do
-// under a soft cap, are off together:
+// storedMoves takes the square of what scores stored in a narrow type move if nothing disturbs
+// them, where it is larger. Scores that crowd, as they do under a soft cap, are off together:
 //
 //	Σ p_j d_j (v_j − o),  d_j = stored score − score
 func (b *blockTruth) storedMoves(kv keyValues, known *mat.Dense) {
@@ -140,7 +144,8 @@ func (b *blockTruth) storedMoves(kv keyValues, known *mat.Dense) {
 	}, known)
 }
 
-// weightRoundings returns RN(p) − p for weights that are divided before they are rounded, and the same for those that are divided after.
+// weightRoundings returns RN(p) − p for weights that are divided before they are rounded, and the
+// same for those that are divided after.
 func (m softmaxModel) weightRoundings(b *blockTruth) (divided, plain *mat.Dense) {
 	rows, keys := b.weights.Dims()
 	divided, plain = mat.NewDense(rows, keys, nil), mat.NewDense(rows, keys, nil)
@@ -156,8 +161,8 @@ func (m softmaxModel) weightRoundings(b *blockTruth) (divided, plain *mat.Dense)
 	return divided, plain
 }
 
-// countAligned counts the rows whose roundings share a sign: their sum is more than thrice what independent ones give, or most weights repeat, or
-// all rows round alike.
+// countAligned counts the rows whose roundings share a sign: their sum is more than thrice what
+// independent ones give, or most weights repeat, or all rows round alike.
 func (b *blockTruth) countAligned(divided, plain *mat.Dense) {
 	rows, _ := b.weights.Dims()
 	for s := range rows {
@@ -172,7 +177,8 @@ func (b *blockTruth) countAligned(divided, plain *mat.Dense) {
 	}
 }
 
-// sameInAllRows tells whether rows of roundings agree more than independent ones would: then Σ_j (Σ_s d_sj)² is more than thrice Σ d².
+// sameInAllRows tells whether rows of roundings agree more than independent ones would: then Σ_j
+// (Σ_s d_sj)² is more than thrice Σ d².
 func sameInAllRows(d *mat.Dense) bool {
 	rows, keys := d.Dims()
 	together, apart := 0.0, mat.Norm(d, 2)
@@ -183,8 +189,9 @@ func sameInAllRows(d *mat.Dense) bool {
 	return rows > 3 && together > 3*apart*apart
 }
 
-// stepRoundings is for scores kept in a narrow type, which leaves few different weights: all keys with the same rounded score have the same weight
-// and the same rounding of it, which is not known because it hangs on the errors before it.
+// stepRoundings is for scores kept in a narrow type, which leaves few different weights: all keys
+// with the same rounded score have the same weight and the same rounding of it, which is not known
+// because it hangs on the errors before it.
 //
 //	Σ_steps ρ² (Σ_{j of the step} p_j v_j)²
 func (m softmaxModel) stepRoundings(b *blockTruth, kv keyValues, x, known *mat.Dense) {
@@ -251,8 +258,8 @@ func (m softmaxModel) commonErrors(b *blockTruth, kv keyValues, kappa float64, l
 	}
 }
 
-// drawsOf is the number of independent errors behind a row whose variance is common to all columns, shared by as many errors as
-// `effective` says, and the columns' own.
+// drawsOf is the number of independent errors behind a row whose variance is common to all columns,
+// shared by as many errors as `effective` says, and the columns' own.
 func drawsOf(common, shared, effective, own, columns float64) float64 {
 	all := common + shared + own
 	if all == 0 || math.IsNaN(all) || math.IsInf(all, 0) {
@@ -273,7 +280,8 @@ func participation(weights, norms []float64) float64 {
 	return participationOf(sum, squares)
 }
 
-// participationOf is the effective number of terms from Σ a and Σ a²; 1 where they are beyond float64.
+// participationOf is the effective number of terms from Σ a and Σ a²; 1 where they are beyond
+// float64.
 func participationOf(sum, squares float64) float64 {
 	if n := sum * sum / squares; dtype.Finite(n) && n >= 1 {
 		return n

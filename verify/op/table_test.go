@@ -14,8 +14,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// decodeRequest is one decoding step of DeepSeek's MLA, 576/512 wide, over a paged bf16 cache of scattered pages: logits of the given standard
-// deviation, values around mean. The scale is that of the naive form, 1/√192.
+// decodeRequest is one decoding step of DeepSeek's MLA, 576/512 wide, over a paged bf16 cache of
+// scattered pages: logits of the given standard deviation, values around mean. The scale is that of
+// the naive form, 1/√192.
 func decodeRequest(heads, keys int, deviation, mean float64, seed uint64) *recording.Recording {
 	const width, page = 576, 64
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -57,8 +58,9 @@ func others(want verdict.Expected, got *tensor.Tensor) (allclose bool, calcDiff 
 	return allclose, 1 - 2*cross/norms
 }
 
-// TestTable reproduces the table of the error model: what the verdict says of right and of wrong decoding kernels, and what allclose and calc_diff say of
-// the same outputs. With -long it has all 128 heads.
+// TestTable reproduces the table of the error model: what the verdict says of right and of wrong
+// decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
+// 128 heads.
 func TestTable(t *testing.T) {
 	heads := 8
 	if *long {
@@ -92,14 +94,20 @@ func TestTable(t *testing.T) {
 		}
 		out := verdict.Judge(expected[input], got)
 		allclose, diff := others(expected[input], got)
-		t.Logf("input %d, %-60s largest z %7.2f  rms %6.2f  allclose %-5v  calc_diff %.1e  %s", input, c, out.MaxZ, out.RMS, allclose, diff, out.Status)
+		t.Logf(
+			"input %d, %-60s largest z %7.2f  rms %6.2f  allclose %-5v  calc_diff %.1e  %s", input, c, out.MaxZ,
+			out.RMS, allclose, diff, out.Status,
+		)
 		return out, allclose, diff
 	}
 	t.Run("right kernels of every tiling and split are explained, and score as they should", func(t *testing.T) {
 		for i := range inputs {
-			for _, c := range []emulate.Config{{Tile: 16, Splits: 7}, {Tile: 64, Splits: 4}, {Tile: 128, Splits: 1}, {NormalizeFirst: true}} {
+			for _, c := range []emulate.Config{
+				{Tile: 16, Splits: 7}, {Tile: 64, Splits: 4}, {Tile: 128, Splits: 1}, {NormalizeFirst: true},
+			} {
 				out, allclose, diff := run(t, i, c)
-				if out.Status != verdict.Explained || out.RMS < 0.6 || out.RMS > 1.1 || out.MaxZ > 5 || !allclose || diff > 1e-5 {
+				if out.Status != verdict.Explained || out.RMS < 0.6 || out.RMS > 1.1 || out.MaxZ > 5 || !allclose ||
+					diff > 1e-5 {
 					t.Errorf("%s", out.Reasons)
 				}
 			}
@@ -113,8 +121,14 @@ func TestTable(t *testing.T) {
 		diff          [2]float64
 	}{
 		{"the last of 4096 keys dropped: allclose passes", "drop-last-key", 0, 2, true, [2]float64{1e-6, 1e-3}},
-		{"the last of 1000 keys dropped, small logits: allclose passes", "drop-last-key", 3, 5, true, [2]float64{1e-5, 1e-3}},
-		{"a scale 1 % too large, small logits: allclose and calc_diff pass", "scale-one-percent", 3, 1.2, true, [2]float64{1e-7, 5e-5}},
+		{
+			"the last of 1000 keys dropped, small logits: allclose passes", "drop-last-key", 3, 5, true,
+			[2]float64{1e-5, 1e-3},
+		},
+		{
+			"a scale 1 % too large, small logits: allclose and calc_diff pass", "scale-one-percent", 3, 1.2, true,
+			[2]float64{1e-7, 5e-5},
+		},
 		{"a scale of 1/√576 for 1/√192: they fail too", "scale-of-latent", 1, 20, false, [2]float64{1e-2, 1}},
 	} {
 		t.Run(fmt.Sprint(c.name), func(t *testing.T) {

@@ -8,16 +8,18 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// MaxWork is how much work a recording may ask for unless the caller says more: some ten minutes on two cores. A file of a
-// few kilobytes may ask for years.
+// MaxWork is how much work a recording may ask for unless the caller says more: some ten minutes on
+// two cores. A file of a few kilobytes may ask for years.
 const MaxWork = 3e12
 
-// productsPerSecond is what one core does. BenchmarkWork measures it op by op: 1.1 to 2.6·10⁹ on an amd64 server of 2026.
+// productsPerSecond is what one core does. BenchmarkWork measures it op by op: 1.1 to 2.6·10⁹ on an
+// amd64 server of 2026.
 const productsPerSecond = 1.8e9
 
-// Work estimates what judging a recording takes, in multiplications with addition as a product of matrices has them; other
-// steps count by the time that they take. It reads the heads of tensors and the lengths of sequences, nothing else. The error
-// says what keeps the recording from being judged.
+// Work estimates what judging a recording takes, in multiplications with addition as a product of
+// matrices has them; other steps count by the time that they take. It reads the heads of tensors
+// and the lengths of sequences, nothing else. The error says what keeps the recording from being
+// judged.
 func Work(rec *recording.Recording) (float64, error) {
 	op, err := opOf(rec)
 	if err != nil {
@@ -32,13 +34,14 @@ func Work(rec *recording.Recording) (float64, error) {
 	})
 }
 
-// JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable, and the reason says what
-// it asks for.
+// JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable,
+// and the reason says what it asks for.
 func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
 	// What Work cannot bind, Judge cannot, and says so.
 	if work, err := Work(rec); err == nil && !(work <= most) {
-		return unusable(rec, fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
-			rec.Name, work, lasting(work/(2*productsPerSecond)), most))
+		return unusable(rec,
+			fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
+				rec.Name, work, lasting(work/(2*productsPerSecond)), most))
 	}
 	return Judge(rec)
 }
@@ -56,7 +59,8 @@ func lasting(seconds float64) string {
 	return fmt.Sprintf("%.2g seconds", seconds)
 }
 
-// What every element takes, in products: decoding an input; the score of an output, and its part in the slices.
+// What every element takes, in products: decoding an input; the score of an output, and its part in
+// the slices.
 const (
 	inputWork  = 50
 	outputWork = 1500
@@ -98,13 +102,20 @@ const (
 	tokenWork = 400 // a token of an objective, or an element of a vocabulary
 )
 
-// works is the work of an op beside what every element takes. An op that is not here does a few steps for each element.
+// works is the work of an op beside what every element takes. An op that is not here does a few
+// steps for each element.
 var works = map[string]func(c *Case) float64{
-	"rope.table":         func(c *Case) float64 { return angleWork * c.dim("N") * float64(c.Int("dim")) / 2 },
-	"rope.apply":         func(c *Case) float64 { return angleWork*c.dim("N")*c.dim("D")/2 + 50*c.dim("N")*c.dim("H")*c.dim("D") },
-	"attention.forward":  func(c *Case) float64 { return c.pairs(c.dim("T")) * (3*(c.dim("D")+c.dim("V")) + scoreWork) },
-	"attention.backward": func(c *Case) float64 { return c.pairs(c.dim("T")) * (8*(c.dim("D")+c.dim("V")) + 3*scoreWork) },
-	"attention.merge":    func(c *Case) float64 { return 20 * c.dim("P") * c.dim("N") * c.dim("V") },
+	"rope.table": func(c *Case) float64 { return angleWork * c.dim("N") * float64(c.Int("dim")) / 2 },
+	"rope.apply": func(c *Case) float64 {
+		return angleWork*c.dim("N")*c.dim("D")/2 + 50*c.dim("N")*c.dim("H")*c.dim("D")
+	},
+	"attention.forward": func(c *Case) float64 {
+		return c.pairs(c.dim("T")) * (3*(c.dim("D")+c.dim("V")) + scoreWork)
+	},
+	"attention.backward": func(c *Case) float64 {
+		return c.pairs(c.dim("T")) * (8*(c.dim("D")+c.dim("V")) + 3*scoreWork)
+	},
+	"attention.merge": func(c *Case) float64 { return 20 * c.dim("P") * c.dim("N") * c.dim("V") },
 	"mla.decode": func(c *Case) float64 {
 		return c.pairs(c.dim("cols")*c.dim("page")) * (3*(c.dim("D")+float64(c.Int("value_dim"))) + scoreWork)
 	},
@@ -114,7 +125,8 @@ var works = map[string]func(c *Case) float64{
 	"grpo.loss":      (*Case).lossWork,
 }
 
-// pairs counts the scores of queries and keys, masked ones too; room is how many keys a sequence may have.
+// pairs counts the scores of queries and keys, masked ones too; room is how many keys a sequence
+// may have.
 func (c *Case) pairs(room float64) float64 {
 	keys := c.dim("B") * room
 	if lens, err := c.rec.Tensor("kv_lens"); c.rec.Has("kv_lens") && err == nil && float64(lens.Len()) == c.dim("B") {
@@ -135,7 +147,8 @@ func (c *Case) layerWork() float64 {
 		}
 	}
 	tokens := c.dim("S")
-	scores := tokens * tokens * float64(c.Int("heads")) * (scoreWork + float64(c.Int("nope_dim")+c.Int("rope_dim")+c.Int("value_dim")))
+	scores := tokens * tokens * float64(c.Int("heads")) * (scoreWork +
+		float64(c.Int("nope_dim")+c.Int("rope_dim")+c.Int("value_dim")))
 	one := tokens*weights + scores
 	runs := min(max(math.Trunc(1<<33/(one+1)), 16), 64)
 	return c.dim("B") * one * (runs + 4)

@@ -13,8 +13,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// asked returns a recording that asks for work: inputs are generated, and the one output is made up. A shape after a name is
-// that of an input, after "out." that of the output.
+// asked returns a recording that asks for work: inputs are generated, and the one output is made
+// up. A shape after a name is that of an input, after "out." that of the output.
 func asked(op string, attrs map[string]any, tensors map[string][]int) *recording.Recording {
 	r := recording.New(op)
 	for name, value := range attrs {
@@ -72,12 +72,16 @@ func askedLoss(ratio string, l, vocab int) *recording.Recording {
 }
 
 func askedLayer(s, d, h int) *recording.Recording {
-	return asked("mla.layer", map[string]any{"heads": h, "nope_dim": 128, "rope_dim": 64, "value_dim": 128}, map[string][]int{
-		"x": {1, s, d}, "w_q": {h * 192, d}, "w_dkv": {512 + 64, d}, "norm_kv": {512}, "w_ukv": {h * 256, 512}, "w_o": {d, h * 128}, "out.y": {1, s, d},
+	return asked("mla.layer", map[string]any{
+		"heads": h, "nope_dim": 128, "rope_dim": 64, "value_dim": 128,
+	}, map[string][]int{
+		"x": {1, s, d}, "w_q": {h * 192, d}, "w_dkv": {512 + 64, d}, "norm_kv": {512}, "w_ukv": {h * 256, 512},
+		"w_o": {d, h * 128}, "out.y": {1, s, d},
 	})
 }
 
-// BenchmarkWork measures how many products of the estimate one core does in a second; productsPerSecond is their middle.
+// BenchmarkWork measures how many products of the estimate one core does in a second;
+// productsPerSecond is their middle.
 func BenchmarkWork(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for name, r := range map[string]*recording.Recording{
@@ -85,17 +89,32 @@ func BenchmarkWork(b *testing.B) {
 		"attention.forward narrow": askedAttention("attention.forward", 1, 512, 2048, 2, 2, 16, 16),
 		"attention.forward short":  askedAttention("attention.forward", 2, 64, 64, 16, 4, 512, 512),
 		"attention.backward":       askedAttention("attention.backward", 1, 512, 1024, 2, 2, 128, 128),
-		"attention.merge":          asked("attention.merge", nil, map[string][]int{"o": {16, 4096, 128}, "lse": {16, 4096}, "out.o": {4096, 128}}),
-		"policy.logprob":           asked("policy.logprob", nil, map[string][]int{"logits": {16, 100000}, "tokens": {16}, "out.logprob": {16}}),
-		"norm.rms":                 asked("norm.rms", nil, map[string][]int{"x": {1024, 1024}, "weight": {1024}, "out.y": {1024, 1024}}),
-		"rope.apply":               asked("rope.apply", nil, map[string][]int{"x": {1024, 16, 64}, "positions": {1024}, "out.y": {1024, 16, 64}}),
-		"rope.table":               asked("rope.table", map[string]any{"dim": 128}, map[string][]int{"positions": {8192}, "out.cos": {8192, 64}}),
-		"ppo.gae":                  asked("ppo.gae", nil, map[string][]int{"rewards": {64, 4096}, "values": {64, 4096}, "mask": {64, 4096}, "out.advantage": {64, 4096}}),
-		"grpo.loss":                askedLoss("token", 8192, 0),
-		"grpo.loss sequences":      askedLoss("sequence", 8192, 0),
-		"grpo.loss logits":         askedLoss("token", 64, 1000),
-		"mla.layer":                askedLayer(32, 512, 4),
-		"mla.layer long":           askedLayer(256, 256, 2),
+		"attention.merge": asked(
+			"attention.merge", nil, map[string][]int{"o": {16, 4096, 128}, "lse": {16, 4096}, "out.o": {4096, 128}},
+		),
+		"policy.logprob": asked(
+			"policy.logprob", nil, map[string][]int{"logits": {16, 100000}, "tokens": {16}, "out.logprob": {16}},
+		),
+		"norm.rms": asked(
+			"norm.rms", nil, map[string][]int{"x": {1024, 1024}, "weight": {1024}, "out.y": {1024, 1024}},
+		),
+		"rope.apply": asked(
+			"rope.apply", nil, map[string][]int{"x": {1024, 16, 64}, "positions": {1024}, "out.y": {1024, 16, 64}},
+		),
+		"rope.table": asked(
+			"rope.table", map[string]any{"dim": 128}, map[string][]int{"positions": {8192}, "out.cos": {8192, 64}},
+		),
+		"ppo.gae": asked(
+			"ppo.gae", nil,
+			map[string][]int{
+				"rewards": {64, 4096}, "values": {64, 4096}, "mask": {64, 4096}, "out.advantage": {64, 4096},
+			},
+		),
+		"grpo.loss":           askedLoss("token", 8192, 0),
+		"grpo.loss sequences": askedLoss("sequence", 8192, 0),
+		"grpo.loss logits":    askedLoss("token", 64, 1000),
+		"mla.layer":           askedLayer(32, 512, 4),
+		"mla.layer long":      askedLayer(256, 256, 2),
 	} {
 		b.Run(name, func(b *testing.B) {
 			work, err := Work(r)
@@ -121,17 +140,23 @@ func TestWork(t *testing.T) {
 		return work
 	}
 	t.Run("twice the keys are nearly twice the work, keys that are not in use none", func(t *testing.T) {
-		once, twice := askedAttention("attention.forward", 1, 64, 1024, 1, 1, 64, 64), askedAttention("attention.forward", 1, 64, 2048, 1, 1, 64, 64)
+		once, twice := askedAttention(
+			"attention.forward", 1, 64, 1024, 1, 1, 64, 64,
+		), askedAttention("attention.forward", 1, 64, 2048, 1, 1, 64, 64)
 		if ratio := of(twice) / of(once); ratio < 1.7 || ratio > 2 {
 			t.Errorf("%v", ratio)
 		}
-		must(twice.Generate("kv_lens", recording.Recipe{Type: dtype.I32, Shape: []int{1}, Dist: "ints", Lo: 1024, Hi: 1025}))
+		must(twice.Generate(
+			"kv_lens", recording.Recipe{Type: dtype.I32, Shape: []int{1}, Dist: "ints", Lo: 1024, Hi: 1025},
+		))
 		if ratio := of(twice) / of(once); ratio < 1 || ratio > 1.2 {
 			t.Errorf("with lengths: %v", ratio)
 		}
 	})
 	t.Run("gradients are more than twice the work", func(t *testing.T) {
-		if f, b := of(askedAttention("attention.forward", 1, 64, 512, 1, 1, 64, 64)), of(askedAttention("attention.backward", 1, 64, 512, 1, 1, 64, 64)); b < 2*f {
+		if f, b := of(askedAttention("attention.forward", 1, 64, 512, 1, 1, 64, 64)), of(askedAttention(
+			"attention.backward", 1, 64, 512, 1, 1, 64, 64,
+		)); b < 2*f {
 			t.Errorf("%v and %v", f, b)
 		}
 	})
@@ -156,12 +181,19 @@ func TestWork(t *testing.T) {
 	})
 }
 
-// TestJudgeWithin asks for 2⁴⁰ scores with a few bytes: the answer has to come at once, and from the estimate alone.
+// TestJudgeWithin asks for 2⁴⁰ scores with a few bytes: the answer has to come at once, and from
+// the estimate alone.
 func TestJudgeWithin(t *testing.T) {
-	bomb := asked("attention.forward", nil, map[string][]int{"q": {1, 1 << 20, 1, 1}, "k": {1, 1 << 20, 1, 1}, "v": {1, 1 << 20, 1, 1}, "out.lse": {1, 1, 1 << 20}})
+	bomb := asked(
+		"attention.forward", nil,
+		map[string][]int{
+			"q": {1, 1 << 20, 1, 1}, "k": {1, 1 << 20, 1, 1}, "v": {1, 1 << 20, 1, 1}, "out.lse": {1, 1, 1 << 20},
+		},
+	)
 	bomb.Name = "bomb"
 	v := JudgeWithin(bomb, MaxWork)
-	if want := "bomb: judging it takes some 4.5e+14 products, about 34 hours on two cores, more than the limit of 3e+12"; v.Status != verdict.Unusable || v.Reason != want {
+	if want := "bomb: judging it takes some 4.5e+14 products, about 34 hours on two cores, more than the limit of " +
+		"3e+12"; v.Status != verdict.Unusable || v.Reason != want {
 		t.Errorf("%v: %s, want %s", v.Status, v.Reason, want)
 	}
 	small := askedAttention("attention.forward", 1, 4, 4, 1, 1, 4, 4)

@@ -100,8 +100,10 @@ func yarnRequests(t *testing.T, yarn string) []*recording.Recording {
 // it is not rounded, or leave the amplitude out, are not.
 func TestYaRNKeys(t *testing.T) {
 	for _, yarn := range []string{
-		`{"factor":32,"truncate":false}`, `{"factor":32,"truncate":true}`, `{"factor":32,"mscale":1,"mscale_all_dim":0,"truncate":false}`,
-		`{"factor":4,"attention_factor":1.7,"truncate":false}`, `{}`, `{"factor":8,"attention_factor":0.9,"ramp":"rotations"}`,
+		`{"factor":32,"truncate":false}`, `{"factor":32,"truncate":true}`,
+		`{"factor":32,"mscale":1,"mscale_all_dim":0,"truncate":false}`,
+		`{"factor":4,"attention_factor":1.7,"truncate":false}`, `{}`,
+		`{"factor":8,"attention_factor":0.9,"ramp":"rotations"}`,
 	} {
 		for _, request := range yarnRequests(t, yarn) {
 			for _, c := range emulate.Right(request.Op) {
@@ -134,7 +136,9 @@ func TestUnroundedRanges(t *testing.T) {
 				y["factor"], y["original_context"] = recording.Number(factor), recording.Number(context)
 				for _, c := range emulate.Right("rope.table") {
 					if v := judgeRun(t, request, c); v.Status != verdict.Explained {
-						t.Errorf("factor %v, base %v, context %v, %s: %s: %s", factor, base, context, c, v.Status, v.Reason)
+						t.Errorf(
+							"factor %v, base %v, context %v, %s: %s: %s", factor, base, context, c, v.Status, v.Reason,
+						)
 					}
 				}
 			}

@@ -9,7 +9,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// A kernel author records one call: inputs, outputs, conventions, and what the kernel says of its arithmetic.
+// A kernel author records one call: inputs, outputs, conventions, and what the kernel says of its
+// arithmetic.
 func Example() {
 	r := recording.New("norm.rms")
 	r.Set("x", dtype.BF16, tensor.Of([]float64{3, 4}, 1, 2))
@@ -37,7 +38,8 @@ func Example() {
 	// norm.safetensors: tensor "bias": not in the recording
 }
 
-// A full-size input is a line of text: every language makes the same bits of it, and the hash proves that it did.
+// A full-size input is a line of text: every language makes the same bits of it, and the hash
+// proves that it did.
 func ExampleRecording_Generate() {
 	r := recording.New("mla.decode")
 	err := r.Generate("q", recording.Recipe{

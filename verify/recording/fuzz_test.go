@@ -12,7 +12,8 @@ import (
 // fuzzLimit keeps what a fuzzed recipe makes small, so that the fuzzer sees many files.
 const fuzzLimit = 1 << 12
 
-// allocations returns how many bytes have been allocated so far. It is quick, and knows of every large one.
+// allocations returns how many bytes have been allocated so far. It is quick, and knows of every
+// large one.
 func allocations() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
@@ -57,12 +58,13 @@ func checkWritten(t *testing.T, r *Recording) {
 	}
 }
 
-// FuzzHeader reads any bytes as a file: no panic, no allocation beyond the size of the file, and what is read is written
-// so that it reads back equal.
+// FuzzHeader reads any bytes as a file: no panic, no allocation beyond the size of the file, and
+// what is read is written so that it reads back equal.
 func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fuzzFile(t, b)
-		// Most mutations move the end of the header: the length that fits lets them through to what it guards.
+		// Most mutations move the end of the header: the length that fits lets them through to what
+		// it guards.
 		if end := bytes.LastIndexByte(b, '}'); end >= 8 {
 			fitting := bytes.Clone(b)
 			binary.LittleEndian.PutUint64(fitting, uint64(end-7))
@@ -85,8 +87,8 @@ func fuzzFile(t *testing.T, b []byte) {
 	}
 }
 
-// FuzzAttributes reads any text as each of the JSON objects of the metadata. What is accepted has to be JSON to others too,
-// mean the same to them, and survive writing.
+// FuzzAttributes reads any text as each of the JSON objects of the metadata. What is accepted has
+// to be JSON to others too, mean the same to them, and survive writing.
 func FuzzAttributes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		fields, err := parseObject(text, true)

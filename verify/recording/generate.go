@@ -14,7 +14,8 @@ import (
 	"plumbline/numbers/tensor"
 )
 
-// ErrMismatch is what errors.Is finds when a generated input is not the one whose sha256 the recording states.
+// ErrMismatch is what errors.Is finds when a generated input is not the one whose sha256 the
+// recording states.
 var ErrMismatch = errors.New("sha256 mismatch")
 
 // tensor makes the input of a recipe that check has accepted, and compares its sha256.
@@ -77,7 +78,8 @@ func (rc *Recipe) draw(x []float64) {
 	})
 }
 
-// values returns the distribution's value of element i. A permutation is not made element by element: it is laid out in x.
+// values returns the distribution's value of element i. A permutation is not made element by
+// element: it is laid out in x.
 func (rc *Recipe) values(x []float64) func(i int) float64 {
 	switch rc.Dist {
 	case "uniform":
@@ -118,11 +120,15 @@ func permute(x []float64, seed uint64) {
 	}
 }
 
-// checkIntegers checks that the type holds every value, which scale and shift may have moved off the integers.
+// checkIntegers checks that the type holds every value, which scale and shift may have moved off
+// the integers.
 func (rc *Recipe) checkIntegers(x *tensor.Tensor) error {
 	for i, v := range x.Data {
 		if rc.Type.Round(v) != v || math.Abs(v) > maxExact {
-			return fmt.Errorf("index %v: value %v, want an integer that %v has, within ±2^53", tensor.Unravel(i, rc.Shape), v, rc.Type)
+			return fmt.Errorf(
+				"index %v: value %v, want an integer that %v has, within ±2^53", tensor.Unravel(i, rc.Shape), v,
+				rc.Type,
+			)
 		}
 	}
 	return nil

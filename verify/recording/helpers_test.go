@@ -90,7 +90,10 @@ func contentOf(t interface {
 	Fatal(...any)
 }, r *Recording) content {
 	t.Helper()
-	c := content{r.Op, r.Attrs, r.Arithmetic, r.Provenance, r.Extra, append(r.Inputs(), r.Outputs()...), map[string]tensorContent{}}
+	c := content{
+		r.Op, r.Attrs, r.Arithmetic, r.Provenance, r.Extra, append(r.Inputs(), r.Outputs()...),
+		map[string]tensorContent{},
+	}
 	for name, e := range r.entries {
 		x := tensorContent{Type: e.dtype.String(), Shape: e.shape, Recipe: e.recipe}
 		if e.recipe == nil {

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// maxDepth is how deep objects and arrays may nest, in a header and in each JSON object of its metadata.
+	// maxDepth is how deep objects and arrays may nest, in a header and in each JSON object of its
+	// metadata.
 	maxDepth = 32
 	// maxObject is how many bytes each JSON object of the metadata may take.
 	maxObject = 4 << 20
 )
 
-// parser walks JSON token by token. It is stricter than encoding/json: a key that comes twice, invalid UTF-8, half a
-// surrogate pair, a NUL in a string and nesting beyond maxDepth are errors.
+// parser walks JSON token by token. It is stricter than encoding/json: a key that comes twice,
+// invalid UTF-8, half a surrogate pair, a NUL in a string and nesting beyond maxDepth are errors.
 type parser struct {
 	dec   *json.Decoder
 	nulls bool // whether value accepts null
@@ -38,7 +39,8 @@ func newParser(text string) (*parser, error) {
 	return &parser{dec: dec}, nil
 }
 
-// halfSurrogate reports whether a \u escape in text is half of a pair, which encoding/json would silently replace.
+// halfSurrogate reports whether a \u escape in text is half of a pair, which encoding/json would
+// silently replace.
 func halfSurrogate(text string) bool {
 	for {
 		i := strings.IndexByte(text, '\\')
@@ -138,7 +140,8 @@ func (p *parser) nested(item func() error) error {
 	return err
 }
 
-// value reads any value: bool, string, json.Number, map[string]any, []any, and nil where p.nulls allows it.
+// value reads any value: bool, string, json.Number, map[string]any, []any, and nil where p.nulls
+// allows it.
 func (p *parser) value() (any, error) {
 	t, err := p.token()
 	switch {
@@ -195,8 +198,8 @@ func (p *parser) number() (json.Number, error) {
 	return n, nil
 }
 
-// integer reads a whole number from lo to hi. It has to be written in digits alone: neither a fraction, nor an exponent,
-// nor −0.
+// integer reads a whole number from lo to hi. It has to be written in digits alone: neither a
+// fraction, nor an exponent, nor −0.
 func (p *parser) integer(lo, hi int64) (int64, error) {
 	n, err := p.number()
 	if err != nil {

@@ -14,14 +14,16 @@ import (
 	"plumbline/numbers/tensor"
 )
 
-// MaxGenerated is how many elements the generated inputs of a recording may have together, edits counted by the elements that
-// they write. A recipe takes a few bytes whatever its shape, so this is what a hostile file can ask for: 2 GiB as float64.
+// MaxGenerated is how many elements the generated inputs of a recording may have together, edits
+// counted by the elements that they write. A recipe takes a few bytes whatever its shape, so this
+// is what a hostile file can ask for: 2 GiB as float64.
 const MaxGenerated = 1 << 28
 
 // maxExp2 keeps value × 2^Exp2 exact in float64, for every distribution.
 const maxExp2 = 900
 
-// Recipe says how to make an input that is not stored. It is integer arithmetic, so that every language makes the same bits.
+// Recipe says how to make an input that is not stored. It is integer arithmetic, so that every
+// language makes the same bits.
 //
 // Element i in row-major order uses z = splitmix64(Seed, i):
 //
@@ -30,10 +32,11 @@ const maxExp2 = 900
 //	ints         Lo + z mod (Hi − Lo)
 //	permutation  0 … n−1, then for i from n−1 down to 1 element i swapped with element z mod (i+1)
 //
-// times 2^Exp2, plus Shift, rounded to nearest even into Type; then the edits. The product is exact in float64, as
-// |Exp2| ≤ 900 and |Lo|, |Hi| ≤ 2⁵³. The sum is a float64 sum, as of double in C and float64 in NumPy: exact, so that there
-// is one rounding in all, unless value and shift together span more than 53 bits. An integer type takes integers of
-// its range up to ±2⁵³ and nothing else; a permutation is one axis of an integer type.
+// times 2^Exp2, plus Shift, rounded to nearest even into Type; then the edits. The product is exact
+// in float64, as |Exp2| ≤ 900 and |Lo|, |Hi| ≤ 2⁵³. The sum is a float64 sum, as of double in C and
+// float64 in NumPy: exact, so that there is one rounding in all, unless value and shift together
+// span more than 53 bits. An integer type takes integers of its range up to ±2⁵³ and nothing else;
+// a permutation is one axis of an integer type.
 type Recipe struct {
 	Type   dtype.Type
 	Shape  []int
@@ -46,10 +49,11 @@ type Recipe struct {
 	Edits  []Edit
 }
 
-// Edit plants a value in a generated input: rounded to nearest even into a floating type, exact in an integer type.
-// An index shorter than the shape sets all elements beneath it, as x[index] = value does in NumPy and PyTorch.
-// In JSON, NaN and the infinities are the strings "nan", "inf" and "-inf". NaN gets the code that dtype.Type.Bits
-// writes, in F64 and F32 7FF8000000000000 and 7FC00000.
+// Edit plants a value in a generated input: rounded to nearest even into a floating type, exact in
+// an integer type. An index shorter than the shape sets all elements beneath it, as x[index] =
+// value does in NumPy and PyTorch. In JSON, NaN and the infinities are the strings "nan", "inf" and
+// "-inf". NaN gets the code that dtype.Type.Bits writes, in F64 and F32 7FF8000000000000 and
+// 7FC00000.
 type Edit struct {
 	Index []int
 	Value float64
@@ -68,7 +72,8 @@ func (rc Recipe) clone() Recipe {
 	return rc
 }
 
-// check says what is wrong with a recipe, without making anything, and counts the elements that it writes.
+// check says what is wrong with a recipe, without making anything, and counts the elements that it
+// writes.
 func (rc *Recipe) check() (int64, error) {
 	if rc.Type == dtype.Invalid || rc.Type > dtype.Bool {
 		return 0, errors.New("dtype: missing")
@@ -104,7 +109,9 @@ func (rc *Recipe) checkDist() error {
 		}
 	case "permutation":
 		if len(rc.Shape) != 1 || rc.Type.Float() {
-			return fmt.Errorf("dist: permutation of shape %v and dtype %v, want one axis of an integer type", rc.Shape, rc.Type)
+			return fmt.Errorf(
+				"dist: permutation of shape %v and dtype %v, want one axis of an integer type", rc.Shape, rc.Type,
+			)
 		}
 	default:
 		return fmt.Errorf("dist: %s, want uniform, normal, ints or permutation", short(rc.Dist))
@@ -173,7 +180,8 @@ func (r *Recording) parseGenerated(text string) error {
 	return p.end()
 }
 
-// recipe reads a Recipe: dtype, shape, dist, seed and sha256 are required, with ints also lo and hi.
+// recipe reads a Recipe: dtype, shape, dist, seed and sha256 are required, with ints also lo and
+// hi.
 func (p *parser) recipe() (Recipe, error) {
 	var rc Recipe
 	present := map[string]bool{}
@@ -287,7 +295,8 @@ func (p *parser) edit() (e Edit, err error) {
 	return e, err
 }
 
-// nonFinite are the values of edits that JSON has no numbers for. math.NaN would show its payload in F64.
+// nonFinite are the values of edits that JSON has no numbers for. math.NaN would show its payload
+// in F64.
 var nonFinite = map[string]float64{
 	"nan":  math.Float64frombits(0x7FF8000000000000),
 	"inf":  math.Inf(1),
@@ -315,7 +324,9 @@ func (p *parser) planted() (float64, error) {
 
 // fields returns the recipe as JSON, without what has its default.
 func (rc *Recipe) fields() map[string]any {
-	fields := map[string]any{"dtype": rc.Type.String(), "shape": rc.Shape, "dist": rc.Dist, "seed": rc.Seed, "sha256": rc.SHA256}
+	fields := map[string]any{
+		"dtype": rc.Type.String(), "shape": rc.Shape, "dist": rc.Dist, "seed": rc.Seed, "sha256": rc.SHA256,
+	}
 	if rc.Dist == "ints" {
 		fields["lo"], fields["hi"] = rc.Lo, rc.Hi
 	}

@@ -25,29 +25,74 @@ func pointer(x float32) *float32 { return &x }
 
 func TestSplitmix64(t *testing.T) {
 	// The published outputs for seed 0.
-	for i, want := range []uint64{0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC, 0x1B39896A51A8749B} {
+	for i, want := range []uint64{
+		0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC, 0x1B39896A51A8749B,
+	} {
 		if got := splitmix64(0, uint64(i)); got != want {
 			t.Errorf("output %d: %#016x, want %#016x", i, got, want)
 		}
 	}
 }
 
-// The hashes come from a program of its own, in Python, with exact rational numbers and integers of any length.
+// The hashes come from a program of its own, in Python, with exact rational numbers and integers of
+// any length.
 var recipes = []Recipe{
-	{Type: dtype.BF16, Dist: "normal", Seed: 7, Exp2: -2, SHA256: "cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35"},
-	{Type: dtype.F32, Dist: "normal", Seed: 1, Exp2: 3, Shift: pointer(0.1), SHA256: "813a5590b6a17ab6424db173624b1d63bc8660afa0203cb0d321a1a8cf65ffd1"},
-	{Type: dtype.F16, Dist: "uniform", Seed: math.MaxUint64, SHA256: "e398141bde702246f025154d72fce3c0c3882080bb50800d35f4e0862aa03bc1"},
-	{Type: dtype.F64, Dist: "uniform", Seed: 5, Exp2: -900, SHA256: "cc3808e1ad068f0cc8ff2f575b1e781c759cb6fc074f94419315577cb4376dbf"},
-	{Type: dtype.F8E4M3, Dist: "normal", Seed: 9, Exp2: 4, SHA256: "3096b65669e8325f789104eb39adb936b901476e397ac9d68e8a645ba2dd3d61"},
-	{Type: dtype.F8E5M2, Dist: "uniform", Seed: 11, Exp2: -12, SHA256: "302374e4175a478a3c40cb9667241f38104ffbc722bfd4f3343b93a2964d5503"},
-	{Type: dtype.BF16, Dist: "uniform", Seed: 3, Exp2: -7, Shift: pointer(1), SHA256: "ed24b5b4ef614ff811acad87fb9f12dc30f7f97ecce686639c054302b008c849"},
-	{Type: dtype.I64, Dist: "ints", Seed: 2, Lo: -1 << 53, Hi: 1 << 53, SHA256: "4bfebc99bd708bed5b2b2b508adfa3eaeb7003c51c01630ea578cd05b98fa7b3"},
-	{Type: dtype.I32, Dist: "ints", Seed: 4, Lo: -5, Hi: 1_000_003, SHA256: "0ccb0b362503f23b2eb6a1071a67e70d984d25d81509d4c27c3b4fb834681502"},
-	{Type: dtype.U8, Dist: "ints", Seed: 6, Lo: 0, Hi: 256, SHA256: "b5dfe971b11e807b1731a0a046f85b8fb2268ce518c122a3553ab2f9380b2626"},
-	{Type: dtype.Bool, Dist: "ints", Seed: 8, Lo: 0, Hi: 2, SHA256: "320bf270e20fdb5db024b7a812855e23512abb408ca7c5fe88e19b0cbb0e3bf9"},
-	{Type: dtype.F32, Dist: "ints", Seed: 8, Exp2: -1, Lo: -3, Hi: 3, SHA256: "11f18d0c05cae75cebdd26674697767568aefb2324106838f7d46a15c91ea534"},
-	{Type: dtype.I32, Dist: "permutation", Seed: 10, SHA256: "5dcdb839bafc05cb4413ddbac25ccacb584b9463e6541d74042c6dc0c70f32ff"},
-	{Type: dtype.I64, Dist: "permutation", Seed: 0, Exp2: 1, Shift: pointer(-7), SHA256: "90de5f018906eeb5c72e0952e43e2626d83c571429392d15b58a9604717776f3"},
+	{
+		Type: dtype.BF16, Dist: "normal", Seed: 7, Exp2: -2,
+		SHA256: "cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35",
+	},
+	{
+		Type: dtype.F32, Dist: "normal", Seed: 1, Exp2: 3, Shift: pointer(0.1),
+		SHA256: "813a5590b6a17ab6424db173624b1d63bc8660afa0203cb0d321a1a8cf65ffd1",
+	},
+	{
+		Type: dtype.F16, Dist: "uniform", Seed: math.MaxUint64,
+		SHA256: "e398141bde702246f025154d72fce3c0c3882080bb50800d35f4e0862aa03bc1",
+	},
+	{
+		Type: dtype.F64, Dist: "uniform", Seed: 5, Exp2: -900,
+		SHA256: "cc3808e1ad068f0cc8ff2f575b1e781c759cb6fc074f94419315577cb4376dbf",
+	},
+	{
+		Type: dtype.F8E4M3, Dist: "normal", Seed: 9, Exp2: 4,
+		SHA256: "3096b65669e8325f789104eb39adb936b901476e397ac9d68e8a645ba2dd3d61",
+	},
+	{
+		Type: dtype.F8E5M2, Dist: "uniform", Seed: 11, Exp2: -12,
+		SHA256: "302374e4175a478a3c40cb9667241f38104ffbc722bfd4f3343b93a2964d5503",
+	},
+	{
+		Type: dtype.BF16, Dist: "uniform", Seed: 3, Exp2: -7, Shift: pointer(1),
+		SHA256: "ed24b5b4ef614ff811acad87fb9f12dc30f7f97ecce686639c054302b008c849",
+	},
+	{
+		Type: dtype.I64, Dist: "ints", Seed: 2, Lo: -1 << 53, Hi: 1 << 53,
+		SHA256: "4bfebc99bd708bed5b2b2b508adfa3eaeb7003c51c01630ea578cd05b98fa7b3",
+	},
+	{
+		Type: dtype.I32, Dist: "ints", Seed: 4, Lo: -5, Hi: 1_000_003,
+		SHA256: "0ccb0b362503f23b2eb6a1071a67e70d984d25d81509d4c27c3b4fb834681502",
+	},
+	{
+		Type: dtype.U8, Dist: "ints", Seed: 6, Lo: 0, Hi: 256,
+		SHA256: "b5dfe971b11e807b1731a0a046f85b8fb2268ce518c122a3553ab2f9380b2626",
+	},
+	{
+		Type: dtype.Bool, Dist: "ints", Seed: 8, Lo: 0, Hi: 2,
+		SHA256: "320bf270e20fdb5db024b7a812855e23512abb408ca7c5fe88e19b0cbb0e3bf9",
+	},
+	{
+		Type: dtype.F32, Dist: "ints", Seed: 8, Exp2: -1, Lo: -3, Hi: 3,
+		SHA256: "11f18d0c05cae75cebdd26674697767568aefb2324106838f7d46a15c91ea534",
+	},
+	{
+		Type: dtype.I32, Dist: "permutation", Seed: 10,
+		SHA256: "5dcdb839bafc05cb4413ddbac25ccacb584b9463e6541d74042c6dc0c70f32ff",
+	},
+	{
+		Type: dtype.I64, Dist: "permutation", Seed: 0, Exp2: 1, Shift: pointer(-7),
+		SHA256: "90de5f018906eeb5c72e0952e43e2626d83c571429392d15b58a9604717776f3",
+	},
 }
 
 func TestRecipesMakeTheBitsOfAnotherProgram(t *testing.T) {
@@ -65,7 +110,8 @@ func TestRecipesMakeTheBitsOfAnotherProgram(t *testing.T) {
 	}
 }
 
-// plainRecipe makes the values before rounding from the words of the format, one element at a time, in exact numbers.
+// plainRecipe makes the values before rounding from the words of the format, one element at a time,
+// in exact numbers.
 func plainRecipe(rc Recipe) []*big.Rat {
 	n := tensor.New(rc.Shape...).Len()
 	values := make([]*big.Rat, n)
@@ -151,7 +197,8 @@ func TestRecipesAgreeWithThePlainReading(t *testing.T) {
 		for i, v := range plainRecipe(rc) {
 			// The sum is the nearest float64 to the exact one: Float64 rounds to nearest even.
 			sum, _ := scaled(v, rc).Float64()
-			if want := rc.Type.Round(sum); !sameFloat(got.Data[i], want) || math.Signbit(got.Data[i]) != math.Signbit(want) {
+			if want := rc.Type.Round(sum); !sameFloat(got.Data[i], want) ||
+				math.Signbit(got.Data[i]) != math.Signbit(want) {
 				t.Fatalf("element %d: %v, want %v", i, got.Data[i], want)
 			}
 		}
@@ -218,14 +265,18 @@ func TestEdits(t *testing.T) {
 	})
 	t.Run("the codes of what is not finite", func(t *testing.T) {
 		for typ, want := range map[dtype.Type]string{
-			dtype.F64: "000000000000f87f" + "000000000000f0ff", dtype.F32: "0000c07f" + "000080ff", dtype.BF16: "c07f" + "80ff",
-			dtype.F16: "007e" + "00fc", dtype.F8E5M2: "7e" + "fc",
+			dtype.F64: "000000000000f87f" + "000000000000f0ff", dtype.F32: "0000c07f" + "000080ff",
+			dtype.BF16: "c07f" + "80ff",
+			dtype.F16:  "007e" + "00fc", dtype.F8E5M2: "7e" + "fc",
 		} {
 			b, _ := hex.DecodeString(want)
 			sum := sha256.Sum256(b)
 			r := New("test")
 			edits := []Edit{{[]int{0}, nonFinite["nan"]}, {[]int{1}, math.Inf(-1)}}
-			if err := r.Generate("x", Recipe{Type: typ, Shape: []int{2}, Dist: "uniform", Edits: edits, SHA256: hex.EncodeToString(sum[:])}); err != nil {
+			if err := r.Generate(
+				"x",
+				Recipe{Type: typ, Shape: []int{2}, Dist: "uniform", Edits: edits, SHA256: hex.EncodeToString(sum[:])},
+			); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := r.Tensor("x"); err != nil {
@@ -258,26 +309,36 @@ func TestEdits(t *testing.T) {
 func TestAWrongHashIsAMismatch(t *testing.T) {
 	zeros := strings.Repeat("0", 64)
 	r := New("test")
-	if err := r.Generate("q", Recipe{Type: dtype.BF16, Shape: []int{1000}, Dist: "normal", Seed: 7, Exp2: -2, SHA256: zeros}); err != nil {
+	if err := r.Generate(
+		"q", Recipe{Type: dtype.BF16, Shape: []int{1000}, Dist: "normal", Seed: 7, Exp2: -2, SHA256: zeros},
+	); err != nil {
 		t.Fatal(err)
 	}
 	_, err := mustRead(t, written(t, r)).Tensor("q")
 	if !errors.Is(err, ErrMismatch) {
 		t.Error("not ErrMismatch")
 	}
-	wantError(t, err, `x.safetensors: tensor "q": sha256 mismatch: made cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35, want `+zeros)
+	wantError(
+		t, err,
+		`x.safetensors: tensor "q": sha256 mismatch: made cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35, want `+zeros,
+	)
 }
 
 func TestUpperCaseHashesAreHashes(t *testing.T) {
-	recipe := `{"q":{"dtype":"BF16","shape":[1000],"dist":"normal","seed":7,"exp2":-2,"sha256":"` + strings.ToUpper(recipes[0].SHA256) + `"}}`
+	recipe := `{"q":{"dtype":"BF16","shape":[1000],"dist":"normal","seed":7,"exp2":-2,"sha256":"` +
+		strings.ToUpper(recipes[0].SHA256) + `"}}`
 	if _, err := mustRead(t, file(withMetadata("generated", recipe))).Tensor("q"); err != nil {
 		t.Error(err)
 	}
 }
 
-// generatedFile returns a file with one generated input "q"; fields replace those of a right recipe, and "" removes one.
+// generatedFile returns a file with one generated input "q"; fields replace those of a right
+// recipe, and "" removes one.
 func generatedFile(replace map[string]string) []byte {
-	fields := map[string]string{"dtype": `"U8"`, "shape": `[2]`, "dist": `"ints"`, "seed": `1`, "lo": `0`, "hi": `5`, "sha256": `"` + strings.Repeat("0", 64) + `"`}
+	fields := map[string]string{
+		"dtype": `"U8"`, "shape": `[2]`, "dist": `"ints"`, "seed": `1`, "lo": `0`, "hi": `5`,
+		"sha256": `"` + strings.Repeat("0", 64) + `"`,
+	}
 	for key, value := range replace {
 		fields[key] = value
 	}
@@ -313,12 +374,24 @@ func TestHostileRecipesAreErrors(t *testing.T) {
 		{"short sha256", fields{"sha256": `"00"`}, m + `sha256: "00", want 64 hexadecimal digits`},
 		{"sha256 of other digits", fields{"sha256": `"` + strings.Repeat("g", 64) + `"`}, `want 64 hexadecimal digits`},
 		{"unknown dtype", fields{"dtype": `"F4"`}, m + `dtype: element type "F4": unknown`},
-		{"unknown dist", fields{"dist": `"gauss"`, "lo": "", "hi": ""}, m + `dist: "gauss", want uniform, normal, ints or permutation`},
-		{"lo without ints", fields{"dist": `"uniform"`, "hi": ""}, m + `lo, hi: with dist "uniform", want them with ints only`},
+		{
+			"unknown dist", fields{"dist": `"gauss"`, "lo": "", "hi": ""},
+			m + `dist: "gauss", want uniform, normal, ints or permutation`,
+		},
+		{
+			"lo without ints", fields{"dist": `"uniform"`, "hi": ""},
+			m + `lo, hi: with dist "uniform", want them with ints only`,
+		},
 		{"lo = hi", fields{"lo": `5`}, m + `lo, hi: 5 and 5, want lo < hi`},
 		{"lo > hi", fields{"lo": `6`}, m + `lo, hi: 6 and 5, want lo < hi`},
-		{"lo beyond 2^53", fields{"lo": `-9007199254740993`}, m + `lo: -9007199254740993, want an integer from -9007199254740992 to 9007199254740992`},
-		{"hi - lo that overflows", fields{"lo": `-9223372036854775808`, "hi": `9223372036854775807`}, m + `hi: 9223372036854775807, want an integer`},
+		{
+			"lo beyond 2^53", fields{"lo": `-9007199254740993`},
+			m + `lo: -9007199254740993, want an integer from -9007199254740992 to 9007199254740992`,
+		},
+		{
+			"hi - lo that overflows", fields{"lo": `-9223372036854775808`, "hi": `9223372036854775807`},
+			m + `hi: 9223372036854775807, want an integer`,
+		},
 		{"negative seed", fields{"seed": `-1`}, m + `seed: -1, want an integer from 0 to 2^64`},
 		{"seed of 2^64", fields{"seed": `18446744073709551616`}, m + `seed: 18446744073709551616, want`},
 		{"fractional seed", fields{"seed": `1.0`}, m + `seed: 1.0, want`},
@@ -328,18 +401,46 @@ func TestHostileRecipesAreErrors(t *testing.T) {
 		{"shift beyond float32", fields{"shift": `1e39`}, m + `shift: 1e39, want a float32`},
 		{"shift null", fields{"shift": `null`}, m + `shift: null, want a number`},
 		{"negative axis", fields{"shape": `[-1]`}, m + `shape: -1, want an integer`},
-		{"permutation of a float", fields{"dtype": `"F32"`, "dist": `"permutation"`, "lo": "", "hi": ""}, m + `dist: permutation of shape [2] and dtype F32`},
-		{"permutation of a matrix", fields{"shape": `[2,1]`, "dist": `"permutation"`, "lo": "", "hi": ""}, m + `dist: permutation of shape [2 1]`},
-		{"too many elements", fields{"shape": `[268435457]`}, m + `268435457 generated elements in the recording so far, want at most 268435456`},
-		{"far too many elements", fields{"shape": `[65536,65536,65536,65536]`}, m + `shape [65536 65536 65536 65536]: negative or more than`},
-		{"too many edited", fields{"shape": `[134217728]`, "edits": `[{"index":[],"value":0},{"index":[0],"value":0}]`}, m + `268435457 generated elements`},
+		{
+			"permutation of a float", fields{"dtype": `"F32"`, "dist": `"permutation"`, "lo": "", "hi": ""},
+			m + `dist: permutation of shape [2] and dtype F32`,
+		},
+		{
+			"permutation of a matrix", fields{"shape": `[2,1]`, "dist": `"permutation"`, "lo": "", "hi": ""},
+			m + `dist: permutation of shape [2 1]`,
+		},
+		{
+			"too many elements", fields{"shape": `[268435457]`},
+			m + `268435457 generated elements in the recording so far, want at most 268435456`,
+		},
+		{
+			"far too many elements", fields{"shape": `[65536,65536,65536,65536]`},
+			m + `shape [65536 65536 65536 65536]: negative or more than`,
+		},
+		{
+			"too many edited",
+			fields{"shape": `[134217728]`, "edits": `[{"index":[],"value":0},{"index":[0],"value":0}]`},
+			m + `268435457 generated elements`,
+		},
 		{"edits an object", fields{"edits": `{}`}, m + `edits: an object, want an array`},
-		{"edit with an unknown key", fields{"edits": `[{"index":[0],"values":0}]`}, m + `edits: number 0: "values": unknown key`},
+		{
+			"edit with an unknown key", fields{"edits": `[{"index":[0],"values":0}]`},
+			m + `edits: number 0: "values": unknown key`,
+		},
 		{"edit without value", fields{"edits": `[{"index":[0]}]`}, m + `edits: number 0: want index and value`},
 		{"edit without index", fields{"edits": `[{"value":0}]`}, m + `edits: number 0: want index and value`},
-		{"edit out of bounds", fields{"edits": `[{"index":[0],"value":0},{"index":[2],"value":0}]`}, m + `edits: number 1: index [2], want it within shape [2]`},
-		{"edit of an unknown word", fields{"edits": `[{"index":[0],"value":"NaN"}]`}, m + `edits: number 0: "value": string "NaN", want a number, "nan", "inf" or "-inf"`},
-		{"edit beyond float64", fields{"edits": `[{"index":[0],"value":1e999}]`}, m + `edits: number 0: "value": number 1e999, want a number`},
+		{
+			"edit out of bounds", fields{"edits": `[{"index":[0],"value":0},{"index":[2],"value":0}]`},
+			m + `edits: number 1: index [2], want it within shape [2]`,
+		},
+		{
+			"edit of an unknown word", fields{"edits": `[{"index":[0],"value":"NaN"}]`},
+			m + `edits: number 0: "value": string "NaN", want a number, "nan", "inf" or "-inf"`,
+		},
+		{
+			"edit beyond float64", fields{"edits": `[{"index":[0],"value":1e999}]`},
+			m + `edits: number 0: "value": number 1e999, want a number`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := readBytes(generatedFile(test.fields))
@@ -363,7 +464,9 @@ func TestGeneratedNames(t *testing.T) {
 	right := Recipe{Type: dtype.F32, Shape: []int{2}, Dist: "normal"}
 	recipe := `{"dtype":"U8","shape":[2],"dist":"uniform","seed":1,"sha256":"` + strings.Repeat("0", 64) + `"}`
 	t.Run("outputs are not generated", func(t *testing.T) {
-		wantError(t, New("test").Generate("out.o", right), `test: tensor "out.o": generated: an output, want inputs only`)
+		wantError(
+			t, New("test").Generate("out.o", right), `test: tensor "out.o": generated: an output, want inputs only`,
+		)
 		_, err := readBytes(file(withMetadata("generated", `{"out.o":`+recipe+`}`)))
 		wantError(t, err, `generated: tensor "out.o": an output, want inputs only`)
 	})
@@ -375,7 +478,9 @@ func TestGeneratedNames(t *testing.T) {
 		wantError(t, err, `generated: duplicate key "q"`)
 	})
 	t.Run("stored or generated, not both", func(t *testing.T) {
-		header := strings.TrimSuffix(withMetadata("generated", `{"q":`+recipe+`}`), "}") + `,"q":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`
+		header := strings.TrimSuffix(
+			withMetadata("generated", `{"q":`+recipe+`}`), "}",
+		) + `,"q":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`
 		_, err := readBytes(file(header, 1, 2))
 		wantError(t, err, `x.safetensors: __metadata__: generated: tensor "q": stored as well`)
 	})
@@ -388,20 +493,26 @@ func TestGenerateSaysWhatIsWrong(t *testing.T) {
 		longBesideEmpty, long = fmt.Sprintf("shape [0 %d]", math.MaxInt), math.MaxInt
 	}
 	for want, rc := range map[string]Recipe{
-		`dtype: missing`:                              {Shape: []int{2}, Dist: "normal"},
-		`shape [-2]: negative`:                        {Type: dtype.F32, Shape: []int{-2}, Dist: "normal"},
-		`: more than 16 axes`:                         {Type: dtype.F32, Shape: make([]int, 17), Dist: "normal"},
-		longBesideEmpty + `: negative or more`:        {Type: dtype.F32, Shape: []int{0, long}, Dist: "normal"},
-		`dist: "", want`:                              {Type: dtype.F32},
-		`shift: NaN, want a finite number`:            {Type: dtype.F32, Dist: "normal", Shift: &nan},
-		`shift: +Inf, want a finite number`:           {Type: dtype.F32, Dist: "normal", Shift: &inf},
-		`exp2: -901, want -900 to 900`:                {Type: dtype.F32, Dist: "normal", Exp2: -901},
-		`lo, hi: with dist "normal"`:                  {Type: dtype.F32, Dist: "normal", Hi: 1},
-		`lo, hi: 0 and 9007199254740993, want`:        {Type: dtype.F32, Dist: "ints", Hi: maxExact + 1},
-		`sha256: "xyz"`:                               {Type: dtype.F32, Dist: "normal", SHA256: "xyz"},
-		`index [0]: value 256, want an integer that`:  {Type: dtype.U8, Shape: []int{1}, Dist: "ints", Lo: 256, Hi: 257},
-		`index [1 0]: value 0.5, want an integer tha`: {Type: dtype.I32, Shape: []int{2, 1}, Dist: "ints", Hi: 2, Exp2: -1, Seed: 6},
-		`index []: value -9.007199254740994e+15, wan`: {Type: dtype.I64, Dist: "ints", Lo: -maxExact, Hi: -maxExact + 1, Shift: pointer(-2)},
+		`dtype: missing`:                       {Shape: []int{2}, Dist: "normal"},
+		`shape [-2]: negative`:                 {Type: dtype.F32, Shape: []int{-2}, Dist: "normal"},
+		`: more than 16 axes`:                  {Type: dtype.F32, Shape: make([]int, 17), Dist: "normal"},
+		longBesideEmpty + `: negative or more`: {Type: dtype.F32, Shape: []int{0, long}, Dist: "normal"},
+		`dist: "", want`:                       {Type: dtype.F32},
+		`shift: NaN, want a finite number`:     {Type: dtype.F32, Dist: "normal", Shift: &nan},
+		`shift: +Inf, want a finite number`:    {Type: dtype.F32, Dist: "normal", Shift: &inf},
+		`exp2: -901, want -900 to 900`:         {Type: dtype.F32, Dist: "normal", Exp2: -901},
+		`lo, hi: with dist "normal"`:           {Type: dtype.F32, Dist: "normal", Hi: 1},
+		`lo, hi: 0 and 9007199254740993, want`: {Type: dtype.F32, Dist: "ints", Hi: maxExact + 1},
+		`sha256: "xyz"`:                        {Type: dtype.F32, Dist: "normal", SHA256: "xyz"},
+		`index [0]: value 256, want an integer that`: {
+			Type: dtype.U8, Shape: []int{1}, Dist: "ints", Lo: 256, Hi: 257,
+		},
+		`index [1 0]: value 0.5, want an integer tha`: {
+			Type: dtype.I32, Shape: []int{2, 1}, Dist: "ints", Hi: 2, Exp2: -1, Seed: 6,
+		},
+		`index []: value -9.007199254740994e+15, wan`: {
+			Type: dtype.I64, Dist: "ints", Lo: -maxExact, Hi: -maxExact + 1, Shift: pointer(-2),
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			err := New("test").Generate("x", rc)
@@ -448,12 +559,15 @@ func TestGenerateSaysWhatIsWrong(t *testing.T) {
 	})
 }
 
-// BenchmarkGenerate makes and checks the key-value cache of a full-size DeepSeek-V3 decode: 4 requests of 4096 tokens, 576 wide.
+// BenchmarkGenerate makes and checks the key-value cache of a full-size DeepSeek-V3 decode: 4
+// requests of 4096 tokens, 576 wide.
 func BenchmarkGenerate(b *testing.B) {
 	for _, typ := range []dtype.Type{dtype.BF16, dtype.F32, dtype.F8E4M3} {
 		b.Run(typ.String(), func(b *testing.B) {
 			r := New("mla.decode")
-			if err := r.Generate("kv_cache", Recipe{Type: typ, Shape: []int{256, 64, 1, 576}, Dist: "normal", Seed: 1, Exp2: -2}); err != nil {
+			if err := r.Generate(
+				"kv_cache", Recipe{Type: typ, Shape: []int{256, 64, 1, 576}, Dist: "normal", Seed: 1, Exp2: -2},
+			); err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(256 * 64 * 576 * int64(typ.Size()))

@@ -1,11 +1,11 @@
-// Package recording reads and writes recordings: one call of one kernel, what went in, what came out, and what the kernel
-// says of itself, as one safetensors file.
+// Package recording reads and writes recordings: one call of one kernel, what went in, what came
+// out, and what the kernel says of itself, as one safetensors file.
 //
 // # The file
 //
-// Eight bytes little-endian give the length of the header; the header is a JSON object, padded with spaces; the data of
-// the tensors follows. Inputs have the names of the op's catalogue entry, outputs the same with the prefix "out.".
-// The metadata holds
+// Eight bytes little-endian give the length of the header; the header is a JSON object, padded with
+// spaces; the data of the tensors follows. Inputs have the names of the op's catalogue entry,
+// outputs the same with the prefix "out.". The metadata holds
 //
 //	plumbline   format version, 1
 //	op          the op's name
@@ -18,11 +18,13 @@
 //
 // # Hostile files
 //
-// A file may come from anywhere, so everything it claims is checked before it is believed. Tensors have to tile the data
-// exactly, keys may come only once at every level, numbers in the header have to be plain digits. Limits hold for what
-// is cheap to claim or slow to read: 100 MB of header, 65536 tensors of 16 axes and 2³¹ − 1 elements, 4 MiB for each
-// JSON object of the metadata, nested 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading a
-// header takes memory in proportion to the bytes that are there. Every error names the file, the place and the cause:
+// A file may come from anywhere, so everything it claims is checked before it is believed. Tensors
+// have to tile the data exactly, keys may come only once at every level, numbers in the header have
+// to be plain digits. Limits hold for what is cheap to claim or slow to read: 100 MB of header,
+// 65536 tensors of 16 axes and 2³¹ − 1 elements, 4 MiB for each JSON object of the metadata, nested
+// 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading a header takes
+// memory in proportion to the bytes that are there. Every error names the file, the place and the
+// cause:
 //
 //	x.safetensors: tensor "q": shape [4 570] of BF16 takes 4560 bytes, data_offsets [0 4608] give 4608
 package recording
@@ -49,9 +51,9 @@ const version = "1"
 // chunk is how many bytes of a tensor are read or written at a time.
 const chunk = 1 << 20
 
-// Recording is one call of one kernel. Attrs, Arithmetic and Provenance hold JSON values: bool, string, json.Number,
-// map[string]any and []any, and in Provenance nil. On writing, Go's integers and floats are taken too.
-// Its methods may be called concurrently as long as none changes it.
+// Recording is one call of one kernel. Attrs, Arithmetic and Provenance hold JSON values: bool,
+// string, json.Number, map[string]any and []any, and in Provenance nil. On writing, Go's integers
+// and floats are taken too. Its methods may be called concurrently as long as none changes it.
 type Recording struct {
 	Name       string // the path, or what to call it in messages
 	Op         string
@@ -67,7 +69,8 @@ type Recording struct {
 	file      io.Closer
 }
 
-// entry is a tensor, stored or generated. It never changes once it is in a recording, so that clones can share it.
+// entry is a tensor, stored or generated. It never changes once it is in a recording, so that
+// clones can share it.
 type entry struct {
 	dtype  dtype.Type
 	shape  []int
@@ -146,7 +149,9 @@ func parse(text []byte, data *io.SectionReader, limit int64) (*Recording, error)
 	r.limit = limit
 	for _, t := range h.tensors {
 		r.stored = append(r.stored, t.name)
-		r.entries[t.name] = &entry{dtype: t.dtype, shape: t.shape, data: io.NewSectionReader(data, t.begin, t.end-t.begin)}
+		r.entries[t.name] = &entry{
+			dtype: t.dtype, shape: t.shape, data: io.NewSectionReader(data, t.begin, t.end-t.begin),
+		}
 	}
 	return r, within(metadataKey, r.describe(h.metadata))
 }
@@ -197,7 +202,8 @@ func (r *Recording) parseObject(key, text string) (err error) {
 	return err
 }
 
-// Close closes the file that Open opened. Stored tensors, those of clones too, cannot be read afterwards.
+// Close closes the file that Open opened. Stored tensors, those of clones too, cannot be read
+// afterwards.
 func (r *Recording) Close() error {
 	if r.file == nil {
 		return nil
@@ -205,7 +211,8 @@ func (r *Recording) Close() error {
 	return r.file.Close()
 }
 
-// Inputs returns the names of the inputs: the stored ones in file order, then the generated ones by name.
+// Inputs returns the names of the inputs: the stored ones in file order, then the generated ones by
+// name.
 func (r *Recording) Inputs() []string {
 	var stored, generated []string
 	for _, name := range r.stored {
@@ -247,7 +254,8 @@ func (r *Recording) Type(name string) dtype.Type {
 	return dtype.Invalid
 }
 
-// Shape returns the shape of a tensor, nil if there is none of this name. That of a scalar is empty, not nil.
+// Shape returns the shape of a tensor, nil if there is none of this name. That of a scalar is
+// empty, not nil.
 func (r *Recording) Shape(name string) []int {
 	if e := r.entries[name]; e != nil {
 		return append([]int{}, e.shape...)
@@ -263,8 +271,9 @@ func (r *Recording) Recipe(name string) (Recipe, bool) {
 	return Recipe{}, false
 }
 
-// Tensor returns a tensor decoded to float64. That is exact: an I64 beyond ±2⁵³ is an error, and so is a BOOL other than 0
-// and 1. A generated input is made anew at every call and its sha256 checked; if it differs, errors.Is finds ErrMismatch.
+// Tensor returns a tensor decoded to float64. That is exact: an I64 beyond ±2⁵³ is an error, and so
+// is a BOOL other than 0 and 1. A generated input is made anew at every call and its sha256
+// checked; if it differs, errors.Is finds ErrMismatch.
 func (r *Recording) Tensor(name string) (*tensor.Tensor, error) {
 	e := r.entries[name]
 	if e == nil {
@@ -305,7 +314,8 @@ func (e *entry) tensor() (*tensor.Tensor, error) {
 // maxExact is the integer up to which float64 holds all.
 const maxExact = 1 << 53
 
-// undecodable finds the first element whose value float64 does not hold or whose code means nothing.
+// undecodable finds the first element whose value float64 does not hold or whose code means
+// nothing.
 func undecodable(t dtype.Type, b []byte) (int, error) {
 	switch t {
 	case dtype.I64:
@@ -324,9 +334,9 @@ func undecodable(t dtype.Type, b []byte) (int, error) {
 	return 0, nil
 }
 
-// Set stores x, rounded to t (nearest, ties to even), under a name; outputs have the prefix "out.". A tensor of that name
-// is replaced, at its place in the file. Set panics if no file can hold x: because of its name, its shape, or a value that
-// an integer type lacks.
+// Set stores x, rounded to t (nearest, ties to even), under a name; outputs have the prefix "out.".
+// A tensor of that name is replaced, at its place in the file. Set panics if no file can hold x:
+// because of its name, its shape, or a value that an integer type lacks.
 func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
 	if checkName(name) != nil {
 		panic("recording: not a tensor's name")
@@ -336,7 +346,9 @@ func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
 	}
 	b := make([]byte, len(x.Data)*t.Size())
 	t.Encode(b, x.Data)
-	e := &entry{dtype: t, shape: append([]int{}, x.Shape...), data: io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b)))}
+	e := &entry{
+		dtype: t, shape: append([]int{}, x.Shape...), data: io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))),
+	}
 	if old := r.entries[name]; old == nil || old.recipe != nil {
 		r.Delete(name)
 		r.stored = append(r.stored, name)
@@ -344,8 +356,9 @@ func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
 	r.entries[name] = e
 }
 
-// Generate adds an input that is generated, and replaces a tensor of that name. An empty SHA256 is filled in, by making the
-// tensor; any other is believed until Tensor checks it. An error says what is wrong with the recipe, and changes nothing.
+// Generate adds an input that is generated, and replaces a tensor of that name. An empty SHA256 is
+// filled in, by making the tensor; any other is believed until Tensor checks it. An error says what
+// is wrong with the recipe, and changes nothing.
 func (r *Recording) Generate(name string, recipe Recipe) error {
 	recipe = recipe.clone()
 	if err := r.generate(name, &recipe); err != nil {
@@ -403,8 +416,9 @@ func (r *Recording) Delete(name string) {
 	}
 }
 
-// Clone returns a copy that shares the tensors: changes of the copy, its attributes and its list of tensors leave the original
-// alone. Closing the original closes the file of both; Close of the copy does nothing.
+// Clone returns a copy that shares the tensors: changes of the copy, its attributes and its list of
+// tensors leave the original alone. Closing the original closes the file of both; Close of the copy
+// does nothing.
 func (r *Recording) Clone() *Recording {
 	c := *r
 	c.Attrs, c.Arithmetic, c.Provenance = copyMap(r.Attrs), copyMap(r.Arithmetic), copyMap(r.Provenance)

@@ -27,7 +27,12 @@ func TestMetadata(t *testing.T) {
 		}
 	})
 	t.Run("values stay as JSON has them", func(t *testing.T) {
-		r := mustRead(t, file(withMetadata("attrs", `{"scale":0.10,"causal":true,"layout":"half","yarn":{"factor":40},"block":[1,128]}`)))
+		r := mustRead(
+			t,
+			file(withMetadata(
+				"attrs", `{"scale":0.10,"causal":true,"layout":"half","yarn":{"factor":40},"block":[1,128]}`,
+			)),
+		)
 		want := map[string]any{"scale": json.Number("0.10"), "causal": true, "layout": "half",
 			"yarn": map[string]any{"factor": json.Number("40")}, "block": []any{json.Number("1"), json.Number("128")}}
 		if !reflect.DeepEqual(r.Attrs, want) {
@@ -66,18 +71,42 @@ func TestHostileMetadataIsAnError(t *testing.T) {
 		{"attrs an array", withMetadata("attrs", `[]`), m + `attrs: an array, want an object`},
 		{"attrs cut short", withMetadata("attrs", `{"a":1`), m + `attrs: not JSON: unexpected EOF`},
 		{"attrs and more", withMetadata("attrs", `{} {}`), m + `attrs: more text after the JSON value`},
-		{"arithmetic with null", withMetadata("arithmetic", `{"scores":null}`), m + `arithmetic: "scores": null, want a value`},
+		{
+			"arithmetic with null", withMetadata("arithmetic", `{"scores":null}`),
+			m + `arithmetic: "scores": null, want a value`,
+		},
 		{"attrs with NaN", withMetadata("attrs", `{"a":NaN}`), m + `attrs: "a": not JSON: invalid character 'N'`},
 		{"attr twice", withMetadata("attrs", `{"scale":1,"scale":2}`), m + `attrs: duplicate key "scale"`},
-		{"attr twice, nested", withMetadata("attrs", `{"yarn":{"a":1,"\u0061":1}}`), m + `attrs: "yarn": duplicate key "a"`},
+		{
+			"attr twice, nested", withMetadata("attrs", `{"yarn":{"a":1,"\u0061":1}}`),
+			m + `attrs: "yarn": duplicate key "a"`,
+		},
 		{"arithmetic twice", withMetadata("arithmetic", `{"a":1,"a":2}`), m + `arithmetic: duplicate key "a"`},
 		{"provenance twice", withMetadata("provenance", `{"a":1,"a":2}`), m + `provenance: duplicate key "a"`},
-		{"half a surrogate pair", withMetadata("attrs", `{"a":"\udc00"}`), m + `attrs: a \u escape of half a surrogate pair`},
+		{
+			"half a surrogate pair", withMetadata("attrs", `{"a":"\udc00"}`),
+			m + `attrs: a \u escape of half a surrogate pair`,
+		},
 		{"NUL", withMetadata("provenance", `{"a":"\u0000"}`), m + `provenance: "a": a string with NUL`},
-		{"deep nesting", withMetadata("attrs", `{"a":`+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}`), `nested deeper than 32`},
-		{"deep nesting of objects", withMetadata("provenance", strings.Repeat(`{"a":`, 33)+"1"+strings.Repeat("}", 33)), `nested deeper than 32`},
-		{"an object that takes seconds to read", withMetadata("attrs", `{"a":[`+strings.Repeat("1,", maxObject/2)+`1]}`), m + `attrs: 4194313 bytes, want at most 4194304`},
-		{"a very long key", withMetadata("arithmetic", `{"`+strings.Repeat("é", 1000)+`":null}`), m + `arithmetic: "` + strings.Repeat("é", 40) + `…": null`},
+		{
+			"deep nesting",
+			withMetadata("attrs", `{"a":`+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}`),
+			`nested deeper than 32`,
+		},
+		{
+			"deep nesting of objects",
+			withMetadata("provenance", strings.Repeat(`{"a":`, 33)+"1"+strings.Repeat("}", 33)),
+			`nested deeper than 32`,
+		},
+		{
+			"an object that takes seconds to read",
+			withMetadata("attrs", `{"a":[`+strings.Repeat("1,", maxObject/2)+`1]}`),
+			m + `attrs: 4194313 bytes, want at most 4194304`,
+		},
+		{
+			"a very long key", withMetadata("arithmetic", `{"`+strings.Repeat("é", 1000)+`":null}`),
+			m + `arithmetic: "` + strings.Repeat("é", 40) + `…": null`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,13 +138,17 @@ func TestValuesAreExactOrAnError(t *testing.T) {
 		}
 	})
 	t.Run("BOOL of 2", func(t *testing.T) {
-		_, err := mustRead(t, file(with(`"q":{"dtype":"BOOL","shape":[2,2],"data_offsets":[0,4]}`), 0, 1, 2, 1)).Tensor("q")
+		_, err := mustRead(
+			t, file(with(`"q":{"dtype":"BOOL","shape":[2,2],"data_offsets":[0,4]}`), 0, 1, 2, 1),
+		).Tensor("q")
 		wantError(t, err, `x.safetensors: tensor "q": index [1 0]: BOOL 2, want 0 or 1`)
 	})
 	t.Run("an error beyond the first chunk names its index", func(t *testing.T) {
 		data := make([]byte, 3*chunk)
 		data[2*chunk+7] = 9
-		_, err := mustRead(t, file(with(`"q":{"dtype":"BOOL","shape":[3,1048576],"data_offsets":[0,3145728]}`), data...)).Tensor("q")
+		_, err := mustRead(
+			t, file(with(`"q":{"dtype":"BOOL","shape":[3,1048576],"data_offsets":[0,3145728]}`), data...),
+		).Tensor("q")
 		wantError(t, err, `tensor "q": index [2 7]: BOOL 9`)
 	})
 	t.Run("a name that is not there", func(t *testing.T) {
@@ -233,7 +266,8 @@ func TestSetAndItsFriends(t *testing.T) {
 		if !reflect.DeepEqual(before, after) || len(r.Arithmetic) > 0 || len(r.Extra) > 0 {
 			t.Error("changed")
 		}
-		if r.Attrs["yarn"].(map[string]any)["factor"] != json.Number("40") || r.Attrs["block"].([]any)[0] != json.Number("1") {
+		if r.Attrs["yarn"].(map[string]any)["factor"] != json.Number("40") ||
+			r.Attrs["block"].([]any)[0] != json.Number("1") {
 			t.Error("attributes changed")
 		}
 	})
@@ -252,9 +286,13 @@ func TestSetPanicsOnWhatNoFileCanHold(t *testing.T) {
 		"a name of invalid UTF-8":     func(r *Recording) { r.Set("\xff", dtype.F32, one) },
 		"17 axes":                     func(r *Recording) { r.Set("x", dtype.F32, tensor.New(make([]int, 17)...)) },
 		"a long axis beside an empty": func(r *Recording) { r.Set("x", dtype.F32, tensor.New(0, long)) },
-		"data unlike its shape":       func(r *Recording) { r.Set("x", dtype.F32, &tensor.Tensor{Shape: []int{2}, Data: []float64{1}}) },
-		"NaN as an integer":           func(r *Recording) { r.Set("x", dtype.I32, tensor.Of([]float64{math.NaN()}, 1)) },
-		"an invalid type":             func(r *Recording) { r.Set("x", dtype.Invalid, one) },
+		"data unlike its shape": func(r *Recording) {
+			r.Set("x", dtype.F32, &tensor.Tensor{Shape: []int{2}, Data: []float64{1}})
+		},
+		"NaN as an integer": func(r *Recording) {
+			r.Set("x", dtype.I32, tensor.Of([]float64{math.NaN()}, 1))
+		},
+		"an invalid type": func(r *Recording) { r.Set("x", dtype.Invalid, one) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -44,8 +44,9 @@ type placed struct {
 	begin, end int64
 }
 
-// readHeader returns the text of the header, which begins at byte 8, its length as 8 bytes little-endian before it.
-// It allocates in proportion to the bytes that are there, not to the length that is claimed.
+// readHeader returns the text of the header, which begins at byte 8, its length as 8 bytes
+// little-endian before it. It allocates in proportion to the bytes that are there, not to the
+// length that is claimed.
 func readHeader(r io.ReaderAt, size int64) ([]byte, error) {
 	if size < 8 {
 		return nil, fmt.Errorf("%d bytes, want at least 8 (the header's length)", size)
@@ -68,7 +69,8 @@ func readHeader(r io.ReaderAt, size int64) ([]byte, error) {
 	return text, within("header", err)
 }
 
-// parseHeader reads the text of a header in front of size bytes of data, all of which the tensors have to cover.
+// parseHeader reads the text of a header in front of size bytes of data, all of which the tensors
+// have to cover.
 func parseHeader(text []byte, size int64) (*header, error) {
 	if len(text) == 0 || text[0] != '{' {
 		return nil, errors.New("header: want a JSON object from its first byte")
@@ -130,7 +132,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// placed reads a tensor's entry, {"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}: these keys and no other.
+// placed reads a tensor's entry, {"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}: these keys
+// and no other.
 func (p *parser) placed() (t placed, err error) {
 	var offsets []int64
 	err = p.object(func(key string) (err error) {
@@ -152,7 +155,8 @@ func (p *parser) placed() (t placed, err error) {
 	return t, t.place(offsets)
 }
 
-// place checks that no key is missing and that shape and dtype need the bytes that the offsets give.
+// place checks that no key is missing and that shape and dtype need the bytes that the offsets
+// give.
 func (t *placed) place(offsets []int64) error {
 	switch {
 	case t.dtype == dtype.Invalid:
@@ -170,7 +174,9 @@ func (t *placed) place(offsets []int64) error {
 	}
 	t.begin, t.end = offsets[0], offsets[1]
 	if want := int64(n) * int64(t.dtype.Size()); want != t.end-t.begin {
-		return fmt.Errorf("shape %v of %v takes %d bytes, data_offsets %v give %d", t.shape, t.dtype, want, offsets, t.end-t.begin)
+		return fmt.Errorf(
+			"shape %v of %v takes %d bytes, data_offsets %v give %d", t.shape, t.dtype, want, offsets, t.end-t.begin,
+		)
 	}
 	return nil
 }
@@ -192,8 +198,8 @@ func (p *parser) shape() ([]int, error) {
 	return shape, err
 }
 
-// elements returns the number of elements of a shape, or says why it is none for a tensor: a long axis is refused even
-// beside one of length 0.
+// elements returns the number of elements of a shape, or says why it is none for a tensor: a long
+// axis is refused even beside one of length 0.
 func elements(shape []int) (int, error) {
 	if len(shape) > maxRank {
 		return 0, fmt.Errorf("shape %v: more than %d axes", shape, maxRank)
@@ -205,8 +211,8 @@ func elements(shape []int) (int, error) {
 	return n, nil
 }
 
-// room returns a tensor of zeros, or says that the processor has no room for it: one of 32 bits addresses less than a
-// header may name.
+// room returns a tensor of zeros, or says that the processor has no room for it: one of 32 bits
+// addresses less than a header may name.
 func room(shape []int) (*tensor.Tensor, error) {
 	const most = math.MaxInt / 16 // elements; on 32 bits they take 1 GiB
 	if n, ok := tensor.Elements(shape); !ok || n > most {

@@ -24,10 +24,10 @@ func Number(x float64) json.Number {
 	return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 }
 
-// WriteTo writes the recording as a safetensors file. The bytes are determined by the content: the metadata in the order of
-// the package comment, then Extra by key; JSON objects with sorted keys; tensors in file order. In the data the
-// widest element types come first, so that every tensor is aligned, as PyTorch's views need it.
-// What Read would refuse is an error, and nothing is written.
+// WriteTo writes the recording as a safetensors file. The bytes are determined by the content: the
+// metadata in the order of the package comment, then Extra by key; JSON objects with sorted keys;
+// tensors in file order. In the data the widest element types come first, so that every tensor is
+// aligned, as PyTorch's views need it. What Read would refuse is an error, and nothing is written.
 func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	header, layout, err := r.header()
 	if err != nil {
@@ -50,8 +50,8 @@ func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	return total, within(r.Name, err)
 }
 
-// Save writes the recording to a temporary file beside path and renames it, so that path never holds half a recording.
-// A recording may be saved over the file that it was opened from.
+// Save writes the recording to a temporary file beside path and renames it, so that path never
+// holds half a recording. A recording may be saved over the file that it was opened from.
 func (r *Recording) Save(path string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -69,7 +69,8 @@ func (r *Recording) Save(path string) error {
 	return nil
 }
 
-// header returns the length and header of the file, and the names of the stored tensors in the order of their data.
+// header returns the length and header of the file, and the names of the stored tensors in the
+// order of their data.
 func (r *Recording) header() ([]byte, []string, error) {
 	metadata, err := r.metadata()
 	if err != nil {
@@ -82,7 +83,10 @@ func (r *Recording) header() ([]byte, []string, error) {
 		e, begin := r.entries[name], begins[name]
 		key, _ := quote(name)
 		shape, _ := encode(e.shape)
-		text = fmt.Appendf(text, `,%s:{"dtype":"%v","shape":%s,"data_offsets":[%d,%d]}`, key, e.dtype, shape, begin, begin+e.data.Size())
+		text = fmt.Appendf(
+			text, `,%s:{"dtype":"%v","shape":%s,"data_offsets":[%d,%d]}`, key, e.dtype, shape, begin,
+			begin+e.data.Size(),
+		)
 	}
 	text = append(text, '}')
 	for len(text)%8 != 0 {
@@ -92,7 +96,8 @@ func (r *Recording) header() ([]byte, []string, error) {
 	return text, layout, r.readable(text[8:], size)
 }
 
-// layout returns the names of the stored tensors in the order of their data, where that of each begins, and where it ends.
+// layout returns the names of the stored tensors in the order of their data, where that of each
+// begins, and where it ends.
 func (r *Recording) layout() (names []string, begins map[string]int64, size int64) {
 	names = slices.Clone(r.stored)
 	slices.SortStableFunc(names, func(a, b string) int {

@@ -60,7 +60,9 @@ func drawObject(depth int) *rapid.Generator[map[string]any] {
 }
 
 func drawName() *rapid.Generator[string] {
-	return rapid.OneOf(rapid.StringMatching(`[a-z_]{1,8}`), rapid.String()).Filter(func(s string) bool { return checkName(s) == nil && checkName("out."+s) == nil })
+	return rapid.OneOf(rapid.StringMatching(`[a-z_]{1,8}`), rapid.String()).Filter(func(s string) bool {
+		return checkName(s) == nil && checkName("out."+s) == nil
+	})
 }
 
 func drawTensor(t *rapid.T, r *Recording) {
@@ -86,7 +88,9 @@ func drawRecipe(t *rapid.T, r *Recording) {
 	if rapid.Bool().Draw(t, "edited") {
 		rc.Edits = []Edit{{make([]int, len(rc.Shape)), rapid.Float64().Draw(t, "value")}}
 	}
-	if err := r.Generate(drawName().Filter(func(s string) bool { return !strings.HasPrefix(s, "out.") }).Draw(t, "input"), rc); err != nil {
+	if err := r.Generate(drawName().Filter(func(s string) bool {
+		return !strings.HasPrefix(s, "out.")
+	}).Draw(t, "input"), rc); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -135,10 +139,12 @@ func checkAlignment(t *rapid.T, r *Recording, b []byte) {
 
 func TestNumbersOfGoReadBackExactly(t *testing.T) {
 	r := New("test")
-	r.Attrs = map[string]any{"f64": 0.1, "f32": float32(0.1), "int": -3, "i64": int64(math.MinInt64), "u64": uint64(math.MaxUint64), "zero": math.Copysign(0, -1),
+	r.Attrs = map[string]any{"f64": 0.1, "f32": float32(0.1), "int": -3, "i64": int64(math.MinInt64),
+		"u64": uint64(math.MaxUint64), "zero": math.Copysign(0, -1),
 		"number": Number(1e-6), "list": []any{float32(1) / 3}, "yarn": map[string]any{"factor": 40.0}}
 	again := mustRead(t, written(t, r))
-	want := map[string]any{"f64": json.Number("0.1"), "f32": json.Number("0.10000000149011612"), "int": json.Number("-3"), "i64": json.Number("-9223372036854775808"),
+	want := map[string]any{"f64": json.Number("0.1"), "f32": json.Number("0.10000000149011612"),
+		"int": json.Number("-3"), "i64": json.Number("-9223372036854775808"),
 		"u64": json.Number("18446744073709551615"), "zero": json.Number("-0"), "number": json.Number("1e-06"),
 		"list": []any{json.Number("0.3333333432674408")}, "yarn": map[string]any{"factor": json.Number("40")}}
 	for key, v := range want {
@@ -154,24 +160,60 @@ func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 		deep = []any{deep}
 	}
 	for want, change := range map[string]func(r *Recording){
-		`test: attrs: "a": NaN, want a finite number`:                                               func(r *Recording) { r.Attrs["a"] = math.NaN() },
-		`test: attrs: "a": +Inf, want a finite number`:                                              func(r *Recording) { r.Attrs["a"] = float32(math.Inf(1)) },
-		`test: attrs: "a": [1]: []string, want a bool, string, number`:                              func(r *Recording) { r.Attrs["a"] = []any{1, []string{"x"}} },
-		`test: attrs: "a": empty number`:                                                            func(r *Recording) { r.Attrs["a"] = json.Number("") },
-		`test: attrs: json: invalid number literal "true"`:                                          func(r *Recording) { r.Attrs["a"] = json.Number("true") },
-		`test: attrs: "a": invalid UTF-8`:                                                           func(r *Recording) { r.Attrs["a"] = "\xff" },
-		`test: arithmetic: "\xff": invalid UTF-8`:                                                   func(r *Recording) { r.Arithmetic["\xff"] = "a" },
-		`test: provenance: "a": "b": invalid UTF-8`:                                                 func(r *Recording) { r.Provenance["a"] = map[string]any{"b": "\xff"} },
-		`test: __metadata__: arithmetic: "a": null, want a value`:                                   func(r *Recording) { r.Arithmetic["a"] = nil },
-		`test: __metadata__: attrs: "a": nested deeper than 32`:                                     func(r *Recording) { r.Attrs["a"] = deep },
-		`test: __metadata__: attrs: "a": a string with NUL`:                                         func(r *Recording) { r.Attrs["a"] = "\x00" },
-		`test: op: invalid UTF-8`:                                                                   func(r *Recording) { r.Op = "\xff" },
-		`test: __metadata__: op: missing`:                                                           func(r *Recording) { r.Op = "" },
-		`test: attrs: in Extra, want it as a field`:                                                 func(r *Recording) { r.Extra["attrs"] = "{}" },
-		`test: __metadata__: duplicate key "op"`:                                                    func(r *Recording) { r.Extra["op"] = "x" },
-		`test: "a": invalid UTF-8`:                                                                  func(r *Recording) { r.Extra["a"] = "\xff" },
-		`test: "\xff": invalid UTF-8`:                                                               func(r *Recording) { r.Extra["\xff"] = "" },
-		`test: __metadata__: generated: tensor "q": 2 generated elements in the recording so far, `: func(r *Recording) { r.limit = 1 },
+		`test: attrs: "a": NaN, want a finite number`: func(r *Recording) {
+			r.Attrs["a"] = math.NaN()
+		},
+		`test: attrs: "a": +Inf, want a finite number`: func(r *Recording) {
+			r.Attrs["a"] = float32(math.Inf(1))
+		},
+		`test: attrs: "a": [1]: []string, want a bool, string, number`: func(r *Recording) {
+			r.Attrs["a"] = []any{1, []string{"x"}}
+		},
+		`test: attrs: "a": empty number`: func(r *Recording) {
+			r.Attrs["a"] = json.Number("")
+		},
+		`test: attrs: json: invalid number literal "true"`: func(r *Recording) {
+			r.Attrs["a"] = json.Number("true")
+		},
+		`test: attrs: "a": invalid UTF-8`: func(r *Recording) {
+			r.Attrs["a"] = "\xff"
+		},
+		`test: arithmetic: "\xff": invalid UTF-8`: func(r *Recording) {
+			r.Arithmetic["\xff"] = "a"
+		},
+		`test: provenance: "a": "b": invalid UTF-8`: func(r *Recording) {
+			r.Provenance["a"] = map[string]any{"b": "\xff"}
+		},
+		`test: __metadata__: arithmetic: "a": null, want a value`: func(r *Recording) {
+			r.Arithmetic["a"] = nil
+		},
+		`test: __metadata__: attrs: "a": nested deeper than 32`: func(r *Recording) {
+			r.Attrs["a"] = deep
+		},
+		`test: __metadata__: attrs: "a": a string with NUL`: func(r *Recording) {
+			r.Attrs["a"] = "\x00"
+		},
+		`test: op: invalid UTF-8`: func(r *Recording) {
+			r.Op = "\xff"
+		},
+		`test: __metadata__: op: missing`: func(r *Recording) {
+			r.Op = ""
+		},
+		`test: attrs: in Extra, want it as a field`: func(r *Recording) {
+			r.Extra["attrs"] = "{}"
+		},
+		`test: __metadata__: duplicate key "op"`: func(r *Recording) {
+			r.Extra["op"] = "x"
+		},
+		`test: "a": invalid UTF-8`: func(r *Recording) {
+			r.Extra["a"] = "\xff"
+		},
+		`test: "\xff": invalid UTF-8`: func(r *Recording) {
+			r.Extra["\xff"] = ""
+		},
+		`test: __metadata__: generated: tensor "q": 2 generated elements in the recording so far, `: func(r *Recording) {
+			r.limit = 1
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			r := New("test")

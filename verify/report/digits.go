@@ -10,18 +10,20 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// Digits that mean something. Exponentials and fused products differ in their last bits between processors, and what
-// is made of them differs after it: scores of the recordings that ship by up to 3·10⁻⁵ of their size, truths by up to 10⁻¹¹.
-// What is printed stays short of that, so that a run gives the same bytes on every processor. A number may still lie
-// between two that are printed, and then fall to either, as may the bits of a truth between two numbers of its type: 4
-// digits leave one chance in 10³ to a score that differs by 10⁻⁷, and most differ by less than 10⁻⁹.
+// Digits that mean something. Exponentials and fused products differ in their last bits between
+// processors, and what is made of them differs after it: scores of the recordings that ship by up
+// to 3·10⁻⁵ of their size, truths by up to 10⁻¹¹. What is printed stays short of that, so that a
+// run gives the same bytes on every processor. A number may still lie between two that are printed,
+// and then fall to either, as may the bits of a truth between two numbers of its type: 4 digits
+// leave one chance in 10³ to a score that differs by 10⁻⁷, and most differ by less than 10⁻⁹.
 const (
 	scoreDigits = 4    // of scores, limits and σ
 	scoreStep   = 1e-9 // scores are multiples of it: what is left of numbers that cancel means nothing
 	truthDigits = 10   // of a true value
 )
 
-// digits returns how many digits the numbers of a field have; 0 for the fewest that give the number back.
+// digits returns how many digits the numbers of a field have; 0 for the fewest that give the number
+// back.
 func digits(field string) int {
 	switch field {
 	case "got": // the recorded bits, exactly
@@ -51,7 +53,8 @@ func rounded(field string, x float64) float64 {
 	return y
 }
 
-// printed returns the outputs with the bits of each truth those of the number that is printed beside them.
+// printed returns the outputs with the bits of each truth those of the number that is printed
+// beside them.
 func printed(outputs []verdict.Output) []verdict.Output {
 	outputs = slices.Clone(outputs)
 	for i := range outputs {

@@ -22,12 +22,13 @@ import (
 //	…
 //	],"summary":{"recordings":…,"explained":…,"unexplained":…,"undetermined":…,"unusable":…}}
 //
-// The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are the strings "NaN", "+Inf"
-// and "-Inf". "got" is the recorded number exactly; "want" has 10 digits, and "want_hex" are the bits of the output type
-// nearest to these digits; scores, limits and "sigma" have 4. The same run gives the same bytes on any processor and on
-// any number of them, but for a number that lies between two printed ones. A character that a terminal would obey, or that
-// turns the direction of text, is written as \uXXXX. A run that was cut short is not valid JSON, so that nobody takes it
-// for a whole one.
+// The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are
+// the strings "NaN", "+Inf" and "-Inf". "got" is the recorded number exactly; "want" has 10 digits,
+// and "want_hex" are the bits of the output type nearest to these digits; scores, limits and
+// "sigma" have 4. The same run gives the same bytes on any processor and on any number of them, but
+// for a number that lies between two printed ones. A character that a terminal would obey, or that
+// turns the direction of text, is written as \uXXXX. A run that was cut short is not valid JSON, so
+// that nobody takes it for a whole one.
 type JSON struct {
 	w       io.Writer
 	version string
@@ -73,8 +74,8 @@ func (j *JSON) Close() error {
 	return err
 }
 
-// appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings, the digits that the named
-// field has, and no escapes for HTML.
+// appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings, the
+// digits that the named field has, and no escapes for HTML.
 func appendJSON(dst []byte, v reflect.Value, field string) ([]byte, error) {
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()
@@ -93,7 +94,8 @@ func appendJSON(dst []byte, v reflect.Value, field string) ([]byte, error) {
 	return appendOther(dst, v)
 }
 
-// appendFields appends the exported fields of a struct, an embedded struct's among them, and returns how many have been written.
+// appendFields appends the exported fields of a struct, an embedded struct's among them, and
+// returns how many have been written.
 func appendFields(dst []byte, v reflect.Value, written int) ([]byte, int, error) {
 	var err error
 	for i := range v.NumField() {
@@ -164,8 +166,8 @@ func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
 	return append(dst, strings.TrimSuffix(text.String(), "\n")...), nil
 }
 
-// escaped writes every character of a JSON text that is not ASCII and not printable as \uXXXX. Such stand in strings only,
-// where encoding/json has escaped those of ASCII, but DEL.
+// escaped writes every character of a JSON text that is not ASCII and not printable as \uXXXX. Such
+// stand in strings only, where encoding/json has escaped those of ASCII, but DEL.
 func escaped(text []byte) []byte {
 	hidden := func(r rune) bool { return r == 0x7F || r > 0x7F && !unicode.IsPrint(r) }
 	if bytes.IndexFunc(text, hidden) < 0 {

@@ -1,4 +1,5 @@
-// Package report says what the verdicts of a run are: in words for people, in JSON for programs. It decides nothing.
+// Package report says what the verdicts of a run are: in words for people, in JSON for programs. It
+// decides nothing.
 package report
 
 import (
@@ -14,7 +15,8 @@ type Entry struct {
 	Provenance map[string]any `json:"provenance,omitempty"`
 }
 
-// NewEntry returns the entry of a verdict. The reason need not repeat the file's name, which stands beside it.
+// NewEntry returns the entry of a verdict. The reason need not repeat the file's name, which stands
+// beside it.
 func NewEntry(v verdict.Verdict, provenance map[string]any) Entry {
 	v.Reason = strings.TrimPrefix(v.Reason, v.File+": ")
 	return Entry{Verdict: v, Provenance: provenance}
@@ -50,7 +52,8 @@ func (s *Summary) Count(status verdict.Status) {
 	}
 }
 
-// String returns a line such as "16 recordings: 15 explained, 1 unexplained". Verdicts that nothing got are left out.
+// String returns a line such as "16 recordings: 15 explained, 1 unexplained". Verdicts that nothing
+// got are left out.
 func (s Summary) String() string {
 	var parts []string
 	for _, p := range []struct {

@@ -15,7 +15,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// Text writes a run in words: one line for each recording, under it what a failure looks like, and a last line that counts.
+// Text writes a run in words: one line for each recording, under it what a failure looks like, and
+// a last line that counts.
 type Text struct {
 	w       io.Writer
 	options TextOptions
@@ -79,8 +80,8 @@ const (
 	opWidth     = len("attention.backward")
 )
 
-// line writes the line that is read at a glance. Of several outputs it has the scores of the one nearest its limits; where nothing was
-// judged to an end, it has the reason.
+// line writes the line that is read at a glance. Of several outputs it has the scores of the one
+// nearest its limits; where nothing was judged to an end, it has the reason.
 func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	status := fmt.Sprintf("%-*s", statusWidth, v.Status)
 	if t.options.Color {
@@ -103,7 +104,10 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	case exact(o):
 		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), allExact(o))
 	default:
-		fmt.Fprintf(b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
+		fmt.Fprintf(
+			b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit),
+			score(o.RMS), score(o.RMSLimit),
+		)
 		if o.NonFinite > 0 {
 			fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
 		}
@@ -129,8 +133,8 @@ func allExact(o verdict.Output) string {
 	return fmt.Sprintf("all %d elements are exact, as they have to be", o.Elements)
 }
 
-// nothingComparable says of an output without one element of the truth's kind what stands in the truth's place. Scores are
-// those of elements of its kind, so there are none.
+// nothingComparable says of an output without one element of the truth's kind what stands in the
+// truth's place. Scores are those of elements of its kind, so there are none.
 func nothingComparable(o verdict.Output) string {
 	text := fmt.Sprintf("all %d elements are NaN or Inf out of place", o.Elements)
 	if o.Elements == 1 {
@@ -154,8 +158,8 @@ func colour(s verdict.Status) string {
 	return "\x1b[35m"
 }
 
-// nearestLimit returns the index of the output whose verdict is worst, and among equals the one whose scores fill most of their limits; −1 if
-// there is none.
+// nearestLimit returns the index of the output whose verdict is worst, and among equals the one
+// whose scores fill most of their limits; −1 if there is none.
 func nearestLimit(outputs []verdict.Output) int {
 	best, fill := -1, 0.0
 	for i, o := range outputs {
@@ -175,7 +179,8 @@ func share(score, limit float64) float64 {
 	return score / limit
 }
 
-// writeOutput writes everything known of one output: scores and limits, the tests that failed, the worst elements, and where the error sits.
+// writeOutput writes everything known of one output: scores and limits, the tests that failed, the
+// worst elements, and where the error sits.
 func writeOutput(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), o.Type, o.Shape, o.Status)
 	writeScores(b, o)
@@ -186,7 +191,8 @@ func writeOutput(b *strings.Builder, o verdict.Output) {
 	writeSlices(b, o.Slices)
 }
 
-// writeScores writes the scores of an output, what one number vouches for, and what would have passed as well.
+// writeScores writes the scores of an output, what one number vouches for, and what would have
+// passed as well.
 func writeScores(b *strings.Builder, o verdict.Output) {
 	if o.NonFinite > 0 && o.NonFinite == o.Elements {
 		fmt.Fprintf(b, "      scores  none, %s\n", nothingComparable(o))
@@ -222,7 +228,8 @@ func first(i int, label string) string {
 	return ""
 }
 
-// beyond keeps the elements beyond the limit, or all where none is: then it is their number that fails.
+// beyond keeps the elements beyond the limit, or all where none is: then it is their number that
+// fails.
 func beyond(worst []verdict.Element, limit float64) []verdict.Element {
 	n := 0
 	for n < len(worst) && worst[n].Z > limit {
@@ -234,7 +241,8 @@ func beyond(worst []verdict.Element, limit float64) []verdict.Element {
 	return worst[:n]
 }
 
-// writeWorst writes the worst elements as a table: recorded and true value, in decimal and as the bits of the output type.
+// writeWorst writes the worst elements as a table: recorded and true value, in decimal and as the
+// bits of the output type.
 func writeWorst(b *strings.Builder, worst []verdict.Element) {
 	if len(worst) == 0 {
 		return
@@ -244,7 +252,9 @@ func writeWorst(b *strings.Builder, worst []verdict.Element) {
 	fmt.Fprintf(tw, "worst \tat\trecorded\t\ttrue\t\terror\tin σ\t\n")
 	for _, e := range worst {
 		fmt.Fprintf(tw, "\t%s\t%.9g\t%s\t%.9g\t%s\t%s ulp\t%sσ\t\n",
-			strings.ReplaceAll(fmt.Sprint(e.Index), " ", ","), e.Got, e.GotHex, e.Want, e.WantHex, signed(e.Ulps), score(e.Z))
+			strings.ReplaceAll(
+				fmt.Sprint(e.Index), " ", ",",
+			), e.Got, e.GotHex, e.Want, e.WantHex, signed(e.Ulps), score(e.Z))
 	}
 	_ = tw.Flush()
 	for line := range strings.Lines(table.String()) {
@@ -252,7 +262,8 @@ func writeWorst(b *strings.Builder, worst []verdict.Element) {
 	}
 }
 
-// writeSlices says where an output is beyond its limits: a line for each kind of slice, the kind that stands out most first.
+// writeSlices says where an output is beyond its limits: a line for each kind of slice, the kind
+// that stands out most first.
 func writeSlices(b *strings.Builder, all []verdict.Slice) {
 	byAxis := map[string][]verdict.Slice{}
 	var axes []string
@@ -262,7 +273,9 @@ func writeSlices(b *strings.Builder, all []verdict.Slice) {
 		}
 		byAxis[s.Axis] = append(byAxis[s.Axis], s)
 	}
-	slices.SortStableFunc(axes, func(x, y string) int { return cmp.Compare(excess(byAxis[y][0]), excess(byAxis[x][0])) })
+	slices.SortStableFunc(axes, func(x, y string) int {
+		return cmp.Compare(excess(byAxis[y][0]), excess(byAxis[x][0]))
+	})
 	for i, axis := range axes {
 		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "where"), where(byAxis[axis]))
 	}
@@ -271,11 +284,14 @@ func writeSlices(b *strings.Builder, all []verdict.Slice) {
 // excess is how far a slice lies beyond its limit.
 func excess(s verdict.Slice) float64 { return s.RMS / s.Limit }
 
-// where says in words how far the worst slice of an axis lies beyond its limit, and which others do:
-// "head 3 of 8: rms 14.2 (limit 1.41), max 52σ; also 5, 6".
+// where says in words how far the worst slice of an axis lies beyond its limit, and which others
+// do: "head 3 of 8: rms 14.2 (limit 1.41), max 52σ; also 5, 6".
 func where(failed []verdict.Slice) string {
 	s := failed[0]
-	text := fmt.Sprintf("%s %s of %s: rms %s (limit %s), max %sσ", Printable(s.Axis), index(s.Index), index(s.Of), score(s.RMS), score(s.Limit), score(s.MaxZ))
+	text := fmt.Sprintf(
+		"%s %s of %s: rms %s (limit %s), max %sσ", Printable(s.Axis), index(s.Index), index(s.Of), score(s.RMS),
+		score(s.Limit), score(s.MaxZ),
+	)
 	if s.Constant {
 		text += ", one value throughout"
 	}
@@ -293,7 +309,8 @@ func index(at []int) string {
 	return strings.ReplaceAll(fmt.Sprint(at), " ", ",")
 }
 
-// provenanceKeys are the keys of provenance that have a meaning, in the order in which they are written.
+// provenanceKeys are the keys of provenance that have a meaning, in the order in which they are
+// written.
 var provenanceKeys = []string{"producer", "source", "device", "driver", "toolchain", "command", "recorded_at", "note"}
 
 func writeProvenance(b *strings.Builder, p map[string]any) {
@@ -327,7 +344,8 @@ func signed(x float64) string {
 	return score(x)
 }
 
-// Printable quotes a string that holds anything a terminal would obey, or that turns the direction of text.
+// Printable quotes a string that holds anything a terminal would obey, or that turns the direction
+// of text.
 func Printable(s string) string {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
@@ -349,8 +367,8 @@ func Brief(s string) string {
 	return Printable(s)
 }
 
-// Line returns a message as one line that a terminal shows and does not obey: what Printable would quote the whole for is
-// written as in a string of Go, \n or \x1b, and all else stays as it is.
+// Line returns a message as one line that a terminal shows and does not obey: what Printable would
+// quote the whole for is written as in a string of Go, \n or \x1b, and all else stays as it is.
 func Line(s string) string {
 	if Printable(s) == s {
 		return s

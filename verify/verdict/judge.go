@@ -17,30 +17,39 @@ type Expected struct {
 	Truth *tensor.Tensor // float64, before the last rounding
 	Sigma []float64      // standard deviation of the errors inside the kernel, in the order of Truth.Data
 
-	// Draws is how many independent errors stand behind each row (the last axis). The elements of a row share many of their errors, such as the
-	// sum of weights that divides them all, so a row's root mean square scatters more than its length says. Nil: each element has its own.
+	// Draws is how many independent errors stand behind each row (the last axis). The elements of a
+	// row share many of their errors, such as the sum of weights that divides them all, so a row's
+	// root mean square scatters more than its length says. Nil: each element has its own.
 	Draws []float64
-	// ColumnDraws is the same for each column, where rows have errors in common. 0: each row brings its own.
+	// ColumnDraws is the same for each column, where rows have errors in common. 0: each row brings
+	// its own.
 	ColumnDraws float64
-	// MostDraws bounds the draws behind any part: one table of frequencies, one latent that every query reads. 0: no bound.
+	// MostDraws bounds the draws behind any part: one table of frequencies, one latent that every
+	// query reads. 0: no bound.
 	MostDraws float64
-	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer tail than normal ones.
+	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer
+	// tail than normal ones.
 	Walk float64
-	// Terms is how many terms the longest of these sums has, which bounds how far it can walk. 0: not known.
+	// Terms is how many terms the longest of these sums has, which bounds how far it can walk. 0:
+	// not known.
 	Terms float64
-	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a polynomial, truncating sums. Roundings have none.
+	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a
+	// polynomial, truncating sums. Roundings have none.
 	Systematic float64
 
-	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are judged.
+	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are
+	// judged.
 	Unjudged []bool
-	// Others lists, by index, further truths that an element may have: where a branch is decided within the error of what it hangs on, either side is
-	// right. An element is judged against the nearest.
+	// Others lists, by index, further truths that an element may have: where a branch is decided
+	// within the error of what it hangs on, either side is right. An element is judged against the
+	// nearest.
 	Others map[int][]float64
 	// Branches are such decisions that several elements share: one for all tokens of a sequence.
 	Branches []Branch
 }
 
-// Branch is a decision within the error of what it hangs on, with what it makes of the elements that hang on it.
+// Branch is a decision within the error of what it hangs on, with what it makes of the elements
+// that hang on it.
 type Branch struct {
 	Elements []int
 	Truths   [][]float64 // of the elements, for each further way to decide
@@ -61,8 +70,9 @@ func (e Expected) Nearest(i int, got float64) float64 {
 	return best
 }
 
-// compare scores element i against one of its truths. Of a finite truth whose error has no bound nothing is said. Kinds (NaN, +Inf, −Inf, finite) are compared
-// before numbers: a kind that differs has z = +Inf.
+// compare scores element i against one of its truths. Of a finite truth whose error has no bound
+// nothing is said. Kinds (NaN, +Inf, −Inf, finite) are compared before numbers: a kind that differs
+// has z = +Inf.
 func (e Expected) compare(i int, got, truth float64) score {
 	if kind(truth) == 0 && !dtype.Finite(e.Sigma[i]) {
 		return score{unbounded: true, inside: 1}
@@ -74,7 +84,8 @@ func (e Expected) compare(i int, got, truth float64) score {
 		return score{exact: true}
 	}
 	s := compare(got, truth, e.Sigma[i], e.Type.Spacing(truth))
-	if e.Sigma[i] == 0 && e.Type.Round(truth) == truth { // nothing may round: below a power of two half a spacing is a neighbour
+	// nothing may round: below a power of two half a spacing is a neighbour
+	if e.Sigma[i] == 0 && e.Type.Round(truth) == truth {
 		if s.exact = got == truth; !s.exact {
 			s.z = math.Inf(1)
 		}
@@ -82,7 +93,8 @@ func (e Expected) compare(i int, got, truth float64) score {
 	return s
 }
 
-// overflows tells whether an infinity is recorded for a finite truth that overflows the output type, or that σ can push over the edge.
+// overflows tells whether an infinity is recorded for a finite truth that overflows the output
+// type, or that σ can push over the edge.
 func (e Expected) overflows(i int, got, truth float64) bool {
 	if kind(truth) != 0 || !math.IsInf(got, 0) {
 		return false
@@ -103,7 +115,8 @@ func (e Expected) take(b Branch, got *tensor.Tensor) {
 	}
 }
 
-// distance is the sum of the squared scores of some elements against truths of theirs; each may have a further one by itself.
+// distance is the sum of the squared scores of some elements against truths of theirs; each may
+// have a further one by itself.
 func (e Expected) distance(elements []int, truths []float64, got *tensor.Tensor) (sum float64) {
 	for k, i := range elements {
 		w := math.Abs(e.compare(i, got.Data[i], truths[k]).w)
@@ -123,7 +136,8 @@ func pick(x []float64, indices []int) []float64 {
 	return y
 }
 
-// settled returns what is expected with the truths decided: those of branches, then the nearest of each element, and 0 where nothing is judged.
+// settled returns what is expected with the truths decided: those of branches, then the nearest of
+// each element, and 0 where nothing is judged.
 func (e Expected) settled(got *tensor.Tensor) Expected {
 	if e.Unjudged == nil && e.Others == nil && e.Branches == nil {
 		return e
@@ -162,7 +176,9 @@ const worstListed = 8
 
 // Judge compares a recorded output with what is expected. got has the shape of want.Truth.
 func Judge(want Expected, got *tensor.Tensor) Output {
-	out := Output{Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data))}
+	out := Output{
+		Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data)),
+	}
 	if out.Elements == 0 {
 		out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
 		if want.Truth.Len() > 0 {
@@ -190,8 +206,8 @@ func (j *judgement) test(out *Output) {
 	j.slices(out)
 }
 
-// flat says in words that a recorded output is one value throughout, where the truth is not. NaN and infinities come from overflows as well as from
-// memory that was never written.
+// flat says in words that a recorded output is one value throughout, where the truth is not. NaN
+// and infinities come from overflows as well as from memory that was never written.
 func (j *judgement) flat() []string {
 	v, constant := sameEverywhere(j.want.judged(j.got.Data))
 	_, truth := sameEverywhere(j.want.judged(j.want.Truth.Data))
@@ -235,8 +251,8 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	return j
 }
 
-// countRepeats counts the truths that occur several times, and the rows that do. Truths that the output type holds exactly are not rounded at all and
-// count once.
+// countRepeats counts the truths that occur several times, and the rows that do. Truths that the
+// output type holds exactly are not rounded at all and count once.
 func (j *judgement) countRepeats() {
 	truths := j.want.Truth.Data
 	sorted := make([]uint64, len(truths)) // sizes as bits, which are in the same order
@@ -264,7 +280,8 @@ func (j *judgement) countRepeats() {
 	}
 }
 
-// alikeRows returns for each row how many rows are like it, to half a unit of the last place in up to sixteen of its columns: they are rounded alike.
+// alikeRows returns for each row how many rows are like it, to half a unit of the last place in up
+// to sixteen of its columns: they are rounded alike.
 func (j *judgement) alikeRows() []float64 {
 	type signature [16]float64
 	rows := len(j.scores) / j.columns
@@ -303,7 +320,8 @@ func (j *judgement) scan(out *Output) {
 	}
 }
 
-// undetermined makes a good verdict undetermined where nothing can be said: σ or a limit is not a number, or an output that no kernel means would pass too.
+// undetermined makes a good verdict undetermined where nothing can be said: σ or a limit is not a
+// number, or an output that no kernel means would pass too.
 func (j *judgement) undetermined(want Expected, out *Output) {
 	unbounded := 0
 	for _, s := range j.scores {
@@ -313,12 +331,16 @@ func (j *judgement) undetermined(want Expected, out *Output) {
 	}
 	switch {
 	case unbounded > 0:
-		out.Reasons = []string{fmt.Sprintf("the error of %d elements cannot be bounded: σ is not a finite number", unbounded)}
+		out.Reasons = []string{fmt.Sprintf(
+			"the error of %d elements cannot be bounded: σ is not a finite number", unbounded,
+		)}
 	case j.noLimit:
 		out.Reasons = []string{"a limit is not a number"}
 	default:
 		out.blindTo(want, j.got.Data)
-		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool { return name == reversed }); len(wide) > 0 && out.Elements > 1 {
+		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool {
+			return name == reversed
+		}); len(wide) > 0 && out.Elements > 1 {
 			out.Reasons = []string{WouldPass(wide)}
 		}
 	}
@@ -337,10 +359,15 @@ func (j *judgement) element(out *Output) {
 		out.Vouches = j.vouches(out.MaxZLimit)
 	}
 	if out.NonFinite > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite))
+		out.Reasons = append(
+			out.Reasons,
+			fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite),
+		)
 	}
 	if out.MaxZ > out.MaxZLimit {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("largest element error %.3gσ, limit %.3gσ", out.MaxZ, out.MaxZLimit))
+		out.Reasons = append(
+			out.Reasons, fmt.Sprintf("largest element error %.3gσ, limit %.3gσ", out.MaxZ, out.MaxZLimit),
+		)
 	}
 }
 
@@ -358,16 +385,21 @@ func (j *judgement) tensor(out *Output) {
 	if out.RMS > out.RMSLimit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
-	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(draws, j.want.Systematic*all.inside/all.n, j.want.Walk, j.want.Terms)
+	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(
+		draws, j.want.Systematic*all.inside/all.n, j.want.Walk, j.want.Terms,
+	)
 	j.checkLimit(out.RMSLimit + out.BiasLimit)
 	if out.BiasLimit >= out.RMSLimit {
 		out.BiasLimit = 0 // a mean is no larger than its root mean square
 	} else if math.Abs(out.Bias) > out.BiasLimit {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit))
+		out.Reasons = append(
+			out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit),
+		)
 	}
 }
 
-// vouches returns for an output of one number how far off it may be, relative to the truth, and still be explained; 0 where that says nothing.
+// vouches returns for an output of one number how far off it may be, relative to the truth, and
+// still be explained; 0 where that says nothing.
 func (j *judgement) vouches(limit float64) float64 {
 	for i, s := range j.scores {
 		if t := j.want.Truth.Data[i]; !s.unjudged && t != 0 && dtype.Finite(t) && dtype.Finite(j.want.Sigma[i]) {
@@ -377,8 +409,9 @@ func (j *judgement) vouches(limit float64) float64 {
 	return 0
 }
 
-// bias returns the mean scaled error of n elements, or the mean toward (negative) or away from zero, whichever is larger in size. What the last rounding
-// is expected to do to each truth is taken off first, because truths may crowd on one side of the numbers of the output type.
+// bias returns the mean scaled error of n elements, or the mean toward (negative) or away from
+// zero, whichever is larger in size. What the last rounding is expected to do to each truth is
+// taken off first, because truths may crowd on one side of the numbers of the output type.
 func (j *judgement) bias(n float64) float64 {
 	var plain, outward float64
 	for i, s := range j.scores {
@@ -400,8 +433,9 @@ func (j *judgement) bias(n float64) float64 {
 	return plain / n
 }
 
-// lastRounding returns the mean error of rounding t + e to the output type, e normal with standard deviation σ. Without e it is the distance from
-// t to its nearest number; e washes it out, and faster than any power:
+// lastRounding returns the mean error of rounding t + e to the output type, e normal with standard
+// deviation σ. Without e it is the distance from t to its nearest number; e washes it out, and
+// faster than any power:
 //
 //	E = ulp Σ_k (−1)^k/(πk) sin(2πk f) e^(−2π²k²s²),  f = distance/ulp (negative), s = σ/ulp
 func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
@@ -420,7 +454,8 @@ func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
 	return mean * ulp
 }
 
-// worst lists the elements with the largest scores, and where no element stands out those with the largest scaled errors.
+// worst lists the elements with the largest scores, and where no element stands out those with the
+// largest scaled errors.
 func (j *judgement) worst() []Element {
 	var order []int // the worst so far, worst first
 	for i, s := range j.scores {

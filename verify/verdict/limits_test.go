@@ -16,7 +16,8 @@ import (
 func TestChiSquaredQuantiles(t *testing.T) {
 	for _, k := range []float64{1, 1.5, 2, 3, 10, 50, 99, 100, 1000, 1e5} {
 		x := chiSquaredQuantile(k, 1e-9)
-		if back := (distuv.ChiSquared{K: k}).Survival(x*k) / 1e-9; k < 100 && math.Abs(back-1) > 1e-6 || back > 1.01 || back < 0.5 {
+		if back := (distuv.ChiSquared{K: k}).Survival(x*k) / 1e-9; k < 100 && math.Abs(back-1) > 1e-6 || back > 1.01 ||
+			back < 0.5 {
 			t.Errorf("%v degrees: exceeded with %v times the chance", k, back)
 		}
 	}
@@ -35,15 +36,20 @@ func TestChiSquaredQuantiles(t *testing.T) {
 	}
 }
 
-// With all positive terms first, the partial sums of n terms of size 1 have Σ S_k² = n³/12, n/2 times the mean over all orders.
+// With all positive terms first, the partial sums of n terms of size 1 have Σ S_k² = n³/12, n/2
+// times the mean over all orders.
 func TestASumOfFewTermsDoesNotWalkFar(t *testing.T) {
-	if few, many := walkQuantile(1e-11, 8), walkQuantile(1e-11, 1e6); few > 13.5 || few < 13 || many != walkQuantile(1e-11, 0) || many < 19 {
+	if few, many := walkQuantile(1e-11, 8), walkQuantile(1e-11, 1e6); few > 13.5 || few < 13 ||
+		many != walkQuantile(1e-11, 0) || many < 19 {
 		t.Errorf("8 terms %v, a million %v", few, many)
 	}
 	if one, normal := walkQuantile(1e-11, 1), -distuv.UnitNormal.Quantile(0.5e-11); one < normal || one > 1.05*normal {
 		t.Errorf("one term %v, a normal number %v", one, normal)
 	}
-	e := Expected{Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1}, 1), Sigma: []float64{1e-6}, Walk: 1}
+	e := Expected{
+		Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1}, 1), Sigma: []float64{1e-6},
+		Walk: 1,
+	}
 	got := tensor.Of([]float64{1 + 13.5e-6}, 1)
 	if out := Judge(e, got); out.Status != Explained {
 		t.Error(out.Reasons)
@@ -66,20 +72,25 @@ func TestALimitThatNobodyMeetsIsNotJudged(t *testing.T) {
 	}
 }
 
-// σ from 0 over what its square cannot hold to what is no number, alone and beside others, in every type: nothing of it makes a limit NaN, and an element
-// that is further off than σ explains is never explained.
+// σ from 0 over what its square cannot hold to what is no number, alone and beside others, in every
+// type: nothing of it makes a limit NaN, and an element that is further off than σ explains is
+// never explained.
 func TestNoSigmaMakesALimitNaN(t *testing.T) {
 	extremes := []float64{0, 5e-324, 1e-170, 1e-9, 1, 1e154, 1e200, math.MaxFloat64, math.Inf(1), math.NaN()}
 	for _, typ := range []dtype.Type{dtype.F64, dtype.F32, dtype.BF16, dtype.F8E4M3} {
 		for _, a := range extremes {
 			for _, b := range extremes {
 				for _, truths := range [][]float64{{0, 1, 2, 4}, {1, 0, 0, 0}, {0, 0, 1, 2}} {
-					e := Expected{Name: "o", Type: typ, Axes: []string{"row", "column"}, Truth: tensor.Of(truths, 2, 2), Sigma: []float64{a, a, b, b}}
+					e := Expected{
+						Name: "o", Type: typ, Axes: []string{"row", "column"}, Truth: tensor.Of(truths, 2, 2),
+						Sigma: []float64{a, a, b, b},
+					}
 					right := Judge(e, tensor.Of(slices.Clone(truths), 2, 2))
 					if math.IsNaN(right.MaxZLimit + right.RMSLimit + right.BiasLimit + right.RMS + right.Bias) {
 						t.Fatalf("%v σ %v %v: %+v", typ, a, b, right)
 					}
-					if right.Status == Unexplained || right.Status == Explained && (math.IsNaN(a+b) || math.IsInf(a+b, 1)) {
+					if right.Status == Unexplained || right.Status == Explained &&
+						(math.IsNaN(a+b) || math.IsInf(a+b, 1)) {
 						t.Errorf("%v σ %v %v: the truth itself is %v", typ, a, b, right.Status)
 					}
 					for i := range 4 {
@@ -129,7 +140,8 @@ func TestExactElementsDiluteNothing(t *testing.T) {
 	whole := Judge(e, got)
 	half := e
 	half.Truth, half.Sigma = tensor.Of(e.Truth.Data[128:], 2, 64), e.Sigma[128:]
-	if alone := Judge(half, tensor.Of(got.Data[128:], 2, 64)); alone.RMS != whole.RMS || alone.RMSLimit != whole.RMSLimit {
+	if alone := Judge(half, tensor.Of(got.Data[128:], 2, 64)); alone.RMS != whole.RMS ||
+		alone.RMSLimit != whole.RMSLimit {
 		t.Errorf("rms %v of %v, of the half by itself %v of %v", whole.RMS, whole.RMSLimit, alone.RMS, alone.RMSLimit)
 	}
 	got.Data[5] = dtype.F32.MinNormal()
@@ -141,7 +153,10 @@ func TestExactElementsDiluteNothing(t *testing.T) {
 func TestWhatAnythingExplainsIsUndetermined(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 13))
 	judge := func(sigma float64, typ dtype.Type, truths ...float64) Output {
-		e := Expected{Name: "o", Type: typ, Axes: []string{"column"}, Truth: tensor.Of(truths, len(truths)), Sigma: make([]float64, len(truths))}
+		e := Expected{
+			Name: "o", Type: typ, Axes: []string{"column"}, Truth: tensor.Of(truths, len(truths)),
+			Sigma: make([]float64, len(truths)),
+		}
 		got := tensor.New(len(truths))
 		for i, v := range truths {
 			e.Sigma[i], got.Data[i] = sigma, typ.Round(v+sigma*rng.NormFloat64())
@@ -155,12 +170,18 @@ func TestWhatAnythingExplainsIsUndetermined(t *testing.T) {
 		blind  []string
 	}{
 		{"errors much smaller than the truth", judge(1e-3, dtype.F32, 1, 2, 3, 4), Explained, nil},
-		{"errors larger than the truth", judge(1, dtype.F32, .1, .2, .3, .4), Undetermined, []string{"zeros", "the negative", reversed}},
+		{
+			"errors larger than the truth", judge(1, dtype.F32, .1, .2, .3, .4), Undetermined,
+			[]string{"zeros", "the negative", reversed},
+		},
 		{"truths that hardly differ", judge(1e-3, dtype.F32, 1, 1.0001, 1, 1.0002), Explained, []string{reversed}},
 		{"equal truths, whose order is nothing", judge(1e-3, dtype.F32, 1, 1, 1, 1), Explained, nil},
 		{"zeros that are meant", judge(0, dtype.F32, 0, 0, 0, 0), Explained, nil},
 		{"truths that the type rounds to zero", judge(0, dtype.F16, 1e-9, 2e-9), Explained, nil},
-		{"one number that may be 0, which other outputs can make up for", judge(1, dtype.F32, .1), Explained, []string{"zeros", "the negative"}},
+		{
+			"one number that may be 0, which other outputs can make up for", judge(1, dtype.F32, .1), Explained,
+			[]string{"zeros", "the negative"},
+		},
 	} {
 		if c.out.Status != c.status || !slices.Equal(c.out.Blind, c.blind) {
 			t.Errorf("%s: %v %v, blind to %q", c.name, c.out.Status, c.out.Reasons, c.out.Blind)

@@ -25,7 +25,10 @@ func one(s score) tally {
 		return tally{}
 	}
 	own := 1 - s.inside
-	return tally{n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats, together: s.inside * s.inside * s.repeats, maxZ: s.z}
+	return tally{
+		n: 1, squares: s.w * s.w, inside: s.inside, own: own * own * s.repeats,
+		together: s.inside * s.inside * s.repeats, maxZ: s.z,
+	}
 }
 
 // add joins another part, which has draws of its own.
@@ -40,8 +43,8 @@ func (t *tally) add(u tally) {
 
 func (t *tally) rms() float64 { return math.Sqrt(t.squares / t.n) }
 
-// draws is the number of independent normal errors whose mean square scatters as this part's does, the errors inside being at most
-// `most` (0: no bound).
+// draws is the number of independent normal errors whose mean square scatters as this part's does,
+// the errors inside being at most `most` (0: no bound).
 func (t *tally) draws(most float64) float64 {
 	together := t.together
 	if most > 0 {
@@ -70,8 +73,9 @@ func (j *judgement) tallyRows() []tally {
 	return rows
 }
 
-// slices judges every index of every axis and, where there are several leading axes, every row. A part that is wrong is found even
-// when the rest of the tensor would dilute it: one sequence of 64, one head of 128, one block of columns.
+// slices judges every index of every axis and, where there are several leading axes, every row. A
+// part that is wrong is found even when the rest of the tensor would dilute it: one sequence of 64,
+// one head of 128, one block of columns.
 func (j *judgement) slices(out *Output) {
 	shape := j.want.Truth.Shape
 	if len(shape) == 0 {
@@ -114,7 +118,8 @@ func (j *judgement) alongColumns() []tally {
 	return parts
 }
 
-// judgeSlices adds the slices beyond their limit, worst first, and one line that says how many there are.
+// judgeSlices adds the slices beyond their limit, worst first, and one line that says how many
+// there are.
 func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []tally) {
 	if len(parts) < 2 {
 		return
@@ -131,22 +136,30 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 		limit := rmsLimit(draws, len(parts), j.want.Walk, j.want.Terms)
 		j.checkLimit(limit)
 		if rms > limit {
-			failed = append(failed, Slice{Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit, MaxZ: p.maxZ})
+			failed = append(
+				failed,
+				Slice{
+					Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit,
+					MaxZ: p.maxZ,
+				},
+			)
 		}
 	}
 	if len(failed) == 0 {
 		return
 	}
 	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
-	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), len(parts), axis))
+	out.Reasons = append(
+		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), len(parts), axis),
+	)
 	for _, s := range failed[:min(worstListed, len(failed))] {
 		s.Constant = j.constant(s)
 		out.Slices = append(out.Slices, s)
 	}
 }
 
-// constant reports whether every recorded element of a slice has one value although the truth's elements differ: the mark of a part
-// never written.
+// constant reports whether every recorded element of a slice has one value although the truth's
+// elements differ: the mark of a part never written.
 func (j *judgement) constant(s Slice) bool {
 	var got, want []float64
 	inSlice := j.inSlice(s)

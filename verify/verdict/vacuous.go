@@ -8,7 +8,8 @@ import (
 	"plumbline/numbers/tensor"
 )
 
-// alternative is an output that no kernel means. Where it would be explained too, a verdict on what was recorded vouches for nothing.
+// alternative is an output that no kernel means. Where it would be explained too, a verdict on what
+// was recorded vouches for nothing.
 type alternative struct {
 	name string
 	of   func(x []float64) // in place, of the elements that are judged
@@ -26,7 +27,8 @@ var alternatives = []alternative{
 	{reversed, slices.Reverse[[]float64]},
 }
 
-// blindTo fills in which alternatives would be explained as well, and which leave the truth as it is and so are no mistake here.
+// blindTo fills in which alternatives would be explained as well, and which leave the truth as it
+// is and so are no mistake here.
 func (out *Output) blindTo(want Expected, got []float64) {
 	for _, a := range alternatives {
 		if want.same(want.replaced(want.Truth.Data, a.of), want.Truth.Data) {
@@ -43,7 +45,8 @@ func (out *Output) blindTo(want Expected, got []float64) {
 // WouldPass says of alternatives that they would be explained too.
 func WouldPass(names []string) string { return strings.Join(names, " and ") + " would pass as well" }
 
-// BlindAlike returns the alternatives that would be explained in all outputs at once: a verdict on outputs that are all blind to one vouches for nothing.
+// BlindAlike returns the alternatives that would be explained in all outputs at once: a verdict on
+// outputs that are all blind to one vouches for nothing.
 func BlindAlike(outputs []Output) (names []string) {
 	for _, a := range alternatives {
 		moved, all := false, true
@@ -85,7 +88,8 @@ func (e Expected) same(x, y []float64) bool {
 	return true
 }
 
-// within tells whether no element is beyond the limit by itself: quick to deny, which is nearly always the answer.
+// within tells whether no element is beyond the limit by itself: quick to deny, which is nearly
+// always the answer.
 func (e Expected) within(x []float64, limit float64) bool {
 	if e.Branches != nil {
 		return true // whose elements are decided together

@@ -1,14 +1,17 @@
-// Package verdict judges recorded numbers against the truth, in units of the error that the declared arithmetic explains. It knows no op.
+// Package verdict judges recorded numbers against the truth, in units of the error that the
+// declared arithmetic explains. It knows no op.
 //
-// For an output element with truth t, recorded value r, and σ the standard deviation of the errors made inside the kernel:
+// For an output element with truth t, recorded value r, and σ the standard deviation of the errors
+// made inside the kernel:
 //
 //	element score  z = max(0, |r − t| − ulp/2) / σ
 //	scaled error   w = (r − t) / √(σ² + ulp²/12)
 //	tensor score   √mean(w²)
 //	bias           mean(w), and mean(w·sign t), which sees truncation toward zero
 //
-// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is a quantile of what right kernels give, at a chance of
-// a false alarm that is chosen, and with one allowance for σ being an average; limits.go names both.
+// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is
+// a quantile of what right kernels give, at a chance of a false alarm that is chosen, and with one
+// allowance for σ being an average; limits.go names both.
 package verdict
 
 import (
@@ -46,20 +49,25 @@ type Verdict struct {
 
 // Output is what is said of one output tensor.
 type Output struct {
-	Name      string    `json:"name"`
-	Type      string    `json:"type"`
-	Shape     []int     `json:"shape"`
-	Status    Status    `json:"status"`
-	Elements  int       `json:"elements"`
-	MaxZ      float64   `json:"max_z"` // largest element score
-	MaxZLimit float64   `json:"max_z_limit"`
-	RMS       float64   `json:"rms"` // tensor score
-	RMSLimit  float64   `json:"rms_limit"`
-	Bias      float64   `json:"bias"`                 // the larger of the two means
-	BiasLimit float64   `json:"bias_limit,omitempty"` // 0: not judged, because no kernel that keeps to RMSLimit could exceed it
-	Vouches   float64   `json:"vouches,omitempty"`    // of an output that is one number: how far off, relative to the truth, it may be and still be explained
-	WorstUlp  float64   `json:"worst_ulp"`            // |r − t| of the element with the largest scaled error, in units of the output type's spacing
-	Blind     []string  `json:"blind,omitempty"`      // what no kernel means and would be explained as well: zeros, the negative, another order
+	Name      string  `json:"name"`
+	Type      string  `json:"type"`
+	Shape     []int   `json:"shape"`
+	Status    Status  `json:"status"`
+	Elements  int     `json:"elements"`
+	MaxZ      float64 `json:"max_z"` // largest element score
+	MaxZLimit float64 `json:"max_z_limit"`
+	RMS       float64 `json:"rms"` // tensor score
+	RMSLimit  float64 `json:"rms_limit"`
+	Bias      float64 `json:"bias"` // the larger of the two means
+	// 0: not judged, because no kernel that keeps to RMSLimit could exceed it
+	BiasLimit float64 `json:"bias_limit,omitempty"`
+	// of an output that is one number: how far off, relative to the truth, it may be and still be
+	// explained
+	Vouches float64 `json:"vouches,omitempty"`
+	// |r − t| of the element with the largest scaled error, in units of the output type's spacing
+	WorstUlp float64 `json:"worst_ulp"`
+	// what no kernel means and would be explained as well: zeros, the negative, another order
+	Blind     []string  `json:"blind,omitempty"`
 	Unmoved   []string  `json:"-"`                    // what of these is the truth itself
 	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
 	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words

@@ -12,7 +12,8 @@ import (
 	"plumbline/numbers/tensor"
 )
 
-// makeExpected returns an output of normal truths with errors of σ inside, and a recording of it by a right kernel.
+// makeExpected returns an output of normal truths with errors of σ inside, and a recording of it by
+// a right kernel.
 func makeExpected(rng *rand.Rand, typ dtype.Type, sigma float64, shape ...int) (Expected, *tensor.Tensor) {
 	e := Expected{Name: "o", Type: typ, Truth: tensor.New(shape...)}
 	e.Axes = []string{"batch", "query", "head", "column"}[4-len(shape):]
@@ -44,11 +45,15 @@ func TestRightKernels(t *testing.T) {
 	}
 }
 
-// Where nothing may err inside, a truth that the type holds is the only number that is right: below a power of two half a spacing is a neighbour, too.
+// Where nothing may err inside, a truth that the type holds is the only number that is right: below
+// a power of two half a spacing is a neighbour, too.
 func TestExactTruthsHaveNoNeighbours(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3} {
 		for _, truth := range []float64{1, -2, 0, 1.5, typ.MinNormal(), typ.Spacing(0)} {
-			e := Expected{Name: "o", Type: typ, Axes: []string{"column"}, Truth: tensor.Of([]float64{truth, 1}, 2), Sigma: make([]float64, 2)}
+			e := Expected{
+				Name: "o", Type: typ, Axes: []string{"column"}, Truth: tensor.Of([]float64{truth, 1}, 2),
+				Sigma: make([]float64, 2),
+			}
 			if out := Judge(e, tensor.Of([]float64{truth, 1}, 2)); out.Status != Explained {
 				t.Errorf("%v: %v itself: %v", typ, truth, out.Reasons)
 			}
@@ -142,7 +147,9 @@ func TestWrongKernels(t *testing.T) {
 		}, "1 of 64 head slices"},
 		{"a NaN", func(_ Expected, got *tensor.Tensor) { got.Data[5] = math.NaN() }, "not of the truth's kind"},
 		{"an infinity", func(_ Expected, got *tensor.Tensor) { got.Data[5] = math.Inf(1) }, "not of the truth's kind"},
-		{"nothing written", func(_ Expected, got *tensor.Tensor) { clear(got.Data) }, "never written: every element is 0"},
+		{"nothing written", func(_ Expected, got *tensor.Tensor) {
+			clear(got.Data)
+		}, "never written: every element is 0"},
 		{"two rows swapped", func(_ Expected, got *tensor.Tensor) {
 			a, b := got.Row(0, 0, 0), got.Row(1, 2, 63)
 			for i := range a {
@@ -200,7 +207,9 @@ func TestOneSequenceOfManyIsNotDiluted(t *testing.T) {
 }
 
 func TestTruthsThatCrowdHaveNoBias(t *testing.T) {
-	e := Expected{Name: "cos", Type: dtype.BF16, Axes: []string{"token"}, Truth: tensor.New(1000), Sigma: make([]float64, 1000)}
+	e := Expected{
+		Name: "cos", Type: dtype.BF16, Axes: []string{"token"}, Truth: tensor.New(1000), Sigma: make([]float64, 1000),
+	}
 	got := tensor.New(1000)
 	for i := range got.Data { // cosines of small angles: all round up to 1
 		e.Truth.Data[i] = math.Cos(float64(i) * 4e-5)
@@ -213,7 +222,10 @@ func TestTruthsThatCrowdHaveNoBias(t *testing.T) {
 }
 
 func TestTruthsThatRepeatAreOneDraw(t *testing.T) {
-	e := Expected{Name: "o", Type: dtype.BF16, Axes: []string{"query", "column"}, Truth: tensor.New(300, 64), Sigma: make([]float64, 300*64)}
+	e := Expected{
+		Name: "o", Type: dtype.BF16, Axes: []string{"query", "column"}, Truth: tensor.New(300, 64),
+		Sigma: make([]float64, 300*64),
+	}
 	got := tensor.New(300, 64)
 	for i := range got.Data { // halfway between two numbers: the largest error that rounding makes, everywhere
 		e.Truth.Data[i], e.Sigma[i] = 1+0.4999/128, 1e-9
@@ -245,7 +257,10 @@ func TestLastRounding(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
-	e := Expected{Name: "o", Type: dtype.F16, Axes: []string{"column"}, Truth: tensor.Of([]float64{nan, inf, -inf, 0, 1e6}, 5), Sigma: make([]float64, 5)}
+	e := Expected{
+		Name: "o", Type: dtype.F16, Axes: []string{"column"}, Truth: tensor.Of([]float64{nan, inf, -inf, 0, 1e6}, 5),
+		Sigma: make([]float64, 5),
+	}
 	if out := Judge(e, tensor.Of([]float64{nan, inf, -inf, 0, inf}, 5)); out.Status != Explained {
 		t.Errorf("the same kinds, and a truth that overflows the type: %v", out.Reasons)
 	}
@@ -282,17 +297,24 @@ func TestEdges(t *testing.T) {
 		}
 	})
 	t.Run("without σ only the nearest number is right", func(t *testing.T) {
-		e := Expected{Name: "o", Type: dtype.BF16, Axes: []string{"column"}, Truth: tensor.Of([]float64{1.001, 2}, 2), Sigma: []float64{0, 0}}
+		e := Expected{
+			Name: "o", Type: dtype.BF16, Axes: []string{"column"}, Truth: tensor.Of([]float64{1.001, 2}, 2),
+			Sigma: []float64{0, 0},
+		}
 		if out := Judge(e, tensor.Of([]float64{1, 2}, 2)); out.Status != Explained {
 			t.Error(out.Reasons)
 		}
-		if out := Judge(e, tensor.Of([]float64{1.0078125, 2}, 2)); out.Status != Unexplained || !math.IsInf(out.MaxZ, 1) {
+		if out := Judge(e, tensor.Of([]float64{1.0078125, 2}, 2)); out.Status != Unexplained ||
+			!math.IsInf(out.MaxZ, 1) {
 			t.Errorf("%v, z %v", out.Status, out.MaxZ)
 		}
 	})
 	t.Run("an error that cannot be bounded is undetermined, not explained", func(t *testing.T) {
 		for _, sigma := range []float64{math.NaN(), math.Inf(1)} {
-			e := Expected{Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2}, 2), Sigma: []float64{1e-9, sigma}}
+			e := Expected{
+				Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2}, 2),
+				Sigma: []float64{1e-9, sigma},
+			}
 			if out := Judge(e, tensor.Of([]float64{1, 2}, 2)); out.Status != Undetermined {
 				t.Errorf("σ = %v: %v", sigma, out.Status)
 			}
@@ -341,7 +363,10 @@ func TestElementsOutsideAMaskAreNotJudged(t *testing.T) {
 		}
 		out := Judge(e, got)
 		if out.Status != Explained || out.Elements != 59*32 || out.RMS < 0.9 || out.RMS > 1.1 {
-			t.Errorf("%v outside: %v %v, %d elements, root mean square %.3f", garbage, out.Status, out.Reasons, out.Elements, out.RMS)
+			t.Errorf(
+				"%v outside: %v %v, %d elements, root mean square %.3f", garbage, out.Status, out.Reasons, out.Elements,
+				out.RMS,
+			)
 		}
 		got.Data[100] += 1
 		if out := Judge(e, got); out.Status != Unexplained {
@@ -352,20 +377,29 @@ func TestElementsOutsideAMaskAreNotJudged(t *testing.T) {
 		e, got := makeExpected(rand.New(rand.NewPCG(9, 9)), dtype.F32, 1e-3, 8, 16)
 		clear(got.Data)
 		maskHalf(&e, got, 7)
-		if out := Judge(e, got); !strings.Contains(strings.Join(out.Reasons, "; "), "never written: every element is 0") {
+		if out := Judge(e, got); !strings.Contains(
+			strings.Join(out.Reasons, "; "), "never written: every element is 0",
+		) {
 			t.Error(out.Reasons)
 		}
 	})
 	t.Run("a mask that keeps nothing leaves nothing to judge", func(t *testing.T) {
-		e := Expected{Name: "o", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.New(2), Sigma: make([]float64, 2), Unjudged: []bool{true, true}}
-		if out := Judge(e, tensor.New(2)); out.Status != Undetermined || out.Reasons[0] != "the mask leaves no element to judge" {
+		e := Expected{
+			Name: "o", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.New(2), Sigma: make([]float64, 2),
+			Unjudged: []bool{true, true},
+		}
+		if out := Judge(e, tensor.New(2)); out.Status != Undetermined ||
+			out.Reasons[0] != "the mask leaves no element to judge" {
 			t.Errorf("%v %v", out.Status, out.Reasons)
 		}
 	})
 }
 
 func TestEitherSideOfABranchIsRight(t *testing.T) {
-	e := Expected{Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3), Sigma: []float64{1e-6, 1e-6, 1e-6}}
+	e := Expected{
+		Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3),
+		Sigma: []float64{1e-6, 1e-6, 1e-6},
+	}
 	e.Others = map[int][]float64{1: {0, math.Inf(1)}}
 	for _, c := range []struct {
 		got  []float64
@@ -390,7 +424,10 @@ func TestEitherSideOfABranchIsRight(t *testing.T) {
 }
 
 func TestElementsOfABranchGoTogether(t *testing.T) {
-	e := Expected{Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3), Sigma: []float64{1e-6, 1e-6, 1e-6}}
+	e := Expected{
+		Name: "d", Type: dtype.F32, Axes: []string{"column"}, Truth: tensor.Of([]float64{1, 2, 3}, 3),
+		Sigma: []float64{1e-6, 1e-6, 1e-6},
+	}
 	e.Branches = []Branch{{Elements: []int{0, 2}, Truths: [][]float64{{0, 0}, {0.5, 1.5}}}}
 	e.Others = map[int][]float64{2: {math.Inf(1)}}
 	for _, c := range []struct {

@@ -1,4 +1,5 @@
-// Command write puts the table of ops into the page of the contract. Its argument is the root of the module.
+// Command write puts the table of ops into the page of the contract. Its argument is the root of
+// the module.
 package main
 
 import (

@@ -93,7 +93,10 @@ func judgeFile(path string) (string, error) {
 	if s.disagree != "" {
 		return "", fmt.Errorf("%q: %s", path, s.disagree)
 	}
-	return fmt.Sprintf("%s\t%.4g\t%.9g\t%.3g\t%.9g\t%d\t%d", name, s.ulps, s.ulpsAt, s.absolute, s.absoluteAt, s.subnormals, s.infinite), nil
+	return fmt.Sprintf(
+		"%s\t%.4g\t%.9g\t%.3g\t%.9g\t%d\t%d", name, s.ulps, s.ulpsAt, s.absolute, s.absoluteAt, s.subnormals,
+		s.infinite,
+	), nil
 }
 
 func allAsLong(first []float64, others ...[]float64) bool {
@@ -126,8 +129,8 @@ func log2(x float64) float64 {
 func reciprocal(x float64) float64 { return 1 / x }
 func rsqrt(x float64) float64      { return 1 / math.Sqrt(x) }
 
-// distance returns the error of y in last places of the float32 nearest to t: 0 where both are not a
-// number or the same infinity, infinite where one is alone.
+// distance returns the error of y in last places of the float32 nearest to t: 0 where both are not
+// a number or the same infinity, infinite where one is alone.
 func distance(y, t float64) (ulps float64) {
 	rounded := float64(float32(t))
 	if math.IsNaN(y) || math.IsNaN(t) || !dtype.Finite(y) || !dtype.Finite(rounded) {

@@ -12,8 +12,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// write records a function whose results are off by what is said: at 1.5 by so many last places, and
-// elsewhere by nothing.
+// write records a function whose results are off by what is said: at 1.5 by so many last places,
+// and elsewhere by nothing.
 func write(t *testing.T, folder, name string, off, counted float64) {
 	t.Helper()
 	truth := math.Exp2(1.5)
@@ -75,7 +75,9 @@ func TestDistance(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	for _, c := range []struct{ y, t, want float64 }{
 		{1, 1, 0}, {1 + 0x1p-23, 1, 1}, {1 - 0x1p-24, 1, 0.5}, {0, 0x1p-140, 512}, {0, 0x1p-127, 1 << 22},
-		{inf, 0x1p200, 0}, {math.MaxFloat32, 0x1p200, inf}, {inf, 1, inf}, {nan, 1, inf}, {1, nan, inf}, {nan, nan, 0}, {-inf, inf, inf},
+		{inf, 0x1p200, 0}, {
+			math.MaxFloat32, 0x1p200, inf,
+		}, {inf, 1, inf}, {nan, 1, inf}, {1, nan, inf}, {nan, nan, 0}, {-inf, inf, inf},
 	} {
 		if got := distance(c.y, c.t); got != c.want {
 			t.Errorf("%v from %v: %v last places, want %v", c.y, c.t, got, c.want)
