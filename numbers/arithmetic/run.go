@@ -1,0 +1,281 @@
+package arithmetic
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"plumbline/numbers/dtype"
+)
+
+// Run is one execution of an arithmetic program, the op as a kernel computes it, in units of its
+// own. At every place where the program rounds, the grid of numbers is stretched by a factor that
+// this run drew, x ↦ RN(s·x)/s: values land elsewhere in their binade, as they do in a kernel that
+// forms them another way, but equal values still round alike. Sums take another order, and forms
+// that a declaration leaves open are drawn. Many runs show what the declared arithmetic explains.
+//
+// A program asks for its places once, in a fixed order, before it computes. Two runs of the same
+// number draw the same.
+type Run struct {
+	rng      *rand.Rand
+	exact    bool
+	native   bool
+	branches []*Branch
+	forced   func(place int, b *Branch)
+}
+
+// NewRun returns the run of that number.
+func NewRun(number int) *Run {
+	return &Run{rng: rand.New(rand.NewPCG(0x706c756d62, uint64(number)))}
+}
+
+// NewExact returns a run in which nothing is rounded: float64 in the place of the truth.
+func NewExact() *Run {
+	r := NewRun(0)
+	r.exact = true
+	return r
+}
+
+// NewNative returns the run in the hardware's own units: no grid is stretched, every form is the
+// first of those that are open. A product of many numbers with one constant that is nearly a power
+// of two errs in one direction all together, which few stretched grids show.
+func NewNative() *Run {
+	r := NewRun(0)
+	r.native = true
+	return r
+}
+
+// Coin draws a form that a declaration leaves open: true in half of the runs, false in the exact one
+// and the native one.
+func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.native }
+
+// stretch draws the factor of a place: its logarithm is uniform over a binade, as that of a mantissa.
+func (r *Run) stretch() float64 {
+	if s := math.Exp2(r.rng.Float64()); !r.native {
+		return s
+	}
+	return 1
+}
+
+// Grid is the numbers of a type at one place of a program, in the units of a run. The zero Grid
+// rounds nothing.
+type Grid struct {
+	typ              dtype.Type
+	cuts             bool    // toward zero, as tensor cores do
+	stretch, inverse float64 // 0: nothing is rounded
+	noise            float64 // what is this near to a number of the type, relative, is one but for earlier roundings
+	tiny             float64 // results below it become 0
+}
+
+// Grid returns the grid of a place where values are rounded to t.
+func (r *Run) Grid(t dtype.Type) Grid {
+	g := Grid{typ: t, stretch: r.stretch()}
+	if r.Coin() {
+		g.tiny = dtype.F32.MinNormal()
+	}
+	if t.UnitRoundoff() > dtype.F32.UnitRoundoff() {
+		g.noise = 16 * dtype.F32.UnitRoundoff()
+	}
+	g.inverse = 1 / g.stretch
+	if r.exact {
+		g = Grid{typ: t}
+	}
+	return g
+}
+
+// Type returns the type of the grid.
+func (g *Grid) Type() dtype.Type { return g.typ }
+
+// Round rounds x. What the type has exactly stays as it is.
+func (g *Grid) Round(x float64) float64 {
+	if g.stretch == 0 {
+		return x
+	}
+	if g.typ != dtype.F32 || g.cuts {
+		return g.round(x)
+	}
+	nearest := float64(float32(x))
+	y := float64(float32(x*g.stretch)) * g.inverse
+	if nearest == x || !(math.Abs(y) <= math.MaxFloat32) {
+		y = nearest
+	}
+	if math.Abs(y) < g.tiny {
+		return 0
+	}
+	return y
+}
+
+// round is Round for any type.
+func (g *Grid) round(x float64) float64 {
+	if g.typ == dtype.F64 {
+		return x * g.stretch * g.inverse
+	}
+	nearest := g.typ.Round(x)
+	y := g.typ.Round(x*g.stretch) * g.inverse
+	if g.cuts && math.Abs(y) > math.Abs(x) {
+		y -= math.Copysign(g.typ.Spacing(x*g.stretch)*g.inverse, x)
+	}
+	if d := math.Abs(nearest - x); d <= g.noise*math.Abs(x) || d != d || math.IsInf(y, 0) {
+		y = nearest
+	}
+	if math.Abs(y) < g.tiny {
+		return 0
+	}
+	return y
+}
+
+// RoundAll rounds a slice in place and returns it.
+func (g *Grid) RoundAll(x []float64) []float64 {
+	if g.stretch != 0 {
+		for i, v := range x {
+			x[i] = g.Round(v)
+		}
+	}
+	return x
+}
+
+// Adder is a place where sums are formed, in an order of the run.
+type Adder struct {
+	Grid
+	step  int     // terms added before one rounding: tensor cores' steps
+	start float64 // where the order starts, a share of the terms
+	turn  float64 // and how far it goes on, a share too; 0: in the order of the terms
+	back  bool
+}
+
+// Adder returns the place of sums in an accumulator: one chain of additions, from the first term
+// or the last, or in an order that has nothing to do with the terms'.
+func (r *Run) Adder(a Accumulator) Adder {
+	s := Adder{Grid: r.Grid(a.Type()), step: 1, start: r.rng.Float64(), back: r.Coin()}
+	if a.Truncates() && a != TF32 {
+		s.cuts, s.step = true, a.core().Products
+	}
+	if r.rng.IntN(2) > 0 && !r.native {
+		s.turn = r.rng.Float64()
+	}
+	return s
+}
+
+// Sum adds up terms.
+func (s *Adder) Sum(terms []float64) float64 {
+	n := len(terms)
+	if n == 0 {
+		return 0
+	}
+	at, stride := s.order(n)
+	sum, fresh := 0.0, 0
+	for range n {
+		sum += terms[at]
+		if fresh++; fresh == s.step {
+			sum, fresh = s.Round(sum), 0
+		}
+		if at += stride; at >= n {
+			at -= n
+		}
+	}
+	if fresh > 0 {
+		sum = s.Round(sum)
+	}
+	return sum
+}
+
+// SumInLanes adds up terms in so many interleaved chains, and then those.
+func (s *Adder) SumInLanes(terms []float64, lanes int) float64 {
+	if lanes < 2 {
+		return s.Sum(terms)
+	}
+	parts, lane := make([]float64, lanes), make([]float64, 0, len(terms)/lanes+1)
+	for l := range parts {
+		lane = lane[:0]
+		for i := l; i < len(terms); i += lanes {
+			lane = append(lane, terms[i])
+		}
+		parts[l] = s.Sum(lane)
+	}
+	return s.Sum(parts)
+}
+
+// order returns the first term and how far it is from one to the next, which meets every one.
+func (s *Adder) order(n int) (first, stride int) {
+	switch {
+	case s.turn == 0 && s.back:
+		return n - 1, n - 1
+	case s.turn == 0:
+		return 0, 1
+	}
+	stride = max(1, int(s.turn*float64(n)))
+	for gcd(stride, n) != 1 {
+		stride++
+	}
+	return int(s.start * float64(n)), stride % max(n, 2)
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// Function is a place where an elementary function is computed: its result is right to a few units
+// in the last place, by an error that is a smooth function of the argument, as those of polynomials
+// are. Its root mean square is that of anything within the bound.
+type Function struct {
+	Grid
+	amplitude, frequency, phase float64
+	argument                    Grid // of exponentials, which are formed in base 2
+}
+
+// Function returns the place of a function that is good to so many ulp in type t.
+func (r *Run) Function(t dtype.Type, ulp float64) Function {
+	f := Function{
+		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff() * math.Sqrt(2.0/3), frequency: 8 * r.rng.Float64(),
+		phase: 2 * math.Pi * r.rng.Float64(), argument: r.Grid(t),
+	}
+	if r.native {
+		f.amplitude = 0
+	}
+	return f
+}
+
+// Exp returns e^x, formed in base 2: the argument is multiplied by log₂e and rounded.
+func (f *Function) Exp(x float64) float64 {
+	if x == 0 || f.stretch == 0 {
+		return math.Exp(x)
+	}
+	return f.err(math.Exp2(f.argument.Round(x*f.argument.Round(math.Log2E))), x)
+}
+
+// Log returns ln x.
+func (f *Function) Log(x float64) float64 {
+	if x == 1 || f.stretch == 0 {
+		return math.Log(x)
+	}
+	return f.err(math.Log(x), x)
+}
+
+// Of returns y, the value of another function at x, with the error of this one.
+func (f *Function) Of(y, x float64) float64 {
+	if f.stretch == 0 {
+		return y
+	}
+	return f.err(y, x)
+}
+
+// err moves y by the error at x, and rounds it.
+func (f *Function) err(y, x float64) float64 {
+	if y == 0 || math.IsInf(x, 0) {
+		return y
+	}
+	return f.Round(y * (1 + f.amplitude*math.Sin(f.frequency*x+f.phase)))
+}
+
+// Noise draws from a distribution of second moment 1.
+func (r *Run) Noise() float64 {
+	if r.exact {
+		return 0
+	}
+	return r.rng.NormFloat64()
+}
+
+// Exact tells whether nothing is rounded in this run.
+func (r *Run) Exact() bool { return r.exact }
