@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/recording"
@@ -200,7 +202,33 @@ func (o *output) scaleHead(by float64) string {
 			finite++
 		}
 	}
+	if reason := o.together(o.head(), by-1); reason != "" {
+		return reason
+	}
 	return drowned(math.Sqrt(squares/max(finite, 1)), 3)
+}
+
+// together says that roundings make a factor like this of all elements, where they do: of what the
+// runs err along the truth, it is less than ten standard deviations.
+func (o *output) together(elements []int, factor float64) string {
+	if o.want.Sample == nil {
+		return ""
+	}
+	var factors []float64
+	for _, deviations := range o.want.Sample.Deviations {
+		var along, norm float64
+		for _, e := range elements {
+			t, s := o.want.Truth.Data[e], explained(o.want, e)
+			if d := deviations[e]; o.want.Judged(e) && s > 0 && dtype.Finite(t) && !math.IsNaN(d) {
+				along, norm = along+d*t/(s*s), norm+t*t/(s*s)
+			}
+		}
+		factors = append(factors, along/max(norm, math.SmallestNonzeroFloat64))
+	}
+	if deviation := stat.StdDev(factors, nil); math.Abs(factor) < 10*deviation {
+		return fmt.Sprintf("roundings make a factor of 1 ± %.2g of all these elements alike", deviation)
+	}
+	return ""
 }
 
 const nothingThere = "no element is finite and different from 0"

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -265,8 +266,8 @@ func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...d
 	return x
 }
 
-// single is for outputs whose elements each have an error of their own.
-func single(e verdict.Expected) verdict.Expected {
+// ownErrors is for outputs whose elements each have an error of their own.
+func ownErrors(e verdict.Expected) verdict.Expected {
 	e.Draws = nil
 	return e
 }
@@ -291,7 +292,7 @@ func attentionForward(c *Case) ([]verdict.Expected, error) {
 	batch, queries, heads, values := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Dim("V")
 	o, lse := c.attentionEstimate("o", batch, queries, heads, values), c.attentionEstimate("lse", batch, heads, queries)
 	model := c.attentionModel("v", c.Dim("D"))
-	each(batch*c.Dim("G"), func(i int) {
+	parallel.Each(batch*c.Dim("G"), func(i int) {
 		b, g := i/c.Dim("G"), i%c.Dim("G")
 		c.forwardGroup(model, b, g, o, lse)
 	})
@@ -301,7 +302,7 @@ func attentionForward(c *Case) ([]verdict.Expected, error) {
 // softmaxOutputs hands over o and lse.
 func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expected {
 	all := []verdict.Expected{
-		o.expected("o", m.accumulate, m.probabilities, m.scores), single(lse.expected("lse", m.accumulate, m.scores)),
+		o.expected("o", m.accumulate, m.probabilities, m.scores), ownErrors(lse.expected("lse", m.accumulate, m.scores)),
 	}
 	// weights that crowd, or sums that truncate: every row alike
 	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) {
@@ -324,7 +325,7 @@ func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
 	v := rowsOf(c.Input("v").View(1, b, g), used)
 	kv := newKeyValues(k, v)
 	blocks := pages(queries, blockRows(used))
-	each(heads*blocks, func(i int) {
+	parallel.Each(heads*blocks, func(i int) {
 		h, s0 := i/blocks, i%blocks*blockRows(used)
 		if attention.Group(h, heads, c.Dim("G")) != g {
 			return
@@ -390,12 +391,12 @@ func attentionMerge(c *Case) ([]verdict.Expected, error) {
 	model := softmaxModel{accumulate: c.Arithmetic.Accumulate, probabilities: dtype.F64, scores: dtype.F32, scale: 1,
 		v: c.rec.Type("o"), fastExp: c.Arithmetic.Exp == "approx"}
 	o, total := c.attentionEstimate("o", rows, width), c.attentionEstimate("lse", rows)
-	each(rows, func(n int) {
+	parallel.Each(rows, func(n int) {
 		variance, draws := model.mergeErrors(outputs, logs, n, out.RawRowView(n), lse[n])
 		o.setRow(out.RawRowView(n), variance, draws, n)
 		total.setOne(lse[n]/unit, model.mergeLogError(logs, n, lse[n])/(unit*unit), n)
 	})
-	return c.wanted(o.expected("o", model.accumulate), single(total.expected("lse", model.accumulate))), nil
+	return c.wanted(o.expected("o", model.accumulate), ownErrors(total.expected("lse", model.accumulate))), nil
 }
 
 func scaled(x []float64, by float64) []float64 {

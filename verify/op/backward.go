@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/verdict"
@@ -118,7 +119,7 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 	types := gradientTypes{
 		inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), group: c.Arithmetic.GroupSum,
 	}
-	each(batch*groups, func(i int) {
+	parallel.Each(batch*groups, func(i int) {
 		b, g := i/groups, i%groups
 		if c.keysInUse(b) > 0 {
 			c.backwardGroup(model, types, b, g, dq, dk, dv)

@@ -2,7 +2,8 @@ package op
 
 import (
 	"fmt"
-	"runtime/debug"
+
+	"plumbline/internal/parallel"
 )
 
 // Fault is a fault of Plumbline itself. Nothing is meant to panic; should something, one recording
@@ -17,12 +18,10 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("internal error, a fault of plumbline and not of this file, please report it: %v", f.Value)
 }
 
-// fault wraps what was recovered; a worker's keeps the stack of the worker.
+// fault wraps what was recovered.
 func fault(p any) *Fault {
-	if f, ok := p.(*Fault); ok {
-		return f
-	}
-	return &Fault{p, string(debug.Stack())}
+	caught := parallel.Caught(p)
+	return &Fault{caught.Value, caught.Stack}
 }
 
 // guarded calls f and returns its panic as an error.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/recording"
@@ -18,7 +19,7 @@ func TestAFaultOfOursIsAnErrorOfOneRecording(t *testing.T) {
 	for name, broken := range map[string]func(c *Case) ([]verdict.Expected, error){
 		"broken.caller": func(*Case) ([]verdict.Expected, error) { panic("a key is NaN") },
 		"broken.worker": func(*Case) ([]verdict.Expected, error) {
-			each(3, func(int) { panic("a key is NaN") })
+			parallel.Each(3, func(int) { panic("a key is NaN") })
 			return nil, nil
 		},
 	} {

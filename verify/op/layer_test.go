@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/parallel"
 	"plumbline/mla"
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/emulate"
@@ -46,7 +47,7 @@ func TestEachCarriesAPanic(t *testing.T) {
 			t.Error("the panic was lost")
 		}
 	}()
-	each(8, func(i int) {
+	parallel.Each(8, func(i int) {
 		if i == 5 {
 			panic("op: five")
 		}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/parallel"
 	"plumbline/mla"
 	"plumbline/verify/verdict"
 )
@@ -109,7 +110,7 @@ func mlaDecode(c *Case) ([]verdict.Expected, error) {
 		keys := cache.Gather(b)
 		values := keys.Slice(0, c.keysInUse(b), 0, width).(*mat.Dense)
 		kv := newKeyValues(keys, values)
-		each(queries*pages(heads, step), func(i int) {
+		parallel.Each(queries*pages(heads, step), func(i int) {
 			s, h0 := i/pages(heads, step), i%pages(heads, step)*step
 			c.decodeHeads(model, kv, values, b, s, h0, min(heads, h0+step), o, lse)
 		})

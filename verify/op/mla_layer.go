@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/parallel"
 	"plumbline/mla"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/verdict"
@@ -271,7 +272,7 @@ func (r *layerRun) sample(firstRow int, moves *moments) {
 	recorded := &noise{plan: new([]*mat.Dense)}
 	base := r.run(recorded)
 	samples := make([]*mat.Dense, r.c.layerRuns())
-	each(len(samples), func(k int) { samples[k] = r.run(recorded.sampled(uint64(firstRow)<<20 + uint64(k))) })
+	parallel.Each(len(samples), func(k int) { samples[k] = r.run(recorded.sampled(uint64(firstRow)<<20 + uint64(k))) })
 	for k, s := range samples {
 		moves.add(k, firstRow, s, base)
 	}

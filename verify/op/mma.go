@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -89,7 +90,7 @@ func tensorStep(c *Case) ([]verdict.Expected, error) {
 	}
 	n := c.Dim("N")
 	d := verdict.Expected{Name: "d", Truth: tensor.New(n), Sigma: make([]float64, n)}
-	each(n, func(i int) {
+	parallel.Each(n, func(i int) {
 		before := 0.0
 		if c.Input("c") != nil {
 			before = c.Input("c").Data[i]

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/rope"
@@ -175,7 +176,7 @@ func ropeApply(c *Case) ([]verdict.Expected, error) {
 	}
 	y := c.newEstimate("y", tokens, heads, width)
 	turn := turned{layout: c.Word("layout"), inverse: c.Flag("inverse")}
-	each(tokens, func(n int) {
+	parallel.Each(tokens, func(n int) {
 		for h := range heads {
 			x := c.Input("x").Row(n, h)
 			y.setRow(turn.rotate(x, r, n), turn.errors(x, nil, r, n), 1, n, h)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 
+	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/verdict"
@@ -30,9 +31,32 @@ func (c *Case) addFlushed(expected []verdict.Expected) error {
 		return err
 	}
 	for i := range expected {
+		if expected[i].Sample != nil {
+			continue // its runs have it
+		}
 		widen(&expected[i], moved[i].Truth)
 	}
 	return nil
+}
+
+// eitherWay returns a program that in half of its runs takes inputs below the normal float32 numbers
+// for zero, if the recording says that they may be.
+func (c *Case) eitherWay(of func(*Case) program) program {
+	p := of(c)
+	if c.Arithmetic.Subnormals != "flushed" {
+		return p
+	}
+	other, found := c.withoutSubnormals()
+	if !found {
+		return p
+	}
+	q := of(other)
+	return func(r *arithmetic.Run) map[string][]float64 {
+		if r.Coin() {
+			return q(r)
+		}
+		return p(r)
+	}
 }
 
 // withoutSubnormals returns a case whose inputs below the normal float32 numbers are 0, and whether

@@ -37,6 +37,14 @@ type Expected struct {
 	// polynomial, truncating sums. Roundings have none.
 	Systematic float64
 
+	// Sample is what runs of the op's arithmetic program deviate by; where it is there, all that
+	// follows from it takes the place of the five fields above.
+	Sample *Sample
+	// Directions are shapes of error to look for beside the truth itself.
+	Directions []Direction
+	// Outputs is how many outputs of the recording are judged: they share one chance of a false alarm.
+	Outputs int
+
 	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are
 	// judged.
 	Unjudged []bool
@@ -53,6 +61,27 @@ type Expected struct {
 type Branch struct {
 	Elements []int
 	Truths   [][]float64 // of the elements, for each further way to decide
+}
+
+// Columns returns the length of the last axis.
+func (e Expected) Columns() int {
+	if d := len(e.Truth.Shape); d > 0 {
+		return e.Truth.Shape[d-1]
+	}
+	return 1
+}
+
+// AddOther adds a further truth of element i, once.
+func (e *Expected) AddOther(i int, truth float64) {
+	for _, o := range e.Others[i] {
+		if o == truth || math.IsNaN(o) && math.IsNaN(truth) {
+			return
+		}
+	}
+	if e.Others == nil {
+		e.Others = map[int][]float64{}
+	}
+	e.Others[i] = append(e.Others[i], truth)
 }
 
 // Judged tells whether element i is judged.
@@ -201,6 +230,10 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 // test fills in the scores and the reasons why they fail.
 func (j *judgement) test(out *Output) {
 	j.scan(out)
+	if j.want.Sample != nil {
+		j.testSample(out)
+		return
+	}
 	j.element(out)
 	j.tensor(out)
 	j.slices(out)
@@ -354,6 +387,11 @@ func (j *judgement) checkLimit(limit float64) { j.noLimit = j.noLimit || math.Is
 
 func (j *judgement) element(out *Output) {
 	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk, j.want.Terms)
+	j.elementReasons(out)
+}
+
+// elementReasons compares the largest score with its limit.
+func (j *judgement) elementReasons(out *Output) {
 	j.checkLimit(out.MaxZLimit)
 	if out.Elements == 1 {
 		out.Vouches = j.vouches(out.MaxZLimit)

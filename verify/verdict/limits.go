@@ -10,7 +10,7 @@ import (
 // falseAlarm is the chance with which each family of tests (the elements of a tensor; the slices
 // along one axis; a mean) fails a right kernel. It is shared out among the members of the family
 // (Bonferroni), so that large tensors fail no more often than small ones.
-const falseAlarm = 1e-9
+const falseAlarm = 1e-6
 
 // calibration is how far the root mean square of a right kernel may lie above 1 because σ is an
 // average: roundings are counted at their mean over a binade (0.736 of the largest), and a kernel's

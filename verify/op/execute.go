@@ -1,0 +1,179 @@
+package op
+
+import (
+	"math"
+
+	"plumbline/internal/parallel"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/verdict"
+)
+
+// program is an op as a kernel of the declared arithmetic computes it, in the units of a run. It
+// returns outputs before their last rounding, by name.
+type program func(r *arithmetic.Run) map[string][]float64
+
+// Runs is how often a program is run: more often where it costs little, because what few runs leave
+// open makes limits wider; roundings is about how many one run makes.
+const (
+	fewestRuns = 12
+	mostRuns   = 96
+	roundings  = 1 << 25
+	kept       = 1 << 24 // deviations in memory
+)
+
+// runsOf returns how often a program is run whose outputs have n elements together and which takes
+// so many roundings.
+func runsOf(n int, work float64) int {
+	return int(max(fewestRuns, min(mostRuns, roundings/max(work, 1), kept/float64(max(n, 1)))))
+}
+
+// expectation is the truth of one output.
+type expectation struct {
+	name     string
+	truth    []float64
+	shape    []int
+	unjudged []bool // nil: all are judged
+}
+
+// run runs a program for the outputs that the recording has.
+func (c *Case) run(p program, work float64, all ...expectation) []verdict.Expected {
+	var expected []verdict.Expected
+	for _, e := range all {
+		if c.Wants(e.name) {
+			expected = append(expected, verdict.Expected{
+				Name: e.name, Truth: tensor.Of(e.truth, e.shape...), Unjudged: e.unjudged,
+			})
+		}
+	}
+	execute(p, work, expected)
+	return expected
+}
+
+// execute runs a program in many units, and fills in what follows from it: the sample of
+// deviations, σ, and what else is right where a decision is in doubt or a number overflows.
+func execute(p program, work float64, expected []verdict.Expected) {
+	n := 0
+	for _, e := range expected {
+		n += e.Truth.Len()
+	}
+	exactRun := arithmetic.NewExact()
+	exact := p(exactRun)
+	runs, outputs := p.runs(runsOf(n, work), func(r *arithmetic.Run) *arithmetic.Run { return r })
+	doubts := arithmetic.FindDoubts(exactRun, runs)
+	var wholly []map[string][]float64
+	if !doubts.None() { // no run may jump to the other side
+		_, outputs = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, false) })
+		_, wholly = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, true) })
+		exact = p(doubts.Settle(arithmetic.NewExact(), false))
+	}
+	native := p(doubts.Settle(arithmetic.NewNative(), false))
+	for i := range expected {
+		deviations := deviationsOf(&expected[i], exact[expected[i].Name], outputs, wholly != nil)
+		if wholly != nil {
+			other := p(doubts.Settle(arithmetic.NewExact(), true))[expected[i].Name]
+			larger(deviations, deviationsOf(&expected[i], other, wholly, true))
+		}
+		own := deviationsOf(&expected[i], exact[expected[i].Name], []map[string][]float64{native}, wholly != nil)
+		expected[i].Sample, expected[i].Sigma = verdict.NewSample(
+			deviations, expected[i].Truth.Data, expected[i].Columns(),
+		)
+		expected[i].Sample.Native = own[0]
+	}
+	doubts.Each(func(r *arithmetic.Run, decisions int) {
+		other := p(r)
+		for i := range expected {
+			addOthers(&expected[i], other[expected[i].Name], decisions)
+		}
+	})
+}
+
+// runs executes the program that many times.
+func (p program) runs(
+	n int, settle func(r *arithmetic.Run) *arithmetic.Run,
+) (runs []*arithmetic.Run, outputs []map[string][]float64) {
+	runs, outputs = make([]*arithmetic.Run, n), make([]map[string][]float64, n)
+	parallel.Each(n, func(k int) {
+		runs[k] = settle(arithmetic.NewRun(k + 1))
+		outputs[k] = p(runs[k])
+	})
+	return runs, outputs
+}
+
+// larger takes for each element the deviations of the side on which it errs more.
+func larger(deviations, other [][]float64) {
+	for i := range deviations[0] {
+		var here, there float64
+		for k := range deviations {
+			here, there = here+deviations[k][i]*deviations[k][i], there+other[k][i]*other[k][i]
+		}
+		if there > here {
+			for k := range deviations {
+				deviations[k][i] = other[k][i]
+			}
+		}
+	}
+}
+
+// deviationsOf turns the outputs of the runs into deviations. Where a run has another kind of number
+// (an infinity, NaN) than the truth, that is right too.
+//
+// A program that float64 does not carry to the truth, because its squares overflow, say, errs by as
+// much as it misses the truth; unless decisions were settled, by which the two may differ.
+func deviationsOf(
+	e *verdict.Expected, exact []float64, outputs []map[string][]float64, settled bool,
+) [][]float64 {
+	deviations := make([][]float64, len(outputs))
+	for k, run := range outputs {
+		d := run[e.Name]
+		for i := range d {
+			if off := math.Abs(exact[i] - e.Truth.Data[i]); off > astray*math.Abs(e.Truth.Data[i]) && !settled {
+				exact[i] = e.Truth.Data[i]
+			}
+			switch finite := dtype.Finite(d[i]); {
+			case finite && dtype.Finite(exact[i]):
+				d[i] -= exact[i]
+			case same(d[i], e.Truth.Data[i]):
+				d[i] = 0
+			default:
+				e.AddOther(i, d[i])
+				d[i] = math.NaN()
+			}
+		}
+		deviations[k] = d
+	}
+	return deviations
+}
+
+// astray is how far from the truth, relative, a program in float64 may be: far more than its own
+// cancellations, far less than what any kernel errs by.
+const astray = 1e-9
+
+// same tells whether two numbers are the same infinity, or both NaN.
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+// addOthers adds what the elements are where decisions fall the other way. Elements that hang on one
+// decision, as many of them as there are decisions to share them, go together.
+func addOthers(e *verdict.Expected, other []float64, decisions int) {
+	size := max(1, len(other)/decisions)
+	for first := 0; first < len(other); first += size {
+		var b verdict.Branch
+		var truths []float64
+		for i := first; i < min(first+size, len(other)); i++ {
+			truth := e.Truth.Data[i]
+			if same(other[i], truth) || math.Abs(other[i]-truth) <= max(1e-3*e.Sigma[i], 1e-12*math.Abs(truth)) {
+				continue
+			}
+			b.Elements, truths = append(b.Elements, i), append(truths, other[i])
+		}
+		switch len(truths) {
+		case 0:
+		case 1:
+			e.AddOther(b.Elements[0], truths[0])
+		default:
+			b.Truths = [][]float64{truths}
+			e.Branches = append(e.Branches, b)
+		}
+	}
+}

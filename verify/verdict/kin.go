@@ -1,0 +1,299 @@
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
+
+// Direction is a shape that an error may have which no element shows: what the truth moves by if
+// one number is another.
+type Direction struct {
+	Name   string // "the scale of the scores", ends a sentence "… is 0.8 % too large"
+	Unit   float64
+	Values []float64 // what the truth moves by, in the order of Truth.Data, for one Unit
+}
+
+// testSample judges an output by what the runs give.
+func (j *judgement) testSample(out *Output) {
+	k := j.kin()
+	got := k.geometry.of(j.scaled(), j.columns)
+	tests := 4 + 2*len(k.geometry.families) + len(j.want.Directions)
+	chance := falseAlarm / float64(tests*max(j.want.Outputs, 1))
+	j.elementOf(out, k, chance)
+	if k.geometry.n == 0 {
+		return // every element is exact
+	}
+	for f := range k.geometry.families {
+		j.rmsOf(out, k, got, f, chance)
+	}
+	j.meansOf(out, k, got, chance)
+	for f := range k.geometry.families {
+		j.scalesOf(out, k, got, f, chance)
+	}
+	for d := range j.want.Directions {
+		j.directionOf(out, k, got, d, chance)
+	}
+}
+
+// kin returns what the runs give, once for all outputs that are compared with one truth.
+func (j *judgement) kin() kin {
+	s := j.want.Sample
+	if j.want.Others != nil || j.want.Branches != nil { // the truths depend on what is recorded
+		return j.newKin()
+	}
+	s.once.Do(func() { s.kin = j.newKin() })
+	return s.kin
+}
+
+// scaled returns the recorded output's scaled errors.
+func (j *judgement) scaled() []float64 {
+	w := make([]float64, len(j.scores))
+	for i, s := range j.scores {
+		if !s.unjudged && !s.exact && !s.unbounded && !s.wrongKind {
+			w[i] = s.w
+		}
+	}
+	return w
+}
+
+// elementOf judges the largest score.
+func (j *judgement) elementOf(out *Output, k kin, chance float64) {
+	each := chance / float64(max(out.Elements, 1))
+	t, walk := studentQuantile(j.freedom(), each), walkQuantile(each, 0)
+	out.MaxZLimit = math.Sqrt((1-k.tail)*t*t + k.tail*max(t, walk)*max(t, walk))
+	j.elementReasons(out)
+}
+
+// rmsOf judges the root mean squares of a family's parts: the mean square of a part over the runs
+// has a mean and a variance, and so as many degrees of freedom as a χ² of that variance. Parts of a
+// family tell of each other's.
+func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance float64) {
+	fam := k.geometry.families[f]
+	spread, known := k.spread(f, func(s statistics, p int) float64 { return s.families[f].squares[p] })
+	var failed []Slice
+	for p := range fam.parts {
+		n := k.geometry.counts[f][p]
+		if n == 0 {
+			continue
+		}
+		mean, _ := k.moments(func(s statistics) float64 { return s.families[f].squares[p] })
+		limit := meanSquareLimit(max(mean, k.native.families[f].squares[p], leastMean), max(spread[p], 2/n), known, chance/float64(fam.parts), k.tail)
+		limit, rms := math.Sqrt(limit), math.Sqrt(got.families[f].squares[p])
+		j.checkLimit(limit)
+		if f == 0 {
+			out.RMS, out.RMSLimit = rms, limit
+		}
+		if rms > limit {
+			failed = append(failed, Slice{
+				Axis: fam.axis, Index: tensor.Unravel(p, fam.shape), Of: fam.shape, Elements: int(n), RMS: rms, Limit: limit,
+				MaxZ: j.largestIn(fam, p),
+			})
+		}
+	}
+	if f == 0 && len(failed) > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
+		return
+	}
+	j.addSlices(out, fam, failed)
+}
+
+// spread returns the relative variance of a statistic of each part over the runs, each told in part
+// by all the others, and of how many degrees of freedom it is.
+func (k kin) spread(f int, of func(s statistics, p int) float64) (variance []float64, freedom float64) {
+	parts := k.geometry.families[f].parts
+	variance, freedom = make([]float64, parts), float64(len(k.runs)-1)
+	var all, n float64
+	for p := range variance {
+		mean, v := k.moments(func(s statistics) float64 { return of(s, p) })
+		if variance[p] = v / max(mean*mean, leastMean*leastMean); k.geometry.counts[f][p] > 0 {
+			all, n = all+variance[p], n+1
+		}
+	}
+	if n < 2 {
+		return variance, freedom
+	}
+	for p := range variance {
+		variance[p] = (variance[p] + all/n) / 2
+	}
+	return variance, 2 * freedom
+}
+
+// leastMean is the least mean square that right kernels are taken to have: where truths lie on
+// numbers of the type, or the sample is kind, a kernel need not be.
+const leastMean = 0.5
+
+// meanSquareLimit is what a mean square exceeds with that chance, whose mean and relative variance
+// are known from runs, the variance to a χ² of `known` degrees of freedom.
+func meanSquareLimit(mean, variance, known, chance, tail float64) float64 {
+	variance *= known / chiSquaredLow(known)
+	draws := max(0.5, 2/variance)
+	one := walkQuantile(chance/max(draws, 1), 0)
+	normal := chiSquaredQuantile(draws, chance)
+	runs := 1 + 2*math.Sqrt(variance/(known+1))
+	return calibration * calibration * mean * runs * max(normal, 1+tail*one*one/draws)
+}
+
+// chiSquaredLow is what χ² of k degrees of freedom is below once in twenty times (Wilson, Hilferty).
+func chiSquaredLow(k float64) float64 {
+	c := 2 / (9 * k)
+	return k * math.Pow(max(0.1, 1-c-1.645*math.Sqrt(c)), 3)
+}
+
+// largestIn returns the largest score in a part.
+func (j *judgement) largestIn(fam family, part int) (z float64) {
+	for i, s := range j.scores {
+		if !s.unjudged && fam.of(i/j.columns, i%j.columns) == part {
+			z = max(z, s.z)
+		}
+	}
+	return z
+}
+
+// addSlices adds the parts beyond their limit, worst first, and one line that says how many.
+func (j *judgement) addSlices(out *Output, fam family, failed []Slice) {
+	if len(failed) == 0 {
+		return
+	}
+	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
+	out.Reasons = append(
+		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), fam.parts, fam.axis),
+	)
+	for _, s := range failed[:min(worstListed, len(failed))] {
+		s.Constant = j.constant(s)
+		out.Slices = append(out.Slices, s)
+	}
+}
+
+// meansOf judges the mean of the scaled errors, plain and toward larger sizes.
+func (j *judgement) meansOf(out *Output, k kin, got statistics, chance float64) {
+	n := k.geometry.n
+	plain := k.linear(got.plain, func(s statistics) float64 { return s.plain }, 1/n, 1/n, chance)
+	outward := k.linear(got.outward, func(s statistics) float64 { return s.outward }, 1/n, 1/n, chance)
+	worst := plain
+	if outward.beyond() > plain.beyond() {
+		worst = outward
+	}
+	out.Bias, out.BiasLimit = worst.value, worst.limit
+	if out.BiasLimit >= out.RMSLimit {
+		out.BiasLimit = 0 // a mean is no larger than its root mean square
+	} else if worst.beyond() > 1 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf(
+			"bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit,
+		))
+	}
+}
+
+// line is a statistic that is linear in the errors, less its mean over the runs, with its limit.
+type line struct{ value, limit float64 }
+
+func (l line) beyond() float64 { return math.Abs(l.value) / l.limit }
+
+// linear judges a statistic by its mean and variance over the runs; least is the variance that it
+// has if all errors are independent, which runs that agree do not undercut, and largest the share of
+// that which the largest error has.
+func (k kin) linear(got float64, of func(s statistics) float64, least, largest, chance float64) line {
+	mean, variance := k.moments(of)
+	runs := float64(len(k.runs))
+	return line{nearer(got, mean, of(k.native)), k.reach(max(variance, least), least, largest, runs-1, chance) * math.Sqrt(1+1/runs)}
+}
+
+// nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
+// units give, whichever is nearer.
+func nearer(got, mean, native float64) float64 {
+	if math.Abs(got-native) < math.Abs(got-mean) {
+		return got - native
+	}
+	return got - mean
+}
+
+// reach is what a sum of errors of that variance exceeds with a chance, the variance known to so
+// many degrees of freedom. The fewer errors stand behind it, the more it has of their tail.
+func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
+	t, walk := studentQuantile(freedom, chance), walkQuantile(chance, 0)
+	tail := k.tail * min(1, largest*variance/least)
+	return calibration * math.Sqrt(variance*((1-tail)*t*t+tail*max(t, walk)*max(t, walk)))
+}
+
+// scalesOf judges the error along the truth itself, part by part: a factor on all of it.
+func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance float64) {
+	fam := k.geometry.families[f]
+	worst, at := line{0, 1}, -1
+	variances, means := k.alongMoments(f)
+	runs := float64(len(k.runs))
+	for p := range fam.parts {
+		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
+			continue
+		}
+		limit := math.Sqrt(1+1/runs) *
+			k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], 2*(runs-1), chance/float64(fam.parts))
+		if l := (line{nearer(got.families[f].along[p], means[p], k.native.families[f].along[p]), limit}); l.beyond() > worst.beyond() {
+			worst, at = l, p
+		}
+	}
+	if at < 0 || worst.beyond() <= 1 {
+		return
+	}
+	factor := worst.value / math.Sqrt(k.geometry.norms[f][at])
+	out.Reasons = append(out.Reasons, fmt.Sprintf(
+		"%s %s, %.3g times the limit", partName(fam, at), tooLarge(factor), worst.beyond(),
+	))
+}
+
+// alongMoments returns mean and variance over the runs of each part's error along the truth, the
+// variance told in half by the other parts.
+func (k kin) alongMoments(f int) (variances, means []float64) {
+	parts := k.geometry.families[f].parts
+	variances, means = make([]float64, parts), make([]float64, parts)
+	var all, n float64
+	for p := range variances {
+		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] })
+		if k.geometry.counts[f][p] > 0 {
+			all, n = all+variances[p], n+1
+		}
+	}
+	for p := range variances {
+		variances[p] = (variances[p] + all/max(n, 1)) / 2
+	}
+	return variances, means
+}
+
+// partName says which part: "all of it", "all of head 3", "all of row [1 2]".
+func partName(fam family, p int) string {
+	if fam.axis == "" {
+		return "all of it is"
+	}
+	index := tensor.Unravel(p, fam.shape)
+	if len(index) == 1 {
+		return fmt.Sprintf("all of %s %d is", fam.axis, index[0])
+	}
+	return fmt.Sprintf("all of %s %v is", fam.axis, index)
+}
+
+// tooLarge says by how much.
+func tooLarge(factor float64) string {
+	if factor < 0 {
+		return fmt.Sprintf("%.2g %% too small", -100*factor)
+	}
+	return fmt.Sprintf("%.2g %% too large", 100*factor)
+}
+
+// directionOf judges the error along a direction that the op names.
+func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chance float64) {
+	l := k.linear(got.along[d], func(s statistics) float64 { return s.along[d] }, 1, k.geometry.largestToward[d], chance)
+	if l.beyond() <= 1 {
+		return
+	}
+	norm := 0.0
+	for i, v := range j.want.Directions[d].Values {
+		if k.geometry.judged[i] {
+			norm = math.Hypot(norm, v/deviation(j.want.Sigma[i], j.ulp[i]))
+		}
+	}
+	out.Reasons = append(out.Reasons, fmt.Sprintf(
+		"%s is %s, %.3g times the limit", j.want.Directions[d].Name, tooLarge(l.value/norm), l.beyond(),
+	))
+}

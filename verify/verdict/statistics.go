@@ -1,0 +1,278 @@
+package verdict
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+
+	"plumbline/internal/parallel"
+)
+
+// family is the parts into which one axis, or the rows, divide an output.
+type family struct {
+	axis  string // "" for the whole tensor, "row" for one index on every axis but the last
+	shape []int  // of the parts
+	parts int
+	of    func(row, column int) int
+	stays bool // the part of a row is that of all its columns
+}
+
+// families lists the parts that are judged.
+func (j *judgement) families() []family {
+	shape := j.want.Truth.Shape
+	all := []family{{parts: 1, of: func(int, int) int { return 0 }, stays: true}}
+	last := len(shape) - 1
+	if last < 1 {
+		return all
+	}
+	inner := 1
+	for a := last - 1; a >= 0; a-- {
+		step, n := inner, shape[a]
+		all = append(all, family{
+			axis: j.want.Axes[a], shape: shape[a : a+1], parts: n, stays: true,
+			of: func(row, _ int) int { return row / step % n },
+		})
+		inner *= n
+	}
+	if last > 1 {
+		all = append(all, family{
+			axis: "row", shape: shape[:last], parts: inner, stays: true, of: func(row, _ int) int { return row },
+		})
+	}
+	return append(all, family{
+		axis: j.want.Axes[last], shape: shape[last:], parts: shape[last],
+		of: func(_, column int) int { return column },
+	})
+}
+
+// sums are what an output's scaled errors w add up to in the parts of a family; the truth in the
+// same units is h = t/√(σ² + ulp²/12).
+type sums struct {
+	squares []float64 // mean w²
+	along   []float64 // Σ w h/√Σ h²
+}
+
+// statistics are the numbers by which an output is judged beside its largest score.
+type statistics struct {
+	families       []sums
+	plain, outward float64   // mean of w, and of w toward larger sizes
+	along          []float64 // for each direction g of the expectation, Σ w g/√Σ g²
+}
+
+// geometry is what the statistics of every output of one shape share.
+type geometry struct {
+	families []family
+	counts   [][]float64 // elements of each part that are judged
+	norms    [][]float64 // and their Σ h²
+	largest  [][]float64 // the share Σ h⁴/(Σ h²)² of that which, in effect, one element has
+	judged   []bool
+	h        []float64
+	sign     []float64
+	n        float64
+	toward   [][]float64 // directions in the same units, of norm 1
+
+	largestToward []float64 // of each direction
+}
+
+// newGeometry measures the parts. Elements that are exact count nowhere.
+func (j *judgement) newGeometry() *geometry {
+	n := len(j.scores)
+	g := &geometry{families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n)}
+	for i, s := range j.scores {
+		t := j.want.Truth.Data[i]
+		if s.unjudged || s.exact || s.unbounded || kind(t) != 0 {
+			continue
+		}
+		g.judged[i], g.n = true, g.n+1
+		g.h[i] = t / deviation(j.want.Sigma[i], j.ulp[i])
+		g.sign[i] = math.Copysign(1, t)
+	}
+	for _, f := range g.families {
+		counts, norms, largest := make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts)
+		for i, in := range g.judged {
+			if in {
+				p := f.of(i/j.columns, i%j.columns)
+				counts[p]++
+				norms[p] += g.h[i] * g.h[i]
+				largest[p] += g.h[i] * g.h[i] * g.h[i] * g.h[i]
+			}
+		}
+		for p, norm := range norms {
+			largest[p] /= max(norm*norm, math.SmallestNonzeroFloat64)
+		}
+		g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, norms), append(g.largest, largest)
+	}
+	for _, d := range j.want.Directions {
+		u, largest := j.unit(d, g), 0.0
+		for _, x := range u {
+			largest += x * x * x * x
+		}
+		g.toward, g.largestToward = append(g.toward, u), append(g.largestToward, largest)
+	}
+	return g
+}
+
+// unit returns a direction in units of the deviations, of norm 1.
+func (j *judgement) unit(d Direction, g *geometry) []float64 {
+	u, norm := make([]float64, len(d.Values)), 0.0
+	for i, v := range d.Values {
+		if g.judged[i] {
+			u[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
+			norm = math.Hypot(norm, u[i])
+		}
+	}
+	if norm > 0 && !math.IsInf(norm, 0) {
+		for i := range u {
+			u[i] /= norm
+		}
+	}
+	return u
+}
+
+// of returns the statistics of scaled errors.
+func (g *geometry) of(w []float64, columns int) statistics {
+	s := statistics{}
+	for _, f := range g.families {
+		s.families = append(s.families, sums{make([]float64, f.parts), make([]float64, f.parts)})
+	}
+	for r := 0; r*columns < len(w); r++ {
+		g.addRow(&s, r, w[r*columns:(r+1)*columns], r*columns)
+	}
+	for f, sum := range s.families {
+		for p := range sum.squares {
+			sum.squares[p] /= max(g.counts[f][p], 1)
+			if norm := math.Sqrt(g.norms[f][p]); norm > 0 {
+				sum.along[p] /= norm
+			}
+		}
+	}
+	s.plain, s.outward = s.plain/g.n, s.outward/g.n
+	for _, u := range g.toward {
+		var along float64
+		for i, x := range u {
+			along += x * w[i]
+		}
+		s.along = append(s.along, along)
+	}
+	return s
+}
+
+// addRow adds the scaled errors of a row, whose first element is at start.
+func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
+	var squares, along float64
+	last := len(g.families) - 1
+	byColumn := last > 0
+	for c, x := range w {
+		i := start + c
+		if !g.judged[i] {
+			continue
+		}
+		q, a := x*x, x*g.h[i]
+		squares, along = squares+q, along+a
+		s.plain += x
+		s.outward += x * g.sign[i]
+		if byColumn {
+			s.families[last].squares[c] += q
+			s.families[last].along[c] += a
+		}
+	}
+	for f, fam := range g.families {
+		if fam.stays {
+			p := fam.of(row, 0)
+			s.families[f].squares[p] += squares
+			s.families[f].along[p] += along
+		}
+	}
+}
+
+// kin is what right kernels, as the runs show them, give for each statistic: its mean and variance.
+type kin struct {
+	geometry *geometry
+	runs     []statistics
+	native   statistics
+	tail     float64 // share of the errors' tail that is that of sums in an unknown order
+}
+
+// newKin judges each run as if it were the kernel, with σ from the others.
+func (j *judgement) newKin() kin {
+	k := kin{geometry: j.newGeometry()}
+	k.runs = make([]statistics, len(j.want.Sample.Deviations))
+	parallel.Each(len(k.runs), func(r int) {
+		k.runs[r] = k.geometry.of(j.pretend(j.want.Sample.Deviations[r], true), j.columns)
+	})
+	k.native = k.geometry.of(j.pretend(j.want.Sample.Native, false), j.columns)
+	k.tail = j.tailShare()
+	return k
+}
+
+// pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not.
+func (j *judgement) pretend(deviations []float64, sampled bool) []float64 {
+	w := make([]float64, len(j.scores))
+	for i, d := range deviations {
+		if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) {
+			continue
+		}
+		t := j.want.Truth.Data[i]
+		if e := j.want.Type.Round(t+d) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
+			sigma := j.want.Sigma[i]
+			if sampled {
+				sigma = j.want.Sample.others(sigma, d)
+			}
+			w[i] = e / deviation(sigma, j.ulp[i])
+		}
+	}
+	return w
+}
+
+// others is σ of an element as the other runs have it: what one run is judged by must not know it.
+func (s *Sample) others(sigma, d float64) float64 {
+	all := float64(len(s.Deviations)) + s.prior
+	if all < 2 {
+		return sigma
+	}
+	return math.Sqrt(max(all*sigma*sigma-d*d, 0.01*sigma*sigma) / (all - 1))
+}
+
+// tailShare tells from the runs' kurtosis how far the tail of the errors is from a normal one and
+// near that of sums in an unknown order, see walkQuantile. Few numbers leave it uncertain.
+func (j *judgement) tailShare() float64 {
+	var second, fourth, n float64
+	for _, run := range j.want.Sample.Deviations {
+		for i, d := range run {
+			if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) || j.want.Sigma[i] == 0 {
+				continue
+			}
+			x := d / j.want.Sample.others(j.want.Sigma[i], d)
+			second, fourth, n = second+x*x, fourth+x*x*x*x, n+1
+		}
+	}
+	if second == 0 {
+		return 0
+	}
+	freedom := j.freedom()
+	normal := 3 * (freedom - 2) / max(freedom-4, 1)
+	kurtosis := fourth*n/(second*second) + 2*math.Sqrt(24/n)
+	return min(1, max(0, (kurtosis/normal-1)/(walkSecond-1)))
+}
+
+// walkSecond is E[r²] of the squared Brownian bridge in units of its mean.
+const walkSecond = 1.8
+
+// freedom is by how many independent numbers σ of an element is known.
+func (j *judgement) freedom() float64 {
+	return float64(len(j.want.Sample.Deviations)) + j.want.Sample.prior
+}
+
+// over returns a statistic's values over the runs.
+func (k kin) over(of func(s statistics) float64) []float64 {
+	x := make([]float64, len(k.runs))
+	for r, s := range k.runs {
+		x[r] = of(s)
+	}
+	return x
+}
+
+// moments returns mean and variance of a statistic over the runs.
+func (k kin) moments(of func(s statistics) float64) (mean, variance float64) {
+	return stat.MeanVariance(k.over(of), nil)
+}
