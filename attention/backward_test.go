@@ -104,6 +104,10 @@ func TestBackward(t *testing.T) {
 		}
 	}
 
+	t.Run("closed forms", testBackwardClosedForms)
+}
+
+func testBackwardClosedForms(t *testing.T) {
 	rng := source(51)
 	q, k, v, do := random(rng, 4, 3), random(rng, 4, 3), random(rng, 4, 2), random(rng, 4, 2)
 

@@ -88,7 +88,8 @@ func Backward(q, k, v, do mat.Matrix, o Options) (dq, dk, dv *mat.Dense) {
 // BackwardLSE returns the gradients of a loss that depends on Head's lse too, given do = ∂L/∂out
 // and dlse = ∂L/∂lse: that of parts which are merged later, or of a loss on the log-sum-exp itself.
 //
-//	dx_sj = (p_sj (dp_sj − D_s) + p̂_sj dlse_s) · cap′(x_sj),  p̂_sj = e^{x_sj − lse_s} = ∂lse_s/∂x_sj
+//	dx_sj = (p_sj (dp_sj − D_s) + p̂_sj dlse_s) · cap′(x_sj)
+//	p̂_sj = e^{x_sj − lse_s} = ∂lse_s/∂x_sj
 //
 // Shapes are those of Backward, dlse has S elements; dq, dk and dv follow from dx as there. p̂ are
 // the weights without the sink, which the lse never counts: SinkBackward is the same with a dlse.

@@ -200,7 +200,8 @@ func TestSoftCapSlope(t *testing.T) {
 	})
 	// Scores 40 and 41 under a cap of 2: weights ½, dx = ¼ (dp − dp′) 4e⁻²ˣ/²; 1 − tanh² is 0.
 	t.Run("a gradient passes where every score is far beyond the cap", func(t *testing.T) {
-		q, k, v := mat.NewDense(1, 1, []float64{1}), mat.NewDense(2, 1, []float64{40, 41}), mat.NewDense(2, 1, []float64{1, 0})
+		q, k := mat.NewDense(1, 1, []float64{1}), mat.NewDense(2, 1, []float64{40, 41})
+		v := mat.NewDense(2, 1, []float64{1, 0})
 		_, dk, _ := attention.Backward(q, k, v, q, attention.Options{SoftCap: 2})
 		for j, x := range []float64{40, 41} {
 			want := math.Exp(-x) * float64(1-2*j)

@@ -24,6 +24,17 @@ func part(q, k, v *mat.Dense, start, end int, o attention.Options) (*mat.Dense, 
 	return attention.Head(q, k.Slice(start, end, 0, d), v.Slice(start, end, 0, width), o)
 }
 
+// mergeParts attends to the keys between each cut and the next, and merges what comes out.
+func mergeParts(q, k, v *mat.Dense, cuts []int, o attention.Options) (*mat.Dense, []float64) {
+	var outs []*mat.Dense
+	var lses [][]float64
+	for i := range len(cuts) - 1 {
+		out, lse := part(q, k, v, cuts[i], cuts[i+1], o)
+		outs, lses = append(outs, out), append(lses, lse)
+	}
+	return attention.Merge(outs, lses)
+}
+
 func TestMerge(t *testing.T) {
 	// Each part is Σ e^x v / e^lse_p; weighted by e^lse_p and divided by the sum of these
 	// it is the whole. Cuts anywhere, empty parts included; parts that see nothing too.
@@ -38,13 +49,7 @@ func TestMerge(t *testing.T) {
 			cuts = append(cuts, keys)
 			sink := o.Sink
 			o.Sink = nil
-			var outs []*mat.Dense
-			var lses [][]float64
-			for i := range len(cuts) - 1 {
-				out, lse := part(q, k, v, cuts[i], cuts[i+1], o)
-				outs, lses = append(outs, out), append(lses, lse)
-			}
-			out, lse := attention.Merge(outs, lses)
+			out, lse := mergeParts(q, k, v, cuts, o)
 			if sink != nil { // once, on the whole
 				for s := range lse {
 					for c := range out.RawMatrix().Cols {

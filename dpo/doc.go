@@ -4,10 +4,11 @@
 //
 // Everything is float64 and losses are minimised. Notation:
 //
-//	x, y         a prompt and a response to it; the prompt is fixed here and left out of the arguments
+//	x, y         a prompt and a response to it; the prompt is fixed and no argument
 //	y_w, y_l     the response that was chosen and the one that was rejected
 //	o⁺, o⁻       the same in DeepSeekMath; |o| is how many tokens a response has
-//	π, π_ref     the policy in training and the one to stay near, passed as logarithms: log π of a response is the sum over its tokens
+//	π, π_ref     the policy in training and the one to stay near, passed as logarithms:
+//	             log π of a response is the sum over its tokens
 //	r, r̂         a reward, and the reward that a policy implies, β log(π/π_ref)
 //	β, τ         how much nearness weighs against reward; IPO writes τ
 //	h            log(π/π_ref)(y_w) − log(π/π_ref)(y_l), the margin of a pair in log-ratios, nats

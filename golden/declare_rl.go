@@ -25,7 +25,8 @@ var objectiveMutations = []declarationMutation{
 			return 0.9 * x
 		}),
 	visibly("whiten", "whiten mistaken",
-		"Whitens advantages where they are to stay as they are, or the other way round.", func(wrong *recording.Recording) {
+		"Whitens advantages where they are to stay as they are, or the other way round.",
+		func(wrong *recording.Recording) {
 			flipAttr(wrong, "whiten")
 		}),
 	otherChoice(
@@ -42,7 +43,8 @@ var objectiveMutations = []declarationMutation{
 			return x + 0.1
 		}),
 	visibly("dual_clip", "dual clip left out",
-		"Does not bound the loss of negative advantages where that is declared, or bounds it where it is not.", func(wrong *recording.Recording) {
+		"Does not bound the loss of negative advantages where that is declared, or bounds it where it is not.",
+		func(wrong *recording.Recording) {
 			toggleNumber(wrong, "dual_clip", 1.5)
 		}),
 	otherNumber("log_ratio_limit", "log-ratio limited to 0.3", "Limits log-ratios more than is declared.",
@@ -69,7 +71,8 @@ var objectiveMutations = []declarationMutation{
 		"kind", "another kind of preference loss", "Has IPO's loss where DPO's is declared, or the other way round.",
 	),
 	visibly("label_smoothing", "label smoothing left out",
-		"Does not smooth labels where that is declared, or smooths them where it is not.", func(wrong *recording.Recording) {
+		"Does not smooth labels where that is declared, or smooths them where it is not.",
+		func(wrong *recording.Recording) {
 			toggleNumber(wrong, "label_smoothing", 0.1)
 		}),
 }

@@ -239,7 +239,8 @@ func TestLeaveOneOut(t *testing.T) {
 	})
 	t.Run("its policy gradient is that of the reward, Dr. GRPO's is (G−1)/G of that, GRPO's is none of it",
 		func(t *testing.T) {
-			// All 27 groups of three answers, each with its probability: E[1/G Σ_i A_i ∇ log π(o_i)].
+			// All 27 groups of three answers, each with its probability:
+			// E[1/G Σ_i A_i ∇ log π(o_i)].
 			z, reward := []float64{0.3, -0.4, 0.9}, []float64{1, 0.5, 0}
 			want := expected(z, func(o int) float64 { return reward[o] })
 			leave, centered, normalized := groups(z, reward, LeaveOneOut), groups(z, reward, Centered),

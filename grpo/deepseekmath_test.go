@@ -104,7 +104,8 @@ func TestSequence(t *testing.T) {
 		}
 	})
 	t.Run("outputs of one token have the same loss by token and by output", rapid.MakeCheck(func(t *rapid.T) {
-		p, q, f := rapid.Float64Range(-3, 0).Draw(t, "log π"), rapid.Float64Range(-3, 0).Draw(t, "log π_old"), rapid.Float64Range(-3, 0).Draw(t, "log π_ref")
+		logarithm := rapid.Float64Range(-3, 0)
+		p, q, f := logarithm.Draw(t, "log π"), logarithm.Draw(t, "log π_old"), logarithm.Draw(t, "log π_ref")
 		a := rapid.Float64Range(-2, 2).Draw(t, "A")
 		loss, d := Sequence([]float64{p}, []float64{q}, []float64{f}, []float64{1}, a, 0.2, 0.04)
 		want, dwant := GRPO(policy.Ratio(p, q, 0), a, p, f, 0.2, 0.04)

@@ -5,7 +5,8 @@
 //
 // Everything is float64. Papers maximise J; here L = −J is minimised. Notation:
 //
-//	q, o_i       a question and the outputs sampled for it, G of them, the group; |o_i| is how many tokens an output has
+//	q, o_i       a question and the outputs sampled for it, G of them, the group;
+//	             |o_i| is how many tokens an output has
 //	r_i, R_i     reward of an output
 //	Â, A         advantage, of an output or of a token; a constant for the gradient
 //	π, π_old     the policy in training and the one that sampled; π_ref the one to stay near

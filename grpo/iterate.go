@@ -31,7 +31,8 @@ type Progress struct {
 // Train returns the logits that the algorithm comes to, and its progress.
 //
 //	for iteration = 1 … I:  π_ref ← π
-//	    for step = 1 … M:  π_old ← π;  sample o_1 … o_G ∼ π_old(·|q);  r_i = r(q, o_i);  Â_i = (r_i − mean(r))/std(r)
+//	    for step = 1 … M:  π_old ← π;  sample o_1 … o_G ∼ π_old(·|q)
+//	        r_i = r(q, o_i);  Â_i = (r_i − mean(r))/std(r)
 //	        for update = 1 … μ:  θ ← θ + rate ∇J(θ)
 //
 // logits is [questions × answers], and so is the result; J is the objective of GRPO. Every step has

@@ -64,8 +64,8 @@ func TestTrain(t *testing.T) {
 		})
 	t.Run("with a new reference in each iteration the reward rises on, and each divergence stays bounded",
 		func(t *testing.T) {
-			// pull ≤ 1/2, so that an iteration moves p by at most 1/(2β); KL ≤ χ² = (p − p_ref)²/(p_ref
-			// (1 − p_ref)).
+			// pull ≤ 1/2, so that an iteration moves p by at most 1/(2β);
+			// KL ≤ χ² = (p − p_ref)²/(p_ref (1 − p_ref)).
 			_, progress := train(toy(6, 200))
 			before := 0.25
 			for i, p := range progress {

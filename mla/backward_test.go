@@ -262,7 +262,8 @@ func TestHeadBackward(t *testing.T) {
 // compression and without.
 func TestShapes(t *testing.T) {
 	const missing = "mla: weights missing, or both with and without query compression"
-	const fit, length = "mla: shapes of the weights do not fit together", "mla: length of a norm's weight is not its latent's"
+	const fit = "mla: shapes of the weights do not fit together"
+	const length = "mla: length of a norm's weight is not its latent's"
 	const widths = "mla: a width of the configuration is not positive"
 	grown := func(m *mat.Dense, r, c int) *mat.Dense {
 		rows, cols := m.Dims()

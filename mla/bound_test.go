@@ -2,6 +2,7 @@ package mla
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
@@ -114,13 +115,11 @@ func attend(q, k, v approx, scale float64, causal bool) approx {
 	rows, cols := x.v.Dims()
 	p := exact(x.v)
 	for s := range rows {
-		seen, top := cols, math.Inf(-1)
+		seen := cols
 		if causal {
 			seen = cols - rows + s + 1
 		}
-		for j := range seen {
-			top = max(top, scale*x.v.At(s, j))
-		}
+		top := scale * slices.Max(x.v.RawRowView(s)[:seen])
 		var sum, moved float64
 		for j := range seen {
 			score := scale * x.v.At(s, j)
@@ -139,16 +138,21 @@ func attend(q, k, v approx, scale float64, causal bool) approx {
 	return p.mul(v)
 }
 
+// queryLatent is what queries are made of: without compression the token itself.
+func (h approx) queryLatent(w Weights, c Config) approx {
+	if w.WQ != nil {
+		return h
+	}
+	return h.mul(exact(w.WDQ.T())).norm(w.NormQ, c.Eps)
+}
+
 // evaluate is the layer with bounds, naive or absorbed.
 func evaluate(x mat.Matrix, w Weights, c Config, absorbed bool) approx {
 	h := exact(x)
 	wDKV, wKR := w.Down(c)
 	latent := h.mul(exact(wDKV.T())).norm(w.NormKV, c.Eps)
 	kR := h.mul(exact(wKR.T())).rotate(c)
-	cQ := h
-	if w.WQ == nil {
-		cQ = h.mul(exact(w.WDQ.T())).norm(w.NormQ, c.Eps)
-	}
+	cQ := h.queryLatent(w, c)
 	var all approx
 	for i := range c.Heads {
 		hw := w.Head(i, c)
@@ -162,11 +166,10 @@ func evaluate(x mat.Matrix, w Weights, c Config, absorbed bool) approx {
 		if absorbed {
 			o = o.mul(exact(hw.UV.T()))
 		}
-		if i == 0 {
-			all = o
-		} else {
-			all = all.concat(o)
+		if i > 0 {
+			o = all.concat(o)
 		}
+		all = o
 	}
 	return all.mul(exact(w.WO.T()))
 }

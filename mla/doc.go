@@ -9,7 +9,8 @@
 //
 //	T, d          tokens of one sequence, width of the model
 //	n_h, i        query heads, and one of them
-//	d_h, d_h^R    width of a head's part without position (nope) and with it (rope); d_v width of its value, d_h in the papers
+//	d_h, d_h^R    width of a head's part without position (nope) and with it (rope);
+//	              d_v width of its value, d_h in the papers
 //	d_c, d_c'     width of the latent of keys and values, and of the latent of queries
 //	h             [T × d]        what enters the layer, after the block's norm
 //	cKV, cQ       [T × d_c], [T × d_c']   latents

@@ -15,7 +15,7 @@
 //	δ                log π_ref − log π of a token; ρ = e^δ
 //	o_i, |o_i|       output i and how many of its tokens the mask keeps
 //	N, L             sequences of a batch, and tokens of the longest
-//	m                mask [N × L], 0 for tokens that do not count and 1 (or anything else) for those that do
+//	m                mask [N × L], 0 for tokens that do not count, else 1 (or anything)
 //	w                weights [N × L] of the tokens in the loss
 //	GC               gradient coefficient of a token
 //

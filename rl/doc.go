@@ -5,7 +5,8 @@
 //
 // # Notation
 //
-//	s, a, r   state, action, and the reward that follows, r_{t+1} for the action at t; states and actions count from 0
+//	s, a, r   state, action, and the reward that follows, r_{t+1} for the action at t;
+//	          states and actions count from 0
 //	γ, α      discount and step size
 //	G_t       return, what follows t: r_{t+1} + γ r_{t+2} + …
 //	V, Q      values of states [S], of actions in states [S × A]

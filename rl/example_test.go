@@ -39,9 +39,8 @@ func Example() {
 	theta := region.Step(mat.NewDense(1, 2, nil), mat.NewDense(2, 1, []float64{1, 1}), arms, advantages)
 	var z mat.Dense
 	z.Mul(mat.NewDense(2, 1, []float64{1, 1}), theta)
-	fmt.Printf(
-		"one step of TRPO: logits %.4f, KL %.5f of %v\n", theta.RawRowView(0), rl.MeanKL(logits, &z), region.Delta,
-	)
+	fmt.Printf("one step of TRPO: logits %.4f, KL %.5f of %v\n",
+		theta.RawRowView(0), rl.MeanKL(logits, &z), region.Delta)
 	// Output:
 	// returns: [0.25 0.5 1]
 	// TD(0) after sweep 1 forward: [0 0 1]

@@ -4,7 +4,7 @@
 //
 // Everything is float64. Notation, the papers' symbols being the names in the code:
 //
-//	m, n    positions of a query and a key, in tokens (float64, so that interpolation can make them fractions)
+//	m, n    positions of a query and a key, in tokens (float64: interpolation makes fractions)
 //	d       rotary width, even; the papers of YaRN write |D|
 //	i       index of a pair, 0 … d/2−1 (RoFormer counts from 1)
 //	b       base, 10000
@@ -12,7 +12,7 @@
 //	λ_i     wavelength of pair i, tokens per full turn
 //	L, L'   trained and wanted context, in tokens; s = L'/L
 //	r       full turns a pair makes within L
-//	γ       how much of its own frequency a pair keeps: 1 all of it, 0 none (then it is slowed by s)
+//	γ       how much of its own frequency a pair keeps: 1 all, 0 none (then it is slowed by s)
 //	α, β    rotations below which γ = 0 and above which γ = 1; in code beta_slow and beta_fast
 //
 // A table [N × d/2] has one row per position and one column per pair. Equation numbers of YaRN are

@@ -114,7 +114,7 @@ func Inverse(x, cos, sin []float64, layout Layout) []float64 {
 // RotateElementwise returns one vector rotated in interleaved pairs, by two elementwise products
 // and a sum.
 //
-//	y = x ⊙ (cos_0, cos_0, cos_1, cos_1, …) + (−x_1, x_0, −x_3, x_2, …) ⊙ (sin_0, sin_0, sin_1, sin_1, …)
+//	y = x ⊙ (cos_0, cos_0, cos_1, …) + (−x_1, x_0, −x_3, …) ⊙ (sin_0, sin_0, sin_1, …)
 //
 // x is [d], cos and sin are one row of a table, [d/2]. It is Rotate with Interleaved, to the bit.
 // It implements RoFormer (34).

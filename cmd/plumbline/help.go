@@ -23,54 +23,65 @@ var helps = map[string]string{
 	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "version": helpVersion, "help": helpAll,
 }
 
-const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic explains its error.
+const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
+explains its error.
 
-  plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument those that ship with it
+  plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
-  plumbline ops [OP]...                            list the ops that can be judged, or describe some in full
+  plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline version                                which Plumbline this is
   plumbline help [COMMAND]                         explain a command
 
-A recording is one call of one kernel in one .safetensors file: what went in, what came out, and what the kernel says of its own arithmetic.
+A recording is one call of one kernel in one .safetensors file: what went in, what came out, and
+what the kernel says of its own arithmetic.
 
-Exit status: 0 if all is well, 1 if a recording is unexplained or undetermined, 2 if something could not be read or run.
+Exit status: 0 if all is well, 1 if a recording is unexplained or undetermined, 2 if something could
+not be read or run.
 `
 
 const helpVerify = `usage: plumbline verify [flags] [FILE | FOLDER | PATTERN]...
 
-Judges recordings and reports them in the order in which they are named: files, every *.safetensors file below a folder, and the files that a
-pattern such as 'runs/*.safetensors' matches. With no argument it judges the recordings that ship with Plumbline.
+Judges recordings and reports them in the order in which they are named: files, every *.safetensors
+file below a folder, and the files that a pattern such as 'runs/*.safetensors' matches. With no
+argument it judges the recordings that ship with Plumbline.
 
   -json         one JSON object for the run instead of words
   -v            the scores of every output, not only of those that fail
-  -max-work N   judge no recording that asks for more than N products (multiplications with addition), by an estimate from its shapes; 3e12, the
-                default, is some ten minutes on two cores. A larger one is unusable, and the estimate is given.
+  -max-work N   judge no recording that asks for more than N products (multiplications with
+                addition), by an estimate from its shapes; 3e12, the default, is some ten minutes on
+                two cores. A larger one is unusable, and the estimate is given.
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
-The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ, the standard deviation of the errors that
-the declared arithmetic makes inside the kernel on these inputs. With r the recorded value and ulp the spacing of the output type at t:
+The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
+the standard deviation of the errors that the declared arithmetic makes inside the kernel on these
+inputs. With r the recorded value and ulp the spacing of the output type at t:
 
-  max   the largest z = max(0, |r − t| − ulp/2) / σ of any element: how far it is off, beyond its last rounding, in units of σ
-  rms   the root mean square of (r − t) / √(σ² + ulp²/12): about 1 for a kernel that rounds as it declares, less if it rounds less
+  max   the largest z = max(0, |r − t| − ulp/2) / σ of any element: how far it is off, beyond its
+        last rounding, in units of σ
+  rms   the root mean square of (r − t) / √(σ² + ulp²/12): about 1 for a kernel that rounds as it
+        declares, less if it rounds less
   bias  the mean of the same: errors that share a direction, such as truncation
 
-Each stands before its limit, which a right kernel exceeds about once in 10⁹ tensors. Parts are judged too: every batch, head, row and column.
-Indices count from 0.
+Each stands before its limit, which a right kernel exceeds about once in 10⁹ tensors. Parts are
+judged too: every batch, head, row and column. Indices count from 0.
 
-The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs cannot tell), unusable (not a recording
-of a known op).
+The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs
+cannot tell), unusable (not a recording of a known op).
 
-The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and infinities are the strings "NaN", "+Inf", "-Inf".
+The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
+infinities are the strings "NaN", "+Inf", "-Inf".
 
-Exit status: 0 if all are explained; 2 if any is unusable, since then the run says nothing yet; else 1 if any is unexplained or undetermined.
+Exit status: 0 if all are explained; 2 if any is unusable, since then the run says nothing yet; else
+1 if any is unexplained or undetermined.
 
 Example: plumbline verify runs/decode.safetensors
 `
 
 const helpInspect = `usage: plumbline inspect [FILE | FOLDER | PATTERN]...
 
-Shows what recordings hold, without judging them: tensors with type, shape and size, stored or generated; attributes and declared arithmetic
-with the defaults that hold where the file says nothing; provenance; and what is missing. With no argument: the recordings that ship with Plumbline.
+Shows what recordings hold, without judging them: tensors with type, shape and size, stored or
+generated; attributes and declared arithmetic with the defaults that hold where the file says
+nothing; provenance; and what is missing. With no argument: the recordings that ship with Plumbline.
 
 Exit status: 0, or 2 if something could not be read.
 
@@ -79,8 +90,9 @@ Example: plumbline inspect runs/decode.safetensors
 
 const helpOps = `usage: plumbline ops [OP]...
 
-Lists the ops that can be judged. With names it describes these in full: the tensors of a recording with their shapes, the attributes with their
-defaults, what of its arithmetic a kernel may declare, and the equations that are the truth.
+Lists the ops that can be judged. With names it describes these in full: the tensors of a recording
+with their shapes, the attributes with their defaults, what of its arithmetic a kernel may declare,
+and the equations that are the truth.
 
 Exit status: 0, or 2 if there is no such op.
 
@@ -89,6 +101,7 @@ Example: plumbline ops mla.decode
 
 const helpVersion = `usage: plumbline version
 
-Prints the version of Plumbline, or the commit it was built from and whether files were changed since ("modified"), and the Go that built it. "devel"
-alone means that it was built without version control. Reports in JSON have the same under "version".
+Prints the version of Plumbline, or the commit it was built from and whether files were changed
+since ("modified"), and the Go that built it. "devel" alone means that it was built without version
+control. Reports in JSON have the same under "version".
 `

@@ -31,24 +31,34 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 		return usageError(stderr, "verify", err)
 	}
 	if !(*mostWork > 0) {
-		return usageError(
-			stderr, "verify", fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork),
-		)
+		err := fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork)
+		return usageError(stderr, "verify", err)
 	}
 	list := sources(args)
 	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
-	watch := &progress{total: len(list), now: time.Now}
+	bench := newBench(judgeUpTo(*mostWork), newProgress(len(list), stderr), stderr)
+	summary, err := judgeAll(bench, list, out)
+	if err != nil {
+		return cutShort(err, stdout, stderr)
+	}
+	return exitStatus(summary)
+}
+
+// cutShort says why a run did not come to its end.
+func cutShort(err error, stdout *checked, stderr *os.File) int {
+	if stdout.err == nil { // else it is said once, for all commands
+		complain(stderr, "plumbline verify", err)
+	}
+	return exitUnusable
+}
+
+// newProgress watches over a number of recordings, and shows it where somebody is looking.
+func newProgress(total int, stderr *os.File) *progress {
+	watch := &progress{total: total, now: time.Now}
 	if term.IsTerminal(int(stderr.Fd())) {
 		watch.w = stderr
 	}
-	summary, err := judgeAll(newBench(judgeUpTo(*mostWork), watch, stderr), list, out)
-	if err != nil {
-		if stdout.err == nil { // else it is said once, for all commands
-			complain(stderr, "plumbline verify", err)
-		}
-		return exitUnusable
-	}
-	return exitStatus(summary)
+	return watch
 }
 
 func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptions) report.Report {

@@ -35,31 +35,55 @@ func run(from, to string, check bool) error {
 	if err != nil {
 		return err
 	}
+	if err := compareAll(all); err != nil || check {
+		return err
+	}
+	for _, o := range all {
+		if err := o.save(to, string(licence)); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(to, "LICENCE-tensor-cores.txt"), licence, 0o644)
+}
+
+// compareAll fails if the model does not give every result.
+func compareAll(all []*origin) error {
 	results, wrong := 0, 0
 	for _, o := range all {
-		for _, output := range o.outputs() {
-			differ, err := o.differing(output)
-			if err != nil {
-				return err
-			}
-			n, _ := o.rows()
-			results, wrong = results+n, wrong+differ
-			fmt.Printf("%s-%s %s: %d of %d results differ from the model's\n", o.device, o.operands, output, differ, n)
-			if check {
-				continue
-			}
-			path := filepath.Join(to, o.name(output)+".safetensors")
-			if err := o.pack(output, string(licence)).Save(path); err != nil {
-				return err
-			}
+		n, differ, err := o.compare()
+		if err != nil {
+			return err
 		}
+		results, wrong = results+n, wrong+differ
 	}
 	fmt.Printf("%d of %d results differ\n", wrong, results)
 	if wrong > 0 {
 		return fmt.Errorf("the model does not explain these results")
 	}
-	if check {
-		return nil
+	return nil
+}
+
+// compare says of each output how many of its results are not the model's, and counts them.
+func (o *origin) compare() (results, wrong int, err error) {
+	n, _ := o.rows()
+	for _, output := range o.outputs() {
+		differ, err := o.differing(output)
+		if err != nil {
+			return 0, 0, err
+		}
+		results, wrong = results+n, wrong+differ
+		fmt.Printf("%s-%s %s: %d of %d results differ from the model's\n", o.device, o.operands, output, differ, n)
 	}
-	return os.WriteFile(filepath.Join(to, "LICENCE-tensor-cores.txt"), licence, 0o644)
+	return results, wrong, nil
+}
+
+// save writes a recording of each output.
+func (o *origin) save(folder, licence string) error {
+	for _, output := range o.outputs() {
+		path := filepath.Join(folder, o.name(output)+".safetensors")
+		if err := o.pack(output, licence).Save(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,7 +20,29 @@ import (
 // of a tensor core.
 func writeOrigin(t *testing.T, folder, name string, a arithmetic.Accumulator, operands dtype.Type, spoil bool) {
 	t.Helper()
-	const rows, k = 600, 32
+	values := stepsOf(t, a, operands)
+	if spoil {
+		values["d"][17] *= 1.5
+	}
+	header, body := packed(values, operands)
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
+	if err := os.WriteFile(filepath.Join(folder, name+".safetensors"), append(file, body...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "LICENCE"), []byte("the notice"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const rows, k = 600, 32 // of an origin's file, and products of a row
+
+// stepsOf returns random operands with the results of a tensor core.
+func stepsOf(t *testing.T, a arithmetic.Accumulator, operands dtype.Type) map[string][]float64 {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
 	core, err := a.TensorCore(operands, dtype.F32)
 	if err != nil {
@@ -35,10 +57,12 @@ func writeOrigin(t *testing.T, folder, name string, a arithmetic.Accumulator, op
 		values["a"], values["b"] = append(values["a"], x...), append(values["b"], y...)
 		values["c"], values["d"] = append(values["c"], c), append(values["d"], core.Dot(c, x, y))
 	}
-	if spoil {
-		values["d"][17] *= 1.5
-	}
-	header, body := map[string]entry{}, []byte{}
+	return values
+}
+
+// packed lays tensors one behind the other.
+func packed(values map[string][]float64, operands dtype.Type) (header map[string]entry, body []byte) {
+	header = map[string]entry{}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		typ, shape := dtype.F32, []int{rows}
 		if name < "c" {
@@ -49,17 +73,7 @@ func writeOrigin(t *testing.T, folder, name string, a arithmetic.Accumulator, op
 		header[name] = entry{typ.String(), shape, [2]int64{int64(len(body)), int64(len(body) + len(data))}}
 		body = append(body, data...)
 	}
-	text, err := json.Marshal(header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
-	if err := os.WriteFile(filepath.Join(folder, name+".safetensors"), append(file, body...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "LICENCE"), []byte("the notice"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return header, body
 }
 
 func TestPack(t *testing.T) {

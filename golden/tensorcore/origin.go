@@ -59,13 +59,9 @@ func readOrigin(path string) (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(data) < 8 || binary.LittleEndian.Uint64(data) > uint64(len(data)-8) {
-		return nil, fmt.Errorf("no header")
-	}
-	body := data[8+binary.LittleEndian.Uint64(data):]
-	var header map[string]json.RawMessage
-	if err := json.Unmarshal(data[8:len(data)-len(body)], &header); err != nil {
-		return nil, fmt.Errorf("header: %w", err)
+	header, body, err := splitHeader(data)
+	if err != nil {
+		return nil, err
 	}
 	device, operands, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".safetensors"), "-")
 	o := &origin{
@@ -82,6 +78,18 @@ func readOrigin(path string) (*origin, error) {
 		}
 	}
 	return o, o.checkShapes()
+}
+
+// splitHeader parts a file into what describes the tensors and what they hold.
+func splitHeader(data []byte) (header map[string]json.RawMessage, body []byte, err error) {
+	if len(data) < 8 || binary.LittleEndian.Uint64(data) > uint64(len(data)-8) {
+		return nil, nil, fmt.Errorf("no header")
+	}
+	body = data[8+binary.LittleEndian.Uint64(data):]
+	if err := json.Unmarshal(data[8:len(data)-len(body)], &header); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	return header, body, nil
 }
 
 // tensors are those of a file, d16 where there are results in F16.

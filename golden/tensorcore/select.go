@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -112,17 +113,8 @@ func (o *origin) chosen(output string) []int {
 	if err != nil {
 		panic("tensorcore: the results were computed before they are packed")
 	}
-	rows, _ := o.rows()
-	count, take := make([]int, rows), map[int]bool{}
-	for _, m := range neighbours(core) {
-		for i, found := 0, 0; i < rows; i++ {
-			if !same(m.result(o, output, i), o.values[output][i]) {
-				if count[i]++; found < each {
-					take[i], found = true, found+1
-				}
-			}
-		}
-	}
+	count, take := o.told(output, neighbours(core))
+	rows := len(count)
 	order := make([]int, rows)
 	for i := range order {
 		order[i] = i
@@ -134,11 +126,23 @@ func (o *origin) chosen(output string) []int {
 		}
 		take[i] = true
 	}
-	list := make([]int, 0, len(take))
-	for i := range rows {
-		if take[i] {
-			list = append(list, i)
+	return slices.Sorted(maps.Keys(take))
+}
+
+// told returns from how many neighbours each row tells the device's step, and the first rows that
+// do so for each neighbour.
+func (o *origin) told(output string, list []neighbour) (count []int, first map[int]bool) {
+	rows, _ := o.rows()
+	count, first = make([]int, rows), map[int]bool{}
+	for _, m := range list {
+		for i, found := 0, 0; i < rows; i++ {
+			if same(m.result(o, output, i), o.values[output][i]) {
+				continue
+			}
+			if count[i]++; found < each {
+				first[i], found = true, found+1
+			}
 		}
 	}
-	return list
+	return count, first
 }

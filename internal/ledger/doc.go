@@ -7,8 +7,8 @@
 //
 //   - an equation's comment has its formula as an indented block and ends with the sentence
 //     "It implements PAPER (N).", or "It implements what of PAPER, section N.";
-//   - any other function's comment has no formula and ends with "It implements no equation." or with
-//     "It implements no equation: it counts tokens."; a String method needs no such words.
+//   - any other function's comment has no formula and ends with "It implements no equation."
+//     or with "It implements no equation: it counts tokens."; a String method needs no such words.
 //
 // Every equation must be named by a test of its package and have its row in docs/EQUATIONS.md,
 // which go generate writes and the test of this package compares.

@@ -84,7 +84,10 @@ func (f *Function) problems(rows []string) []string {
 	case f.Exempt:
 		return nil
 	case f.Ending == "" && len(f.Formula) == 0:
-		return []string{`its comment ends neither with "It implements PAPER (N)." nor with "It implements no equation."`}
+		return []string{
+			`its comment ends neither with "It implements PAPER (N)." ` +
+				`nor with "It implements no equation."`,
+		}
 	}
 	var problems []string
 	missing := func(is bool, problem string) {

@@ -92,14 +92,16 @@ func TestProblemsOfEquations(t *testing.T) {
 			`rope/rope.go:9: rope.Rotate: its comment does not end with the sentence "It implements PAPER (N)."`,
 		}},
 		"the sentence has no number": {"RoFormer (15)", "RoFormer", []string{
-			`rope/rope.go:9: rope.Rotate: "It implements RoFormer." names no paper with a number or section, and no code`,
+			`rope/rope.go:9: rope.Rotate: "It implements RoFormer." ` +
+				`names no paper with a number or section, and no code`,
 		}},
 		"the formula is missing": {"//	y = R x\n//\n", "", []string{
 			`rope/rope.go:7: rope.Rotate: its comment has no formula as an indented block`,
 			`rope/rope.go:7: rope.Rotate: it has no row in docs/EQUATIONS.md: run go generate ./...`,
 		}},
 		"it says neither": {good[strings.Index(good, "// Rotate"):strings.Index(good, "func")], "", []string{
-			`rope/rope.go:3: rope.Rotate: its comment ends neither with "It implements PAPER (N)." nor with "It implements no equation."`,
+			`rope/rope.go:3: rope.Rotate: its comment ends neither with "It implements PAPER (N)." ` +
+				`nor with "It implements no equation."`,
 		}},
 		"an exemption beside a formula": {"RoFormer (15)", "no equation", []string{
 			`rope/rope.go:9: rope.Rotate: its comment has a formula and says that it implements no equation`,

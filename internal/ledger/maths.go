@@ -121,7 +121,8 @@ func (c *converter) atom() piece {
 	return p
 }
 
-// bar is the bar of a condition if it stands free on both sides, else one of a pair. A raw | would end the cell of the table.
+// bar is the bar of a condition if it stands free on both sides, else one of a pair. A raw | would
+// end the cell of the table.
 func bar(before, next rune) piece {
 	if before == ' ' && next == ' ' {
 		return piece{tex: `\mid`, class: operator}
@@ -146,7 +147,8 @@ func (c *converter) radicand() string {
 	return c.item().String()
 }
 
-// argument takes what is raised or lowered: a bracket without its parentheses, or one thing with its sign.
+// argument takes what is raised or lowered: a bracket without its parentheses, or one thing with
+// its sign.
 func (c *converter) argument() string {
 	switch r := c.next(); {
 	case r == '(' || r == '{':
@@ -205,8 +207,8 @@ func (c *converter) number() string {
 }
 
 var (
-	// snake is a name in code: parts of letters, the first of two or more, the second of three or more. With shorter
-	// parts the underscore lowers: dp_sj is an element of dp.
+	// snake is a name in code: parts of letters, the first of two or more, the second of three or
+	// more. With shorter parts the underscore lowers: dp_sj is an element of dp.
 	snake = regexp.MustCompile(`^[A-Za-z]{2,}_[A-Za-z]{3,}(_[A-Za-z0-9]+)*`)
 	// prose is a word that is more than letters.
 	prose = regexp.MustCompile(`^[A-Za-z]{2,}((-[A-Za-z]{2,})+|['’]s\b| a [A-Za-z]{2,})`)

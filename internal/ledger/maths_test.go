@@ -47,7 +47,8 @@ func TestTexGivesUpOnWhatItDoesNotKnow(t *testing.T) {
 
 func TestBalanced(t *testing.T) {
 	for out, want := range map[string]bool{
-		`x_{i}`: true, `\{x\}`: true, `\{x`: true, `{x`: false, `x}`: false, `}{`: false, `a|b`: false, "a`b": false, `a$b`: false,
+		`x_{i}`: true, `\{x\}`: true, `\{x`: true,
+		`{x`: false, `x}`: false, `}{`: false, `a|b`: false, "a`b": false, `a$b`: false,
 	} {
 		if balanced(out) != want {
 			t.Errorf("balanced(%s) = %v", out, !want)

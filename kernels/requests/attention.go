@@ -163,7 +163,8 @@ var forwards = []request{
 			b.attention(heads2.with(causal))
 		}},
 	{name: "sink-window",
-		catch: "a sink counted once for each split or tile; rows that see no key but have a sink are 0", build: func(b *builder) {
+		catch: "a sink counted once for each split or tile; rows that see no key but have a sink are 0",
+		build: func(b *builder) {
 			b.sinks(6, 2, 0, 1)
 			b.set("window", 5)
 			b.attention(heads{B: 3, S: 8, H: 4, T: 33, G: 1, D: 32, V: 32, causal: true, lens: []float64{33, 0, 6}})

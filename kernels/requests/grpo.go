@@ -94,7 +94,8 @@ var smallClips = attrs{"ratio": "sequence", "clip_low": 3e-4, "clip_high": 4e-4,
 
 var groupLosses = []request{
 	{name: "deepseek-math",
-		catch: "k3 of the inverse ratio, or with the other sign; a mean over all tokens for one over outputs", build: func(b *builder) {
+		catch: "k3 of the inverse ratio, or with the other sign; a mean over all tokens for one over outputs",
+		build: func(b *builder) {
 			b.update(mixed.with(attrs{"kl": "k3", "kl_coef": 0.04, "aggregate": "sequence_mean"}, referred))
 		}},
 	{name: "dapo", catch: "the lower bound for the upper one: 0.2 and 0.28", build: func(b *builder) {

@@ -60,7 +60,8 @@ var recursions = []request{
 			b.gae(discounted.with(func(r *recursion) { r.sequences = upTo(edges(32, 128)...) }))
 		}},
 	{name: "block-edges",
-		catch: "a scan that loses what comes from the next tile: lengths 1023, 1024, 1025 and twice these", build: func(b *builder) {
+		catch: "a scan that loses what comes from the next tile: lengths 1023, 1024, 1025 and twice these",
+		build: func(b *builder) {
 			b.gae(discounted.with(func(r *recursion) { r.sequences, r.stale = upTo(edges(1024, 2048)...), true }))
 		}},
 	{name: "tools", catch: "a recursion through masked tokens, whose rewards and values are NaN",

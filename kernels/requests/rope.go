@@ -19,7 +19,8 @@ var ropeTables = []request{
 			b.make("positions", recording.Recipe{Type: dtype.I32, Shape: []int{24}, Dist: "permutation"})
 		}},
 	{name: "yarn", types: onlyF32,
-		catch: "YaRN's corrected range taken from the extended context, its ends not rounded, or its betas swapped", build: func(b *builder) {
+		catch: "YaRN's corrected range taken from the extended context, its ends not rounded, or its betas swapped",
+		build: func(b *builder) {
 			b.set("dim", 64)
 			b.set("yarn", yarn(nil))
 			b.positions(dtype.I32, 48, 0, 163840)

@@ -119,8 +119,10 @@ func Rounding(t dtype.Type, x float64) float64 {
 // Sum returns the second moment of the rounding error of a sum of n products that add up to sum and
 // whose squares add up to squares, for additions in an unknown order, one after the other:
 //
-//	E[e²] = ρ² Σ_k E[S_k²] + c²/(1 + v/(uS)²),  S_k the partial sum of k terms drawn without replacement
+//	E[e²] = ρ² Σ_k E[S_k²] + c²/(1 + v/(uS)²)
 //	Σ_k E[S_k²] = m² n(n+1)(2n+1)/6 + v n(n+1)/6,  m = sum/n, v = squares/n − m²,  c = 0.15 n u S
+//
+// where S_k is the partial sum of k terms drawn without replacement.
 //
 // A plain sequential loop makes this error on shuffled terms; blocked, pairwise and split orders
 // make less. The second term is for terms that are equal, or differ by less than the last place of

@@ -94,26 +94,32 @@ func (d *Declared) set(key string, value any) error {
 	if !ok {
 		return fmt.Errorf("found %s, want a string", spelling.Show(value))
 	}
-	if allowed := words[key]; allowed != nil {
-		if !slices.Contains(allowed, s) {
-			return fmt.Errorf(
-				"found %s, want %s%s", spelling.Quote(s), strings.Join(allowed, " or "), spelling.Suggest(s, allowed),
-			)
-		}
-		*d.word(key) = s
-		return nil
+	if words[key] != nil {
+		return d.setWord(key, s)
 	}
 	if key == "accumulate" {
 		var err error
 		d.Accumulate, err = ParseAccumulator(s)
 		return err
 	}
+	return d.setType(key, s)
+}
+
+func (d *Declared) setWord(key, s string) error {
+	allowed := words[key]
+	if !slices.Contains(allowed, s) {
+		return fmt.Errorf("found %s, want %s%s",
+			spelling.Quote(s), strings.Join(allowed, " or "), spelling.Suggest(s, allowed))
+	}
+	*d.word(key) = s
+	return nil
+}
+
+func (d *Declared) setType(key, s string) error {
 	t, err := dtype.Parse(s)
 	if err != nil || !t.Float() || t == dtype.F8E8M0 {
-		return fmt.Errorf(
-			"found %s, want a floating-point type: %s%s", spelling.Quote(s), strings.Join(floats, ", "),
-			spelling.Suggest(s, floats),
-		)
+		return fmt.Errorf("found %s, want a floating-point type: %s%s",
+			spelling.Quote(s), strings.Join(floats, ", "), spelling.Suggest(s, floats))
 	}
 	*d.field(key) = t
 	return nil

@@ -24,6 +24,23 @@ func productsOf(operands dtype.Type, n int, draw func() float64) (x, y []float64
 	return x, y, sum, squares, magnitudes
 }
 
+// measuredOverPredicted is the root mean square error of sums of n products, over the model's.
+func measuredOverPredicted(
+	t *testing.T, name string, core TensorCore, operands dtype.Type, n, repeats int, draw func() float64,
+) float64 {
+	t.Helper()
+	var measured, predicted float64
+	for range repeats {
+		x, y, sum, squares, magnitudes := productsOf(operands, n, draw)
+		e := core.Dot(0, x, y) - sum
+		measured, predicted = measured+e*e/squares, predicted+core.Sum(n, sum, squares)/squares
+		if core.Late == 0 && core.Result == dtype.F32 && math.Abs(e) > core.worst(n)*magnitudes {
+			t.Fatalf("%s: an error of %v, at worst %v", name, e, core.worst(n)*magnitudes)
+		}
+	}
+	return math.Sqrt(measured / predicted)
+}
+
 // TestTensorCoreSums runs dot products through the steps of every device and type, and compares the
 // root mean square of the errors with the model's. One rounding errs less where terms are few, or
 // exact.
@@ -42,16 +59,7 @@ func TestTensorCoreSums(t *testing.T) {
 					continue // sums beyond float16, and time
 				}
 				name := fmt.Sprintf("%s, n=%d", []string{"zero mean", "all positive", "mean and scatter"}[i], n)
-				var measured, predicted float64
-				for range repeats + 4000/n {
-					x, y, sum, squares, magnitudes := productsOf(operands, n, draw)
-					e := core.Dot(0, x, y) - sum
-					measured, predicted = measured+e*e/squares, predicted+core.Sum(n, sum, squares)/squares
-					if core.Late == 0 && core.Result == dtype.F32 && math.Abs(e) > core.worst(n)*magnitudes {
-						t.Fatalf("%s: an error of %v, at worst %v", name, e, core.worst(n)*magnitudes)
-					}
-				}
-				ratio := math.Sqrt(measured / predicted)
+				ratio := measuredOverPredicted(t, name, core, operands, n, repeats+4000/n, draw)
 				t.Logf("%s: measured over predicted is %.3f", name, ratio)
 				least := 0.25
 				if operands.Size() == 1 {

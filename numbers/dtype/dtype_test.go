@@ -384,12 +384,7 @@ func TestIntegers(t *testing.T) {
 			want = math.NaN()
 		} else {
 			c.wantSaturating = want
-			if got := c.of.Bits(c.x); got != c.code {
-				t.Errorf("%v: %v is written %#x, want %#x", c.of, c.x, got, c.code)
-			}
-			if got := c.of.FromBits(c.code); !same(got, want) {
-				t.Errorf("%v: code %#x is %v, want %v", c.of, c.code, got, want)
-			}
+			standsFor(t, c.of, c.x, c.code, want)
 		}
 		if got := c.of.Round(c.x); !same(got, want) {
 			t.Errorf("%v: Round(%v) = %v, want %v", c.of, c.x, got, want)
@@ -400,6 +395,17 @@ func TestIntegers(t *testing.T) {
 	}
 	if got := dtype.Bool.FromBits(2); got != 1 {
 		t.Errorf("BOOL: code 2 is %v, want 1", got)
+	}
+}
+
+// standsFor wants x to be written as a code, and that to be read as want.
+func standsFor(t *testing.T, of dtype.Type, x float64, code uint64, want float64) {
+	t.Helper()
+	if got := of.Bits(x); got != code {
+		t.Errorf("%v: %v is written %#x, want %#x", of, x, got, code)
+	}
+	if got := of.FromBits(code); !same(got, want) {
+		t.Errorf("%v: code %#x is %v, want %v", of, code, got, want)
 	}
 }
 

@@ -224,10 +224,12 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.String()), &run); err != nil {
 		t.Fatal(err)
 	}
-	if run.Plumbline != 1 || run.Version != "v1.2.3" ||
-		run.Summary != (Summary{Recordings: 3, Explained: 1, Unexplained: 1, Unusable: 1}) {
-		t.Errorf("plumbline %d, summary %+v", run.Plumbline, run.Summary)
-	}
+	t.Run("a run has its version and its summary", func(t *testing.T) {
+		if run.Plumbline != 1 || run.Version != "v1.2.3" ||
+			run.Summary != (Summary{Recordings: 3, Explained: 1, Unexplained: 1, Unusable: 1}) {
+			t.Errorf("plumbline %d, summary %+v", run.Plumbline, run.Summary)
+		}
+	})
 	t.Run("finite verdicts are what encoding/json writes", func(t *testing.T) {
 		reference, err := json.Marshal(right)
 		if err != nil {
@@ -246,7 +248,8 @@ func TestJSON(t *testing.T) {
 	})
 	t.Run("scores have four digits, truths ten, what was recorded all", func(t *testing.T) {
 		v := verdict.Verdict{File: "f", Outputs: []verdict.Output{{
-			Type: "F32", MaxZ: 1.23456789, RMS: 0.000123456789, Bias: -3e-17, MaxZLimit: 12345.6, Worst: []verdict.Element{{
+			Type: "F32", MaxZ: 1.23456789, RMS: 0.000123456789, Bias: -3e-17, MaxZLimit: 12345.6,
+			Worst: []verdict.Element{{
 				Got: float64(float32(0.1)), Want: 0.12345678901234567, Sigma: 1.23456789e-20, Z: 5.00005,
 				WantHex: "0x00000000",
 			}},

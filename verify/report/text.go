@@ -97,21 +97,7 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		b.WriteString(Line(v.Reason) + "\n")
 		return
 	}
-	o := v.Outputs[nearest]
-	switch {
-	case o.NonFinite > 0 && o.NonFinite == o.Elements:
-		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), nothingComparable(o))
-	case exact(o):
-		fmt.Fprintf(b, "%-8s %s", Printable(o.Name), allExact(o))
-	default:
-		fmt.Fprintf(
-			b, "%-8s max %6sσ of %-5s rms %6s of %s", Printable(o.Name), score(o.MaxZ), score(o.MaxZLimit),
-			score(o.RMS), score(o.RMSLimit),
-		)
-		if o.NonFinite > 0 {
-			fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
-		}
-	}
+	scores(b, v.Outputs[nearest])
 	if n := len(v.Outputs); n > 1 {
 		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
 	}
@@ -121,6 +107,23 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// scores writes an output's name and what is to be said of it on one line.
+func scores(b *strings.Builder, o verdict.Output) {
+	fmt.Fprintf(b, "%-8s ", Printable(o.Name))
+	switch {
+	case o.NonFinite > 0 && o.NonFinite == o.Elements:
+		b.WriteString(nothingComparable(o))
+	case exact(o):
+		b.WriteString(allExact(o))
+	default:
+		fmt.Fprintf(b, "max %6sσ of %-5s rms %6s of %s",
+			score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
+		if o.NonFinite > 0 {
+			fmt.Fprintf(b, "  %d NaN or Inf out of place", o.NonFinite)
+		}
+	}
 }
 
 // exact tells whether no element may err and none does: then there is nothing to score.
@@ -203,7 +206,8 @@ func writeScores(b *strings.Builder, o verdict.Output) {
 		return
 	}
 	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s %s, worst element off by %s ulp\n",
-		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), biasLimit(o), score(o.WorstUlp))
+		score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit), score(o.Bias), biasLimit(o),
+		score(o.WorstUlp))
 	if o.Vouches > 0 {
 		fmt.Fprintf(b, "      one number, which the arithmetic explains to 1 ± %s\n", brief(o.Vouches))
 	}

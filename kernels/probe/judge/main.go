@@ -77,26 +77,31 @@ func judgeFile(path string) (string, error) {
 	if rec.Op != "probe.function" || !ok {
 		return "", fmt.Errorf("%q: op %q, function %q: not one that is known here", path, rec.Op, name)
 	}
-	var c columns
-	names := []string{"x", "out.y", "worst_x", "out.worst_y", "worst_ulps", "absolute_x", "out.absolute_y", "absolute"}
-	for i, to := range []*[]float64{&c.x, &c.y, &c.worstX, &c.worstY, &c.ulps, &c.absoluteX, &c.absoluteY, &c.at} {
-		t, err := rec.Tensor(names[i])
-		if err != nil {
-			return "", fmt.Errorf("%q: %w", path, err)
-		}
-		*to = t.Data
-	}
-	if len(c.x) != len(c.y) || !allAsLong(c.worstX, c.worstY, c.ulps, c.absoluteX, c.absoluteY, c.at) {
-		return "", fmt.Errorf("%q: tensors of unequal length", path)
+	c, err := readColumns(rec)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", path, err)
 	}
 	s := summarise(c, truth)
 	if s.disagree != "" {
 		return "", fmt.Errorf("%q: %s", path, s.disagree)
 	}
-	return fmt.Sprintf(
-		"%s\t%.4g\t%.9g\t%.3g\t%.9g\t%d\t%d", name, s.ulps, s.ulpsAt, s.absolute, s.absoluteAt, s.subnormals,
-		s.infinite,
-	), nil
+	return fmt.Sprintf("%s\t%.4g\t%.9g\t%.3g\t%.9g\t%d\t%d",
+		name, s.ulps, s.ulpsAt, s.absolute, s.absoluteAt, s.subnormals, s.infinite), nil
+}
+
+func readColumns(rec *recording.Recording) (c columns, err error) {
+	names := []string{"x", "out.y", "worst_x", "out.worst_y", "worst_ulps", "absolute_x", "out.absolute_y", "absolute"}
+	for i, to := range []*[]float64{&c.x, &c.y, &c.worstX, &c.worstY, &c.ulps, &c.absoluteX, &c.absoluteY, &c.at} {
+		t, err := rec.Tensor(names[i])
+		if err != nil {
+			return c, err
+		}
+		*to = t.Data
+	}
+	if len(c.x) != len(c.y) || !allAsLong(c.worstX, c.worstY, c.ulps, c.absoluteX, c.absoluteY, c.at) {
+		return c, fmt.Errorf("tensors of unequal length")
+	}
+	return c, nil
 }
 
 func allAsLong(first []float64, others ...[]float64) bool {
