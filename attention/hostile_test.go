@@ -96,10 +96,8 @@ func TestInfiniteScores(t *testing.T) {
 	one := mat.NewDense(1, 1, []float64{1})
 	k, v := mat.NewDense(3, 1, []float64{0, inf, 1}), mat.NewDense(3, 1, []float64{1, 2, 3})
 	t.Run("a score of +∞ makes the weights of its row NaN, and the log-sum-exp", func(t *testing.T) {
-		sameRow(
-			t, "lse", []float64{attention.LogSumExp([]float64{0, inf, 1}), attention.LogSumExp([]float64{inf})},
-			[]float64{nan, nan}, 0,
-		)
+		sameRow(t, "lse", []float64{attention.LogSumExp([]float64{0, inf, 1}), attention.LogSumExp([]float64{inf})},
+			[]float64{nan, nan}, 0)
 		p, lse := attention.Softmax(mat.NewDense(1, 3, []float64{0, inf, 1}), nil)
 		sameRow(t, "p", p.RawRowView(0), []float64{nan, nan, nan}, 0)
 		sameRow(t, "lse", lse, []float64{nan}, 0)
@@ -122,9 +120,8 @@ func TestInfiniteScores(t *testing.T) {
 		sameRow(t, "factor of two infinities", []float64{attention.SinkFactor(inf, inf)}, []float64{nan}, 0)
 		sameRow(t, "dsink", []float64{attention.SinkBackward(one, one, []float64{inf}, 3)}, []float64{0}, 0)
 		bad := mat.NewDense(1, 1, []float64{nan})
-		sameRow(
-			t, "dsink of no output", []float64{attention.SinkBackward(bad, one, []float64{inf}, 3)}, []float64{nan}, 0,
-		)
+		sameRow(t, "dsink of no output", []float64{attention.SinkBackward(bad, one, []float64{inf}, 3)},
+			[]float64{nan}, 0)
 	})
 }
 
@@ -178,10 +175,8 @@ func TestSoftCapSlope(t *testing.T) {
 				sameRow(t, "slope", []float64{attention.SoftCapSlope(30*x, 30)}, []float64{want}, 8*a*u*want)
 			}
 		}
-		sameRow(
-			t, "slope", []float64{attention.SoftCapSlope(inf, 30), attention.SoftCapSlope(1e300, 1e-10)},
-			[]float64{0, 0}, 0,
-		)
+		sameRow(t, "slope", []float64{attention.SoftCapSlope(inf, 30), attention.SoftCapSlope(1e300, 1e-10)},
+			[]float64{0, 0}, 0)
 	})
 	t.Run("it is 1 at 0 and without a cap, and SoftCapBackward of the result near the cap", func(t *testing.T) {
 		got := []float64{attention.SoftCapSlope(0, 7), attention.SoftCapSlope(-9, 0), attention.SoftCapSlope(9, inf)}

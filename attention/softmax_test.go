@@ -105,10 +105,8 @@ func TestLogSumExp(t *testing.T) {
 		sameRow(t, "lse", []float64{attention.LogSumExp([]float64{-3.25})}, []float64{-3.25}, 0)
 	})
 	t.Run("of none, or of −∞ alone, it is −∞", func(t *testing.T) {
-		sameRow(
-			t, "lse", []float64{attention.LogSumExp(nil), attention.LogSumExp([]float64{-inf})}, []float64{-inf, -inf},
-			0,
-		)
+		sameRow(t, "lse", []float64{attention.LogSumExp(nil), attention.LogSumExp([]float64{-inf})},
+			[]float64{-inf, -inf}, 0)
 	})
 	// max ≤ lse ≤ max + log n, equal on the left as one score outgrows the rest.
 	t.Run("it lies between the largest score and that plus log n", func(t *testing.T) {
@@ -146,10 +144,8 @@ func TestSoftCap(t *testing.T) {
 		sameRow(t, "score", []float64{attention.SoftCap(inf, 30), attention.SoftCap(-1e9, 30)}, []float64{30, -30}, 0)
 	})
 	t.Run("the slope is 1 at 0, and 0 at the cap", func(t *testing.T) {
-		sameRow(
-			t, "slope", []float64{attention.SoftCapBackward(0, 30), attention.SoftCapBackward(30, 30)}, []float64{1, 0},
-			0,
-		)
+		sameRow(t, "slope", []float64{attention.SoftCapBackward(0, 30), attention.SoftCapBackward(30, 30)},
+			[]float64{1, 0}, 0)
 	})
 
 	rng := source(11)

@@ -18,10 +18,8 @@ func Example() {
 		fmt.Printf("response %d: from %.2f to %.4f, implied reward %+.4f\n",
 			y, math.Exp(logref[y]), math.Exp(l), dpo.ImplicitReward(l, logref[y], beta))
 	}
-	fmt.Printf(
-		"objective %.6f = β log Z %.6f\n", dpo.Objective(best, logref, rewards, beta),
-		beta*dpo.LogPartition(logref, rewards, beta),
-	)
+	fmt.Printf("objective %.6f = β log Z %.6f\n",
+		dpo.Objective(best, logref, rewards, beta), beta*dpo.LogPartition(logref, rewards, beta))
 
 	// How often 2 is preferred to 0, and the mean loss of the policy for that pair when it falls
 	// out so often.

@@ -18,10 +18,8 @@ func TestLengthNormalized(t *testing.T) {
 		_, dchosen, drejected := LengthNormalized(chosen, rejected, beta)
 		loss := func(x []float64) float64 { l, _, _ := LengthNormalized(x[:4], x[4:], beta); return l }
 		want := []float64{dchosen, dchosen, dchosen, dchosen, drejected, drejected, drejected}
-		check.NearAll(
-			t, "gradient", check.Gradient(loss, append(append([]float64{}, chosen...), rejected...)), want,
-			check.DifferenceBound(1, 4),
-		)
+		check.NearAll(t, "gradient", check.Gradient(loss, append(append([]float64{}, chosen...), rejected...)),
+			want, check.DifferenceBound(1, 4))
 	})
 	t.Run("its coefficient is β σ(−βΔ), not the printed one", func(t *testing.T) {
 		// dL/dlog π(o⁺_t) = −GC/|o⁺|. The printed GC differs from token to token, and would be 1 in
@@ -34,10 +32,8 @@ func TestLengthNormalized(t *testing.T) {
 		for t0 := range rejected {
 			check.Apart(t, "printed", policy.CoefficientDPO(chosen[t0], rejected[t0], beta), exact, 0.08)
 		}
-		check.Apart(
-			t, "over tokens", policy.CoefficientDPO(chosen[0], rejected[0], beta),
-			policy.CoefficientDPO(chosen[1], rejected[1], beta), 0.6,
-		)
+		check.Apart(t, "over tokens", policy.CoefficientDPO(chosen[0], rejected[0], beta),
+			policy.CoefficientDPO(chosen[1], rejected[1], beta), 0.6)
 	})
 	t.Run("printed and exact coefficient meet for one token each and β = 1", func(t *testing.T) {
 		_, dchosen, _ := LengthNormalized([]float64{0.3}, []float64{-0.4}, 1)

@@ -29,10 +29,8 @@ func TestPlackettLuce(t *testing.T) {
 	}))
 	t.Run("a constant on all rewards changes nothing", func(t *testing.T) {
 		r := []float64{0.25, -1.5, 2}
-		check.Near(
-			t, "log p", PlackettLuce([]float64{64.25, 62.5, 66}, []int{2, 0, 1}), PlackettLuce(r, []int{2, 0, 1}),
-			66*8*u,
-		)
+		check.Near(t, "log p", PlackettLuce([]float64{64.25, 62.5, 66}, []int{2, 0, 1}),
+			PlackettLuce(r, []int{2, 0, 1}), 66*8*u)
 	})
 	t.Run("of all rankings the one by reward is the likeliest", func(t *testing.T) {
 		r := []float64{0.3, -1.2, 2, 0.7}

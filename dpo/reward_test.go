@@ -48,9 +48,8 @@ func TestRewardLoss(t *testing.T) {
 	t.Run("its derivative is that of the chosen reward, and minus that of the rejected one", func(t *testing.T) {
 		_, d := RewardLoss(0.7, 1.9)
 		loss := func(r []float64) float64 { l, _ := RewardLoss(r[0], r[1]); return l }
-		check.NearAll(
-			t, "gradient", check.Gradient(loss, []float64{0.7, 1.9}), []float64{d, -d}, check.DifferenceBound(2, 4),
-		)
+		check.NearAll(t, "gradient", check.Gradient(loss, []float64{0.7, 1.9}),
+			[]float64{d, -d}, check.DifferenceBound(2, 4))
 	})
 	t.Run("rewards a thousand apart are finite", func(t *testing.T) {
 		loss, d := RewardLoss(-500, 500)
@@ -108,10 +107,8 @@ func TestOptimum(t *testing.T) {
 		}
 	})
 	t.Run("rewards of a thousand times β are finite", func(t *testing.T) {
-		check.NearAll(
-			t, "log π_r", Optimum([]float64{-math.Ln2, -math.Ln2}, []float64{100, -100}, 0.1), []float64{0, -2000},
-			2000*2*u,
-		)
+		check.NearAll(t, "log π_r", Optimum([]float64{-math.Ln2, -math.Ln2}, []float64{100, -100}, 0.1),
+			[]float64{0, -2000}, 2000*2*u)
 	})
 }
 
@@ -139,9 +136,8 @@ func TestObjective(t *testing.T) {
 		check.Near(t, "J", Objective([]float64{0, none}, []float64{0, none}, []float64{2, 9}, 1), 2, 0)
 	})
 	t.Run("a response that only the reference excludes is forbidden", func(t *testing.T) {
-		if got := Objective(
-			[]float64{-math.Ln2, -math.Ln2}, []float64{0, math.Inf(-1)}, []float64{0, 0}, 1,
-		); !math.IsInf(got, -1) {
+		both, first := []float64{-math.Ln2, -math.Ln2}, []float64{0, math.Inf(-1)}
+		if got := Objective(both, first, []float64{0, 0}, 1); !math.IsInf(got, -1) {
 			t.Errorf("got %v", got)
 		}
 	})
@@ -195,9 +191,8 @@ func TestProject(t *testing.T) {
 	}))
 	t.Run("a constant on all rewards goes away", func(t *testing.T) {
 		logref := distribution(3, 3)
-		check.NearAll(
-			t, "f", Project(logref, []float64{65, 66, 64}, 1), Project(logref, []float64{1, 2, 0}, 1), 64*16*u,
-		)
+		check.NearAll(t, "f", Project(logref, []float64{65, 66, 64}, 1),
+			Project(logref, []float64{1, 2, 0}, 1), 64*16*u)
 	})
 	t.Run("twice is once", func(t *testing.T) {
 		logref := distribution(3, 3)
@@ -212,9 +207,8 @@ func TestMass(t *testing.T) {
 		check.Near(t, "mass", Mass(logref, Project(logref, r, beta), beta), 1, 4*bound6)
 	}))
 	t.Run("a constant reward has e^{r/β}", func(t *testing.T) {
-		check.Near(
-			t, "mass", Mass([]float64{-math.Ln2, -math.Ln2}, []float64{1, 1}, 0.5), math.Exp(2), 16*u*math.Exp(2),
-		)
+		check.Near(t, "mass", Mass([]float64{-math.Ln2, -math.Ln2}, []float64{1, 1}, 0.5),
+			math.Exp(2), 16*u*math.Exp(2))
 	})
 }
 
@@ -240,9 +234,8 @@ func TestObjectiveLimits(t *testing.T) {
 		func(t *testing.T) {
 			check.Near(t, "J", Objective([]float64{0, -inf}, []float64{0, -inf}, []float64{2, inf}, 1), 2, 0)
 			check.Near(t, "J", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 1), -inf, 0)
-			check.Near(
-				t, "J without a price", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 0), 2, 0,
-			)
+			check.Near(t, "J without a price", Objective([]float64{0, -800}, []float64{0, -inf}, []float64{2, 0}, 0),
+				2, 0)
 		})
 	// p = (½+h, ½−h) against (½, ½): KL = 2h² (1 + 2h²/3 + …).
 	t.Run("beside the reference the price is of second order, and never a gain", func(t *testing.T) {

@@ -59,7 +59,7 @@ func TestKernelsAreExplained(t *testing.T) {
 func TestWrongKernelsAreNot(t *testing.T) {
 	eachFile(t, invalidFolder, func(t *testing.T, rec *recording.Recording) {
 		for _, key := range []string{"mistake", "mistake_id", "mistake_what"} {
-			// which has none
+			// drop-last-key has no number
 			if value, _ := rec.Provenance[key].(string); value == "" &&
 				!(key == "mistake_id" && rec.Provenance["mistake"] == "drop-last-key") {
 				t.Errorf("provenance lacks %q", key)

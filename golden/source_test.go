@@ -31,10 +31,8 @@ func drifted(rec *recording.Recording, root string) string {
 		}
 		sum := sha256.Sum256(code)
 		if now := hex.EncodeToString(sum[:]); digests[file] != now {
-			return fmt.Sprintf(
-				"%s: source %q has sha256 %s, recorded with %v: record it again (kernels/golden.sh)", rec.Name, file,
-				now, digests[file],
-			)
+			return fmt.Sprintf("%s: source %q has sha256 %s, recorded with %v: record it again (kernels/golden.sh)",
+				rec.Name, file, now, digests[file])
 		}
 	}
 	return ""

@@ -55,9 +55,8 @@ func TestNormalize(t *testing.T) {
 	t.Run("two outputs have ±1, or ±1/√2 with the sample's deviation, however far apart", func(t *testing.T) {
 		for _, d := range []float64{1e-9, 0.1, 7} {
 			check.NearAll(t, "population", Normalize([]float64{2 + d, 2}, Population, 0), []float64{1, -1}, 2*u)
-			check.NearAll(
-				t, "sample", Normalize([]float64{2, 2 + d}, Sample, 0), []float64{-math.Sqrt(0.5), math.Sqrt(0.5)}, 4*u,
-			)
+			check.NearAll(t, "sample", Normalize([]float64{2, 2 + d}, Sample, 0),
+				[]float64{-math.Sqrt(0.5), math.Sqrt(0.5)}, 4*u)
 		}
 	})
 	t.Run("the two deviations differ by √((G−1)/G): 0.935 of 8 outputs, 0.707 of 2", func(t *testing.T) {
@@ -182,9 +181,8 @@ func TestAdvantage(t *testing.T) {
 	})
 	t.Run("statistics of the whole batch are others, and the same for one question", func(t *testing.T) {
 		check.Apart(t, "the right output of the first question", Normalize(rewards, Population, 0)[0], got[0], 1.5)
-		check.NearAll(
-			t, "one question", Advantage(rewards, make([]int, 7), Sample, 0.1), Normalize(rewards, Sample, 0.1), 0,
-		)
+		check.NearAll(t, "one question", Advantage(rewards, make([]int, 7), Sample, 0.1),
+			Normalize(rewards, Sample, 0.1), 0)
 	})
 	t.Run("numbers that differ are refused", func(t *testing.T) {
 		check.Panics(t, badGroups, func() { Advantage(rewards, group[1:], Population, 0) })

@@ -39,9 +39,8 @@ func TestCISPO(t *testing.T) {
 			stopped, printed := cispoLiteral(-1.5, old, 1, true), cispoLiteral(-1.5, old, 1, false)
 			check.Near(t, "stopped", stopped.Emag, -1, 4*u)
 			check.Near(t, "printed", printed.Emag, 0.5, 4*u)
-			check.Near(
-				t, "beyond the clip", cispoLiteral(-0.5, old, 1, false).Emag, cispoLiteral(-0.5, old, 1, true).Emag, 0,
-			)
+			check.Near(t, "beyond the clip", cispoLiteral(-0.5, old, 1, false).Emag,
+				cispoLiteral(-0.5, old, 1, true).Emag, 0)
 		})
 	t.Run("its factor is the clipped ratio in all corners; GPPO's is the ratio in two of them", func(t *testing.T) {
 		for _, c := range []struct{ r, a, cispo, gppo float64 }{
@@ -88,10 +87,8 @@ func TestCISPOUpper(t *testing.T) {
 func TestCISPOCapped(t *testing.T) {
 	t.Run("TRL's epsilon_high is the cap 1+ε_h, not ε_h", func(t *testing.T) {
 		for _, c := range corners() {
-			check.Near(
-				t, "derivative", slope(CISPOCapped(c.r, -2, c.advantage, 5)),
-				slope(CISPOUpper(c.r, -2, c.advantage, 4)), 0,
-			)
+			check.Near(t, "derivative", slope(CISPOCapped(c.r, -2, c.advantage, 5)),
+				slope(CISPOUpper(c.r, -2, c.advantage, 4)), 0)
 		}
 	})
 	t.Run("0.28 as a cap weighs every token of the policy that sampled by 0.28", func(t *testing.T) {
@@ -123,9 +120,8 @@ func TestCISPOMasked(t *testing.T) {
 	t.Run("with the ratio as weight and no mask it is REINFORCE, with the gradient of the ratio itself",
 		func(t *testing.T) {
 			for _, c := range corners() {
-				check.Near(
-					t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)), slope(Unclipped(c.r, c.advantage)), 0,
-				)
+				check.Near(t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)),
+					slope(Unclipped(c.r, c.advantage)), 0)
 			}
 		})
 	t.Run("with the clipped ratio and no mask it is CISPO", func(t *testing.T) {

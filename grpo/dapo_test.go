@@ -30,10 +30,8 @@ func TestClipHigher(t *testing.T) {
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, c := range corners() {
 			loss := func(x []float64) float64 { l, _ := clipHigher(math.Exp(x[0]), c.advantage); return l }
-			check.Near(
-				t, "derivative", slope(clipHigher(c.r, c.advantage)), check.Gradient(loss, []float64{math.Log(c.r)})[0],
-				check.DifferenceBound(60, 4),
-			)
+			check.Near(t, "derivative", slope(clipHigher(c.r, c.advantage)),
+				check.Gradient(loss, []float64{math.Log(c.r)})[0], check.DifferenceBound(60, 4))
 		}
 	})
 	t.Run("it never promises more than without a clip", rapid.MakeCheck(func(t *rapid.T) {
@@ -59,9 +57,8 @@ func TestClipUpper(t *testing.T) {
 		"bad one", func(t *testing.T) {
 		for _, c := range []struct{ r, a, loss, d float64 }{
 			{0, 2, 0, 0}, {0.5, 2, -1, -1}, {11, 2, -22, -22}, {12, 2, -22, 0}, {math.Inf(1), 2, -22, 0},
-			{0, -2, 0, 0}, {1e-9, -2, 2e-9, 2e-9}, {11, -2, 22, 22}, {1e9, -2, 2e9, 2e9}, {
-				math.Inf(1), -2, math.Inf(1), math.Inf(1),
-			},
+			{0, -2, 0, 0}, {1e-9, -2, 2e-9, 2e-9}, {11, -2, 22, 22}, {1e9, -2, 2e9, 2e9},
+			{math.Inf(1), -2, math.Inf(1), math.Inf(1)},
 			{5, 0, 0, 0}, {math.Inf(1), 0, 0, 0},
 		} {
 			check.Both(t, "ε = 10", func() (float64, float64) { return ClipUpper(c.r, c.a, 10) }, c.loss, c.d, 0)

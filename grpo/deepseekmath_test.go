@@ -136,9 +136,8 @@ func TestSequence(t *testing.T) {
 			_, d := Sequence(old, old, ref, mask, 0.8, 0.2, 0)
 			check.NearAll(t, "dlogprob", d, []float64{-0.8, -0.8, 0, -0.8}, 0)
 			_, mean := GSPO(old, old, mask, 0.8, 0.2, 0.2)
-			check.NearAll(
-				t, "|o| times that of the mean", []float64{3 * mean[0], 3 * mean[1], mean[2], 3 * mean[3]}, d, 2*u,
-			)
+			check.NearAll(t, "|o| times that of the mean", []float64{3 * mean[0], 3 * mean[1], mean[2], 3 * mean[3]},
+				d, 2*u)
 		})
 	t.Run("R1's ε of 10 never acts from below", rapid.MakeCheck(func(t *rapid.T) {
 		// [1−ε, 1+ε] = [−9, 11], and no ratio is below 0.

@@ -71,9 +71,8 @@ func TestTrain(t *testing.T) {
 			for i, p := range progress {
 				bound := 1 / (4 * 25 * before * (1 - before))
 				if !(p.Reward > before+0.02 && p.Reward < before+0.1 && p.KL > 0 && p.KL < bound) {
-					t.Errorf(
-						"iteration %d: reward from %v to %v, KL %v of at most %v", i+1, before, p.Reward, p.KL, bound,
-					)
+					t.Errorf("iteration %d: reward from %v to %v, KL %v of at most %v",
+						i+1, before, p.Reward, p.KL, bound)
 				}
 				before = p.Reward
 			}

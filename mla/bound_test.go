@@ -193,10 +193,8 @@ func within(t rapid.TB, what string, a, b mat.Matrix, bounds ...*mat.Dense) {
 				t.Fatalf("%s: bound %g at (%d, %d) says nothing of values up to %g", what, bound, i, j, size)
 			}
 			if d := math.Abs(a.At(i, j) - b.At(i, j)); !(d <= bound) {
-				t.Fatalf(
-					"%s: (%d, %d) is %v and %v, apart by %g where roundings explain %g", what, i, j, a.At(i, j),
-					b.At(i, j), d, bound,
-				)
+				t.Fatalf("%s: (%d, %d) is %v and %v, apart by %g where roundings explain %g",
+					what, i, j, a.At(i, j), b.At(i, j), d, bound)
 			}
 		}
 	}

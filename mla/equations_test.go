@@ -73,10 +73,8 @@ func TestRopeQueryAndRopeKey(t *testing.T) {
 			c.Layout = layout
 			r := c.Rotation(5)
 			for i := range 3 {
-				identical(
-					t, layout.String(), RopeQuery(h, all, r).Slice(0, 5, 4*i, 4*i+4),
-					RopeQuery(h, rows(all, 4*i, 4), r),
-				)
+				identical(t, layout.String(), RopeQuery(h, all, r).Slice(0, 5, 4*i, 4*i+4),
+					RopeQuery(h, rows(all, 4*i, 4), r))
 			}
 		}
 	})
@@ -103,9 +101,8 @@ func TestRopeQueryAndRopeKey(t *testing.T) {
 		c.Layout = rope.InterleavedToHalf
 		qHalf, kHalf := RopeQuery(h, wQR, c.Rotation(5)), RopeKey(h, w, c.Rotation(5))
 		for n := range 5 {
-			identical(
-				t, "kR", mat.NewDense(1, 4, kHalf.RawRowView(n)), mat.NewDense(1, 4, rope.Permute(k.RawRowView(n))),
-			)
+			identical(t, "kR", mat.NewDense(1, 4, kHalf.RawRowView(n)),
+				mat.NewDense(1, 4, rope.Permute(k.RawRowView(n))))
 		}
 		size := product(abs(q), abs(k).T())
 		size.Scale(2*gamma(4), size)

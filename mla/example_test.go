@@ -30,9 +30,8 @@ func Example() {
 	}
 	for t := range 3 {
 		y := mla.LayerDecode(x.Slice(t, t+1, 0, 4), w, c, cache, 0)
-		fmt.Printf(
-			"token %d: naive %.4f, absorbed %.4f, decoded %.4f\n", t, naive.At(t, 0), absorbed.At(t, 0), y.At(0, 0),
-		)
+		fmt.Printf("token %d: naive %.4f, absorbed %.4f, decoded %.4f\n",
+			t, naive.At(t, 0), absorbed.At(t, 0), y.At(0, 0))
 	}
 
 	_, dc := latent.Dims()

@@ -259,9 +259,8 @@ func TestLayerClosedForms(t *testing.T) {
 		for s := 1; s < 6; s++ {
 			for j := 1; j < 6; j++ {
 				if math.Abs(scores.At(s, j)-scores.At(s-1, j-1)) > 1e-14 {
-					t.Errorf(
-						"score of (%d, %d) is %v, of (%d, %d) %v", s, j, scores.At(s, j), s-1, j-1, scores.At(s-1, j-1),
-					)
+					t.Errorf("score of (%d, %d) is %v, of (%d, %d) %v",
+						s, j, scores.At(s, j), s-1, j-1, scores.At(s-1, j-1))
 				}
 			}
 		}
@@ -374,9 +373,8 @@ func TestCompress(t *testing.T) {
 		}
 		_, latent, _ := Compress(x, w, c)
 		for n := range 4 {
-			if square := math.Pow(
-				mat.Norm(latent.RowView(n), 2), 2,
-			) / float64(small.dC); math.Abs(square-1) > gamma(3*small.dC) {
+			square := math.Pow(mat.Norm(latent.RowView(n), 2), 2) / float64(small.dC)
+			if math.Abs(square-1) > gamma(3*small.dC) {
 				t.Errorf("mean square of latent %d is %v", n, square)
 			}
 		}

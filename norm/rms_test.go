@@ -24,10 +24,8 @@ func TestRMS(t *testing.T) {
 
 	t.Run("three and four, by hand", func(t *testing.T) {
 		// mean(9, 16) = 12.5.
-		nearAll(
-			t, "y", RMS([]float64{3, 4}, ones(2), 0), []float64{3 / math.Sqrt(12.5), 4 / math.Sqrt(12.5)},
-			rounding(2)*2,
-		)
+		nearAll(t, "y", RMS([]float64{3, 4}, ones(2), 0),
+			[]float64{3 / math.Sqrt(12.5), 4 / math.Sqrt(12.5)}, rounding(2)*2)
 	})
 	t.Run("without weight and ε the root mean square of the result is one", func(t *testing.T) {
 		y := RMS(x, ones(d), 0)
@@ -266,10 +264,8 @@ func TestRange(t *testing.T) {
 			dx, dw := RMSBackward(far, w, dy, 0)
 			for i := range dx {
 				if dx[i] != math.Ldexp(wantDx[i], -k) || dw[i] != wantDw[i] {
-					t.Errorf(
-						"2^%d: dx is %v, dw is %v, want %v and %v", k, dx[i], dw[i], math.Ldexp(wantDx[i], -k),
-						wantDw[i],
-					)
+					t.Errorf("2^%d: dx is %v, dw is %v, want %v and %v",
+						k, dx[i], dw[i], math.Ldexp(wantDx[i], -k), wantDw[i])
 				}
 			}
 		}

@@ -61,9 +61,8 @@ func TestWeights(t *testing.T) {
 		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
 		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
 		for i, want := range []float64{3.2, 3.5 * 2 / 3, 16. / 3, 2. / 3} {
-			check.Near(
-				t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)), want, 5*4*u*3.2,
-			)
+			check.Near(t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)),
+				want, 5*4*u*3.2)
 		}
 		full := check.Matrix([]float64{1, 1, 0, 1}, []float64{1, 1, 1, 1})
 		for _, how := range modes {
@@ -101,9 +100,8 @@ func TestWeights(t *testing.T) {
 	})
 	t.Run("packing sequences into one row changes all but the token mean", func(t *testing.T) {
 		packed := check.Matrix([]float64{4, 1, 2, 3, 6})
-		check.NearAll(
-			t, "loss", all(packed, check.Matrix([]float64{1, 1, 1, 1, 1})), []float64{3.2, 3.2, 16, 2}, 5*4*u*3.2,
-		)
+		check.NearAll(t, "loss", all(packed, check.Matrix([]float64{1, 1, 1, 1, 1})),
+			[]float64{3.2, 3.2, 16, 2}, 5*4*u*3.2)
 	})
 	t.Run("where in the row the tokens stand does not matter", func(t *testing.T) {
 		check.NearAll(
@@ -119,10 +117,8 @@ func TestWeights(t *testing.T) {
 
 func TestAggregate(t *testing.T) {
 	t.Run("a token of weight 0 is left out, even a NaN", func(t *testing.T) {
-		check.Near(
-			t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan, inf}), check.Matrix([]float64{0.5, 0, 0})), 1.5,
-			0,
-		)
+		check.Near(t, "loss",
+			policy.Aggregate(check.Matrix([]float64{3, nan, inf}), check.Matrix([]float64{0.5, 0, 0})), 1.5, 0)
 		check.NaN(t, "loss", policy.Aggregate(check.Matrix([]float64{3, nan}), check.Matrix([]float64{0.5, 0.5})))
 	})
 	t.Run("shapes have to agree", func(t *testing.T) {
@@ -149,10 +145,8 @@ func TestAggregateBackward(t *testing.T) {
 				return policy.Aggregate(loss, w)
 			}
 			dloss.Apply(func(i, t int, _ float64) float64 { return policy.K3Backward(l[3*i+t], ref) }, dloss)
-			check.NearAll(
-				t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data, check.Gradient(total, l),
-				stepBound,
-			)
+			check.NearAll(t, how.String(), policy.AggregateBackward(dloss, w).RawMatrix().Data,
+				check.Gradient(total, l), stepBound)
 		}
 	})
 }

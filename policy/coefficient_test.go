@@ -172,9 +172,8 @@ func TestCoefficientRFT(t *testing.T) {
 				return policy.UnifiedGradient([]float64{coefficient(right(o))}, scores([]int{o}))
 			})
 		}
-		check.NearAll(
-			t, "online", gradient(policy.LogSoftmax(theta, 1), policy.CoefficientOnlineRFT), chance, stepBound,
-		)
+		check.NearAll(t, "online", gradient(policy.LogSoftmax(theta, 1), policy.CoefficientOnlineRFT),
+			chance, stepBound)
 		check.NearAll(t, "offline", gradient(before, policy.CoefficientRFT), imitation, stepBound)
 		check.Apart(t, "the two", chance[0], imitation[0], 0.005)
 	})

@@ -78,9 +78,8 @@ func TestKL(t *testing.T) {
 	})
 	t.Run("a token that p alone excludes counts in the sums that have to agree", func(t *testing.T) {
 		for h := 1e-3; h > 1e-12; h /= 10 { // p = (1, 0), q = (1−h, h): −log(1−h)
-			check.Near(
-				t, "KL", policy.KL([]float64{0, -inf}, []float64{math.Log1p(-h), math.Log(h)}), -math.Log1p(-h), 32*u*h,
-			)
+			check.Near(t, "KL", policy.KL([]float64{0, -inf}, []float64{math.Log1p(-h), math.Log(h)}),
+				-math.Log1p(-h), 32*u*h)
 		}
 	})
 	t.Run("what leaves the range of numbers is neither 0·∞ nor ∞ − ∞", func(t *testing.T) {

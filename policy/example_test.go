@@ -20,7 +20,7 @@ func Example() {
 	estimate := func(name string, k, slope func(logprob, ref float64) float64) {
 		mean := mean(pi, func(token int) float64 { return k(pi[token], ref[token]) })
 		pull := pull(pi, z, func(token int) float64 { return slope(pi[token], ref[token]) })
-		// no −0
+		// + 0 makes 0 of −0.
 		fmt.Printf("%s has mean %.4f and pulls the first logit by %.4f\n", name, mean, math.Round(pull[0]*1e4)/1e4+0)
 	}
 	estimate("k1", policy.K1, policy.K1Backward)

@@ -13,22 +13,18 @@ import (
 func TestLogSoftmax(t *testing.T) {
 	// z − max is 0 for all, e⁰ = 1, and the sum of V ones is V.
 	t.Run("equal logits give −log V to every token, to the bit", func(t *testing.T) {
-		check.NearAll(
-			t, "log p", policy.LogSoftmax([]float64{7, 7, 7, 7, 7}, 1),
-			[]float64{-math.Log(5), -math.Log(5), -math.Log(5), -math.Log(5), -math.Log(5)}, 0,
-		)
-		check.Near(
-			t, "log p of DeepSeek-V3's vocabulary", policy.LogSoftmax(make([]float64, 129280), 1)[0], -11.7697359, 5e-8,
-		)
+		check.NearAll(t, "log p", policy.LogSoftmax([]float64{7, 7, 7, 7, 7}, 1),
+			[]float64{-math.Log(5), -math.Log(5), -math.Log(5), -math.Log(5), -math.Log(5)}, 0)
+		check.Near(t, "log p of DeepSeek-V3's vocabulary", policy.LogSoftmax(make([]float64, 129280), 1)[0],
+			-11.7697359, 5e-8)
 	})
 	t.Run("the only token has log-probability 0, whatever its logit", func(t *testing.T) {
 		check.NearAll(t, "log p", policy.LogSoftmax([]float64{-1e300}, 0.5), []float64{0}, 0)
 	})
 	// e^0 : e^{log 3} = 1 : 3. The logarithm of 3 is off by half an ulp, 2u at most.
 	t.Run("logits 0 and log 3 give a quarter and three quarters", func(t *testing.T) {
-		check.NearAll(
-			t, "log p", policy.LogSoftmax([]float64{0, math.Log(3)}, 1), []float64{-math.Log(4), math.Log(0.75)}, 8*u,
-		)
+		check.NearAll(t, "log p", policy.LogSoftmax([]float64{0, math.Log(3)}, 1),
+			[]float64{-math.Log(4), math.Log(0.75)}, 8*u)
 	})
 	t.Run("probabilities sum to 1", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -38,9 +34,8 @@ func TestLogSoftmax(t *testing.T) {
 		})
 	})
 	t.Run("a constant on all logits changes nothing, to the bit for integers", func(t *testing.T) {
-		check.NearAll(
-			t, "log p", policy.LogSoftmax([]float64{1025, 1022, 1029}, 1), policy.LogSoftmax([]float64{1, -2, 5}, 1), 0,
-		)
+		check.NearAll(t, "log p", policy.LogSoftmax([]float64{1025, 1022, 1029}, 1),
+			policy.LogSoftmax([]float64{1, -2, 5}, 1), 0)
 	})
 	// Halving is exact.
 	t.Run("temperature 2 is half the logits, to the bit", func(t *testing.T) {
@@ -52,15 +47,12 @@ func TestLogSoftmax(t *testing.T) {
 		check.NearAll(t, "log p", policy.LogSoftmax(z, 2), policy.LogSoftmax(half, 1), 0)
 	})
 	t.Run("logits of ±10⁴ neither overflow nor vanish", func(t *testing.T) {
-		check.NearAll(
-			t, "log p", policy.LogSoftmax([]float64{1e4, 1e4, -1e4}, 1),
-			[]float64{-math.Ln2, -math.Ln2, -2e4 - math.Ln2}, 2e4*u,
-		)
+		check.NearAll(t, "log p", policy.LogSoftmax([]float64{1e4, 1e4, -1e4}, 1),
+			[]float64{-math.Ln2, -math.Ln2, -2e4 - math.Ln2}, 2e4*u)
 	})
 	t.Run("a logit of −∞ excludes its token, and the others share all", func(t *testing.T) {
-		check.NearAll(
-			t, "log p", policy.LogSoftmax([]float64{3, -inf, 3}, 0.7), []float64{-math.Ln2, -inf, -math.Ln2}, 0,
-		)
+		check.NearAll(t, "log p", policy.LogSoftmax([]float64{3, -inf, 3}, 0.7),
+			[]float64{-math.Ln2, -inf, -math.Ln2}, 0)
 		check.NearAll(t, "log p of none", policy.LogSoftmax([]float64{-inf, -inf}, 1), []float64{-inf, -inf}, 0)
 		check.NearAll(t, "log p of an empty vocabulary", policy.LogSoftmax(nil, 1), nil, 0)
 	})

@@ -85,17 +85,13 @@ func TestSequenceRatio(t *testing.T) {
 		check.Near(t, "s", policy.SequenceRatio(old, old, ones, 0), 1, 0)
 	})
 	t.Run("one token has its own ratio", func(t *testing.T) {
-		check.Near(
-			t, "s", policy.SequenceRatio([]float64{-0.5}, []float64{-1.5}, []float64{1}, 0),
-			policy.Ratio(-0.5, -1.5, 0), 0,
-		)
+		check.Near(t, "s", policy.SequenceRatio([]float64{-0.5}, []float64{-1.5}, []float64{1}, 0),
+			policy.Ratio(-0.5, -1.5, 0), 0)
 	})
 	// (2·8)^{1/2} = 4, where the mean is 5 and the product 16.
 	t.Run("tokens of ratios 2 and 8 have the geometric mean 4", func(t *testing.T) {
-		check.Near(
-			t, "s", policy.SequenceRatio([]float64{math.Ln2, math.Log(8)}, []float64{0, 0}, []float64{1, 1}, 0), 4,
-			32*u,
-		)
+		check.Near(t, "s", policy.SequenceRatio([]float64{math.Ln2, math.Log(8)}, []float64{0, 0}, []float64{1, 1}, 0),
+			4, 32*u)
 	})
 	t.Run("writing the output twice changes nothing, unlike the product of ratios", func(t *testing.T) {
 		a, b := []float64{-0.5, -2}, []float64{-0.75, -1}
@@ -135,23 +131,19 @@ func TestSequenceRatio(t *testing.T) {
 		m := []float64{1, 0, 1}
 		for _, first := range []float64{-2.5, -inf, inf} {
 			l := []float64{first, nan, -0.5}
-			check.Near(
-				t, "e^{log s}", math.Exp(policy.SequenceLogRatio(l, old, m, 0)), policy.SequenceRatio(l, old, m, 0), 0,
-			)
+			check.Near(t, "e^{log s}", math.Exp(policy.SequenceLogRatio(l, old, m, 0)),
+				policy.SequenceRatio(l, old, m, 0), 0)
 			check.NearAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), []float64{0.5, 0, 0.5}, 0)
-			check.NearAll(
-				t, "∂ log s beyond a limit", policy.SequenceLogRatioBackward(l, old, m, 0.25), []float64{0, 0, 0}, 0,
-			)
+			check.NearAll(t, "∂ log s beyond a limit", policy.SequenceLogRatioBackward(l, old, m, 0.25),
+				[]float64{0, 0, 0}, 0)
 		}
 		l := []float64{-2.5, -2.25, -0.5}
 		log := func(l []float64) float64 { return policy.SequenceLogRatio(l, old, m, 0) }
 		check.NearAll(t, "∂ log s", policy.SequenceLogRatioBackward(l, old, m, 0), check.Gradient(log, l), stepBound)
 	})
 	t.Run("an infinite ratio has no gradient outside the mask, and no NaN", func(t *testing.T) {
-		check.NearAll(
-			t, "∂s", policy.SequenceRatioBackward([]float64{inf, -1}, old[:2], []float64{1, 0}, 0), []float64{inf, 0},
-			0,
-		)
+		check.NearAll(t, "∂s", policy.SequenceRatioBackward([]float64{inf, -1}, old[:2], []float64{1, 0}, 0),
+			[]float64{inf, 0}, 0)
 	})
 	t.Run("lengths have to agree", func(t *testing.T) {
 		check.Panics(t, "policy: logprob, old and mask differ in length", func() {

@@ -193,14 +193,10 @@ func TestPrinted(t *testing.T) {
 			n := len(rewards) - at
 			gamma := math.Pow(0.5, float64(n+1)) - math.Pow(0.5, float64(n-1))
 			both := math.Pow(0.25, float64(n+1)) - math.Pow(0.25, float64(n-1))
-			check.Near(
-				t, "(10)", ppo.KStepPrinted(rewards, values, 16, at, 0.5),
-				ppo.KStep(rewards, values, 16, at, n, 0.5)+gamma*4, 0,
-			)
-			check.Near(
-				t, "(11)", ppo.GAESumPrinted(rewards, values, 16, at, 0.5, 0.5),
-				ppo.GAESum(rewards, values, 16, at, 0.5, 0.5)+both*10, 0,
-			)
+			check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, at, 0.5),
+				ppo.KStep(rewards, values, 16, at, n, 0.5)+gamma*4, 0)
+			check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, at, 0.5, 0.5),
+				ppo.GAESum(rewards, values, 16, at, 0.5, 0.5)+both*10, 0)
 		}
 	})
 	// Literal sums, as one reads them: T = 3, t = 0 has the exponents 0, 1, and then T−t+1 = 4.
@@ -210,16 +206,13 @@ func TestPrinted(t *testing.T) {
 	})
 	t.Run("without discount the exponents do not matter", func(t *testing.T) {
 		check.Near(t, "(10)", ppo.KStepPrinted(rewards, values, 16, 0, 1), ppo.KStep(rewards, values, 16, 0, 3, 1), 0)
-		check.Near(
-			t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 1, 1), ppo.GAESum(rewards, values, 16, 0, 1, 1), 0,
-		)
+		check.Near(t, "(11)", ppo.GAESumPrinted(rewards, values, 16, 0, 1, 1),
+			ppo.GAESum(rewards, values, 16, 0, 1, 1), 0)
 	})
 	t.Run("for λ = 1 the two should be one, and as printed are not", func(t *testing.T) {
 		check.Near(t, "meant", ppo.KStep(rewards, values, 16, 0, 3, 0.5), ppo.GAESum(rewards, values, 16, 0, 0.5, 1), 0)
-		check.Apart(
-			t, "printed", ppo.KStepPrinted(rewards, values, 16, 0, 0.5),
-			ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 1), 1,
-		)
+		check.Apart(t, "printed", ppo.KStepPrinted(rewards, values, 16, 0, 0.5),
+			ppo.GAESumPrinted(rewards, values, 16, 0, 0.5, 1), 1)
 	})
 	t.Run("values that are right leave an advantage in the printed (10)", func(t *testing.T) {
 		right := []float64{3, 4, 4}

@@ -37,9 +37,8 @@ func TestLoss(t *testing.T) {
 		)
 		first := (1.2*2 - math.Exp(-0.1) - math.Exp(0.4)*0.5) / 3
 		check.Near(t, "loss", got, -(first-0.8*1.5)/2, 64*u)
-		check.NearAll(
-			t, "gradient", d.RawMatrix().Data, []float64{0, math.Exp(-0.1) / 6, math.Exp(0.4) * 0.5 / 6, 0, 0, 0}, 64*u,
-		)
+		check.NearAll(t, "gradient", d.RawMatrix().Data,
+			[]float64{0, math.Exp(-0.1) / 6, math.Exp(0.4) * 0.5 / 6, 0, 0, 0}, 64*u)
 	})
 	t.Run("at the old policy it is minus the weighted advantage, and its gradient the policy gradient",
 		func(t *testing.T) {

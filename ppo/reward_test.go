@@ -33,12 +33,10 @@ func TestTokenRewards(t *testing.T) {
 		check.NearAll(t, "r", got, []float64{-0.25, 0, 5.5, 0}, 0)
 	})
 	t.Run("tokens of a tool get none", func(t *testing.T) {
-		check.NearAll(
-			t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 1, 0}, 0.5), []float64{-0.25, 0, 5.5, 0}, 0,
-		)
-		check.NearAll(
-			t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 0, 0}, 0.5), []float64{4.75, 0, 0, 0}, 0,
-		)
+		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 1, 0}, 0.5),
+			[]float64{-0.25, 0, 5.5, 0}, 0)
+		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, []float64{1, 0, 0, 0}, 0.5),
+			[]float64{4.75, 0, 0, 0}, 0)
 	})
 	t.Run("an output without tokens has no reward", func(t *testing.T) {
 		check.NearAll(t, "r", ppo.TokenRewards(5, logprob, ref, make([]float64, 4), 0.5), make([]float64, 4), 0)

@@ -44,10 +44,8 @@ func TestWhiten(t *testing.T) {
 	})
 	t.Run("outputs of one token each are a batch like any other", func(t *testing.T) {
 		w := ppo.Whiten(check.Matrix([]float64{1}, []float64{3}), check.Matrix([]float64{1}, []float64{1}))
-		check.NearAll(
-			t, "Â", w.RawMatrix().Data,
-			ppo.Whiten(check.Matrix([]float64{1, 3}), check.Matrix([]float64{1, 1})).RawRowView(0), 0,
-		)
+		check.NearAll(t, "Â", w.RawMatrix().Data,
+			ppo.Whiten(check.Matrix([]float64{1, 3}), check.Matrix([]float64{1, 1})).RawRowView(0), 0)
 	})
 	t.Run("row by row, or with the padding, it would be something else", func(t *testing.T) {
 		x, mask := check.Matrix(
@@ -68,10 +66,8 @@ func TestWhiten(t *testing.T) {
 		for _, v := range x {
 			moved = append(moved, 3*v+7)
 		}
-		check.NearAll(
-			t, "Â", ppo.Whiten(check.Matrix(moved), ones).RawRowView(0),
-			ppo.Whiten(check.Matrix(x), ones).RawRowView(0), 1e-8,
-		)
+		check.NearAll(t, "Â", ppo.Whiten(check.Matrix(moved), ones).RawRowView(0),
+			ppo.Whiten(check.Matrix(x), ones).RawRowView(0), 1e-8)
 	})
 	// Differences from 2⁵² are exact. In E[Â²] − E[Â]² none of them would be left, and the mean
 	// itself has an ulp of 1 there. 0, 1 and 5 have mean 2, variance (4 + 1 + 9)/2 = 7.
@@ -86,32 +82,25 @@ func TestWhiten(t *testing.T) {
 		func(t *testing.T) {
 			ones := check.Matrix([]float64{1, 1, 1})
 			w := ppo.Whiten(check.Matrix([]float64{0, 0x1p1000, 5 * 0x1p1000}), ones)
-			check.NearAll(
-				t, "Â", w.RawRowView(0), []float64{-2 / math.Sqrt(7), -1 / math.Sqrt(7), 3 / math.Sqrt(7)}, 8*u,
-			)
+			check.NearAll(t, "Â", w.RawRowView(0),
+				[]float64{-2 / math.Sqrt(7), -1 / math.Sqrt(7), 3 / math.Sqrt(7)}, 8*u)
 			w = ppo.Whiten(check.Matrix([]float64{0, 0x1p-1000, 5 * 0x1p-1000}), ones)
-			check.NearAll(
-				t, "Â", w.RawRowView(0), []float64{-2 * 0x1p-1000 / 1e-4, -0x1p-1000 / 1e-4, 3 * 0x1p-1000 / 1e-4},
-				8*u*0x1p-980,
-			)
+			check.NearAll(t, "Â", w.RawRowView(0),
+				[]float64{-2 * 0x1p-1000 / 1e-4, -0x1p-1000 / 1e-4, 3 * 0x1p-1000 / 1e-4}, 8*u*0x1p-980)
 		})
 	t.Run("equal tokens become 0 exactly, whatever their last bits", func(t *testing.T) {
 		w := ppo.Whiten(check.Matrix([]float64{0.1, 0.1, 0.1}), check.Matrix([]float64{1, 1, 1}))
 		check.NearAll(t, "Â", w.RawRowView(0), []float64{0, 0, 0}, 0)
 	})
 	t.Run("one token, or equal ones, become 0; none stay nothing", func(t *testing.T) {
-		check.NearAll(
-			t, "one", ppo.Whiten(check.Matrix([]float64{5, nan}), check.Matrix([]float64{1, 0})).RawRowView(0),
-			[]float64{0, 0}, 0,
-		)
-		check.NearAll(
-			t, "equal", ppo.Whiten(check.Matrix([]float64{5, 5}), check.Matrix([]float64{1, 1})).RawRowView(0),
-			[]float64{0, 0}, 0,
-		)
-		check.NearAll(
-			t, "none", ppo.Whiten(check.Matrix([]float64{5, nan}), check.Matrix([]float64{0, 0})).RawRowView(0),
-			[]float64{0, 0}, 0,
-		)
+		check.NearAll(t, "one",
+			ppo.Whiten(check.Matrix([]float64{5, nan}), check.Matrix([]float64{1, 0})).RawRowView(0),
+			[]float64{0, 0}, 0)
+		check.NearAll(t, "equal",
+			ppo.Whiten(check.Matrix([]float64{5, 5}), check.Matrix([]float64{1, 1})).RawRowView(0), []float64{0, 0}, 0)
+		check.NearAll(t, "none",
+			ppo.Whiten(check.Matrix([]float64{5, nan}), check.Matrix([]float64{0, 0})).RawRowView(0),
+			[]float64{0, 0}, 0)
 		if r, c := ppo.Whiten(&mat.Dense{}, &mat.Dense{}).Dims(); r != 0 || c != 0 {
 			t.Errorf("[%d %d] advantages of an empty batch", r, c)
 		}

@@ -102,9 +102,8 @@ func TestDoubleDQNTargets(t *testing.T) {
 
 	t.Run("with one network for both it is DQN", func(t *testing.T) {
 		next, rewards, done := random(source(11), 6, 4), make([]float64, 6), make([]bool, 6)
-		check.NearAll(
-			t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9), rl.DQNTargets(rewards, done, next, 0.9), 0,
-		)
+		check.NearAll(t, "y", rl.DoubleDQNTargets(rewards, done, next, next, 0.9),
+			rl.DQNTargets(rewards, done, next, 0.9), 0)
 	})
 
 	// The choice depends on the errors of the one, so the value that the other gives it is off by 0

@@ -139,9 +139,8 @@ func TestReinforce(t *testing.T) {
 			return rl.Reinforce(e.rewards, nothing(e), m.gamma)
 		})
 		if mat.EqualApprox(without, want, 1e-2) {
-			t.Errorf(
-				"without γ^t it must not be the gradient %v, but is %v", mat.Formatted(want), mat.Formatted(without),
-			)
+			t.Errorf("without γ^t it must not be the gradient %v, but is %v",
+				mat.Formatted(want), mat.Formatted(without))
 		}
 	})
 
@@ -183,8 +182,7 @@ func TestReinforce(t *testing.T) {
 
 	t.Run("the weights are what exceeds the baseline", func(t *testing.T) {
 		check.NearAll(t, "ψ", rl.Reinforce([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 3, 7}, 0)
-		check.NearAll(
-			t, "ψ", rl.ReinforceDiscounted([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5), []float64{1, 1.5, 1.75}, 0,
-		)
+		check.NearAll(t, "ψ", rl.ReinforceDiscounted([]float64{0, 0, 8}, []float64{1, 1, 1}, 0.5),
+			[]float64{1, 1.5, 1.75}, 0)
 	})
 }

@@ -100,9 +100,7 @@ func TestQLearning(t *testing.T) {
 	})
 
 	t.Run("the last step looks at no next state", func(t *testing.T) {
-		check.Near(
-			t, "Q", rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5),
-			3, 0,
-		)
+		check.Near(t, "Q",
+			rl.QLearning(mat.NewDense(1, 1, []float64{4}), rl.Step{Reward: 2, Next: -1, Done: true}, 0.5, 0.5), 3, 0)
 	})
 }

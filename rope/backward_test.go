@@ -58,10 +58,8 @@ func TestRotateBackward(t *testing.T) {
 		one, zero := []float64{1, 1}, []float64{0, 0}
 		same(t, "interleaved", RotateBackward([]float64{1, 2, 3, 4}, zero, one, Interleaved), []float64{2, -1, 4, -3})
 		same(t, "half", RotateBackward([]float64{1, 2, 3, 4}, zero, one, Half), []float64{3, 4, -1, -2})
-		same(
-			t, "interleaved to half", RotateBackward([]float64{1, 2, 3, 4}, zero, one, InterleavedToHalf),
-			[]float64{3, -1, 4, -2},
-		)
+		same(t, "interleaved to half", RotateBackward([]float64{1, 2, 3, 4}, zero, one, InterleavedToHalf),
+			[]float64{3, -1, 4, -2})
 	})
 	t.Run("lengths that do not fit are a mistake of the caller", func(t *testing.T) {
 		panics(t, badLength, func() { RotateBackward(dy, cos, sin[1:], Half) })

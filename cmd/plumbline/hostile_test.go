@@ -38,7 +38,7 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		return rec.Name
 	}
 	word := strings.ToValidUTF8(evil, "")
-	// without controls
+	// A file may not have controls in its name.
 	name := strings.NewReplacer("\x1b", "", "\x07", "", "\r", "", "\n", "", "\u009b", "", "\x7f", "").Replace(word)
 	files := []string{
 		write(evil+"right.safetensors", func(*recording.Recording) {}),
@@ -65,9 +65,8 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		{
 			"verify", "-v", "-color=never",
 		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"help"}, {}, {"version"}, {"-" + evil},
-		{evil}, {"verify", "-" + evil}, {
-			"verify", "-color=" + evil,
-		}, {"verify", "-json=" + evil}, {"inspect", "-" + evil},
+		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil},
+		{"inspect", "-" + evil},
 	} {
 		args := append(line, files...)
 		if len(line) > 0 && (line[0] == "ops" || line[0] == "help") {

@@ -40,10 +40,8 @@ func NearAll(t T, what string, got, want []float64, bound float64) {
 	}
 	for i := range got {
 		if !near(got[i], want[i], bound) {
-			t.Errorf(
-				"%s: element %d: got %.17g, want %.17g, off by %.3g, allowed %.3g", what, i, got[i], want[i],
-				math.Abs(got[i]-want[i]), bound,
-			)
+			t.Errorf("%s: element %d: got %.17g, want %.17g, off by %.3g, allowed %.3g",
+				what, i, got[i], want[i], math.Abs(got[i]-want[i]), bound)
 		}
 	}
 }

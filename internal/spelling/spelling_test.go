@@ -17,29 +17,21 @@ func TestNearest(t *testing.T) {
 		known []string
 		want  string // "" if nothing is near
 	}{
-		{"bf16", types, "BF16"}, {
-			"torch.bfloat16", types, "BF16",
-		}, {"bfloat16", types, "BF16"}, {"float32", types, "F32"}, {"FP32", types, "F32"},
-		{
-			"torch.float32", types, "F32",
-		}, {"jnp.float16", types, "F16"}, {"half", types, "F16"}, {"fp8_e4m3", types, "F8_E4M3"},
-		{
-			"float8_e4m3fn", types, "F8_E4M3",
-		}, {"F8E4M3", types, "F8_E4M3"}, {"e5m2", types, "F8_E5M2"}, {"int64", types, "I64"}, {"bool", types, "BOOL"},
+		{"bf16", types, "BF16"}, {"torch.bfloat16", types, "BF16"}, {"bfloat16", types, "BF16"},
+		{"float32", types, "F32"},
+		{"FP32", types, "F32"}, {"torch.float32", types, "F32"}, {"jnp.float16", types, "F16"}, {"half", types, "F16"},
+		{"fp8_e4m3", types, "F8_E4M3"},
+		{"float8_e4m3fn", types, "F8_E4M3"}, {"F8E4M3", types, "F8_E4M3"},
+		{"e5m2", types, "F8_E5M2"}, {"int64", types, "I64"}, {"bool", types, "BOOL"},
 		{"float8_e4m3fnuz", types, ""}, // another format
-		{"mla.decod", ops, "mla.decode"}, {
-			"attention_forward", ops, "attention.forward",
-		}, {"attn.fwd", ops, "attention.forward"},
-		{
-			"Attention.Forward", ops, "attention.forward",
-		}, {"rmsnorm", ops, "norm.rms"}, {"atention.foward", ops, "attention.forward"},
-		{"mla.dcetode", ops, "mla.decode"}, {"moe.gate", ops, ""}, {"", ops, ""}, {"...", ops, ""}, {
-			strings.Repeat("mla.decode", 1000), ops, "",
-		},
-		{"is_causal", attrs, "causal"}, {
-			"softmax_scale", attrs, "scale",
-		}, {"lseBase", attrs, "lse_base"}, {"casual", attrs, "causal"},
-		{"scale_factor", attrs, "scale"}, {"clip", attrs, ""}, {"soft", attrs, "softcap"},
+		{"mla.decod", ops, "mla.decode"}, {"attention_forward", ops, "attention.forward"},
+		{"attn.fwd", ops, "attention.forward"},
+		{"Attention.Forward", ops, "attention.forward"}, {"rmsnorm", ops, "norm.rms"},
+		{"atention.foward", ops, "attention.forward"},
+		{"mla.dcetode", ops, "mla.decode"}, {"moe.gate", ops, ""}, {"", ops, ""}, {"...", ops, ""},
+		{strings.Repeat("mla.decode", 1000), ops, ""},
+		{"is_causal", attrs, "causal"}, {"softmax_scale", attrs, "scale"}, {"lseBase", attrs, "lse_base"},
+		{"casual", attrs, "causal"}, {"scale_factor", attrs, "scale"}, {"clip", attrs, ""}, {"soft", attrs, "softcap"},
 		{"clip_hihg", attrs, "clip_high"}, {"x", attrs, ""}, {"frobnicate", attrs, ""},
 	} {
 		if got, _ := Nearest(c.word, c.known); got != c.want {

@@ -47,9 +47,8 @@ func ParseAccumulator(name string) (Accumulator, error) {
 		return Accumulator(i), nil
 	}
 	names := accumulatorNames[:]
-	return F32, fmt.Errorf(
-		"found %s, want one of %s%s", spelling.Quote(name), strings.Join(names, ", "), spelling.Suggest(name, names),
-	)
+	return F32, fmt.Errorf("found %s, want one of %s%s",
+		spelling.Quote(name), strings.Join(names, ", "), spelling.Suggest(name, names))
 }
 
 // String returns the contract's name of the accumulator.

@@ -59,10 +59,8 @@ func Parse(declared map[string]any, defaults Declared, keys []string) (Declared,
 	slices.Sort(names)
 	for _, key := range names {
 		if !slices.Contains(keys, key) {
-			return d, fmt.Errorf(
-				"arithmetic: key %s: this op knows %s%s", spelling.Quote(key), list(keys),
-				spelling.Suggest(key, missing(keys, declared)),
-			)
+			return d, fmt.Errorf("arithmetic: key %s: this op knows %s%s",
+				spelling.Quote(key), list(keys), spelling.Suggest(key, missing(keys, declared)))
 		}
 		if err := d.set(key, declared[key]); err != nil {
 			return d, fmt.Errorf("arithmetic: %q: %w", key, err)

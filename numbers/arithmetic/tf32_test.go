@@ -10,9 +10,8 @@ import (
 
 func TestCutTF32(t *testing.T) {
 	for _, c := range [][2]float64{
-		{1 + 0x1p-10, 1 + 0x1p-10}, {1 + 0x1p-11, 1}, {
-			-1 - 0x1.8p-10, -1 - 0x1p-10,
-		}, {0, 0}, {math.Inf(-1), math.Inf(-1)}, {0x1p-136, 0x1p-136}, {0x1p-137, 0},
+		{1 + 0x1p-10, 1 + 0x1p-10}, {1 + 0x1p-11, 1}, {-1 - 0x1.8p-10, -1 - 0x1p-10}, {0, 0},
+		{math.Inf(-1), math.Inf(-1)}, {0x1p-136, 0x1p-136}, {0x1p-137, 0},
 	} {
 		if got := CutTF32(c[0]); got != c[1] {
 			t.Errorf("%v is cut to %v, want %v", c[0], got, c[1])

@@ -58,10 +58,8 @@ func Parse(name string) (Type, error) {
 		}
 	}
 	names := spellings()
-	return Invalid, fmt.Errorf(
-		"element type %s: unknown, want one of %s%s", spelling.Quote(name), strings.Join(names, " "),
-		spelling.Suggest(name, names),
-	)
+	return Invalid, fmt.Errorf("element type %s: unknown, want one of %s%s",
+		spelling.Quote(name), strings.Join(names, " "), spelling.Suggest(name, names))
 }
 
 func spellings() (names []string) {

@@ -135,11 +135,8 @@ func TestText(t *testing.T) {
 			"unusable      no.safetensors  -                   header: 3 bytes, want at least 8\n" +
 			"undetermined  empty.safetensors  norm.rms            y: the output has no elements\n" +
 			"2 recordings: 1 undetermined, 1 unusable\n"
-		compare(
-			t,
-			text(t, TextOptions{Files: []string{"no.safetensors"}}, NewEntry(unusable, nil), NewEntry(undecided, nil)),
-			want,
-		)
+		options := TextOptions{Files: []string{"no.safetensors"}}
+		compare(t, text(t, options, NewEntry(unusable, nil), NewEntry(undecided, nil)), want)
 	})
 	t.Run("columns stand in line from the first recording", func(t *testing.T) {
 		got := text(
@@ -277,10 +274,8 @@ func TestJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(b.String()), &run); err != nil {
 			t.Fatal(err)
 		}
-		compare(
-			t, []any{run.Version, run.Recordings[0]["file"], run.Recordings[0]["provenance"]},
-			[]any{name, name, map[string]any{name: name}},
-		)
+		compare(t, []any{run.Version, run.Recordings[0]["file"], run.Recordings[0]["provenance"]},
+			[]any{name, name, map[string]any{name: name}})
 		if hidden := strings.IndexFunc(b.String(), func(r rune) bool {
 			return r != '\n' && !unicode.IsPrint(r)
 		}); hidden >= 0 {
@@ -288,10 +283,8 @@ func TestJSON(t *testing.T) {
 		}
 	})
 	t.Run("provenance stands beside the verdict", func(t *testing.T) {
-		compare(
-			t, run.Recordings[1]["provenance"],
-			any(map[string]any{"producer": "kernel.cu", "device": "H200", "odd": true}),
-		)
+		compare(t, run.Recordings[1]["provenance"],
+			any(map[string]any{"producer": "kernel.cu", "device": "H200", "odd": true}))
 	})
 	t.Run("a run without recordings is an object too", func(t *testing.T) {
 		var empty strings.Builder

@@ -292,10 +292,8 @@ func excess(s verdict.Slice) float64 { return s.RMS / s.Limit }
 // do: "head 3 of 8: rms 14.2 (limit 1.41), max 52σ; also 5, 6".
 func where(failed []verdict.Slice) string {
 	s := failed[0]
-	text := fmt.Sprintf(
-		"%s %s of %s: rms %s (limit %s), max %sσ", Printable(s.Axis), index(s.Index), index(s.Of), score(s.RMS),
-		score(s.Limit), score(s.MaxZ),
-	)
+	text := fmt.Sprintf("%s %s of %s: rms %s (limit %s), max %sσ",
+		Printable(s.Axis), index(s.Index), index(s.Of), score(s.RMS), score(s.Limit), score(s.MaxZ))
 	if s.Constant {
 		text += ", one value throughout"
 	}

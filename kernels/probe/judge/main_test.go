@@ -75,9 +75,8 @@ func TestDistance(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	for _, c := range []struct{ y, t, want float64 }{
 		{1, 1, 0}, {1 + 0x1p-23, 1, 1}, {1 - 0x1p-24, 1, 0.5}, {0, 0x1p-140, 512}, {0, 0x1p-127, 1 << 22},
-		{inf, 0x1p200, 0}, {
-			math.MaxFloat32, 0x1p200, inf,
-		}, {inf, 1, inf}, {nan, 1, inf}, {1, nan, inf}, {nan, nan, 0}, {-inf, inf, inf},
+		{inf, 0x1p200, 0}, {math.MaxFloat32, 0x1p200, inf}, {inf, 1, inf}, {nan, 1, inf}, {1, nan, inf},
+		{nan, nan, 0}, {-inf, inf, inf},
 	} {
 		if got := distance(c.y, c.t); got != c.want {
 			t.Errorf("%v from %v: %v last places, want %v", c.y, c.t, got, c.want)
