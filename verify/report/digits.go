@@ -28,7 +28,7 @@ func digits(field string) int {
 	switch field {
 	case "got": // the recorded bits, exactly
 		return 0
-	case "want":
+	case "want", "score", "best":
 		return truthDigits
 	}
 	return scoreDigits

@@ -101,7 +101,10 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	if n := len(v.Outputs); n > 1 {
 		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
 	}
-	for _, o := range v.Outputs {
+	for i, o := range v.Outputs {
+		if i != nearest && o.Allowed > 0 {
+			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.InWords())
+		}
 		if o.Vouches > 0 {
 			fmt.Fprintf(b, "  %s to 1 ± %s", Printable(o.Name), brief(o.Vouches))
 		}
@@ -113,6 +116,8 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 func scores(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "%-8s ", Printable(o.Name))
 	switch {
+	case o.Rows > 0:
+		b.WriteString(o.InWords())
 	case o.NonFinite > 0 && o.NonFinite == o.Elements:
 		b.WriteString(nothingComparable(o))
 	case exact(o):
@@ -197,6 +202,10 @@ func writeOutput(b *strings.Builder, o verdict.Output) {
 // writeScores writes the scores of an output, what one number vouches for, and what would have
 // passed as well.
 func writeScores(b *strings.Builder, o verdict.Output) {
+	if o.Rows > 0 {
+		writeChoice(b, o.ChoiceCount)
+		return
+	}
 	if o.NonFinite > 0 && o.NonFinite == o.Elements {
 		fmt.Fprintf(b, "      scores  none, %s\n", nothingComparable(o))
 		return

@@ -54,6 +54,9 @@ type Expected struct {
 	Others map[int][]float64
 	// Branches are such decisions that several elements share: one for all tokens of a sequence.
 	Branches []Branch
+
+	// Choice is what is expected of a discrete output; then Truth and Sigma may be nil.
+	Choice Choice
 }
 
 // Branch is a decision within the error of what it hangs on, with what it makes of the elements
@@ -205,6 +208,9 @@ const worstListed = 8
 
 // Judge compares a recorded output with what is expected. got has the shape of want.Truth.
 func Judge(want Expected, got *tensor.Tensor) Output {
+	if want.Choice != nil {
+		return judgeChoice(want, got)
+	}
 	out := Output{
 		Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data)),
 	}

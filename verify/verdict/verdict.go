@@ -73,6 +73,8 @@ type Output struct {
 	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
 	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first
 	Slices    []Slice   `json:"slices,omitempty"`     // slices beyond their limit, worst first within each axis
+
+	ChoiceCount // of a discrete output: how its rows were answered
 }
 
 // Element is one element of an output, for the report of a failure.

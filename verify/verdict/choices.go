@@ -1,0 +1,172 @@
+package verdict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
+
+// Choice is what is expected of a discrete output: indices, codes, decisions. It is judged row by
+// row, exactly up to what the error of the scores behind it explains.
+type Choice interface {
+	// Unit names what one row is, in the plural: "rows", "codes".
+	Unit() string
+	// Rows is how many rows there are; Width is how many recorded numbers each has.
+	Rows() int
+	Width() int
+	// Judge judges row i, of which got are the Width numbers recorded.
+	Judge(i int, got []float64) Answer
+	// Mistaken returns an answer to row i that is as wrong as one can be. Where it would be right
+	// too, the row cannot tell anything.
+	Mistaken(i int) []float64
+}
+
+// Answer is what is said of one row of a choice.
+type Answer struct {
+	Grade Grade
+	Fault WrongRow // of a wrong row: all but its index
+}
+
+// Grade says how a row of a choice was answered.
+type Grade int
+
+// The grades of a row. Tied and Within are right by an allowance.
+const (
+	Exact    Grade = iota // the answer of exact arithmetic, ties to the lower index
+	Tied                  // another member of an exact tie
+	Within                // an answer that the error of the scores explains
+	Wrong                 // no error inside the bounds gives it
+	Unjudged              // nothing is expected
+)
+
+// WrongRow is one row of a choice that is wrong, for the report of a failure.
+type WrongRow struct {
+	Row    int     `json:"row"`
+	Why    string  `json:"why"`
+	Got    float64 `json:"got"`    // the index chosen, the code's value, the decision
+	Want   float64 `json:"want"`   // what exact arithmetic has in its place
+	Score  float64 `json:"score"`  // of what was chosen; of a code, the true quotient
+	Best   float64 `json:"best"`   // the k-th best score; of a code, the midpoint it is beyond
+	Bounds float64 `json:"bounds"` // distance of the scores in units of the bounds of both
+}
+
+// ChoiceCount says how the rows of a choice were answered. It is zero for outputs that are numbers.
+type ChoiceCount struct {
+	Unit      string     `json:"unit,omitempty"`
+	Rows      int        `json:"rows,omitempty"`       // that are judged
+	Allowed   int        `json:"allowed,omitempty"`    // right by the allowance, ties among them
+	Ties      int        `json:"ties,omitempty"`       // right as another member of an exact tie
+	Wrong     int        `json:"wrong,omitempty"`      // beyond every bound
+	WrongRows []WrongRow `json:"wrong_rows,omitempty"` // the worst, worst first
+}
+
+// InWords returns the count: "3 of 4096 rows needed the allowance (1 tie, 2 within bound)".
+func (c ChoiceCount) InWords() string {
+	text := fmt.Sprintf("%d of %d %s needed the allowance", c.Allowed, c.Rows, c.Unit)
+	if c.Allowed > 0 {
+		text += fmt.Sprintf(" (ties: %d, within bound: %d)", c.Ties, c.Allowed-c.Ties)
+	}
+	if c.Wrong > 0 {
+		text = fmt.Sprintf("%d of %d %s are wrong, ", c.Wrong, c.Rows, c.Unit) + text
+	}
+	return text
+}
+
+// judgeChoice compares a recorded output with a choice.
+func judgeChoice(want Expected, got *tensor.Tensor) Output {
+	out := Output{Name: want.Name, Type: want.Type.String(), Shape: got.Shape, Elements: got.Len()}
+	c := want.Choice
+	if c.Rows()*c.Width() != got.Len() {
+		out.Status = Unusable
+		out.Reasons = []string{fmt.Sprintf("shape %v, want %d %s of %d", got.Shape, c.Rows(), c.Unit(), c.Width())}
+		return out
+	}
+	out.ChoiceCount = countRows(c, func(i int) []float64 { return got.Data[i*c.Width() : (i+1)*c.Width()] })
+	switch {
+	case out.Wrong > 0:
+		out.Status = Unexplained
+		w := out.WrongRows[0]
+		out.Reasons = []string{fmt.Sprintf("%s; worst row %d: %s", out.InWords(), w.Row, w.Why)}
+	case out.Rows == 0:
+		out.Status, out.Reasons = Undetermined, []string{"no row is judged"}
+	default:
+		if out.Blind = blindChoice(c); len(out.Blind) > 0 {
+			out.Status, out.Reasons = Undetermined, []string{WouldPass(out.Blind)}
+		}
+	}
+	return out
+}
+
+// countRows judges every row of an answer.
+func countRows(c Choice, answer func(i int) []float64) ChoiceCount {
+	count := ChoiceCount{Unit: c.Unit()}
+	for i := range c.Rows() {
+		a := c.Judge(i, answer(i))
+		if a.Grade == Unjudged {
+			continue
+		}
+		count.Rows++
+		switch a.Grade {
+		case Tied:
+			count.Ties++
+			count.Allowed++
+		case Within:
+			count.Allowed++
+		case Wrong:
+			count.Wrong++
+			a.Fault.Row = i
+			count.list(a.Fault)
+		}
+	}
+	return count
+}
+
+// list puts a wrong row among the worst, which are the furthest beyond their bounds.
+func (c *ChoiceCount) list(w WrongRow) {
+	at := len(c.WrongRows)
+	for at > 0 && w.Bounds > c.WrongRows[at-1].Bounds {
+		at--
+	}
+	if at < worstListed {
+		c.WrongRows = slices.Insert(c.WrongRows, at, w)
+		c.WrongRows = c.WrongRows[:min(len(c.WrongRows), worstListed)]
+	}
+}
+
+// blindChoice names the answers that no kernel means and that would be right in every row: then
+// these inputs cannot tell.
+func blindChoice(c Choice) (names []string) {
+	zeros := make([]float64, c.Width())
+	for _, a := range []struct {
+		name string
+		of   func(i int) []float64
+	}{
+		{"any answer", c.Mistaken},
+		{"zeros", func(int) []float64 { return zeros }},
+	} {
+		if passesEverywhere(c, a.of) {
+			names = append(names, a.name)
+		}
+	}
+	return names
+}
+
+func passesEverywhere(c Choice, answer func(i int) []float64) bool {
+	for i := range c.Rows() {
+		if c.Judge(i, answer(i)).Grade == Wrong {
+			return false
+		}
+	}
+	return true
+}
+
+// apart is the distance of a score below another in units of the bounds of both, +Inf where
+// neither may err.
+func apart(below, above, bounds float64) float64 {
+	if d := (above - below) / bounds; !math.IsNaN(d) {
+		return d
+	}
+	return math.Inf(1)
+}
