@@ -153,6 +153,7 @@ func TestTiesAndBounds(t *testing.T) {
 		{[]float64{0, 2}, Tied},
 		{[]float64{0, 3}, Within},
 		{[]float64{0, 4}, Wrong},
+		{[]float64{0, 0}, Wrong},
 		{[]float64{1, 2}, Wrong}, // each reaches the second best, but the best is missing
 	} {
 		c := &TopK{N: 1, E: 5, K: 2, Scores: scores, Bounds: slices.Repeat([]float64{6e-4}, 5)}
@@ -230,7 +231,8 @@ func TestCodesOfAQuantiser(t *testing.T) {
 func TestSpecialCodes(t *testing.T) {
 	nan, negative := math.NaN(), math.Copysign(0, -1)
 	c := &Codes{
-		Type: dtype.F8E4M3, Quotients: []float64{0, nan, 1.0625, 1.0625, 1e9}, Bounds: []float64{0, 0, 0, 1e-6, 0},
+		Type: dtype.F8E4M3, Quotients: []float64{0, nan, 1.0625, 1.0625, 1e9, 1},
+		Bounds: []float64{0, 0, 0, 1e-6, 0, nan},
 	}
 	for _, x := range []struct {
 		i    int
@@ -239,7 +241,7 @@ func TestSpecialCodes(t *testing.T) {
 	}{
 		{0, negative, Exact}, {0, nan, Wrong}, {1, nan, Exact}, {1, 0, Wrong},
 		{2, 1, Exact}, {2, 1.125, Wrong}, {3, 1.125, Within}, {3, 1.25, Wrong},
-		{4, nan, Exact}, {4, 448, Wrong},
+		{4, nan, Exact}, {4, 448, Wrong}, {5, 448, Unjudged},
 	} {
 		if a := c.Judge(x.i, []float64{x.got}); a.Grade != x.want {
 			t.Errorf("quotient %v, code %v: grade %d, want %d", c.Quotients[x.i], x.got, a.Grade, x.want)
@@ -284,5 +286,18 @@ func TestTheWorstRowIsNamed(t *testing.T) {
 	}
 	if !strings.Contains(w.Why, "chose 2 (score 1), left out 1 (score 3); the 2-th best is 3, 4 bounds apart") {
 		t.Error(w.Why)
+	}
+}
+
+func TestNoMoreGroupsThanAllowed(t *testing.T) {
+	c := &TopK{N: 1, E: 4, K: 2, Groups: 2, TopGroups: 1, Scores: []float64{5, 1, 4, 0}, Bounds: make([]float64, 4)}
+	c.GroupScores, c.GroupBounds = []float64{6, 6}, make([]float64, 2)
+	for _, x := range []struct {
+		chosen []float64
+		want   Grade
+	}{{[]float64{0, 1}, Exact}, {[]float64{2, 3}, Tied}, {[]float64{0, 2}, Wrong}} {
+		if a := c.Judge(0, x.chosen); a.Grade != x.want {
+			t.Errorf("%v: grade %d, want %d", x.chosen, a.Grade, x.want)
+		}
 	}
 }
