@@ -303,7 +303,8 @@ func TestNoMoreGroupsThanAllowed(t *testing.T) {
 }
 
 func TestTiesAreCounted(t *testing.T) {
-	c := &TopK{N: 3, E: 3, K: 1, Scores: []float64{1, 1, 0, 1, 0.5, 0, 3, 2, 1}, Bounds: slices.Repeat([]float64{0.25}, 9)}
+	scores, bounds := []float64{1, 1, 0, 1, 0.5, 0, 3, 2, 1}, slices.Repeat([]float64{0.25}, 9)
+	c := &TopK{N: 3, E: 3, K: 1, Scores: scores, Bounds: bounds}
 	out := judgeChoiceOf(c, tensor.Of([]float64{1, 1, 0}, 3, 1))
 	if want := "2 of 3 rows needed the allowance (ties: 1, within bound: 1)"; out.InWords() != want {
 		t.Errorf("%s, want %s", out.InWords(), want)
