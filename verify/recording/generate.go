@@ -18,58 +18,37 @@ import (
 // recording states.
 var ErrMismatch = errors.New("sha256 mismatch")
 
-// tensor makes the input of a recipe that check has accepted, and compares its sha256.
-func (rc *Recipe) tensor() (*tensor.Tensor, error) {
-	x, err := rc.generate()
-	if err != nil {
-		return nil, err
-	}
-	if got := digest(rc.Type, x.Data); got != rc.SHA256 {
-		return nil, fmt.Errorf("%w: made %s, want %s", ErrMismatch, got, rc.SHA256)
-	}
-	return x, nil
-}
-
-// seal fills in the sha256.
-func (rc *Recipe) seal() error {
-	x, err := rc.generate()
-	if err == nil {
-		rc.SHA256 = digest(rc.Type, x.Data)
+// compare says how the sha256 that was made differs from the one that the recipe states.
+func (rc *Recipe) compare(got string, err error) error {
+	if err == nil && got != rc.SHA256 {
+		err = fmt.Errorf("%w: made %s, want %s", ErrMismatch, got, rc.SHA256)
 	}
 	return err
 }
 
-func (rc *Recipe) generate() (*tensor.Tensor, error) {
-	x, err := room(rc.Shape)
-	if err != nil {
-		return nil, err
-	}
-	rc.draw(x.Data)
+// fill makes the elements from offset on.
+func (rc *Recipe) fill(x []float64, offset int, edits plants) error {
+	rc.draw(x, offset)
 	if !rc.Type.Float() {
-		if err := rc.checkIntegers(x); err != nil {
-			return nil, err
+		if err := rc.checkIntegers(x, offset); err != nil {
+			return err
 		}
 	}
-	for _, e := range rc.Edits {
-		value := rc.Type.FromBits(rc.Type.Bits(e.Value))
-		first, n := rc.reach(e)
-		for i := range n {
-			x.Data[first+i] = value
-		}
-	}
-	return x, nil
+	edits.apply(x, offset)
+	return nil
 }
 
-// draw fills x with the values before the edits. Those of an integer type are not rounded.
-func (rc *Recipe) draw(x []float64) {
-	value, scale, shift := rc.values(x), math.Ldexp(1, rc.Exp2), 0.0
+// draw fills x with the values before the edits, from element offset on. Those of an integer type
+// are not rounded.
+func (rc *Recipe) draw(x []float64, offset int) {
+	value, scale, shift := rc.values(x, offset), math.Ldexp(1, rc.Exp2), 0.0
 	if rc.Shift != nil {
 		shift = float64(*rc.Shift)
 	}
 	float := rc.Type.Float()
 	inParallel(len(x), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			v := float64(value(i)*scale) + shift
+			v := float64(value(offset+i)*scale) + shift
 			if float {
 				v = rc.Type.Round(v)
 			}
@@ -79,8 +58,8 @@ func (rc *Recipe) draw(x []float64) {
 }
 
 // values returns the distribution's value of element i. A permutation is not made element by
-// element: it is laid out in x.
-func (rc *Recipe) values(x []float64) func(i int) float64 {
+// element: it is laid out, and x, which begins at element offset, holds its part.
+func (rc *Recipe) values(x []float64, offset int) func(i int) float64 {
 	switch rc.Dist {
 	case "uniform":
 		return func(i int) float64 { return uniform(splitmix64(rc.Seed, uint64(i))) }
@@ -90,8 +69,13 @@ func (rc *Recipe) values(x []float64) func(i int) float64 {
 		span := uint64(rc.Hi - rc.Lo)
 		return func(i int) float64 { return float64(rc.Lo + int64(splitmix64(rc.Seed, uint64(i))%span)) }
 	}
-	permute(x, rc.Seed)
-	return func(i int) float64 { return x[i] }
+	all := x
+	if len(x) < rc.Shape[0] {
+		all = make([]float64, rc.Shape[0])
+	}
+	permute(all, rc.Seed)
+	copy(x, all[offset:])
+	return func(i int) float64 { return x[i-offset] }
 }
 
 // splitmix64 returns output i of the generator of that name, started from seed.
@@ -122,12 +106,12 @@ func permute(x []float64, seed uint64) {
 
 // checkIntegers checks that the type holds every value, which scale and shift may have moved off
 // the integers.
-func (rc *Recipe) checkIntegers(x *tensor.Tensor) error {
-	for i, v := range x.Data {
+func (rc *Recipe) checkIntegers(x []float64, offset int) error {
+	for i, v := range x {
 		if rc.Type.Round(v) != v || math.Abs(v) > maxExact {
 			return fmt.Errorf(
-				"index %v: value %v, want an integer that %v has, within ±2^53", tensor.Unravel(i, rc.Shape), v,
-				rc.Type,
+				"index %v: value %v, want an integer that %v has, within ±2^53",
+				tensor.Unravel(offset+i, rc.Shape), v, rc.Type,
 			)
 		}
 	}
@@ -146,6 +130,35 @@ func digest(t dtype.Type, x []float64) string {
 		x = x[n:]
 	}
 	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// span is how many elements are made at a time where only their sha256 is wanted.
+const span = 1 << 20
+
+// digest returns the sha256 of the elements of the recipe, which are made a span at a time: one is
+// made while the one before is hashed. A permutation is made whole.
+func (rc *Recipe) digest(edits plants) (string, error) {
+	total, _ := tensor.Elements(rc.Shape)
+	n, size := min(total, span), rc.Type.Size()
+	if rc.Dist == "permutation" {
+		n = total
+	}
+	x, codes := make([]float64, n), [2][]byte{make([]byte, n*size), make([]byte, n*size)}
+	hash := sha256.New()
+	var hashing sync.WaitGroup
+	defer hashing.Wait()
+	for first, turn := 0, 0; first < total; first, turn = first+n, 1-turn {
+		part := x[:min(n, total-first)]
+		if err := rc.fill(part, first, edits); err != nil {
+			return "", err
+		}
+		b := codes[turn][:len(part)*size]
+		inParallel(len(part), func(lo, hi int) { rc.Type.Encode(b[lo*size:hi*size], part[lo:hi]) })
+		hashing.Wait()
+		hashing.Go(func() { hash.Write(b) })
+	}
+	hashing.Wait()
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // inParallel calls work for ranges that together are 0 … n−1, on all processors.

@@ -16,8 +16,9 @@ import (
 
 // MaxGenerated is how many elements the generated inputs of a recording may have together, edits
 // counted by the elements that they write. A recipe takes a few bytes whatever its shape, so this
-// is what a hostile file can ask for: 2 GiB as float64.
-const MaxGenerated = 1 << 28
+// bounds the time that a hostile file can ask for, some half an hour of a processor; memory is
+// bounded by [MaxWhole].
+const MaxGenerated = 1 << 36
 
 // maxExp2 keeps value × 2^Exp2 exact in float64, for every distribution.
 const maxExp2 = 900
@@ -112,6 +113,9 @@ func (rc *Recipe) checkDist() error {
 			return fmt.Errorf(
 				"dist: permutation of shape %v and dtype %v, want one axis of an integer type", rc.Shape, rc.Type,
 			)
+		}
+		if rc.Shape[0] > MaxWhole {
+			return fmt.Errorf("dist: permutation of %d elements, want at most %d", rc.Shape[0], MaxWhole)
 		}
 	default:
 		return fmt.Errorf("dist: %s, want uniform, normal, ints or permutation", short(rc.Dist))

@@ -410,8 +410,18 @@ func TestHostileRecipesAreErrors(t *testing.T) {
 			m + `dist: permutation of shape [2 1]`,
 		},
 		{
-			"too many elements", fields{"shape": `[268435457]`},
-			m + `268435457 generated elements in the recording so far, want at most 268435456`,
+			"too many elements", fields{"shape": `[68719476737,1]`},
+			m + `shape: 68719476737, want an integer from 0 to 2147483647`,
+		},
+		{
+			"too many elements in all", fields{"shape": `[65537,1048576]`},
+			m + `68720525312 generated elements in the recording so far, want at most 68719476736`,
+		},
+		{
+			"a permutation too long to be held", fields{
+				"shape": `[268435457]`, "dist": `"permutation"`, "lo": "", "hi": "",
+			},
+			m + `dist: permutation of 268435457 elements, want at most 268435456`,
 		},
 		{
 			"far too many elements", fields{"shape": `[65536,65536,65536,65536]`},
@@ -419,8 +429,8 @@ func TestHostileRecipesAreErrors(t *testing.T) {
 		},
 		{
 			"too many edited",
-			fields{"shape": `[134217728]`, "edits": `[{"index":[],"value":0},{"index":[0],"value":0}]`},
-			m + `268435457 generated elements`,
+			fields{"shape": `[32768,1048576]`, "edits": `[{"index":[],"value":0},{"index":[0,0],"value":0}]`},
+			m + `68719476737 generated elements`,
 		},
 		{"edits an object", fields{"edits": `{}`}, m + `edits: an object, want an array`},
 		{

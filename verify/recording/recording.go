@@ -21,10 +21,10 @@
 // A file may come from anywhere, so everything it claims is checked before it is believed. Tensors
 // have to tile the data exactly, keys may come only once at every level, numbers in the header have
 // to be plain digits. Limits hold for what is cheap to claim or slow to read: 100 MB of header,
-// 65536 tensors of 16 axes and 2³¹ − 1 elements, 4 MiB for each JSON object of the metadata, nested
-// 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading a header takes
-// memory in proportion to the bytes that are there. Every error names the file, the place and the
-// cause:
+// 65536 tensors of 16 axes, of 2³¹ − 1 at most, and 2⁴⁰ elements, 4 MiB for each JSON object of the
+// metadata, nested 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading a
+// header takes memory in proportion to the bytes that are there, and [Recording.Part] in proportion
+// to what is asked for. Every error names the file, the place and the cause:
 //
 //	x.safetensors: tensor "q": shape [4 570] of BF16 takes 4560 bytes, data_offsets [0 4608] give 4608
 package recording
@@ -40,6 +40,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -76,7 +77,11 @@ type entry struct {
 	shape  []int
 	data   *io.SectionReader
 	recipe *Recipe // nil if the tensor is stored
+	plants plants  // the recipe's edits
 	cost   int64   // elements that the recipe writes
+
+	checked  sync.Once // guards mismatch
+	mismatch error     // what is wrong with the elements of the recipe
 }
 
 // New returns an empty recording, to be filled and written.
@@ -273,11 +278,12 @@ func (r *Recording) Recipe(name string) (Recipe, bool) {
 
 // Tensor returns a tensor decoded to float64. That is exact: an I64 beyond ±2⁵³ is an error, and so
 // is a BOOL other than 0 and 1. A generated input is made anew at every call and its sha256
-// checked; if it differs, errors.Is finds ErrMismatch.
+// checked once; if it differs, errors.Is finds ErrMismatch. What is too large to be held whole, see
+// [MaxWhole], is an error: [Recording.Part] reads it.
 func (r *Recording) Tensor(name string) (*tensor.Tensor, error) {
-	e := r.entries[name]
-	if e == nil {
-		return nil, fmt.Errorf("%s: tensor %s: not in the recording", r.Name, short(name))
+	e, err := r.entry(name)
+	if err != nil {
+		return nil, err
 	}
 	x, err := e.tensor()
 	if err != nil {
@@ -287,28 +293,38 @@ func (r *Recording) Tensor(name string) (*tensor.Tensor, error) {
 }
 
 func (e *entry) tensor() (*tensor.Tensor, error) {
-	if e.recipe != nil {
-		return e.recipe.tensor()
-	}
-	x, err := room(e.shape)
+	x, err := room(e.shape, e.recipe != nil)
 	if err != nil {
 		return nil, err
 	}
+	if e.recipe == nil {
+		err = e.read(x.Data, 0)
+	} else if err = e.recipe.fill(x.Data, 0, e.plants); err == nil {
+		err = e.verifyWhole(x.Data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// read decodes stored elements from offset on into x, a chunk of the file at a time.
+func (e *entry) read(x []float64, offset int) error {
 	size := e.dtype.Size()
-	buf := make([]byte, min(chunk, e.data.Size()))
-	for done := 0; done < len(x.Data); {
-		part := x.Data[done:min(done+chunk/size, len(x.Data))]
+	buf := make([]byte, min(chunk, len(x)*size))
+	for done := 0; done < len(x); {
+		part := x[done:min(done+chunk/size, len(x))]
 		b := buf[:len(part)*size]
-		if n, err := e.data.ReadAt(b, int64(done*size)); n < len(b) {
-			return nil, within("data", err)
+		if n, err := e.data.ReadAt(b, int64(offset+done)*int64(size)); n < len(b) {
+			return within("data", err)
 		}
 		if i, err := undecodable(e.dtype, b); err != nil {
-			return nil, fmt.Errorf("index %v: %w", tensor.Unravel(done+i, e.shape), err)
+			return fmt.Errorf("index %v: %w", tensor.Unravel(offset+done+i, e.shape), err)
 		}
 		e.dtype.Decode(part, b)
 		done += len(part)
 	}
-	return x, nil
+	return nil
 }
 
 // maxExact is the integer up to which float64 holds all.
@@ -357,7 +373,7 @@ func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
 }
 
 // Generate adds an input that is generated, and replaces a tensor of that name. An empty SHA256 is
-// filled in, by making the tensor; any other is believed until Tensor checks it. An error says what
+// filled in, by making the tensor in chunks; any other is believed until it is read or checked. An error says what
 // is wrong with the recipe, and changes nothing.
 func (r *Recording) Generate(name string, recipe Recipe) error {
 	recipe = recipe.clone()
@@ -379,15 +395,19 @@ func (r *Recording) generate(name string, recipe *Recipe) error {
 	if err == nil {
 		err = r.afford(name, cost)
 	}
-	if err == nil && recipe.SHA256 == "" {
-		err = recipe.seal()
-	}
 	if err != nil {
 		return err
 	}
+	e := &entry{dtype: recipe.Type, shape: recipe.Shape, recipe: recipe, plants: recipe.plants(), cost: cost}
+	if recipe.SHA256 == "" {
+		if recipe.SHA256, err = recipe.digest(e.plants); err != nil {
+			return err
+		}
+		e.checked.Do(func() {}) // it is right by now
+	}
 	r.Delete(name)
 	r.generated += cost
-	r.entries[name] = &entry{dtype: recipe.Type, shape: recipe.Shape, recipe: recipe, cost: cost}
+	r.entries[name] = e
 	return nil
 }
 

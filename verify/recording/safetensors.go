@@ -23,8 +23,10 @@ const (
 	maxTensors = 1 << 16
 	// maxRank is how many axes a tensor may have. The catalogue needs four.
 	maxRank = 16
-	// maxElements is how many elements a tensor may have: decoded to float64 they take 16 GiB.
-	maxElements = 1<<31 - 1
+	// maxAxis is how long an axis may be.
+	maxAxis = 1<<31 - 1
+	// maxElements is how many elements a tensor may have, and that it has a place on a disk.
+	maxElements = min(1<<40, math.MaxInt)
 
 	metadataKey  = "__metadata__"
 	outputPrefix = "out."
@@ -190,7 +192,7 @@ func (p *parser) dtype() (dtype.Type, error) {
 }
 
 func (p *parser) shape() ([]int, error) {
-	list, err := p.integers(maxRank, maxElements)
+	list, err := p.integers(maxRank, maxAxis)
 	shape := make([]int, len(list))
 	for i, d := range list {
 		shape[i] = int(d)
@@ -205,18 +207,21 @@ func elements(shape []int) (int, error) {
 		return 0, fmt.Errorf("shape %v: more than %d axes", shape, maxRank)
 	}
 	n, ok := tensor.Elements(shape)
-	if !ok || n > maxElements || len(shape) > 0 && slices.Max(shape) > maxElements {
-		return 0, fmt.Errorf("shape %v: negative or more than %d elements", shape, maxElements)
+	if !ok || n > maxElements || len(shape) > 0 && slices.Max(shape) > maxAxis {
+		return 0, fmt.Errorf("shape %v: negative or more than %d elements", shape, int64(maxElements))
 	}
 	return n, nil
 }
 
-// room returns a tensor of zeros, or says that the processor has no room for it: one of 32 bits
-// addresses less than a header may name.
-func room(shape []int) (*tensor.Tensor, error) {
-	const most = math.MaxInt / 16 // elements; on 32 bits they take 1 GiB
+// room returns a tensor of zeros, or says that there is no room for it: a file names many more
+// elements than memory holds, and a processor of 32 bits addresses fewer.
+func room(shape []int, generated bool) (*tensor.Tensor, error) {
+	most := min(maxAxis, math.MaxInt/16) // elements; 16 GiB, on 32 bits 1 GiB
+	if generated {
+		most = min(most, MaxWhole)
+	}
 	if n, ok := tensor.Elements(shape); !ok || n > most {
-		return nil, fmt.Errorf("shape %v: more than the %d elements that this processor has room for", shape, most)
+		return nil, fmt.Errorf("shape %v: more than the %d elements that are decoded whole", shape, most)
 	}
 	return tensor.New(shape...), nil
 }

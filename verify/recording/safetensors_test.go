@@ -171,11 +171,11 @@ func TestHostileFilesAreErrors(t *testing.T) {
 		{
 			"product that overflows to 0",
 			file(with(`"q":{"dtype":"U8","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}`)),
-			`tensor "q": shape [1073741824 1073741824 16]: negative or more than 2147483647 elements`,
+			`tensor "q": shape [1073741824 1073741824 16]: negative or more than 1099511627776 elements`,
 		},
 		{
-			"too many elements", file(with(`"q":{"dtype":"U8","shape":[65536,65536],"data_offsets":[0,4294967296]}`)),
-			`tensor "q": shape [65536 65536]: negative or more than 2147483647 elements`,
+			"too many elements", file(with(`"q":{"dtype":"U8","shape":[1048577,1048576],"data_offsets":[0,1]}`)),
+			`tensor "q": shape [1048577 1048576]: negative or more than 1099511627776 elements`,
 		},
 		{
 			"shape unlike the offsets",
@@ -304,12 +304,12 @@ func allocated(f func()) uint64 {
 func TestClaimsAreNotAllocated(t *testing.T) {
 	const claim = `"q":{"dtype":"F64","shape":[2147483647],"data_offsets":[0,17179869176]}`
 	zeros := strings.Repeat("0", 64)
-	recipe := `{"q":{"dtype":"U8","shape":[2147483647],"dist":"uniform","seed":1,"sha256":"` + zeros + `"}}`
+	recipe := `{"q":{"dtype":"U8","shape":[2147483647,33],"dist":"uniform","seed":1,"sha256":"` + zeros + `"}}`
 	for name, b := range map[string][]byte{
-		"header of 16 GiB": append(binary.LittleEndian.AppendUint64(nil, 16<<30), make([]byte, 92)...),
-		"header of 99 MB":  append(binary.LittleEndian.AppendUint64(nil, 99_000_000), make([]byte, 92)...),
-		"tensor of 16 GiB": file(with(claim)),
-		"recipe of 16 GiB": file(withMetadata("generated", recipe)),
+		"header of 16 GiB":  append(binary.LittleEndian.AppendUint64(nil, 16<<30), make([]byte, 92)...),
+		"header of 99 MB":   append(binary.LittleEndian.AppendUint64(nil, 99_000_000), make([]byte, 92)...),
+		"tensor of 16 GiB":  file(with(claim)),
+		"recipe of 528 GiB": file(withMetadata("generated", recipe)),
 	} {
 		if got := allocated(func() {
 			if _, err := readBytes(b); err == nil {
