@@ -38,9 +38,9 @@ var (
 )
 
 var attentionInputs = []Tensor{
-	{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "queries"},
-	{Name: "k", Shape: []string{"B", "T", "G", "D"}, Doc: "keys"},
-	{Name: "v", Shape: []string{"B", "T", "G", "V"}, Doc: "values"},
+	{Name: "q", Shape: []string{"B", "S", "H", "D"}, Parts: true, Doc: "queries"},
+	{Name: "k", Shape: []string{"B", "T", "G", "D"}, Parts: true, Doc: "keys"},
+	{Name: "v", Shape: []string{"B", "T", "G", "V"}, Parts: true, Doc: "values"},
 	{Name: "kv_lens", Shape: []string{"B"}, Integer: true, Optional: true, Doc: "keys in use in each sequence (T)"},
 	{Name: "sink", Shape: []string{"H"}, Optional: true, Doc: "logit of each head's sink, in units of scaled scores"},
 }
@@ -321,8 +321,7 @@ func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
 		c.nothingSeen(b, g, o, lse)
 		return
 	}
-	k := rowsOf(c.Input("k").View(1, b, g), used)
-	v := rowsOf(c.Input("v").View(1, b, g), used)
+	k, v := c.HeadRows("k", b, g, 0, used), c.HeadRows("v", b, g, 0, used)
 	kv := newKeyValues(k, v)
 	blocks := pages(queries, blockRows(used))
 	parallel.Each(heads*blocks, func(i int) {
@@ -332,7 +331,7 @@ func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
 		}
 		s1 := min(queries, s0+blockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-		q := c.Input("q").View(1, b, h).Slice(s0, s1, 0, c.Dim("D")).(*mat.Dense)
+		q := c.HeadRows("q", b, h, s0, s1)
 		block := model.block(q, v, kv, attention.Options{Mask: mask, Sink: c.sink(h)})
 		o.aligned.Add(int64(block.aligned))
 		for s := s0; s < s1; s++ {

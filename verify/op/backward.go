@@ -144,7 +144,7 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 // backwardGroup computes the gradients of the heads that use key and value head g of sequence b.
 func (c *Case) backwardGroup(model softmaxModel, types gradientTypes, b, g int, dq, dk, dv *estimate) {
 	used, heads, groups, queries := c.keysInUse(b), c.Dim("H"), c.Dim("G"), c.Dim("S")
-	k, v := rowsOf(c.Input("k").View(1, b, g), used), rowsOf(c.Input("v").View(1, b, g), used)
+	k, v := c.HeadRows("k", b, g, 0, used), c.HeadRows("v", b, g, 0, used)
 	kv := newKeyValues(k, v)
 	var groupK, groupV keyGradient
 	var sumK, sumV groupSum
@@ -177,7 +177,7 @@ func (c *Case) backwardHead(
 	model softmaxModel, types gradientTypes, kv keyValues, v *mat.Dense, b, h int, dq *estimate,
 ) (dk, dv keyGradient) {
 	used, queries := c.keysInUse(b), c.Dim("S")
-	q, do := c.Input("q").View(1, b, h), c.Input("do").View(1, b, h)
+	q, do := c.HeadRows("q", b, h, 0, c.Dim("S")), c.HeadRows("do", b, h, 0, c.Dim("S"))
 	for s0 := 0; s0 < queries; s0 += blockRows(used) {
 		s1 := min(queries, s0+blockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}

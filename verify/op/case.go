@@ -13,7 +13,6 @@ import (
 	"plumbline/internal/spelling"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
-	"plumbline/numbers/tensor"
 	"plumbline/rope"
 	"plumbline/verify/recording"
 )
@@ -28,17 +27,20 @@ type Case struct {
 	attrs  map[string]any
 	dims   map[string]float64 // letters of the shapes
 	binder map[string]string  // the tensor whose shape bound a letter
-	inputs map[string]*tensor.Tensor
+	inputs map[string]*input
+
+	trouble *trouble
+	flush   bool // numbers below the normal float32 numbers count as zero
 }
 
-// bind checks a recording against its op and reads its inputs.
+// bind checks a recording against its op, and its inputs.
 func bind(op *Op, rec *recording.Recording) (*Case, error) {
 	c, err := bindHead(op, rec)
 	if err == nil {
-		err = c.readInputs()
+		err = c.checkInputs()
 	}
 	if err == nil && op.check != nil {
-		err = op.check(c)
+		err = c.trouble.or(op.check(c))
 	}
 	if err != nil {
 		return nil, c.errorf("%w", err)
@@ -51,7 +53,7 @@ func bind(op *Op, rec *recording.Recording) (*Case, error) {
 func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 	c := &Case{
 		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{},
-		inputs: map[string]*tensor.Tensor{},
+		inputs: newInputs(op, rec), trouble: new(trouble),
 	}
 	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
 		if err := step(); err != nil {
@@ -269,27 +271,11 @@ func (c *Case) evaluate(e ast.Expr) float64 {
 	panic("op: shape has an operator that is not +, * or /")
 }
 
-// readInputs decodes every input. Integers of I32, I64, U8 and BOOL are exact in float64 (the
-// reader refuses those that are not).
-func (c *Case) readInputs() error {
-	for _, name := range c.rec.Inputs() {
-		t, err := c.rec.Tensor(name)
-		if err != nil {
-			return err
-		}
-		c.inputs[name] = t
-	}
-	return nil
-}
-
 // Dim returns the size that a letter stands for.
 func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 
 // Wants tells whether the recording has that output.
 func (c *Case) Wants(output string) bool { return c.rec.Has("out." + output) }
-
-// Input returns an input, or nil if it is optional and missing.
-func (c *Case) Input(name string) *tensor.Tensor { return c.inputs[name] }
 
 // Float returns a number attribute; a missing one is 0.
 func (c *Case) Float(name string) float64 {

@@ -44,6 +44,9 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 			return reread(reread(r, op.Inputs, ""), op.Outputs, "out.")
 		}, true},
 	} {
+		if try.inputs && !quick(rec) {
+			continue // and nothing is decoded for it
+		}
 		other := try.change(rec)
 		if other == nil || !explainedSo(other, expected, try.inputs) {
 			continue
@@ -60,15 +63,21 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 // with them the truth.
 func explainedSo(rec *recording.Recording, expected []verdict.Expected, anew bool) bool {
 	if anew {
-		work, err := Work(rec)
-		if err != nil || work > layoutWork {
+		if !quick(rec) {
 			return false
 		}
+		var err error
 		if expected, err = Expect(rec); err != nil {
 			return false
 		}
 	}
 	return JudgeAgainst(rec, expected).Status == verdict.Explained
+}
+
+// quick tells whether a recording asks for so little work that it is judged to try something.
+func quick(rec *recording.Recording) bool {
+	work, err := Work(rec)
+	return err == nil && work <= layoutWork
 }
 
 // headAxis returns the axis of positions in a declared shape that has heads right after them, and

@@ -20,7 +20,7 @@ func init() {
 		Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
 		Inputs: []Tensor{
 			{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
-			{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Doc: "latent cache, in pages"},
+			{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Parts: true, Doc: "latent cache, in pages"},
 			{
 				Name: "block_table", Shape: []string{"B", "cols"}, Integer: true,
 				Doc: "block of each page of a sequence; entries past its length are not read",
@@ -101,13 +101,12 @@ func mlaDecode(c *Case) ([]verdict.Expected, error) {
 	o, lse := c.attentionEstimate("o", batch, queries, heads, width), c.attentionEstimate("lse", batch, heads, queries)
 	model := c.attentionModel("kv_cache", c.Dim("D"))
 	step := min(heads, blockRows(c.Dim("cols")*c.Dim("page")))
-	cache := c.pagedCache()
 	for b := range batch {
 		if c.keysInUse(b) == 0 {
 			c.decodeNothing(b, lse)
 			continue
 		}
-		keys := cache.Gather(b)
+		keys := c.pagedCache(b).Gather(0)
 		values := keys.Slice(0, c.keysInUse(b), 0, width).(*mat.Dense)
 		kv := newKeyValues(keys, values)
 		parallel.Each(queries*pages(heads, step), func(i int) {
@@ -126,20 +125,18 @@ func (c *Case) decodeNothing(b int, lse *estimate) {
 	}
 }
 
-// pagedCache views the recorded cache as pages, with the part of the block table that is in use.
-func (c *Case) pagedCache() *mla.PagedCache {
-	cache := &mla.PagedCache{}
-	for block := range c.Dim("blocks") {
-		cache.Pages = append(cache.Pages, c.Input("kv_cache").View(1, block, 0))
+// pagedCache holds the pages of the recorded cache that sequence b has in use, in its order: the
+// cache of one sequence.
+func (c *Case) pagedCache(b int) *mla.PagedCache {
+	used := pages(c.keysInUse(b), c.Dim("page"))
+	cache := &mla.PagedCache{
+		Pages: make([]*mat.Dense, used), Table: [][]int{make([]int, used)}, Lengths: []int{c.keysInUse(b)},
 	}
-	for b := range c.Dim("B") {
-		var table []int
-		for p := range pages(c.keysInUse(b), c.Dim("page")) {
-			table = append(table, int(c.Input("block_table").At(b, p)))
-		}
-		cache.Table = append(cache.Table, table)
-		cache.Lengths = append(cache.Lengths, c.keysInUse(b))
-	}
+	parallel.Each(used, func(p int) {
+		block := int(c.Input("block_table").At(b, p))
+		cache.Pages[p] = c.Rows("kv_cache", block, block+1).View(1, 0, 0)
+		cache.Table[0][p] = p
+	})
 	return cache
 }
 

@@ -19,7 +19,7 @@ func init() {
 		Doc:       "Divides each row by its root mean square and multiplies it by the weight.",
 		Equations: []string{"norm.RMS"},
 		Inputs: []Tensor{
-			{Name: "x", Shape: []string{"N", "d"}, Doc: "rows"},
+			{Name: "x", Shape: []string{"N", "d"}, Parts: true, Doc: "rows"},
 			{Name: "weight", Shape: []string{"d"}, Doc: "learned weight"},
 		},
 		Outputs: []Tensor{{
@@ -43,9 +43,9 @@ func checkEps(c *Case) error {
 // normRMS calls norm.RMS row by row.
 func normRMS(c *Case) ([]verdict.Expected, error) {
 	y := c.newEstimate("y", c.Dim("N"), c.Dim("d"))
-	x, w := c.Input("x"), c.Input("weight").Row()
+	w := c.Input("weight").Row()
 	parallel.Each(c.Dim("N"), func(n int) {
-		copy(y.truth.Row(n), norm.RMS(x.Row(n), w, c.Float("eps")))
+		copy(y.truth.Row(n), norm.RMS(c.Rows("x", n, n+1).Row(0), w, c.Float("eps")))
 	})
 	all := []verdict.Expected{{Name: "y", Truth: y.truth}}
 	execute(c.eitherWay((*Case).normProgram), float64(8*y.truth.Len()), all)
@@ -57,13 +57,13 @@ func normRMS(c *Case) ([]verdict.Expected, error) {
 // multiplies it. Where the weight is a power of two and the result has that type, this is the last
 // rounding, of which the verdict knows.
 func (c *Case) normProgram() program {
-	x, weight, eps := c.Input("x"), c.Input("weight").Row(), c.Float("eps")
+	weight, eps := c.Input("weight").Row(), c.Float("eps")
 	inter, out := c.typeOr(c.Arithmetic.Intermediate, "x"), c.rec.Type("out.y")
 	return func(r *arithmetic.Run) map[string][]float64 {
 		n := newNormRun(r, c.Arithmetic.Accumulate, inter, out)
-		y := make([]float64, 0, x.Len())
+		y := make([]float64, 0, c.Dim("N")*c.Dim("d"))
 		for i := range c.Dim("N") {
-			y = append(y, n.row(x.Row(i), weight, eps)...)
+			y = append(y, n.row(c.Rows("x", i, i+1).Row(0), weight, eps)...)
 		}
 		return map[string][]float64{"y": y}
 	}
@@ -82,7 +82,8 @@ func newNormRun(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype
 	work := sums.Working()
 	return normRun{
 		sum: r.Adder(sums), square: r.Grid(work), mean: r.Grid(work), root: r.Grid(work), inverse: r.Function(work, 2),
-		scaled: r.Grid(work), kept: r.Grid(inter), last: r.Grid(work), narrow: inter.UnitRoundoff() > work.UnitRoundoff(), out: out,
+		scaled: r.Grid(work), kept: r.Grid(inter), last: r.Grid(work), out: out,
+		narrow: inter.UnitRoundoff() > work.UnitRoundoff(),
 	}
 }
 

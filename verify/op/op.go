@@ -50,6 +50,7 @@ type Tensor struct {
 	Doc      string
 
 	Other []string // another shape that it may have, with another number of axes
+	Parts bool     // read in parts where it is large, by Rows or HeadRows and never by Input
 	Any   bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
 }
 
@@ -187,6 +188,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	if err == nil {
 		err = c.addFlushed(expected)
 	}
+	err = c.trouble.or(err)
 	if err != nil {
 		return nil, c.errorf("%w", err)
 	}

@@ -1,8 +1,8 @@
 package op
 
 import (
-	"maps"
 	"math"
+	"slices"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -62,22 +62,12 @@ func (c *Case) eitherWay(of func(*Case) program) program {
 // withoutSubnormals returns a case whose inputs below the normal float32 numbers are 0, and whether
 // there are any.
 func (c *Case) withoutSubnormals() (*Case, bool) {
-	other, found := *c, false
-	other.inputs = maps.Clone(c.inputs)
-	for _, t := range c.Op.Inputs {
-		x := c.inputs[t.Name]
-		if x == nil || !c.rec.Type(t.Name).Float() {
-			continue
-		}
-		y := tensor.Of(append([]float64(nil), x.Data...), x.Shape...)
-		for i, v := range y.Data {
-			if v != 0 && math.Abs(v) < dtype.F32.MinNormal() {
-				y.Data[i], found = 0, true
-			}
-		}
-		other.inputs[t.Name] = y
+	if !slices.ContainsFunc(c.Op.Inputs, c.hasSubnormals) {
+		return nil, false
 	}
-	return &other, found
+	other := *c
+	other.inputs, other.flush = newInputs(c.Op, c.rec), true
+	return &other, true
 }
 
 // widen takes another truth into σ. An element that is finite in one of the two alone may be

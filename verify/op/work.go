@@ -71,6 +71,9 @@ func (c *Case) work() float64 {
 	total := 0.0
 	for _, name := range c.rec.Inputs() {
 		total += inputWork * product(c.rec.Shape(name))
+		if _, made := c.rec.Recipe(name); made && c.inputs[name].parts {
+			total += inputWork * product(c.rec.Shape(name)) // once more, for its sha256
+		}
 	}
 	for _, name := range c.rec.Outputs() {
 		total += outputWork * product(c.rec.Shape("out."+name))
@@ -117,7 +120,9 @@ var works = map[string]func(c *Case) float64{
 	},
 	"attention.merge": func(c *Case) float64 { return 20 * c.dim("P") * c.dim("N") * c.dim("V") },
 	"mla.decode": func(c *Case) float64 {
-		return c.pairs(c.dim("cols")*c.dim("page")) * (3*(c.dim("D")+float64(c.Int("value_dim"))) + scoreWork)
+		pairs := c.pairs(c.dim("cols") * c.dim("page"))
+		gathered := inputWork * pairs / (c.dim("S") * c.dim("H")) * c.dim("D")
+		return gathered + pairs*(3*(c.dim("D")+float64(c.Int("value_dim")))+scoreWork)
 	},
 	"mla.layer":      (*Case).layerWork,
 	"policy.logprob": func(c *Case) float64 { return tokenWork * c.dim("N") * c.dim("vocab") },
@@ -129,14 +134,19 @@ var works = map[string]func(c *Case) float64{
 // may have.
 func (c *Case) pairs(room float64) float64 {
 	keys := c.dim("B") * room
-	if lens, err := c.rec.Tensor("kv_lens"); c.rec.Has("kv_lens") && err == nil && float64(lens.Len()) == c.dim("B") {
-		keys = 0
-		for _, n := range lens.Data {
-			keys += max(0, min(n, room))
+	if c.rec.Has("kv_lens") && c.dim("B") <= mostLengths {
+		if lens, err := c.rec.Tensor("kv_lens"); err == nil {
+			keys = 0
+			for _, n := range lens.Data {
+				keys += max(0, min(n, room))
+			}
 		}
 	}
 	return keys * c.dim("S") * c.dim("H")
 }
+
+// mostLengths is up to how many sequences the lengths are read for an estimate.
+const mostLengths = 1 << 20
 
 // layerWork counts the runs with random roundings, see layerRuns.
 func (c *Case) layerWork() float64 {

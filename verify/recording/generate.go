@@ -2,11 +2,13 @@ package recording
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -153,7 +155,7 @@ func (rc *Recipe) digest(edits plants) (string, error) {
 			return "", err
 		}
 		b := codes[turn][:len(part)*size]
-		inParallel(len(part), func(lo, hi int) { rc.Type.Encode(b[lo*size:hi*size], part[lo:hi]) })
+		inParallel(len(part), func(lo, hi int) { encodeRounded(rc.Type, b[lo*size:hi*size], part[lo:hi]) })
 		hashing.Wait()
 		hashing.Go(func() { hash.Write(b) })
 	}
@@ -161,9 +163,25 @@ func (rc *Recipe) digest(edits plants) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
+// encodeRounded is Encode for values that are of the type already, which spares BF16 rounding them
+// again: its codes are the upper halves of those of float32.
+func encodeRounded(t dtype.Type, dst []byte, src []float64) {
+	if t != dtype.BF16 || slices.ContainsFunc(src, math.IsNaN) {
+		t.Encode(dst, src)
+		return
+	}
+	for i, v := range src {
+		binary.LittleEndian.PutUint16(dst[2*i:], uint16(math.Float32bits(float32(v))>>16))
+	}
+}
+
 // inParallel calls work for ranges that together are 0 … n−1, on all processors.
 func inParallel(n int, work func(lo, hi int)) {
 	const block = 1 << 16
+	if n <= block {
+		work(0, n)
+		return
+	}
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), (n+block-1)/block) {

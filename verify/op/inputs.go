@@ -1,0 +1,195 @@
+package op
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/recording"
+)
+
+// keptElements is up to how many elements an input that is read in parts is decoded whole and kept,
+// which is faster: 32 MiB. A test lowers it.
+var keptElements = 1 << 22
+
+// input is one that is decoded when it is first asked for.
+type input struct {
+	parts bool // it is never decoded whole
+	once  sync.Once
+	x     *tensor.Tensor
+	err   error
+}
+
+func newInputs(op *Op, rec *recording.Recording) map[string]*input {
+	inputs := map[string]*input{}
+	for _, t := range op.Inputs {
+		if rec.Has(t.Name) {
+			large := product(rec.Shape(t.Name)) > float64(keptElements)
+			inputs[t.Name] = &input{parts: t.Parts && large}
+		}
+	}
+	return inputs
+}
+
+// trouble is what kept an input from being read after all had been checked: a file that changes,
+// or a disk that fails. Equations then go on with zeros, and nothing is made of them.
+type trouble struct {
+	mu  sync.Mutex
+	err error
+}
+
+// note keeps one error, the same whoever meets it first.
+func (t *trouble) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil || err.Error() < t.err.Error() {
+		t.err = err
+	}
+}
+
+// or returns what was noted, or err.
+func (t *trouble) or(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return cmp.Or(t.err, err)
+}
+
+// checkInputs finds what keeps an input from being used, before any of it is. Integers of I32, I64,
+// U8 and BOOL are exact in float64 (the reader refuses those that are not). Stored floating-point
+// numbers are right whatever they are, so that they can wait until somebody asks.
+func (c *Case) checkInputs() error {
+	generated := 0.0
+	for _, name := range c.rec.Inputs() {
+		if _, made := c.rec.Recipe(name); made && !c.inputs[name].parts {
+			generated += product(c.rec.Shape(name))
+		}
+		if generated > recording.MaxWhole {
+			return fmt.Errorf("tensor %q: %.0f generated elements in inputs that are read whole, want at most %d",
+				name, generated, recording.MaxWhole)
+		}
+		if err := c.checkInput(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkInput decodes what has to be looked at and is to be kept, so that it is looked at once.
+func (c *Case) checkInput(name string) error {
+	_, made := c.rec.Recipe(name)
+	switch {
+	case c.inputs[name].parts:
+		return c.rec.Check(name)
+	case made || !c.rec.Type(name).Float() || product(c.rec.Shape(name)) > recording.MaxWhole:
+		return c.decode(name).err
+	}
+	return nil
+}
+
+// decode reads an input whole, once.
+func (c *Case) decode(name string) *input {
+	in := c.inputs[name]
+	in.once.Do(func() {
+		if in.x, in.err = c.rec.Tensor(name); in.err == nil {
+			c.flushed(name, in.x.Data)
+		}
+	})
+	return in
+}
+
+// Input returns an input, or nil if it is optional and missing. It is decoded when it is first
+// asked for, and kept.
+func (c *Case) Input(name string) *tensor.Tensor {
+	if c.inputs[name] == nil {
+		return nil
+	}
+	in := c.decode(name)
+	if in.err != nil {
+		c.trouble.note(in.err)
+		return tensor.New(c.rec.Shape(name)...)
+	}
+	return in.x
+}
+
+// part returns n elements of an input from element offset on.
+func (c *Case) part(name string, offset, n int) []float64 {
+	if !c.inputs[name].parts {
+		return c.Input(name).Data[offset : offset+n : offset+n]
+	}
+	x, err := c.rec.Part(name, offset, n)
+	if err != nil {
+		c.trouble.note(err)
+		return make([]float64, n)
+	}
+	c.flushed(name, x)
+	return x
+}
+
+// Rows returns entries from … to−1 of the first axis of an input: rows of a matrix, pages of a
+// cache, experts of a layer. Of an input that is read in parts no other is decoded.
+func (c *Case) Rows(name string, from, to int) *tensor.Tensor {
+	shape := c.rec.Shape(name)
+	row := 1
+	for _, n := range shape[1:] {
+		row *= n
+	}
+	shape[0] = to - from
+	return tensor.Of(c.part(name, from*row, (to-from)*row), shape...)
+}
+
+// HeadRows returns positions from … to−1 of head h in sequence b of an input [B,S,H,D], as a matrix
+// of one row each.
+func (c *Case) HeadRows(name string, b, h, from, to int) *mat.Dense {
+	shape := c.rec.Shape(name)
+	positions, heads, width := shape[1], shape[2], shape[3]
+	if !c.inputs[name].parts {
+		return c.Input(name).View(1, b, h).Slice(from, to, 0, width).(*mat.Dense)
+	}
+	first := b*positions + from
+	if heads == 1 {
+		return mat.NewDense(to-from, width, c.part(name, first*width, (to-from)*width))
+	}
+	rows := mat.NewDense(to-from, width, nil)
+	for s := range to - from {
+		rows.SetRow(s, c.part(name, ((first+s)*heads+h)*width, width))
+	}
+	return rows
+}
+
+// flushed brings the elements of an input to zero that count as it, in a case that has none below
+// the normal float32 numbers.
+func (c *Case) flushed(name string, x []float64) {
+	if !c.flush || !c.rec.Type(name).Float() {
+		return
+	}
+	for i, v := range x {
+		if subnormal(v) {
+			x[i] = 0
+		}
+	}
+}
+
+// subnormal tells whether a number is below the normal float32 numbers, and not zero.
+func subnormal(v float64) bool { return v != 0 && math.Abs(v) < dtype.F32.MinNormal() }
+
+// hasSubnormals looks for such numbers in an input, a part at a time where it is read so.
+func (c *Case) hasSubnormals(t Tensor) bool {
+	typ := c.rec.Type(t.Name)
+	if !c.rec.Has(t.Name) || !typ.Float() || typ.Spacing(0) >= dtype.F32.MinNormal() {
+		return false
+	}
+	total := int(product(c.rec.Shape(t.Name)))
+	const span = 1 << 20
+	for first := 0; first < total; first += span {
+		if slices.ContainsFunc(c.part(t.Name, first, min(span, total-first)), subnormal) {
+			return true
+		}
+	}
+	return false
+}
