@@ -152,26 +152,33 @@ func (p paged) layOut(file *os.File, rec *recording.Recording) int64 {
 	must(err)
 	header := map[string]any{
 		"__metadata__": map[string]string{"plumbline": "1", "op": rec.Op, "attrs": string(attrs)},
-		"kv_cache":     map[string]any{"dtype": "BF16", "shape": p.cache(), "data_offsets": []int64{0, cache}},
+		"kv_cache":     placed(dtype.BF16, p.cache(), 0, cache),
 	}
 	var data []byte
 	for _, name := range []string{"q", "block_table", "kv_lens", "out.o", "out.lse"} {
 		x, err := rec.Tensor(name)
 		must(err)
-		codes := make([]byte, x.Len()*rec.Type(name).Size())
-		rec.Type(name).Encode(codes, x.Data)
-		at := cache + int64(len(data))
-		header[name] = map[string]any{
-			"dtype": rec.Type(name).String(), "shape": x.Shape, "data_offsets": []int64{at, at + int64(len(codes))},
-		}
+		typ, at := rec.Type(name), cache+int64(len(data))
+		codes := make([]byte, x.Len()*typ.Size())
+		typ.Encode(codes, x.Data)
+		header[name] = placed(typ, x.Shape, at, at+int64(len(codes)))
 		data = append(data, codes...)
 	}
+	return write(file, header, cache, data)
+}
+
+func placed(typ dtype.Type, shape []int, begin, end int64) map[string]any {
+	return map[string]any{"dtype": typ.String(), "shape": shape, "data_offsets": []int64{begin, end}}
+}
+
+// write writes a header, and data that begins so far behind it; it returns where the header ends.
+func write(file *os.File, header map[string]any, gap int64, data []byte) int64 {
 	text, err := json.Marshal(header)
 	must(err)
 	begin := int64(8 + len(text))
 	_, err = file.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...))
 	must(err)
-	_, err = file.WriteAt(data, begin+cache)
+	_, err = file.WriteAt(data, begin+gap)
 	must(err)
 	return begin
 }
