@@ -3,6 +3,7 @@ package op_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -219,6 +220,38 @@ func TestACacheIsReadByPage(t *testing.T) {
 	}
 	if used > 96<<20 {
 		t.Errorf("%d MiB allocated, for a cache of which 4 MiB are in use", used>>20)
+	}
+}
+
+// broken is a disk that fails on reads of one length.
+type broken struct {
+	io.ReaderAt
+	length int
+}
+
+func (r broken) ReadAt(b []byte, at int64) (int, error) {
+	if len(b) == r.length {
+		return 0, errors.New("broken disk")
+	}
+	return r.ReaderAt.ReadAt(b, at)
+}
+
+// TestABrokenDiskIsUnusable: what cannot be read when it is asked for says nothing of the kernel.
+func TestABrokenDiskIsUnusable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "stored.safetensors")
+	small64.stored(path)
+	file, err := os.Open(path)
+	must(err)
+	defer file.Close()
+	info, err := file.Stat()
+	must(err)
+	for name, length := range map[string]int{"kv_cache": 64 * 576 * 2, "q": 2 * 2 * 576 * 2} {
+		rec, err := recording.Read(broken{file, length}, info.Size(), "stored")
+		must(err)
+		want := fmt.Sprintf("stored: tensor %q: data: broken disk", name)
+		if v := op.Judge(rec); v.Status != verdict.Unusable || v.Reason != want {
+			t.Errorf("%v: %s, want %s", v.Status, v.Reason, want)
+		}
 	}
 }
 
