@@ -6,8 +6,8 @@ import (
 )
 
 // Branch is a place where a program decides between two values: inside a clip or at its bound. What
-// decides it, the margin, errs like everything else; where the runs say that it may fall either way,
-// the program is run again with the decision turned round, and both are right.
+// decides it, the margin, errs like everything else; where the runs say that it may fall either
+// way, the program is run again with the decision turned round, and both are right.
 type Branch struct {
 	margins []float64
 	forced  []float64 // NaN: by its margin
@@ -15,8 +15,8 @@ type Branch struct {
 }
 
 // Branch returns a place of n decisions. A decision in doubt may be taken as far as one of the
-// shares says: not at all (0), wholly (1), by half where a maximum shares its gradient out, by three
-// quarters where the clamp before it does, too.
+// shares says: not at all (0), wholly (1), by half where a maximum shares its gradient out, by
+// three quarters where the clamp before it does, too.
 func (r *Run) Branch(n int, shares ...float64) *Branch {
 	b := &Branch{margins: make([]float64, n), shares: shares}
 	for i := range b.margins {

@@ -44,11 +44,12 @@ func NewNative() *Run {
 	return r
 }
 
-// Coin draws a form that a declaration leaves open: true in half of the runs, false in the exact one
-// and the native one.
+// Coin draws a form that a declaration leaves open: true in half of the runs, false in the exact
+// one and the native one.
 func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.native }
 
-// stretch draws the factor of a place: its logarithm is uniform over a binade, as that of a mantissa.
+// stretch draws the factor of a place: its logarithm is uniform over a binade, as that of a
+// mantissa.
 func (r *Run) stretch() float64 {
 	if s := math.Exp2(r.rng.Float64()); !r.native {
 		return s
@@ -217,8 +218,8 @@ func gcd(a, b int) int {
 }
 
 // Function is a place where an elementary function is computed: its result is right to a few units
-// in the last place, by an error that is a smooth function of the argument, as those of polynomials
-// are. Its root mean square is that of anything within the bound.
+// in the last place, by an error that goes up and down with the argument, as those of polynomials
+// do, and is anything within its bound.
 type Function struct {
 	Grid
 	amplitude, frequency, phase float64
@@ -228,8 +229,8 @@ type Function struct {
 // Function returns the place of a function that is good to so many ulp in type t.
 func (r *Run) Function(t dtype.Type, ulp float64) Function {
 	f := Function{
-		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff() * math.Sqrt(2.0/3), frequency: 8 * r.rng.Float64(),
-		phase: 2 * math.Pi * r.rng.Float64(), argument: r.Grid(t),
+		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff(), frequency: 2 * r.rng.Float64(), phase: r.rng.Float64(),
+		argument: r.Grid(t),
 	}
 	if r.native {
 		f.amplitude = 0
@@ -242,7 +243,7 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	return f.err(math.Exp2(f.argument.Round(x*f.argument.Round(math.Log2E))), x)
+	return f.err(math.Exp(f.argument.Round(x*f.argument.Round(math.Log2E))*math.Ln2), x)
 }
 
 // Log returns ln x.
@@ -266,16 +267,7 @@ func (f *Function) err(y, x float64) float64 {
 	if y == 0 || math.IsInf(x, 0) {
 		return y
 	}
-	return f.Round(y * (1 + f.amplitude*math.Sin(f.frequency*x+f.phase)))
+	turn := x*f.frequency + f.phase
+	wave := 4*math.Abs(turn-math.Floor(turn)-0.5) - 1
+	return f.Round(y * (1 + f.amplitude*wave))
 }
-
-// Noise draws from a distribution of second moment 1.
-func (r *Run) Noise() float64 {
-	if r.exact {
-		return 0
-	}
-	return r.rng.NormFloat64()
-}
-
-// Exact tells whether nothing is rounded in this run.
-func (r *Run) Exact() bool { return r.exact }

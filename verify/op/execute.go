@@ -19,7 +19,7 @@ type program func(r *arithmetic.Run) map[string][]float64
 const (
 	fewestRuns = 12
 	mostRuns   = 96
-	roundings  = 1 << 25
+	roundings  = 1 << 24
 	kept       = 1 << 24 // deviations in memory
 )
 

@@ -213,7 +213,7 @@ func policyLoss(c *Case) ([]verdict.Expected, error) {
 	all := append(lossParts(o.tokenLosses(), o.Mask), single("loss", loss), batchOf("dlogprob", gradient, o.Mask))
 	work := 40 * float64(len(o.Mask.(*mat.Dense).RawMatrix().Data))
 	if c.Input("logits") != nil {
-		work += 8 * float64(c.Input("logits").Len())
+		work += 16 * float64(c.Input("logits").Len())
 	}
 	if c.Wants("dlogits") {
 		all = append(all, c.logitsGradient(o, gradient))

@@ -128,7 +128,7 @@ func policyLogProb(c *Case) ([]verdict.Expected, error) {
 		forward[i], backward[i] = oneByOne(logp, c.Arithmetic.Accumulate.Type())
 		forward[i], backward[i] = logprob[i]+forward[i], logprob[i]+backward[i]
 	})
-	expected := c.run(c.logProbProgram(), 4*float64(n*c.Dim("vocab")),
+	expected := c.run(c.logProbProgram(), 16*float64(n*c.Dim("vocab")),
 		expectation{name: "logprob", truth: logprob, shape: []int{n}},
 		expectation{name: "entropy", truth: entropy, shape: []int{n}})
 	if expected[0].Name == "logprob" && c.Dim("vocab") > scalarLoop {

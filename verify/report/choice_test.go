@@ -13,7 +13,9 @@ func TestAChoiceSaysHowManyRowsNeededTheAllowance(t *testing.T) {
 	gate := verdict.Output{Name: "indices", Type: "I32", Shape: []int{4096, 8}, Elements: 32768}
 	gate.ChoiceCount = verdict.ChoiceCount{Unit: "rows", Rows: 4096, Allowed: 3, Ties: 1}
 	right := Entry{Verdict: verdict.Verdict{File: "gate", Outputs: []verdict.Output{gate}}}
-	if text := Words(right); strings.Count(text, "3 of 4096 rows needed the allowance (ties: 1, within bound: 2)") != 2 {
+	if text := Words(right); strings.Count(
+		text, "3 of 4096 rows needed the allowance (ties: 1, within bound: 2)",
+	) != 2 {
 		t.Errorf("in words:\n%s", text)
 	}
 	gate.Status, gate.Wrong = verdict.Unexplained, 1

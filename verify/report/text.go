@@ -98,10 +98,16 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		return
 	}
 	scores(b, v.Outputs[nearest])
-	if n := len(v.Outputs); n > 1 {
+	others(b, v.Outputs, nearest)
+	b.WriteByte('\n')
+}
+
+// others writes what is to be said of the outputs beside the one nearest its limit.
+func others(b *strings.Builder, outputs []verdict.Output, nearest int) {
+	if n := len(outputs); n > 1 {
 		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
 	}
-	for i, o := range v.Outputs {
+	for i, o := range outputs {
 		if i != nearest && o.Allowed > 0 {
 			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.InWords())
 		}
@@ -109,7 +115,6 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 			fmt.Fprintf(b, "  %s to 1 ± %s", Printable(o.Name), brief(o.Vouches))
 		}
 	}
-	b.WriteByte('\n')
 }
 
 // scores writes an output's name and what is to be said of it on one line.

@@ -50,13 +50,13 @@ func TestASumOfFewTermsDoesNotWalkFar(t *testing.T) {
 		Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1}, 1), Sigma: []float64{1e-6},
 		Walk: 1,
 	}
-	got := tensor.Of([]float64{1 + 13.5e-6}, 1)
+	got := tensor.Of([]float64{1 + 10.5e-6}, 1)
 	if out := Judge(e, got); out.Status != Explained {
 		t.Error(out.Reasons)
 	}
 	e.Terms = 8
 	if out := Judge(e, got); out.Status != Unexplained {
-		t.Error("13.5σ after eight terms passes")
+		t.Error("10.5σ after eight terms passes")
 	}
 }
 
