@@ -44,6 +44,9 @@ func NewNative() *Run {
 	return r
 }
 
+// Exact tells whether nothing is rounded in this run.
+func (r *Run) Exact() bool { return r.exact }
+
 // Coin draws a form that a declaration leaves open: true in half of the runs, false in the exact
 // one and the native one.
 func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.native }
@@ -73,6 +76,7 @@ func (r *Run) Grid(t dtype.Type) Grid {
 	if r.Coin() {
 		g.tiny = dtype.F32.MinNormal()
 	}
+	g.noise = dtype.F32.UnitRoundoff() / 64
 	if t.UnitRoundoff() > dtype.F32.UnitRoundoff() {
 		g.noise = 16 * dtype.F32.UnitRoundoff()
 	}
@@ -96,7 +100,7 @@ func (g *Grid) Round(x float64) float64 {
 	}
 	nearest := float64(float32(x))
 	y := float64(float32(x*g.stretch)) * g.inverse
-	if nearest == x || !(math.Abs(y) <= math.MaxFloat32) {
+	if math.Abs(nearest-x) <= g.noise*math.Abs(x) || !(math.Abs(y) <= math.MaxFloat32) {
 		y = nearest
 	}
 	if math.Abs(y) < g.tiny {
@@ -141,10 +145,11 @@ type Adder struct {
 	start float64 // where the order starts, a share of the terms
 	turn  float64 // and how far it goes on, a share too; 0: in the order of the terms
 	back  bool
+	pairs bool // pairs first, and then the sums of pairs
 }
 
 // Adder returns the place of sums in an accumulator: one chain of additions, from the first term
-// or the last, or in an order that has nothing to do with the terms'.
+// or the last, or in an order that has nothing to do with the terms', or pairs first.
 func (r *Run) Adder(a Accumulator) Adder {
 	s := Adder{Grid: r.Grid(a.Type()), step: 1, start: r.rng.Float64(), back: r.Coin()}
 	if a.Truncates() && a != TF32 {
@@ -153,6 +158,7 @@ func (r *Run) Adder(a Accumulator) Adder {
 	if r.rng.IntN(2) > 0 && !r.native {
 		s.turn = r.rng.Float64()
 	}
+	s.pairs = r.rng.IntN(8) == 0 && s.step == 1 && !r.native
 	return s
 }
 
@@ -161,6 +167,9 @@ func (s *Adder) Sum(terms []float64) float64 {
 	n := len(terms)
 	if n == 0 {
 		return 0
+	}
+	if s.pairs {
+		return s.sumPairs(terms)
 	}
 	at, stride := s.order(n)
 	sum, fresh := 0.0, 0
@@ -177,6 +186,15 @@ func (s *Adder) Sum(terms []float64) float64 {
 		sum = s.Round(sum)
 	}
 	return sum
+}
+
+// sumPairs adds up the two halves first.
+func (s *Adder) sumPairs(terms []float64) float64 {
+	if len(terms) == 1 {
+		return terms[0]
+	}
+	half := len(terms) / 2
+	return s.Round(s.sumPairs(terms[:half]) + s.sumPairs(terms[half:]))
 }
 
 // SumInLanes adds up terms in so many interleaved chains, and then those.
@@ -218,8 +236,8 @@ func gcd(a, b int) int {
 }
 
 // Function is a place where an elementary function is computed: its result is right to a few units
-// in the last place, by an error that goes up and down with the argument, as those of polynomials
-// do, and is anything within its bound.
+// in the last place, by an error that goes up and down with the argument, slowly as those of
+// polynomials do or with its last bits, and is anything within its bound.
 type Function struct {
 	Grid
 	amplitude, frequency, phase float64
@@ -229,7 +247,7 @@ type Function struct {
 // Function returns the place of a function that is good to so many ulp in type t.
 func (r *Run) Function(t dtype.Type, ulp float64) Function {
 	f := Function{
-		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff(), frequency: 2 * r.rng.Float64(), phase: r.rng.Float64(),
+		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff(), frequency: math.Exp2(26*r.rng.Float64() - 2), phase: r.rng.Float64(),
 		argument: r.Grid(t),
 	}
 	if r.native {
@@ -243,7 +261,11 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	return f.err(math.Exp(f.argument.Round(x*f.argument.Round(math.Log2E))*math.Ln2), x)
+	y := math.Exp(f.argument.Round(x*f.argument.Round(math.Log2E)) * math.Ln2)
+	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
+		return f.Round(y * (1 + near*f.amplitude*f.wave(x)))
+	}
+	return f.err(y, x)
 }
 
 // Log returns ln x.
@@ -267,7 +289,66 @@ func (f *Function) err(y, x float64) float64 {
 	if y == 0 || math.IsInf(x, 0) {
 		return y
 	}
+	return f.Round(y * (1 + f.amplitude*f.wave(x)))
+}
+
+// steep is how fast the error of an exponential grows to its bound beside 0, where it is exact.
+const steep = 1 << 20
+
+// wave goes up and down between −1 and 1.
+func (f *Function) wave(x float64) float64 {
 	turn := x*f.frequency + f.phase
-	wave := 4*math.Abs(turn-math.Floor(turn)-0.5) - 1
-	return f.Round(y * (1 + f.amplitude*wave))
+	return 4*math.Abs(turn-math.Floor(turn)-0.5) - 1
+}
+
+// Noise is a place where long sums err: too long to be added up one by one, they err by the second
+// moments that are known of sums in an unknown order. Equal sums err alike, for they have the same
+// terms.
+type Noise struct {
+	seed   uint64
+	common float64 // what all sums err by together, in units of its deviation, away from zero
+	off    bool
+}
+
+// Noise returns such a place; cuts says that sums are cut off toward zero.
+func (r *Run) Noise(cuts bool) Noise {
+	n := Noise{seed: r.rng.Uint64(), off: r.exact || r.native}
+	if n.common = r.rng.NormFloat64(); cuts {
+		n.common = -math.Sqrt(3) * r.rng.Float64()
+	}
+	return n
+}
+
+// Of returns the error of a sum with these second moments: of what it errs by itself, and of what
+// all err by together.
+func (n *Noise) Of(sum, apart, together float64) float64 {
+	if n.off || sum == 0 || math.IsInf(sum, 0) || math.IsNaN(sum) {
+		return 0
+	}
+	h := mix(math.Float64bits(sum) ^ n.seed)
+	return math.Copysign(math.Sqrt(together), sum)*n.common + bell(h)*math.Sqrt(apart*stretched(h>>7^h))
+}
+
+// mix is the finaliser of splitmix64.
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// bell makes a number of variance 1 from the sum of four uniform ones.
+func bell(h uint64) float64 {
+	sum := h&0xffff + h>>16&0xffff + h>>32&0xffff + h>>48
+	return (float64(sum) - 131070) * math.Sqrt(3) / 65536
+}
+
+// stretched makes a number of mean 1 and variance 0.8, as the mean square of the partial sums in an
+// unknown order has around that over all orders (a squared Brownian bridge): large once in four.
+func stretched(h uint64) float64 {
+	const small, large = 0.48360247, 2.54919334 // 1 − √(0.8/3), 1 + √(0.8·3)
+	if h&3 == 0 {
+		return large
+	}
+	return small
 }

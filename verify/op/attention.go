@@ -3,8 +3,6 @@ package op
 import (
 	"fmt"
 	"math"
-	"slices"
-	"sync/atomic"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -12,7 +10,6 @@ import (
 	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
-	"plumbline/numbers/tensor"
 	"plumbline/verify/verdict"
 )
 
@@ -170,71 +167,6 @@ func (c *Case) sink(h int) *float64 {
 	return nil
 }
 
-// estimate collects the truth and σ of one output while blocks of it are computed.
-type estimate struct {
-	truth *tensor.Tensor
-	sigma []float64
-	draws []float64
-
-	terms   int          // of the longest sum, 0 where it is not known
-	aligned atomic.Int64 // rows whose roundings share a sign
-}
-
-// newEstimate makes room for an output, if the recording has it: then its size is known to be that
-// of a tensor in the file.
-func (c *Case) newEstimate(name string, shape ...int) *estimate {
-	if !c.Wants(name) {
-		return &estimate{}
-	}
-	t := tensor.New(shape...)
-	width := shape[len(shape)-1]
-	draws := slices.Repeat([]float64{float64(width)}, t.Len()/width) // of rows without errors each element has its own
-	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: draws}
-}
-
-// attentionEstimate makes room for an output of an attention op, whose sums are known.
-func (c *Case) attentionEstimate(name string, shape ...int) *estimate {
-	e := c.newEstimate(name, shape...)
-	e.terms = c.longestSum()
-	return e
-}
-
-// longestSum is how many terms the longest sum of an attention op has at most: over the width, over
-// keys, over the queries of a group, over parts.
-func (c *Case) longestSum() int {
-	longest := max(c.Dim("D"), c.Dim("V"), c.Dim("T"), c.Dim("P"), c.Dim("cols")*c.Dim("page"))
-	if groups := c.Dim("G"); groups > 0 {
-		longest = max(longest, c.Dim("S")*c.Dim("H")/groups)
-	}
-	return longest
-}
-
-// setRow stores a row of truth and second moments at the given leading index.
-func (e *estimate) setRow(truth, variance []float64, draws float64, at ...int) {
-	if e.truth == nil {
-		return
-	}
-	start := 0
-	for a, i := range at {
-		start = start*e.truth.Shape[a] + i
-	}
-	e.draws[start] = draws
-	width := len(truth)
-	for i := range truth {
-		e.truth.Data[start*width+i] = truth[i]
-		e.sigma[start*width+i] = deviation(truth[i], variance[i])
-	}
-}
-
-// setOne stores one element.
-func (e *estimate) setOne(truth, variance float64, at ...int) {
-	if e.truth == nil {
-		return
-	}
-	i := e.truth.Index(at...)
-	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
-}
-
 // deviation is σ: of a truth that is not finite nothing but its kind is judged, a variance that is
 // no number bounds nothing, and one that underflows is not nothing.
 func deviation(truth, variance float64) float64 {
@@ -247,29 +179,6 @@ func deviation(truth, variance float64) float64 {
 		variance = math.SmallestNonzeroFloat64
 	}
 	return math.Sqrt(variance)
-}
-
-// expected hands over an estimate. narrow lists the types of roundings that are part of σ; where
-// none of them is narrower than the accumulator, the sums dominate.
-func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {
-	x := verdict.Expected{
-		Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1, Terms: float64(e.terms),
-	}
-	if acc == arithmetic.TF32 {
-		x.Walk = 0 // operands that are cut outweigh the sums
-	}
-	for _, t := range narrow {
-		if t.UnitRoundoff() > acc.Type().UnitRoundoff() {
-			x.Walk, x.Systematic = 0, min(1, 10*float64(e.aligned.Load())/float64(max(len(e.draws), 1)))
-		}
-	}
-	return x
-}
-
-// ownErrors is for outputs whose elements each have an error of their own.
-func ownErrors(e verdict.Expected) verdict.Expected {
-	e.Draws = nil
-	return e
 }
 
 // wanted keeps the outputs that the recording has.
@@ -289,40 +198,19 @@ func blockRows(keys int) int { return min(max(1<<20/max(keys, 1), 1), 128) }
 
 // attentionForward splits the work by sequence, head and block of queries.
 func attentionForward(c *Case) ([]verdict.Expected, error) {
-	batch, queries, heads, values := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Dim("V")
-	o, lse := c.attentionEstimate("o", batch, queries, heads, values), c.attentionEstimate("lse", batch, heads, queries)
-	model := c.attentionModel("v", c.Dim("D"))
-	parallel.Each(batch*c.Dim("G"), func(i int) {
-		b, g := i/c.Dim("G"), i%c.Dim("G")
-		c.forwardGroup(model, b, g, o, lse)
-	})
-	return c.softmaxOutputs(model, o, lse), nil
-}
-
-// softmaxOutputs hands over o and lse.
-func (c *Case) softmaxOutputs(m softmaxModel, o, lse *estimate) []verdict.Expected {
-	all := []verdict.Expected{
-		o.expected("o", m.accumulate, m.probabilities, m.scores), ownErrors(lse.expected("lse", m.accumulate, m.scores)),
-	}
-	// weights that crowd, or sums that truncate: every row alike
-	if all[0].Systematic == 1 && (all[0].Walk == 0 || m.accumulate.Truncates()) {
-		all[0].ColumnDraws, all[0].MostDraws = 1, float64(c.Dim("B")*c.Dim("H"))
-	}
-	if m.scaleError() != 0 || m.softCap != 0 && m.fastTanh { // one constant for every score
-		all[0].Systematic, all[1].Systematic, all[1].MostDraws = 1, 1, 1
-	}
-	return c.wanted(all...)
+	h := c.newHeadOutputs(c.attentionModel("v", c.Dim("D")), c.Dim("T"), c.Dim("V"))
+	parallel.Each(c.Dim("B")*c.Dim("G"), func(i int) { c.forwardGroup(h, i/c.Dim("G"), i%c.Dim("G")) })
+	return h.expected(), nil
 }
 
 // forwardGroup computes the query heads that use key and value head g of sequence b.
-func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
+func (c *Case) forwardGroup(out *headOutputs, b, g int) {
 	queries, heads, used := c.Dim("S"), c.Dim("H"), c.keysInUse(b)
 	if used == 0 {
-		c.nothingSeen(b, g, o, lse)
+		c.eachOfGroup(g, func(h int) { out.nothing(b, h) })
 		return
 	}
 	k, v := c.HeadRows("k", b, g, 0, used), c.HeadRows("v", b, g, 0, used)
-	kv := newKeyValues(k, v)
 	blocks := pages(queries, blockRows(used))
 	parallel.Each(heads*blocks, func(i int) {
 		h, s0 := i/blocks, i%blocks*blockRows(used)
@@ -331,20 +219,28 @@ func (c *Case) forwardGroup(model softmaxModel, b, g int, o, lse *estimate) {
 		}
 		s1 := min(queries, s0+blockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-		q := c.HeadRows("q", b, h, s0, s1)
-		block := model.block(q, v, kv, attention.Options{Mask: mask, Sink: c.sink(h)})
-		o.aligned.Add(int64(block.aligned))
+		var at []rowPlace
 		for s := s0; s < s1; s++ {
-			o.setRow(block.out.RawRowView(s-s0), block.outVar.RawRowView(s-s0), block.draws[s-s0], b, s, h)
-			c.setLSE(lse, block, s-s0, b, h, s)
+			at = append(at, rowPlace{b, s, h})
 		}
+		out.block(c.HeadRows("q", b, h, s0, s1), k, v, attention.Options{Mask: mask, Sink: c.sink(h)}, at)
 	})
 }
 
-// setLSE stores a log-sum-exp in the base that the recording has.
-func (c *Case) setLSE(lse *estimate, block blockTruth, row int, at ...int) {
-	unit := c.lseUnit()
-	lse.setOne(block.lse[row]/unit, block.lseVar[row]/(unit*unit), at...)
+// eachOfGroup calls f for the query heads that use key and value head g.
+func (c *Case) eachOfGroup(g int, f func(h int)) {
+	for h := range c.Dim("H") {
+		if attention.Group(h, c.Dim("H"), c.Dim("G")) == g {
+			f(h)
+		}
+	}
+}
+
+// nothing leaves outputs 0 and sets log-sum-exps −∞ where a head of a sequence has no keys.
+func (h *headOutputs) nothing(b, head int) {
+	for s := range h.c.Dim("S") {
+		h.lse.set(h.lseOf(rowPlace{b, s, head}), []float64{math.Inf(-1)})
+	}
 }
 
 // lseUnit is what a natural logarithm is divided by to get the recorded one.
@@ -355,30 +251,13 @@ func (c *Case) lseUnit() float64 {
 	return 1
 }
 
-// nothingSeen leaves outputs 0 and sets log-sum-exps −∞ where a sequence has no keys.
-func (c *Case) nothingSeen(b, g int, o, lse *estimate) {
-	heads := c.Dim("H")
-	for h := range heads {
-		if attention.Group(h, heads, c.Dim("G")) != g {
-			continue
-		}
-		for s := range c.Dim("S") {
-			lse.setOne(math.Inf(-1), 0, b, h, s)
-		}
-	}
-}
-
 // rowsOf returns the first n rows.
 func rowsOf(m *mat.Dense, n int) *mat.Dense {
 	_, cols := m.Dims()
 	return m.Slice(0, n, 0, cols).(*mat.Dense)
 }
 
-// attentionMerge derives σ of the merged output from the weights w_p = e^{lse_p − lse}: each is an
-// exponential of working precision, the sum over P parts divides the row, and the sum over P values
-// is rounded.
-//
-//	σ² = Σ w_p² (o_p − o)² ε_p² + Sum(P; o, Σ w_p² o_p²) + o² λ²
+// attentionMerge joins the parts row by row.
 func attentionMerge(c *Case) ([]verdict.Expected, error) {
 	parts, rows, width, unit := c.Dim("P"), c.Dim("N"), c.Dim("V"), c.lseUnit()
 	outputs, logs := make([]*mat.Dense, parts), make([][]float64, parts)
@@ -387,15 +266,81 @@ func attentionMerge(c *Case) ([]verdict.Expected, error) {
 		logs[p] = scaled(c.Input("lse").Row(p), unit)
 	}
 	out, lse := attention.Merge(outputs, logs)
-	model := softmaxModel{accumulate: c.Arithmetic.Accumulate, probabilities: dtype.F64, scores: dtype.F32, scale: 1,
-		v: c.rec.Type("o"), fastExp: c.Arithmetic.Exp == "approx"}
-	o, total := c.attentionEstimate("o", rows, width), c.attentionEstimate("lse", rows)
-	parallel.Each(rows, func(n int) {
-		variance, draws := model.mergeErrors(outputs, logs, n, out.RawRowView(n), lse[n])
-		o.setRow(out.RawRowView(n), variance, draws, n)
-		total.setOne(lse[n]/unit, model.mergeLogError(logs, n, lse[n])/(unit*unit), n)
-	})
-	return c.wanted(o.expected("o", model.accumulate), ownErrors(total.expected("lse", model.accumulate))), nil
+	return c.run(c.eitherWay((*Case).mergeProgram), float64(4*parts*rows*width),
+		expectation{name: "o", truth: out.RawMatrix().Data, shape: []int{rows, width}},
+		expectation{name: "lse", truth: scaled(lse, 1/unit), shape: []int{rows}}), nil
+}
+
+// mergeProgram is the merge as kernels compute it: a weight for each part from its log-sum-exp, their
+// sum, and the weighted sum, divided before or after.
+func (c *Case) mergeProgram() program {
+	n, width := c.Dim("N"), c.Dim("V")
+	return func(r *arithmetic.Run) map[string][]float64 {
+		m := c.newMergeRun(r)
+		o, lse := make([]float64, n*width), make([]float64, n)
+		for row := range n {
+			lse[row] = m.row(c, row, o[row*width:(row+1)*width])
+		}
+		return map[string][]float64{"o": o, "lse": lse}
+	}
+}
+
+// mergeRun has the places of a merge.
+type mergeRun struct {
+	natural, shifted, product, divided arithmetic.Grid
+	lse, added                         arithmetic.Grid
+	exp, log                           arithmetic.Function
+	sum, total                         arithmetic.Adder
+	dividesFirst                       bool
+	unit                               float64
+}
+
+func (c *Case) newMergeRun(r *arithmetic.Run) *mergeRun {
+	acc := c.Arithmetic.Accumulate
+	work := acc.Working()
+	m := &mergeRun{
+		natural: r.Grid(work), shifted: r.Grid(work), product: r.Grid(work), divided: r.Grid(work), lse: r.Grid(work),
+		added: r.Grid(work), exp: r.Function(work, 2), log: r.Function(work, 2), sum: r.Adder(acc),
+		total: r.Adder(acc), dividesFirst: r.Coin(), unit: c.lseUnit(),
+	}
+	if c.Arithmetic.Exp == "approx" {
+		m.exp = r.Function(work, 4)
+	}
+	return m
+}
+
+// row merges row n into o and returns its log-sum-exp. A part that saw no key does not count.
+func (m *mergeRun) row(c *Case, n int, o []float64) float64 {
+	var parts []int
+	var x []float64
+	for p := range c.Dim("P") {
+		if v := c.Input("lse").At(p, n); !math.IsInf(v, -1) {
+			parts, x = append(parts, p), append(x, m.natural.Round(v*m.unit))
+		}
+	}
+	if len(parts) == 0 {
+		return math.Inf(-1)
+	}
+	largest := maximum(x)
+	for i, v := range x {
+		x[i] = m.exp.Exp(m.shifted.Round(v - largest))
+	}
+	total := m.total.Sum(x)
+	if m.dividesFirst {
+		for i, w := range x {
+			x[i] = m.divided.Round(w / total)
+		}
+	}
+	terms := make([]float64, len(x))
+	for col := range o {
+		for i, p := range parts {
+			terms[i] = m.product.Round(x[i] * c.Input("o").At(p, n, col))
+		}
+		if o[col] = m.sum.Sum(terms); !m.dividesFirst {
+			o[col] = m.divided.Round(o[col] / total)
+		}
+	}
+	return m.lse.Round(m.added.Round(largest+m.log.Log(total)) / m.unit)
 }
 
 func scaled(x []float64, by float64) []float64 {
@@ -404,69 +349,4 @@ func scaled(x []float64, by float64) []float64 {
 		y[i] = x[i] * by
 	}
 	return y
-}
-
-// mergeErrors returns σ² of a merged row and the draws behind it.
-func (m softmaxModel) mergeErrors(
-	o []*mat.Dense, lse [][]float64, n int, merged []float64, all float64,
-) (variance []float64, draws float64) {
-	variance = make([]float64, len(merged))
-	if math.IsInf(all, -1) {
-		return variance, float64(len(merged))
-	}
-	weights, errors := m.mergeWeights(lse, n, all)
-	live, mass2 := countSquares(weights)
-	row := m.scalarSum().Sum(live, 1, mass2) + rowRoundings*m.rho2()
-	var own, common float64
-	for c, t := range merged {
-		var keyed, squares float64
-		for p, w := range weights {
-			if w != 0 {
-				v := o[p].At(n, c)
-				keyed += w * w * (v - t) * (v - t) * errors[p]
-				squares += w * w * v * v
-			}
-		}
-		sum := m.sum(dtype.F32, m.v, live, t, squares)
-		variance[c] = keyed + sum + t*t*row
-		own, common = own+sum, common+keyed+t*t*row
-	}
-	return variance, drawsOf(common, 0, 1, own, float64(len(merged)))
-}
-
-// mergeWeights returns the weight of each part and the second moment of its relative error.
-func (m softmaxModel) mergeWeights(lse [][]float64, n int, all float64) (weights, errors []float64) {
-	weights, errors = make([]float64, len(lse)), make([]float64, len(lse))
-	largest := math.Inf(-1)
-	for p := range lse {
-		largest = max(largest, lse[p][n])
-	}
-	for p := range lse {
-		x := lse[p][n]
-		weights[p] = math.Exp(x - all)
-		if weights[p] > 0 {
-			errors[p] = m.expVariance(x-largest) + scoreRoundings*m.rho2()*x*x
-		}
-	}
-	return weights, errors
-}
-
-// mergeLogError returns σ² of a merged log-sum-exp.
-func (m softmaxModel) mergeLogError(lse [][]float64, n int, all float64) float64 {
-	if math.IsInf(all, -1) || math.IsNaN(all) {
-		return 0
-	}
-	largest, mass2, variance := math.Inf(-1), 0.0, 0.0
-	for p := range lse {
-		largest = max(largest, lse[p][n])
-	}
-	for p := range lse {
-		if w := math.Exp(lse[p][n] - all); w > 0 {
-			mass2 += w * w
-			variance += w * w * m.expVariance(lse[p][n]-largest)
-		}
-	}
-	logarithm := all - largest
-	return variance + m.scalarSum().Sum(len(lse), 1, mass2) +
-		m.rho2()*(2*largest*largest+2*all*all+logRoundings*logarithm*logarithm+1)
 }

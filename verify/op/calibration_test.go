@@ -23,7 +23,7 @@ var long = flag.Bool("long", false, "run every right and wrong kernel on every s
 // seeds is how many requests of each op the error model is tested on.
 const seeds = 200
 
-// turns returns which of n configurations a seed runs: two of them, in turn, or all with -long.
+// turns returns which of n configurations a seed runs: one of them, in turn, or all with -long.
 func turns(seed, n int) []int {
 	if *long {
 		all := make([]int, n)
@@ -32,7 +32,7 @@ func turns(seed, n int) []int {
 		}
 		return all
 	}
-	return []int{seed % n, (seed*7 + seed/n + 3) % n}
+	return []int{(seed + seed/n) % n}
 }
 
 // TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of
@@ -253,7 +253,7 @@ func TestOddInputs(t *testing.T) {
 					if scores.name == "outliers" && c.Scores == dtype.F16 {
 						continue // overflows
 					}
-					if !*long && (n+i+k)%5 != 0 {
+					if !*long && (n+i+k)%11 != 0 {
 						continue
 					}
 					v, narrow := judge(t, request, c), c.Accumulate == arithmetic.BF16 || c.Accumulate == arithmetic.F16
@@ -384,7 +384,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 	t.Helper()
 	var sum float64
 	for seed := range uint64(seeds) {
-		if requests == 24 && !*long {
+		if requests == 12 && !*long {
 			break
 		}
 		rec, err := emulate.Run(emulate.Request(opName, seed), c)

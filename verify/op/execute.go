@@ -18,7 +18,7 @@ type program func(r *arithmetic.Run) map[string][]float64
 // open makes limits wider; roundings is about how many one run makes.
 const (
 	fewestRuns = 12
-	mostRuns   = 96
+	mostRuns   = 64
 	roundings  = 1 << 24
 	kept       = 1 << 24 // deviations in memory
 )
@@ -77,7 +77,7 @@ func execute(p program, work float64, expected []verdict.Expected) {
 		}
 		own := deviationsOf(&expected[i], exact[expected[i].Name], []map[string][]float64{native}, wholly != nil)
 		expected[i].Sample, expected[i].Sigma = verdict.NewSample(
-			deviations, expected[i].Truth.Data, expected[i].Columns(),
+			deviations, nil, expected[i].Truth.Data, nil, expected[i].Columns(),
 		)
 		expected[i].Sample.Native = own[0]
 	}

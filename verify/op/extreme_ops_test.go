@@ -63,12 +63,12 @@ func TestExtremesOfAllOps(t *testing.T) {
 		) {
 			continue // TestExtremeInputs
 		}
-		seeds := uint64(200)
+		seeds := uint64(60)
 		if opName == "mla.layer" {
-			seeds = 60
+			seeds = 30
 		}
 		if *long {
-			seeds *= 10
+			seeds *= 30
 		}
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()

@@ -94,35 +94,33 @@ func checkDecode(c *Case) error {
 // pages is how many pages hold n keys.
 func pages(n, page int) int { return (n + page - 1) / page }
 
-// mlaDecode has the error model of softmaxModel, with all heads of a query as the rows of a block:
-// they read the same keys.
+// mlaDecode takes all heads of a query as the rows of a block: they read the same keys.
 func mlaDecode(c *Case) ([]verdict.Expected, error) {
-	batch, queries, heads, width := c.Dim("B"), c.Dim("S"), c.Dim("H"), c.Int("value_dim")
-	o, lse := c.attentionEstimate("o", batch, queries, heads, width), c.attentionEstimate("lse", batch, heads, queries)
-	model := c.attentionModel("kv_cache", c.Dim("D"))
+	queries, heads, width := c.Dim("S"), c.Dim("H"), c.Int("value_dim")
+	out := c.newHeadOutputs(c.attentionModel("kv_cache", c.Dim("D")), c.mostKeys(), width)
 	step := min(heads, blockRows(c.Dim("cols")*c.Dim("page")))
-	for b := range batch {
+	for b := range c.Dim("B") {
 		if c.keysInUse(b) == 0 {
-			c.decodeNothing(b, lse)
+			for h := range heads {
+				out.nothing(b, h)
+			}
 			continue
 		}
 		keys := c.pagedCache(b).Gather(0)
-		values := keys.Slice(0, c.keysInUse(b), 0, width).(*mat.Dense)
-		kv := newKeyValues(keys, values)
 		parallel.Each(queries*pages(heads, step), func(i int) {
 			s, h0 := i/pages(heads, step), i%pages(heads, step)*step
-			c.decodeHeads(model, kv, values, b, s, h0, min(heads, h0+step), o, lse)
+			c.decodeHeads(out, keys, b, s, h0, min(heads, h0+step))
 		})
 	}
-	return c.softmaxOutputs(model, o, lse), nil
+	return out.expected(), nil
 }
 
-func (c *Case) decodeNothing(b int, lse *estimate) {
-	for h := range c.Dim("H") {
-		for s := range c.Dim("S") {
-			lse.setOne(math.Inf(-1), 0, b, h, s)
-		}
+// mostKeys is how many keys the longest sequence has.
+func (c *Case) mostKeys() (n int) {
+	for b := range c.Dim("B") {
+		n = max(n, c.keysInUse(b))
 	}
+	return n
 }
 
 // pagedCache holds the pages of the recorded cache that sequence b has in use, in its order: the
@@ -141,30 +139,20 @@ func (c *Case) pagedCache(b int) *mla.PagedCache {
 }
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
-func (c *Case) decodeHeads(model softmaxModel, kv keyValues, values *mat.Dense, b, s, h0, h1 int, o, lse *estimate) {
+func (c *Case) decodeHeads(out *headOutputs, keys *mat.Dense, b, s, h0, h1 int) {
 	seen := c.keysInUse(b)
 	if c.Flag("causal") {
 		seen = max(0, seen-c.Dim("S")+s+1)
 	}
-	if seen == 0 {
-		for h := h0; h < h1; h++ {
-			lse.setOne(math.Inf(-1), 0, b, h, s)
-		}
-		return
-	}
-	q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
-	block := model.block(q, rowsOf(values, seen), kv.first(seen), attention.Options{})
-	o.aligned.Add(int64(block.aligned))
+	var at []rowPlace
 	for h := h0; h < h1; h++ {
-		o.setRow(block.out.RawRowView(h-h0), block.outVar.RawRowView(h-h0), block.draws[h-h0], b, s, h)
-		c.setLSE(lse, block, h-h0, b, h, s)
+		if at = append(at, rowPlace{b, s, h}); seen == 0 {
+			out.lse.set(out.lseOf(at[len(at)-1]), []float64{math.Inf(-1)})
+		}
 	}
-}
-
-// first keeps the first n keys.
-func (kv keyValues) first(n int) keyValues {
-	return keyValues{
-		k: rowsOf(kv.k, n), v: rowsOf(kv.v, n), k2: rowsOf(kv.k2, n), v2: rowsOf(kv.v2, n), norms: kv.norms[:n],
-		lean: kv.lean, reach: kv.reach,
+	if seen > 0 {
+		q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
+		values := keys.Slice(0, seen, 0, c.Int("value_dim")).(*mat.Dense)
+		out.block(q, rowsOf(keys, seen), values, attention.Options{}, at)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/mat"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -86,4 +88,16 @@ func widen(e *verdict.Expected, other *tensor.Tensor) {
 			e.Others[i] = append(e.Others[i], o)
 		}
 	}
+}
+
+// flush returns a matrix whose numbers below the normal float32 numbers are 0.
+func flush(m *mat.Dense) *mat.Dense {
+	var y mat.Dense
+	y.Apply(func(_, _ int, v float64) float64 {
+		if math.Abs(v) < dtype.F32.MinNormal() {
+			return 0
+		}
+		return v
+	}, m)
+	return &y
 }

@@ -73,16 +73,17 @@ func (j *judgement) elementOf(out *Output, k kin, chance float64) {
 // family tell of each other's.
 func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance float64) {
 	fam := k.geometry.families[f]
-	spread, known := k.spread(f, func(s statistics, p int) float64 { return s.families[f].squares[p] })
+	of := func(s statistics, p int) float64 { return s.families[f].squares[p] }
+	means, spread, known := k.spread(f, of)
 	var failed []Slice
 	for p := range fam.parts {
 		n := k.geometry.counts[f][p]
 		if n == 0 {
 			continue
 		}
-		mean, _ := k.moments(func(s statistics) float64 { return s.families[f].squares[p] })
-		limit := meanSquareLimit(max(mean, k.native.families[f].squares[p], leastMean), max(spread[p], 2/n), known, chance/float64(fam.parts), k.tail)
-		limit, rms := math.Sqrt(limit), math.Sqrt(got.families[f].squares[p])
+		mean := max(means[p], of(k.native, p), leastMean)
+		limit := meanSquareLimit(mean, max(spread[p], 2/n), known, chance/float64(fam.parts), k.tail)
+		limit, rms := math.Sqrt(limit), math.Sqrt(of(got, p))
 		j.checkLimit(limit)
 		if f == 0 {
 			out.RMS, out.RMSLimit = rms, limit
@@ -101,25 +102,30 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 	j.addSlices(out, fam, failed)
 }
 
-// spread returns the relative variance of a statistic of each part over the runs, each told in part
-// by all the others, and of how many degrees of freedom it is.
-func (k kin) spread(f int, of func(s statistics, p int) float64) (variance []float64, freedom float64) {
+// spread returns mean and relative variance of a statistic of each part over the runs, the variance
+// told in part by all the others, and of how many degrees of freedom it is. Of a part that was not
+// run all is told by the others.
+func (k kin) spread(f int, of func(s statistics, p int) float64) (means, variances []float64, freedom float64) {
 	parts := k.geometry.families[f].parts
-	variance, freedom = make([]float64, parts), float64(len(k.runs)-1)
-	var all, n float64
-	for p := range variance {
-		mean, v := k.moments(func(s statistics) float64 { return of(s, p) })
-		if variance[p] = v / max(mean*mean, leastMean*leastMean); k.geometry.counts[f][p] > 0 {
-			all, n = all+variance[p], n+1
+	means, variances, freedom = make([]float64, parts), make([]float64, parts), float64(len(k.runs)-1)
+	var mean, variance, n float64
+	for p := range parts {
+		if k.sampled.counts[f][p] > 0 {
+			m, v := k.moments(func(s statistics) float64 { return of(s, p) }, 2)
+			means[p], variances[p] = m, v/max(m*m, leastMean*leastMean)
+			mean, variance, n = mean+m, variance+variances[p], n+1
 		}
 	}
-	if n < 2 {
-		return variance, freedom
+	if n < 2 && parts < 2 {
+		return means, variances, freedom
 	}
-	for p := range variance {
-		variance[p] = (variance[p] + all/n) / 2
+	mean, variance = mean/max(n, 1), variance/max(n, 1)
+	for p := range parts {
+		if variances[p] = (variances[p] + variance) / 2; k.sampled.counts[f][p] == 0 {
+			means[p], variances[p] = mean, variance
+		}
 	}
-	return variance, 2 * freedom
+	return means, variances, 2 * freedom
 }
 
 // leastMean is the least mean square that right kernels are taken to have: where truths lie on
@@ -171,8 +177,8 @@ func (j *judgement) addSlices(out *Output, fam family, failed []Slice) {
 // meansOf judges the mean of the scaled errors, plain and toward larger sizes.
 func (j *judgement) meansOf(out *Output, k kin, got statistics, chance float64) {
 	n := k.geometry.n
-	plain := k.linear(got.plain, func(s statistics) float64 { return s.plain }, 1/n, 1/n, chance)
-	outward := k.linear(got.outward, func(s statistics) float64 { return s.outward }, 1/n, 1/n, chance)
+	plain := k.linear(got.plain, func(s statistics) float64 { return s.plain }, 1/n, 1/n, n/k.sampled.n, chance)
+	outward := k.linear(got.outward, func(s statistics) float64 { return s.outward }, 1/n, 1/n, n/k.sampled.n, chance)
 	worst := plain
 	if outward.beyond() > plain.beyond() {
 		worst = outward
@@ -194,11 +200,15 @@ func (l line) beyond() float64 { return math.Abs(l.value) / l.limit }
 
 // linear judges a statistic by its mean and variance over the runs; least is the variance that it
 // has if all errors are independent, which runs that agree do not undercut, and largest the share of
-// that which the largest error has.
-func (k kin) linear(got float64, of func(s statistics) float64, least, largest, chance float64) line {
-	mean, variance := k.moments(of)
+// that which the largest error has. Of the elements that were run, a mean has least·more if they are
+// independent; what is beyond comes from errors in common, of which all elements have as much.
+func (k kin) linear(got float64, of func(s statistics) float64, least, largest, more, chance float64) line {
+	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
-	return line{nearer(got, mean, of(k.native)), k.reach(max(variance, least), least, largest, runs-1, chance) * math.Sqrt(1+1/runs)}
+	variance = least + max(0, variance-least*more)
+	return line{
+		nearer(got, mean, of(k.native)), k.reach(variance, least, largest, runs-1, chance) * math.Sqrt(1+1/runs),
+	}
 }
 
 // nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
@@ -244,19 +254,22 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 }
 
 // alongMoments returns mean and variance over the runs of each part's error along the truth, the
-// variance told in half by the other parts.
+// variance no less than what the other parts tell in half.
 func (k kin) alongMoments(f int) (variances, means []float64) {
 	parts := k.geometry.families[f].parts
 	variances, means = make([]float64, parts), make([]float64, parts)
 	var all, n float64
 	for p := range variances {
-		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] })
-		if k.geometry.counts[f][p] > 0 {
+		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] }, 1)
+		if ran := k.sampled.counts[f][p]; ran > 0 {
+			variances[p] = 1 + (variances[p]-1)*k.geometry.counts[f][p]/ran // errors in common add up
 			all, n = all+variances[p], n+1
 		}
 	}
 	for p := range variances {
-		variances[p] = (variances[p] + all/max(n, 1)) / 2
+		if variances[p] = max(variances[p], (variances[p]+all/max(n, 1))/2); k.sampled.counts[f][p] == 0 {
+			variances[p] = all / max(n, 1)
+		}
 	}
 	return variances, means
 }
@@ -283,7 +296,12 @@ func tooLarge(factor float64) string {
 
 // directionOf judges the error along a direction that the op names.
 func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chance float64) {
-	l := k.linear(got.along[d], func(s statistics) float64 { return s.along[d] }, 1, k.geometry.largestToward[d], chance)
+	// in units of the mean of n elements, of which those that were run have n/more
+	n := k.geometry.n
+	root := math.Sqrt(n / k.sampled.n)
+	l := k.linear(got.along[d]/math.Sqrt(n), func(s statistics) float64 { return s.along[d] * root / math.Sqrt(n) },
+		1/n, k.geometry.largestToward[d], n/k.sampled.n, chance)
+	l.value, l.limit = l.value*math.Sqrt(n), l.limit*math.Sqrt(n)
 	if l.beyond() <= 1 {
 		return
 	}

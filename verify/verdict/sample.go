@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mathext"
@@ -12,40 +13,49 @@ import (
 // the truth by: what kernels of the declared arithmetic give on these inputs, before the last
 // rounding. σ, how errors hang together, their tail and their sign follow from it.
 type Sample struct {
-	Deviations [][]float64 // run by run, in the order of Truth.Data; NaN where a run overflowed
+	Deviations [][]float64 // run by run, of the elements that were run; NaN where one overflowed
 
 	// Native is what the execution in the hardware's own units deviates by.
 	Native []float64
+
+	elements []int // which elements were run; nil: all
+	of       int   // elements of the output
 
 	once  sync.Once
 	prior float64 // runs' worth of what pooling knows of an element's σ
 	kin   kin
 }
 
-// NewSample returns the sample with σ of each element.
+// NewSample returns the sample with σ of each element of an output with rows of so many columns.
 //
 // A few runs know σ of an element to a part in √(2K), and that of all elements together much
-// better. What an element's is expected to be is taken from its own size or from those of its row,
-// whichever tells more; how much that is worth beside the element's own runs follows from how far
-// the elements' second moments scatter around it (Smyth 2004, "Linear models and empirical Bayes
-// methods for assessing differential expression in microarray experiments", section 6):
+// better. What an element's is expected to be is taken from its own size, from those of its row,
+// from all alike, or from what the op says it goes with (shape, which may be nil), whichever tells
+// most; how much that is worth beside the element's own runs follows from how far the elements'
+// second moments scatter around it (Smyth 2004, "Linear models and empirical Bayes methods for
+// assessing differential expression in microarray experiments", section 6):
 //
 //	Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2),  σ² = (K s² + ν m²)/(K + ν)
-func NewSample(deviations [][]float64, truth []float64, columns int) (*Sample, []float64) {
-	s := &Sample{Deviations: deviations}
+//
+// Of elements that were not run there is the pool alone.
+func NewSample(deviations [][]float64, elements []int, truth, shape []float64, columns int) (*Sample, []float64) {
+	s := &Sample{Deviations: deviations, elements: elements, of: len(truth)}
 	own, runs := s.secondMoments(len(truth))
+	pooled, scatter := []float64(nil), math.Inf(1)
 	all := float64(len(deviations))
-	pooled := relativePool(own, truth, all)
-	scatter := poolScatter(own, pooled)
-	if rows := rowPool(own, columns, all); poolScatter(own, rows) < scatter {
-		pooled, scatter = rows, poolScatter(own, rows)
+	for _, p := range [][]float64{
+		proportional(own, squared(truth), all), rowPool(own, columns, all), proportional(own, ones(len(own)), all),
+		proportional(own, shape, all),
+	} {
+		if v := poolScatter(own, p); p != nil && (pooled == nil || v < scatter) {
+			pooled, scatter = p, v
+		}
 	}
 	s.prior = priorRuns(scatter, all, own)
 	sigma := make([]float64, len(own))
 	for i, v := range own {
-		k := runs[i]
-		switch {
-		case k == 0: // every run overflows, which is right too; else an element errs as others do
+		switch k := runs[i]; {
+		case k == 0: // not run, or every run overflows, which is right too
 			sigma[i] = math.Sqrt(pooled[i])
 		case v > 0:
 			sigma[i] = math.Sqrt((k*v + s.prior*pooled[i]) / (k + s.prior))
@@ -54,14 +64,25 @@ func NewSample(deviations [][]float64, truth []float64, columns int) (*Sample, [
 	return s, sigma
 }
 
+// at returns the element of the output that is the i-th of the sample.
+func (s *Sample) at(i int) int {
+	if s.elements == nil {
+		return i
+	}
+	return s.elements[i]
+}
+
+// whole tells whether all elements were run.
+func (s *Sample) whole() bool { return s.elements == nil }
+
 // secondMoments returns the mean square deviation of each element, and of how many runs it is.
 func (s *Sample) secondMoments(n int) (squares, runs []float64) {
 	squares, runs = make([]float64, n), make([]float64, n)
 	for _, run := range s.Deviations {
 		for i, d := range run {
 			if !math.IsNaN(d) {
-				squares[i] += d * d
-				runs[i]++
+				squares[s.at(i)] += square(d)
+				runs[s.at(i)]++
 			}
 		}
 	}
@@ -71,23 +92,47 @@ func (s *Sample) secondMoments(n int) (squares, runs []float64) {
 	return squares, runs
 }
 
-// relativePool expects σ in proportion to the truth. The mean logarithm of χ²/K is −1/K.
-func relativePool(own, truth []float64, runs float64) []float64 {
+// square is d², of what is not nothing more than nothing.
+func square(d float64) float64 {
+	if d == 0 {
+		return 0
+	}
+	return max(d*d, math.SmallestNonzeroFloat64)
+}
+
+func squared(x []float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v * v
+	}
+	return y
+}
+
+func ones(n int) []float64 { return slices.Repeat([]float64{1}, n) }
+
+// proportional expects second moments in proportion to a shape. The mean logarithm of χ²/K is −1/K.
+func proportional(own, shape []float64, runs float64) []float64 {
+	if shape == nil {
+		return nil
+	}
 	var logs, n float64
 	for i, v := range own {
-		if v > 0 && truth[i] != 0 {
-			logs, n = logs+math.Log(v)-2*math.Log(math.Abs(truth[i])), n+1
+		if v > 0 && shape[i] > 0 {
+			logs, n = logs+math.Log(v)-math.Log(shape[i]), n+1
 		}
 	}
-	relative := math.Exp(logs/max(n, 1) + 1/runs)
+	if n == 0 {
+		return nil
+	}
+	factor := math.Exp(logs/n + 1/runs)
 	pooled := make([]float64, len(own))
-	for i, t := range truth {
-		pooled[i] = relative * t * t
+	for i, t := range shape {
+		pooled[i] = factor * t
 	}
 	return pooled
 }
 
-// rowPool expects the σ of a row's mean logarithm.
+// rowPool expects what a row's mean logarithm says.
 func rowPool(own []float64, columns int, runs float64) []float64 {
 	pooled := make([]float64, len(own))
 	for r := 0; r < len(own); r += columns {
@@ -106,9 +151,12 @@ func rowPool(own []float64, columns int, runs float64) []float64 {
 
 // poolScatter is the variance of the logarithms of second moments around what is expected.
 func poolScatter(own, pooled []float64) float64 {
+	if pooled == nil {
+		return math.Inf(1)
+	}
 	var logs []float64
 	for i, v := range own {
-		if v > 0 {
+		if v > 0 && pooled[i] > 0 {
 			logs = append(logs, math.Log(v)-math.Log(pooled[i]))
 		}
 	}

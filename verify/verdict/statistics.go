@@ -74,13 +74,18 @@ type geometry struct {
 	largestToward []float64 // of each direction
 }
 
-// newGeometry measures the parts. Elements that are exact count nowhere.
-func (j *judgement) newGeometry() *geometry {
+// newGeometry measures the parts of all elements, or of those that were run. Elements that are exact
+// count nowhere.
+func (j *judgement) newGeometry(elements []int) *geometry {
 	n := len(j.scores)
 	g := &geometry{families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n)}
+	in := make([]bool, n)
+	for _, i := range elements {
+		in[i] = true
+	}
 	for i, s := range j.scores {
 		t := j.want.Truth.Data[i]
-		if s.unjudged || s.exact || s.unbounded || kind(t) != 0 {
+		if s.unjudged || s.exact || s.unbounded || kind(t) != 0 || elements != nil && !in[i] {
 			continue
 		}
 		g.judged[i], g.n = true, g.n+1
@@ -187,33 +192,53 @@ func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
 
 // kin is what right kernels, as the runs show them, give for each statistic: its mean and variance.
 type kin struct {
-	geometry *geometry
+	geometry *geometry // of all elements
+	sampled  *geometry // of those that were run
 	runs     []statistics
+	wide     []statistics // of runs with errors times far
 	native   statistics
 	tail     float64 // share of the errors' tail that is that of sums in an unknown order
 }
 
 // newKin judges each run as if it were the kernel, with σ from the others.
 func (j *judgement) newKin() kin {
-	k := kin{geometry: j.newGeometry()}
+	k := kin{geometry: j.newGeometry(nil)}
+	if k.sampled = k.geometry; !j.want.Sample.whole() {
+		k.sampled = j.newGeometry(j.want.Sample.elements)
+	}
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
+	k.wide = make([]statistics, min(len(k.runs), fewestWide))
 	parallel.Each(len(k.runs), func(r int) {
-		k.runs[r] = k.geometry.of(j.pretend(j.want.Sample.Deviations[r], true), j.columns)
+		k.runs[r] = k.sampled.of(j.pretend(j.want.Sample.Deviations[r], 1, true), j.columns)
+		if r < len(k.wide) {
+			k.wide[r] = k.sampled.of(j.pretend(j.want.Sample.Deviations[r], far, true), j.columns)
+		}
 	})
-	k.native = k.geometry.of(j.pretend(j.want.Sample.Native, false), j.columns)
+	k.native = k.sampled.of(j.pretend(j.want.Sample.Native, 1, false), j.columns)
 	k.tail = j.tailShare()
 	return k
 }
 
-// pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not.
-func (j *judgement) pretend(deviations []float64, sampled bool) []float64 {
+// Where truths lie on numbers of the output's type, errors below half a step are rounded away, and
+// the few that are not make a whole step, of all elements alike that have one truth and one error.
+// A few dozen runs need not have one. With errors that are `far` times as large they do; so that
+// what these give, over far, is what a statistic scatters by at least.
+const (
+	far        = 3
+	fewestWide = 24
+)
+
+// pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not,
+// times a factor.
+func (j *judgement) pretend(deviations []float64, times float64, sampled bool) []float64 {
 	w := make([]float64, len(j.scores))
-	for i, d := range deviations {
+	for e, d := range deviations {
+		i := j.want.Sample.at(e)
 		if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) {
 			continue
 		}
 		t := j.want.Truth.Data[i]
-		if e := j.want.Type.Round(t+d) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
+		if e := j.want.Type.Round(t+times*d) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
 			sigma := j.want.Sigma[i]
 			if sampled {
 				sigma = j.want.Sample.others(sigma, d)
@@ -238,7 +263,8 @@ func (s *Sample) others(sigma, d float64) float64 {
 func (j *judgement) tailShare() float64 {
 	var second, fourth, n float64
 	for _, run := range j.want.Sample.Deviations {
-		for i, d := range run {
+		for e, d := range run {
+			i := j.want.Sample.at(e)
 			if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) || j.want.Sigma[i] == 0 {
 				continue
 			}
@@ -272,7 +298,13 @@ func (k kin) over(of func(s statistics) float64) []float64 {
 	return x
 }
 
-// moments returns mean and variance of a statistic over the runs.
-func (k kin) moments(of func(s statistics) float64) (mean, variance float64) {
-	return stat.MeanVariance(k.over(of), nil)
+// moments returns mean and variance over the runs of a statistic that grows with a power of the
+// errors.
+func (k kin) moments(of func(s statistics) float64, power int) (mean, variance float64) {
+	mean, variance = stat.MeanVariance(k.over(of), nil)
+	x, scale := make([]float64, len(k.wide)), math.Pow(far, float64(power))
+	for r, s := range k.wide {
+		x[r] = of(s) / scale
+	}
+	return mean, max(variance, stat.Variance(x, nil))
 }

@@ -1,0 +1,99 @@
+package op
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/verdict"
+)
+
+// estimate collects the truth and σ of one output while blocks of it are computed.
+type estimate struct {
+	truth *tensor.Tensor
+	sigma []float64
+	draws []float64
+
+	terms   int          // of the longest sum, 0 where it is not known
+	aligned atomic.Int64 // rows whose roundings share a sign
+}
+
+// newEstimate makes room for an output, if the recording has it: then its size is known to be that
+// of a tensor in the file.
+func (c *Case) newEstimate(name string, shape ...int) *estimate {
+	if !c.Wants(name) {
+		return &estimate{}
+	}
+	t := tensor.New(shape...)
+	width := shape[len(shape)-1]
+	draws := slices.Repeat([]float64{float64(width)}, t.Len()/width) // of rows without errors each element has its own
+	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: draws}
+}
+
+// attentionEstimate makes room for an output of an attention op, whose sums are known.
+func (c *Case) attentionEstimate(name string, shape ...int) *estimate {
+	e := c.newEstimate(name, shape...)
+	e.terms = c.longestSum()
+	return e
+}
+
+// longestSum is how many terms the longest sum of an attention op has at most: over the width, over
+// keys, over the queries of a group, over parts.
+func (c *Case) longestSum() int {
+	longest := max(c.Dim("D"), c.Dim("V"), c.Dim("T"), c.Dim("P"), c.Dim("cols")*c.Dim("page"))
+	if groups := c.Dim("G"); groups > 0 {
+		longest = max(longest, c.Dim("S")*c.Dim("H")/groups)
+	}
+	return longest
+}
+
+// setRow stores a row of truth and second moments at the given leading index.
+func (e *estimate) setRow(truth, variance []float64, draws float64, at ...int) {
+	if e.truth == nil {
+		return
+	}
+	start := 0
+	for a, i := range at {
+		start = start*e.truth.Shape[a] + i
+	}
+	e.draws[start] = draws
+	width := len(truth)
+	for i := range truth {
+		e.truth.Data[start*width+i] = truth[i]
+		e.sigma[start*width+i] = deviation(truth[i], variance[i])
+	}
+}
+
+// setOne stores one element.
+func (e *estimate) setOne(truth, variance float64, at ...int) {
+	if e.truth == nil {
+		return
+	}
+	i := e.truth.Index(at...)
+	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
+}
+
+// expected hands over an estimate. narrow lists the types of roundings that are part of σ; where
+// none of them is narrower than the accumulator, the sums dominate.
+func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {
+	x := verdict.Expected{
+		Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, Walk: 1, Systematic: 1, Terms: float64(e.terms),
+	}
+	if acc == arithmetic.TF32 {
+		x.Walk = 0 // operands that are cut outweigh the sums
+	}
+	for _, t := range narrow {
+		if t.UnitRoundoff() > acc.Type().UnitRoundoff() {
+			x.Walk, x.Systematic = 0, min(1, 10*float64(e.aligned.Load())/float64(max(len(e.draws), 1)))
+		}
+	}
+	return x
+}
+
+// ownErrors is for outputs whose elements each have an error of their own.
+func ownErrors(e verdict.Expected) verdict.Expected {
+	e.Draws = nil
+	return e
+}

@@ -1,0 +1,235 @@
+package op
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/attention"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+)
+
+// headRows are queries that see one head's keys and values, with what all runs share.
+type headRows struct {
+	q, k, v   *mat.Dense
+	sees      func(row, key int) bool
+	sink      *float64
+	dots      *mat.Dense   // q·k
+	dotErrors errorMoments // of these sums
+	sums2     *mat.Dense   // Σ p² v²
+}
+
+// errorMoments are the second moments of the errors of sums: their own, and what all err by together.
+type errorMoments struct{ apart, together *mat.Dense }
+
+// sumErrors returns those of sums of so many products, whose squares add up to squares.
+func (m softmaxModel) sumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) errorMoments {
+	e := errorMoments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
+	rows, cols := sums.Dims()
+	for i := range rows {
+		for j := range cols {
+			apart, together := m.sumError(x, y, n, sums.At(i, j), squares.At(i, j))
+			e.apart.Set(i, j, apart)
+			e.together.Set(i, j, together)
+		}
+	}
+	return e
+}
+
+// prepare computes what all runs share.
+func (h *headRows) prepare(m softmaxModel) *headRows {
+	var dots2 mat.Dense
+	h.dots, h.sums2 = new(mat.Dense), new(mat.Dense)
+	h.dots.Mul(h.q, h.k.T())
+	dots2.Mul(squares(finiteOrZero(h.q)), squares(finiteOrZero(h.k)).T())
+	_, width := h.q.Dims()
+	h.dotErrors = m.sumErrors(m.q, m.k, width, h.dots, &dots2)
+	exact := m.newRun(arithmetic.NewExact())
+	_, _, p := exact.weights(h)
+	h.sums2.Mul(squares(p), squares(finiteOrZero(h.v)))
+	return h
+}
+
+// attentionRun has the places of attention as kernels compute it: scores and weights are rounded to
+// their types; weights are divided by their sum before they meet the values, or after; the sums of
+// products err as the accumulator's do.
+type attentionRun struct {
+	*arithmetic.Run
+	m                                   softmaxModel
+	scale                               float64
+	dot, sum                            arithmetic.Noise
+	product, scaled, stored             arithmetic.Grid
+	divided, bent, multiplied, capped   arithmetic.Grid
+	tanh                                arithmetic.Function
+	shifted                             arithmetic.Grid
+	exp                                 arithmetic.Function
+	total, chain                        arithmetic.Adder
+	weight, inverse, output, lse, added arithmetic.Grid
+	log                                 arithmetic.Function
+	dividesFirst, sumsRounded           bool
+	flushes, fused                      bool
+	largest                             arithmetic.Grid
+}
+
+// newRun returns the places.
+func (m softmaxModel) newRun(r *arithmetic.Run) *attentionRun {
+	work := m.accumulate.Working()
+	a := &attentionRun{
+		Run: r, m: m, dot: r.Noise(m.accumulate.Truncates()), sum: r.Noise(m.accumulate.Truncates()),
+		product: m.narrowGrid(r, m.scores), scaled: r.Grid(work), stored: m.narrowGrid(r, m.scores),
+		divided: m.narrowGrid(r, m.capChain), bent: m.narrowGrid(r, m.capChain),
+		multiplied: m.narrowGrid(r, m.capChain), capped: m.narrowGrid(r, m.scores),
+		tanh: r.Function(work, 2), shifted: r.Grid(work), exp: r.Function(work, 2), total: r.Adder(m.scalarSum()), chain: r.Adder(m.accumulate),
+		weight: r.Grid(m.probabilities), inverse: r.Grid(work), output: r.Grid(work), lse: r.Grid(work),
+		added: r.Grid(work), log: r.Function(work, 2), dividesFirst: r.Coin(), sumsRounded: r.Coin(), flushes: r.Coin(), fused: r.Coin(),
+		largest: r.Grid(work),
+	}
+	if m.fastTanh {
+		a.tanh = r.Function(work, fastTanhUlp)
+	}
+	if m.fastExp {
+		a.exp = r.Function(work, 4)
+	}
+	constant := r.Grid(work)
+	if a.scale = constant.Round(m.scale); m.storesScores() && r.Coin() {
+		a.scale = m.scores.Round(m.scale) // a constant in the type of the scores
+	}
+	return a
+}
+
+// fastTanhUlp is what tanh.approx.f32 errs by: up to 2⁻¹¹, relative (PTX ISA).
+const fastTanhUlp = 1 << 12
+
+// narrowGrid returns the grid of a place where values are stored, if that is narrower than they are.
+func (m softmaxModel) narrowGrid(r *arithmetic.Run, t dtype.Type) arithmetic.Grid {
+	if g := r.Grid(t); m.narrow(t) {
+		return g
+	}
+	return arithmetic.Grid{}
+}
+
+// score returns a score as it meets the exponential.
+func (a *attentionRun) score(h *headRows, s, j int) float64 {
+	x := a.product.Round(a.dotOf(h, s, j))
+	x = a.stored.Round(a.scaled.Round(x * a.scale))
+	if a.m.softCap == 0 {
+		return x
+	}
+	u := a.divided.Round(x / a.m.softCap)
+	t := a.bent.Round(a.tanh.Of(math.Tanh(u), u))
+	return a.capped.Round(a.multiplied.Round(t * a.m.softCap))
+}
+
+// dotOf returns q·k with the error of its sum. In 16 bits that is added up: few places make the
+// roundings of all keys alike in ways that no second moment tells.
+func (a *attentionRun) dotOf(h *headRows, s, j int) float64 {
+	dot := h.dots.At(s, j)
+	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
+		return dot + a.dot.Of(dot, h.dotErrors.apart.At(s, j), h.dotErrors.together.At(s, j))
+	}
+	q, k := h.q.RawRowView(s), h.k.RawRowView(j)
+	terms := make([]float64, len(q))
+	for d := range q {
+		terms[d] = q[d] * k[d]
+	}
+	return a.chain.Sum(terms)
+}
+
+// weights returns the weights as they meet the values, what divides the sum after, and the
+// log-sum-exps.
+func (a *attentionRun) weights(h *headRows) (divisors, lse []float64, p *mat.Dense) {
+	rows, keys := h.dots.Dims()
+	p = mat.NewDense(rows, keys, nil)
+	divisors, lse = make([]float64, rows), make([]float64, rows)
+	for s := range rows {
+		row := p.RawRowView(s)
+		for j := range row {
+			if row[j] = math.Inf(-1); h.sees(s, j) {
+				row[j] = a.score(h, s, j)
+			}
+		}
+		divisors[s], lse[s] = a.softmax(row, h.sink)
+	}
+	return divisors, lse, p
+}
+
+// softmax turns a row of scores into weights.
+func (a *attentionRun) softmax(x []float64, sink *float64) (divisor, lse float64) {
+	largest := maximum(x)
+	if math.IsInf(largest, -1) {
+		clear(x)
+		return 1, largest
+	}
+	for j, v := range x {
+		x[j] = a.power(v, largest)
+	}
+	sum := a.total.Sum(x)
+	lse = a.added.Round(largest + a.log.Log(sum))
+	if a.sumsRounded && !a.dividesFirst {
+		a.weight.RoundAll(x)
+		sum = a.total.Sum(x)
+	}
+	if sink != nil {
+		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
+	}
+	if a.dividesFirst {
+		for j := range x {
+			x[j] /= sum
+		}
+		divisor = 1
+	} else {
+		divisor = sum
+	}
+	a.weight.RoundAll(x)
+	return divisor, lse
+}
+
+// power returns e^(x − largest): of the difference, or in base 2 of x log₂e less the largest one, as
+// kernels with a fused multiplication and addition have it. What rounding that one makes all weights
+// of a row err by cancels with their sum, but for what the type of the weights does not hold.
+func (a *attentionRun) power(x, largest float64) float64 {
+	if !a.fused {
+		return a.exp.Exp(a.shifted.Round(x - largest))
+	}
+	if math.IsInf(x, -1) {
+		return 0
+	}
+	return a.exp.Exp(a.shifted.Round(x*math.Log2E-a.largest.Round(largest*math.Log2E)) * math.Ln2)
+}
+
+// outputs returns outputs and log-sum-exps before their last rounding.
+func (a *attentionRun) outputs(h *headRows) (*mat.Dense, []float64) {
+	divisors, lse, p := a.weights(h)
+	_, keys := p.Dims()
+	o := attention.Values(p, h.v, attention.Options{})
+	rows, _ := o.Dims()
+	for s := range rows {
+		inverse := a.inverse.Round(1 / divisors[s])
+		for c, v := range o.RawRowView(s) {
+			squares := h.sums2.At(s, c) * divisors[s] * divisors[s]
+			apart, together := a.m.sumError(a.m.probabilities, a.m.v, keys, v, squares)
+			v += a.sum.Of(v, apart, together)
+			o.Set(s, c, a.output.Round(v*inverse))
+		}
+	}
+	return o, lse
+}
+
+// cutTogether is the part of a tensor core's error that all its sums have together, toward zero: all
+// of it but what single products lose.
+const cutTogether = 0.8
+
+// sumError returns the second moments of the error of a sum of products of operands of two types:
+// its own, and what all sums err by together.
+func (m softmaxModel) sumError(x, y dtype.Type, n int, sum, squares float64) (apart, together float64) {
+	apart, together = m.accumulate.OperandError(x, y, sum, squares)
+	if x.UnitRoundoff() > y.UnitRoundoff() {
+		x = y // the finer one has the bits
+	}
+	variance, share := m.accumulate.SumOf(x, n, sum, squares), cutTogether
+	if !m.accumulate.Truncates() {
+		share = m.agreement(n, sum, squares)
+	}
+	return apart + variance*(1-share), together + variance*share
+}

@@ -1,0 +1,117 @@
+package op
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/verdict"
+)
+
+// sampled is an output of which some rows are run, while blocks of it are computed.
+type sampled struct {
+	name     string
+	truth    *tensor.Tensor
+	unjudged []bool
+	columns  int       // of a row
+	shape    []float64 // what the errors of rows that are not run go with; nil: all are run
+	first    []int     // of each row, where its deviations stand; −1: it is not run
+	elements []int     // those that are run; nil: all
+	runs     [][]float64
+	native   []float64
+	others   map[int][]float64
+}
+
+// newSampled makes room for rows of so many columns, if the recording has the output: then its size
+// is known to be that of a tensor in the file. chosen tells which rows are run, nil: all.
+func (c *Case) newSampled(name string, runs, columns int, chosen func(row int) bool, shape ...int) *sampled {
+	if !c.Wants(name) {
+		return nil
+	}
+	s := &sampled{name: name, truth: tensor.New(shape...), columns: columns, others: map[int][]float64{}}
+	n := 0
+	for row := range s.truth.Len() / columns {
+		if chosen != nil && !chosen(row) {
+			s.first = append(s.first, -1)
+			continue
+		}
+		s.first = append(s.first, n)
+		n += columns
+		if chosen != nil {
+			for i := range columns {
+				s.elements = append(s.elements, row*columns+i)
+			}
+		}
+	}
+	if chosen != nil {
+		s.shape = make([]float64, s.truth.Len())
+	}
+	s.native = make([]float64, n)
+	for range runs {
+		s.runs = append(s.runs, make([]float64, n))
+	}
+	return s
+}
+
+// set stores the truth of a row.
+func (s *sampled) set(row int, truth []float64) {
+	if s != nil {
+		copy(s.truth.Data[row*s.columns:], truth)
+	}
+}
+
+// run stores what a run gives for a row, −1 the native one, beside what it gives exactly. Where it
+// has another kind of number (an infinity, NaN) than the truth, that is right too: it is returned
+// for addOther, because rows are computed side by side.
+func (s *sampled) run(k, row int, got, exact []float64) (others []otherTruth) {
+	if s == nil || s.first[row] < 0 {
+		return nil
+	}
+	to := s.native
+	if k >= 0 {
+		to = s.runs[k]
+	}
+	for i, v := range got {
+		at := row*s.columns + i
+		d, fits := deviationOf(v, exact[i], s.truth.Data[at])
+		to[s.first[row]+i] = d
+		if !fits {
+			others = append(others, otherTruth{at, v})
+		}
+	}
+	return others
+}
+
+// otherTruth is a further truth of an element.
+type otherTruth struct {
+	at    int
+	value float64
+}
+
+// deviationOf returns what a run deviates by, and whether it has the kind of number that is
+// expected.
+func deviationOf(got, exact, truth float64) (d float64, fits bool) {
+	if off := math.Abs(exact - truth); off > astray*math.Abs(truth) {
+		exact = truth // float64 does not carry the program there
+	}
+	switch {
+	case dtype.Finite(got) && dtype.Finite(exact):
+		return got - exact, true
+	case same(got, truth):
+		return 0, true
+	}
+	return math.NaN(), false
+}
+
+// expected hands over the output.
+func (s *sampled) expected() verdict.Expected {
+	e := verdict.Expected{Name: s.name, Truth: s.truth, Unjudged: s.unjudged}
+	e.Sample, e.Sigma = verdict.NewSample(s.runs, s.elements, s.truth.Data, s.shape, e.Columns())
+	e.Sample.Native = s.native
+	for at, values := range s.others {
+		for _, v := range values {
+			e.AddOther(at, v)
+		}
+	}
+	return e
+}
