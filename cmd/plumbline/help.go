@@ -88,11 +88,15 @@ Exit status: 0, or 2 if something could not be read.
 Example: plumbline inspect runs/decode.safetensors
 `
 
-const helpOps = `usage: plumbline ops [OP]...
+const helpOps = `usage: plumbline ops [-json] [OP]...
 
 Lists the ops that can be judged. With names it describes these in full: the tensors of a recording
 with their shapes, the attributes with their defaults, what of its arithmetic a kernel may declare,
 and the equations that are the truth.
+
+  -json   all of that, of the named ops or of every one, as one JSON object:
+          {"plumbline":1,"ops":[…]}, sorted by name. An attribute has a "default", or "missing" says
+          what its absence means; a key of the arithmetic lists the "values" that it may have
 
 Exit status: 0, or 2 if there is no such op.
 

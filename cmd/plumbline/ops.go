@@ -7,31 +7,62 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"plumbline/internal/catalogue"
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 )
 
-// ops prints the catalogue: a line for each op, or the named ones in full.
+// ops prints the catalogue: a line for each op, or the named ones in full; with -json all of it, or
+// the named ones, as JSON.
 func ops(args []string, stdout *checked, stderr io.Writer) int {
 	flags := flag.NewFlagSet("ops", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
 	names, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
 	}
-	if len(names) == 0 {
+	entries, err := lookupOps(names)
+	switch {
+	case err != nil:
+		return usageError(stderr, "ops", err)
+	case *asJSON:
+		return writeOps(stdout, stderr, entries)
+	case len(names) == 0:
 		listOps(stdout)
 		return exitExplained
 	}
-	for i, name := range names {
-		entry := op.Lookup(name)
-		if entry == nil {
-			return usageError(stderr, "ops", fmt.Errorf("no op %s%s", spelling.Quote(name), op.Near(name)))
-		}
+	for i, entry := range entries {
 		if i > 0 {
 			fmt.Fprintln(stdout)
 		}
 		describeOp(stdout, entry)
 	}
+	return exitExplained
+}
+
+// lookupOps returns the ops of these names, and all where none is named.
+func lookupOps(names []string) ([]*op.Op, error) {
+	if len(names) == 0 {
+		return op.Ops(), nil
+	}
+	var entries []*op.Op
+	for _, name := range names {
+		entry := op.Lookup(name)
+		if entry == nil {
+			return nil, fmt.Errorf("no op %s%s", spelling.Quote(name), op.Near(name))
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func writeOps(stdout *checked, stderr io.Writer, entries []*op.Op) int {
+	text, err := catalogue.JSON(entries)
+	if err != nil {
+		complain(stderr, "plumbline ops", err)
+		return exitUnusable
+	}
+	_, _ = stdout.Write(text) // checked keeps the error
 	return exitExplained
 }
 

@@ -1,7 +1,8 @@
-// Package catalogue writes the table of ops into docs/RECORDINGS.md, from the ops themselves.
+// Package catalogue writes the description of the ops for readers outside of Go, from the ops
+// themselves: a table in docs/RECORDINGS.md and docs/ops.json.
 //
-// The table stands between two marks, and "go generate ./..." writes it anew; a test compares. All
-// else on that page is written by hand.
+// "go generate ./..." writes them anew; a test compares. The table stands between two marks, and
+// all else on its page is written by hand.
 package catalogue
 
 //go:generate go run ./write ../..
@@ -16,6 +17,21 @@ import (
 
 // Page is the page that has the table, from the root of the module.
 const Page = "docs/RECORDINGS.md"
+
+// Files lists what is written, from the root of the module.
+var Files = []string{Page, File}
+
+// Write returns what a file of that name is to hold, given what it holds.
+func Write(name string, old []byte) ([]byte, error) {
+	switch name {
+	case File:
+		return JSON(op.Ops())
+	case Page:
+		text, err := Insert(string(old))
+		return []byte(text), err
+	}
+	return nil, errors.New(name + ": not written from the catalogue")
+}
 
 const (
 	begin = "<!-- The catalogue is written by go generate ./... -->\n"

@@ -1,6 +1,8 @@
 package catalogue
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -18,16 +20,60 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// TestPageHasTheCatalogue compares the page with the ops: names, inputs, attributes, defaults,
-// outputs, arithmetic.
-func TestPageHasTheCatalogue(t *testing.T) {
-	old := page(t)
-	text, err := Insert(old)
+// TestFilesHaveTheCatalogue compares what is kept with the ops: names, inputs, attributes,
+// defaults, outputs, arithmetic.
+func TestFilesHaveTheCatalogue(t *testing.T) {
+	for _, name := range Files {
+		old, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := Write(name, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(text, old) {
+			t.Errorf("%s is not what the ops are: run go generate ./...", name)
+		}
+	}
+	if _, err := Write("README.md", nil); err == nil {
+		t.Error("README.md: no error")
+	}
+}
+
+// TestJSONSaysAll reads the catalogue back: nothing of an op is lost, and no list is null.
+func TestJSONSaysAll(t *testing.T) {
+	text, err := JSON(op.Ops())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text != old {
-		t.Errorf("%s is not what the ops are: run go generate ./...", Page)
+	var all jsonCatalogue
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Ops) != len(op.Ops()) || bytes.Contains(text, []byte("null")) {
+		t.Errorf("%d ops of %d, or a null", len(all.Ops), len(op.Ops()))
+	}
+	for i, entry := range op.Ops() {
+		got := all.Ops[i]
+		if got.Name != entry.Name || len(got.Inputs) != len(entry.Inputs) || len(got.Attrs) != len(entry.Attrs) {
+			t.Errorf("%s: got %+v", entry.Name, got)
+		}
+		for _, a := range got.Attrs {
+			if (a.Default == nil) == (a.Missing == "") {
+				t.Errorf("%s: %s has default %v and is %q when missing", entry.Name, a.Name, a.Default, a.Missing)
+			}
+		}
+	}
+}
+
+// TestJSONIsSortedAndHasEachOnce: the order of the arguments does not matter.
+func TestJSONIsSortedAndHasEachOnce(t *testing.T) {
+	a, b := op.Lookup("norm.rms"), op.Lookup("rope.apply")
+	want, _ := JSON([]*op.Op{a, b})
+	got, _ := JSON([]*op.Op{b, a, b})
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %s", got)
 	}
 }
 

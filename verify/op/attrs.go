@@ -23,6 +23,9 @@ const (
 	YaRN               // the object that describes a stretched rotation
 )
 
+// String returns the kind in one word, as the catalogue in JSON has it.
+func (k Kind) String() string { return [...]string{"number", "count", "flag", "choice", "yarn"}[k] }
+
 // Attr is one attribute of an op.
 type Attr struct {
 	Name    string

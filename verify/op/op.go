@@ -78,6 +78,14 @@ type Key struct {
 	Doc     string
 }
 
+// Values lists what may be declared of the key. One without a default names the device.
+func (k Key) Values() []string {
+	if k.Default == required {
+		return arithmetic.Devices()
+	}
+	return arithmetic.Values(k.Name)
+}
+
 var registry []*Op
 
 func register(op *Op) { registry = append(registry, op) }

@@ -1,5 +1,5 @@
-// Command write puts the table of ops into the page of the contract. Its argument is the root of
-// the module.
+// Command write writes the catalogue of ops into the documents. Its argument is the root of the
+// module.
 package main
 
 import (
@@ -12,16 +12,22 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	path := filepath.Join(os.Args[1], catalogue.Page)
-	page, err := os.ReadFile(path)
+	for _, name := range catalogue.Files {
+		if err := write(filepath.Join(os.Args[1], name), name); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// write brings one file up to date. One that is written as a whole need not be there yet.
+func write(path, name string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	text, err := catalogue.Write(name, old)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	text, err := catalogue.Insert(string(page))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		log.Fatal(err)
-	}
+	return os.WriteFile(path, text, 0o644)
 }
