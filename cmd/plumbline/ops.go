@@ -101,13 +101,7 @@ func describeOp(w io.Writer, entry *op.Op) {
 func tensorRows(tensors []op.Tensor, prefix string) [][]string {
 	var rows [][]string
 	for _, t := range tensors {
-		kind := "float"
-		if t.Integer {
-			kind = "integer"
-		}
-		if t.Any {
-			kind = "any type"
-		}
+		kind := t.TypeText()
 		if t.Optional {
 			kind += ", optional"
 		}

@@ -114,3 +114,28 @@ func TestInsertNeedsItsMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestOpsPageNamesEverything: what an op declares is somewhere in its section.
+func TestOpsPageNamesEverything(t *testing.T) {
+	for _, entry := range op.Ops() {
+		text := Markdown([]*op.Op{entry})
+		var names []string
+		for _, x := range entry.Inputs {
+			names = append(names, "`"+x.Name+"`")
+		}
+		for _, x := range entry.Outputs {
+			names = append(names, "`out."+x.Name+"`")
+		}
+		for _, x := range entry.Attrs {
+			names = append(names, "`"+x.Name+"` | "+x.Values()+" | "+x.String())
+		}
+		for _, x := range entry.Arithmetic {
+			names = append(names, "`"+x.Name+"`")
+		}
+		for _, name := range names {
+			if !strings.Contains(text, name) {
+				t.Errorf("%s: %s is missing", entry.Name, name)
+			}
+		}
+	}
+}

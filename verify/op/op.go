@@ -63,6 +63,17 @@ func (t Tensor) ShapeText() string {
 	return text
 }
 
+// TypeText says in words which element types the tensor may have.
+func (t Tensor) TypeText() string {
+	switch {
+	case t.Any:
+		return "any type"
+	case t.Integer:
+		return "integer"
+	}
+	return "float"
+}
+
 // axes returns the declared shape that has this many axes, and the first one where none has.
 func (t Tensor) axes(n int) []string {
 	if len(t.Other) == n {
