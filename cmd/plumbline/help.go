@@ -92,6 +92,7 @@ const helpOps = `usage: plumbline ops [-json] [OP]...
 
 Lists the ops that can be judged. With names it describes these in full: the tensors of a recording
 with their shapes, the attributes with their defaults, what of its arithmetic a kernel may declare,
+the mistakes that kernels of it are known to make, each with the inputs on which it does not show,
 and the equations that are the truth.
 
   -json   all of that, of the named ops or of every one, as one JSON object:

@@ -93,6 +93,7 @@ func describeOp(w io.Writer, entry *op.Op) {
 	}
 	section(w, "attrs", attrs)
 	section(w, "arithmetic", keys)
+	section(w, "mistakes, and when they do not show", mistakeRows(entry.Mistakes))
 	if len(entry.Equations) > 0 { // a step of hardware has none
 		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(entry.Equations, ", "))
 	}
@@ -106,6 +107,14 @@ func tensorRows(tensors []op.Tensor, prefix string) [][]string {
 			kind += ", optional"
 		}
 		rows = append(rows, []string{prefix + t.Name, t.ShapeText(), kind, t.Doc})
+	}
+	return rows
+}
+
+func mistakeRows(mistakes []op.Mistake) [][]string {
+	var rows [][]string
+	for _, m := range mistakes {
+		rows = append(rows, []string{m.ID, m.Sentence}, []string{"", "hidden: " + m.Hidden})
 	}
 	return rows
 }

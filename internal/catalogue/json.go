@@ -22,13 +22,14 @@ type jsonCatalogue struct {
 }
 
 type jsonOp struct {
-	Name       string       `json:"name"`
-	Doc        string       `json:"doc"`
-	Equations  []string     `json:"equations"`
-	Inputs     []jsonTensor `json:"inputs"`
-	Outputs    []jsonTensor `json:"outputs"`
-	Attrs      []jsonAttr   `json:"attrs"`
-	Arithmetic []jsonKey    `json:"arithmetic"`
+	Name       string        `json:"name"`
+	Doc        string        `json:"doc"`
+	Equations  []string      `json:"equations"`
+	Inputs     []jsonTensor  `json:"inputs"`
+	Outputs    []jsonTensor  `json:"outputs"`
+	Attrs      []jsonAttr    `json:"attrs"`
+	Arithmetic []jsonKey     `json:"arithmetic"`
+	Mistakes   []jsonMistake `json:"mistakes"`
 }
 
 type jsonTensor struct {
@@ -59,6 +60,14 @@ type jsonKey struct {
 	Default string          `json:"default"`
 	Values  []string        `json:"values,omitempty"`
 	Doc     string          `json:"doc"`
+}
+
+// jsonMistake has no thread where the mistake is folklore.
+type jsonMistake struct {
+	ID       string `json:"id"`
+	Sentence string `json:"sentence"`
+	Hidden   string `json:"hidden"`
+	Thread   string `json:"thread,omitempty"`
 }
 
 // JSON returns the description of ops, sorted by name and each once, indented. Tensors, attributes
@@ -99,6 +108,9 @@ func describe(o *op.Op) jsonOp {
 		Attrs:     each(o.Attrs, describeAttr),
 		Arithmetic: each(o.Arithmetic, func(k op.Key) jsonKey {
 			return jsonKey{k.Name, arithmetic.KindOf(k.Name), k.Default, k.Values(), k.Doc}
+		}),
+		Mistakes: each(o.Mistakes, func(m op.Mistake) jsonMistake {
+			return jsonMistake{m.ID, m.Sentence, m.Hidden, m.Thread}
 		}),
 	}
 }

@@ -21,6 +21,9 @@ attributes and arithmetic mean in general, is in [RECORDINGS.md](RECORDINGS.md).
 
 Letters in shapes stand for any length, the same one throughout a recording. An input with a
 question mark may be left out; so may any output, but one is needed.
+
+Mistakes are ways in which kernels of the op are known to be wrong: what such a kernel does, when its
+outputs do not tell it from a right one, and a public thread in which it was met, if there is one.
 `
 
 // Markdown returns the page of all ops.
@@ -58,6 +61,16 @@ func section(b *strings.Builder, entry *op.Op) {
 		return []string{"`" + a.Name + "`", a.Values(), a.String(), a.Doc}
 	}))
 	table(b, []string{"arithmetic", "values", "default", "what it is"}, each(entry.Arithmetic, keyRow))
+	table(b, []string{"mistake", "what such a kernel does", "hidden", "met in"}, each(entry.Mistakes, mistakeRow))
+}
+
+func mistakeRow(m op.Mistake) []string {
+	repository, number, _ := strings.Cut(m.Thread, "#")
+	thread := "" // folklore
+	if m.Thread != "" {
+		thread = fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", m.Thread, repository, number)
+	}
+	return []string{"`" + m.ID + "`", m.Sentence, m.Hidden, thread}
 }
 
 // keyRow has the values of a key only where they are few words: types and accumulators are the same

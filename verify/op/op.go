@@ -15,6 +15,7 @@ import (
 	"plumbline/internal/spelling"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/verify/mistakes"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -28,6 +29,7 @@ type Op struct {
 	Outputs    []Tensor
 	Attrs      []Attr
 	Arithmetic []Key
+	Mistakes   []Mistake // those of its kernels that are known; register finds them
 
 	// exact says that every output is judged to the last bit: nothing is flushed.
 	exact bool
@@ -97,9 +99,15 @@ func (k Key) Values() []string {
 	return arithmetic.Values(k.Name)
 }
 
+// Mistake is a way in which kernels of an op are known to be wrong.
+type Mistake = mistakes.Mistake
+
 var registry []*Op
 
-func register(op *Op) { registry = append(registry, op) }
+func register(op *Op) {
+	op.Mistakes = mistakes.Of(op.Name)
+	registry = append(registry, op)
+}
 
 // Ops returns the catalogue, sorted by name.
 func Ops() []*Op {
