@@ -137,12 +137,9 @@ class Objective(Producer):
         with open(sys.modules[self.module].__file__, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
 
-    def attr(self, request, name):
-        return request.attrs.get(name, DEFAULTS[name])
-
     def refuses(self, request):
         for name, values in self.choices.items():
-            value = self.attr(request, name)
+            value = request.attr(name)
             if value not in values:
                 return f"no {name} {value}"
         return None
@@ -166,13 +163,6 @@ class Objective(Producer):
         return "padding set to 0" if request.has("mask") else ""
 
 
-DEFAULTS = {
-    "ratio": "token", "clip": "ppo", "clip_low": 0.2, "clip_high": 0.2, "dual_clip": 0, "log_ratio_limit": 0, "kl": "none", "kl_coef": 0, "aggregate": "token_mean",
-    "aggregate_length": 0, "estimator": "k1", "limit": 0, "gamma": 1, "lambda": 1, "whiten": False, "std": "population", "eps": 0, "beta": 0.1, "kind": "sigmoid",
-    "label_smoothing": 0, "length_normalize": False, "temperature": 1,
-}
-
-
 def judged(inputs, x):
     """Returns the elements of x that the mask has."""
     return x[inputs["mask"] != 0]
@@ -180,7 +170,7 @@ def judged(inputs, x):
 
 def same_limit(request, x, low, high):
     """Refuses where the code's limits and the request's would give another log-ratio."""
-    wanted = request.attrs.get("log_ratio_limit", 0)
+    wanted = request.attr("log_ratio_limit")
     declared = x.clamp(-wanted, wanted) if wanted else x
     forbid(declared != x.clamp(low, high), f"it keeps log π/π_old from {low:g} to {high:g}, and log_ratio_limit is {wanted:g}")
 
@@ -207,7 +197,7 @@ class Verl(Objective):
 
     def mode(self, request):
         """Returns agg_loss's mode and its divisor."""
-        aggregate = self.attr(request, "aggregate")
+        aggregate = request.attr("aggregate")
         return VERL_MODES[aggregate], int(request.attrs["aggregate_length"]) if aggregate == "constant" else None
 
 
@@ -238,16 +228,16 @@ class VerlPolicy(Verl):
         return super().refuses(request)
 
     def remark(self, request):
-        return super().remark(request) + ("" if self.attr(request, "kl") == "none" else "; divergence by kl_penalty and agg_loss")
+        return super().remark(request) + ("" if request.attr("kl") == "none" else "; divergence by kl_penalty and agg_loss")
 
     def config(self, request):
         from verl.workers.config import ActorConfig
 
-        low, high = self.attr(request, "clip_low"), self.attr(request, "clip_high")
+        low, high = request.attr("clip_low"), request.attr("clip_high")
         mode, divisor = self.mode(request)
         config = ActorConfig(
             strategy="fsdp", rollout_n=1, use_dynamic_bsz=True, clip_ratio=low, clip_ratio_low=low, clip_ratio_high=high, loss_agg_mode=mode,
-            clip_ratio_c=self.attr(request, "dual_clip") or 3.0,
+            clip_ratio_c=request.attr("dual_clip") or 3.0,
         )
         config.global_batch_info["loss_scale_factor"] = divisor
         return config
@@ -258,9 +248,9 @@ class VerlPolicy(Verl):
             same_limit(request, mean_log_ratio(inputs), -math.inf, 10.0)
         else:
             same_limit(request, x, -20.0, 20.0)
-        if self.kind == "vanilla" and not self.attr(request, "dual_clip"):
+        if self.kind == "vanilla" and not request.attr("dual_clip"):
             forbid((x.exp() > 2.9) & (judged(inputs, inputs["advantage"]) < 0), "it always has a dual clip, of 3 here")
-        if self.attr(request, "kl") == "k3":
+        if request.attr("kl") == "k3":
             verl_k3_fits(0, inputs)
 
     def run(self, request, inputs):
@@ -272,9 +262,9 @@ class VerlPolicy(Verl):
         self.check(request, {**inputs, "advantage": advantage})
         logprob, config = leaf(inputs["logprob"]), self.config(request)
         loss, _ = core.get_policy_loss_fn(self.kind)(inputs["old_logprob"], logprob, advantage, mask, config.loss_agg_mode, config)
-        if self.attr(request, "kl") != "none":
-            kl = core.kl_penalty(logprob, inputs["ref_logprob"], self.attr(request, "kl"))
-            loss = loss + core.agg_loss(kl, mask, config.loss_agg_mode, **config.global_batch_info) * self.attr(request, "kl_coef")
+        if request.attr("kl") != "none":
+            kl = core.kl_penalty(logprob, inputs["ref_logprob"], request.attr("kl"))
+            loss = loss + core.agg_loss(kl, mask, config.loss_agg_mode, **config.global_batch_info) * request.attr("kl_coef")
         return backward(loss, logprob=logprob)
 
 
@@ -292,9 +282,9 @@ class VerlKL(Verl):
     source = "verl.trainer.ppo.core_algos.kl_penalty"
 
     def run(self, request, inputs):
-        inputs, estimator = padded(inputs, "logprob", "ref_logprob"), self.attr(request, "estimator")
+        inputs, estimator = padded(inputs, "logprob", "ref_logprob"), request.attr("estimator")
         if estimator == "k3":
-            verl_k3_fits(self.attr(request, "limit"), inputs)
+            verl_k3_fits(request.attr("limit"), inputs)
         return {"kl": load(self.module).kl_penalty(inputs["logprob"], inputs["ref_logprob"], estimator)}
 
 
@@ -305,15 +295,15 @@ class VerlGAE(Verl):
     source = "verl.trainer.ppo.core_algos.compute_gae_advantage_return"
 
     def remark(self, request):
-        return super().remark(request) + ("" if self.attr(request, "whiten") else "; its advantages are whitened and left out")
+        return super().remark(request) + ("" if request.attr("whiten") else "; its advantages are whitened and left out")
 
     def run(self, request, inputs):
         core, inputs = load(self.module), padded(inputs, "rewards", "values")
         mask = (inputs["mask"] != 0).long()
         if int(mask.sum()) < 2:
             raise Refused("its variance needs two tokens")
-        advantage, returns = core.compute_gae_advantage_return(inputs["rewards"], inputs["values"], mask, self.attr(request, "gamma"), self.attr(request, "lambda"))
-        return {"advantage": advantage, "return": returns} if self.attr(request, "whiten") else {"return": returns}
+        advantage, returns = core.compute_gae_advantage_return(inputs["rewards"], inputs["values"], mask, request.attr("gamma"), request.attr("lambda"))
+        return {"advantage": advantage, "return": returns} if request.attr("whiten") else {"return": returns}
 
 
 class VerlValue(Verl):
@@ -321,7 +311,7 @@ class VerlValue(Verl):
     source = "verl.trainer.ppo.core_algos.compute_value_loss"
 
     def refuses(self, request):
-        return None if request.attrs.get("clip") else "it always clips"
+        return None if request.attr("clip") else "it always clips"
 
     def run(self, request, inputs):
         inputs, (mode, divisor) = padded(inputs, "values", "old_values", "returns"), self.mode(request)
@@ -336,7 +326,7 @@ def no_equal_rewards(request, inputs):
     """Refuses groups of equal rewards where nothing is added to their deviation."""
     import torch
 
-    if request.attrs.get("eps", 0) == 0 and request.attrs.get("std") != "none":
+    if request.attr("eps") == 0 and request.attr("std") != "none":
         for g in inputs["group"].unique():
             r = inputs["rewards"][inputs["group"] == g]
             if len(r) > 1 and torch.std(r.float()) == 0:
@@ -360,9 +350,9 @@ class VerlGroups(Verl):
         no_equal_rewards(request, inputs)
         rewards = inputs["rewards"][:, None].clone()
         index = numpy.array([f"group {g}" for g in inputs["group"].tolist()], dtype=object)  # as its trainer names groups
-        divided = self.attr(request, "std") != "none"
+        divided = request.attr("std") != "none"
         advantage, _ = getattr(load(self.module), self.function)(
-            rewards, rewards.new_ones(rewards.shape), index, epsilon=self.attr(request, "eps"), norm_adv_by_std_in_grpo=divided
+            rewards, rewards.new_ones(rewards.shape), index, epsilon=request.attr("eps"), norm_adv_by_std_in_grpo=divided
         )
         return {"advantage": advantage[:, 0].contiguous()}
 
@@ -379,7 +369,7 @@ class VerlLogProb(Verl):
     source = "verl.utils.torch_functional.logprobs_from_logits, entropy_from_logits"
 
     def run(self, request, inputs):
-        functional, logits, temperature = load(self.module), inputs["logits"], self.attr(request, "temperature")
+        functional, logits, temperature = load(self.module), inputs["logits"], request.attr("temperature")
         if temperature != 1:
             logits = logits / temperature
         logprob = functional.logprobs_from_logits(logits.clone(), inputs["tokens"].long())
@@ -403,22 +393,22 @@ class OpenRLHFPolicy(OpenRLHF):
     def refuses(self, request):
         if request.has("logits"):
             return "log-probabilities alone"
-        if self.attr(request, "ratio") == "sequence" and self.attr(request, "aggregate") != "sequence_mean":
+        if request.attr("ratio") == "sequence" and request.attr("aggregate") != "sequence_mean":
             return "ratios of sequences with a mean over tokens"
-        if self.attr(request, "kl") != "none" and self.attr(request, "aggregate") != "token_mean":
+        if request.attr("kl") != "none" and request.attr("aggregate") != "token_mean":
             return "its divergence is a mean over tokens"
         return super().refuses(request)
 
     def remark(self, request):
-        return super().remark(request) + ("" if self.attr(request, "kl") == "none" else "; divergence by compute_approx_kl and aggregate_loss")
+        return super().remark(request) + ("" if request.attr("kl") == "none" else "; divergence by compute_approx_kl and aggregate_loss")
 
     def check(self, request, inputs):
-        if self.attr(request, "ratio") == "sequence":
+        if request.attr("ratio") == "sequence":
             same_limit(request, mean_log_ratio(inputs), -math.inf, math.inf)
         else:
             same_limit(request, judged(inputs, inputs["logprob"] - inputs["old_logprob"]), -20.0, 20.0)
-        if self.attr(request, "kl") != "none":
-            openrlhf_kl_fits(self.attr(request, "kl"), 0, inputs)
+        if request.attr("kl") != "none":
+            openrlhf_kl_fits(request.attr("kl"), 0, inputs)
 
     def run(self, request, inputs):
         module = load(self.module)
@@ -426,13 +416,13 @@ class OpenRLHFPolicy(OpenRLHF):
         self.check(request, inputs)
         mask, advantage, logprob = inputs["mask"] != 0, inputs["advantage"], leaf(inputs["logprob"])
         policy_loss = module.PolicyLoss(
-            self.attr(request, "clip_low"), self.attr(request, "clip_high"), self.attr(request, "dual_clip") or None,
-            self.attr(request, "aggregate") == "token_mean", "gspo" if self.attr(request, "ratio") == "sequence" else "ppo",
+            request.attr("clip_low"), request.attr("clip_high"), request.attr("dual_clip") or None,
+            request.attr("aggregate") == "token_mean", "gspo" if request.attr("ratio") == "sequence" else "ppo",
         )
         loss = policy_loss(logprob, inputs["old_logprob"], advantage if advantage.dim() == 2 else advantage[:, None].expand(mask.shape), mask)[0]
-        if self.attr(request, "kl") != "none":
-            kl = load("openrlhf.models.utils").compute_approx_kl(logprob, inputs["ref_logprob"], kl_estimator=self.attr(request, "kl"))
-            loss = loss + module.aggregate_loss(kl, mask) * self.attr(request, "kl_coef")
+        if request.attr("kl") != "none":
+            kl = load("openrlhf.models.utils").compute_approx_kl(logprob, inputs["ref_logprob"], kl_estimator=request.attr("kl"))
+            loss = loss + module.aggregate_loss(kl, mask) * request.attr("kl_coef")
         return backward(loss, logprob=logprob)
 
 
@@ -451,8 +441,8 @@ class OpenRLHFKL(OpenRLHF):
     source = "openrlhf.models.utils.compute_approx_kl"
 
     def run(self, request, inputs):
-        inputs, estimator = padded(inputs, "logprob", "ref_logprob"), self.attr(request, "estimator")
-        openrlhf_kl_fits(estimator, self.attr(request, "limit"), inputs)
+        inputs, estimator = padded(inputs, "logprob", "ref_logprob"), request.attr("estimator")
+        openrlhf_kl_fits(estimator, request.attr("limit"), inputs)
         return {"kl": load(self.module).compute_approx_kl(inputs["logprob"], inputs["ref_logprob"], kl_estimator=estimator)}
 
 
@@ -464,7 +454,7 @@ class OpenRLHFLogProb(OpenRLHF):
 
     def run(self, request, inputs):
         utils, logits = load(self.module), inputs["logits"].clone()
-        logprob = utils.log_probs_from_logits(logits, inputs["tokens"].long(), self.attr(request, "temperature"))
+        logprob = utils.log_probs_from_logits(logits, inputs["tokens"].long(), request.attr("temperature"))
         return {"logprob": logprob, **finite_entropy(logits, lambda: utils.compute_entropy(logits))}
 
 
@@ -476,7 +466,7 @@ class OpenRLHFValue(OpenRLHF):
     def run(self, request, inputs):
         inputs = padded(inputs, "values", "old_values", "returns")
         values = leaf(inputs["values"])
-        value_loss = load(self.module).ValueLoss(request.attrs.get("clip", 0) or None, self.attr(request, "aggregate") == "token_mean")
+        value_loss = load(self.module).ValueLoss(request.attr("clip") or None, request.attr("aggregate") == "token_mean")
         return backward(value_loss(values, inputs["old_values"], inputs["returns"], inputs["mask"] != 0), values=values)
 
 
@@ -486,7 +476,7 @@ class OpenRLHFDPO(OpenRLHF):
     choices = {"length_normalize": (False,)}
 
     def run(self, request, inputs):
-        dpo = load(self.module).DPOLoss(self.attr(request, "beta"), self.attr(request, "label_smoothing"), self.attr(request, "kind") == "ipo")
+        dpo = load(self.module).DPOLoss(request.attr("beta"), request.attr("label_smoothing"), request.attr("kind") == "ipo")
         chosen, rejected = leaf(inputs["chosen"]), leaf(inputs["rejected"])
         loss, chosen_reward, rejected_reward = dpo(chosen, rejected, inputs["ref_chosen"], inputs["ref_rejected"])
         return {**backward(loss, chosen=chosen, rejected=rejected), "chosen_reward": chosen_reward, "rejected_reward": rejected_reward}
@@ -515,7 +505,7 @@ class OpenRLHFGAE(OpenRLHFExperience):
         forbid(mask[:, 1:] & ~mask[:, :-1].cummin(dim=1).values, "a token that counts after one that does not")
         inputs = padded(inputs, "rewards", "values")
         advantage, returns = self.maker().get_advantages_and_returns(
-            None, inputs["values"], inputs["rewards"], mask, self.attr(request, "gamma"), self.attr(request, "lambda")
+            None, inputs["values"], inputs["rewards"], mask, request.attr("gamma"), request.attr("lambda")
         )
         return {"advantage": advantage, "return": returns}
 
@@ -529,7 +519,7 @@ class OpenRLHFGroups(OpenRLHFExperience):
     choices = {"std": ("sample", "none")}
 
     def refuses(self, request):
-        if self.attr(request, "std") == "sample" and self.attr(request, "eps") != 1e-9:
+        if request.attr("std") == "sample" and request.attr("eps") != 1e-9:
             return "its ε is 1e-9"
         return super().refuses(request)
 
@@ -544,7 +534,7 @@ class OpenRLHFGroups(OpenRLHFExperience):
         forbid(sizes != size, "groups of one size alone")
         if size == 1:
             raise Refused("its groups have two outputs or more")
-        rewards, estimator = inputs["rewards"], "group_norm" if self.attr(request, "std") == "sample" else "dr_grpo"
+        rewards, estimator = inputs["rewards"], "group_norm" if request.attr("std") == "sample" else "dr_grpo"
         n = len(rewards)
         place = torch.empty(n, dtype=torch.long)
         place[torch.argsort(inputs["group"].cpu(), stable=True)] = torch.arange(n)
@@ -608,13 +598,13 @@ class TRLPolicy(TRL):
 
     def stand_in(self, request, logprob):
         metrics = {"eval": mock.MagicMock()}
-        cispo, low, high = self.attr(request, "clip") == "cispo", self.attr(request, "clip_low"), self.attr(request, "clip_high")
+        cispo, low, high = request.attr("clip") == "cispo", request.attr("clip_low"), request.attr("clip_high")
         return types.SimpleNamespace(
             _get_per_token_logps_and_entropies=lambda *args, **more: (logprob, logprob.detach(), None), model=types.SimpleNamespace(training=False),
-            accelerator=SoleProcess(logprob.device), args=types.SimpleNamespace(delta=self.attr(request, "dual_clip") or None, use_bias_correction_kl=False),
-            importance_sampling_level=self.attr(request, "ratio"), loss_type="cispo" if cispo else TRL_TYPES[self.attr(request, "aggregate")],
-            epsilon_low=low, epsilon_high=1 + high if cispo else high, beta=self.attr(request, "kl_coef") if self.attr(request, "kl") != "none" else 0.0,
-            max_completion_length=request.attrs.get("aggregate_length"), top_entropy_quantile=1.0, off_policy_mask_threshold=None, aux_loss_enabled=False,
+            accelerator=SoleProcess(logprob.device), args=types.SimpleNamespace(delta=request.attr("dual_clip") or None, use_bias_correction_kl=False),
+            importance_sampling_level=request.attr("ratio"), loss_type="cispo" if cispo else TRL_TYPES[request.attr("aggregate")],
+            epsilon_low=low, epsilon_high=1 + high if cispo else high, beta=request.attr("kl_coef") if request.attr("kl") != "none" else 0.0,
+            max_completion_length=request.attr("aggregate_length"), top_entropy_quantile=1.0, off_policy_mask_threshold=None, aux_loss_enabled=False,
             use_vllm=False, _entropy_bonus_enabled=False, _metrics=metrics,
         )
 
@@ -627,7 +617,7 @@ class TRLPolicy(TRL):
         mask, x = (inputs["mask"] != 0).long(), leaf(inputs[name])
         logprob = x
         if name == "logits":
-            logprob = load("trl.trainer.utils").selective_log_softmax(x, inputs["tokens"].long(), temperature=self.attr(request, "temperature"))
+            logprob = load("trl.trainer.utils").selective_log_softmax(x, inputs["tokens"].long(), temperature=request.attr("temperature"))
         batch = {
             "prompt_ids": mask[:, :0], "prompt_mask": mask[:, :0], "completion_ids": mask, "completion_mask": mask, "advantages": inputs["advantage"],
             "old_per_token_logps": inputs["old_logprob"], "ref_per_token_logps": inputs.get("ref_logprob"), "num_items_in_batch": mask.sum(),
@@ -641,22 +631,22 @@ class TRLPolicy(TRL):
 
 def grpo_refuses(producer, request):
     """What TRL's and Liger's GRPO have in common."""
-    if producer.attr(request, "clip") == "cispo":
-        if producer.attr(request, "clip_low") < 1:
+    if request.attr("clip") == "cispo":
+        if request.attr("clip_low") < 1:
             return "no lower bound with cispo"
-        if producer.attr(request, "aggregate") != "token_mean" or producer.attr(request, "ratio") == "sequence":
+        if request.attr("aggregate") != "token_mean" or request.attr("ratio") == "sequence":
             return "cispo with ratios of tokens and a mean over them alone"
-    dual = producer.attr(request, "dual_clip")
-    return "a dual clip below the upper bound holds where A > 0 too" if dual and dual < 1 + producer.attr(request, "clip_high") else None
+    dual = request.attr("dual_clip")
+    return "a dual clip below the upper bound holds where A > 0 too" if dual and dual < 1 + request.attr("clip_high") else None
 
 
 def grpo_fits(producer, request, inputs):
-    if producer.attr(request, "aggregate") != "token_mean":
+    if request.attr("aggregate") != "token_mean":
         no_empty_sequence(inputs)
-    if producer.attr(request, "log_ratio_limit"):
+    if request.attr("log_ratio_limit"):
         if "logits" in inputs:
             raise Refused("no limit on log-ratios")
-        sequence = producer.attr(request, "ratio") == "sequence"
+        sequence = request.attr("ratio") == "sequence"
         x = mean_log_ratio(inputs) if sequence else judged(inputs, inputs["logprob"] - inputs["old_logprob"])
         same_limit(request, x, -math.inf, math.inf)
 
@@ -670,7 +660,7 @@ class TRLDPO(TRL):
     choices = {"label_smoothing": (0,)}
 
     def refuses(self, request):
-        if self.attr(request, "kind") == "ipo" and not self.attr(request, "length_normalize"):
+        if request.attr("kind") == "ipo" and not request.attr("length_normalize"):
             return "its ipo divides by lengths"
         return super().refuses(request)
 
@@ -679,10 +669,10 @@ class TRLDPO(TRL):
 
     def stand_in(self, request, device):
         names = {("sigmoid", False): "sigmoid", ("sigmoid", True): "sigmoid_norm", ("ipo", True): "ipo"}
-        kind = names[self.attr(request, "kind"), self.attr(request, "length_normalize")]
+        kind = names[request.attr("kind"), request.attr("length_normalize")]
         return types.SimpleNamespace(
             model=types.SimpleNamespace(training=False), accelerator=SoleProcess(device), aux_loss_enabled=False, ld_alpha=None, precompute_ref_logps=True,
-            f_divergence_type="reverse_kl", loss_types=[kind], loss_weights=[1.0], beta=self.attr(request, "beta"), use_weighting=False,
+            f_divergence_type="reverse_kl", loss_types=[kind], loss_weights=[1.0], beta=request.attr("beta"), use_weighting=False,
             _metrics={"eval": mock.MagicMock()}, _total_train_tokens=0,
         )
 
@@ -692,7 +682,7 @@ class TRLDPO(TRL):
         chosen, rejected = leaf(inputs["chosen"]), leaf(inputs["rejected"])
         n, device = len(chosen), chosen.device
         lengths = torch.ones(2 * n, dtype=torch.long, device=device)
-        if self.attr(request, "length_normalize"):
+        if request.attr("length_normalize"):
             lengths = torch.cat([inputs["lengths_chosen"], inputs["lengths_rejected"]]).long()
         counts = torch.arange(int(lengths.max()) + 1, device=device)[None]
         mask = ((counts > 0) & (counts <= lengths[:, None])).long()  # the first position is the prompt's
@@ -718,7 +708,7 @@ class TRLLogProb(TRL):
 
     def run(self, request, inputs):
         logits, tokens = inputs["logits"], inputs["tokens"].long()
-        logprob, entropy = load(self.module).selective_log_softmax_and_entropy(logits, tokens, temperature=self.attr(request, "temperature"))
+        logprob, entropy = load(self.module).selective_log_softmax_and_entropy(logits, tokens, temperature=request.attr("temperature"))
         return {"logprob": logprob, **finite_entropy(logits, lambda: entropy)}
 
 
@@ -752,12 +742,12 @@ class LigerPolicy(Liger):
         return super().remark(request) + ("; weights are the identity, not compiled" if request.has("logits") else "; ppo_loss_fn alone")
 
     def options(self, request):
-        cispo, high = self.attr(request, "clip") == "cispo", self.attr(request, "clip_high")
+        cispo, high = request.attr("clip") == "cispo", request.attr("clip_high")
         return dict(
-            beta=self.attr(request, "kl_coef") if self.attr(request, "kl") != "none" else 0.0, epsilon_low=self.attr(request, "clip_low"),
-            epsilon_high=1 + high if cispo else high, loss_type="cispo" if cispo else LIGER_TYPES[self.attr(request, "aggregate")],
-            max_completion_length=request.attrs.get("aggregate_length"), importance_sampling_level=self.attr(request, "ratio"),
-            delta=self.attr(request, "dual_clip") or None,
+            beta=request.attr("kl_coef") if request.attr("kl") != "none" else 0.0, epsilon_low=request.attr("clip_low"),
+            epsilon_high=1 + high if cispo else high, loss_type="cispo" if cispo else LIGER_TYPES[request.attr("aggregate")],
+            max_completion_length=request.attr("aggregate_length"), importance_sampling_level=request.attr("ratio"),
+            delta=request.attr("dual_clip") or None,
         )
 
     def run(self, request, inputs):
@@ -772,7 +762,7 @@ class LigerPolicy(Liger):
             return backward(loss, logprob=x)
         forbid(x.isinf(), "logits of −∞ times a weight of 0")
         fused = module.LigerFusedLinearGRPOLoss(
-            compiled=False, use_ref_model=given["ref_per_token_logps"] is not None, temperature=self.attr(request, "temperature"), **self.options(request)
+            compiled=False, use_ref_model=given["ref_per_token_logps"] is not None, temperature=request.attr("temperature"), **self.options(request)
         )
         identity = torch.eye(x.shape[2], dtype=x.dtype, device=x.device)
         loss, _ = fused(x, identity, inputs["tokens"].long(), mask, inputs["advantage"], **given)
@@ -816,7 +806,7 @@ class LigerTritonPolicy(LigerTriton):
         logits, mask = leaf(inputs["logits"]), (inputs["mask"] != 0).float()
         longer = torch.cat([logits, logits.new_zeros(len(logits), 1, logits.shape[2])], dim=1)
         loss, _ = load(self.module).triton_grpo_loss(
-            longer, inputs["old_logprob"], inputs.get("ref_logprob"), inputs["tokens"].long(), inputs["advantage"], mask, self.attr(request, "temperature"), options["beta"],
+            longer, inputs["old_logprob"], inputs.get("ref_logprob"), inputs["tokens"].long(), inputs["advantage"], mask, request.attr("temperature"), options["beta"],
             options["epsilon_low"], options["epsilon_high"], inplace=False, loss_type=options["loss_type"], max_completion_length=options["max_completion_length"],
             importance_sampling_level=options["importance_sampling_level"], reduce=True, delta=options["delta"],
         )
@@ -833,7 +823,7 @@ class LigerTritonLogProb(LigerTriton):
         import torch
 
         logits = torch.cat([inputs["logits"], inputs["logits"][:1]])[None].contiguous()
-        logprob = load(self.module).fused_selective_log_softmax(logits, inputs["tokens"].long()[None].contiguous(), self.attr(request, "temperature"))
+        logprob = load(self.module).fused_selective_log_softmax(logits, inputs["tokens"].long()[None].contiguous(), request.attr("temperature"))
         return {"logprob": logprob[0].contiguous()}
 
 
@@ -848,7 +838,7 @@ class LigerDPO(Liger):
         chosen, rejected = leaf(inputs["chosen"]), leaf(inputs["rejected"])
         pairs = chosen.detach().repeat(2)  # only its length is used
         loss, chosen_reward, rejected_reward = load(self.module).LigerFusedLinearDPOFunction.preference_loss_fn(
-            chosen, rejected, pairs, inputs["ref_chosen"], inputs["ref_rejected"], self.attr(request, "beta")
+            chosen, rejected, pairs, inputs["ref_chosen"], inputs["ref_rejected"], request.attr("beta")
         )
         return {**backward(loss, chosen=chosen, rejected=rejected), "chosen_reward": chosen_reward.detach(), "rejected_reward": rejected_reward.detach()}
 
@@ -868,7 +858,7 @@ class TorchLogProb(Objective):
     def run(self, request, inputs):
         import torch
 
-        logits, temperature = inputs["logits"], self.attr(request, "temperature")
+        logits, temperature = inputs["logits"], request.attr("temperature")
         if temperature != 1:
             logits = logits / temperature
         logprob = torch.log_softmax(logits, dim=-1).gather(-1, inputs["tokens"].long()[:, None])[:, 0]

@@ -92,9 +92,9 @@ class SDPA(Producer):
     def refuses(self, request):
         if request.has("sink"):
             return "no sinks"
-        if request.attrs.get("softcap", 0):
+        if request.attr("softcap"):
             return "no cap of the scores"
-        causal, S = request.attrs.get("causal", request.op == "mla.decode"), request.shape("q")[1]
+        causal, S = request.attr("causal"), request.shape("q")[1]
         for length in keys_in_use(request):
             if length == 0 or causal and S > length:
                 return "rows that see no key: its documentation does not say what they give"
@@ -118,7 +118,7 @@ class SDPA(Producer):
         """Returns attn_mask and is_causal."""
         import torch
 
-        causal, window = request.attrs.get("causal", request.op == "mla.decode"), request.attrs.get("window", 0)
+        causal, window = request.attr("causal"), request.attr("window")
         if not causal and not window or causal and not window and S == 1:
             return None, False
         if causal and not window and S == length:
@@ -178,7 +178,7 @@ class SDPA(Producer):
             raise no_kernel(error) from None
 
     def values(self, request):
-        return request.attrs.get("value_dim", 512)
+        return request.attr("value_dim")
 
 
 def paged(request, inputs):
@@ -205,7 +205,7 @@ class TorchNorm(Producer):
         import torch
 
         x, weight = inputs["x"], inputs["weight"]
-        return {"y": torch.nn.functional.rms_norm(x, weight.shape, weight, request.attrs.get("eps", 1e-6))}
+        return {"y": torch.nn.functional.rms_norm(x, weight.shape, weight, request.attr("eps"))}
 
 
 class HuggingFace(Producer):
@@ -241,7 +241,7 @@ class HuggingFaceNorm(HuggingFace):
         import torch
 
         x, weight = inputs["x"], inputs["weight"]
-        module = self.model().DeepseekV3RMSNorm(x.shape[-1], eps=request.attrs.get("eps", 1e-6)).to(x.device)
+        module = self.model().DeepseekV3RMSNorm(x.shape[-1], eps=request.attr("eps")).to(x.device)
         module.weight = torch.nn.Parameter(weight)
         with torch.no_grad():
             return {"y": module(x)}
@@ -254,14 +254,14 @@ class HuggingFaceRotation(HuggingFace):
     source = "transformers.models.deepseek_v3.modeling_deepseek_v3.apply_rotary_pos_emb"
 
     def refuses(self, request):
-        if request.attrs.get("inverse"):
+        if request.attr("inverse"):
             return "no inverse"
-        if request.attrs.get("layout", "interleaved") == "interleaved":
+        if request.attr("layout") == "interleaved":
             return "it writes halves"
         return self.cannot_stretch(request)
 
     def cannot_stretch(self, request):
-        yarn = request.attrs.get("yarn") or {}
+        yarn = request.attr("yarn") or {}
         if no_index_ramp(request):
             return no_index_ramp(request)
         if 0 in (yarn.get("mscale", 1), yarn.get("mscale_all_dim", 1)):
@@ -284,8 +284,8 @@ class HuggingFaceRotation(HuggingFace):
     def config(self, request, width, **more):
         from transformers import DeepseekV3Config
 
-        parameters = {"rope_type": "default", "rope_theta": float(request.attrs.get("base", 10000))}
-        if request.attrs.get("yarn"):
+        parameters = {"rope_type": "default", "rope_theta": float(request.attr("base"))}
+        if request.attr("yarn"):
             yarn = stretched(request.attrs["yarn"])
             parameters = {**parameters, "rope_type": "yarn", "original_max_position_embeddings": yarn["original_context"]}
             parameters.update({key: float(yarn[key]) for key in ("factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim")})
@@ -304,9 +304,9 @@ class HuggingFaceLayer(HuggingFaceRotation):
         self.title = f"Hugging Face DeepseekV3Attention, {implementation} attention"
 
     def refuses(self, request):
-        if request.attrs.get("eps", 1e-6) != 1e-6:
+        if request.attr("eps") != 1e-6:
             return "its norms have ε = 1e-6"
-        if "scale" in request.attrs or not request.attrs.get("causal", True):
+        if "scale" in request.attrs or not request.attr("causal"):
             return "its scale and its mask are its own"
         return self.cannot_stretch(request)
 
@@ -400,7 +400,7 @@ def stretched(yarn):
 
 def frequencies(request, width):
     """Returns θ' and YaRN's amplitude in float64: θ_i = b^(−2i/d), and where YaRN is on a blend of θ_i/factor and θ_i (YaRN, sections 3.2 and 3.3)."""
-    base, yarn = request.attrs.get("base", 10000.0), request.attrs.get("yarn")
+    base, yarn = float(request.attr("base")), request.attr("yarn")
     theta = [base ** (-2 * i / width) for i in range(width // 2)]
     if not yarn:
         return theta, 1.0
@@ -428,7 +428,7 @@ def cosines_and_sines(request, inputs):
 
 
 def no_index_ramp(request):
-    yarn = request.attrs.get("yarn") or {}
+    yarn = request.attr("yarn") or {}
     if yarn.get("ramp", "index") != "index":
         return "no ramp over rotations"
     if not yarn.get("truncate", True) or yarn.get("attention_factor") is not None:
@@ -452,7 +452,7 @@ class TritonRotation(Triton):
         x = inputs["x"]
         theta, amplitude = frequencies(request, x.shape[-1])
         theta, y = torch.tensor(theta, dtype=torch.float64).float().to(x.device), poisoned(x, x.shape)
-        triton_kernels.rotate(x, y, inputs["positions"], theta, amplitude, request.attrs.get("layout", "interleaved"), bool(request.attrs.get("inverse", False)))
+        triton_kernels.rotate(x, y, inputs["positions"], theta, amplitude, request.attr("layout"), bool(request.attr("inverse")))
         return {"y": y}
 
 
@@ -461,7 +461,7 @@ class TritonAttention(Triton):
 
     def arithmetic(self, request, device):
         stated = {"accumulate": sums(request, device), "scores": "F32", "probabilities": request.dtype("v"), "exp": "approx"}
-        if request.attrs.get("softcap", 0):
+        if request.attr("softcap"):
             stated["tanh"] = "approx"  # made of tl.exp
         return stated
 
@@ -497,7 +497,7 @@ class LigerNorm(Producer):
     def run(self, request, inputs):
         from liger_kernel.ops.rms_norm import LigerRMSNormFunction
 
-        return {"y": LigerRMSNormFunction.apply(inputs["x"], inputs["weight"], request.attrs.get("eps", 1e-6), 0.0, self.mode, False)}
+        return {"y": LigerRMSNormFunction.apply(inputs["x"], inputs["weight"], request.attr("eps"), 0.0, self.mode, False)}
 
 
 class LigerRotation(Producer):
@@ -510,9 +510,9 @@ class LigerRotation(Producer):
         return installed("liger_kernel", "triton", "torch")
 
     def refuses(self, request):
-        if request.attrs.get("layout", "interleaved") != "half":
+        if request.attr("layout") != "half":
             return "halves alone"
-        return "no inverse" if request.attrs.get("inverse") else no_index_ramp(request)
+        return "no inverse" if request.attr("inverse") else no_index_ramp(request)
 
     arithmetic = TritonRotation.arithmetic
 
@@ -535,7 +535,7 @@ class FlashInfer(Producer):
 
     def unfit(self, request):
         """Why its rotations cannot run a request."""
-        if request.attrs.get("layout", "interleaved") == "interleaved_to_half" or request.attrs.get("inverse"):
+        if request.attr("layout") == "interleaved_to_half" or request.attr("inverse"):
             return "pairs or halves, forward alone"
         if request.shape("x")[2] not in (64, 128, 256, 512):
             return "widths of 64, 128, 256 and 512 alone"
@@ -549,7 +549,7 @@ class FlashInferRotation(FlashInfer):
     source = "flashinfer.rope.apply_rope_pos_ids"
 
     def refuses(self, request):
-        return "no YaRN" if request.attrs.get("yarn") else self.unfit(request)
+        return "no YaRN" if request.attr("yarn") else self.unfit(request)
 
     arithmetic = TritonRotation.arithmetic
 
@@ -584,7 +584,7 @@ class FlashInferTableRotation(FlashInfer):
         tokens, heads, width = x.shape
         table = torch.cat(cosines_and_sines(request, inputs), dim=-1).contiguous()
         rows = torch.arange(tokens, device=x.device, dtype=torch.int32)
-        half = request.attrs.get("layout", "interleaved") == "half"
+        half = request.attr("layout") == "half"
         y, _ = flashinfer.rope.apply_rope_with_cos_sin_cache(rows, x.reshape(tokens, heads * width), x[:, 0].contiguous(), width, table, is_neox=half)
         return {"y": y.reshape(x.shape)}
 
@@ -598,7 +598,7 @@ class FlashInferDecode(FlashInfer):
     def refuses(self, request):
         if request.dtype("q") == "F32":
             return "16 bits alone"
-        if (request.shape("q")[3], request.attrs.get("value_dim", 512)) != (576, 512):
+        if (request.shape("q")[3], request.attr("value_dim")) != (576, 512):
             return "widths 576 and 512 alone"
         return None
 

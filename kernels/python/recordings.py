@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import json
 import math
+import pathlib
 import struct
 
 # Widths in bytes, and names in torch.
@@ -25,6 +26,16 @@ TORCH_NAMES = {
 }
 OBJECTS = ("attrs", "arithmetic", "generated", "provenance")
 METADATA = "__metadata__"
+
+
+def defaults():
+    """Returns what an attribute that a request leaves out is taken for, op by op: what docs/ops.json has of the catalogue, and None for one without default."""
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "ops.json").read_text(encoding="utf-8")
+    return {op["name"]: {attr["name"]: attr.get("default") for attr in op["attrs"]} for op in json.loads(text)["ops"]}
+
+
+DEFAULTS = defaults()
+ATTRS = {name for attrs in DEFAULTS.values() for name in attrs}
 
 
 class Unusable(Exception):
@@ -52,6 +63,12 @@ class Request:
 
     def has(self, name):
         return name in self.stored or name in self.generated
+
+    def attr(self, name):
+        """Returns an attribute, or its default; None where there is neither, or the op has no such attribute."""
+        if name not in ATTRS:
+            raise KeyError(name)
+        return self.attrs.get(name, DEFAULTS.get(self.op, {}).get(name))
 
     def dtype(self, name):
         return (self.stored.get(name) or self.generated[name])["dtype"]
