@@ -1,6 +1,10 @@
 #include "binder.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
+
+#include "catalogue.h"
 
 namespace plumbline {
 
@@ -69,10 +73,36 @@ void *Binder::output(const std::string &name, Element e, const Shape &shape) {
   return job.outputs.back().data.get();
 }
 
+namespace {
+
+const CatalogueAttr &catalogued(const std::string &op, const std::string &name) {
+  for (const CatalogueAttr &a : catalogueAttrs) {
+    if (op == a.op && name == a.name) return a;
+  }
+  fail("attrs: " + quoteJson(name) + ": " + op + " has no such attribute");
+}
+
+bool hasInput(const std::string &op, const std::string &name) {
+  return std::any_of(std::begin(catalogueInputs), std::end(catalogueInputs), [&](const CatalogueInput &i) { return op == i.op && name == i.name; });
+}
+
+}  // namespace
+
+double Binder::numberOf(const std::string &name) const {
+  const CatalogueAttr &a = catalogued(r.op, name);
+  if (!a.hasNumber) fail("attrs: " + quoteJson(name) + ": missing, and this op has no default for it");
+  return a.number;
+}
+
+std::string Binder::wordOf(const std::string &name) const {
+  const CatalogueAttr &a = catalogued(r.op, name);
+  if (!a.word) fail("attrs: " + quoteJson(name) + ": missing, and this op has no default for it");
+  return a.word;
+}
+
 int Binder::choice(const std::string &name, const std::vector<std::string> &words) {
   const Json *j = attr(name);
-  if (!j) return 0;
-  const std::string &word = within("attrs: " + quoteJson(name), [&]() -> const std::string & { return j->asString(); });
+  const std::string word = j ? within("attrs: " + quoteJson(name), [&] { return j->asString(); }) : wordOf(name);
   for (size_t i = 0; i < words.size(); i++) {
     if (word == words[i]) return int(i);
   }
@@ -139,6 +169,7 @@ void Binder::done() {
 }
 
 std::pair<Element, const Shape &> Binder::info(const std::string &name) {
+  if (!hasInput(r.op, name)) fail("tensor " + quoteJson(name) + ": " + r.op + " has no such input");
   named.insert(name);
   if (const Tensor *t = r.find(name)) return {t->element, t->shape};
   const auto g = r.generated.find(name);

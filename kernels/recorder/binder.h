@@ -94,7 +94,10 @@ class Binder {
   // output adds an output, its memory poisoned.
   void *output(const std::string &name, Element e, const Shape &shape);
 
-  // Attributes.
+  // Attributes. One that is left out is what the catalogue says, or `otherwise` where that depends on the inputs.
+  double number(const std::string &name) { return number(name, numberOf(name)); }
+  int count(const std::string &name) { return count(name, int(numberOf(name))); }
+  bool flag(const std::string &name) { return flag(name, numberOf(name) != 0); }
   double number(const std::string &name, double otherwise) {
     const Json *j = attr(name);
     return j ? within("attrs: " + quoteJson(name), [&] { return j->asNumber(); }) : otherwise;
@@ -108,7 +111,7 @@ class Binder {
     const Json *j = attr(name);
     return j ? within("attrs: " + quoteJson(name), [&] { return j->asBool(); }) : otherwise;
   }
-  // choice returns the number of the word found; the first is the default.
+  // choice returns the number of the word found.
   int choice(const std::string &name, const std::vector<std::string> &words);
   YaRN yarn();
   bool base2() { return choice("lse_base", {"e", "2"}) == 1; }
@@ -127,6 +130,10 @@ class Binder {
     asked.insert(name);
     return r.attrs.find(name);
   }
+
+  // numberOf and wordOf return an attribute's default in the catalogue.
+  double numberOf(const std::string &name) const;
+  std::string wordOf(const std::string &name) const;
 
   std::pair<Element, const Shape &> info(const std::string &name);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "binder.h"
 #include "launch.h"
 #include "ops.h"
 #include "recording.h"
@@ -267,6 +268,22 @@ void testValuesAndPreferences() {
         "advantages of a group, of one output and of equal rewards");
 }
 
+// An attribute that is left out is what the catalogue says, of each op its own; what it has no default for, and what the op does not have, is refused.
+void testDefaults() {
+  Recording norm, decode;
+  norm.op = "norm.rms", decode.op = "mla.decode";
+  const Device none;
+  Binder b(norm, none, "", true), d(decode, none, "", true);
+  check(b.number("eps") == 1e-6, "eps of norm.rms is 1e-6");
+  check(d.count("value_dim") == 512 && d.flag("causal"), "mla.decode has 512 values, and is causal");
+  check(!d.base2() && d.choice("lse_base", {"2", "e"}) == 1, "log-sum-exps are natural ones, wherever the word stands");
+  check(refuses([&] { d.number("scale"); }), "mla.decode has no default for its scale");
+  check(refuses([&] { b.flag("causal"); }), "norm.rms has no attribute causal");
+  check(refuses([&] { b.element("q"); }), "norm.rms has no input q");
+  norm.attrs.set("eps", Json::number(0.5));
+  check(b.number("eps") == 0.5, "what the request says is taken");
+}
+
 void testMistakes() {
   check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
   check(mistakes().size() == 29, "29 mistakes");
@@ -287,6 +304,7 @@ int hostTest() {
   testSurrogates();
   testDivergences();
   testValuesAndPreferences();
+  testDefaults();
   testMistakes();
   testChildren(check);
   std::printf("host test: %d checks, %d failed\n", checks, failures);

@@ -31,7 +31,7 @@ std::vector<std::string> sourcesOf(const std::string &file, bool tensorCores) {
 
 // rotation returns the frequencies of a rotation on the device, and its amplitude.
 const float *rotation(Binder &b, int width, float *scale) {
-  const double base = b.number("base", 10000);
+  const double base = b.number("base");
   const YaRN y = b.yarn();
   if (base <= 1) fail("attrs: \"base\": found " + std::to_string(base) + ", want more than 1");
   if (width % 2 != 0) fail("rotary width " + std::to_string(width) + ", want an even one");
@@ -48,7 +48,7 @@ void bindRopeApply(Binder &b) {
   c.N = int(x[0]), c.H = int(x[1]), c.D = int(x[2]);
   c.type = b.floating("x");
   c.layout = b.choice("layout", {"interleaved", "half", "interleaved_to_half"});
-  c.inverse = b.flag("inverse", false);
+  c.inverse = b.flag("inverse");
   c.theta = rotation(b, c.D, &c.amplitude);
   c.positions = b.upload(b.integers("positions"));
   c.x = b.onDevice("x");
@@ -86,7 +86,7 @@ void bindNorm(Binder &b) {
   c.N = int(x[0]), c.d = int(x[1]);
   c.type = b.floating("x");
   c.weightType = b.floating("weight");
-  const double eps = b.number("eps", 1e-6);
+  const double eps = b.number("eps");
   if (eps < 0) fail("attrs: \"eps\": found a negative number");
   c.eps = float(eps);
   c.x = b.onDevice("x");
@@ -142,9 +142,9 @@ double attention(Binder &b, AttentionInputs &c, Type *type) {
   if (*type == BF16 && (c.D % 8 != 0 || c.V % 8 != 0)) fail("widths " + std::to_string(c.D) + " and " + std::to_string(c.V) + ", the bf16 kernels take multiples of 8");
   checkGrid(std::max(c.H, c.G), c.B);
   c.scale = b.number("scale", 1 / std::sqrt(double(c.D)));
-  c.causal = b.flag("causal", false);
-  c.window = b.count("window", 0);
-  c.softcap = b.number("softcap", 0);
+  c.causal = b.flag("causal");
+  c.window = b.count("window");
+  c.softcap = b.number("softcap");
   if (c.scale == 0) fail("attrs: \"scale\": found 0");
   if (c.softcap < 0) fail("attrs: \"softcap\": found a negative number");
   const std::vector<int> lens = keysInUse(b, c.B, c.T);
@@ -256,7 +256,7 @@ void bindDecode(Binder &b) {
   b.want("block_table", {q[0], table[1]});
   DecodeCall c{};
   c.B = int(q[0]), c.S = int(q[1]), c.H = int(q[2]), c.D = int(q[3]), c.page = int(cache[1]), c.cols = int(table[1]);
-  c.V = b.count("value_dim", 512);
+  c.V = b.count("value_dim");
   const Type type = b.floating("q");
   b.same("kv_cache", type);
   if (c.V == 0 || c.V > c.D) fail("attrs: \"value_dim\": found " + std::to_string(c.V) + ", want 1 to " + std::to_string(c.D));
@@ -267,7 +267,7 @@ void bindDecode(Binder &b) {
   if (!b.given("scale")) fail("attrs: \"scale\": missing, and this op has no default for it");
   c.scale = b.number("scale", 0);
   if (c.scale == 0) fail("attrs: \"scale\": found 0");
-  c.causal = b.flag("causal", true);
+  c.causal = b.flag("causal");
   c.base2 = b.base2();
   if (!b.has("kv_lens")) fail("tensor \"kv_lens\": missing");
   const std::vector<int> lens = keysInUse(b, c.B, std::min<int64_t>(INT_MAX / 2, std::min(table[1], cache[0]) * cache[1]));

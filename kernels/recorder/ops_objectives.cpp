@@ -24,14 +24,14 @@ std::vector<std::string> sourcesWith(const std::string &file, std::vector<std::s
 }
 
 // atLeast returns an attribute that may not be less.
-double atLeast(Binder &b, double least, const std::string &name, double otherwise) {
-  const double x = b.number(name, otherwise);
+double atLeast(Binder &b, double least, const std::string &name) {
+  const double x = b.number(name);
   if (!(x >= least)) fail("attrs: " + quoteJson(name) + ": found " + std::to_string(x) + ", want " + std::to_string(least) + " or more");
   return x;
 }
 
 float temperature(Binder &b) {
-  const double t = b.number("temperature", 1);
+  const double t = b.number("temperature");
   if (!(t > 0)) fail("attrs: \"temperature\": found " + std::to_string(t) + ", want more than 0");
   return float(t);
 }
@@ -96,7 +96,7 @@ void bindKL(Binder &b) {
   c.N = int(batch.shape[0]), c.L = int(batch.shape[1]);
   c.type = b.floating("logprob");
   c.estimator = k1 + b.choice("estimator", {"k1", "k2", "k3"});
-  c.limit = float(atLeast(b, 0, "limit", 0));
+  c.limit = float(atLeast(b, 0, "limit"));
   if (c.limit != 0 && c.estimator != k3) fail("attrs: \"limit\": only k3 has one");
   c.mask = b.upload(batch.mask);
   c.logprob = tokenInput(b, batch, "logprob", c.type);
@@ -114,10 +114,10 @@ void bindGAE(Binder &b) {
   GaeCall c{};
   c.N = int(batch.shape[0]), c.L = int(batch.shape[1]);
   c.type = b.floating("rewards");
-  const double gamma = b.number("gamma", 1);
+  const double gamma = b.number("gamma");
   c.gamma = float(gamma);
-  c.decay = float(gamma * b.number("lambda", 1));
-  c.whiten = b.flag("whiten", false);
+  c.decay = float(gamma * b.number("lambda"));
+  c.whiten = b.flag("whiten");
   c.mask = b.upload(batch.mask);
   c.rewards = tokenInput(b, batch, "rewards", c.type);
   c.values = tokenInput(b, batch, "values", c.type);
@@ -155,13 +155,13 @@ Objective objective(Binder &b) {
   Objective o{};
   o.sequence = b.choice("ratio", {"token", "sequence"}) == 1;
   o.clip = b.choice("clip", {"ppo", "gppo", "cispo", "none"});
-  o.lower = float(1 - atLeast(b, 0, "clip_low", 0.2));
-  o.upper = float(1 + atLeast(b, 0, "clip_high", 0.2));
-  o.dual = float(atLeast(b, 0, "dual_clip", 0));
+  o.lower = float(1 - atLeast(b, 0, "clip_low"));
+  o.upper = float(1 + atLeast(b, 0, "clip_high"));
+  o.dual = float(atLeast(b, 0, "dual_clip"));
   if (o.dual != 0 && (o.dual <= 1 || o.clip == clipCISPO)) fail("attrs: \"dual_clip\": want a bound above 1 (0: none), and none with cispo");
-  o.limit = float(atLeast(b, 0, "log_ratio_limit", 0));
+  o.limit = float(atLeast(b, 0, "log_ratio_limit"));
   o.kl = b.choice("kl", {"none", "k1", "k2", "k3"});
-  o.coefficient = float(b.number("kl_coef", 0));
+  o.coefficient = float(b.number("kl_coef"));
   if (o.kl == noDivergence && o.coefficient != 0) fail("attrs: \"kl_coef\": there is no \"kl\"");
   return o;
 }
@@ -234,7 +234,7 @@ void bindValueLoss(Binder &b) {
   ValueLossCall c{};
   c.type = b.floating("values");
   aggregation(b, batch, c);
-  c.clip = float(atLeast(b, 0, "clip", 0));
+  c.clip = float(atLeast(b, 0, "clip"));
   c.values = tokenInput(b, batch, "values", c.type);
   c.old = tokenInput(b, batch, "old_values", c.type);
   c.returns = tokenInput(b, batch, "returns", c.type);
@@ -253,7 +253,7 @@ void bindGroupAdvantage(Binder &b) {
   c.N = int(n[0]);
   c.type = b.floating("rewards");
   c.std = b.choice("std", {"population", "sample", "none"});
-  c.eps = float(atLeast(b, 0, "eps", 0));
+  c.eps = float(atLeast(b, 0, "eps"));
   c.group = b.upload(b.integers("group"));
   c.rewards = b.onDevice("rewards");
   c.advantage = static_cast<float *>(b.output("advantage", ElementF32, n));
@@ -282,13 +282,13 @@ void bindDPO(Binder &b) {
   PreferenceCall c{};
   c.N = int(n[0]);
   c.type = b.floating("chosen");
-  const double beta = b.number("beta", 0.1);
+  const double beta = b.number("beta");
   if (!(beta > 0)) fail("attrs: \"beta\": want more than 0");
   c.beta = float(beta), c.half = float(1 / (2 * beta));
   c.squared = b.choice("kind", {"sigmoid", "ipo"}) == 1;
-  c.smoothing = float(atLeast(b, 0, "label_smoothing", 0));
+  c.smoothing = float(atLeast(b, 0, "label_smoothing"));
   if (c.smoothing > 1 || (c.smoothing != 0 && c.squared)) fail("attrs: \"label_smoothing\": want 0 to 1, and 0 for ipo");
-  c.lengthNormalize = b.flag("length_normalize", false);
+  c.lengthNormalize = b.flag("length_normalize");
   c.lengthsChosen = lengths(b, "lengths_chosen", n);
   c.lengthsRejected = lengths(b, "lengths_rejected", n);
   const bool both = b.has("lengths_chosen") && b.has("lengths_rejected");
