@@ -1,4 +1,4 @@
-package op
+package op_test
 
 import (
 	"encoding/json"
@@ -11,18 +11,19 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
 // tableCase is a table of one position with the given attributes.
-func tableCase(t *testing.T, position float64, angle string, attrs map[string]any) *Case {
+func tableCase(t *testing.T, position float64, angle string, attrs map[string]any) *op.Case {
 	t.Helper()
 	r := recording.New("rope.table")
 	r.Set("positions", dtype.I64, tensor.Of([]float64{position}, 1))
 	r.Attrs = attrs
 	r.Arithmetic = map[string]any{"angle": angle}
-	c, err := bind(Lookup("rope.table"), r)
+	c, err := op.Bind(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +75,8 @@ func TestExactAngles(t *testing.T) {
 		if c.yarn != nil {
 			attrs["yarn"] = c.yarn
 		}
-		a := tableCase(t, c.position, c.angle, attrs).newAngleErrors(16)
-		if v := a.variance(c.position, c.pair); (v == 0) != c.exact || math.IsNaN(v) {
+		v := tableCase(t, c.position, c.angle, attrs).AngleVariance(16, c.position, c.pair)
+		if (v == 0) != c.exact || math.IsNaN(v) {
 			t.Errorf("%s: σ is %.2g", c.what, math.Sqrt(v))
 		}
 	}
@@ -141,7 +142,7 @@ func TestFastSines(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if v := Judge(rec); v.Status != verdict.Unexplained {
+		if v := op.Judge(rec); v.Status != verdict.Unexplained {
 			t.Errorf("%s: a fast sine is %s", name, v.Status)
 		}
 	}
@@ -199,11 +200,11 @@ func TestNothingToRound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v := Judge(rec); v.Status != verdict.Explained {
+			if v := op.Judge(rec); v.Status != verdict.Explained {
 				t.Errorf("%s %s, %s: %s: %s", c.request.Op, typ, c.config, v.Status, v.Reason)
 			}
 			for i := range 4 {
-				if v := Judge(nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
+				if v := op.Judge(nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
 					t.Errorf(
 						"%s %s, %s: element %d of %s is a unit off, and %s", c.request.Op, typ, c.config, i, c.output,
 						v.Status,
@@ -230,11 +231,11 @@ func TestUnturnedKey(t *testing.T) {
 		}
 		rec.Delete("out.y")
 		rec.Delete("out.latent")
-		if v := Judge(rec); v.Status != verdict.Explained {
+		if v := op.Judge(rec); v.Status != verdict.Explained {
 			t.Errorf("seed %d: %s: %s", seed, v.Status, v.Reason)
 		}
 		for i := range 4 {
-			if v := Judge(nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
+			if v := op.Judge(nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
 				found++
 			}
 			seen++
@@ -250,8 +251,8 @@ func TestUnturnedKey(t *testing.T) {
 func TestSubnormalProducts(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		for _, op := range []string{"rope.apply", "norm.rms"} {
-			request := emulate.Request(op, seed).Clone()
+		for _, opName := range []string{"rope.apply", "norm.rms"} {
+			request := emulate.Request(opName, seed).Clone()
 			x, err := request.Tensor("x")
 			if err != nil {
 				t.Fatal(err)
@@ -265,7 +266,7 @@ func TestSubnormalProducts(t *testing.T) {
 			}
 			typ := []dtype.Type{dtype.F16, dtype.F32}[seed/4%2]
 			request.Set("x", typ, x)
-			if op == "norm.rms" {
+			if opName == "norm.rms" {
 				request.Attrs["eps"] = recording.Number(1e-2) // tiny results
 				w, _ := request.Tensor("weight")
 				for i := range w.Data {
@@ -280,7 +281,7 @@ func TestSubnormalProducts(t *testing.T) {
 				{Intermediate: dtype.F16, Order: emulate.Strided},
 			} {
 				if v := judgeRun(t, request, c); v.Status != verdict.Explained {
-					t.Errorf("%s, seed %d, %s, %s: %s: %s", op, seed, typ, c, v.Status, v.Reason)
+					t.Errorf("%s, seed %d, %s, %s: %s: %s", opName, seed, typ, c, v.Status, v.Reason)
 				}
 			}
 		}
@@ -335,7 +336,7 @@ func TestFlushedSquares(t *testing.T) {
 		}
 		rec := request.Clone()
 		rec.Set("out.y", dtype.F32, y)
-		if v := Judge(rec); v.Status != verdict.Explained && !strings.HasSuffix(v.Reason, "would pass as well") {
+		if v := op.Judge(rec); v.Status != verdict.Explained && !strings.HasSuffix(v.Reason, "would pass as well") {
 			t.Errorf("eps %v: %s: %s", eps, v.Status, v.Reason)
 		}
 	}
@@ -350,7 +351,7 @@ func TestFlushedSquares(t *testing.T) {
 		y.Data[i] = 1.1 * v / math.Sqrt(1e-38)
 	}
 	large.Set("out.y", dtype.F32, y)
-	if v := Judge(large); v.Status != verdict.Unexplained {
+	if v := op.Judge(large); v.Status != verdict.Unexplained {
 		t.Errorf("squares that are left out are %s", v.Status)
 	}
 }
@@ -363,7 +364,7 @@ func TestHugeNumbers(t *testing.T) {
 	apply.Set("positions", dtype.I64, tensor.Of([]float64{0}, 1))
 	apply.Arithmetic = map[string]any{"accumulate": "F64"}
 	apply.Set("out.y", dtype.F64, tensor.Of([]float64{1e200, -3e300, 1, 2e160}, 1, 1, 4))
-	if v := Judge(apply); v.Status != verdict.Explained {
+	if v := op.Judge(apply); v.Status != verdict.Explained {
 		t.Errorf("a vector that is not turned: %s: %s", v.Status, v.Reason)
 	}
 	rms := recording.New("norm.rms")
@@ -382,23 +383,23 @@ func TestHugeNumbers(t *testing.T) {
 	} {
 		rms.Set("x", dtype.F64, tensor.Of(c.x, 1, 2))
 		rms.Set("out.y", dtype.F64, tensor.Of(c.y, 1, 2))
-		if v := Judge(rms); v.Status != c.want {
+		if v := op.Judge(rms); v.Status != c.want {
 			t.Errorf("norm of %v, recorded as %v: %s: %s", c.x, c.y, v.Status, v.Reason)
 		}
 	}
 }
 
-// TestFlushedInputs: where inputs below the normal float32 numbers may count as 0, kernels that
+// TestSubnormalInputs: where inputs below the normal float32 numbers may count as 0, kernels that
 // flush them are right and so are those that keep them; undeclared, a norm that flushes them is
 // wrong, since it makes large numbers of them.
-func TestFlushedInputs(t *testing.T) {
+func TestSubnormalInputs(t *testing.T) {
 	for seed := range uint64(40) {
-		for _, op := range []string{"norm.rms", "rope.apply", "mla.layer"} {
-			if op == "mla.layer" && seed >= 6 {
+		for _, opName := range []string{"norm.rms", "rope.apply", "mla.layer"} {
+			if opName == "mla.layer" && seed >= 6 {
 				continue // takes long
 			}
 			rng := rand.New(rand.NewPCG(seed, 3))
-			request := emulate.Request(op, seed).Clone()
+			request := emulate.Request(opName, seed).Clone()
 			typ := []dtype.Type{dtype.F32, dtype.BF16}[seed%2]
 			for _, name := range request.Inputs() {
 				x, err := request.Tensor(name)
@@ -412,7 +413,7 @@ func TestFlushedInputs(t *testing.T) {
 				}
 				request.Set(name, typ, x)
 			}
-			if op == "norm.rms" {
+			if opName == "norm.rms" {
 				request.Attrs["eps"] = recording.Number(1e-12)
 			}
 			for _, c := range []emulate.Config{{}, {Flushed: true}} {
@@ -422,12 +423,12 @@ func TestFlushedInputs(t *testing.T) {
 				}
 				rec.Arithmetic["subnormals"] = "flushed"
 				// zeros may pass as well
-				if v := Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
-					t.Errorf("%s, seed %d, %s: %s: %s", op, seed, c, v.Status, v.Reason)
+				if v := op.Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
+					t.Errorf("%s, seed %d, %s: %s: %s", opName, seed, c, v.Status, v.Reason)
 				}
 				delete(rec.Arithmetic, "subnormals")
-				if v := Judge(rec); op == "norm.rms" && seed%3 == 0 && (v.Status == verdict.Explained) == c.Flushed {
-					t.Errorf("%s, seed %d, %s, undeclared: %s: %s", op, seed, c, v.Status, v.Reason)
+				if v := op.Judge(rec); opName == "norm.rms" && seed%3 == 0 && (v.Status == verdict.Explained) == c.Flushed {
+					t.Errorf("%s, seed %d, %s, undeclared: %s: %s", opName, seed, c, v.Status, v.Reason)
 				}
 			}
 			wrong, err := emulate.Run(request, emulate.Config{Mistake: "output-unwritten"})
@@ -435,8 +436,8 @@ func TestFlushedInputs(t *testing.T) {
 				continue // hidden, or what is not written is below the normal numbers
 			}
 			wrong.Arithmetic["subnormals"] = "flushed"
-			if v := Judge(wrong); v.Status != verdict.Unexplained {
-				t.Errorf("%s, seed %d: an output that is not written is %s", op, seed, v.Status)
+			if v := op.Judge(wrong); v.Status != verdict.Unexplained {
+				t.Errorf("%s, seed %d: an output that is not written is %s", opName, seed, v.Status)
 			}
 		}
 	}
@@ -462,7 +463,7 @@ func TestRecurrentFrequencies(t *testing.T) {
 						t.Fatal(err)
 					}
 					rec.Arithmetic["frequencies"] = "recurrent"
-					if v := Judge(rec); v.Status != verdict.Explained {
+					if v := op.Judge(rec); v.Status != verdict.Explained {
 						t.Errorf("dim %d, base %v, yarn %v, %s: %s: %s", dim, base, yarn, c, v.Status, v.Reason)
 					}
 				}
@@ -470,7 +471,7 @@ func TestRecurrentFrequencies(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if v := Judge(wrong); v.Status == verdict.Unexplained {
+				if v := op.Judge(wrong); v.Status == verdict.Unexplained {
 					shown++
 				}
 			}
@@ -504,11 +505,11 @@ func TestRecurrentAngles(t *testing.T) {
 			}
 			rec.Set("out.cos", dtype.F32, cos)
 			rec.Set("out.sin", dtype.F32, sin)
-			if v := Judge(rec); v.Status != verdict.Explained {
+			if v := op.Judge(rec); v.Status != verdict.Explained {
 				t.Errorf("dim %d, base %v: %s: %s", dim, base, v.Status, v.Reason)
 			}
 			rec.Attrs["base"] = recording.Number(base * 1.001)
-			if v := Judge(rec); v.Status != verdict.Unexplained {
+			if v := op.Judge(rec); v.Status != verdict.Unexplained {
 				t.Errorf("dim %d, base %v: a base off by a thousandth is %s", dim, base, v.Status)
 			}
 		}

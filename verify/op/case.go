@@ -33,8 +33,18 @@ type Case struct {
 	flush   bool // numbers below the normal float32 numbers count as zero
 }
 
+// Bind checks a recording as it is checked before it is judged, but that it may be a request, which
+// has no outputs.
+func Bind(rec *recording.Recording) (*Case, error) {
+	return guarded(func() (*Case, error) { return bind(rec) })
+}
+
 // bind checks a recording against its op, and its inputs.
-func bind(op *Op, rec *recording.Recording) (*Case, error) {
+func bind(rec *recording.Recording) (*Case, error) {
+	op, err := opOf(rec)
+	if err != nil {
+		return nil, err
+	}
 	c, err := bindHead(op, rec)
 	if err == nil {
 		err = c.checkInputs()

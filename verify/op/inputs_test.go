@@ -1,4 +1,4 @@
-package op
+package op_test
 
 import (
 	"math"
@@ -9,15 +9,15 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
 // inPartsAlways has every input read in parts that an op reads so, however small.
 func inPartsAlways(t *testing.T) {
-	before := keptElements
-	keptElements = 0
-	t.Cleanup(func() { keptElements = before })
+	before := op.KeptElements(0)
+	t.Cleanup(func() { op.KeptElements(before) })
 }
 
 // TestPartsChangeNothing: truth, σ and all are the same to the last bit whether inputs are decoded
@@ -28,11 +28,11 @@ func TestPartsChangeNothing(t *testing.T) {
 			t.Run(name+" "+subnormals, func(t *testing.T) {
 				for seed := range uint64(6) {
 					rec := tiny(t, name, seed, subnormals)
-					whole, err := Expect(rec)
+					whole, err := op.Expect(rec)
 					must(err)
 					t.Run("in parts", func(t *testing.T) {
 						inPartsAlways(t)
-						parts, err := Expect(rec)
+						parts, err := op.Expect(rec)
 						must(err)
 						if !reflect.DeepEqual(parts, whole) {
 							t.Errorf("seed %d: the truth differs", seed)
@@ -79,7 +79,7 @@ func TestWholeInputsAreFew(t *testing.T) {
 	}))
 	must(rec.Generate("lse", recording.Recipe{Type: dtype.F32, Shape: []int{2, 1 << 17}, Dist: "normal", SHA256: zeros}))
 	rec.Set("out.lse", dtype.F32, tensor.New(1<<17))
-	v := Judge(rec)
+	v := op.Judge(rec)
 	if want := `attention.merge: tensor "o": 537133056 generated elements in inputs that are read whole, want at most ` +
 		"268435456"; v.Status != verdict.Unusable || v.Reason != want {
 		t.Error(v.Status, v.Reason)

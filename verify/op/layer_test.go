@@ -1,4 +1,4 @@
-package op
+package op_test
 
 import (
 	"math"
@@ -7,9 +7,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/internal/parallel"
-	"plumbline/mla"
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 )
 
 // TestLayerRun: without errors, the sampled layer is the equation's, in both forms. Two structures
@@ -23,13 +23,11 @@ func TestLayerRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := bind(Lookup("mla.layer"), rec)
+			c, err := op.Bind(rec)
 			if err != nil {
 				t.Fatal(err)
 			}
-			x := c.Input("x").View(1, 0)
-			want, _, _ := mla.Layer(x, c.layerWeights(), c.layerConfig())
-			got := c.newLayerRun(x, c.layerWeights(), c.layerConfig()).run(&noise{plan: new([]*mat.Dense)})
+			want, got := c.FirstLayer()
 			var diff mat.Dense
 			diff.Sub(got, want)
 			if e := mat.Norm(&diff, 2) / mat.Norm(want, 2); e > 1e-13 || math.IsNaN(e) {

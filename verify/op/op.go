@@ -200,17 +200,14 @@ func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
 }
 
 func expect(rec *recording.Recording) ([]verdict.Expected, error) {
-	op, err := opOf(rec)
-	if err != nil {
-		return nil, err
-	}
-	c, err := bind(op, rec)
+	c, err := bind(rec)
 	if err != nil {
 		return nil, err
 	}
 	if len(rec.Outputs()) == 0 {
 		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
 	}
+	op := c.Op
 	expected, err := op.truth(c)
 	if err == nil {
 		err = c.addFlushed(expected)
