@@ -14,30 +14,24 @@ type heads[T number] struct {
 	sink                []T
 	lens                []int
 	B, S, H, T, G, D, V int
-	causal              bool
-	window              int
 	input, values       dtype.Type
 }
 
 func loadHeads[T number](j *job) *heads[T] {
-	q, k, v := j.shape("q", 4), j.shape("k", 4), j.shape("v", 4)
-	h := &heads[T]{job: j, B: q[0], S: q[1], H: q[2], D: q[3], T: k[1], G: k[2], V: v[3]}
-	h.q, h.k, h.v = load[T](j, "q"), load[T](j, "k"), load[T](j, "v")
-	h.input, h.values = j.in.Type("q"), j.in.Type("v")
-	h.causal, h.window = j.flag("causal", false), j.whole("window", 0)
-	if j.in.Has("sink") {
-		h.sink = load[T](j, "sink")
+	return &heads[T]{
+		job: j, q: load[T](j, "q"), k: load[T](j, "k"), v: load[T](j, "v"), sink: load[T](j, "sink"),
+		lens: j.loadInts("kv_lens"), B: j.Dim("B"), S: j.Dim("S"), H: j.Dim("H"), T: j.Dim("T"), G: j.Dim("G"),
+		D: j.Dim("D"), V: j.Dim("V"), input: j.rec.Type("q"), values: j.rec.Type("v"),
 	}
-	if j.in.Has("kv_lens") {
-		h.lens = j.loadInts("kv_lens")
-	}
-	return h
 }
 
 // softmax returns the softmax of these heads, with the mistakes of scaling.
 func (h *heads[T]) softmax() *softmax[T] {
-	scale := h.number("scale", 1/math.Sqrt(float64(h.D)))
-	return newSoftmax[T](h.job, h.wrongScale(scale, h.D), h.number("softcap", 0), h.values, h.V)
+	scale := 1 / math.Sqrt(float64(h.D))
+	if h.Has("scale") {
+		scale = h.Float("scale")
+	}
+	return newSoftmax[T](h.job, h.wrongScale(scale, h.D), h.Float("softcap"), h.values, h.V)
 }
 
 // mask returns the mask of sequence b.
@@ -46,7 +40,7 @@ func (h *heads[T]) mask(b int) mask {
 	if h.lens != nil {
 		keys = h.lens[b]
 	}
-	return mask{causal: h.causal, window: h.window, queries: h.S, keys: keys, stored: h.T}
+	return mask{causal: h.Flag("causal"), window: h.Int("window"), queries: h.S, keys: keys, stored: h.T}
 }
 
 // group returns the key and value head of query head n: groups of neighbours share one.
@@ -86,9 +80,6 @@ func (h *heads[T]) row(k *softmax[T], b, s, n int) *row[T] {
 // roundings of its softmax it rounds the output once, to the type of q, and the log-sum-exp to F32.
 func attentionForward[T number](j *job) {
 	h := loadHeads[T](j)
-	if j.err != nil {
-		return
-	}
 	k := h.softmax()
 	o, lse := make([]T, 0, h.B*h.S*h.H*h.V), make([]T, h.B*h.H*h.S)
 	for b := range h.B {
@@ -100,8 +91,8 @@ func attentionForward[T number](j *job) {
 			}
 		}
 	}
-	storeMain(j, "o", h.input, o, h.B, h.S, h.H, h.V)
-	storeLSE(j, lse, h.B, h.H, h.S)
+	storeMain(j, "o", h.input, o)
+	storeLSE(j, lse)
 }
 
 // wrongScale returns the softmax scale with the mistakes that are made with it. width is that of

@@ -28,9 +28,6 @@ type gradients[T number] struct {
 func attentionBackward[T number](j *job) {
 	h := loadHeads[T](j)
 	g := &gradients[T]{heads: h, do: load[T](j, "do")}
-	if j.err != nil {
-		return
-	}
 	j.Intermediate = or(j.Intermediate, h.input)
 	g.k = h.softmax()
 	g.dq = make([]T, len(h.q))
@@ -44,9 +41,9 @@ func attentionBackward[T number](j *job) {
 			}
 		}
 	}
-	store(j, "dq", j.in.Type("q"), g.dq, h.B, h.S, h.H, h.D)
-	store(j, "dk", j.in.Type("k"), dk, h.B, h.T, h.G, h.D)
-	store(j, "dv", j.in.Type("v"), dv, h.B, h.T, h.G, h.V)
+	store(j, "dq", j.rec.Type("q"), g.dq)
+	store(j, "dk", j.rec.Type("k"), dk)
+	store(j, "dv", j.rec.Type("v"), dv)
 }
 
 // rows computes P and dS of every query of sequence b, and from them dq.
@@ -180,8 +177,8 @@ func (g *gradients[T]) keys(b, t, n int, dk, dv []T) {
 		}
 		headK, headV := make([]T, g.D), make([]T, g.V)
 		g.keysOf(b, t, headK, headV, func(i int) bool { return i == h })
-		g.addHead(dk, toEach(g.in.Type("k"), headK))
-		g.addHead(dv, toEach(g.in.Type("v"), headV))
+		g.addHead(dk, toEach(g.rec.Type("k"), headK))
+		g.addHead(dv, toEach(g.rec.Type("v"), headV))
 	}
 }
 

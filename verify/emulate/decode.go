@@ -12,11 +12,11 @@ type cache[T number] struct {
 }
 
 func loadCache[T number](j *job) *cache[T] {
-	shape, table := j.shape("kv_cache", 4), j.shape("block_table", 2)
-	c := &cache[T]{job: j, blocks: shape[0], page: shape[1], cols: table[1], D: shape[3], V: j.whole("value_dim", 512)}
-	c.rows, c.table, c.lens = load[T](j, "kv_cache"), j.loadInts("block_table"), j.loadInts("kv_lens")
-	c.nothing = make([]T, c.D)
-	return c
+	return &cache[T]{
+		job: j, rows: load[T](j, "kv_cache"), table: j.loadInts("block_table"), lens: j.loadInts("kv_lens"),
+		blocks: j.Dim("blocks"), page: j.Dim("page"), cols: j.Dim("cols"), D: j.Dim("D"), V: j.Dim("value_dim"),
+		nothing: make([]T, j.Dim("D")),
+	}
 }
 
 // room returns how many keys the table of sequence b has storage for.
@@ -56,17 +56,12 @@ func (c *cache[T]) value(b, j int) []T {
 // mlaDecode is an absorbed decode kernel over a paged cache: every head reads the same keys, whose
 // first columns are the values. Its roundings are those of attentionForward.
 func mlaDecode[T number](j *job) {
-	shape := j.shape("q", 4)
 	c, q := loadCache[T](j), load[T](j, "q")
-	B, S, H := shape[0], shape[1], shape[2]
-	if j.err != nil {
-		return
-	}
-	scale := j.wrongScale(j.number("scale", 0), c.D)
-	k := newSoftmax[T](j, scale, 0, j.in.Type("kv_cache"), c.V)
+	B, S, H := j.Dim("B"), j.Dim("S"), j.Dim("H")
+	k := newSoftmax[T](j, j.wrongScale(j.Float("scale"), c.D), 0, j.rec.Type("kv_cache"), c.V)
 	o, lse := make([]T, 0, B*S*H*c.V), make([]T, B*H*S)
 	for b := range B {
-		m := mask{causal: j.flag("causal", true), queries: S, keys: c.lens[b], stored: c.room(b), page: c.page}
+		m := mask{causal: j.Flag("causal"), queries: S, keys: c.lens[b], stored: c.room(b), page: c.page}
 		for i := range S * H {
 			r := c.row(k, m, vector(q, b*S*H+i, c.D), b, i/H)
 			out, l := k.run(r)
@@ -74,8 +69,8 @@ func mlaDecode[T number](j *job) {
 			lse[(b*H+i%H)*S+i/H] = l
 		}
 	}
-	storeMain(j, "o", j.in.Type("q"), o, B, S, H, c.V)
-	storeLSE(j, lse, B, H, S)
+	storeMain(j, "o", j.rec.Type("q"), o)
+	storeLSE(j, lse)
 }
 
 // row returns what a query at place s of sequence b sees.

@@ -1,8 +1,8 @@
 // Package emulate runs kernels as hardware would: in float32, in tiles and splits, in some order of
 // summation, with the roundings of narrow types; right ones, and wrong ones that make a mistake
-// known from the wild. It is what the verdict is tested on, so it shares nothing with the equations
-// and the ops: scores, softmax, masks, rotations and norms are written here a second time, the way
-// kernels write them.
+// known from the wild. It is what the verdict is tested on, so it takes from the ops what a recording says, its
+// attributes, their defaults and its shapes, and nothing of what is computed from it: scores,
+// softmax, masks, rotations and norms are written here a second time, the way kernels write them.
 //
 // A kernel is one piece of code for every configuration. It is generic over its working type:
 // float32 for all accumulators but F64, which works in float64 and rounds only where the
@@ -15,6 +15,7 @@ package emulate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,109 +76,114 @@ var ErrHidden = errors.New("the mistake cannot show on this request")
 
 // String returns the configuration in a line, for messages: what differs from the zero value.
 func (c Config) String() string {
+	return strings.Join(slices.Concat(c.structure(), c.types(), c.flags()), ", ")
+}
+
+func (c Config) structure() []string {
 	var words []string
-	add := func(given bool, format string, a ...any) {
-		if given {
-			words = append(words, fmt.Sprintf(format, a...))
+	for _, part := range []struct {
+		given bool
+		word  string
+	}{
+		{c.Mistake != "", c.Mistake},
+		{c.Form != "", c.Form},
+		{c.Tile > 0, fmt.Sprintf("tile %d", c.Tile)},
+		{c.Splits > 0, fmt.Sprintf("splits %d", c.Splits)},
+		{true, c.Order.String()},
+		{c.Order == Shuffled, fmt.Sprintf("seed %d", c.Seed)},
+		{c.Accumulate != arithmetic.F32, fmt.Sprintf("accumulate %s", c.Accumulate)},
+	} {
+		if part.given {
+			words = append(words, part.word)
 		}
 	}
-	add(c.Mistake != "", "%s", c.Mistake)
-	add(c.Form != "", "%s", c.Form)
-	add(c.Tile > 0, "tile %d", c.Tile)
-	add(c.Splits > 0, "splits %d", c.Splits)
-	add(true, "%s", c.Order)
-	add(c.Order == Shuffled, "seed %d", c.Seed)
-	add(c.Accumulate != arithmetic.F32, "accumulate %s", c.Accumulate)
+	return words
+}
+
+func (c Config) types() []string {
+	var words []string
 	types := []dtype.Type{c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Output}
 	for i, name := range []string{
 		"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "output",
 	} {
-		add(types[i] != dtype.Invalid, "%s %s", name, types[i])
+		if types[i] != dtype.Invalid {
+			words = append(words, name+" "+types[i].String())
+		}
 	}
-	add(c.Frequencies != Power, "frequencies %s", c.Frequencies)
-	for _, flag := range []struct {
-		set  bool
-		name string
-	}{
-		{c.Fused, "fused"}, {c.NormalizeFirst, "normalised first"}, {
-			c.DenominatorRounded, "denominator rounded",
-		}, {c.Base2, "base 2"},
-		{
-			c.ScaleRounded, "scale rounded",
-		}, {c.NormTwice, "norm twice"}, {c.Approximate, "approximate"}, {c.Flushed, "flushed"}, {c.FastExp, "fast exp"},
-		{c.FastTanh, "fast tanh"}, {c.OperandsRounded, "operands rounded"},
+	if c.Frequencies != Power {
+		words = append(words, "frequencies "+c.Frequencies.String())
+	}
+	return words
+}
+
+func (c Config) flags() []string {
+	var words []string
+	flags := []bool{
+		c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate, c.Flushed,
+		c.FastExp, c.FastTanh, c.OperandsRounded,
+	}
+	for i, name := range []string{
+		"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate", "flushed",
+		"fast exp", "fast tanh", "operands rounded",
 	} {
-		add(flag.set, "%s", flag.name)
+		if flags[i] {
+			words = append(words, name)
+		}
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
-// kernel is one op in both working types, with the keys of the arithmetic that it declares.
-type kernel struct {
-	float32, float64 func(*job)
-	declares         []string
-}
-
-// forwardKeys are those of a softmax, then those of its soft cap.
-var forwardKeys = []string{"accumulate", "probabilities", "scores", "exp", "cap_chain", "tanh"}
+// kernel is one op in both working types.
+type kernel struct{ float32, float64 func(*job) }
 
 var kernels = map[string]kernel{
-	"attention.forward": {attentionForward[float32], attentionForward[float64], forwardKeys},
-	"attention.backward": {
-		attentionBackward[float32], attentionBackward[float64], append(forwardKeys[:6:6], "intermediate", "group_sum"),
-	},
-	"attention.merge": {attentionMerge[float32], attentionMerge[float64], []string{"accumulate", "exp"}},
-	"dpo.loss":        {preferenceLoss[float32], preferenceLoss[float64], []string{"accumulate", "intermediate"}},
-	"grpo.advantage":  {groupAdvantage[float32], groupAdvantage[float64], []string{"accumulate", "intermediate"}},
-	"grpo.loss":       {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
-	"mla.decode":      {mlaDecode[float32], mlaDecode[float64], forwardKeys[:4]},
-	"mla.layer": {
-		mlaLayer[float32], mlaLayer[float64],
-		[]string{"accumulate", "probabilities", "scores", "intermediate", "angle", "form"},
-	},
-	"norm.rms":       {normRMS[float32], normRMS[float64], []string{"accumulate", "intermediate"}},
-	"policy.kl":      {policyKL[float32], policyKL[float64], []string{"accumulate", "intermediate"}},
-	"policy.logprob": {logProb[float32], logProb[float64], []string{"accumulate", "intermediate"}},
-	"ppo.gae":        {gae[float32], gae[float64], []string{"accumulate", "intermediate"}},
-	"ppo.loss":       {lossAndGradient[float32], lossAndGradient[float64], []string{"accumulate", "intermediate"}},
-	"ppo.value_loss": {valueLoss[float32], valueLoss[float64], []string{"accumulate", "intermediate"}},
-	"rope.apply":     {ropeApply[float32], ropeApply[float64], []string{"accumulate", "angle"}},
-	"rope.table":     {ropeTable[float32], ropeTable[float64], []string{"accumulate", "angle"}},
+	"attention.forward":  {attentionForward[float32], attentionForward[float64]},
+	"attention.backward": {attentionBackward[float32], attentionBackward[float64]},
+	"attention.merge":    {attentionMerge[float32], attentionMerge[float64]},
+	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64]},
+	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64]},
+	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64]},
+	"mla.decode":         {mlaDecode[float32], mlaDecode[float64]},
+	"mla.layer":          {mlaLayer[float32], mlaLayer[float64]},
+	"norm.rms":           {normRMS[float32], normRMS[float64]},
+	"policy.kl":          {policyKL[float32], policyKL[float64]},
+	"policy.logprob":     {logProb[float32], logProb[float64]},
+	"ppo.gae":            {gae[float32], gae[float64]},
+	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64]},
+	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64]},
+	"rope.apply":         {ropeApply[float32], ropeApply[float64]},
+	"rope.table":         {ropeTable[float32], ropeTable[float64]},
 }
 
 // Ops returns the names of the ops that can be emulated, in alphabetical order.
-func Ops() []string {
-	var ops []string
-	for op := range kernels {
-		ops = append(ops, op)
-	}
-	slices.Sort(ops)
-	return ops
-}
+func Ops() []string { return slices.Sorted(maps.Keys(kernels)) }
 
 // Run returns the request with the outputs that a kernel of configuration c leaves, what it
 // declares of its arithmetic, and its provenance. A mistake is never declared. The error is
 // ErrHidden, wrapped, if the mistake cannot show on these inputs.
 func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
-	op, ok := kernels[request.Op]
+	k, ok := kernels[request.Op]
 	if !ok {
 		return nil, fmt.Errorf("%s: op %q: cannot be emulated", request.Name, request.Op)
 	}
 	if c.Mistake != "" && !slices.Contains(Mistakes(request.Op), c.Mistake) {
 		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", request.Name, c.Mistake, request.Op)
 	}
-	j := newJob(request, c)
-	if c.Accumulate == arithmetic.F64 {
-		op.float64(j)
-	} else {
-		op.float32(j)
+	j, err := newJob(request, c)
+	if err != nil {
+		return nil, err
 	}
-	if j.err != nil {
-		return nil, fmt.Errorf("%s: %w", request.Name, j.err)
+	if c.Accumulate == arithmetic.F64 {
+		k.float64(j)
+	} else {
+		k.float32(j)
+	}
+	if err := j.Trouble(); err != nil {
+		return nil, fmt.Errorf("%s: %w", request.Name, err)
 	}
 	if c.Mistake != "" && !j.shown {
 		return nil, fmt.Errorf("%s: %s: %w", request.Name, c.Mistake, ErrHidden)
 	}
-	j.declare(op.declares)
-	return j.out, nil
+	j.declare()
+	return j.rec, nil
 }

@@ -1,50 +1,50 @@
 package emulate
 
 import (
-	"encoding/json"
-	"fmt"
+	"cmp"
 	"maps"
 	"math"
-	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
 
-// job is one run of one kernel: the request it reads, the recording it writes, and whether its
-// mistake has met the condition to show.
+// job is one run of one kernel on the bound case of a request: the recording it writes, and whether
+// its mistake has met the condition to show.
 type job struct {
 	Config
-	in, out *recording.Recording
-	note    string // the configuration as it was given
-	shown   bool
-	err     error // the first
+	*op.Case
+	rec   *recording.Recording // the request, which the outputs are added to
+	note  string               // the configuration as it was given
+	shown bool
 
 	scaleWrong bool // the mistake changes the softmax scale
 }
 
-// newJob returns a run of c, with the defaults that depend on the mistake filled in: one that needs
-// splits gets them.
-func newJob(request *recording.Recording, c Config) *job {
-	note := c.String()
-	if c.Splits == 0 && needsSplits[c.Mistake] {
-		c.Splits = 3
+// newJob returns a run of c, with the defaults that depend on the mistake or the op filled in: a
+// mistake that needs splits gets them, in tiles so small that short sequences split too.
+func newJob(request *recording.Recording, c Config) (*job, error) {
+	rec := request.Clone()
+	for _, name := range rec.Outputs() {
+		rec.Delete("out." + name)
 	}
-	if c.Tile == 0 {
-		c.Tile = 64
-		if needsSplits[c.Mistake] {
-			c.Tile = 8 // so that short sequences split too
-		}
+	rec.Arithmetic = map[string]any{}
+	rec.Provenance = map[string]any{}
+	maps.Copy(rec.Provenance, request.Provenance)
+	bound, err := op.Bind(rec)
+	if err != nil {
+		return nil, err
 	}
-	out := request.Clone()
-	for _, name := range out.Outputs() {
-		out.Delete("out." + name)
+	j := &job{Config: c, Case: bound, rec: rec, note: c.String()}
+	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), or(c.Angle, bound.Arithmetic.Angle)
+	splits, tile := 0, 64
+	if needsSplits[c.Mistake] {
+		splits, tile = 3, 8
 	}
-	out.Arithmetic = map[string]any{}
-	out.Provenance = map[string]any{}
-	maps.Copy(out.Provenance, request.Provenance)
-	return &job{Config: c, in: request, out: out, note: note}
+	j.Splits, j.Tile = cmp.Or(c.Splits, splits), cmp.Or(c.Tile, tile)
+	return j, nil
 }
 
 // makes tells whether the kernel is to make the named mistake.
@@ -52,12 +52,6 @@ func (j *job) makes(mistake string) bool { return j.Mistake == mistake }
 
 // show notes that the condition for the mistake to show was met.
 func (j *job) show(met bool) { j.shown = j.shown || met }
-
-func (j *job) fail(format string, a ...any) {
-	if j.err == nil {
-		j.err = fmt.Errorf(format, a...)
-	}
-}
 
 // working returns the type of T.
 func working[T number]() dtype.Type {
@@ -103,16 +97,23 @@ func truncated(t dtype.Type, x float64) float64 {
 	return y
 }
 
-// load returns an input in the working type.
+// load returns an input in the working type, nil for one that is missing.
 func load[T number](j *job, name string) []T {
-	x, err := j.in.Tensor(name)
-	if err != nil {
-		j.fail("%w", err)
+	return convert(j.Input(name), func(v float64) T { return flushed(j, T(v)) })
+}
+
+// loadInts returns an integer input, nil for one that is missing.
+func (j *job) loadInts(name string) []int {
+	return convert(j.Input(name), func(v float64) int { return int(v) })
+}
+
+func convert[T any](x *tensor.Tensor, to func(float64) T) []T {
+	if x == nil {
 		return nil
 	}
 	data := make([]T, len(x.Data))
 	for i, v := range x.Data {
-		data[i] = flushed(j, T(v))
+		data[i] = to(v)
 	}
 	return data
 }
@@ -125,133 +126,53 @@ func flushed[T number](j *job, x T) T {
 	return x
 }
 
-// loadInts returns an integer input.
-func (j *job) loadInts(name string) []int {
-	x, err := j.in.Tensor(name)
-	if err != nil {
-		j.fail("%w", err)
-		return nil
-	}
-	data := make([]int, len(x.Data))
-	for i, v := range x.Data {
-		data[i] = int(v)
-	}
-	return data
-}
-
-// shape returns the shape of an input, of the given rank whatever the file says.
-func (j *job) shape(name string, rank int) []int {
-	s := j.in.Shape(name)
-	if len(s) != rank {
-		j.fail("tensor %q: shape %v, want %d axes", name, s, rank)
-		return make([]int, rank)
-	}
-	return s
-}
-
 // store sets an output of type t, the Config's if it has one.
-func store[T number](j *job, name string, t dtype.Type, data []T, shape ...int) {
-	x := tensor.New(shape...)
+func store[T number](j *job, name string, t dtype.Type, data []T) {
+	x := tensor.New(j.OutputShape(name)...)
 	for i, v := range data {
 		x.Data[i] = float64(flushed(j, v))
 	}
-	j.out.Set("out."+name, or(j.Output, t), x)
+	j.rec.Set("out."+name, or(j.Output, t), x)
 }
 
 // storeMain is store for the output that the mistakes of storing befall.
-func storeMain[T number](j *job, name string, t dtype.Type, data []T, shape ...int) {
+func storeMain[T number](j *job, name string, t dtype.Type, data []T) {
+	shape := j.OutputShape(name)
 	spoilOutput(j, or(j.Output, t), data, shape[len(shape)-1])
-	store(j, name, t, data, shape...)
-}
-
-func (j *job) attr(name string) (any, bool) {
-	v, ok := j.in.Attrs[name]
-	return v, ok && v != nil
-}
-
-// number returns a numeric attribute.
-func (j *job) number(name string, otherwise float64) float64 {
-	v, ok := j.attr(name)
-	if !ok {
-		return otherwise
-	}
-	return j.asNumber(name, v)
-}
-
-func (j *job) asNumber(name string, v any) float64 {
-	switch v := v.(type) {
-	case float64:
-		return v
-	case int:
-		return float64(v)
-	case json.Number:
-		x, err := v.Float64()
-		if err == nil {
-			return x
-		}
-	}
-	j.fail("attribute %q: found %v, want a number", name, v)
-	return 0
-}
-
-func (j *job) whole(name string, otherwise int) int {
-	return int(j.number(name, float64(otherwise)))
-}
-
-func (j *job) flag(name string, otherwise bool) bool {
-	v, ok := j.attr(name)
-	if !ok {
-		return otherwise
-	}
-	b, ok := v.(bool)
-	if !ok {
-		j.fail("attribute %q: found %v, want true or false", name, v)
-	}
-	return b
-}
-
-func (j *job) text(name, otherwise string) string {
-	v, ok := j.attr(name)
-	if !ok {
-		return otherwise
-	}
-	s, ok := v.(string)
-	if !ok {
-		j.fail("attribute %q: found %v, want a string", name, v)
-	}
-	return s
+	store(j, name, t, data)
 }
 
 // declare writes into the recording what the kernel says of itself, in the keys that the op has.
-// Kernels have filled in the defaults of the types that they use. What few kernels do is declared
+// Kernels have filled in the defaults of the types that they use; what few kernels do is said only
 // where it is done.
-func (j *job) declare(keys []string) {
+func (j *job) declare() {
 	said := map[string]string{
 		"accumulate":    j.Accumulate.String(),
 		"probabilities": j.Probabilities.String(),
 		"scores":        j.Scores.String(),
-		"intermediate":  j.Intermediate.String(),
 		"cap_chain":     or(j.CapChain, j.Scores).String(),
-		"group_sum":     or(j.GroupSum, j.working()).String(),
+		"group_sum":     or(j.GroupSum, j.Accumulate.Working()).String(),
 		"exp":           approximated(j.FastExp),
 		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),
-		"form":          j.form(),
+		"form":          j.Form,
 	}
-	for _, key := range keys {
-		j.out.Arithmetic[key] = said[key]
+	if j.Intermediate != dtype.Invalid {
+		said["intermediate"] = j.Intermediate.String()
 	}
-	if j.Frequencies == Recurrent && slices.Contains(rotating, j.in.Op) {
-		j.out.Arithmetic["frequencies"] = "recurrent"
+	if j.Frequencies == Recurrent {
+		said["frequencies"] = "recurrent"
 	}
 	if j.Flushed {
-		j.out.Arithmetic["subnormals"] = "flushed"
+		said["subnormals"] = "flushed"
 	}
-	if j.in.Op == "rope.apply" && j.Intermediate != dtype.Invalid {
-		j.out.Arithmetic["intermediate"] = j.Intermediate.String()
+	for _, key := range j.Op.Arithmetic {
+		if value, ok := said[key.Name]; ok {
+			j.rec.Arithmetic[key.Name] = value
+		}
 	}
-	j.out.Provenance["producer"] = "plumbline emulate"
-	j.out.Provenance["note"] = j.note
+	j.rec.Provenance["producer"] = "plumbline emulate"
+	j.rec.Provenance["note"] = j.note
 }
 
 func approximated(fast bool) string {
@@ -259,14 +180,4 @@ func approximated(fast bool) string {
 		return "approx"
 	}
 	return "exact"
-}
-
-// working is the type that the kernel works in.
-func (j *job) working() dtype.Type { return j.Accumulate.Working() }
-
-func (j *job) form() string {
-	if j.Form == "" {
-		return "naive"
-	}
-	return j.Form
 }

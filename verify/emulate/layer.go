@@ -27,23 +27,22 @@ type latent[T number] struct {
 }
 
 func loadLatent[T number](j *job) *latent[T] {
-	x := j.shape("x", 3)
-	l := &latent[T]{job: j, B: x[0], S: x[1], d: x[2], start: j.whole("start", 0), absorbed: j.form() == "absorbed"}
-	l.H, l.Dn, l.Dr, l.V = j.whole("heads", 0), j.whole("nope_dim", 0), j.whole("rope_dim", 0), j.whole("value_dim", 0)
-	l.C = j.shape("w_dkv", 2)[0] - l.Dr
-	if j.in.Has("w_dq") {
-		l.Q = j.shape("w_dq", 2)[0]
-		l.wDQ, l.normQ, l.wUQ = load[T](j, "w_dq"), load[T](j, "norm_q"), load[T](j, "w_uq")
-	} else {
+	l := &latent[T]{
+		job: j, wDQ: load[T](j, "w_dq"), normQ: load[T](j, "norm_q"), wUQ: load[T](j, "w_uq"),
+		wDKV: load[T](j, "w_dkv"), normKV: load[T](j, "norm_kv"), wUKV: load[T](j, "w_ukv"), wO: load[T](j, "w_o"),
+		B: j.Dim("B"), S: j.Dim("S"), d: j.Dim("d"), H: j.Dim("H"), Dn: j.Dim("Dn"), Dr: j.Dim("Dr"), V: j.Dim("V"),
+		C: j.Dim("c"), Q: j.Dim("cq"), start: j.Int("start"), absorbed: j.Form == "absorbed",
+	}
+	if l.Q == 0 {
 		l.wUQ = load[T](j, "w_q")
 	}
-	l.wDKV, l.normKV, l.wUKV, l.wO = load[T](j, "w_dkv"), load[T](j, "norm_kv"), load[T](j, "w_ukv"), load[T](j, "w_o")
+	l.rotated = l.start > 0 || l.S > 1
 	return l
 }
 
 // prepare sets up the arithmetic.
 func (l *latent[T]) prepare() {
-	input := l.in.Type("x")
+	input := l.rec.Type("x")
 	l.Intermediate = or(l.Intermediate, input)
 	width := l.V
 	if l.absorbed {
@@ -56,22 +55,24 @@ func (l *latent[T]) prepare() {
 		middle = l.Intermediate
 	}
 	l.norm = newRMS(l.job, l.softmax.scalars.plain(), middle)
-	l.rotary = newRotary[T](l.job, l.Dr, l.start > 0 || l.S > 1)
-	l.rotated = l.start > 0 || l.S > 1
+	l.rotary = newRotary[T](l.job, l.Dr, l.rotated)
 }
 
 // scale returns the softmax scale, which has YaRN's temperature in it.
 func (l *latent[T]) scale() float64 {
 	scale, temperature := 1/math.Sqrt(float64(l.Dn+l.Dr)), 1.0
-	if y := l.yarn(); y != nil {
-		temperature = y.temperature()
+	if y := l.YaRN(); y != nil {
+		temperature = temperatureOf(y)
 	}
-	right := l.number("scale", scale*temperature)
+	right := scale * temperature
+	if l.Has("scale") {
+		right = l.Float("scale")
+	}
 	wrong := l.wrongScale(right, l.Dn+l.Dr)
 	switch l.Mistake {
 	case "temperature-missing":
 		wrong = right
-		if _, given := l.attr("scale"); !given {
+		if !l.Has("scale") {
 			wrong = scale
 		}
 	case "scale-of-latent":
@@ -97,9 +98,6 @@ func (l *latent[T]) times(w, x []T) []T {
 func mlaLayer[T number](j *job) {
 	l := loadLatent[T](j)
 	x := load[T](j, "x")
-	if j.err != nil {
-		return
-	}
 	l.prepare()
 	y := make([]T, 0, len(x))
 	var cKV, kR []T
@@ -110,9 +108,9 @@ func mlaLayer[T number](j *job) {
 			cKV, kR = append(cKV, l.cKV[s]...), append(kR, l.kR[s]...)
 		}
 	}
-	storeMain(j, "y", j.in.Type("x"), y, l.B, l.S, l.d)
-	store(j, "latent", l.Intermediate, cKV, l.B, l.S, l.C)
-	store(j, "rope_key", l.Intermediate, kR, l.B, l.S, l.Dr)
+	storeMain(j, "y", j.rec.Type("x"), y)
+	store(j, "latent", l.Intermediate, cKV)
+	store(j, "rope_key", l.Intermediate, kR)
 }
 
 // project computes queries, latents and rope keys of a sequence.
@@ -202,7 +200,7 @@ func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
 
 // token returns the layer's output for token s, in the working type.
 func (l *latent[T]) token(s int) []T {
-	m := mask{causal: l.flag("causal", true), queries: l.S, keys: l.S, stored: l.S}
+	m := mask{causal: l.Flag("causal"), queries: l.S, keys: l.S, stored: l.S}
 	out := make([]T, 0, l.H*l.V)
 	for n := range l.H {
 		r := &row[T]{length: l.S, tail: l.S}

@@ -19,13 +19,10 @@ type parts[T number] struct {
 // is rounded once, to the type of o, the log-sum-exp to F32. A part that saw no key does not count,
 // whatever its output.
 func attentionMerge[T number](j *job) {
-	shape := j.shape("o", 3)
-	p := &parts[T]{job: j, P: shape[0], N: shape[1], V: shape[2]}
-	p.o, p.lse, p.two = load[T](j, "o"), load[T](j, "lse"), j.text("lse_base", "e") == "2"
-	if j.err != nil {
-		return
+	p := &parts[T]{
+		job: j, sums: newSummer[T](&j.Config, dtype.F32), o: load[T](j, "o"), lse: load[T](j, "lse"),
+		P: j.Dim("P"), N: j.Dim("N"), V: j.Dim("V"), two: j.Word("lse_base") == "2",
 	}
-	p.sums = newSummer[T](&j.Config, dtype.F32)
 	if j.makes("accumulate-bf16") {
 		p.sums.mode, p.sums.keep = narrow, dtype.BF16
 		j.show(p.P > 1)
@@ -39,8 +36,8 @@ func attentionMerge[T number](j *job) {
 		out, lse[n] = p.row(n)
 		o = append(o, out...)
 	}
-	storeMain(j, "o", j.in.Type("o"), o, p.N, p.V)
-	store(j, "lse", dtype.F32, lse, p.N)
+	storeMain(j, "o", j.rec.Type("o"), o)
+	store(j, "lse", dtype.F32, lse)
 }
 
 // row merges the parts of row n.

@@ -58,11 +58,11 @@ func zero[T number](x []T) bool {
 }
 
 // storeLSE stores log-sum-exps in the base that the request asks for; the wrong one is the other.
-func storeLSE[T number](j *job, lse []T, shape ...int) {
+func storeLSE[T number](j *job, lse []T) {
 	if j.DenominatorRounded {
 		return
 	}
-	two := j.text("lse_base", "e") == "2"
+	two := j.Word("lse_base") == "2"
 	if j.makes("lse-base") {
 		two = !two
 	}
@@ -72,5 +72,5 @@ func storeLSE[T number](j *job, lse []T, shape ...int) {
 			lse[i] = x * T(math.Log2E)
 		}
 	}
-	store(j, "lse", dtype.F32, lse, shape...)
+	store(j, "lse", dtype.F32, lse)
 }

@@ -18,7 +18,7 @@ type rms[T number] struct {
 }
 
 func newRMS[T number](j *job, sums *summer[T], middle dtype.Type) *rms[T] {
-	n := &rms[T]{job: j, sums: sums, eps: j.number("eps", 1e-6), middle: middle}
+	n := &rms[T]{job: j, sums: sums, eps: j.Float("eps"), middle: middle}
 	if j.makes("squares-bf16") {
 		n.sums.mode, n.sums.keep = narrow, dtype.BF16
 	}
@@ -81,16 +81,12 @@ func (n *rms[T]) centred(x []T) []T {
 
 // normRMS normalises the rows of x [N,d] and rounds the result once, to the type of x.
 func normRMS[T number](j *job) {
-	shape := j.shape("x", 2)
 	x, weight := load[T](j, "x"), load[T](j, "weight")
-	if j.err != nil {
-		return
-	}
-	j.Intermediate = or(j.Intermediate, j.in.Type("x"))
+	j.Intermediate = or(j.Intermediate, j.rec.Type("x"))
 	n := newRMS(j, newSummer[T](&j.Config, dtype.F32), j.Intermediate)
 	y := make([]T, 0, len(x))
-	for i := range shape[0] {
-		y = append(y, n.row(vector(x, i, shape[1]), weight)...)
+	for i := range j.Dim("N") {
+		y = append(y, n.row(vector(x, i, len(weight)), weight)...)
 	}
-	storeMain(j, "y", j.in.Type("x"), y, shape...)
+	storeMain(j, "y", j.rec.Type("x"), y)
 }

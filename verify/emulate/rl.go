@@ -26,8 +26,7 @@ func newRows[T number](j *job, n, l int) *batch[T] {
 
 // newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
 func newBatch[T number](j *job) *batch[T] {
-	shape := j.shape("mask", 2)
-	b := newRows[T](j, shape[0], shape[1])
+	b := newRows[T](j, j.Dim("N"), j.Dim("L"))
 	b.mask = make([]bool, b.N*b.L)
 	for i, m := range j.loadInts("mask") {
 		b.mask[i] = m != 0
@@ -92,7 +91,7 @@ func (b *batch[T]) power(x T) T {
 
 // weights returns what a token of each sequence weighs in the loss.
 func (b *batch[T]) weights() []T {
-	mode := b.text("aggregate", "token_mean")
+	mode := b.Word("aggregate")
 	right := b.keptEach(b.weightsOf(mode))
 	switch b.Mistake {
 	case "aggregation-swapped":
@@ -129,7 +128,7 @@ func (b *batch[T]) keptEach(x []T) []T {
 
 // divisor is how many sequences count in a divisor.
 func (b *batch[T]) divisor() int {
-	if b.text("empty_rows", "skip") == "count" {
+	if b.Word("empty_rows") == "count" {
 		return b.N
 	}
 	return b.sequences()
@@ -147,8 +146,8 @@ func (b *batch[T]) storeParts(losses []T) {
 		}
 		sums[i] = b.kept(b.sums.sum(terms))
 	}
-	store(b.job, "token_loss", working[T](), losses, b.N, b.L)
-	store(b.job, "sequence_loss", working[T](), sums, b.N)
+	store(b.job, "token_loss", working[T](), losses)
+	store(b.job, "sequence_loss", working[T](), sums)
 }
 
 func (b *batch[T]) sequences() int {
@@ -181,7 +180,7 @@ func (b *batch[T]) weightsOf(mode string) []T {
 		case "sequence_sum":
 			w[i] = 1 / T(b.divisor())
 		case "constant":
-			w[i] = 1 / (T(b.divisor()) * T(b.whole("aggregate_length", b.L)))
+			w[i] = 1 / (T(b.divisor()) * T(b.Int("aggregate_length")))
 		default:
 			w[i] = 1 / T(b.tokens(b.counts))
 		}
@@ -207,7 +206,7 @@ func (b *batch[T]) microBatches() []T {
 // total returns the loss of the batch: weighted first and then summed, or summed first, sequence by
 // sequence where the aggregation is.
 func (b *batch[T]) total(losses, weights []T) T {
-	mode := b.text("aggregate", "token_mean")
+	mode := b.Word("aggregate")
 	if b.Mistake != "" || b.NormalizeFirst {
 		var terms []T
 		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
@@ -233,7 +232,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 	case "sequence_mean", "sequence_sum":
 		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n))
 	case "constant":
-		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n*T(b.whole("aggregate_length", b.L))))
+		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n*T(b.Int("aggregate_length"))))
 	}
 	return b.kept(b.kept(b.sums.sum(flat)) / b.kept(T(max(len(flat), 1))))
 }
@@ -303,10 +302,7 @@ func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slo
 func policyKL[T number](j *job) {
 	b := newBatch[T](j)
 	logprob, ref := load[T](j, "logprob"), load[T](j, "ref_logprob")
-	if j.err != nil {
-		return
-	}
-	kl, limit := make([]T, len(logprob)), T(j.number("limit", 0))
-	b.each(func(_, at int) { kl[at], _ = b.divergence(j.text("estimator", "k1"), logprob[at], ref[at], limit) })
-	store(j, "kl", j.in.Type("logprob"), kl, b.N, b.L)
+	kl, limit := make([]T, len(logprob)), T(j.Float("limit"))
+	b.each(func(_, at int) { kl[at], _ = b.divergence(j.Word("estimator"), logprob[at], ref[at], limit) })
+	store(j, "kl", j.rec.Type("logprob"), kl)
 }

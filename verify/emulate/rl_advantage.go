@@ -17,11 +17,8 @@ type grouped[T number] struct {
 func groupAdvantage[T number](j *job) {
 	ids := j.loadInts("group")
 	g := &grouped[T]{
-		batch: newRows[T](j, len(ids), 1), rewards: load[T](j, "rewards"), std: j.text("std", "population"),
-		eps: j.number("eps", 0),
-	}
-	if j.err != nil {
-		return
+		batch: newRows[T](j, len(ids), 1), rewards: load[T](j, "rewards"), std: j.Word("std"),
+		eps: j.Float("eps"),
 	}
 	var order []int
 	members := map[int][]int{}
@@ -40,7 +37,7 @@ func groupAdvantage[T number](j *job) {
 		g.normalize(indices(len(ids)), advantage)
 		j.show(!slices.Equal(advantage, right))
 	}
-	store(j, "advantage", j.in.Type("rewards"), advantage, len(ids))
+	store(j, "advantage", j.rec.Type("rewards"), advantage)
 }
 
 // normalize computes the advantages of one group.

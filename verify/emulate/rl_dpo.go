@@ -13,20 +13,18 @@ type preference[T number] struct {
 
 // preferenceLoss computes the loss in F32; rewards and gradients have the type of chosen.
 func preferenceLoss[T number](j *job) {
-	n := j.shape("chosen", 1)[0]
-	p := &preference[T]{batch: newRows[T](j, n, 1)}
-	p.chosen, p.rejected, p.refChosen, p.refRejected = load[T](j, "chosen"), load[T](j, "rejected"), load[T](j, "ref_chosen"), load[T](j, "ref_rejected")
-	p.beta, p.smoothing, p.ipo = T(j.number("beta", 0.1)), T(j.number("label_smoothing", 0)), j.text("kind", "sigmoid") == "ipo"
-	divides := j.flag("length_normalize", false)
-	if j.makes("lengths-mistaken") && j.in.Has("lengths_chosen") {
-		divides = !divides
+	p := &preference[T]{
+		chosen: load[T](j, "chosen"), rejected: load[T](j, "rejected"), refChosen: load[T](j, "ref_chosen"),
+		refRejected: load[T](j, "ref_rejected"), beta: T(j.Float("beta")), smoothing: T(j.Float("label_smoothing")),
+		ipo: j.Word("kind") == "ipo",
 	}
-	if divides || j.makes("lengths-mistaken") && j.in.Has("lengths_chosen") {
+	n := len(p.chosen)
+	p.batch = newRows[T](j, n, 1)
+	divides, mistaken := j.Flag("length_normalize"), j.makes("lengths-mistaken") && j.rec.Has("lengths_chosen")
+	if divides || mistaken {
 		p.long, p.short = load[T](j, "lengths_chosen"), load[T](j, "lengths_rejected")
 	}
-	if j.err != nil {
-		return
-	}
+	divides = divides != mistaken
 	p.run(n, divides)
 }
 
@@ -58,12 +56,12 @@ func (p *preference[T]) run(n int, divides bool) {
 		p.show(n > 0 && rewards[0][0] != rewards[1][0])
 		rewards[0], rewards[1] = rewards[1], rewards[0]
 	}
-	t := p.in.Type("chosen")
+	t := p.rec.Type("chosen")
 	store(p.job, "loss", working[T](), []T{p.kept(p.kept(p.sums.sum(losses)) / T(n))})
-	store(p.job, "chosen_reward", t, rewards[0], n)
-	store(p.job, "rejected_reward", t, rewards[1], n)
-	store(p.job, "dchosen", t, gradients[0], n)
-	store(p.job, "drejected", t, gradients[1], n)
+	store(p.job, "chosen_reward", t, rewards[0])
+	store(p.job, "rejected_reward", t, rewards[1])
+	store(p.job, "dchosen", t, gradients[0])
+	store(p.job, "drejected", t, gradients[1])
 }
 
 // margin returns h by response, or with NormalizeFirst by model, as TRL does.

@@ -18,8 +18,8 @@ type fromLogits[T number] struct {
 
 func newLogits[T number](b *batch[T]) *fromLogits[T] {
 	f := &fromLogits[T]{
-		batch: b, logits: load[T](b.job, "logits"), tokens: b.loadInts("tokens"), vocab: b.shape("logits", 3)[2],
-		temperature: T(b.number("temperature", 1)),
+		batch: b, logits: load[T](b.job, "logits"), tokens: b.loadInts("tokens"), vocab: b.Dim("vocab"),
+		temperature: T(b.Float("temperature")),
 	}
 	f.divisor = f.temperature
 	for i, token := range f.tokens { // those that do not count may be any

@@ -7,12 +7,8 @@ import (
 
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T number](j *job) {
-	shape := j.shape("logits", 2)
-	b := newRows[T](j, shape[0], shape[1])
-	logits, tokens, temperature := load[T](j, "logits"), j.loadInts("tokens"), T(j.number("temperature", 1))
-	if j.err != nil {
-		return
-	}
+	b := newRows[T](j, j.Dim("N"), j.Dim("vocab"))
+	logits, tokens, temperature := load[T](j, "logits"), j.loadInts("tokens"), T(j.Float("temperature"))
 	if j.makes("temperature-missing") {
 		j.show(temperature != 1)
 		temperature = 1
@@ -27,8 +23,8 @@ func logProb[T number](j *job) {
 		}
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
 	}
-	store(j, "logprob", working[T](), logprob, b.N)
-	store(j, "entropy", working[T](), entropy, b.N)
+	store(j, "logprob", working[T](), logprob)
+	store(j, "entropy", working[T](), entropy)
 }
 
 // scaled returns logits over the temperature; a mistaken sampler's filter leaves out the smaller

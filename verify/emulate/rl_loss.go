@@ -21,20 +21,17 @@ type policyLoss[T number] struct {
 // logprob.
 func lossAndGradient[T number](j *job) {
 	k := &policyLoss[T]{batch: newBatch[T](j), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
-	k.low, k.high, k.dual = T(j.number("clip_low", 0.2)), T(j.number("clip_high", 0.2)), T(j.number("dual_clip", 0))
-	k.limit, k.beta = T(j.number("log_ratio_limit", 0)), T(j.number("kl_coef", 0))
-	k.clip, k.kl, k.sequence = j.text("clip", "ppo"), j.text("kl", "none"), j.text("ratio", "token") == "sequence"
+	k.low, k.high, k.dual = T(j.Float("clip_low")), T(j.Float("clip_high")), T(j.Float("dual_clip"))
+	k.limit, k.beta = T(j.Float("log_ratio_limit")), T(j.Float("kl_coef"))
+	k.clip, k.kl, k.sequence = j.Word("clip"), j.Word("kl"), j.Word("ratio") == "sequence"
 	if k.kl != "none" && k.beta != 0 {
 		k.ref = load[T](j, "ref_logprob")
 	}
-	if j.in.Has("logits") {
+	if j.rec.Has("logits") {
 		k.policy = newLogits(k.batch)
 		k.logprob = k.policy.logprobs()
 	} else {
 		k.logprob = load[T](j, "logprob")
-	}
-	if j.err != nil {
-		return
 	}
 	k.run()
 }
@@ -48,11 +45,11 @@ func (k *policyLoss[T]) run() {
 	store(k.job, "loss", working[T](), []T{loss})
 	k.storeParts(losses)
 	if k.policy == nil {
-		store(k.job, "dlogprob", k.in.Type("logprob"), gradient, k.N, k.L)
+		store(k.job, "dlogprob", k.rec.Type("logprob"), gradient)
 		return
 	}
-	store(k.job, "dlogprob", working[T](), gradient, k.N, k.L)
-	store(k.job, "dlogits", k.in.Type("logits"), k.policy.backward(gradient), k.N, k.L, k.policy.vocab)
+	store(k.job, "dlogprob", working[T](), gradient)
+	store(k.job, "dlogits", k.rec.Type("logits"), k.policy.backward(gradient))
 }
 
 // row computes the tokens of sequence i.
@@ -106,7 +103,7 @@ func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
 }
 
 func (k *policyLoss[T]) advantageOf(i, at int) T {
-	if len(k.advantage) == len(k.mask) && len(k.in.Shape("advantage")) == 2 {
+	if len(k.advantage) == len(k.mask) && len(k.rec.Shape("advantage")) == 2 {
 		return k.advantage[at]
 	}
 	return k.advantage[i]

@@ -12,20 +12,17 @@ type recursion[T number] struct {
 // gae computes advantages and returns, in the type of rewards.
 func gae[T number](j *job) {
 	g := &recursion[T]{batch: newBatch[T](j), rewards: load[T](j, "rewards"), values: load[T](j, "values")}
-	gamma, lambda := j.number("gamma", 1), j.number("lambda", 1)
+	gamma, lambda := j.Float("gamma"), j.Float("lambda")
 	if j.makes("lambda-missing") {
 		j.show(lambda != 1 && gamma != 0)
 		lambda = 1
 	}
 	g.gamma, g.decay = T(gamma), T(gamma*lambda)
-	if j.err != nil {
-		return
-	}
 	advantage, returns := make([]T, len(g.mask)), make([]T, len(g.mask))
 	for i := range g.N {
 		g.row(i, advantage, returns)
 	}
-	if j.flag("whiten", false) {
+	if j.Flag("whiten") {
 		g.whiten(advantage)
 		g.each(func(_, at int) {
 			if g.makes("returns-whitened") {
@@ -34,8 +31,8 @@ func gae[T number](j *job) {
 			}
 		})
 	}
-	store(j, "advantage", j.in.Type("rewards"), advantage, g.N, g.L)
-	store(j, "return", j.in.Type("rewards"), returns, g.N, g.L)
+	store(j, "advantage", j.rec.Type("rewards"), advantage)
+	store(j, "return", j.rec.Type("rewards"), returns)
 }
 
 // steps returns the tokens of sequence i that the recursion visits.
@@ -160,10 +157,7 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 func valueLoss[T number](j *job) {
 	b := newBatch[T](j)
 	values, old, returns := load[T](j, "values"), load[T](j, "old_values"), load[T](j, "returns")
-	if j.err != nil {
-		return
-	}
-	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.number("clip", 0))
+	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
 	b.each(func(i, at int) {
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
@@ -172,7 +166,7 @@ func valueLoss[T number](j *job) {
 	})
 	store(j, "loss", working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
-	store(j, "dvalues", j.in.Type("values"), gradient, b.N, b.L)
+	store(j, "dvalues", j.rec.Type("values"), gradient)
 }
 
 // value returns the loss of one token and its derivative.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"plumbline/numbers/dtype"
+	"plumbline/rope"
 )
 
 // Frequencies is how a kernel forms θ_i = base^(−2i/d).
@@ -43,41 +44,6 @@ func theta[T number](f Frequencies, i, dim int, base float64) T {
 	return 1 / T(math.Pow(base, float64(exponent)))
 }
 
-// yarn is the attribute of that name.
-type yarn struct {
-	factor, context, fast, slow, mscale, mscaleAll float64
-	fixed                                          float64 // the amplitude, if it is given as such
-	rotations                                      bool    // the ramp is linear in the rotations, not in the index
-	unrounded                                      bool    // the correction range is not rounded to whole indices
-}
-
-// yarn returns the attribute, or nil without one.
-func (j *job) yarn() *yarn {
-	v, ok := j.attr("yarn")
-	if !ok {
-		return nil
-	}
-	m, ok := v.(map[string]any)
-	if !ok {
-		j.fail("attribute %q: found %v, want an object", "yarn", v)
-		return nil
-	}
-	get := func(name string, otherwise float64) float64 {
-		if x, ok := m[name]; ok && x != nil {
-			return j.asNumber("yarn."+name, x)
-		}
-		return otherwise
-	}
-	all := 1.0
-	if m["mscale"] == nil && m["mscale_all_dim"] == nil {
-		all = 0
-	}
-	return &yarn{factor: get("factor", 40), context: get("original_context", 4096), fast: get("beta_fast", 32),
-		slow:   get("beta_slow", 1),
-		mscale: get("mscale", 1), mscaleAll: get("mscale_all_dim", all), fixed: get("attention_factor", 0),
-		rotations: m["ramp"] == "rotations", unrounded: m["truncate"] == false}
-}
-
 // mscale returns YaRN's m(factor, a) = 1 + 0.1·a·ln factor.
 func mscale(factor, a float64) float64 {
 	if factor <= 1 {
@@ -86,51 +52,50 @@ func mscale(factor, a float64) float64 {
 	return 0.1*a*math.Log(factor) + 1
 }
 
-// amplitude returns what cos and sin are multiplied by.
-func (y *yarn) amplitude() float64 {
-	if y.fixed != 0 {
-		return y.fixed
+// amplitudeOf returns what cos and sin are multiplied by.
+func amplitudeOf(y *rope.YaRN) float64 {
+	if y.AttentionFactor != 0 {
+		return y.AttentionFactor
 	}
-	return mscale(y.factor, y.mscale) / mscale(y.factor, y.mscaleAll)
+	return mscale(y.Factor, y.MScale) / mscale(y.Factor, y.MScaleAllDim)
 }
 
-// temperature returns what the softmax scale is multiplied by.
-func (y *yarn) temperature() float64 {
-	if y.fixed != 0 {
+// temperatureOf returns what the softmax scale is multiplied by.
+func temperatureOf(y *rope.YaRN) float64 {
+	if y.AttentionFactor != 0 {
 		return 1
 	}
-	return math.Pow(mscale(y.factor, y.mscaleAll), 2)
+	return math.Pow(mscale(y.Factor, y.MScaleAllDim), 2)
 }
 
-// wrong returns y as a kernel with a mistake of YaRN has it; nil for none at all.
-func (y *yarn) wrong(mistake string) *yarn {
-	w := *y
+// mistaken returns y as a kernel with a mistake of YaRN has it; nil for none at all.
+func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 	switch mistake {
 	case "yarn-missing":
 		return nil
 	case "yarn-betas-swapped":
-		w.fast, w.slow = y.slow, y.fast
+		y.BetaFast, y.BetaSlow = y.BetaSlow, y.BetaFast
 	case "yarn-range-extended":
-		w.context *= y.factor
+		y.OriginalContext = int(float64(y.OriginalContext) * y.Factor)
 	case "amplitude-generic":
-		w.mscale, w.mscaleAll, w.fixed = 1, 0, 0
+		y.MScale, y.MScaleAllDim, y.AttentionFactor = 1, 0, 0
 	case "yarn-range-unrounded": // or rounded where it should not be
-		w.unrounded = !y.unrounded
+		y.Unrounded = !y.Unrounded
 	}
-	return &w
+	return &y
 }
 
 // correction returns the index of the pair that turns the given number of times in the original
 // context.
-func correction[T number](y *yarn, turns float64, dim int, base float64) float64 {
-	ln := T(math.Log(float64(T(y.context) / T(T(turns)*T(2*math.Pi)))))
+func correction[T number](y *rope.YaRN, turns float64, dim int, base float64) float64 {
+	ln := T(math.Log(float64(T(y.OriginalContext) / T(T(turns)*T(2*math.Pi)))))
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
 // bounds returns the ends of the ramp over the index, formed in T.
-func bounds[T number](y *yarn, dim int, base float64) (low, high float64) {
-	low, high = correction[T](y, y.fast, dim, base), correction[T](y, y.slow, dim, base)
-	if !y.unrounded {
+func bounds[T number](y *rope.YaRN, dim int, base float64) (low, high float64) {
+	low, high = correction[T](y, y.BetaFast, dim, base), correction[T](y, y.BetaSlow, dim, base)
+	if !y.Unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
 	low, high = max(low, 0), min(high, float64(dim-1))
@@ -141,7 +106,7 @@ func bounds[T number](y *yarn, dim int, base float64) (low, high float64) {
 }
 
 // stretch returns the frequencies of the extended context.
-func stretch[T number](y *yarn, theta []T, dim int, base float64, f Frequencies) []T {
+func stretch[T number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies) []T {
 	low, high := bounds[float64](y, dim, base)
 	if f != Power && f != Double { // those are Python's, which has float64 for numbers
 		low, high = bounds[T](y, dim, base)
@@ -149,13 +114,13 @@ func stretch[T number](y *yarn, theta []T, dim int, base float64, f Frequencies)
 	out := make([]T, len(theta))
 	for i, th := range theta {
 		var smooth T
-		if y.rotations {
-			turns := T(y.context) * th / T(2*math.Pi)
-			smooth = min(max((turns-T(y.slow))/T(y.fast-y.slow), 0), 1)
+		if y.Ramp == rope.RotationsRamp {
+			turns := T(y.OriginalContext) * th / T(2*math.Pi)
+			smooth = min(max((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), 0), 1)
 		} else {
 			smooth = 1 - min(max((T(i)-T(low))/T(high-low), 0), 1)
 		}
-		out[i] = T(th/T(y.factor)*(1-smooth)) + T(th*smooth)
+		out[i] = T(th/T(y.Factor)*(1-smooth)) + T(th*smooth)
 	}
 	return out
 }
@@ -178,15 +143,14 @@ type rotary[T number] struct {
 
 // newRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
 func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
-	base := j.number("base", 10000)
-	j.Angle = or(j.Angle, dtype.F32)
-	r := &rotary[T]{job: j, layout: j.text("layout", "interleaved"), amplitude: 1, kept: dtype.F64}
+	base := j.Float("base")
+	r := &rotary[T]{job: j, layout: j.Word("layout"), amplitude: 1, kept: dtype.F64}
 	plain := r.frequencies(dim, base, moving)
-	right := r.extend(j.yarn(), plain, dim, base)
+	right := r.extend(j.YaRN(), plain, dim, base)
 	r.theta = right
-	if y := j.yarn(); y != nil {
+	if y := j.YaRN(); y != nil {
 		amplitude := r.amplitude
-		r.theta = r.extend(y.wrong(j.Mistake), plain, dim, base)
+		r.theta = r.extend(mistaken(*y, j.Mistake), plain, dim, base)
 		j.show(moving && (differ(right, r.theta) || amplitude != r.amplitude))
 	}
 	r.confuseLayout(dim, moving)
@@ -200,19 +164,19 @@ func (r *rotary[T]) frequencies(dim int, base float64, moving bool) []T {
 		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
 	}
 	if r.makes("frequencies-recurrent") {
-		r.show(moving && differ(plain, wrong) && r.in.Type("x").Size() != 2) // 16 bits hide it
+		r.show(moving && differ(plain, wrong) && r.rec.Type("x").Size() != 2) // 16 bits hide it
 		return wrong
 	}
 	return plain
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
-func (r *rotary[T]) extend(y *yarn, theta []T, dim int, base float64) []T {
+func (r *rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
 	if y == nil {
 		r.amplitude = 1
 		return theta
 	}
-	r.amplitude = T(y.amplitude())
+	r.amplitude = T(amplitudeOf(y))
 	return stretch(y, theta, dim, base, r.Frequencies)
 }
 
@@ -347,43 +311,34 @@ func (r *rotary[T]) cross(a, b, c, d T) T {
 // ropeTable writes cos and sin in F32.
 func ropeTable[T number](j *job) {
 	positions := j.loadInts("positions")
-	dim := j.whole("dim", 0)
-	if j.err != nil {
-		return
-	}
-	r := newRotary[T](j, dim, moving(positions))
+	r := newRotary[T](j, j.Dim("dim"), moving(positions))
 	var cos, sin []T
 	for _, p := range positions {
 		c, s := r.table(p)
 		cos, sin = append(cos, c...), append(sin, s...)
 	}
-	storeMain(j, "cos", dtype.F32, cos, len(positions), dim/2)
-	store(j, "sin", dtype.F32, sin, len(positions), dim/2)
+	storeMain(j, "cos", dtype.F32, cos)
+	store(j, "sin", dtype.F32, sin)
 }
 
 // ropeApply rotates x [N,H,D] and rounds the result once, to the type of x.
 func ropeApply[T number](j *job) {
-	shape := j.shape("x", 3)
-	x, positions := load[T](j, "x"), j.loadInts("positions")
-	inverse := j.flag("inverse", false)
-	if j.err != nil {
-		return
-	}
-	r := newRotary[T](j, shape[2], moving(positions))
+	x, positions, heads, width := load[T](j, "x"), j.loadInts("positions"), j.Dim("H"), j.Dim("D")
+	r := newRotary[T](j, width, moving(positions))
 	r.kept = or(j.Intermediate, dtype.F64)
 	y := make([]T, 0, len(x))
 	for n, p := range positions {
 		cos, sin := r.table(p)
-		if inverse {
+		if j.Flag("inverse") {
 			for i := range sin {
 				sin[i] = -sin[i]
 			}
 		}
-		for h := range shape[1] {
-			y = append(y, r.turn(vector(x, n*shape[1]+h, shape[2]), cos, sin)...)
+		for h := range heads {
+			y = append(y, r.turn(vector(x, n*heads+h, width), cos, sin)...)
 		}
 	}
-	storeMain(j, "y", j.in.Type("x"), y, shape...)
+	storeMain(j, "y", j.rec.Type("x"), y)
 }
 
 func moving(positions []int) bool {

@@ -284,6 +284,20 @@ func (c *Case) evaluate(e ast.Expr) float64 {
 // Dim returns the size that a letter stands for.
 func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 
+// OutputShape returns the shape of an output, whether the recording has it or not.
+func (c *Case) OutputShape(name string) []int {
+	shape := []int{}
+	for _, expression := range c.Op.output(name).Shape {
+		n, _ := c.dimension(expression)
+		shape = append(shape, int(n))
+	}
+	return shape
+}
+
+// Trouble returns what kept an input from being read after it had been checked, if anything did:
+// nothing may be made of a case that has any.
+func (c *Case) Trouble() error { return c.trouble.or(nil) }
+
 // Wants tells whether the recording has that output.
 func (c *Case) Wants(output string) bool { return c.rec.Has("out." + output) }
 
