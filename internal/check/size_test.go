@@ -25,7 +25,6 @@ const (
 var notYetHeld = []string{
 	"verify/emulate",
 	"verify/op",
-	"verify/recording",
 	"verify/verdict",
 }
 

@@ -224,9 +224,7 @@ func (p *parser) ingredient(rc *Recipe, key string) (err error) {
 	case "seed":
 		rc.Seed, err = p.seed()
 	case "exp2":
-		var exp2 int64
-		exp2, err = p.integer(-maxExp2, maxExp2)
-		rc.Exp2 = int(exp2)
+		rc.Exp2, err = p.exp2()
 	case "shift":
 		rc.Shift, err = p.float32()
 	case "lo":
@@ -241,6 +239,11 @@ func (p *parser) ingredient(rc *Recipe, key string) (err error) {
 		err = errors.New("unknown key")
 	}
 	return err
+}
+
+func (p *parser) exp2() (int, error) {
+	exp2, err := p.integer(-maxExp2, maxExp2)
+	return int(exp2), err
 }
 
 func (p *parser) seed() (uint64, error) {

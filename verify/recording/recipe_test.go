@@ -119,28 +119,13 @@ func plainRecipe(rc Recipe) []*big.Rat {
 		values[i] = big.NewRat(int64(i), 1)
 	}
 	for i := n - 1; i >= 0; i-- {
-		state := rc.Seed
-		for range i + 1 {
-			state += 0x9E3779B97F4A7C15
-		}
-		z := state
-		z ^= z >> 30
-		z *= 0xBF58476D1CE4E5B9
-		z ^= z >> 27
-		z *= 0x94D049BB133111EB
-		z ^= z >> 31
-		whole := new(big.Int).SetUint64(z)
+		word := plainWord(rc.Seed, i)
+		whole := new(big.Int).SetUint64(word)
 		switch rc.Dist {
 		case "uniform":
-			values[i] = big.NewRat(int64(z/(1<<40))-8388608, 8388608)
+			values[i] = big.NewRat(int64(word/(1<<40))-8388608, 8388608)
 		case "normal":
-			var fields [8]byte
-			binary.BigEndian.PutUint64(fields[:], z)
-			sum := -131070
-			for k := 0; k < 8; k += 2 {
-				sum += int(fields[k])<<8 + int(fields[k+1])
-			}
-			values[i] = big.NewRat(int64(sum), 32768)
+			values[i] = big.NewRat(plainNormal(word), 32768)
 		case "ints":
 			span := new(big.Int).Sub(big.NewInt(rc.Hi), big.NewInt(rc.Lo))
 			values[i] = new(big.Rat).SetInt(whole.Mod(whole, span).Add(whole, big.NewInt(rc.Lo)))
@@ -150,6 +135,32 @@ func plainRecipe(rc Recipe) []*big.Rat {
 		}
 	}
 	return values
+}
+
+// plainWord returns output i of splitmix64.
+func plainWord(seed uint64, i int) uint64 {
+	state := seed
+	for range i + 1 {
+		state += 0x9E3779B97F4A7C15
+	}
+	z := state
+	z ^= z >> 30
+	z *= 0xBF58476D1CE4E5B9
+	z ^= z >> 27
+	z *= 0x94D049BB133111EB
+	z ^= z >> 31
+	return z
+}
+
+// plainNormal adds the four 16-bit fields of a word, and centres the sum.
+func plainNormal(word uint64) int64 {
+	var fields [8]byte
+	binary.BigEndian.PutUint64(fields[:], word)
+	sum := int64(-131070)
+	for k := 0; k < 8; k += 2 {
+		sum += int64(fields[k])<<8 + int64(fields[k+1])
+	}
+	return sum
 }
 
 // scaled returns v·2^exp2 + shift.
@@ -165,27 +176,32 @@ func scaled(v *big.Rat, rc Recipe) *big.Rat {
 	return v
 }
 
+// drawUnedited draws a recipe of up to 40 elements, without edits.
+func drawUnedited(t *rapid.T) Recipe {
+	rc := Recipe{
+		Type:  dtype.Type(rapid.IntRange(int(dtype.F64), int(dtype.I32)).Draw(t, "type")),
+		Shape: []int{rapid.IntRange(0, 40).Draw(t, "n")},
+		Seed:  rapid.Uint64().Draw(t, "seed"),
+	}
+	if !rc.Type.Float() {
+		rc.Dist = rapid.SampledFrom([]string{"ints", "permutation"}).Draw(t, "integers")
+	} else {
+		rc.Dist = rapid.SampledFrom([]string{"uniform", "normal", "ints"}).Draw(t, "values")
+		rc.Exp2 = rapid.IntRange(-20, 20).Draw(t, "exp2")
+		if rapid.Bool().Draw(t, "shifted") {
+			rc.Shift = pointer(rapid.Float32Range(-4, 4).Draw(t, "shift"))
+		}
+	}
+	if rc.Dist == "ints" {
+		rc.Lo = rapid.Int64Range(-1000, 1000).Draw(t, "lo")
+		rc.Hi = rc.Lo + rapid.Int64Range(1, 1<<31-1001).Draw(t, "span")
+	}
+	return rc
+}
+
 func TestRecipesAgreeWithThePlainReading(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		rc := Recipe{
-			Type:  dtype.Type(rapid.IntRange(int(dtype.F64), int(dtype.I32)).Draw(t, "type")),
-			Shape: []int{rapid.IntRange(0, 40).Draw(t, "n")},
-			Dist:  rapid.SampledFrom([]string{"uniform", "normal", "ints", "permutation"}).Draw(t, "dist"),
-			Seed:  rapid.Uint64().Draw(t, "seed"),
-		}
-		if !rc.Type.Float() {
-			rc.Dist = rapid.SampledFrom([]string{"ints", "permutation"}).Draw(t, "integers")
-		} else {
-			rc.Dist = rapid.SampledFrom([]string{"uniform", "normal", "ints"}).Draw(t, "values")
-			rc.Exp2 = rapid.IntRange(-20, 20).Draw(t, "exp2")
-			if rapid.Bool().Draw(t, "shifted") {
-				rc.Shift = pointer(rapid.Float32Range(-4, 4).Draw(t, "shift"))
-			}
-		}
-		if rc.Dist == "ints" {
-			rc.Lo = rapid.Int64Range(-1000, 1000).Draw(t, "lo")
-			rc.Hi = rc.Lo + rapid.Int64Range(1, 1<<31-1001).Draw(t, "span")
-		}
+		rc := drawUnedited(t)
 		r := New("test")
 		if err := r.Generate("x", rc); err != nil {
 			t.Fatal(err)
@@ -320,7 +336,8 @@ func TestAWrongHashIsAMismatch(t *testing.T) {
 	}
 	wantError(
 		t, err,
-		`x.safetensors: tensor "q": sha256 mismatch: made cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35, want `+zeros,
+		`x.safetensors: tensor "q": sha256 mismatch: made `+
+			`cea8f6069590925ac2373182fcb0c111f4359e9d6c38752211f555ca38db4b35, want `+zeros,
 	)
 }
 

@@ -22,11 +22,12 @@
 // have to tile the data exactly, keys may come only once at every level, numbers in the header have
 // to be plain digits. Limits hold for what is cheap to claim or slow to read: 100 MB of header,
 // 65536 tensors of 16 axes, of 2³¹ − 1 at most, and 2⁴⁰ elements, 4 MiB for each JSON object of the
-// metadata, nested 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading a
-// header takes memory in proportion to the bytes that are there, and [Recording.Part] in proportion
-// to what is asked for. Every error names the file, the place and the cause:
+// metadata, nested 32 deep, and [MaxGenerated] elements for all generated inputs together. Reading
+// a header takes memory in proportion to the bytes that are there, and [Recording.Part] in
+// proportion to what is asked for. Every error names the file, the place and the cause:
 //
-//	x.safetensors: tensor "q": shape [4 570] of BF16 takes 4560 bytes, data_offsets [0 4608] give 4608
+//	x.safetensors: tensor "q": shape [4 570] of BF16 takes 4560 bytes,
+//	data_offsets [0 4608] give 4608
 package recording
 
 import (
@@ -373,8 +374,8 @@ func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
 }
 
 // Generate adds an input that is generated, and replaces a tensor of that name. An empty SHA256 is
-// filled in, by making the tensor in chunks; any other is believed until it is read or checked. An error says what
-// is wrong with the recipe, and changes nothing.
+// filled in, by making the tensor in chunks; any other is believed until it is read or checked. An
+// error says what is wrong with the recipe, and changes nothing.
 func (r *Recording) Generate(name string, recipe Recipe) error {
 	recipe = recipe.clone()
 	if err := r.generate(name, &recipe); err != nil {

@@ -29,7 +29,8 @@ func TestTheBytesOfAFile(t *testing.T) {
 	r.Attrs["base"] = 1e4
 	r.Provenance["note"] = "a<b"
 	r.Extra["format"] = "pt"
-	header := `{"__metadata__":{"plumbline":"1","op":"rope.apply","attrs":"{\"base\":10000,\"layout\":\"half\"}","provenance":"{\"note\":\"a<b\"}","format":"pt"},` +
+	header := `{"__metadata__":{"plumbline":"1","op":"rope.apply",` +
+		`"attrs":"{\"base\":10000,\"layout\":\"half\"}","provenance":"{\"note\":\"a<b\"}","format":"pt"},` +
 		`"x":{"dtype":"BF16","shape":[1,1,2],"data_offsets":[12,16]},` +
 		`"mask":{"dtype":"BOOL","shape":[1],"data_offsets":[16,17]},` +
 		`"positions":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},` +
@@ -98,7 +99,8 @@ func drawRecipe(t *rapid.T, r *Recording) {
 func TestWhatIsWrittenReadsBackEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(drawName().Draw(t, "op"))
-		r.Attrs, r.Arithmetic, r.Provenance = drawObject(2).Draw(t, "attrs"), drawObject(2).Draw(t, "arithmetic"), drawObject(2).Draw(t, "provenance")
+		r.Attrs, r.Arithmetic = drawObject(2).Draw(t, "attrs"), drawObject(2).Draw(t, "arithmetic")
+		r.Provenance = drawObject(2).Draw(t, "provenance")
 		for range rapid.IntRange(0, 4).Draw(t, "tensors") {
 			drawTensor(t, r)
 		}
@@ -211,7 +213,7 @@ func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 		`test: "\xff": invalid UTF-8`: func(r *Recording) {
 			r.Extra["\xff"] = ""
 		},
-		`test: __metadata__: generated: tensor "q": 2 generated elements in the recording so far, `: func(r *Recording) {
+		`test: __metadata__: generated: tensor "q": 2 generated elements in the recording so far`: func(r *Recording) {
 			r.limit = 1
 		},
 	} {
