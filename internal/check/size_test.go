@@ -23,7 +23,6 @@ const (
 
 // Folders whose lines and functions are not held to these sizes yet.
 var notYetHeld = []string{
-	"verify/emulate",
 	"verify/op",
 	"verify/verdict",
 }

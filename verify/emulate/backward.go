@@ -9,7 +9,8 @@ import (
 // gradients is a backward kernel of attention. It has of the forward pass the output, rounded to
 // its type, and the log-sum-exp, and forms
 //
-//	P = exp(scores − lse),  D = Σ do·o,  dS = P (do·v − D),  dq = scale Σ dS k,  dk = scale Σ dS q,  dv = Σ P do
+//	P = exp(scores − lse),  D = Σ do·o,  dS = P (do·v − D)
+//	dq = scale Σ dS k,  dk = scale Σ dS q,  dv = Σ P do
 //
 // P is rounded to the type of the probabilities for dv, dS to the intermediate type, and the
 // gradients once, to the types of their inputs. With NormalizeFirst it is an eager framework: do·v

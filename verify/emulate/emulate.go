@@ -1,8 +1,9 @@
 // Package emulate runs kernels as hardware would: in float32, in tiles and splits, in some order of
 // summation, with the roundings of narrow types; right ones, and wrong ones that make a mistake
-// known from the wild. It is what the verdict is tested on, so it takes from the ops what a recording says, its
-// attributes, their defaults and its shapes, and nothing of what is computed from it: scores,
-// softmax, masks, rotations and norms are written here a second time, the way kernels write them.
+// known from the wild. It is what the verdict is tested on, so it takes from the ops what a
+// recording says, its attributes with their defaults and its shapes, and nothing of what is
+// computed from it: scores, softmax, masks, rotations and norms are written here a second time, the
+// way kernels write them.
 //
 // A kernel is one piece of code for every configuration. It is generic over its working type:
 // float32 for all accumulators but F64, which works in float64 and rounds only where the
@@ -123,8 +124,8 @@ func (c Config) flags() []string {
 		c.FastExp, c.FastTanh, c.OperandsRounded,
 	}
 	for i, name := range []string{
-		"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate", "flushed",
-		"fast exp", "fast tanh", "operands rounded",
+		"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate",
+		"flushed", "fast exp", "fast tanh", "operands rounded",
 	} {
 		if flags[i] {
 			words = append(words, name)
@@ -133,26 +134,29 @@ func (c Config) flags() []string {
 	return words
 }
 
-// kernel is one op in both working types.
-type kernel struct{ float32, float64 func(*job) }
+// kernel is one op in both working types, and what makes requests for it.
+type kernel struct {
+	float32, float64 func(*job)
+	request          func(*maker)
+}
 
 var kernels = map[string]kernel{
-	"attention.forward":  {attentionForward[float32], attentionForward[float64]},
-	"attention.backward": {attentionBackward[float32], attentionBackward[float64]},
-	"attention.merge":    {attentionMerge[float32], attentionMerge[float64]},
-	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64]},
-	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64]},
-	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64]},
-	"mla.decode":         {mlaDecode[float32], mlaDecode[float64]},
-	"mla.layer":          {mlaLayer[float32], mlaLayer[float64]},
-	"norm.rms":           {normRMS[float32], normRMS[float64]},
-	"policy.kl":          {policyKL[float32], policyKL[float64]},
-	"policy.logprob":     {logProb[float32], logProb[float64]},
-	"ppo.gae":            {gae[float32], gae[float64]},
-	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64]},
-	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64]},
-	"rope.apply":         {ropeApply[float32], ropeApply[float64]},
-	"rope.table":         {ropeTable[float32], ropeTable[float64]},
+	"attention.forward":  {attentionForward[float32], attentionForward[float64], (*maker).attentionForward},
+	"attention.backward": {attentionBackward[float32], attentionBackward[float64], (*maker).attentionBackward},
+	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], (*maker).attentionMerge},
+	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], (*maker).preference},
+	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], (*maker).groupAdvantage},
+	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], (*maker).policyLoss},
+	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], (*maker).mlaDecode},
+	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], (*maker).mlaLayer},
+	"norm.rms":           {normRMS[float32], normRMS[float64], (*maker).normRMS},
+	"policy.kl":          {policyKL[float32], policyKL[float64], (*maker).policyKL},
+	"policy.logprob":     {logProb[float32], logProb[float64], (*maker).logProb},
+	"ppo.gae":            {gae[float32], gae[float64], (*maker).gae},
+	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], (*maker).policyLoss},
+	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], (*maker).valueLoss},
+	"rope.apply":         {ropeApply[float32], ropeApply[float64], (*maker).ropeApply},
+	"rope.table":         {ropeTable[float32], ropeTable[float64], (*maker).ropeTable},
 }
 
 // Ops returns the names of the ops that can be emulated, in alphabetical order.

@@ -143,9 +143,20 @@ func storeMain[T number](j *job, name string, t dtype.Type, data []T) {
 }
 
 // declare writes into the recording what the kernel says of itself, in the keys that the op has.
-// Kernels have filled in the defaults of the types that they use; what few kernels do is said only
-// where it is done.
 func (j *job) declare() {
+	said := j.said()
+	for _, key := range j.Op.Arithmetic {
+		if value, ok := said[key.Name]; ok {
+			j.rec.Arithmetic[key.Name] = value
+		}
+	}
+	j.rec.Provenance["producer"] = "plumbline emulate"
+	j.rec.Provenance["note"] = j.note
+}
+
+// said returns what the kernel would say in every key. Kernels have filled in the defaults of the
+// types that they use; what few kernels do is said only where it is done.
+func (j *job) said() map[string]string {
 	said := map[string]string{
 		"accumulate":    j.Accumulate.String(),
 		"probabilities": j.Probabilities.String(),
@@ -166,13 +177,7 @@ func (j *job) declare() {
 	if j.Flushed {
 		said["subnormals"] = "flushed"
 	}
-	for _, key := range j.Op.Arithmetic {
-		if value, ok := said[key.Name]; ok {
-			j.rec.Arithmetic[key.Name] = value
-		}
-	}
-	j.rec.Provenance["producer"] = "plumbline emulate"
-	j.rec.Provenance["note"] = j.note
+	return said
 }
 
 func approximated(fast bool) string {

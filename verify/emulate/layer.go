@@ -1,6 +1,9 @@
 package emulate
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
 // either form. It rounds to the intermediate type every linear's output, the norms (once, or with
@@ -137,7 +140,7 @@ func (l *latent[T]) queryOf(h []T) []T {
 		q := l.linear(l.wUQ, h)
 		if l.makes("norm-extra") {
 			l.show(l.S > 1) // with one key the query does not matter
-			return toEach(l.Intermediate, l.norm.row(q, ones[T](len(q))))
+			return toEach(l.Intermediate, l.norm.row(q, slices.Repeat([]T{1}, len(q))))
 		}
 		return q
 	}
@@ -150,14 +153,6 @@ func (l *latent[T]) queryOf(h []T) []T {
 	return l.linear(l.wUQ, cQ)
 }
 
-func ones[T number](n int) []T {
-	x := make([]T, n)
-	for i := range x {
-		x[i] = 1
-	}
-	return x
-}
-
 // normKey returns the latent normed, and the rope key as it is.
 func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
 	switch l.Mistake {
@@ -166,8 +161,7 @@ func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
 		return cKV, kR
 	case "norm-with-rope-key":
 		l.show(true)
-		both := append(append([]T{}, cKV...), kR...)
-		both = l.norm.row(both, append(append([]T{}, l.normKV...), ones[T](l.Dr)...))
+		both := l.norm.row(slices.Concat(cKV, kR), slices.Concat(l.normKV, slices.Repeat([]T{1}, l.Dr)))
 		toEach(l.Intermediate, both)
 		return both[:l.C], both[l.C:]
 	}

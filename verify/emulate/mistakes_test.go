@@ -17,28 +17,7 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			shown, changed := map[string]int{}, map[string]int{}
 			for seed := range uint64(seeds) {
-				request := Request(name, seed)
-				right := map[string]*recording.Recording{}
-				for _, mistake := range Mistakes(name) {
-					if shown[mistake] == 6 {
-						continue
-					}
-					c := Config{Mistake: mistake, Form: []string{"naive", "absorbed"}[seed%2]}
-					got, err := Run(request, c)
-					if errors.Is(err, ErrHidden) {
-						continue
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					shown[mistake]++
-					if right[c.Form] == nil {
-						right[c.Form] = mustRun(t, request, Config{Form: c.Form, Splits: 1})
-					}
-					if differs(t, got, right[c.Form]) {
-						changed[mistake]++
-					}
-				}
+				countMistakes(t, Request(name, seed), []string{"naive", "absorbed"}[seed%2], shown, changed)
 			}
 			for _, mistake := range Mistakes(name) {
 				if shown[mistake] < 1 {
@@ -51,6 +30,32 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// countMistakes counts which mistakes show on a request, up to six times each, and which of them
+// change an output of the right kernel.
+func countMistakes(t *testing.T, request *recording.Recording, form string, shown, changed map[string]int) {
+	t.Helper()
+	var right *recording.Recording
+	for _, mistake := range Mistakes(request.Op) {
+		if shown[mistake] == 6 {
+			continue
+		}
+		got, err := Run(request, Config{Mistake: mistake, Form: form})
+		if errors.Is(err, ErrHidden) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown[mistake]++
+		if right == nil {
+			right = mustRun(t, request, Config{Form: form, Splits: 1})
+		}
+		if differs(t, got, right) {
+			changed[mistake]++
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -15,31 +16,14 @@ import (
 // layouts and types as they occur, logits of standard deviation 1 to 4. It depends on the seed
 // alone. It panics for an op that cannot be emulated.
 func Request(op string, seed uint64) *recording.Recording {
-	build, ok := map[string]func(*maker){
-		"attention.forward":  (*maker).attentionForward,
-		"attention.backward": (*maker).attentionBackward,
-		"attention.merge":    (*maker).attentionMerge,
-		"dpo.loss":           (*maker).preference,
-		"grpo.advantage":     (*maker).groupAdvantage,
-		"grpo.loss":          (*maker).policyLoss,
-		"mla.decode":         (*maker).mlaDecode,
-		"mla.layer":          (*maker).mlaLayer,
-		"norm.rms":           (*maker).normRMS,
-		"policy.kl":          (*maker).policyKL,
-		"policy.logprob":     (*maker).logProb,
-		"ppo.gae":            (*maker).gae,
-		"ppo.loss":           (*maker).policyLoss,
-		"ppo.value_loss":     (*maker).valueLoss,
-		"rope.apply":         (*maker).ropeApply,
-		"rope.table":         (*maker).ropeTable,
-	}[op]
+	k, ok := kernels[op]
 	if !ok {
 		panic("emulate: no request for this op")
 	}
 	m := &maker{Rand: newRand(seed, op), Recording: recording.New(op)}
 	m.Name = fmt.Sprintf("%s, seed %d", op, seed)
 	m.input = pick(m, dtype.BF16, dtype.BF16, dtype.F16, dtype.F32)
-	build(m)
+	k.request(m)
 	return m.Recording
 }
 
@@ -83,6 +67,13 @@ func (m *maker) ints(name string, data []int, shape ...int) {
 	m.Set(name, pick(m, dtype.I32, dtype.I64), x)
 }
 
+// sometimes sets an attribute with probability p.
+func (m *maker) sometimes(p float64, name string, value any) {
+	if m.chance(p) {
+		m.Attrs[name] = value
+	}
+}
+
 func (m *maker) number(name string, x float64) { m.Attrs[name] = recording.Number(x) }
 func (m *maker) whole(name string, x int)      { m.number(name, float64(x)) }
 
@@ -116,9 +107,7 @@ func (m *maker) heads(long int) *headShape {
 
 // conventions chooses masks, lengths, caps and sinks.
 func (m *maker) conventions(h *headShape, scale float64) {
-	if m.chance(0.6) {
-		m.Attrs["causal"] = true
-	}
+	m.sometimes(0.6, "causal", true)
 	if m.chance(0.3) {
 		h.window = 1 + m.IntN(max(1, h.T*2/3))
 		m.whole("window", h.window)
@@ -128,13 +117,8 @@ func (m *maker) conventions(h *headShape, scale float64) {
 	} else if m.chance(0.15) {
 		m.push(h, pick(m, 150.0, 150, -150)/scale)
 	}
-	if m.chance(0.3) {
-		m.Attrs["lse_base"] = "2"
-	}
-	h.lens = make([]int, h.B)
-	for b := range h.lens {
-		h.lens[b] = h.T
-	}
+	m.sometimes(0.3, "lse_base", "2")
+	h.lens = slices.Repeat([]int{h.T}, h.B)
 	if m.chance(0.6) {
 		for b := range h.lens {
 			h.lens[b] = pick(m, m.IntN(h.T+1), m.IntN(h.T+1), max(0, h.T-1), h.T, min(h.T, h.S), 0)
@@ -195,7 +179,7 @@ func (m *maker) poison(h *headShape) {
 	}
 }
 
-func fill(x []float64, v float64) {
+func fill[T any](x []T, v T) {
 	for i := range x {
 		x[i] = v
 	}
@@ -206,11 +190,8 @@ func (m *maker) setHeads(h *headShape) {
 	m.Set("q", m.input, h.q)
 	m.Set("k", m.input, h.k)
 	m.Set("v", m.input, h.v)
-	for _, length := range h.lens {
-		if length != h.T {
-			m.ints("kv_lens", h.lens, h.B)
-			return
-		}
+	if slices.Min(h.lens) < h.T {
+		m.ints("kv_lens", h.lens, h.B)
 	}
 }
 
@@ -252,15 +233,13 @@ func (m *maker) attentionBackward() {
 func (m *maker) attentionMerge() {
 	P, N, V := pick(m, 1, 2, 2, 3, 4, 7), 1+m.IntN(20), pick(m, 8, 20, 64, 128, 512)
 	o, lse := m.normals(pick(m, 0.0, 1), 1, P, N, V), m.normals(m.within(-5, 10), m.within(0.5, 4), P, N)
-	if m.chance(0.3) {
-		m.Attrs["lse_base"] = "2"
-	}
+	m.sometimes(0.3, "lse_base", "2")
 	if m.chance(0.5) {
 		garbage := pick(m, 0, math.NaN())
 		for i := range lse.Data {
 			if m.chance(0.25) {
 				lse.Data[i] = math.Inf(-1)
-				fill(o.Data[i*V:(i+1)*V], garbage)
+				fill(vector(o.Data, i, V), garbage)
 			}
 		}
 	}
@@ -292,12 +271,8 @@ func (m *maker) mlaDecode() {
 	m.ints("kv_lens", p.lens, B)
 	m.number("scale", scale)
 	m.whole("value_dim", V)
-	if m.chance(0.3) {
-		m.Attrs["lse_base"] = "2"
-	}
-	if m.chance(0.2) {
-		m.Attrs["causal"] = false
-	}
+	m.sometimes(0.3, "lse_base", "2")
+	m.sometimes(0.2, "causal", false)
 }
 
 // latentWidths returns the widths of keys and values: DeepSeek's now and then, else smaller ones.
@@ -387,7 +362,7 @@ func (m *maker) poisonPaged(p *paged, cache *tensor.Tensor) {
 	size := len(cache.Data) / p.blocks
 	for block := range p.blocks {
 		if !used[block] {
-			fill(cache.Data[block*size:(block+1)*size], with)
+			fill(vector(cache.Data, block, size), with)
 		}
 	}
 }
@@ -452,9 +427,7 @@ func (m *maker) ropeApply() {
 	N, H, D := 1+m.IntN(30), 1+m.IntN(4), pick(m, 2, 8, 16, 64, 64, 128)
 	m.base()
 	m.layout()
-	if m.chance(0.2) {
-		m.Attrs["inverse"] = true
-	}
+	m.sometimes(0.2, "inverse", true)
 	extended := m.yarn(0.4)
 	m.Set("x", m.input, m.normals(0, m.within(0.3, 3), N, H, D))
 	m.positions(N, extended)
@@ -524,7 +497,5 @@ func (m *maker) layerConventions(H, Dn, Dr, V int) {
 	if m.chance(0.15) {
 		m.number("scale", m.within(0.5, 2)/math.Sqrt(float64(Dn+Dr)))
 	}
-	if m.chance(0.15) {
-		m.Attrs["causal"] = false
-	}
+	m.sometimes(0.15, "causal", false)
 }

@@ -23,7 +23,8 @@ func Right(op string) []Config {
 		return turns()
 	case "rope.table":
 		return rotations()
-	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss", "ppo.value_loss":
+	case "dpo.loss", "grpo.advantage", "grpo.loss", "policy.kl", "policy.logprob", "ppo.gae", "ppo.loss",
+		"ppo.value_loss":
 		return append(objectives(), eagerObjectives(op)...)
 	}
 	return nil
@@ -117,31 +118,29 @@ func orders() []Config {
 }
 
 func layers() []Config {
+	eager := Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16}
+	rounded := eager
+	rounded.ScaleRounded = true
 	var all []Config
 	for _, form := range []string{"naive", "absorbed"} {
-		all = append(all,
-			Config{Form: form},
-			Config{
-				Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16,
-				Intermediate: dtype.BF16,
-			},
-			Config{
-				Form: form, NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16,
-				Intermediate: dtype.BF16, ScaleRounded: true,
-			},
-			Config{
-				Form: form, NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Intermediate: dtype.F16,
+		for _, c := range []Config{
+			{},
+			eager,
+			rounded,
+			{
+				NormalizeFirst: true, Scores: dtype.F16, Probabilities: dtype.F16, Intermediate: dtype.F16,
 				Order: Strided,
 			},
-			Config{Form: form, Intermediate: dtype.F32, Probabilities: dtype.F32, Order: Pairwise, Frequencies: Exp},
-			Config{Form: form, NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
-			Config{Form: form, Accumulate: arithmetic.F32Hopper, Frequencies: Double},
-			Config{Form: form, Intermediate: dtype.BF16, Output: dtype.F32},
-			Config{Form: form, Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
-			Config{
-				Form: form, Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16,
-			},
-		)
+			{Intermediate: dtype.F32, Probabilities: dtype.F32, Order: Pairwise, Frequencies: Exp},
+			{NormTwice: true, Tile: 16, Splits: 2, Order: Shuffled, Seed: 4, Base2: true},
+			{Accumulate: arithmetic.F32Hopper, Frequencies: Double},
+			{Intermediate: dtype.BF16, Output: dtype.F32},
+			{Accumulate: arithmetic.F64, Angle: dtype.F64, Frequencies: Double},
+			{Frequencies: Recurrent, Flushed: true, Intermediate: dtype.F16, Probabilities: dtype.F16},
+		} {
+			c.Form = form
+			all = append(all, c)
+		}
 	}
 	return all
 }
@@ -152,10 +151,10 @@ func norms() []Config {
 		c.Intermediate = dtype.F32
 		all = append(all, c)
 	}
-	return append(all, Config{
-		Order: Strided, Intermediate: dtype.BF16,
-	}, Config{Order: Strided, Intermediate: dtype.F16},
-		Config{Order: Strided, Flushed: true})
+	return append(
+		all, Config{Order: Strided, Intermediate: dtype.BF16}, Config{Order: Strided, Intermediate: dtype.F16},
+		Config{Order: Strided, Flushed: true},
+	)
 }
 
 func rotations() []Config {

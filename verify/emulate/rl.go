@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 )
@@ -13,7 +14,7 @@ type batch[T number] struct {
 	sums   *summer[T]
 	N, L   int
 	mask   []bool
-	counts []int // tokens of each sequence
+	places [][]int // of the tokens of each sequence that the mask keeps
 	log2   T
 }
 
@@ -32,10 +33,10 @@ func newBatch[T number](j *job) *batch[T] {
 		b.mask[i] = m != 0
 	}
 	b.spoilMask()
-	b.counts = make([]int, b.N)
-	for i, m := range b.mask {
+	b.places = make([][]int, b.N)
+	for at, m := range b.mask {
 		if m {
-			b.counts[i/b.L]++
+			b.places[at/b.L] = append(b.places[at/b.L], at)
 		}
 	}
 	return b
@@ -58,11 +59,25 @@ func (b *batch[T]) spoilMask() {
 
 // each calls f for every token in the mask.
 func (b *batch[T]) each(f func(i, at int)) {
-	for at, m := range b.mask {
-		if m {
-			f(at/b.L, at)
+	for i, places := range b.places {
+		for _, at := range places {
+			f(i, at)
 		}
 	}
+}
+
+// picked returns the elements of x at some places.
+func picked[T any](x []T, places []int) []T {
+	y := make([]T, len(places))
+	for i, at := range places {
+		y[i] = x[at]
+	}
+	return y
+}
+
+// mean returns that of element-wise results; of none it is 0.
+func (b *batch[T]) mean(x []T) T {
+	return b.kept(b.kept(b.sums.sum(x)) / T(max(len(x), 1)))
 }
 
 // kept rounds an element-wise result to the type that they have.
@@ -113,7 +128,7 @@ func (b *batch[T]) weights() []T {
 		wrong = b.microBatches()
 	}
 	for i := range b.keptEach(wrong) {
-		b.show(b.counts[i] > 0 && wrong[i] != right[i])
+		b.show(len(b.places[i]) > 0 && wrong[i] != right[i])
 	}
 	return wrong
 }
@@ -137,14 +152,8 @@ func (b *batch[T]) divisor() int {
 // storeParts stores the losses of tokens, and their sums over sequences.
 func (b *batch[T]) storeParts(losses []T) {
 	sums := make([]T, b.N)
-	for i := range sums {
-		var terms []T
-		for t := range b.L {
-			if b.mask[i*b.L+t] {
-				terms = append(terms, losses[i*b.L+t])
-			}
-		}
-		sums[i] = b.kept(b.sums.sum(terms))
+	for i, places := range b.places {
+		sums[i] = b.kept(b.sums.sum(picked(losses, places)))
 	}
 	store(b.job, "token_loss", working[T](), losses)
 	store(b.job, "sequence_loss", working[T](), sums)
@@ -152,25 +161,16 @@ func (b *batch[T]) storeParts(losses []T) {
 
 func (b *batch[T]) sequences() int {
 	var n int
-	for _, c := range b.counts {
-		if c > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func (b *batch[T]) tokens(counts []int) int {
-	var n int
-	for _, c := range counts {
-		n += c
+	for _, places := range b.places {
+		n += min(len(places), 1)
 	}
 	return n
 }
 
 func (b *batch[T]) weightsOf(mode string) []T {
 	w := make([]T, b.N)
-	for i, c := range b.counts {
+	for i, places := range b.places {
+		c := len(places)
 		if c == 0 {
 			continue
 		}
@@ -182,7 +182,7 @@ func (b *batch[T]) weightsOf(mode string) []T {
 		case "constant":
 			w[i] = 1 / (T(b.divisor()) * T(b.Int("aggregate_length")))
 		default:
-			w[i] = 1 / T(b.tokens(b.counts))
+			w[i] = 1 / T(len(slices.Concat(b.places...)))
 		}
 	}
 	return w
@@ -191,13 +191,13 @@ func (b *batch[T]) weightsOf(mode string) []T {
 // microBatches returns the weights of a mean over the means of two halves of the batch.
 func (b *batch[T]) microBatches() []T {
 	w, half := make([]T, b.N), (b.N+1)/2
-	for i, c := range b.counts {
-		part := b.counts[:half]
+	for i, places := range b.places {
+		part := b.places[:half]
 		if i >= half {
-			part = b.counts[half:]
+			part = b.places[half:]
 		}
-		if c > 0 {
-			w[i] = 1 / (2 * T(b.tokens(part)))
+		if len(places) > 0 {
+			w[i] = 1 / (2 * T(len(slices.Concat(part...))))
 		}
 	}
 	return w
@@ -212,18 +212,11 @@ func (b *batch[T]) total(losses, weights []T) T {
 		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
 		return b.kept(b.sums.sum(terms))
 	}
-	var parts, flat []T
-	for i, c := range b.counts {
-		var terms []T
-		for t := range b.L {
-			if b.mask[i*b.L+t] {
-				terms = append(terms, losses[i*b.L+t])
-			}
-		}
-		flat = append(flat, terms...)
-		part := b.kept(b.sums.sum(terms))
-		if mode == "sequence_mean" && c > 0 {
-			part = b.kept(part / b.kept(T(c)))
+	var parts []T
+	for _, places := range b.places {
+		part := b.kept(b.sums.sum(picked(losses, places)))
+		if mode == "sequence_mean" && len(places) > 0 {
+			part = b.kept(part / b.kept(T(len(places))))
 		}
 		parts = append(parts, part)
 	}
@@ -234,6 +227,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 	case "constant":
 		return b.kept(b.kept(b.sums.sum(parts)) / b.kept(n*T(b.Int("aggregate_length"))))
 	}
+	flat := picked(losses, slices.Concat(b.places...))
 	return b.kept(b.kept(b.sums.sum(flat)) / b.kept(T(max(len(flat), 1))))
 }
 

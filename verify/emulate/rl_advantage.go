@@ -42,12 +42,8 @@ func groupAdvantage[T number](j *job) {
 
 // normalize computes the advantages of one group.
 func (g *grouped[T]) normalize(outputs []int, advantage []T) {
-	x := make([]T, len(outputs))
-	for k, i := range outputs {
-		x[k] = g.rewards[i]
-	}
-	n := T(len(x))
-	mean := g.kept(g.kept(g.sums.sum(x)) / n)
+	x := picked(g.rewards, outputs)
+	mean := g.mean(x)
 	if len(x) == 1 && !g.makes("group-of-one-centred") {
 		mean = 0
 	}
@@ -69,24 +65,9 @@ func (g *grouped[T]) normalize(outputs []int, advantage []T) {
 
 // divisor returns what centred rewards are divided by.
 func (g *grouped[T]) divisor(x []T) T {
-	std, eps := g.std, g.eps
 	spread := len(x) > 1 && g.sums.dot(x, x) != 0
-	switch g.Mistake {
-	case "std-ddof":
-		g.show(spread && std != "none")
-		std = map[string]string{"population": "sample", "sample": "population", "none": "none"}[std]
-	case "std-missing":
-		g.show(spread && std != "none")
-		std = "none"
-	case "std-always":
-		g.show(spread && std == "none")
-		if std == "none" {
-			std = "population"
-		}
-	case "eps-default":
-		g.show(spread && std != "none" && eps != 1e-4)
-		eps = 1e-4
-	}
+	std, eps := g.conventions()
+	g.show(spread && (std != g.std || eps != g.eps && std != "none"))
 	n := len(x)
 	switch {
 	case std == "none":
@@ -102,6 +83,24 @@ func (g *grouped[T]) divisor(x []T) T {
 		return T(math.Sqrt(float64(variance + T(eps))))
 	}
 	return g.kept(g.kept(T(math.Sqrt(float64(variance)))) + T(eps))
+}
+
+// conventions returns which deviation and what beside it rewards are divided by.
+func (g *grouped[T]) conventions() (std string, eps float64) {
+	std, eps = g.std, g.eps
+	switch g.Mistake {
+	case "std-ddof":
+		std = map[string]string{"population": "sample", "sample": "population", "none": "none"}[std]
+	case "std-missing":
+		std = "none"
+	case "std-always":
+		if std == "none" {
+			std = "population"
+		}
+	case "eps-default":
+		eps = 1e-4
+	}
+	return std, eps
 }
 
 // indices returns 0 … n−1.

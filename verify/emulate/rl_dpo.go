@@ -6,9 +6,11 @@ import "math"
 type preference[T number] struct {
 	*batch[T]
 	chosen, rejected, refChosen, refRejected []T
-	long, short                              []T // lengths of chosen and rejected
+	long, short                              []T // lengths of chosen and rejected, where they are used
 	beta, smoothing                          T
-	ipo                                      bool
+	ipo, divides                             bool
+	losses                                   []T
+	rewards, gradients                       [2][]T // of chosen and rejected
 }
 
 // preferenceLoss computes the loss in F32; rewards and gradients have the type of chosen.
@@ -19,55 +21,60 @@ func preferenceLoss[T number](j *job) {
 		ipo: j.Word("kind") == "ipo",
 	}
 	n := len(p.chosen)
-	p.batch = newRows[T](j, n, 1)
+	p.batch, p.losses = newRows[T](j, n, 1), make([]T, n)
+	for side := range 2 {
+		p.rewards[side], p.gradients[side] = make([]T, n), make([]T, n)
+	}
 	divides, mistaken := j.Flag("length_normalize"), j.makes("lengths-mistaken") && j.rec.Has("lengths_chosen")
-	if divides || mistaken {
+	if p.divides = divides != mistaken; divides || mistaken {
 		p.long, p.short = load[T](j, "lengths_chosen"), load[T](j, "lengths_rejected")
 	}
-	divides = divides != mistaken
-	p.run(n, divides)
+	for i := range n {
+		p.run(i)
+	}
+	p.store()
 }
 
-func (p *preference[T]) run(n int, divides bool) {
-	losses := make([]T, n)
-	rewards, gradients := [2][]T{make([]T, n), make([]T, n)}, [2][]T{make([]T, n), make([]T, n)}
-	for i := range n {
-		a, b := p.kept(p.chosen[i]-p.refChosen[i]), p.kept(p.rejected[i]-p.refRejected[i])
-		if p.makes("reference-missing") {
-			p.show(p.refChosen[i] != p.refRejected[i])
-			a, b = p.chosen[i], p.rejected[i]
-		}
-		rewards[0][i], rewards[1][i] = p.kept(p.beta*a), p.kept(p.beta*b)
-		x, y := T(1), T(1)
-		if divides {
-			x, y = p.long[i], p.short[i]
-		}
-		p.show(p.makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
-		l, d := p.pair(p.margin(i, a, b, x, y, divides))
-		losses[i] = l
-		d = p.kept(d / T(n))
-		if p.makes("gradient-unaveraged") {
-			p.show(n > 1 && d != 0)
-			d *= T(n)
-		}
-		gradients[0][i], gradients[1][i] = p.kept(d/x), p.kept(-d/y)
+// run computes pair i.
+func (p *preference[T]) run(i int) {
+	a, b := p.kept(p.chosen[i]-p.refChosen[i]), p.kept(p.rejected[i]-p.refRejected[i])
+	if p.makes("reference-missing") {
+		p.show(p.refChosen[i] != p.refRejected[i])
+		a, b = p.chosen[i], p.rejected[i]
 	}
+	p.rewards[0][i], p.rewards[1][i] = p.kept(p.beta*a), p.kept(p.beta*b)
+	x, y := T(1), T(1)
+	if p.divides {
+		x, y = p.long[i], p.short[i]
+	}
+	p.show(p.makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
+	loss, d := p.pair(p.margin(i, a, b, x, y))
+	n := T(p.N)
+	d = p.kept(d / n)
+	if p.makes("gradient-unaveraged") {
+		p.show(n > 1 && d != 0)
+		d *= n
+	}
+	p.losses[i], p.gradients[0][i], p.gradients[1][i] = loss, p.kept(d/x), p.kept(-d/y)
+}
+
+func (p *preference[T]) store() {
 	if p.makes("rewards-swapped") {
-		p.show(n > 0 && rewards[0][0] != rewards[1][0])
-		rewards[0], rewards[1] = rewards[1], rewards[0]
+		p.show(p.rewards[0][0] != p.rewards[1][0])
+		p.rewards[0], p.rewards[1] = p.rewards[1], p.rewards[0]
 	}
 	t := p.rec.Type("chosen")
-	store(p.job, "loss", working[T](), []T{p.kept(p.kept(p.sums.sum(losses)) / T(n))})
-	store(p.job, "chosen_reward", t, rewards[0])
-	store(p.job, "rejected_reward", t, rewards[1])
-	store(p.job, "dchosen", t, gradients[0])
-	store(p.job, "drejected", t, gradients[1])
+	store(p.job, "loss", working[T](), []T{p.mean(p.losses)})
+	store(p.job, "chosen_reward", t, p.rewards[0])
+	store(p.job, "rejected_reward", t, p.rewards[1])
+	store(p.job, "dchosen", t, p.gradients[0])
+	store(p.job, "drejected", t, p.gradients[1])
 }
 
 // margin returns h by response, or with NormalizeFirst by model, as TRL does.
-func (p *preference[T]) margin(i int, a, b, x, y T, divides bool) T {
+func (p *preference[T]) margin(i int, a, b, x, y T) T {
 	switch {
-	case divides:
+	case p.divides:
 		return p.kept(p.kept(a/x) - p.kept(b/y))
 	case p.NormalizeFirst && !p.makes("reference-missing"):
 		if m := p.kept(p.kept(p.chosen[i]-p.rejected[i]) - p.kept(p.refChosen[i]-p.refRejected[i])); m == m {
@@ -98,16 +105,17 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		e := p.kept(h - p.kept(half))
 		return p.kept(e * e), 2 * e
 	}
-	smooth := p.smoothing
-	if mistake == "smoothing-missing" {
+	return p.sigmoidLoss(h, mistake)
+}
+
+func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
+	x, smooth, back := p.kept(p.beta*h), p.smoothing, p.smoothing
+	switch mistake {
+	case "smoothing-missing":
 		smooth = 0
-	}
-	x := p.kept(p.beta * h)
-	if mistake == "beta-twice" {
+	case "beta-twice":
 		x *= p.beta
-	}
-	back := smooth
-	if mistake == "smoothing-sign" {
+	case "smoothing-sign":
 		back = -smooth
 	}
 	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))

@@ -51,21 +51,9 @@ func (b *batch[T]) scaled(logits []T, temperature T) []T {
 	return row
 }
 
-// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p
-// x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
-// element-wise result, but they are.
-func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
-	m := slices.Max(x)
-	if math.IsInf(float64(m), -1) {
-		return m, 0
-	}
-	var exps, terms []T
-	for _, v := range x {
-		exps = append(exps, b.power(v-m))
-	}
-	sum := b.sums.sum(exps)
-	logarithm := T(math.Log(float64(sum)))
-	lse := b.kept(m + logarithm)
+// entropyTerms returns p·x, or with NormalizeFirst p·log p, of what has a probability.
+func (b *batch[T]) entropyTerms(x, exps []T, sum, m, logarithm T) []T {
+	var terms []T
 	for i, v := range x {
 		switch p := b.kept(exps[i] / sum); {
 		case p == 0:
@@ -75,7 +63,26 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 			terms = append(terms, b.kept(p*v))
 		}
 	}
-	logprob, entropy = b.kept(x[token]-m-logarithm), -b.kept(b.sums.sum(terms))
+	return terms
+}
+
+// logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p
+// x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
+// element-wise result, but they are.
+func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
+	m := slices.Max(x)
+	if math.IsInf(float64(m), -1) {
+		return m, 0
+	}
+	exps := make([]T, len(x))
+	for i, v := range x {
+		exps[i] = b.power(v - m)
+	}
+	sum := b.sums.sum(exps)
+	logarithm := T(math.Log(float64(sum)))
+	lse := b.kept(m + logarithm)
+	logprob = b.kept(x[token] - m - logarithm)
+	entropy = -b.kept(b.sums.sum(b.entropyTerms(x, exps, sum, m, logarithm)))
 	if !b.NormalizeFirst {
 		entropy = b.kept(lse + entropy)
 		if b.Intermediate != working[T]() {

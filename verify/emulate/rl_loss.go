@@ -11,18 +11,24 @@ import (
 type policyLoss[T number] struct {
 	*batch[T]
 	logprob, old, ref, advantage []T
-	low, high, dual, limit, beta T
-	clip, kl                     string
-	policy                       *fromLogits[T] // nil where log-probabilities are given
-	sequence                     bool
+	clipBounds[T]
+	beta     T
+	clip, kl string
+	policy   *fromLogits[T] // nil where log-probabilities are given
+	sequence bool
 }
+
+// clipBounds are the widths of the clip, the bound of a dual one, and that of log-ratios.
+type clipBounds[T number] struct{ low, high, dual, limit T }
 
 // lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of
 // logprob.
 func lossAndGradient[T number](j *job) {
 	k := &policyLoss[T]{batch: newBatch[T](j), old: load[T](j, "old_logprob"), advantage: load[T](j, "advantage")}
-	k.low, k.high, k.dual = T(j.Float("clip_low")), T(j.Float("clip_high")), T(j.Float("dual_clip"))
-	k.limit, k.beta = T(j.Float("log_ratio_limit")), T(j.Float("kl_coef"))
+	k.clipBounds = clipBounds[T]{
+		T(j.Float("clip_low")), T(j.Float("clip_high")), T(j.Float("dual_clip")), T(j.Float("log_ratio_limit")),
+	}
+	k.beta = T(j.Float("kl_coef"))
 	k.clip, k.kl, k.sequence = j.Word("clip"), j.Word("kl"), j.Word("ratio") == "sequence"
 	if k.kl != "none" && k.beta != 0 {
 		k.ref = load[T](j, "ref_logprob")
@@ -56,11 +62,7 @@ func (k *policyLoss[T]) run() {
 func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	mean := k.meanLogRatio(i)
 	var slopes []T
-	for t := range k.L {
-		at := i*k.L + t
-		if !k.mask[at] {
-			continue
-		}
+	for _, at := range k.places[i] {
 		x := mean
 		if !k.sequence {
 			x = k.kept(k.logprob[at] - k.old[at])
@@ -72,8 +74,8 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	if k.sequence && k.clip != "cispo" {
 		k.share(i, slopes, gradient)
 	}
-	for t := range k.L {
-		if at := i*k.L + t; k.mask[at] && k.ref != nil {
+	for _, at := range k.places[i] {
+		if k.ref != nil {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
@@ -95,10 +97,8 @@ func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
 		k.show(len(slopes) > 1 && each != 0)
 		each *= divisor
 	}
-	for t := range k.L {
-		if k.mask[i*k.L+t] {
-			gradient[i*k.L+t] = each
-		}
+	for _, at := range k.places[i] {
+		gradient[at] = each
 	}
 }
 
@@ -112,10 +112,8 @@ func (k *policyLoss[T]) advantageOf(i, at int) T {
 // meanLogRatio is the mean over the tokens of sequence i.
 func (k *policyLoss[T]) meanLogRatio(i int) T {
 	var x []T
-	for t := range k.L {
-		if at := i*k.L + t; k.mask[at] {
-			x = append(x, k.kept(k.logprob[at]-k.old[at]))
-		}
+	for _, at := range k.places[i] {
+		x = append(x, k.kept(k.logprob[at]-k.old[at]))
 	}
 	if len(x) == 0 || !k.sequence {
 		return 0
@@ -134,65 +132,66 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 	if advantage == 0 {
 		return 0, 0
 	}
-	loss, slope = k.surrogate(x, logprob, advantage, k.low, k.high, k.dual, k.limit, "")
-	low, high, dual, limit := k.low, k.high, k.dual, k.limit
+	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
+	b := k.clipBounds
 	switch k.Mistake {
 	case "clip-sides-swapped":
-		low, high = high, low
+		b.low, b.high = b.high, b.low
 	case "dual-clip-by-default":
-		if dual == 0 && k.clip != "cispo" {
-			dual = 3
+		if b.dual == 0 && k.clip != "cispo" {
+			b.dual = 3
 		}
 	case "dual-clip-missing":
-		dual = 0
+		b.dual = 0
 	case "log-ratio-unlimited":
-		limit = 0
+		b.limit = 0
 	case "ratio-inverted":
 		x = -x
 	case "min-max-exchanged", "dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut":
 	default:
 		return loss, slope
 	}
-	wrong, wrongSlope := k.surrogate(x, logprob, advantage, low, high, dual, limit, k.Mistake)
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
 	k.show(wrong != loss || wrongSlope != slope)
 	return wrong, wrongSlope
 }
 
-func (k *policyLoss[T]) surrogate(x, logprob, advantage, low, high, dual, limit T, mistake string) (loss, slope T) {
-	limited := limit != 0 && (x > limit || x < -limit)
+func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mistake string) (loss, slope T) {
+	limited := b.limit != 0 && (x > b.limit || x < -b.limit)
 	if limited {
-		x = min(max(x, k.kept(-limit)), k.kept(limit))
+		x = min(max(x, k.kept(-b.limit)), k.kept(b.limit))
 	}
 	r := k.exp(x)
-	bounded := min(max(r, k.kept(1-low)), k.kept(1+high))
+	bounded := min(max(r, k.kept(1-b.low)), k.kept(1+b.high))
 	if k.clip == "cispo" {
 		if bounded == 0 && !dtype.Finite(logprob) {
 			return 0, 0
 		}
 		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)
 	}
-	plain, clipped := -k.kept(r*advantage), -k.kept(bounded*advantage)
-	loss, slope = plain, plain
+	loss, slope = k.clipped(-k.kept(r*advantage), -k.kept(bounded*advantage), mistake)
+	if bound := -k.kept(b.dual * advantage); b.dual != 0 && loss > bound &&
+		(advantage < 0 || mistake == "dual-clip-for-positive" && advantage > 0) {
+		loss, slope = bound, 0
+	}
+	if limited || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
+		slope = 0
+	}
+	return loss, slope
+}
+
+// clipped returns the larger of the plain and the clipped loss with its derivative, which is 0 for
+// the clipped one unless the clip passes the gradient on.
+func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T) {
 	takes := clipped > plain
 	if mistake == "min-max-exchanged" {
 		takes = clipped < plain
 	}
-	if k.clip != "none" && takes {
-		loss, slope = clipped, 0
-		if k.clip == "gppo" && mistake != "clipped-gradient-cut" || k.clip == "ppo" &&
-			mistake == "clip-passes-gradient" {
-			slope = clipped
-		}
+	switch {
+	case k.clip == "none" || !takes:
+		return plain, plain
+	case k.clip == "gppo" && mistake != "clipped-gradient-cut", k.clip == "ppo" && mistake == "clip-passes-gradient":
+		return clipped, clipped
 	}
-	if bound := -k.kept(dual * advantage); dual != 0 &&
-		(advantage < 0 && loss > bound || mistake == "dual-clip-for-positive" && advantage > 0 && loss > bound) {
-		loss, slope = bound, 0
-	}
-	if limited {
-		slope = 0
-	}
-	if math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
-		return loss, 0
-	}
-	return loss, slope
+	return clipped, 0
 }

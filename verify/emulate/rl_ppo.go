@@ -1,6 +1,9 @@
 package emulate
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // recursion is generalised advantage estimation.
 type recursion[T number] struct {
@@ -69,14 +72,7 @@ func (g *recursion[T]) row(i int, advantage, returns []T) {
 			next = g.values[at]
 			g.show(next != 0 && g.gamma != 0)
 		}
-		if g.makes("next-value-undiscounted") {
-			g.show(next != 0 && g.gamma != 1)
-			deltas[s] = g.rewards[at] + next - g.values[at]
-		} else if g.Fused {
-			deltas[s] = fma(g.gamma, next, g.rewards[at]) - g.values[at]
-		} else {
-			deltas[s] = g.kept(g.kept(g.rewards[at]+g.kept(g.gamma*next)) - g.values[at])
-		}
+		deltas[s] = g.delta(at, next)
 	}
 	g.accumulate(deltas)
 	for s, at := range steps {
@@ -84,6 +80,18 @@ func (g *recursion[T]) row(i int, advantage, returns []T) {
 			advantage[at], returns[at] = deltas[s], g.kept(deltas[s]+g.values[at])
 		}
 	}
+}
+
+// delta returns the error of a value, given the value after it.
+func (g *recursion[T]) delta(at int, next T) T {
+	switch {
+	case g.makes("next-value-undiscounted"):
+		g.show(next != 0 && g.gamma != 1)
+		return g.rewards[at] + next - g.values[at]
+	case g.Fused:
+		return fma(g.gamma, next, g.rewards[at]) - g.values[at]
+	}
+	return g.kept(g.kept(g.rewards[at]+g.kept(g.gamma*next)) - g.values[at])
 }
 
 // accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel
@@ -110,21 +118,14 @@ func (g *recursion[T]) accumulate(x []T) {
 
 // whiten subtracts the mean over the mask and divides by the deviation.
 func (g *recursion[T]) whiten(advantage []T) {
-	var groups [][]int
-	switch {
-	case g.makes("whiten-per-sequence"):
-		groups = make([][]int, g.N)
-		g.each(func(i, at int) { groups[i] = append(groups[i], at) })
+	groups := [][]int{slices.Concat(g.places...)}
+	switch g.Mistake {
+	case "whiten-per-sequence":
+		groups = g.places
 		g.show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
-	case g.makes("whiten-over-padding"):
-		groups = make([][]int, 1)
-		for at, m := range g.mask {
-			groups[0] = append(groups[0], at)
-			g.show(!m)
-		}
-	default:
-		groups = make([][]int, 1)
-		g.each(func(_, at int) { groups[0] = append(groups[0], at) })
+	case "whiten-over-padding":
+		g.show(slices.Contains(g.mask, false))
+		groups[0] = indices(len(g.mask))
 	}
 	for _, group := range groups {
 		g.whitenGroup(advantage, group)
@@ -132,12 +133,8 @@ func (g *recursion[T]) whiten(advantage []T) {
 }
 
 func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
-	x := make([]T, len(group))
-	for k, at := range group {
-		x[k] = advantage[at]
-	}
-	n := T(max(len(group), 1))
-	mean := g.kept(g.kept(g.sums.sum(x)) / n)
+	x := picked(advantage, group)
+	mean := g.mean(x)
 	for k := range x {
 		x[k] = g.kept(x[k] - mean)
 	}
@@ -145,7 +142,7 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 	divisor := T(max(len(group)-1, 1))
 	if g.makes("whiten-population") {
 		g.show(len(group) > 1 && squares != 0)
-		divisor = n
+		divisor = T(len(group))
 	}
 	inverse := g.kept(T(1 / math.Sqrt(float64(g.kept(g.kept(squares/divisor)+T(1e-8))))))
 	for k, at := range group {

@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -71,21 +72,14 @@ func (m *maker) logits(b *batchShape) *tensor.Tensor {
 	typ := pick(m, dtype.F32, dtype.BF16)
 	x := tensor.New(b.N, b.L)
 	for at := range tokens {
-		row := z.Data[at*vocab : (at+1)*vocab]
+		row := vector(z.Data, at, vocab)
 		tokens[at] = m.IntN(vocab)
 		if b.mask.Data[at] == 0 {
 			tokens[at] = -100
-			for j := range row {
-				row[j] = b.junk
-			}
+			fill(row, b.junk)
 			continue
 		}
-		var sum float64
-		for j := range row {
-			row[j] = typ.Round(row[j])
-			sum += math.Exp(row[j] / temperature)
-		}
-		x.Data[at] = row[tokens[at]]/temperature - math.Log(sum)
+		x.Data[at] = logProbOf(typ, row, tokens[at], temperature)
 	}
 	if temperature != 1 {
 		m.number("temperature", temperature)
@@ -95,6 +89,16 @@ func (m *maker) logits(b *batchShape) *tensor.Tensor {
 	drift := pick(m, 0.3, 0.3, 1.5, 0.05)
 	m.tokens(b, "old_logprob", func(at int) float64 { return x.Data[at] + drift*m.NormFloat64() })
 	return x
+}
+
+// logProbOf rounds logits to their type and returns the log-probability of one.
+func logProbOf(t dtype.Type, row []float64, token int, temperature float64) float64 {
+	var sum float64
+	for j := range row {
+		row[j] = t.Round(row[j])
+		sum += math.Exp(row[j] / temperature)
+	}
+	return row[token]/temperature - math.Log(sum)
 }
 
 // extreme moves log-ratios of a few tokens to ±100 and to infinity.
@@ -142,15 +146,20 @@ func (m *maker) policyLoss() {
 	if m.Attrs["kl"] != nil {
 		m.tokens(b, "ref_logprob", func(at int) float64 { return x.Data[at] + 0.5*m.NormFloat64() })
 	}
-	if m.chance(0.5) {
-		a := m.normals(0, 1, b.N)
-		if m.chance(0.3) {
-			a.Data[m.IntN(b.N)] = 0
-		}
-		m.Set("advantage", dtype.F32, a)
-	} else {
+	m.advantages(b)
+}
+
+// advantages stores those of sequences, one of them 0 now and then, or of tokens.
+func (m *maker) advantages(b *batchShape) {
+	if !m.chance(0.5) {
 		m.tokens(b, "advantage", func(int) float64 { return m.NormFloat64() })
+		return
 	}
+	a := m.normals(0, 1, b.N)
+	if m.chance(0.3) {
+		a.Data[m.IntN(b.N)] = 0
+	}
+	m.Set("advantage", dtype.F32, a)
 }
 
 // undecided is the note of a request on which right kernels may take different branches.
@@ -168,9 +177,7 @@ func (m *maker) atTheBounds(b *batchShape, logprob *tensor.Tensor) {
 }
 
 func (m *maker) lossConventions() {
-	if m.chance(0.3) {
-		m.Attrs["ratio"] = "sequence"
-	}
+	m.sometimes(0.3, "ratio", "sequence")
 	m.Attrs["clip"] = pick(m, "ppo", "ppo", "ppo", "gppo", "cispo", "none")
 	if m.chance(0.6) {
 		m.number("clip_high", pick(m, 0.28, 0.28, 0.5))
@@ -211,9 +218,7 @@ func (m *maker) gae() {
 	m.tokens(b, "values", func(int) float64 { return level + 0.5*m.NormFloat64() })
 	m.number("gamma", pick(m, 1, 0.99, 0.999))
 	m.number("lambda", pick(m, 1, 0.95, 0.95, 0))
-	if m.chance(0.6) {
-		m.Attrs["whiten"] = true
-	}
+	m.sometimes(0.6, "whiten", true)
 }
 
 func (m *maker) valueLoss() {
@@ -228,18 +233,7 @@ func (m *maker) valueLoss() {
 }
 
 func (m *maker) groupAdvantage() {
-	groups, size := pick(m, 1, 3, 6, 12), pick(m, 1, 2, 4, 8, 16)
-	var ids []int
-	for g := range groups {
-		n := size
-		if m.chance(0.2) {
-			n = 1
-		}
-		for range n {
-			ids = append(ids, 7*g-3)
-		}
-	}
-	m.Shuffle(len(ids), func(i, k int) { ids[i], ids[k] = ids[k], ids[i] })
+	ids := m.groups()
 	kind, offset := m.IntN(4), pick(m, 0.0, 0, 5)
 	x := tensor.New(len(ids))
 	for i := range x.Data {
@@ -260,24 +254,26 @@ func (m *maker) groupAdvantage() {
 	}
 }
 
+// groups returns the group of every output, shuffled; some have one output alone.
+func (m *maker) groups() []int {
+	groups, size := pick(m, 1, 3, 6, 12), pick(m, 1, 2, 4, 8, 16)
+	var ids []int
+	for g := range groups {
+		n := size
+		if m.chance(0.2) {
+			n = 1
+		}
+		ids = append(ids, slices.Repeat([]int{7*g - 3}, n)...)
+	}
+	m.Shuffle(len(ids), func(i, k int) { ids[i], ids[k] = ids[k], ids[i] })
+	return ids
+}
+
 func (m *maker) preference() {
 	n := pick(m, 1, 2, 7, 12, 64)
 	m.input = pick(m, dtype.F32, dtype.F32, dtype.F32, dtype.BF16)
-	lengths := map[string][]int{"chosen": make([]int, n), "rejected": make([]int, n)}
 	drift := pick(m, 1.0, 5, 20, 0)
-	for _, side := range []string{"chosen", "rejected"} {
-		ref, x := tensor.New(n), tensor.New(n)
-		for i := range n {
-			lengths[side][i] = 1 + m.IntN(300)
-			ref.Data[i] = m.input.Round(-float64(lengths[side][i]) * m.within(0.3, 1.5))
-			x.Data[i] = ref.Data[i] + drift*m.NormFloat64()
-			if m.chance(0.02) {
-				x.Data[i] = pick(m, math.Inf(-1), ref.Data[i]-1000)
-			}
-		}
-		m.Set("ref_"+side, m.input, ref)
-		m.Set(side, m.input, x)
-	}
+	chosen, rejected := m.responses("chosen", n, drift), m.responses("rejected", n, drift)
 	m.number("beta", pick(m, 0.1, 0.1, 0.5, 0.05))
 	switch {
 	case m.chance(0.3):
@@ -286,10 +282,27 @@ func (m *maker) preference() {
 		m.number("label_smoothing", pick(m, 0.1, 0.3))
 	}
 	if m.chance(0.5) {
-		m.ints("lengths_chosen", lengths["chosen"], n)
-		m.ints("lengths_rejected", lengths["rejected"], n)
+		m.ints("lengths_chosen", chosen, n)
+		m.ints("lengths_rejected", rejected, n)
 		m.Attrs["length_normalize"] = m.chance(0.6)
 	}
+}
+
+// responses stores log-probabilities of n responses under a reference and a policy nearby, and
+// returns their lengths.
+func (m *maker) responses(side string, n int, drift float64) []int {
+	lengths, ref, x := make([]int, n), tensor.New(n), tensor.New(n)
+	for i := range n {
+		lengths[i] = 1 + m.IntN(300)
+		ref.Data[i] = m.input.Round(-float64(lengths[i]) * m.within(0.3, 1.5))
+		x.Data[i] = ref.Data[i] + drift*m.NormFloat64()
+		if m.chance(0.02) {
+			x.Data[i] = pick(m, math.Inf(-1), ref.Data[i]-1000)
+		}
+	}
+	m.Set("ref_"+side, m.input, ref)
+	m.Set(side, m.input, x)
+	return lengths
 }
 
 func (m *maker) logProb() {

@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/rope"
@@ -151,7 +152,7 @@ func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
 	if y := j.YaRN(); y != nil {
 		amplitude := r.amplitude
 		r.theta = r.extend(mistaken(*y, j.Mistake), plain, dim, base)
-		j.show(moving && (differ(right, r.theta) || amplitude != r.amplitude))
+		j.show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
 	}
 	r.confuseLayout(dim, moving)
 	return r
@@ -164,7 +165,7 @@ func (r *rotary[T]) frequencies(dim int, base float64, moving bool) []T {
 		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
 	}
 	if r.makes("frequencies-recurrent") {
-		r.show(moving && differ(plain, wrong) && r.rec.Type("x").Size() != 2) // 16 bits hide it
+		r.show(moving && !slices.Equal(plain, wrong) && r.rec.Type("x").Size() != 2) // 16 bits hide it
 		return wrong
 	}
 	return plain
@@ -178,15 +179,6 @@ func (r *rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
 	}
 	r.amplitude = T(amplitudeOf(y))
 	return stretch(y, theta, dim, base, r.Frequencies)
-}
-
-func differ[T number](a, b []T) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return true
-		}
-	}
-	return false
 }
 
 // confuseLayout makes the mistakes of pairing.
@@ -342,10 +334,5 @@ func ropeApply[T number](j *job) {
 }
 
 func moving(positions []int) bool {
-	for _, p := range positions {
-		if p != 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(positions, func(p int) bool { return p != 0 })
 }

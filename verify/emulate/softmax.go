@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 )
@@ -16,7 +17,8 @@ type row[T number] struct {
 }
 
 // softmax is the part of an attention kernel between scores and output. It rounds
-//   - scores to the type declared for them, before and after scaling (an eager framework does, a flash kernel does not);
+//   - scores to the type declared for them, before and after scaling (an eager framework does, a
+//     flash kernel does not);
 //   - weights to the type of the probabilities, unnormalised unless NormalizeFirst;
 //   - nothing else but as the working type and the accumulator do.
 //
@@ -194,7 +196,7 @@ func (k *softmax[T]) part(r *row[T], st *state[T], lo, hi int) {
 	if hi == r.hi && k.makes("masked-tail") {
 		for j := hi; j < r.tail; j++ {
 			k.mixing.axpy(st.acc, 0, r.value(j))
-			k.show(!finite(r.value(j)))
+			k.show(slices.ContainsFunc(r.value(j), func(x T) bool { return !dtype.Finite(x) }))
 		}
 	}
 }
@@ -415,13 +417,4 @@ func (k *softmax[T]) eager(r *row[T]) ([]T, T) {
 	out := make([]T, k.width)
 	k.mixing.combine(out, k.roundWeights(k.p), k.values)
 	return out, lse
-}
-
-func finite[T number](x []T) bool {
-	for _, v := range x {
-		if !dtype.Finite(v) {
-			return false
-		}
-	}
-	return true
 }
