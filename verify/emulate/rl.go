@@ -231,11 +231,6 @@ func (b *batch[T]) total(losses, weights []T) T {
 	return b.kept(b.kept(b.sums.sum(flat)) / b.kept(T(max(len(flat), 1))))
 }
 
-// differs notes that the mistake shows if two numbers differ.
-func (b *batch[T]) differs(mistake string, wrong, right T) {
-	b.show(b.makes(mistake) && wrong != right)
-}
-
 // divergence is an estimate of one token with its derivative.
 func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, slope T) {
 	right, rightSlope := b.estimate(estimator, logprob, ref, limit)

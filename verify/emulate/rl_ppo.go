@@ -27,12 +27,12 @@ func gae[T number](j *job) {
 	}
 	if j.Flag("whiten") {
 		g.whiten(advantage)
-		g.each(func(_, at int) {
-			if g.makes("returns-whitened") {
-				g.differs("returns-whitened", advantage[at]+g.values[at], returns[at])
+		if g.makes("returns-whitened") {
+			g.each(func(_, at int) {
+				g.show(advantage[at]+g.values[at] != returns[at])
 				returns[at] = advantage[at] + g.values[at]
-			}
-		})
+			})
+		}
 	}
 	store(j, "advantage", j.rec.Type("rewards"), advantage)
 	store(j, "return", j.rec.Type("rewards"), returns)
@@ -40,21 +40,13 @@ func gae[T number](j *job) {
 
 // steps returns the tokens of sequence i that the recursion visits.
 func (g *recursion[T]) steps(i int) []int {
-	var steps []int
-	last := -1
-	for t := range g.L {
-		if g.mask[i*g.L+t] {
-			last = t
-		}
+	steps := g.places[i]
+	if !g.makes("gae-through-masked") || len(steps) == 0 {
+		return steps
 	}
-	for t := range last + 1 {
-		at := i*g.L + t
-		if g.mask[at] || g.makes("gae-through-masked") {
-			g.show(!g.mask[at])
-			steps = append(steps, at)
-		}
-	}
-	return steps
+	through := indices(steps[len(steps)-1] + 1)[i*g.L:]
+	g.show(len(through) != len(steps))
+	return through
 }
 
 func (g *recursion[T]) row(i int, advantage, returns []T) {
