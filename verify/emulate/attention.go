@@ -71,9 +71,22 @@ func (h *heads[T]) row(k *softmax[T], b, s, n int) *row[T] {
 	r.score = func(j int) T { return k.products.dot(q, h.key(b, j, g)) }
 	r.value = func(j int) []T { return h.value(b, j, g) }
 	if h.sink != nil {
-		r.sink = &h.sink[n]
+		r.sink = h.sinkOf(n)
+		h.show(*r.sink != h.sink[n] && r.lo < r.hi)
 	}
 	return r
+}
+
+// sinkOf returns the sink of a head.
+func (h *heads[T]) sinkOf(n int) *T {
+	sink := h.sink[n]
+	switch h.Mistake {
+	case "sink-next-head":
+		sink = h.sink[(n+1)%h.H]
+	case "sink-bf16":
+		sink = to(dtype.BF16, sink)
+	}
+	return &sink
 }
 
 // attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the

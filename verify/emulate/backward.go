@@ -138,6 +138,10 @@ func (g *gradients[T]) delta(d T) T {
 		g.show(d != 0)
 		return 0
 	}
+	if g.makes("delta-bf16") {
+		g.show(g.several && to(dtype.BF16, d) != d)
+		return to(dtype.BF16, d)
+	}
 	return d
 }
 
@@ -164,6 +168,18 @@ func (g *gradients[T]) query(r *row[T], i, b int) {
 	dq := vector(g.dq, b*g.S*g.H+i, g.D)
 	g.k.products.combine(dq, g.ds[i][r.lo:r.hi], keys)
 	g.rescale(dq, "dq-unscaled")
+	if g.makes("dq-scale-bf16") {
+		g.narrowScale(dq)
+	}
+}
+
+// narrowScale replaces the scale in dq by the BF16 number next to it.
+func (g *gradients[T]) narrowScale(dq []T) {
+	t, factor := or(g.Output, g.input), to(dtype.BF16, g.k.scale)/g.k.scale
+	for c, x := range dq {
+		dq[c] *= factor
+		g.show(to(t, x) != to(t, dq[c]))
+	}
 }
 
 // keys sums dk and dv of key t in group n, over the queries of all heads of the group.

@@ -25,6 +25,11 @@ func Mistakes(op string) []string {
 func spoilOutput[T number](j *job, t dtype.Type, data []T, width int) {
 	rows := len(data) / max(width, 1)
 	switch {
+	case j.makes("output-per-mille"):
+		for i := range data {
+			j.show(data[i] != 0)
+			data[i] *= 1.001
+		}
 	case j.makes("output-truncated"):
 		for i := range data {
 			j.show(t.Round(float64(data[i])) != float64(data[i]))

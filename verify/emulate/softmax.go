@@ -102,6 +102,22 @@ func (k *softmax[T]) cap(x T) T {
 
 // exp returns e^((x−m)·unit).
 func (k *softmax[T]) exp(x, m T) T {
+	y := k.rightExp(x, m)
+	if k.makes("exp-2e-3") {
+		k.show(x != m)
+		y *= 1 + T(quadraticError(float64((x-m)*k.unit)*math.Log2E)*2e-3)
+	}
+	return y
+}
+
+// quadraticError is the error of a quadratic for 2^f in units of its largest, f the fraction of x:
+// none at 0, ½ and 1, negative below ½ and positive above. √3/18 is the largest f(1−f)(1−2f).
+func quadraticError(x float64) float64 {
+	f := x - math.Floor(x)
+	return f * (1 - f) * (2*f - 1) * 18 / math.Sqrt(3)
+}
+
+func (k *softmax[T]) rightExp(x, m T) T {
 	var y T
 	if k.FastExp {
 		return T(fastExp(float32((x - m) * k.unit)))
@@ -220,8 +236,18 @@ func (k *softmax[T]) tile(r *row[T], st *state[T], lo, hi int) {
 	if k.DenominatorRounded {
 		k.roundWeights(k.p)
 	}
-	st.l += k.scalars.sum(k.p)
+	st.l = k.denominator(st.l + k.scalars.sum(k.p))
 	k.mixing.combine(st.acc, k.roundWeights(k.p), k.values)
+}
+
+// denominator returns a sum of weights as it is kept: in the working type.
+func (k *softmax[T]) denominator(l T) T {
+	if !k.makes("denominator-bf16") {
+		return l
+	}
+	narrow := to(dtype.BF16, l)
+	k.show(narrow != l)
+	return narrow
 }
 
 // gather reads the scores and values of the keys lo ≤ j < hi.
@@ -253,7 +279,7 @@ func (k *softmax[T]) rescale(st *state[T], m T) {
 		factor = k.exp(st.m, m)
 	}
 	st.m = m
-	st.l *= factor
+	st.l = k.denominator(st.l * factor)
 	for c := range st.acc {
 		st.acc[c] *= factor
 	}
@@ -406,7 +432,7 @@ func (k *softmax[T]) eager(r *row[T]) ([]T, T) {
 	for _, x := range k.s {
 		k.p = append(k.p, k.exp(x, m))
 	}
-	l := k.scalars.sum(k.p)
+	l := k.denominator(k.scalars.sum(k.p))
 	lse := m + T(math.Log(float64(l)))
 	if sink := k.sinkOf(r, lse); sink != nil {
 		l += T(math.Exp(float64(*sink - m)))

@@ -49,7 +49,7 @@ var ofStoring = []planted{
 // Of returns the mistakes of an op, in the order of their descriptions.
 func Of(op string) []Mistake {
 	var list []Mistake
-	for _, m := range slices.Concat(ofAttention, ofLayers, ofObjectives, ofStoring) {
+	for _, m := range slices.Concat(ofAttention, ofLayers, ofObjectives, ofStoring, faint) {
 		if slices.Contains(m.ops, op) {
 			list = append(list, m.Mistake)
 		}
