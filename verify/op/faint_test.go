@@ -1,0 +1,233 @@
+package op_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// faintDemanded is set once attention is judged along whole heads and tensors, by executions of its
+// arithmetic: without that an error below every element's goes unseen there.
+const faintDemanded = false
+
+// faintFound is how many of the faint mistakes must be found.
+const faintFound = 5
+
+// leastStrength is from where on a mistake can be told from chance.
+const leastStrength = 10
+
+// faint are mistakes that move no element of a narrow output by as much as its own roundings do.
+var faint = []string{
+	"exp-2e-3", "denominator-bf16", "delta-bf16", "output-per-mille", "sink-next-head", "dq-scale-bf16", "sink-bf16",
+}
+
+// faintCase is a recording of realistic size, and the one output of it that is judged. Log-sum-exps
+// in F32 would give away what the output hides.
+type faintCase struct {
+	mistake, output, what string
+	request               *recording.Recording
+}
+
+func faintCases() []faintCase {
+	forward, sinks := forwardRequest(dtype.BF16, 4, 0.2, 1), forwardRequest(dtype.BF16, 7, 0.5, 2)
+	decode := decodeRequest(16, 1024, 3, 0, 3)
+	return []faintCase{
+		{"exp-2e-3", "o", "attention", forward},
+		{"exp-2e-3", "o", "decoding", decode},
+		{"denominator-bf16", "o", "attention", forward},
+		{"denominator-bf16", "o", "decoding", decode},
+		{"delta-bf16", "dq", "heads 64 wide", backwardRequest(64, 16, 0.1, 4)},
+		{"output-per-mille", "o", "attention", forward},
+		{"output-per-mille", "o", "decoding", decode},
+		{"output-per-mille", "y", "a norm", normRequest(5)},
+		{"sink-next-head", "o", "sinks near each other", forward},
+		{"dq-scale-bf16", "dq", "heads 40 wide", backwardRequest(40, 64, 0, 6)},
+		{"sink-bf16", "o", "sinks of a tenth of the weight", sinks},
+		{"sink-bf16", "o", "sinks of no weight, F32", forwardRequest(dtype.F32, 1, 0.5, 7)},
+	}
+}
+
+// normals sets an input of normal numbers.
+func normals(r *recording.Recording, rng *rand.Rand, name string, t dtype.Type, mean, deviation float64, shape ...int) {
+	x := tensor.New(shape...)
+	for i := range x.Data {
+		x.Data[i] = mean + deviation*rng.NormFloat64()
+	}
+	r.Set(name, t, x)
+}
+
+// forwardRequest is 64 queries of 8 heads over 512 keys, and F32 sinks of that mean and deviation.
+func forwardRequest(t dtype.Type, sink, deviation float64, seed uint64) *recording.Recording {
+	rng, r := rand.New(rand.NewPCG(seed, 1)), recording.New("attention.forward")
+	normals(r, rng, "q", t, 0, 3, 1, 64, 8, 64)
+	normals(r, rng, "k", t, 0, 1, 1, 512, 2, 64)
+	normals(r, rng, "v", t, 0, 1, 1, 512, 2, 64)
+	normals(r, rng, "sink", dtype.F32, sink, deviation, 8)
+	return r
+}
+
+// backwardRequest is queries of 8 heads over 256 keys, in BF16, values and gradients around mean.
+func backwardRequest(width, queries int, mean float64, seed uint64) *recording.Recording {
+	rng, r := rand.New(rand.NewPCG(seed, 1)), recording.New("attention.backward")
+	normals(r, rng, "q", dtype.BF16, 0, 1, 1, queries, 8, width)
+	normals(r, rng, "k", dtype.BF16, 0, 1, 1, 256, 2, width)
+	normals(r, rng, "v", dtype.BF16, mean, 1, 1, 256, 2, width)
+	normals(r, rng, "do", dtype.BF16, mean, 1, 1, queries, 8, width)
+	return r
+}
+
+// normRequest is 32 rows of 2048 numbers, in BF16.
+func normRequest(seed uint64) *recording.Recording {
+	rng, r := rand.New(rand.NewPCG(seed, 1)), recording.New("norm.rms")
+	normals(r, rng, "x", dtype.BF16, 0, 1, 32, 2048)
+	normals(r, rng, "weight", dtype.BF16, 1, 0.2, 2048)
+	return r
+}
+
+// ran returns what a kernel leaves, with one of its outputs alone.
+func ran(t *testing.T, c faintCase, config emulate.Config) *recording.Recording {
+	t.Helper()
+	rec, err := emulate.Run(c.request, config)
+	if err != nil {
+		t.Fatalf("%s, %s: %v", c.mistake, c.what, err)
+	}
+	for _, name := range rec.Outputs() {
+		if name != c.output {
+			rec.Delete("out." + name)
+		}
+	}
+	return rec
+}
+
+// strength is √Σ (w − t)²/s². What the mistake moves is read off kernels that round nothing else:
+// between outputs of a narrow type the roundings would count too.
+func (c faintCase) strength(t *testing.T, e verdict.Expected) float64 {
+	t.Helper()
+	exact := emulate.Config{
+		Tile: 256, Accumulate: arithmetic.F64, Probabilities: dtype.F64, Intermediate: dtype.F64, Output: dtype.F64,
+	}
+	right := c.numbers(t, ran(t, c, exact))
+	exact.Mistake = c.mistake
+	wrong := c.numbers(t, ran(t, c, exact))
+	var sum float64
+	for i, truth := range e.Truth.Data {
+		ulp, moved := e.Type.Spacing(truth), wrong[i]-right[i]
+		sum += moved * moved / (e.Sigma[i]*e.Sigma[i] + ulp*ulp/12)
+	}
+	return math.Sqrt(sum)
+}
+
+func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
+	t.Helper()
+	x, err := rec.Tensor("out." + c.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.Data
+}
+
+// TestFaintMistakes judges the faint mistakes on recordings where each is strong enough to be told
+// from chance. One that is missed on any of its recordings does not count as found.
+func TestFaintMistakes(t *testing.T) {
+	missed := map[string]bool{}
+	for _, c := range faintCases() {
+		t.Run(c.mistake+" in "+c.what, func(t *testing.T) {
+			if !foundFaint(t, c) {
+				missed[c.mistake] = true
+			}
+		})
+	}
+	found := len(faint) - len(missed)
+	t.Logf("%d of %d are found", found, len(faint))
+	switch {
+	case found >= faintFound:
+	case faintDemanded:
+		t.Errorf("%d of %d are found, want at least %d", found, len(faint), faintFound)
+	default:
+		t.Skipf("%d of %d are found, want at least %d once faintDemanded is set", found, len(faint), faintFound)
+	}
+}
+
+// foundFaint checks the strength of one mistake and that the right kernel passes, and tells whether
+// the wrong one does not.
+func foundFaint(t *testing.T, c faintCase) bool {
+	t.Helper()
+	if v := op.Judge(ran(t, c, emulate.Config{})); v.Status != verdict.Explained {
+		t.Errorf("the right kernel: %s: %s", v.Status, v.Reason)
+	}
+	wrong := ran(t, c, emulate.Config{Tile: 256, Mistake: c.mistake})
+	expected, err := op.Expect(wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := expected[0].Truth.Len(); n < 4096 {
+		t.Errorf("%d elements, want 4096 or more", n)
+	}
+	strength := c.strength(t, expected[0])
+	if strength < leastStrength {
+		t.Errorf("strength %.3g, want %d or more", strength, leastStrength)
+	}
+	out := op.Judge(wrong).Outputs[0]
+	t.Logf(
+		"strength %.3g, largest z %.3g of %.3g, rms %.3g of %.3g, bias %.3g of %.3g: %s %s", strength, out.MaxZ,
+		out.MaxZLimit, out.RMS, out.RMSLimit, out.Bias, out.BiasLimit, out.Status, strings.Join(out.Reasons, "; "),
+	)
+	return out.Status == verdict.Unexplained
+}
+
+func TestFaintMistakesAreInTheBank(t *testing.T) {
+	for _, mistake := range faint {
+		if !slices.ContainsFunc(faintCases(), func(c faintCase) bool { return c.mistake == mistake }) {
+			t.Errorf("%s has no recording", mistake)
+		}
+	}
+	for _, c := range faintCases() {
+		if !slices.Contains(faint, c.mistake) || !slices.Contains(emulate.Mistakes(c.request.Op), c.mistake) {
+			t.Errorf("%s is not in the bank for %s", c.mistake, c.request.Op)
+		}
+	}
+}
+
+// TestPower logs, with -v, how many recordings of each mistake are found of those on which it may
+// show.
+func TestPower(t *testing.T) {
+	if !testing.Verbose() {
+		t.Skip("only with -v: it demands nothing")
+	}
+	for _, opName := range emulate.Ops() {
+		for _, mistake := range emulate.Mistakes(opName) {
+			found, of := power(t, opName, mistake)
+			t.Logf("%-20s %-28s found in %2d of %2d", opName, mistake, found, of)
+		}
+	}
+}
+
+func power(t *testing.T, opName, mistake string) (found, of int) {
+	t.Helper()
+	for seed := range uint64(12) {
+		config := emulate.Config{Form: []string{"naive", "absorbed"}[seed%2], Mistake: mistake}
+		wrong, err := emulate.Run(emulate.Request(opName, seed), config)
+		if errors.Is(err, emulate.ErrHidden) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		of++
+		if op.Judge(wrong).Status == verdict.Unexplained {
+			found++
+		}
+	}
+	return found, of
+}
