@@ -26,15 +26,9 @@ func spoilOutput[T number](j *job, t dtype.Type, data []T, width int) {
 	rows := len(data) / max(width, 1)
 	switch {
 	case j.makes("output-per-mille"):
-		for i := range data {
-			j.show(data[i] != 0)
-			data[i] *= 1.001
-		}
+		enlarge(j, data)
 	case j.makes("output-truncated"):
-		for i := range data {
-			j.show(t.Round(float64(data[i])) != float64(data[i]))
-			data[i] = T(truncated(t, float64(data[i])))
-		}
+		truncate(j, t, data)
 	case j.makes("output-unwritten"):
 		for i := rows - (rows+3)/4; i < rows; i++ {
 			block := vector(data, i, width)[width/2:]
@@ -51,6 +45,22 @@ func spoilOutput[T number](j *job, t dtype.Type, data []T, width int) {
 		a, b := vector(data, rows-2, width), vector(data, rows-1, width)
 		j.show(!slices.Equal(a, b))
 		copy(b, a)
+	}
+}
+
+// enlarge makes an output a thousandth too large.
+func enlarge[T number](j *job, data []T) {
+	for i := range data {
+		j.show(data[i] != 0)
+		data[i] *= 1.001
+	}
+}
+
+// truncate cuts an output off toward zero.
+func truncate[T number](j *job, t dtype.Type, data []T) {
+	for i := range data {
+		j.show(t.Round(float64(data[i])) != float64(data[i]))
+		data[i] = T(truncated(t, float64(data[i])))
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 )
 
 // described lists every mistake with its ops.
-func described() []planted { return slices.Concat(ofAttention, ofLayers, ofObjectives, ofStoring, faint) }
+func described() []planted {
+	return slices.Concat(ofAttention, ofLayers, ofObjectives, ofStoring, faint)
+}
 
 // TestEveryMistakeIsDescribed: each has what a reader is shown, in one clause, and ops with it.
 func TestEveryMistakeIsDescribed(t *testing.T) {

@@ -206,10 +206,13 @@ func TestPower(t *testing.T) {
 		t.Skip("only with -v: it demands nothing")
 	}
 	for _, opName := range emulate.Ops() {
-		for _, mistake := range emulate.Mistakes(opName) {
-			found, of := power(t, opName, mistake)
-			t.Logf("%-20s %-28s found in %2d of %2d", opName, mistake, found, of)
-		}
+		t.Run(opName, func(t *testing.T) {
+			t.Parallel()
+			for _, mistake := range emulate.Mistakes(opName) {
+				found, of := power(t, opName, mistake)
+				t.Logf("%-28s found in %2d of %2d", mistake, found, of)
+			}
+		})
 	}
 }
 
