@@ -127,8 +127,6 @@ func stretch[T number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 }
 
 // rotating lists the ops whose kernels form frequencies.
-var rotating = []string{"rope.apply", "rope.table", "mla.layer"}
-
 // rotary turns pairs of channels by position × frequency. It rounds the frequencies and the angle
 // (to Config.Angle), cos and sin to the working type, and each product and sum of the rotation
 // unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that.

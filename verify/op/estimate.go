@@ -91,9 +91,3 @@ func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...d
 	}
 	return x
 }
-
-// ownErrors is for outputs whose elements each have an error of their own.
-func ownErrors(e verdict.Expected) verdict.Expected {
-	e.Draws = nil
-	return e
-}

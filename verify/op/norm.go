@@ -118,21 +118,6 @@ func (n *normRun) lastOf(y, weight float64) bool {
 	return math.Abs(weight) == 1 || min(math.Abs(y), math.Abs(y*weight)) >= n.out.MinNormal()
 }
 
-// mantissas is the effective number of different mantissas in a row, n²/Σ n_g² for groups of n_g
-// equal ones: x·r is rounded alike where they are equal.
-func mantissas(x []float64) float64 {
-	counts := map[float64]float64{}
-	for _, v := range x {
-		m, _ := math.Frexp(math.Abs(v))
-		counts[m]++
-	}
-	var squares float64
-	for _, n := range counts {
-		squares += n * n
-	}
-	return float64(len(x)*len(x)) / squares
-}
-
 // keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where
 // that type is the working precision.
 func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float64 {
@@ -156,17 +141,6 @@ func (c *Case) middleError(inter, out dtype.Type, y, w float64) float64 {
 		variance += y * y
 	}
 	return variance
-}
-
-// exactProducts is what the two products w·(x·r) do not err by, relative and as a second moment:
-// one with a power of two is exact.
-func (c *Case) exactProducts(x, w float64) (n float64) {
-	for _, factor := range []float64{x, w} {
-		if powerOfTwo(factor) {
-			n += c.rho2()
-		}
-	}
-	return n
 }
 
 // oddSquares is how far the additions of squares of 16-bit numbers agree. The square of an odd

@@ -26,7 +26,7 @@ const (
 	headWork     = 1 << 26
 	mostHeadWork = 1 << 31
 	fewestRows   = 64
-	fewestHead   = 16
+	fewestHead   = 24
 	stepWork     = 60 // a score's rounding, exponential and their like
 )
 
@@ -88,14 +88,14 @@ func (h *headOutputs) block(q, k, v *mat.Dense, o attention.Options, at []rowPla
 	}
 }
 
-// addShapes fills in what the errors of rows that are not run go with: those of rounded weights.
+// addShapes fills in what the errors go with: those of rounded weights, and of log-sum-exps nothing.
 func (h *headOutputs) addShapes(weights, v *mat.Dense, at []rowPlace) {
-	if h.lse != nil && h.lse.shape != nil {
+	if h.lse != nil {
 		for _, p := range at {
 			h.lse.shape[h.lseOf(p)] = 1
 		}
 	}
-	if h.o == nil || h.o.shape == nil {
+	if h.o == nil {
 		return
 	}
 	var s mat.Dense

@@ -9,16 +9,16 @@ import (
 // preferenceRun is the loss of pairs as kernels compute it.
 type preferenceRun struct {
 	*preference
-	difference, perToken, margin, scaled [2]arithmetic.Grid
-	h, x                                 arithmetic.Grid
-	byModel                              bool // margins as differences between models, not between policy and reference
-	exp                                  arithmetic.Function
-	log                                  arithmetic.Function
-	soft, sigmoid                        arithmetic.Grid
-	part, slope, whole, half             arithmetic.Grid
-	square                               arithmetic.Grid
-	beta                                 float64
-	smooth, back                         float64
+	difference, perToken, margin [2]arithmetic.Grid
+	h, x                         arithmetic.Grid
+	byModel                      bool // margins as differences between models, not between policy and reference
+	exp                          arithmetic.Function
+	log                          arithmetic.Function
+	soft, sigmoid                arithmetic.Grid
+	part, slope, whole, half     arithmetic.Grid
+	square                       arithmetic.Grid
+	beta                         float64
+	smooth, back                 float64
 }
 
 func (e eager) newPreferenceRun(p *preference) *preferenceRun {

@@ -10,15 +10,14 @@ import (
 
 // valueRun is the loss of a value as kernels compute it.
 type valueRun struct {
-	clip, low, high        float64
-	error, edge, beyond    arithmetic.Grid
-	square, squareOfEdge   arithmetic.Grid
-	width                  float64
-	anew                   bool // V_old + clip(V − V_old), not clip(V, V_old ± ε)
-	outside, holds         *arithmetic.Branch
-	moved                  arithmetic.Grid
-	last                   arithmetic.Grid
-	gradient, token, whole arithmetic.Grid
+	clip                 float64
+	error, edge, beyond  arithmetic.Grid
+	square, squareOfEdge arithmetic.Grid
+	width                float64
+	anew                 bool // V_old + clip(V − V_old), not clip(V, V_old ± ε)
+	outside, holds       *arithmetic.Branch
+	moved                arithmetic.Grid
+	gradient             arithmetic.Grid
 }
 
 func (e eager) newValue(n int) valueRun {

@@ -14,7 +14,7 @@ type sampled struct {
 	truth    *tensor.Tensor
 	unjudged []bool
 	columns  int       // of a row
-	shape    []float64 // what the errors of rows that are not run go with; nil: all are run
+	shape    []float64 // what second moments of errors go with
 	first    []int     // of each row, where its deviations stand; −1: it is not run
 	elements []int     // those that are run; nil: all
 	runs     [][]float64
@@ -43,9 +43,7 @@ func (c *Case) newSampled(name string, runs, columns int, chosen func(row int) b
 			}
 		}
 	}
-	if chosen != nil {
-		s.shape = make([]float64, s.truth.Len())
-	}
+	s.shape = make([]float64, s.truth.Len())
 	s.native = make([]float64, n)
 	for range runs {
 		s.runs = append(s.runs, make([]float64, n))

@@ -21,7 +21,7 @@ type Direction struct {
 func (j *judgement) testSample(out *Output) {
 	k := j.kin()
 	got := k.geometry.of(j.scaled(), j.columns)
-	tests := 4 + 2*len(k.geometry.families) + len(j.want.Directions)
+	tests := 4 + 3*len(k.geometry.families) + len(j.want.Directions)
 	chance := falseAlarm / float64(tests*max(j.want.Outputs, 1))
 	j.elementOf(out, k, chance)
 	if k.geometry.n == 0 {
@@ -245,12 +245,47 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 		}
 	}
 	if at < 0 || worst.beyond() <= 1 {
+		j.scatterOf(out, k, got, f, variances, chance)
 		return
 	}
 	factor := worst.value / math.Sqrt(k.geometry.norms[f][at])
 	out.Reasons = append(out.Reasons, fmt.Sprintf(
 		"%s %s, %.3g times the limit", partName(fam, at), tooLarge(factor), worst.beyond(),
 	))
+}
+
+// scatterOf judges all factors of a family together: the mean square of the errors along the truth,
+// in units of their variances. Factors that are too small to be seen one by one, as those of rows
+// whose sums are kept in few bits, are seen so.
+func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, variances []float64, chance float64) {
+	fam := k.geometry.families[f]
+	if fam.parts < 2 {
+		return
+	}
+	of := func(g *geometry) func(s statistics) float64 {
+		return func(s statistics) float64 { return meanFactor(s.families[f].along, g.norms[f], variances) }
+	}
+	mean, variance := k.moments(of(k.sampled), 2)
+	mean = max(mean, of(k.sampled)(k.native), 1)
+	runs := float64(len(k.runs) - 1)
+	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
+	if value := of(k.geometry)(got); value > limit {
+		out.Reasons = append(out.Reasons, fmt.Sprintf(
+			"each %s is off by a factor of its own, %.3g times the limit", fam.axis, math.Sqrt(value/limit),
+		))
+	}
+}
+
+// meanFactor is the mean square of errors along the truth in units of their variances, over the
+// parts that have any.
+func meanFactor(along, norms, variances []float64) float64 {
+	var sum, n float64
+	for p, a := range along {
+		if norms[p] > 0 {
+			sum, n = sum+a*a/max(1, variances[p]), n+1
+		}
+	}
+	return sum / max(n, 1)
 }
 
 // alongMoments returns mean and variance over the runs of each part's error along the truth, the
