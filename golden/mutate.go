@@ -215,11 +215,11 @@ func (o *output) together(elements []int, factor float64) string {
 		return ""
 	}
 	var factors []float64
-	for _, deviations := range o.want.Sample.Deviations {
+	for k := range o.want.Sample.Deviations {
 		var along, norm float64
 		for _, e := range elements {
 			t, s := o.want.Truth.Data[e], explained(o.want, e)
-			if d := deviations[e]; o.want.Judged(e) && s > 0 && dtype.Finite(t) && !math.IsNaN(d) {
+			if d := o.want.Sample.Of(k, e); o.want.Judged(e) && s > 0 && dtype.Finite(t) && !math.IsNaN(d) {
 				along, norm = along+d*t/(s*s), norm+t*t/(s*s)
 			}
 		}

@@ -62,8 +62,8 @@ inputs. With r the recorded value and ulp the spacing of the output type at t:
         declares, less if it rounds less
   bias  the mean of the same: errors that share a direction, such as truncation
 
-Each stands before its limit, which a right kernel exceeds about once in 10⁹ tensors. Parts are
-judged too: every batch, head, row and column. Indices count from 0.
+Each stands before its limit, which a right kernel exceeds about once in a million recordings.
+Parts are judged too, and factors on them: every batch, head, row and column. Indices count from 0.
 
 The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs
 cannot tell), unusable (not a recording of a known op).

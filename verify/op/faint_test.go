@@ -145,6 +145,9 @@ func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
 // TestFaintMistakes judges the faint mistakes on recordings where each is strong enough to be told
 // from chance. One that is missed on any of its recordings does not count as found.
 func TestFaintMistakes(t *testing.T) {
+	if !faintDemanded && !*long {
+		t.Skip("not demanded yet")
+	}
 	missed := map[string]bool{}
 	for _, c := range faintCases() {
 		t.Run(c.mistake+" in "+c.what, func(t *testing.T) {

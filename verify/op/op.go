@@ -218,6 +218,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	}
 	for i := range expected {
 		expected[i].Type = rec.Type("out." + expected[i].Name)
+		expected[i].Outputs = len(expected)
 		expected[i].Axes = op.output(expected[i].Name).Axes
 		unbound(&expected[i])
 		if !op.exact {

@@ -375,11 +375,18 @@ func TestOutputsMayBeLeftOut(t *testing.T) {
 			if len(v.Outputs) != 1 {
 				t.Fatalf("%s %s: %s %s", opName, name, v.Status, v.Reason)
 			}
-			if diff := cmp.Diff(outputNamed(all, name), v.Outputs[0]); diff != "" {
+			// limits share one chance of a false alarm among the outputs that are there
+			if diff := cmp.Diff(scoresOf(outputNamed(all, name)), scoresOf(v.Outputs[0])); diff != "" {
 				t.Errorf("%s output %d, %s alone: %s", opName, i, name, diff)
 			}
 		}
 	}
+}
+
+// scoresOf returns what is said of an output but for the limits.
+func scoresOf(o verdict.Output) verdict.Output {
+	o.MaxZLimit, o.RMSLimit, o.BiasLimit, o.Vouches = 0, 0, 0, 0
+	return o
 }
 
 func outputNamed(v verdict.Verdict, name string) verdict.Output {

@@ -26,7 +26,7 @@ const (
 	headWork     = 1 << 26
 	mostHeadWork = 1 << 31
 	fewestRows   = 64
-	fewestHead   = 24
+	fewestHead   = 16
 	stepWork     = 60 // a score's rounding, exponential and their like
 )
 

@@ -7,9 +7,11 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// falseAlarm is the chance with which each family of tests (the elements of a tensor; the slices
-// along one axis; a mean) fails a right kernel. It is shared out among the members of the family
-// (Bonferroni), so that large tensors fail no more often than small ones.
+// falseAlarm is the chance that a right kernel fails: of a whole recording whose outputs are judged
+// by runs, shared out among its outputs, among their tests and among the members of each
+// (Bonferroni). A project that judges a thousand recordings a day meets one in three years; a
+// thousandth of that would cost a third of the power where few errors stand behind a part. Outputs
+// with a derived σ have it for each family of tests.
 const falseAlarm = 1e-6
 
 // calibration is how far the root mean square of a right kernel may lie above 1 because σ is an

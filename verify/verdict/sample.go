@@ -18,7 +18,7 @@ type Sample struct {
 	// Native is what the execution in the hardware's own units deviates by.
 	Native []float64
 
-	elements []int // which elements were run; nil: all
+	elements []int // which elements were run, in their order; nil: all
 	of       int   // elements of the output
 
 	once  sync.Once
@@ -70,6 +70,17 @@ func (s *Sample) at(i int) int {
 		return i
 	}
 	return s.elements[i]
+}
+
+// Of returns what run k deviates by at an element of the output, NaN where that was not run.
+func (s *Sample) Of(k, element int) float64 {
+	if s.elements == nil {
+		return s.Deviations[k][element]
+	}
+	if i, in := slices.BinarySearch(s.elements, element); in {
+		return s.Deviations[k][i]
+	}
+	return math.NaN()
 }
 
 // whole tells whether all elements were run.
