@@ -384,7 +384,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 	t.Helper()
 	var sum float64
 	for seed := range uint64(seeds) {
-		if requests == 8 && !*long {
+		if requests == 12 && !*long {
 			break
 		}
 		rec, err := emulate.Run(emulate.Request(opName, seed), c)

@@ -39,12 +39,9 @@ func (j *judgement) testSample(out *Output) {
 	}
 }
 
-// kin returns what the runs give, once for all outputs that are compared with one truth.
+// kin returns what the runs give, once for all outputs that are compared with one expectation.
 func (j *judgement) kin() kin {
 	s := j.want.Sample
-	if j.want.Others != nil || j.want.Branches != nil { // the truths depend on what is recorded
-		return j.newKin()
-	}
 	s.once.Do(func() { s.kin = j.newKin() })
 	return s.kin
 }
@@ -91,7 +88,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 		if rms > limit {
 			failed = append(failed, Slice{
 				Axis: fam.axis, Index: tensor.Unravel(p, fam.shape), Of: fam.shape, Elements: int(n), RMS: rms, Limit: limit,
-				MaxZ: j.largestIn(fam, p),
+				part: p,
 			})
 		}
 	}
@@ -169,7 +166,7 @@ func (j *judgement) addSlices(out *Output, fam family, failed []Slice) {
 		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), fam.parts, fam.axis),
 	)
 	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant = j.constant(s)
+		s.Constant, s.MaxZ = j.constant(s), j.largestIn(fam, s.part)
 		out.Slices = append(out.Slices, s)
 	}
 }

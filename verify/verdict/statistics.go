@@ -85,7 +85,7 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 	}
 	for i, s := range j.scores {
 		t := j.want.Truth.Data[i]
-		if s.unjudged || s.exact || s.unbounded || kind(t) != 0 || elements != nil && !in[i] {
+		if s.unjudged || j.nothingRounds(i) || s.unbounded || kind(t) != 0 || elements != nil && !in[i] {
 			continue
 		}
 		g.judged[i], g.n = true, g.n+1
@@ -115,6 +115,12 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 		g.toward, g.largestToward = append(g.toward, u), append(g.largestToward, largest)
 	}
 	return g
+}
+
+// nothingRounds tells whether element i is exact in every right kernel.
+func (j *judgement) nothingRounds(i int) bool {
+	t := j.want.Truth.Data[i]
+	return j.want.Sigma[i] == 0 && j.want.Type.Round(t) == t
 }
 
 // unit returns a direction in units of the deviations, of norm 1.
