@@ -63,12 +63,12 @@ func TestExtremesOfAllOps(t *testing.T) {
 		) {
 			continue // TestExtremeInputs
 		}
-		seeds := uint64(60)
+		seeds := uint64(20)
 		if opName == "mla.layer" {
-			seeds = 30
+			seeds = 10
 		}
 		if *long {
-			seeds *= 30
+			seeds *= 100
 		}
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()

@@ -125,7 +125,7 @@ func (e extremes) declare(r *recording.Recording) {
 // TestExtremeInputs: σ is a number or infinite, whatever the inputs, and so are the draws; it is 0
 // only where the truth is a number of working precision or nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
-	count := 300
+	count := 100
 	if *long {
 		count = 100000
 	}

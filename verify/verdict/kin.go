@@ -88,7 +88,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 		if rms > limit {
 			failed = append(failed, Slice{
 				Axis: fam.axis, Index: tensor.Unravel(p, fam.shape), Of: fam.shape, Elements: int(n), RMS: rms, Limit: limit,
-				part: p,
+				Part: p,
 			})
 		}
 	}
@@ -166,7 +166,7 @@ func (j *judgement) addSlices(out *Output, fam family, failed []Slice) {
 		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), fam.parts, fam.axis),
 	)
 	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant, s.MaxZ = j.constant(s), j.largestIn(fam, s.part)
+		s.Constant, s.MaxZ = j.constant(s), j.largestIn(fam, s.Part)
 		out.Slices = append(out.Slices, s)
 	}
 }

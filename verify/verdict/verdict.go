@@ -99,7 +99,7 @@ type Slice struct {
 	Limit    float64 `json:"limit"`
 	MaxZ     float64 `json:"max_z"`
 	Constant bool    `json:"constant,omitempty"` // every element has the same value though the truth's differ
-	part     int     // its number in its family
+	Part     int     `json:"-"`                  // its number in its family
 }
 
 // Worst returns the worse of two verdicts.
