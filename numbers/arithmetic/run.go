@@ -248,7 +248,7 @@ type Function struct {
 func (r *Run) Function(t dtype.Type, ulp float64) Function {
 	f := Function{
 		Grid: r.Grid(t), amplitude: ulp * 2 * t.UnitRoundoff(), frequency: math.Exp2(26*r.rng.Float64() - 2),
-		phase: r.rng.Float64(),
+		phase:    r.rng.Float64(),
 		argument: r.Grid(t),
 	}
 	if r.native {
