@@ -15,7 +15,7 @@ const (
 // next is V_{t+1}: 0 if the state after the reward is terminal, its value if the trajectory is
 // merely cut off there. It implements PPO (12) and GAE (11).
 func TDError(reward, value, next, gamma float64) float64 {
-	return reward + gamma*next - value
+	return reward + float64(gamma*next) - value
 }
 
 // KStep returns the advantage of token t as estimated from k rewards and the value that follows
@@ -130,7 +130,7 @@ func GAE(rewards, values, mask []float64, bootstrap, gamma, lambda float64) (adv
 		if mask != nil && mask[t] == 0 {
 			continue
 		}
-		carried = TDError(rewards[t], values[t], next, gamma) + gamma*lambda*carried
+		carried = TDError(rewards[t], values[t], next, gamma) + float64(gamma*lambda*carried)
 		next = values[t]
 		advantage[t], returns[t] = carried, carried+values[t]
 	}
@@ -179,7 +179,7 @@ func GAEEpisodes(rewards, values, next []float64, end []bool, gamma, lambda floa
 		if end[t] {
 			carried = 0
 		}
-		carried = TDError(rewards[t], values[t], next[t], gamma) + gamma*lambda*carried
+		carried = TDError(rewards[t], values[t], next[t], gamma) + float64(gamma*lambda*carried)
 		advantage[t], returns[t] = carried, carried+values[t]
 	}
 	return advantage, returns

@@ -264,7 +264,7 @@ func (f *Function) Exp(x float64) float64 {
 	}
 	y := math.Exp(f.argument.Round(x*f.argument.Round(math.Log2E)) * math.Ln2)
 	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
-		return f.Round(y * (1 + near*f.amplitude*f.wave(x)))
+		return f.Round(y * (1 + float64(near*f.amplitude*f.wave(x))))
 	}
 	return f.err(y, x)
 }
@@ -290,7 +290,7 @@ func (f *Function) err(y, x float64) float64 {
 	if y == 0 || math.IsInf(x, 0) {
 		return y
 	}
-	return f.Round(y * (1 + f.amplitude*f.wave(x)))
+	return f.Round(y * (1 + float64(f.amplitude*f.wave(x))))
 }
 
 // steep is how fast the error of an exponential grows to its bound beside 0, where it is exact.
@@ -298,7 +298,7 @@ const steep = 1 << 20
 
 // wave goes up and down between −1 and 1.
 func (f *Function) wave(x float64) float64 {
-	turn := x*f.frequency + f.phase
+	turn := float64(x*f.frequency) + f.phase
 	return 4*math.Abs(turn-math.Floor(turn)-0.5) - 1
 }
 
