@@ -326,7 +326,8 @@ func (n *Noise) Of(sum, apart, together float64) float64 {
 	if n.off || sum == 0 || math.IsInf(sum, 0) || math.IsNaN(sum) {
 		return 0
 	}
-	h := mix(math.Float64bits(sum) ^ n.seed)
+	// its first bits tell sums apart; the last differ between processors, which fuse
+	h := mix(uint64(math.Float32bits(float32(sum))) ^ n.seed)
 	return math.Copysign(math.Sqrt(together), sum)*n.common + bell(h)*math.Sqrt(apart*stretched(h>>7^h))
 }
 
