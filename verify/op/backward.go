@@ -251,15 +251,15 @@ func (m softmaxModel) gradients(
 	dqVar.Mul(e.variance, kv.k2)
 	shift.Mul(e.lean, kv.k)
 	ds2k2.Mul(e.squares, kv.k2)
-	m.addSums(types.inter, m.k, len(kv.norms), &dqVar, t.dq, &ds2k2)
+	keys, _ := kv.k.Dims()
+	m.addSums(types.inter, m.k, keys, &dqVar, t.dq, &ds2k2)
 	t.dqVar, t.dqDraws = &dqVar, e.leanOn(&dqVar, &shift, t.dq, forward.lseVar, leaning(finiteOrZero(kv.k)))
 
 	e.variance.Add(e.variance, e.leanVariance)
 	t.dk.moments(e.variance, e.squares, q2)
 	t.dv.moments(e.weightVariance, squares(forward.weights), do2)
 	t.dk.lean, t.dv.lean = leaning(finiteOrZero(q)), leaning(finiteOrZero(do))
-	divided, _ := m.weightRoundings(&forward)
-	t.dv.alignedWith(divided, do)
+	t.dv.alignedWith(m.weightRoundings(&forward), do)
 	if kappa := m.scaleError(); kappa != 0 {
 		dsMoved, pMoved := m.scaleMoves(forward, e, kappa)
 		addSquare(t.dqVar, dsMoved, kv.k)

@@ -2,7 +2,6 @@ package op
 
 import (
 	"slices"
-	"sync/atomic"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -16,8 +15,7 @@ type estimate struct {
 	sigma []float64
 	draws []float64
 
-	terms   int          // of the longest sum, 0 where it is not known
-	aligned atomic.Int64 // rows whose roundings share a sign
+	terms int // of the longest sum, 0 where it is not known
 }
 
 // newEstimate makes room for an output, if the recording has it: then its size is known to be that
@@ -86,7 +84,7 @@ func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...d
 	}
 	for _, t := range narrow {
 		if t.UnitRoundoff() > acc.Type().UnitRoundoff() {
-			x.Walk, x.Systematic = 0, min(1, 10*float64(e.aligned.Load())/float64(max(len(e.draws), 1)))
+			x.Walk, x.Systematic = 0, 0
 		}
 	}
 	return x

@@ -63,17 +63,18 @@ func execute(p program, work float64, expected []verdict.Expected) {
 	runs, outputs := p.runs(runsOf(n, work), func(r *arithmetic.Run) *arithmetic.Run { return r })
 	doubts := arithmetic.FindDoubts(exactRun, runs)
 	var wholly []map[string][]float64
+	var exactWholly map[string][]float64
 	if !doubts.None() { // no run may jump to the other side
 		_, outputs = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, false) })
 		_, wholly = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, true) })
 		exact = p(doubts.Settle(arithmetic.NewExact(), false))
+		exactWholly = p(doubts.Settle(arithmetic.NewExact(), true))
 	}
 	native := p(doubts.Settle(arithmetic.NewNative(), false))
 	for i := range expected {
 		deviations := deviationsOf(&expected[i], exact[expected[i].Name], outputs, wholly != nil)
 		if wholly != nil {
-			other := p(doubts.Settle(arithmetic.NewExact(), true))[expected[i].Name]
-			larger(deviations, deviationsOf(&expected[i], other, wholly, true))
+			larger(deviations, deviationsOf(&expected[i], exactWholly[expected[i].Name], wholly, true))
 		}
 		own := deviationsOf(&expected[i], exact[expected[i].Name], []map[string][]float64{native}, wholly != nil)
 		expected[i].Sample, expected[i].Sigma = verdict.NewSample(
@@ -116,34 +117,49 @@ func larger(deviations, other [][]float64) {
 	}
 }
 
-// deviationsOf turns the outputs of the runs into deviations. Where a run has another kind of number
-// (an infinity, NaN) than the truth, that is right too.
-//
-// A program that float64 does not carry to the truth, because its squares overflow, say, errs by as
-// much as it misses the truth; unless decisions were settled, by which the two may differ.
+// deviationsOf turns the outputs of the runs into deviations, in their place. Where a run has another
+// kind of number (an infinity, NaN) than the truth, that is right too. Decisions that were settled may
+// have fallen another way than the truth's.
 func deviationsOf(
 	e *verdict.Expected, exact []float64, outputs []map[string][]float64, settled bool,
 ) [][]float64 {
 	deviations := make([][]float64, len(outputs))
 	for k, run := range outputs {
 		d := run[e.Name]
-		for i := range d {
-			if off := math.Abs(exact[i] - e.Truth.Data[i]); off > astray*math.Abs(e.Truth.Data[i]) && !settled {
-				exact[i] = e.Truth.Data[i]
+		for i, got := range d {
+			truth, from := e.Truth.Data[i], exact[i]
+			if !settled {
+				from = carried(from, truth)
 			}
-			switch finite := dtype.Finite(d[i]); {
-			case finite && dtype.Finite(exact[i]):
-				d[i] -= exact[i]
-			case same(d[i], e.Truth.Data[i]):
-				d[i] = 0
-			default:
-				e.AddOther(i, d[i])
-				d[i] = math.NaN()
+			var fits bool
+			if d[i], fits = deviationOf(got, from, truth); !fits {
+				e.AddOther(i, got)
 			}
 		}
 		deviations[k] = d
 	}
 	return deviations
+}
+
+// deviationOf returns what a run deviates by from what the program gives exactly, and whether it has
+// the kind of number that is expected.
+func deviationOf(got, exact, truth float64) (d float64, fits bool) {
+	switch {
+	case dtype.Finite(got) && dtype.Finite(exact):
+		return got - exact, true
+	case same(got, truth):
+		return 0, true
+	}
+	return math.NaN(), false
+}
+
+// carried returns what a program gives exactly, or the truth where float64 does not carry it there,
+// because its squares overflow, say: then it errs by as much as it misses the truth.
+func carried(exact, truth float64) float64 {
+	if math.Abs(exact-truth) > astray*math.Abs(truth) {
+		return truth
+	}
+	return exact
 }
 
 // astray is how far from the truth, relative, a program in float64 may be: far more than its own

@@ -42,14 +42,15 @@ func checkEps(c *Case) error {
 
 // normRMS calls norm.RMS row by row.
 func normRMS(c *Case) ([]verdict.Expected, error) {
-	y := c.newEstimate("y", c.Dim("N"), c.Dim("d"))
-	w := c.Input("weight").Row()
-	parallel.Each(c.Dim("N"), func(n int) {
-		copy(y.truth.Row(n), norm.RMS(c.Rows("x", n, n+1).Row(0), w, c.Float("eps")))
+	rows, width, w := c.Dim("N"), c.Dim("d"), c.Input("weight").Row()
+	y := make([]float64, rows*width)
+	parallel.Each(rows, func(n int) {
+		copy(y[n*width:], norm.RMS(c.Rows("x", n, n+1).Row(0), w, c.Float("eps")))
 	})
-	all := []verdict.Expected{{Name: "y", Truth: y.truth}}
-	execute(c.eitherWay((*Case).normProgram), float64(8*y.truth.Len()), all)
-	return all, nil
+	return c.run(
+		c.eitherWay((*Case).normProgram), float64(8*len(y)),
+		expectation{name: "y", truth: y, shape: []int{rows, width}},
+	), nil
 }
 
 // normProgram is the norm as kernels compute it: squares are summed, the inverse root and each

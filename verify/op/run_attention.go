@@ -223,11 +223,8 @@ const cutTogether = 0.8
 // sumError returns the second moments of the error of a sum of products of operands of two types:
 // its own, and what all sums err by together.
 func (m softmaxModel) sumError(x, y dtype.Type, n int, sum, squares float64) (apart, together float64) {
-	apart, together = m.accumulate.OperandError(x, y, sum, squares)
-	if x.UnitRoundoff() > y.UnitRoundoff() {
-		x = y // the finer one has the bits
-	}
-	variance, share := m.accumulate.SumOf(x, n, sum, squares), cutTogether
+	variance, apart, together := m.sumParts(x, y, n, sum, squares)
+	share := cutTogether
 	if !m.accumulate.Truncates() {
 		share = m.agreement(n, sum, squares)
 	}

@@ -1,9 +1,6 @@
 package op
 
 import (
-	"math"
-
-	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/verdict"
 )
@@ -12,7 +9,6 @@ import (
 type sampled struct {
 	name     string
 	truth    *tensor.Tensor
-	unjudged []bool
 	columns  int       // of a row
 	shape    []float64 // what second moments of errors go with
 	first    []int     // of each row, where its deviations stand; −1: it is not run
@@ -71,7 +67,8 @@ func (s *sampled) run(k, row int, got, exact []float64) (others []otherTruth) {
 	}
 	for i, v := range got {
 		at := row*s.columns + i
-		d, fits := deviationOf(v, exact[i], s.truth.Data[at])
+		truth := s.truth.Data[at]
+		d, fits := deviationOf(v, carried(exact[i], truth), truth)
 		to[s.first[row]+i] = d
 		if !fits {
 			others = append(others, otherTruth{at, v})
@@ -86,24 +83,9 @@ type otherTruth struct {
 	value float64
 }
 
-// deviationOf returns what a run deviates by, and whether it has the kind of number that is
-// expected.
-func deviationOf(got, exact, truth float64) (d float64, fits bool) {
-	if off := math.Abs(exact - truth); off > astray*math.Abs(truth) {
-		exact = truth // float64 does not carry the program there
-	}
-	switch {
-	case dtype.Finite(got) && dtype.Finite(exact):
-		return got - exact, true
-	case same(got, truth):
-		return 0, true
-	}
-	return math.NaN(), false
-}
-
 // expected hands over the output.
 func (s *sampled) expected() verdict.Expected {
-	e := verdict.Expected{Name: s.name, Truth: s.truth, Unjudged: s.unjudged}
+	e := verdict.Expected{Name: s.name, Truth: s.truth}
 	e.Sample, e.Sigma = verdict.NewSample(s.runs, s.elements, s.truth.Data, s.shape, e.Columns())
 	e.Sample.Native = s.native
 	for at, values := range s.others {

@@ -12,26 +12,19 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// softmaxModel is the error model of softmax attention, shared by attention.forward,
-// attention.backward and mla.decode.
+// softmaxModel is the arithmetic of softmax attention, shared by attention.forward, mla.decode,
+// attention.backward and mla.layer. Runs (attentionRun) say what it explains of outputs. For what the
+// backward pass makes of scores x_j = scale·q·k_j and weights p_j, second moments are derived here, to
+// first order:
 //
-// With scores x_j = scale·q·k_j, weights p_j and output o = Σ p_j v_j, the roundings inside a
-// kernel are, to first order and as second moments:
+//	ε_j   error of score j: the sum over D, the scale, the type of the scores, the exponential
+//	δ_j   rounding of p_j to the declared type before the value product
+//	λ     the sum Σ e^{x_j} that divides the row, and the rescaling of the running maximum
+//	κ     the scale itself, where scores are narrow and it is rounded to their type
 //
-//	ε_j   error of score j: the sum over D, the scale, the type of the scores, the exponential     o moves by p_j (v_j − o) ε_j
-//	δ_j   rounding of p_j to the declared type before the value product                            o moves by p_j v_j δ_j
-//	      the sum Σ p_j v_j over T terms                                                            by itself
-//	λ     the sum Σ e^{x_j} that divides the row, and the rescaling of the running maximum          o moves by o λ, all columns alike
-//	κ     the scale itself, where scores are narrow and it is rounded to their type                 o moves by κ Σ p_j x_j (v_j − o)
-//
-//	σ² = Σ p_j² (v_j − o)² ε_j² + Σ p_j² v_j² δ² + Sum(T; o, Σ p_j² v_j²) + o² λ² + κ² (Σ p_j x_j (v_j − o))²
-//
-// For bf16 inputs the second term is the largest: it is the worked example of the verdict's page,
-// ρ² Σ p_j² v_j². It takes the roundings δ_j for independent. Where weights repeat or crowd (small
-// logits), they are not: 1/1000 rounds the same way a thousand times. Their sum is then known, Σ
-// (RN(p_j) − p_j) v_j for kernels that divide before the product and the same of e^{x_j − max} for
-// those that divide after, and where one of the two is more than twice what independent roundings
-// give, it takes their place.
+// The roundings δ_j are taken for independent. Where weights repeat or crowd (small logits), they are
+// not: then what kernels that divide before the product make of them, RN(p_j) − p_j, is known, see
+// weightRoundings.
 type softmaxModel struct {
 	accumulate    arithmetic.Accumulator
 	probabilities dtype.Type
@@ -64,11 +57,9 @@ const (
 
 // blockTruth is the truth of some query rows of one head, with second moments of the errors.
 type blockTruth struct {
-	out, outVar *mat.Dense
+	out         *mat.Dense
 	lse, lseVar []float64
-	draws       []float64 // independent errors behind each row of out
 
-	aligned  int        // rows of out whose roundings of p share a sign
 	weights  *mat.Dense // p
 	agree    []float64  // how far the errors of a query's scores agree, from 0 to 1
 	worst    []float64  // second moment of the error of a query's worst score
@@ -87,11 +78,6 @@ type blockTruth struct {
 // keyValues holds one head's keys and values with their squares, shared by every block of queries.
 type keyValues struct {
 	k, v, k2, v2 *mat.Dense
-	norms        []float64 // |v_j|²
-	lean         float64   // how far all values point one way
-	// per column, the square of the widest span of values: no error of the weights moves an output
-	// further
-	reach []float64
 }
 
 // newKeyValues squares the keys and values. Values that are not finite count as 0 in the squares:
@@ -100,19 +86,6 @@ type keyValues struct {
 func newKeyValues(k, v *mat.Dense) keyValues {
 	kv := keyValues{k: k, v: finiteOrZero(v), k2: squares(finiteOrZero(k))}
 	kv.v2 = squares(kv.v)
-	rows, cols := kv.v2.Dims()
-	for j := range rows {
-		kv.norms = append(kv.norms, total(kv.v2.RawRowView(j)))
-	}
-	for c := range cols {
-		column := mat.Col(nil, c, kv.v)
-		span := max(slices.Max(column), 0) - min(slices.Min(column), 0)
-		if span > 0 {
-			span = max(span, math.Sqrt(math.SmallestNonzeroFloat64))
-		}
-		kv.reach = append(kv.reach, span*span)
-	}
-	kv.lean = leaning(kv.v)
 	return kv
 }
 
@@ -147,9 +120,9 @@ func (m softmaxModel) block(q, v *mat.Dense, kv keyValues, o attention.Options) 
 	b.out = attention.Values(b.weights, v, o)
 	m.logErrors(&b, q, kv, x, o.Sink)
 	b.groupScores(x)
-	m.outErrors(&b, kv, x, o.Sink != nil)
+	m.rowErrors(&b, o.Sink != nil)
 	m.lseErrors(&b, x)
-	m.scaleErrors(&b, kv, x)
+	m.scaleErrors(&b, x)
 	return b
 }
 
@@ -326,11 +299,20 @@ func (m softmaxModel) scoreVariance(width int, raw, dot2, capped float64) float6
 
 // sum is the second moment of the error of a sum of products of operands of two types.
 func (m softmaxModel) sum(x, y dtype.Type, n int, sum, squares float64) float64 {
-	apart, together := m.accumulate.OperandError(x, y, sum, squares)
+	added, apart, together := m.sumParts(x, y, n, sum, squares)
+	return added + apart + together
+}
+
+// sumParts returns its parts: of the additions, and of operands that are cut, which err apart and
+// together.
+func (m softmaxModel) sumParts(
+	x, y dtype.Type, n int, sum, squares float64,
+) (added, apart, together float64) {
+	apart, together = m.accumulate.OperandError(x, y, sum, squares)
 	if x.UnitRoundoff() > y.UnitRoundoff() {
 		x = y // the finer one has the bits
 	}
-	return m.accumulate.SumOf(x, n, sum, squares) + apart + together
+	return m.accumulate.SumOf(x, n, sum, squares), apart, together
 }
 
 // agreement says how far the errors of one query's sums q·k agree for different keys. They do where

@@ -19,7 +19,6 @@ type Sample struct {
 	Native []float64
 
 	elements []int // which elements were run, in their order; nil: all
-	of       int   // elements of the output
 
 	once  sync.Once
 	prior float64 // runs' worth of what pooling knows of an element's σ
@@ -39,7 +38,7 @@ type Sample struct {
 //
 // Of elements that were not run there is the pool alone.
 func NewSample(deviations [][]float64, elements []int, truth, shape []float64, columns int) (*Sample, []float64) {
-	s := &Sample{Deviations: deviations, elements: elements, of: len(truth)}
+	s := &Sample{Deviations: deviations, elements: elements}
 	own, runs := s.secondMoments(len(truth))
 	pooled, scatter := []float64(nil), math.Inf(1)
 	all := float64(len(deviations))
