@@ -90,11 +90,18 @@ func (d Doubts) doubtful() (places []int) {
 
 // Settle makes a run decide what is in doubt as the exact run did, or wholly.
 func (d Doubts) Settle(r *Run, wholly bool) *Run {
+	return d.settle(r, func(int) (float64, bool) { return 1, wholly })
+}
+
+// settle makes a run decide what is in doubt at a place as far as share says, or as the exact run
+// did.
+func (d Doubts) settle(r *Run, share func(at int) (float64, bool)) *Run {
 	r.forced = func(at int, b *Branch) {
-		b.force(d.places[at], d.exact[at])
-		if wholly {
-			b.force(d.places[at], slices.Repeat([]float64{1}, len(d.places[at])))
+		how := d.exact[at]
+		if s, in := share(at); in {
+			how = slices.Repeat([]float64{s}, len(how))
 		}
+		b.force(d.places[at], how)
 	}
 	return r
 }
@@ -130,17 +137,11 @@ func (d Doubts) combine(places []int, decided map[int]float64, f func(r *Run, de
 	if len(decided) == 0 {
 		return
 	}
-	r, decisions := NewExact(), 0
-	r.forced = func(at int, b *Branch) {
-		b.force(d.places[at], d.exact[at])
-		if share, in := decided[at]; in {
-			b.force(d.places[at], slices.Repeat([]float64{share}, len(d.places[at])))
-		}
-	}
+	decisions := 0
 	for p := range decided {
 		decisions = max(decisions, len(d.places[p]))
 	}
-	f(r, decisions)
+	f(d.settle(NewExact(), func(at int) (float64, bool) { share, in := decided[at]; return share, in }), decisions)
 }
 
 // force decides what is in doubt.

@@ -198,17 +198,24 @@ func (r *reads) ReadAt(b []byte, at int64) (int, error) {
 	return r.ReaderAt.ReadAt(b, at)
 }
 
-// TestACacheIsReadByPage: of a stored cache no page is read that is not in use.
-func TestACacheIsReadByPage(t *testing.T) {
+// openStored writes the small recording to a file and opens that.
+func openStored(t *testing.T) (file *os.File, size int64) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "stored.safetensors")
 	small64.stored(path)
 	file, err := os.Open(path)
 	must(err)
-	defer file.Close()
+	t.Cleanup(func() { file.Close() })
 	info, err := file.Stat()
 	must(err)
+	return file, info.Size()
+}
+
+// TestACacheIsReadByPage: of a stored cache no page is read that is not in use.
+func TestACacheIsReadByPage(t *testing.T) {
+	file, size := openStored(t)
 	source := &reads{ReaderAt: file}
-	rec, err := recording.Read(source, info.Size(), "stored")
+	rec, err := recording.Read(source, size, "stored")
 	must(err)
 	var v verdict.Verdict
 	used := allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
@@ -238,15 +245,9 @@ func (r broken) ReadAt(b []byte, at int64) (int, error) {
 
 // TestABrokenDiskIsUnusable: what cannot be read when it is asked for says nothing of the kernel.
 func TestABrokenDiskIsUnusable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "stored.safetensors")
-	small64.stored(path)
-	file, err := os.Open(path)
-	must(err)
-	defer file.Close()
-	info, err := file.Stat()
-	must(err)
+	file, size := openStored(t)
 	for name, length := range map[string]int{"kv_cache": 64 * 576 * 2, "q": 2 * 2 * 576 * 2} {
-		rec, err := recording.Read(broken{file, length}, info.Size(), "stored")
+		rec, err := recording.Read(broken{file, length}, size, "stored")
 		must(err)
 		want := fmt.Sprintf("stored: tensor %q: data: broken disk", name)
 		if v := op.Judge(rec); v.Status != verdict.Unusable || v.Reason != want {

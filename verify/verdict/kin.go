@@ -1,10 +1,8 @@
 package verdict
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"plumbline/numbers/tensor"
 )
@@ -12,9 +10,8 @@ import (
 // Direction is a shape that an error may have which no element shows: what the truth moves by if
 // one number is another.
 type Direction struct {
-	Name   string // "the scale of the scores", ends a sentence "… is 0.8 % too large"
-	Unit   float64
-	Values []float64 // what the truth moves by, in the order of Truth.Data, for one Unit
+	Name   string    // "the scale of the scores", begins a sentence "… is 0.8 % too large"
+	Values []float64 // what the truth moves by for all of it, in the order of Truth.Data
 }
 
 // testSample judges an output by what the runs give.
@@ -60,8 +57,7 @@ func (j *judgement) scaled() []float64 {
 // elementOf judges the largest score.
 func (j *judgement) elementOf(out *Output, k kin, chance float64) {
 	each := chance / float64(max(out.Elements, 1))
-	t, walk := studentQuantile(j.freedom(), each), walkQuantile(each, 0)
-	out.MaxZLimit = math.Sqrt((1-k.tail)*t*t + k.tail*max(t, walk)*max(t, walk))
+	out.MaxZLimit = math.Sqrt(tailed(studentQuantile(j.freedom(), each), each, k.tail, 0))
 	j.elementReasons(out)
 }
 
@@ -96,7 +92,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 		return
 	}
-	j.addSlices(out, fam, failed)
+	j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
 }
 
 // spread returns mean and relative variance of a statistic of each part over the runs, the variance
@@ -156,21 +152,6 @@ func (j *judgement) largestIn(fam family, part int) (z float64) {
 	return z
 }
 
-// addSlices adds the parts beyond their limit, worst first, and one line that says how many.
-func (j *judgement) addSlices(out *Output, fam family, failed []Slice) {
-	if len(failed) == 0 {
-		return
-	}
-	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
-	out.Reasons = append(
-		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), fam.parts, fam.axis),
-	)
-	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant, s.MaxZ = j.constant(s), j.largestIn(fam, s.Part)
-		out.Slices = append(out.Slices, s)
-	}
-}
-
 // meansOf judges the mean of the scaled errors, plain and toward larger sizes.
 func (j *judgement) meansOf(out *Output, k kin, got statistics, chance float64) {
 	n := k.geometry.n
@@ -220,9 +201,8 @@ func nearer(got, mean, native float64) float64 {
 // reach is what a sum of errors of that variance exceeds with a chance, the variance known to so
 // many degrees of freedom. The fewer errors stand behind it, the more it has of their tail.
 func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
-	t, walk := studentQuantile(freedom, chance), walkQuantile(chance, 0)
 	tail := k.tail * min(1, largest*variance/least)
-	return calibration * math.Sqrt(variance*((1-tail)*t*t+tail*max(t, walk)*max(t, walk)))
+	return calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail, 0))
 }
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.
@@ -332,18 +312,12 @@ func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chanc
 	n := k.geometry.n
 	root := math.Sqrt(n / k.sampled.n)
 	l := k.linear(got.along[d]/math.Sqrt(n), func(s statistics) float64 { return s.along[d] * root / math.Sqrt(n) },
-		1/n, k.geometry.largestToward[d], n/k.sampled.n, chance)
+		1/n, k.geometry.toward[d].largest, n/k.sampled.n, chance)
 	l.value, l.limit = l.value*math.Sqrt(n), l.limit*math.Sqrt(n)
 	if l.beyond() <= 1 {
 		return
 	}
-	norm := 0.0
-	for i, v := range j.want.Directions[d].Values {
-		if k.geometry.judged[i] {
-			norm = math.Hypot(norm, v/deviation(j.want.Sigma[i], j.ulp[i]))
-		}
-	}
 	out.Reasons = append(out.Reasons, fmt.Sprintf(
-		"%s is %s, %.3g times the limit", j.want.Directions[d].Name, tooLarge(l.value/norm), l.beyond(),
+		"%s is %s, %.3g times the limit", j.want.Directions[d].Name, tooLarge(l.value/k.geometry.toward[d].norm), l.beyond(),
 	))
 }

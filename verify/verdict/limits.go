@@ -27,8 +27,14 @@ const overflowSigmas = 7
 // (Expected.Walk), that of walkQuantile.
 func elementLimit(n int, walk, terms float64) float64 {
 	chance := falseAlarm / float64(max(n, 1))
-	normal, sum := -distuv.UnitNormal.Quantile(chance/2), walkQuantile(chance, terms)
-	return math.Sqrt((1-walk)*normal*normal + walk*max(normal, sum)*max(normal, sum))
+	return math.Sqrt(tailed(-distuv.UnitNormal.Quantile(chance/2), chance, walk, terms))
+}
+
+// tailed is the square of what an error exceeds with a chance of which a share of the variance,
+// walk, has the tail of sums in an unknown order; the rest exceeds quantile.
+func tailed(quantile, chance, walk, terms float64) float64 {
+	sum := max(quantile, walkQuantile(chance, terms))
+	return (1-walk)*quantile*quantile + walk*sum*sum
 }
 
 // bridgeTail is how fast the tail of a squared Brownian bridge falls off: P(r > x) ≈ e^(−π²x/12).

@@ -136,24 +136,25 @@ func (j *judgement) judgeSlices(out *Output, axis string, shape []int, parts []t
 		limit := rmsLimit(draws, len(parts), j.want.Walk, j.want.Terms)
 		j.checkLimit(limit)
 		if rms > limit {
-			failed = append(
-				failed,
-				Slice{
-					Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit,
-					MaxZ: p.maxZ,
-				},
-			)
+			failed = append(failed, Slice{
+				Axis: axis, Index: tensor.Unravel(i, shape), Of: shape, Elements: int(p.n), RMS: rms, Limit: limit,
+				Part: i,
+			})
 		}
 	}
+	j.addSlices(out, axis, len(parts), failed, func(part int) float64 { return parts[part].maxZ })
+}
+
+// addSlices adds the parts beyond their limit, worst first, and one line that says how many of all
+// there are; largest returns the largest score in a part.
+func (j *judgement) addSlices(out *Output, axis string, all int, failed []Slice, largest func(part int) float64) {
 	if len(failed) == 0 {
 		return
 	}
 	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
-	out.Reasons = append(
-		out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), len(parts), axis),
-	)
+	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), all, axis))
 	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant = j.constant(s)
+		s.Constant, s.MaxZ = j.constant(s), largest(s.Part)
 		out.Slices = append(out.Slices, s)
 	}
 }

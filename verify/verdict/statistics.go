@@ -69,9 +69,14 @@ type geometry struct {
 	h        []float64
 	sign     []float64
 	n        float64
-	toward   [][]float64 // directions in the same units, of norm 1
+	toward   []unit // directions
+}
 
-	largestToward []float64 // of each direction
+// unit is a direction in units of the deviations, of norm 1.
+type unit struct {
+	values  []float64
+	norm    float64 // that it had
+	largest float64 // the share Σ u⁴ that, in effect, one element has
 }
 
 // newGeometry measures the parts of all elements, or of those that were run. Elements that are exact
@@ -108,11 +113,7 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 		g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, norms), append(g.largest, largest)
 	}
 	for _, d := range j.want.Directions {
-		u, largest := j.unit(d, g), 0.0
-		for _, x := range u {
-			largest += x * x * x * x
-		}
-		g.toward, g.largestToward = append(g.toward, u), append(g.largestToward, largest)
+		g.toward = append(g.toward, j.unit(d, g))
 	}
 	return g
 }
@@ -123,19 +124,20 @@ func (j *judgement) nothingRounds(i int) bool {
 	return j.want.Sigma[i] == 0 && j.want.Type.Round(t) == t
 }
 
-// unit returns a direction in units of the deviations, of norm 1.
-func (j *judgement) unit(d Direction, g *geometry) []float64 {
-	u, norm := make([]float64, len(d.Values)), 0.0
+// unit returns a direction over the elements that are judged.
+func (j *judgement) unit(d Direction, g *geometry) unit {
+	u := unit{values: make([]float64, len(d.Values))}
 	for i, v := range d.Values {
 		if g.judged[i] {
-			u[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
-			norm = math.Hypot(norm, u[i])
+			u.values[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
+			u.norm = math.Hypot(u.norm, u.values[i])
 		}
 	}
-	if norm > 0 && !math.IsInf(norm, 0) {
-		for i := range u {
-			u[i] /= norm
+	for i := range u.values {
+		if u.norm > 0 && !math.IsInf(u.norm, 0) {
+			u.values[i] /= u.norm
 		}
+		u.largest += u.values[i] * u.values[i] * u.values[i] * u.values[i]
 	}
 	return u
 }
@@ -160,7 +162,7 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	s.plain, s.outward = s.plain/g.n, s.outward/g.n
 	for _, u := range g.toward {
 		var along float64
-		for i, x := range u {
+		for i, x := range u.values {
 			along += x * w[i]
 		}
 		s.along = append(s.along, along)
@@ -215,13 +217,13 @@ func (j *judgement) newKin() kin {
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
 	k.wide = make([]statistics, min(len(k.runs), fewestWide))
 	parallel.Each(len(k.runs), func(r int) {
-		k.runs[r] = k.sampled.of(j.pretend(j.want.Sample.Deviations[r], 1, true), j.columns)
+		k.runs[r] = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Deviations[r], 1, true), j.columns)
 		if r < len(k.wide) {
-			k.wide[r] = k.sampled.of(j.pretend(j.want.Sample.Deviations[r], far, true), j.columns)
+			k.wide[r] = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Deviations[r], far, true), j.columns)
 		}
 	})
-	k.native = k.sampled.of(j.pretend(j.want.Sample.Native, 1, false), j.columns)
-	k.tail = j.tailShare()
+	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, 1, false), j.columns)
+	k.tail = j.tailShare(k.sampled)
 	return k
 }
 
@@ -236,11 +238,11 @@ const (
 
 // pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not,
 // times a factor.
-func (j *judgement) pretend(deviations []float64, times float64, sampled bool) []float64 {
+func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sampled bool) []float64 {
 	w := make([]float64, len(j.scores))
 	for e, d := range deviations {
 		i := j.want.Sample.at(e)
-		if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) {
+		if !g.judged[i] || math.IsNaN(d) {
 			continue
 		}
 		t := j.want.Truth.Data[i]
@@ -266,12 +268,12 @@ func (s *Sample) others(sigma, d float64) float64 {
 
 // tailShare tells from the runs' kurtosis how far the tail of the errors is from a normal one and
 // near that of sums in an unknown order, see walkQuantile. Few numbers leave it uncertain.
-func (j *judgement) tailShare() float64 {
+func (j *judgement) tailShare(g *geometry) float64 {
 	var second, fourth, n float64
 	for _, run := range j.want.Sample.Deviations {
 		for e, d := range run {
 			i := j.want.Sample.at(e)
-			if sc := j.scores[i]; sc.unjudged || sc.exact || sc.unbounded || math.IsNaN(d) || j.want.Sigma[i] == 0 {
+			if !g.judged[i] || math.IsNaN(d) || j.want.Sigma[i] == 0 {
 				continue
 			}
 			x := d / j.want.Sample.others(j.want.Sigma[i], d)
