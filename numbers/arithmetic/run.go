@@ -21,12 +21,31 @@ type Run struct {
 	native   bool
 	branches []*Branch
 	forced   func(place int, b *Branch)
+	form     int // what is left of the number of the form that the run has
+	forms    int // how many forms it met
 }
 
 // NewRun returns the run of that number.
 func NewRun(number int) *Run {
-	return &Run{rng: rand.New(rand.NewPCG(0x706c756d62, uint64(number)))}
+	return &Run{rng: rand.New(rand.NewPCG(0x706c756d62, uint64(number))), forms: 1}
 }
+
+// In makes it a run of the form of that number, below Forms.
+func (r *Run) In(form int) *Run {
+	r.form = form
+	return r
+}
+
+// Form returns which of n forms the run has, where a declaration leaves several open whose errors
+// are so unlike that each is a sample of its own: 0 unless In says otherwise.
+func (r *Run) Form(n int) int {
+	f := r.form % n
+	r.form, r.forms = r.form/n, r.forms*n
+	return f
+}
+
+// Forms returns how many forms there are, once a program has run.
+func (r *Run) Forms() int { return r.forms }
 
 // NewExact returns a run in which nothing is rounded: float64 in the place of the truth.
 func NewExact() *Run {
@@ -35,9 +54,9 @@ func NewExact() *Run {
 	return r
 }
 
-// NewNative returns the run in the hardware's own units: no grid is stretched, every form is the
-// first of those that are open. A product of many numbers with one constant that is nearly a power
-// of two errs in one direction all together, which few stretched grids show.
+// NewNative returns the run in the hardware's own units: no grid is stretched, every coin falls on
+// the first side. A product of many numbers with one constant that is nearly a power of two errs in
+// one direction all together, which few stretched grids show.
 func NewNative() *Run {
 	r := NewRun(0)
 	r.native = true
@@ -47,8 +66,8 @@ func NewNative() *Run {
 // Exact tells whether nothing is rounded in this run.
 func (r *Run) Exact() bool { return r.exact }
 
-// Coin draws a form that a declaration leaves open: true in half of the runs, false in the exact
-// one and the native one.
+// Coin draws what a declaration leaves open and what hardly changes how errors are spread: true in
+// half of the runs, false in the exact one and the native one.
 func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.native }
 
 // stretch draws the factor of a place: its logarithm is uniform over a binade, as that of a
@@ -84,6 +103,13 @@ func (r *Run) Grid(t dtype.Type) Grid {
 	if r.exact {
 		g = Grid{typ: t}
 	}
+	return g
+}
+
+// After returns the grid where values bring so many roundings of F32 with them beside those that
+// all do: what is as near to a number of the type as that is one.
+func (g Grid) After(roundings float64) Grid {
+	g.noise += roundings * dtype.F32.UnitRoundoff()
 	return g
 }
 

@@ -58,29 +58,37 @@ func execute(p program, work float64, expected []verdict.Expected) {
 	for _, e := range expected {
 		n += e.Truth.Len()
 	}
-	exactRun := arithmetic.NewExact()
+	exact := arithmetic.NewExact()
+	p(exact)
+	for form := range exact.Forms() {
+		p.sample(form, runsOf(n, work*float64(exact.Forms())), expected)
+	}
+}
+
+// sample adds the sample of one form that the program may have.
+func (p program) sample(form, n int, expected []verdict.Expected) {
+	exactRun := arithmetic.NewExact().In(form)
 	exact := p(exactRun)
-	runs, outputs := p.runs(runsOf(n, work), func(r *arithmetic.Run) *arithmetic.Run { return r })
+	runs, outputs := p.runs(form, n, func(r *arithmetic.Run) *arithmetic.Run { return r })
 	doubts := arithmetic.FindDoubts(exactRun, runs)
 	var wholly []map[string][]float64
 	var exactWholly map[string][]float64
 	if !doubts.None() { // no run may jump to the other side
-		_, outputs = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, false) })
-		_, wholly = p.runs(len(runs), func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, true) })
-		exact = p(doubts.Settle(arithmetic.NewExact(), false))
-		exactWholly = p(doubts.Settle(arithmetic.NewExact(), true))
+		_, outputs = p.runs(form, n, func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, false) })
+		_, wholly = p.runs(form, n, func(r *arithmetic.Run) *arithmetic.Run { return doubts.Settle(r, true) })
+		exact = p(doubts.Settle(arithmetic.NewExact().In(form), false))
+		exactWholly = p(doubts.Settle(arithmetic.NewExact().In(form), true))
 	}
-	native := p(doubts.Settle(arithmetic.NewNative(), false))
+	native := p(doubts.Settle(arithmetic.NewNative().In(form), false))
 	for i := range expected {
 		deviations := deviationsOf(&expected[i], exact[expected[i].Name], outputs, wholly != nil)
 		if wholly != nil {
 			larger(deviations, deviationsOf(&expected[i], exactWholly[expected[i].Name], wholly, true))
 		}
 		own := deviationsOf(&expected[i], exact[expected[i].Name], []map[string][]float64{native}, wholly != nil)
-		expected[i].Sample, expected[i].Sigma = verdict.NewSample(
-			deviations, nil, expected[i].Truth.Data, nil, expected[i].Columns(),
-		)
-		expected[i].Sample.Native = own[0]
+		expected[i].AddForm(verdict.NewSample(
+			deviations, own[0], nil, expected[i].Truth.Data, nil, expected[i].Columns(),
+		))
 	}
 	doubts.Each(func(r *arithmetic.Run, decisions int) {
 		other := p(r)
@@ -92,11 +100,11 @@ func execute(p program, work float64, expected []verdict.Expected) {
 
 // runs executes the program that many times.
 func (p program) runs(
-	n int, settle func(r *arithmetic.Run) *arithmetic.Run,
+	form, n int, settle func(r *arithmetic.Run) *arithmetic.Run,
 ) (runs []*arithmetic.Run, outputs []map[string][]float64) {
 	runs, outputs = make([]*arithmetic.Run, n), make([]map[string][]float64, n)
 	parallel.Each(n, func(k int) {
-		runs[k] = settle(arithmetic.NewRun(k + 1))
+		runs[k] = settle(arithmetic.NewRun(k + 1).In(form))
 		outputs[k] = p(runs[k])
 	})
 	return runs, outputs

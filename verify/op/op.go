@@ -240,9 +240,11 @@ func opOf(rec *recording.Recording) (*Op, error) {
 // hang together for all: where σ overflowed nothing is known, which is not the same as an error
 // that nobody makes.
 func unbound(e *verdict.Expected) {
-	for i, s := range e.Sigma {
-		if math.IsNaN(s) {
-			e.Sigma[i] = math.Inf(1)
+	for _, sigma := range e.Sigmas() {
+		for i, s := range sigma {
+			if math.IsNaN(s) {
+				sigma[i] = math.Inf(1)
+			}
 		}
 	}
 	for i, d := range e.Draws {
@@ -260,9 +262,11 @@ func unbound(e *verdict.Expected) {
 // addUnderflow adds what a processor may flush to zero: results below the smallest normal float32.
 func addUnderflow(e *verdict.Expected) {
 	tiny := dtype.F32.MinNormal()
-	for i, s := range e.Sigma {
-		if t := math.Abs(e.Truth.Data[i]); s > 0 || 0 < t && t < tiny {
-			e.Sigma[i] = s + tiny
+	for _, sigma := range e.Sigmas() {
+		for i, s := range sigma {
+			if t := math.Abs(e.Truth.Data[i]); s > 0 || 0 < t && t < tiny {
+				sigma[i] = s + tiny
+			}
 		}
 	}
 }

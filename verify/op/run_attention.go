@@ -3,6 +3,7 @@ package op
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
@@ -17,7 +18,7 @@ type headRows struct {
 	sink      *float64
 	dots      *mat.Dense   // q·k
 	dotErrors errorMoments // of these sums
-	sums2     *mat.Dense   // Σ p² v²
+	sums2     *mat.Dense   // Σ p² v², p divided by their sum
 }
 
 // errorMoments are the second moments of the errors of sums: their own, and what all err by together.
@@ -46,7 +47,10 @@ func (h *headRows) prepare(m softmaxModel) *headRows {
 	_, width := h.q.Dims()
 	h.dotErrors = m.sumErrors(m.q, m.k, width, h.dots, &dots2)
 	exact := m.newRun(arithmetic.NewExact())
-	_, _, p := exact.weights(h)
+	divisors, _, p := exact.allWeights(h, exact.exponentials(h))
+	for s, d := range divisors {
+		floats.Scale(1/d, p.RawRowView(s))
+	}
 	h.sums2.Mul(squares(p), squares(finiteOrZero(h.v)))
 	return h
 }
@@ -82,9 +86,10 @@ func (m softmaxModel) newRun(r *arithmetic.Run) *attentionRun {
 		multiplied: m.narrowGrid(r, m.capChain), capped: m.narrowGrid(r, m.scores),
 		tanh: r.Function(work, 2), shifted: r.Grid(work), exp: r.Function(work, 2), total: r.Adder(m.scalarSum()), chain: r.Adder(m.accumulate),
 		weight: r.Grid(m.probabilities), inverse: r.Grid(work), output: r.Grid(work), lse: r.Grid(work),
-		added: r.Grid(work), log: r.Function(work, 2), dividesFirst: r.Coin(), sumsRounded: r.Coin(), flushes: r.Coin(), fused: r.Coin(),
+		added: r.Grid(work), log: r.Function(work, 2), flushes: r.Coin(), fused: r.Coin(),
 		largest: r.Grid(work),
 	}
+	a.divides(r)
 	if m.fastTanh {
 		a.tanh = r.Function(work, fastTanhUlp)
 	}
@@ -96,6 +101,18 @@ func (m softmaxModel) newRun(r *arithmetic.Run) *attentionRun {
 		a.scale = m.scores.Round(m.scale) // a constant in the type of the scores
 	}
 	return a
+}
+
+// divides decides when weights are divided by their sum, and which. The factor that their roundings
+// make of a row differs tenfold between these forms: it is nothing where the sum is that of rounded
+// weights.
+func (a *attentionRun) divides(r *arithmetic.Run) {
+	if !a.m.narrow(a.m.probabilities) {
+		a.dividesFirst = r.Coin()
+		return
+	}
+	form := r.Form(3)
+	a.dividesFirst, a.sumsRounded = form == 1, form == 2
 }
 
 // fastTanhUlp is what tanh.approx.f32 errs by: up to 2⁻¹¹, relative (PTX ISA).
@@ -136,53 +153,74 @@ func (a *attentionRun) dotOf(h *headRows, s, j int) float64 {
 	return a.chain.Sum(terms)
 }
 
-// weights returns the weights as they meet the values, what divides the sum after, and the
-// log-sum-exps.
-func (a *attentionRun) weights(h *headRows) (divisors, lse []float64, p *mat.Dense) {
+// exponentials are e^(x − largest) of each row's scores, which the forms of a run share.
+type exponentials struct {
+	x             *mat.Dense
+	largest, sums []float64
+	values        *mat.Dense // what weights that are divided after come to, once it is known
+}
+
+// exponentials returns those of a head.
+func (a *attentionRun) exponentials(h *headRows) *exponentials {
 	rows, keys := h.dots.Dims()
-	p = mat.NewDense(rows, keys, nil)
-	divisors, lse = make([]float64, rows), make([]float64, rows)
+	e := &exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows), sums: make([]float64, rows)}
 	for s := range rows {
-		row := p.RawRowView(s)
+		row := e.x.RawRowView(s)
 		for j := range row {
 			if row[j] = math.Inf(-1); h.sees(s, j) {
 				row[j] = a.score(h, s, j)
 			}
 		}
-		divisors[s], lse[s] = a.softmax(row, h.sink)
+		e.largest[s], e.sums[s] = a.powers(row)
 	}
-	return divisors, lse, p
+	return e
 }
 
-// softmax turns a row of scores into weights.
-func (a *attentionRun) softmax(x []float64, sink *float64) (divisor, lse float64) {
-	largest := maximum(x)
-	if math.IsInf(largest, -1) {
+// powers turns a row of scores into exponentials; without a key they are 0.
+func (a *attentionRun) powers(x []float64) (largest, sum float64) {
+	if largest = maximum(x); math.IsInf(largest, -1) {
 		clear(x)
-		return 1, largest
+		return largest, 1
 	}
 	for j, v := range x {
 		x[j] = a.power(v, largest)
 	}
-	sum := a.total.Sum(x)
+	return largest, a.total.Sum(x)
+}
+
+// weights turns exponentials into weights as they meet the values, and returns what the sum is
+// divided by after, and the log-sum-exp.
+func (a *attentionRun) weights(x []float64, largest, sum float64, sink *float64) (divisor, lse float64) {
+	if math.IsInf(largest, -1) {
+		return 1, largest
+	}
 	lse = a.added.Round(largest + a.log.Log(sum))
-	if a.sumsRounded && !a.dividesFirst {
-		a.weight.RoundAll(x)
+	weight := a.weight
+	if a.fused { // the largest is e^0 but for the rounding of its argument
+		weight = weight.After(math.Abs(largest * math.Log2E))
+	}
+	if a.sumsRounded {
+		weight.RoundAll(x)
 		sum = a.total.Sum(x)
 	}
 	if sink != nil {
 		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
 	}
+	divisor = sum
 	if a.dividesFirst {
+		divisor = 1
 		for j := range x {
 			x[j] /= sum
 		}
-		divisor = 1
-	} else {
-		divisor = sum
 	}
-	a.weight.RoundAll(x)
+	weight.RoundAll(x)
 	return divisor, lse
+}
+
+// softmax turns a row of scores into weights.
+func (a *attentionRun) softmax(x []float64, sink *float64) (divisor, lse float64) {
+	largest, sum := a.powers(x)
+	return a.weights(x, largest, sum, sink)
 }
 
 // power returns e^(x − largest): of the difference, or in base 2 of x log₂e less the largest one, as
@@ -199,10 +237,17 @@ func (a *attentionRun) power(x, largest float64) float64 {
 }
 
 // outputs returns outputs and log-sum-exps before their last rounding.
-func (a *attentionRun) outputs(h *headRows) (*mat.Dense, []float64) {
-	divisors, lse, p := a.weights(h)
+func (a *attentionRun) outputs(h *headRows, e *exponentials) (*mat.Dense, []float64) {
+	divisors, lse, p := a.allWeights(h, e)
 	_, keys := p.Dims()
-	o := attention.Values(p, h.v, attention.Options{})
+	o := e.values
+	if o == nil || a.dividesFirst {
+		o = attention.Values(p, h.v, attention.Options{})
+	}
+	if !a.dividesFirst {
+		e.values = o
+		o = mat.DenseCopyOf(o)
+	}
 	rows, _ := o.Dims()
 	for s := range rows {
 		inverse := a.inverse.Round(1 / divisors[s])
@@ -214,6 +259,16 @@ func (a *attentionRun) outputs(h *headRows) (*mat.Dense, []float64) {
 		}
 	}
 	return o, lse
+}
+
+// allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.
+func (a *attentionRun) allWeights(h *headRows, e *exponentials) (divisors, lse []float64, p *mat.Dense) {
+	rows, _ := e.x.Dims()
+	p, divisors, lse = mat.DenseCopyOf(e.x), make([]float64, rows), make([]float64, rows)
+	for s := range rows {
+		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], e.sums[s], h.sink)
+	}
+	return divisors, lse, p
 }
 
 // cutTogether is the part of a tensor core's error that all its sums have together, toward zero: all

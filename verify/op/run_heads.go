@@ -16,7 +16,7 @@ type headOutputs struct {
 	m      softmaxModel
 	o, lse *sampled
 	exact  *attentionRun
-	runs   []*attentionRun // the native one first
+	runs   [][]*attentionRun // of each form, the native one first
 	locked sync.Mutex
 }
 
@@ -25,8 +25,8 @@ type headOutputs struct {
 const (
 	headWork     = 1 << 26
 	mostHeadWork = 1 << 31
-	fewestRows   = 64
-	fewestHead   = 16
+	fewestRows   = 32
+	fewestHead   = 24
 	stepWork     = 60 // a score's rounding, exponential and their like
 )
 
@@ -36,11 +36,16 @@ func (c *Case) newHeadOutputs(m softmaxModel, keys, width int) *headOutputs {
 	batch, queries, heads := c.Dim("B"), c.Dim("S"), c.Dim("H")
 	rows := batch * queries * heads
 	work := float64(max(keys, 1)) * float64(width+stepWork)
-	runs := int(max(fewestHead, min(mostRuns, headWork/(work*float64(rows)))))
 	h := &headOutputs{c: c, m: m, exact: m.newRun(arithmetic.NewExact())}
-	h.runs = append(h.runs, m.newRun(arithmetic.NewNative()))
-	for k := range runs {
-		h.runs = append(h.runs, m.newRun(arithmetic.NewRun(k+1)))
+	forms := h.exact.Forms()
+	work *= float64(forms)
+	runs := int(max(fewestHead, min(mostRuns, headWork/(work*float64(rows)))))
+	for form := range forms {
+		all := []*attentionRun{m.newRun(arithmetic.NewNative().In(form))}
+		for k := range runs {
+			all = append(all, m.newRun(arithmetic.NewRun(k+1).In(form)))
+		}
+		h.runs = append(h.runs, all)
 	}
 	var chosen, chosenLSE func(int) bool
 	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
@@ -51,8 +56,8 @@ func (c *Case) newHeadOutputs(m softmaxModel, keys, width int) *headOutputs {
 			return spread((b*queries+s)*heads + head)
 		}
 	}
-	h.o = c.newSampled("o", runs, width, chosen, batch, queries, heads, width)
-	h.lse = c.newSampled("lse", runs, 1, chosenLSE, batch, heads, queries)
+	h.o = c.newSampled("o", forms, runs, width, chosen, batch, queries, heads, width)
+	h.lse = c.newSampled("lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
 }
 
@@ -71,37 +76,39 @@ func (h *headOutputs) lseOf(p rowPlace) int { return (p.b*h.c.Dim("H")+p.h)*h.c.
 // block computes the rows of q, which see k and v by the mask, and runs those that are chosen.
 func (h *headOutputs) block(q, k, v *mat.Dense, o attention.Options, at []rowPlace) {
 	o.Scale, o.SoftCap = h.m.scale, h.m.softCap
-	weights, lse := attention.Softmax(attention.Scores(q, k, o), o.Sink)
-	out := attention.Values(weights, v, o)
+	scores := attention.Scores(q, k, o)
+	t := headTruth{q: finiteOrZero(q), k: finiteOrZero(k), v: finiteOrZero(v), scores: mat.DenseCopyOf(scores)}
+	t.weights, t.lse = attention.Softmax(scores, o.Sink)
+	t.out = attention.Values(t.weights, v, o)
 	unit := h.c.lseUnit()
 	var run []int
 	for i, p := range at {
-		h.o.set(h.rowOf(p), out.RawRowView(i))
-		h.lse.set(h.lseOf(p), []float64{lse[i] / unit})
+		h.o.set(h.rowOf(p), t.out.RawRowView(i))
+		h.lse.set(h.lseOf(p), []float64{t.lse[i] / unit})
 		if h.o != nil && h.o.first[h.rowOf(p)] >= 0 || h.o == nil && h.lse.first[h.lseOf(p)] >= 0 {
 			run = append(run, i)
 		}
 	}
-	h.addShapes(weights, v, at)
+	h.addShapes(t, at)
 	if len(run) > 0 {
 		h.runRows(pickRows(q, run), k, v, o, at, run)
 	}
 }
 
-// addShapes fills in what the errors go with: those of rounded weights, and of log-sum-exps nothing.
-func (h *headOutputs) addShapes(weights, v *mat.Dense, at []rowPlace) {
-	if h.lse != nil {
-		for _, p := range at {
-			h.lse.shape[h.lseOf(p)] = 1
-		}
-	}
-	if h.o == nil {
-		return
-	}
-	var s mat.Dense
-	s.Mul(squares(weights), squares(finiteOrZero(v)))
+// addShapes fills in what second moments of errors go with.
+func (h *headOutputs) addShapes(t headTruth, at []rowPlace) {
+	shape := h.m.newShape(t)
 	for i, p := range at {
-		copy(h.o.shape[h.rowOf(p)*h.o.columns:], s.RawRowView(i))
+		if h.lse != nil {
+			for _, f := range h.lse.forms {
+				f.shape[h.lseOf(p)] = shape.lse(i)
+			}
+		}
+		if h.o != nil {
+			for form, f := range h.o.forms {
+				shape.row(i, h.runs[form][0], f.shape[h.rowOf(p)*h.o.columns:][:h.o.columns])
+			}
+		}
 	}
 }
 
@@ -116,20 +123,24 @@ func (h *headOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []rowP
 	if h.c.Arithmetic.Subnormals == "flushed" {
 		flushed = (&headRows{q: flush(q), k: flush(k), v: flush(v), sink: o.Sink, sees: sees}).prepare(h.m)
 	}
-	exact, exactLSE := h.exact.outputs(rows)
+	exact, exactLSE := h.exact.outputs(rows, h.exact.exponentials(rows))
 	unit := h.c.lseUnit()
 	var others, othersLSE []otherTruth
-	for n, r := range h.runs {
+	for n := range h.runs[0] {
 		in := rows
-		if r.flushes {
+		if h.runs[0][n].flushes {
 			in = flushed
 		}
-		out, lse := r.outputs(in)
-		for row, i := range run {
-			others = append(others, h.o.run(n-1, h.rowOf(at[i]), out.RawRowView(row), exact.RawRowView(row))...)
-			othersLSE = append(othersLSE, h.lse.run(
-				n-1, h.lseOf(at[i]), []float64{lse[row] / unit}, []float64{exactLSE[row] / unit},
-			)...)
+		shared := h.runs[0][n].exponentials(in)
+		for form := range h.runs {
+			out, lse := h.runs[form][n].outputs(in, shared)
+			for row, i := range run {
+				o, l := h.rowOf(at[i]), h.lseOf(at[i])
+				others = append(others, h.o.run(form, n-1, o, out.RawRowView(row), exact.RawRowView(row))...)
+				othersLSE = append(othersLSE, h.lse.run(
+					form, n-1, l, []float64{lse[row] / unit}, []float64{exactLSE[row] / unit},
+				)...)
+			}
 		}
 	}
 	h.locked.Lock()

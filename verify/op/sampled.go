@@ -9,18 +9,23 @@ import (
 type sampled struct {
 	name     string
 	truth    *tensor.Tensor
-	columns  int       // of a row
-	shape    []float64 // what second moments of errors go with
-	first    []int     // of each row, where its deviations stand; −1: it is not run
-	elements []int     // those that are run; nil: all
-	runs     [][]float64
-	native   []float64
+	columns  int   // of a row
+	first    []int // of each row, where its deviations stand; −1: it is not run
+	elements []int // those that are run; nil: all
+	forms    []formRuns
 	others   map[int][]float64
+}
+
+// formRuns is what the runs of one form deviate by, and the native one.
+type formRuns struct {
+	shape  []float64 // what second moments of errors go with
+	runs   [][]float64
+	native []float64
 }
 
 // newSampled makes room for rows of so many columns, if the recording has the output: then its size
 // is known to be that of a tensor in the file. chosen tells which rows are run, nil: all.
-func (c *Case) newSampled(name string, runs, columns int, chosen func(row int) bool, shape ...int) *sampled {
+func (c *Case) newSampled(name string, forms, runs, columns int, chosen func(row int) bool, shape ...int) *sampled {
 	if !c.Wants(name) {
 		return nil
 	}
@@ -39,10 +44,12 @@ func (c *Case) newSampled(name string, runs, columns int, chosen func(row int) b
 			}
 		}
 	}
-	s.shape = make([]float64, s.truth.Len())
-	s.native = make([]float64, n)
-	for range runs {
-		s.runs = append(s.runs, make([]float64, n))
+	for range forms {
+		f := formRuns{shape: make([]float64, s.truth.Len()), native: make([]float64, n)}
+		for range runs {
+			f.runs = append(f.runs, make([]float64, n))
+		}
+		s.forms = append(s.forms, f)
 	}
 	return s
 }
@@ -54,16 +61,16 @@ func (s *sampled) set(row int, truth []float64) {
 	}
 }
 
-// run stores what a run gives for a row, −1 the native one, beside what it gives exactly. Where it
+// run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly. Where it
 // has another kind of number (an infinity, NaN) than the truth, that is right too: it is returned
 // for addOther, because rows are computed side by side.
-func (s *sampled) run(k, row int, got, exact []float64) (others []otherTruth) {
+func (s *sampled) run(form, k, row int, got, exact []float64) (others []otherTruth) {
 	if s == nil || s.first[row] < 0 {
 		return nil
 	}
-	to := s.native
+	to := s.forms[form].native
 	if k >= 0 {
-		to = s.runs[k]
+		to = s.forms[form].runs[k]
 	}
 	for i, v := range got {
 		at := row*s.columns + i
@@ -86,8 +93,9 @@ type otherTruth struct {
 // expected hands over the output.
 func (s *sampled) expected() verdict.Expected {
 	e := verdict.Expected{Name: s.name, Truth: s.truth}
-	e.Sample, e.Sigma = verdict.NewSample(s.runs, s.elements, s.truth.Data, s.shape, e.Columns())
-	e.Sample.Native = s.native
+	for _, f := range s.forms {
+		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.truth.Data, f.shape, e.Columns()))
+	}
 	for at, values := range s.others {
 		for _, v := range values {
 			e.AddOther(at, v)

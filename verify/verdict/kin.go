@@ -75,7 +75,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 			continue
 		}
 		mean := max(means[p], of(k.native, p), leastMean)
-		limit := meanSquareLimit(mean, max(spread[p], 2/n), known, chance/float64(fam.parts), k.tail)
+		limit := meanSquareLimit(mean, max(spread[p], 2/n), known(p), chance/float64(fam.parts), k.tail)
 		limit, rms := math.Sqrt(limit), math.Sqrt(of(got, p))
 		j.checkLimit(limit)
 		if f == 0 {
@@ -95,30 +95,77 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 	j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
 }
 
-// spread returns mean and relative variance of a statistic of each part over the runs, the variance
-// told in part by all the others, and of how many degrees of freedom it is. Of a part that was not
-// run all is told by the others.
-func (k kin) spread(f int, of func(s statistics, p int) float64) (means, variances []float64, freedom float64) {
+// spread returns mean and relative variance of a statistic of each part over the runs, and of how
+// many degrees of freedom the variances are: parts of a family tell of each other's. Of a part that
+// was not run all is told by the others.
+func (k kin) spread(
+	f int, of func(s statistics, p int) float64,
+) (means, variances []float64, freedom func(p int) float64) {
 	parts := k.geometry.families[f].parts
-	means, variances, freedom = make([]float64, parts), make([]float64, parts), float64(len(k.runs)-1)
-	var mean, variance, n float64
+	means, variances = make([]float64, parts), make([]float64, parts)
+	var mean, n float64
 	for p := range parts {
 		if k.sampled.counts[f][p] > 0 {
 			m, v := k.moments(func(s statistics) float64 { return of(s, p) }, 2)
 			means[p], variances[p] = m, v/max(m*m, leastMean*leastMean)
-			mean, variance, n = mean+m, variance+variances[p], n+1
+			mean, n = mean+m, n+1
 		}
 	}
-	if n < 2 && parts < 2 {
-		return means, variances, freedom
-	}
-	mean, variance = mean/max(n, 1), variance/max(n, 1)
+	variances, prior := k.shrunk(variances)
 	for p := range parts {
-		if variances[p] = (variances[p] + variance) / 2; k.sampled.counts[f][p] == 0 {
-			means[p], variances[p] = mean, variance
+		if k.sampled.counts[f][p] == 0 {
+			means[p] = mean / max(n, 1)
+		}
+		variances[p] += k.chosen(f, p)
+	}
+	return means, variances, k.freedom(f, prior)
+}
+
+// freedom returns of how many degrees of freedom a part's variance is, where all of them tell as much
+// as so many runs.
+func (k kin) freedom(f int, prior float64) func(p int) float64 {
+	return func(p int) float64 {
+		if k.sampled.counts[f][p] == 0 {
+			return max(1, prior)
+		}
+		return float64(len(k.runs)-1) + prior
+	}
+}
+
+// chosen is the relative variance that the mean square of a part has because only some rows were run:
+// rows that err more than σ says, or less, make up the part in another share.
+func (k kin) chosen(f, p int) float64 {
+	if k.rowScatter == 0 {
+		return 0
+	}
+	ran, all := k.sampled.counts[f][p], k.geometry.counts[f][p]
+	if ran == 0 {
+		ran = k.sampled.n
+	}
+	each := 1.0 // elements of a row in the part
+	if k.geometry.families[f].stays {
+		each = k.geometry.n / float64(len(k.geometry.rowNorms))
+	}
+	return k.rowScatter * (each/ran + each/max(all, 1))
+}
+
+// shrunk draws variances over the runs, one of each part of a family and 0 where none is known,
+// toward what all of them tell, as NewSample does with those of elements, and returns how many runs
+// that is worth.
+func (k kin) shrunk(own []float64) (variances []float64, prior float64) {
+	runs := float64(len(k.runs) - 1)
+	pooled := proportional(own, ones(len(own)), runs)
+	if pooled == nil {
+		return own, 0
+	}
+	prior = priorRuns(poolScatter(own, pooled), runs, own)
+	variances = make([]float64, len(own))
+	for p, v := range own {
+		if variances[p] = pooled[p]; v > 0 {
+			variances[p] = (runs*v + prior*pooled[p]) / (runs + prior)
 		}
 	}
-	return means, variances, 2 * freedom
+	return variances, prior
 }
 
 // leastMean is the least mean square that right kernels are taken to have: where truths lie on
@@ -209,14 +256,14 @@ func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
 func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance float64) {
 	fam := k.geometry.families[f]
 	worst, at := line{0, 1}, -1
-	variances, means := k.alongMoments(f)
+	variances, means, freedom := k.alongMoments(f)
 	runs := float64(len(k.runs))
 	for p := range fam.parts {
 		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
 			continue
 		}
 		limit := math.Sqrt(1+1/runs) *
-			k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], 2*(runs-1), chance/float64(fam.parts))
+			k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], freedom(p), chance/float64(fam.parts))
 		if l := (line{nearer(got.families[f].along[p], means[p], k.native.families[f].along[p]), limit}); l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}
@@ -265,25 +312,19 @@ func meanFactor(along, norms, variances []float64) float64 {
 	return sum / max(n, 1)
 }
 
-// alongMoments returns mean and variance over the runs of each part's error along the truth, the
-// variance no less than what the other parts tell in half.
-func (k kin) alongMoments(f int) (variances, means []float64) {
+// alongMoments returns mean and variance over the runs of each part's error along the truth, and of
+// how many degrees of freedom the variances are.
+func (k kin) alongMoments(f int) (variances, means []float64, freedom func(p int) float64) {
 	parts := k.geometry.families[f].parts
 	variances, means = make([]float64, parts), make([]float64, parts)
-	var all, n float64
 	for p := range variances {
 		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] }, 1)
-		if ran := k.sampled.counts[f][p]; ran > 0 {
+		if ran := k.sampled.counts[f][p]; ran > 0 && variances[p] > 1 {
 			variances[p] = 1 + (variances[p]-1)*k.geometry.counts[f][p]/ran // errors in common add up
-			all, n = all+variances[p], n+1
 		}
 	}
-	for p := range variances {
-		if variances[p] = max(variances[p], (variances[p]+all/max(n, 1))/2); k.sampled.counts[f][p] == 0 {
-			variances[p] = all / max(n, 1)
-		}
-	}
-	return variances, means
+	variances, prior := k.shrunk(variances)
+	return variances, means, k.freedom(f, prior)
 }
 
 // partName says which part: "all of it", "all of head 3", "all of row [1 2]".

@@ -36,16 +36,21 @@ type Sample struct {
 //
 //	Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2),  σ² = (K s² + ν m²)/(K + ν)
 //
-// Of elements that were not run there is the pool alone.
-func NewSample(deviations [][]float64, elements []int, truth, shape []float64, columns int) (*Sample, []float64) {
-	s := &Sample{Deviations: deviations, elements: elements}
+// Where some elements are run for all, each has what the pool tells.
+func NewSample(
+	deviations [][]float64, native []float64, elements []int, truth, shape []float64, columns int,
+) (*Sample, []float64) {
+	s := &Sample{Deviations: deviations, Native: native, elements: elements}
 	own, runs := s.secondMoments(len(truth))
 	pooled, scatter := []float64(nil), math.Inf(1)
 	all := float64(len(deviations))
-	for _, p := range [][]float64{
-		proportional(own, squared(truth), all), rowPool(own, columns, all), proportional(own, ones(len(own)), all),
-		proportional(own, shape, all),
-	} {
+	pools := [][]float64{
+		proportional(own, squared(truth), all), proportional(own, ones(len(own)), all), proportional(own, shape, all),
+	}
+	if s.whole() { // of a row that was not run its own elements tell nothing
+		pools = append(pools, rowPool(own, columns, all))
+	}
+	for _, p := range pools {
 		if v := poolScatter(own, p); p != nil && (pooled == nil || v < scatter) {
 			pooled, scatter = p, v
 		}
@@ -54,7 +59,7 @@ func NewSample(deviations [][]float64, elements []int, truth, shape []float64, c
 	sigma := make([]float64, len(own))
 	for i, v := range own {
 		switch k := runs[i]; {
-		case k == 0: // not run, or every run overflows, which is right too
+		case k == 0, !s.whole(): // not run, or every run overflows, which is right too
 			sigma[i] = math.Sqrt(pooled[i])
 		case v > 0:
 			sigma[i] = math.Sqrt((k*v + s.prior*pooled[i]) / (k + s.prior))
@@ -179,11 +184,18 @@ func poolScatter(own, pooled []float64) float64 {
 // mostPrior is how many times its own runs a pool may count for, however well it fits.
 const mostPrior = 8
 
-// priorRuns solves Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2) for ν, with ψ′(x) ≈ 1/x + 1/2x² + 1/6x³.
+// priorRuns solves Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2) for ν, with ψ′(x) ≈ 1/x + 1/2x² + 1/6x³. Of few
+// elements the scatter is known badly: it is taken as what it is below only once in twenty times.
 func priorRuns(scatter, runs float64, own []float64) float64 {
 	trigamma := func(x float64) float64 { return 1/x + 1/(2*x*x) + 1/(6*x*x*x) }
-	rest := scatter - trigamma(runs/2)
-	if len(own) < 16 || math.IsNaN(rest) {
+	known := -1.0
+	for _, v := range own {
+		if v > 0 {
+			known++
+		}
+	}
+	rest := scatter*known/chiSquaredLow(known) - trigamma(runs/2)
+	if known < 1 || math.IsNaN(rest) {
 		return 0
 	}
 	low, high := 0.0, mostPrior*runs

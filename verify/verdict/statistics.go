@@ -49,27 +49,32 @@ func (j *judgement) families() []family {
 // same units is h = t/√(σ² + ulp²/12).
 type sums struct {
 	squares []float64 // mean w²
-	along   []float64 // Σ w h/√Σ h²
+	along   []float64 // Σ c w h/√Σ c² h², c the weight of a row
 }
 
 // statistics are the numbers by which an output is judged beside its largest score.
 type statistics struct {
 	families       []sums
+	rows           []float64 // Σ w h of each row
+	rowSquares     []float64 // and its Σ w²
 	plain, outward float64   // mean of w, and of w toward larger sizes
 	along          []float64 // for each direction g of the expectation, Σ w g/√Σ g²
 }
 
 // geometry is what the statistics of every output of one shape share.
 type geometry struct {
-	families []family
-	counts   [][]float64 // elements of each part that are judged
-	norms    [][]float64 // and their Σ h²
-	largest  [][]float64 // the share Σ h⁴/(Σ h²)² of that which, in effect, one element has
-	judged   []bool
-	h        []float64
-	sign     []float64
-	n        float64
-	toward   []unit // directions
+	families  []family
+	counts    [][]float64 // elements of each part that are judged
+	norms     [][]float64 // (Σ c h²)²/Σ c² h²: a factor's error is 1 over its root
+	largest   [][]float64 // the share Σ (c h)⁴/(Σ c² h²)² of that which, in effect, one element has
+	weights   []float64   // c of each row
+	judged    []bool
+	h         []float64
+	rowNorms  []float64 // Σ h² of each row
+	rowCounts []float64 // and its elements that are judged
+	sign      []float64
+	n         float64
+	toward    []unit // directions
 }
 
 // unit is a direction in units of the deviations, of norm 1.
@@ -83,7 +88,10 @@ type unit struct {
 // count nowhere.
 func (j *judgement) newGeometry(elements []int) *geometry {
 	n := len(j.scores)
-	g := &geometry{families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n)}
+	g := &geometry{
+		families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n),
+		rowNorms: make([]float64, n/j.columns), rowCounts: make([]float64, n/j.columns),
+	}
 	in := make([]bool, n)
 	for _, i := range elements {
 		in[i] = true
@@ -96,26 +104,40 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 		g.judged[i], g.n = true, g.n+1
 		g.h[i] = t / deviation(j.want.Sigma[i], j.ulp[i])
 		g.sign[i] = math.Copysign(1, t)
+		g.rowNorms[i/j.columns] += g.h[i] * g.h[i]
+		g.rowCounts[i/j.columns]++
 	}
-	for _, f := range g.families {
-		counts, norms, largest := make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts)
-		for i, in := range g.judged {
-			if in {
-				p := f.of(i/j.columns, i%j.columns)
-				counts[p]++
-				norms[p] += g.h[i] * g.h[i]
-				largest[p] += g.h[i] * g.h[i] * g.h[i] * g.h[i]
-			}
-		}
-		for p, norm := range norms {
-			largest[p] /= max(norm*norm, math.SmallestNonzeroFloat64)
-		}
-		g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, norms), append(g.largest, largest)
-	}
+	g.weigh(ones(n/j.columns), j.columns)
 	for _, d := range j.want.Directions {
 		g.toward = append(g.toward, j.unit(d, g))
 	}
 	return g
+}
+
+// weigh measures the parts, with weights of the rows.
+func (g *geometry) weigh(weights []float64, columns int) {
+	g.weights, g.counts, g.norms, g.largest = weights, nil, nil, nil
+	for _, f := range g.families {
+		counts, along, squares, fourth := make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts)
+		for i, in := range g.judged {
+			if in {
+				p, c := f.of(i/columns, i%columns), weights[i/columns]
+				if !f.stays {
+					c = 1
+				}
+				counts[p]++
+				h2 := g.h[i] * g.h[i]
+				along[p] += c * h2
+				squares[p] += c * c * h2
+				fourth[p] += c * c * h2 * (c * c * h2)
+			}
+		}
+		for p := range along {
+			fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
+			along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
+		}
+		g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
+	}
 }
 
 // nothingRounds tells whether element i is exact in every right kernel.
@@ -144,7 +166,7 @@ func (j *judgement) unit(d Direction, g *geometry) unit {
 
 // of returns the statistics of scaled errors.
 func (g *geometry) of(w []float64, columns int) statistics {
-	s := statistics{}
+	s := statistics{rows: make([]float64, len(w)/columns), rowSquares: make([]float64, len(w)/columns)}
 	for _, f := range g.families {
 		s.families = append(s.families, sums{make([]float64, f.parts), make([]float64, f.parts)})
 	}
@@ -154,11 +176,12 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	for f, sum := range s.families {
 		for p := range sum.squares {
 			sum.squares[p] /= max(g.counts[f][p], 1)
-			if norm := math.Sqrt(g.norms[f][p]); norm > 0 {
+			if norm := math.Sqrt(g.norms[f][p]); norm > 0 && !g.families[f].stays {
 				sum.along[p] /= norm
 			}
 		}
 	}
+	g.factors(&s)
 	s.plain, s.outward = s.plain/g.n, s.outward/g.n
 	for _, u := range g.toward {
 		var along float64
@@ -168,6 +191,27 @@ func (g *geometry) of(w []float64, columns int) statistics {
 		s.along = append(s.along, along)
 	}
 	return s
+}
+
+// factors fills in the errors along the truth of parts that are made of rows.
+func (g *geometry) factors(s *statistics) {
+	for f, fam := range g.families {
+		if !fam.stays {
+			continue
+		}
+		along, squares := s.families[f].along, make([]float64, fam.parts)
+		clear(along)
+		for r, c := range g.weights {
+			p := fam.of(r, 0)
+			along[p] += c * s.rows[r]
+			squares[p] += c * c * g.rowNorms[r]
+		}
+		for p := range along {
+			if squares[p] > 0 {
+				along[p] /= math.Sqrt(squares[p])
+			}
+		}
+	}
 }
 
 // addRow adds the scaled errors of a row, whose first element is at start.
@@ -193,9 +237,9 @@ func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
 		if fam.stays {
 			p := fam.of(row, 0)
 			s.families[f].squares[p] += squares
-			s.families[f].along[p] += along
 		}
 	}
+	s.rows[row], s.rowSquares[row] = along, squares
 }
 
 // kin is what right kernels, as the runs show them, give for each statistic: its mean and variance.
@@ -206,6 +250,8 @@ type kin struct {
 	wide     []statistics // of runs with errors times far
 	native   statistics
 	tail     float64 // share of the errors' tail that is that of sums in an unknown order
+	// relative variance of the mean squares of rows beside that of runs, where some rows were run
+	rowScatter float64
 }
 
 // newKin judges each run as if it were the kernel, with σ from the others.
@@ -224,7 +270,50 @@ func (j *judgement) newKin() kin {
 	})
 	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, 1, false), j.columns)
 	k.tail = j.tailShare(k.sampled)
+	k.weighRows(j.columns)
+	if k.sampled != k.geometry {
+		k.rowScatter = k.scatterOfRows()
+	}
 	return k
+}
+
+// scatterOfRows is the relative variance of the mean squares of rows, less what the runs scatter by.
+func (k *kin) scatterOfRows() float64 {
+	var means []float64
+	var within float64
+	for r, n := range k.sampled.rowCounts {
+		if n > 0 {
+			mean, v := stat.MeanVariance(k.over(func(s statistics) float64 { return s.rowSquares[r] / n }), nil)
+			means, within = append(means, mean), within+v
+		}
+	}
+	if len(means) < 2 {
+		return 0
+	}
+	mean, variance := stat.MeanVariance(means, nil)
+	return max(0, variance-within/float64(len(means)*len(k.runs))) / max(mean*mean, leastMean*leastMean)
+}
+
+// weighRows gives rows weights by how much their factors err, as far as the runs tell: where few
+// weights of a row are rounded a factor is left, and a factor on all shows in the other rows.
+func (k *kin) weighRows(columns int) {
+	variances := make([]float64, len(k.geometry.rowNorms))
+	for r, norm := range k.sampled.rowNorms {
+		if norm > 0 {
+			_, v := k.moments(func(s statistics) float64 { return s.rows[r] / math.Sqrt(norm) }, 1)
+			variances[r] = max(1, v)
+		}
+	}
+	weights, _ := k.shrunk(variances)
+	for r, v := range weights {
+		weights[r] = 1 / max(1, v)
+	}
+	for _, g := range []*geometry{k.geometry, k.sampled} {
+		g.weigh(weights, columns)
+	}
+	for _, s := range append(append([]statistics{k.native}, k.runs...), k.wide...) {
+		k.sampled.factors(&s)
+	}
 }
 
 // Where truths lie on numbers of the output's type, errors below half a step are rounded away, and
@@ -260,7 +349,7 @@ func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sa
 // others is σ of an element as the other runs have it: what one run is judged by must not know it.
 func (s *Sample) others(sigma, d float64) float64 {
 	all := float64(len(s.Deviations)) + s.prior
-	if all < 2 {
+	if all < 2 || !s.whole() {
 		return sigma
 	}
 	return math.Sqrt(max(all*sigma*sigma-d*d, 0.01*sigma*sigma) / (all - 1))
@@ -292,8 +381,12 @@ func (j *judgement) tailShare(g *geometry) float64 {
 // walkSecond is E[r²] of the squared Brownian bridge in units of its mean.
 const walkSecond = 1.8
 
-// freedom is by how many independent numbers σ of an element is known.
+// freedom is by how many independent numbers σ of an element is known: by the pool alone where some
+// elements were run for all.
 func (j *judgement) freedom() float64 {
+	if !j.want.Sample.whole() {
+		return max(1, j.want.Sample.prior)
+	}
 	return float64(len(j.want.Sample.Deviations)) + j.want.Sample.prior
 }
 

@@ -1,0 +1,76 @@
+package op_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/verdict"
+)
+
+// TestShapesAgree holds what σ of rows goes with that are not run together with the runs: of each row
+// that is run, the mean square of its deviations in units of σ, which knows the row by its shape alone.
+func TestShapesAgree(t *testing.T) {
+	cases := []struct {
+		deviation float64 // of the scores
+		scores    dtype.Type
+	}{{6, dtype.BF16}, {3, dtype.F32}, {0.5, dtype.F32}, {6, dtype.F32}, {3, dtype.BF16}}
+	if !*long {
+		cases = cases[:2]
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprintf("scores %v around ±%v", c.scores, c.deviation), func(t *testing.T) {
+			config := emulate.Config{Scores: c.scores, NormalizeFirst: c.scores != dtype.F32}
+			rec, err := emulate.Run(decodeRequest(128, 1024, c.deviation, 0, 3), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rec.Delete("out.lse")
+			expected, err := op.Expect(rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, width := expected[0], expected[0].Columns()
+			forms := append([]*verdict.Sample{e.Sample}, samples(e.Forms)...)
+			for form, sigma := range e.Sigmas() {
+				rows := 0
+				for row := range e.Truth.Len() / width {
+					mean := meanSquare(forms[form], sigma, row*width, width)
+					if math.IsNaN(mean) {
+						continue // not run
+					}
+					rows++
+					if mean < 0.4 || mean > 2.5 {
+						t.Errorf("form %d, row %d: mean square %.3g in units of σ², want 0.4 to 2.5", form, row, mean)
+					}
+				}
+				if rows == 0 || rows == e.Truth.Len()/width {
+					t.Errorf("form %d: %d rows are run, want some", form, rows)
+				}
+			}
+		})
+	}
+}
+
+func samples(forms []verdict.Form) (all []*verdict.Sample) {
+	for _, f := range forms {
+		all = append(all, f.Sample)
+	}
+	return all
+}
+
+// meanSquare is that of n elements over the runs, NaN where none was run.
+func meanSquare(s *verdict.Sample, sigma []float64, first, n int) float64 {
+	var sum, count float64
+	for i := first; i < first+n; i++ {
+		for k := range s.Deviations {
+			if d := s.Of(k, i) / sigma[i]; !math.IsNaN(d) {
+				sum, count = sum+d*d, count+1
+			}
+		}
+	}
+	return sum / count
+}
