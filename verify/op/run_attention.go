@@ -18,7 +18,8 @@ type headRows struct {
 	sink      *float64
 	dots      *mat.Dense   // q·k
 	dotErrors errorMoments // of these sums
-	sums2     *mat.Dense   // Σ p² v², p divided by their sum
+	p         *mat.Dense   // weights
+	sums2     *mat.Dense   // Σ p² v²
 }
 
 // errorMoments are the second moments of the errors of sums: their own, and what all err by together.
@@ -51,8 +52,28 @@ func (h *headRows) prepare(m softmaxModel) *headRows {
 	for s, d := range divisors {
 		floats.Scale(1/d, p.RawRowView(s))
 	}
+	h.p = p
 	h.sums2.Mul(squares(p), squares(finiteOrZero(h.v)))
 	return h
+}
+
+// alongScale returns what the outputs move by if the scale of the scores is twice as large, to first
+// order: Σ p (m − Σ p m) v, a score moving by m.
+func (h *headRows) alongScale(m softmaxModel) *mat.Dense {
+	var moved, along mat.Dense
+	moved.Apply(func(s, j int, p float64) float64 {
+		if p == 0 {
+			return 0
+		}
+		raw := m.scale * h.dots.At(s, j)
+		return p * raw * attention.SoftCapSlope(raw, m.softCap)
+	}, h.p)
+	rows, _ := moved.Dims()
+	for s := range rows {
+		floats.AddScaled(moved.RawRowView(s), -floats.Sum(moved.RawRowView(s)), h.p.RawRowView(s))
+	}
+	along.Mul(&moved, finiteOrZero(h.v))
+	return &along
 }
 
 // attentionRun has the places of attention as kernels compute it: scores and weights are rounded to

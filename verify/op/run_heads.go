@@ -15,6 +15,7 @@ type headOutputs struct {
 	c      *Case
 	m      softmaxModel
 	o, lse *sampled
+	scale  []float64 // what outputs that are run move by with the scale of the scores
 	exact  *attentionRun
 	runs   [][]*attentionRun // of each form, the native one first
 	locked sync.Mutex
@@ -57,6 +58,9 @@ func (c *Case) newHeadOutputs(m softmaxModel, keys, width int) *headOutputs {
 		}
 	}
 	h.o = c.newSampled("o", forms, runs, width, chosen, batch, queries, heads, width)
+	if h.o != nil {
+		h.scale = make([]float64, h.o.truth.Len())
+	}
 	h.lse = c.newSampled("lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
 }
@@ -125,6 +129,7 @@ func (h *headOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []rowP
 	}
 	exact, exactLSE := h.exact.outputs(rows, h.exact.exponentials(rows))
 	unit := h.c.lseUnit()
+	h.noteScale(rows, at, run)
 	var others, othersLSE []otherTruth
 	for n := range h.runs[0] {
 		in := rows
@@ -147,6 +152,17 @@ func (h *headOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []rowP
 	defer h.locked.Unlock()
 	h.o.add(others)
 	h.lse.add(othersLSE)
+}
+
+// noteScale keeps what the rows move by with the scale of the scores.
+func (h *headOutputs) noteScale(rows *headRows, at []rowPlace, run []int) {
+	if h.o == nil {
+		return
+	}
+	along := rows.alongScale(h.m)
+	for row, i := range run {
+		copy(h.scale[h.rowOf(at[i])*h.o.columns:], along.RawRowView(row))
+	}
 }
 
 // add notes further truths.
@@ -172,6 +188,9 @@ func (h *headOutputs) expected() (all []verdict.Expected) {
 		if s != nil {
 			all = append(all, s.expected())
 		}
+	}
+	if h.o != nil {
+		all[0].Directions = []verdict.Direction{{Name: "the scale of the scores", Values: h.scale}}
 	}
 	return all
 }

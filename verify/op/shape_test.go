@@ -3,11 +3,13 @@ package op_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
+	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
@@ -73,4 +75,22 @@ func meanSquare(s *verdict.Sample, sigma []float64, first, n int) float64 {
 		}
 	}
 	return sum / count
+}
+
+// TestScaleOfTheScores: a softmax scale that is 0.2 % too large is named, though no element shows it.
+func TestScaleOfTheScores(t *testing.T) {
+	request := decodeRequest(16, 512, 1, 0, 5)
+	scale := request.Attrs["scale"]
+	request.Attrs["scale"] = recording.Number(1.002 / math.Sqrt(192))
+	rec, err := emulate.Run(request, emulate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Attrs["scale"] = scale
+	rec.Delete("out.lse")
+	v := op.Judge(rec)
+	named := strings.Contains(fmt.Sprint(v.Outputs[0].Reasons), "the scale of the scores is 0.")
+	if v.Status != verdict.Unexplained || !named {
+		t.Errorf("%s: %q", v.Status, v.Outputs[0].Reasons)
+	}
 }

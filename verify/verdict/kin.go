@@ -7,18 +7,11 @@ import (
 	"plumbline/numbers/tensor"
 )
 
-// Direction is a shape that an error may have which no element shows: what the truth moves by if
-// one number is another.
-type Direction struct {
-	Name   string    // "the scale of the scores", begins a sentence "… is 0.8 % too large"
-	Values []float64 // what the truth moves by for all of it, in the order of Truth.Data
-}
-
 // testSample judges an output by what the runs give.
 func (j *judgement) testSample(out *Output) {
 	k := j.kin()
 	got := k.geometry.of(j.scaled(), j.columns)
-	tests := 4 + 3*len(k.geometry.families) + len(j.want.Directions)
+	tests := 4 + 3*len(k.geometry.families) + len(k.directions)
 	chance := falseAlarm / float64(tests*max(j.want.Outputs, 1))
 	j.elementOf(out, k, chance)
 	if k.geometry.n == 0 {
@@ -31,7 +24,7 @@ func (j *judgement) testSample(out *Output) {
 	for f := range k.geometry.families {
 		j.scalesOf(out, k, got, f, chance)
 	}
-	for d := range j.want.Directions {
+	for d := range k.directions {
 		j.directionOf(out, k, got, d, chance)
 	}
 }
@@ -345,20 +338,4 @@ func tooLarge(factor float64) string {
 		return fmt.Sprintf("%.2g %% too small", -100*factor)
 	}
 	return fmt.Sprintf("%.2g %% too large", 100*factor)
-}
-
-// directionOf judges the error along a direction that the op names.
-func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chance float64) {
-	// in units of the mean of n elements, of which those that were run have n/more
-	n := k.geometry.n
-	root := math.Sqrt(n / k.sampled.n)
-	l := k.linear(got.along[d]/math.Sqrt(n), func(s statistics) float64 { return s.along[d] * root / math.Sqrt(n) },
-		1/n, k.geometry.toward[d].largest, n/k.sampled.n, chance)
-	l.value, l.limit = l.value*math.Sqrt(n), l.limit*math.Sqrt(n)
-	if l.beyond() <= 1 {
-		return
-	}
-	out.Reasons = append(out.Reasons, fmt.Sprintf(
-		"%s is %s, %.3g times the limit", j.want.Directions[d].Name, tooLarge(l.value/k.geometry.toward[d].norm), l.beyond(),
-	))
 }

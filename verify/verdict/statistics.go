@@ -77,13 +77,6 @@ type geometry struct {
 	toward    []unit // directions
 }
 
-// unit is a direction in units of the deviations, of norm 1.
-type unit struct {
-	values  []float64
-	norm    float64 // that it had
-	largest float64 // the share Σ u⁴ that, in effect, one element has
-}
-
 // newGeometry measures the parts of all elements, or of those that were run. Elements that are exact
 // count nowhere.
 func (j *judgement) newGeometry(elements []int) *geometry {
@@ -108,9 +101,6 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 		g.rowCounts[i/j.columns]++
 	}
 	g.weigh(ones(n/j.columns), j.columns)
-	for _, d := range j.want.Directions {
-		g.toward = append(g.toward, j.unit(d, g))
-	}
 	return g
 }
 
@@ -144,24 +134,6 @@ func (g *geometry) weigh(weights []float64, columns int) {
 func (j *judgement) nothingRounds(i int) bool {
 	t := j.want.Truth.Data[i]
 	return j.want.Sigma[i] == 0 && j.want.Type.Round(t) == t
-}
-
-// unit returns a direction over the elements that are judged.
-func (j *judgement) unit(d Direction, g *geometry) unit {
-	u := unit{values: make([]float64, len(d.Values))}
-	for i, v := range d.Values {
-		if g.judged[i] {
-			u.values[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
-			u.norm = math.Hypot(u.norm, u.values[i])
-		}
-	}
-	for i := range u.values {
-		if u.norm > 0 && !math.IsInf(u.norm, 0) {
-			u.values[i] /= u.norm
-		}
-		u.largest += u.values[i] * u.values[i] * u.values[i] * u.values[i]
-	}
-	return u
 }
 
 // of returns the statistics of scaled errors.
@@ -244,21 +216,28 @@ func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
 
 // kin is what right kernels, as the runs show them, give for each statistic: its mean and variance.
 type kin struct {
-	geometry *geometry // of all elements
-	sampled  *geometry // of those that were run
-	runs     []statistics
-	wide     []statistics // of runs with errors times far
-	native   statistics
-	tail     float64 // share of the errors' tail that is that of sums in an unknown order
+	geometry   *geometry // of all elements
+	sampled    *geometry // of those that were run
+	runs       []statistics
+	wide       []statistics // of runs with errors times far
+	native     statistics
+	directions []Direction
+	tail       float64 // share of the errors' tail that is that of sums in an unknown order
 	// relative variance of the mean squares of rows beside that of runs, where some rows were run
 	rowScatter float64
 }
 
 // newKin judges each run as if it were the kernel, with σ from the others.
 func (j *judgement) newKin() kin {
-	k := kin{geometry: j.newGeometry(nil)}
+	k := kin{geometry: j.newGeometry(nil), directions: j.directions()}
 	if k.sampled = k.geometry; !j.want.Sample.whole() {
 		k.sampled = j.newGeometry(j.want.Sample.elements)
+	}
+	for _, d := range k.directions {
+		k.geometry.toward = append(k.geometry.toward, j.unit(d, k.geometry))
+		if k.sampled != k.geometry {
+			k.sampled.toward = append(k.sampled.toward, j.unit(d, k.sampled))
+		}
 	}
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
 	k.wide = make([]statistics, min(len(k.runs), fewestWide))
