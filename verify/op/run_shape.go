@@ -24,10 +24,10 @@ func norms(x *mat.Dense) []float64 {
 	return sums
 }
 
-// headShape is what second moments of errors of a head's outputs go with, from row to row and column
-// to column. Of rows that are not run, the factor between the two is what tells σ; so a shape need be
-// right but for that. With a_j and e_j the second moments of the relative errors of weight j, by its
-// own rounding and by its score's, it is
+// headShape is what second moments of errors of a head's outputs go with, from row to row and
+// column to column. Of rows that are not run, the factor between the two is what tells σ; so a
+// shape need be right but for that. With a_j and e_j the second moments of the relative errors of
+// weight j, by its own rounding and by its score's, it is
 //
 //	Σ p² (a v² + e (v − o)²)  where the roundings of weights are left in the sum, and
 //	Σ p² (a + e) (v − o)²     where weights are divided by the sum of rounded ones
@@ -126,6 +126,6 @@ func (h *headShape) score(s, j int) float64 {
 	return e
 }
 
-// argumentShape counts the roundings of an exponential with its argument, and those of a sum's inverse
-// and the product with it.
+// argumentShape counts the roundings of an exponential with its argument, and those of a sum's
+// inverse and the product with it.
 const argumentShape = 4

@@ -13,8 +13,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// TestShapesAgree holds what σ of rows goes with that are not run together with the runs: of each row
-// that is run, the mean square of its deviations in units of σ, which knows the row by its shape alone.
+// TestShapesAgree holds what σ of rows goes with that are not run together with the runs: of each
+// row that is run, the mean square of its deviations in units of σ, which knows the row by its
+// shape alone.
 func TestShapesAgree(t *testing.T) {
 	cases := []struct {
 		deviation float64 // of the scores
@@ -77,7 +78,8 @@ func meanSquare(s *verdict.Sample, sigma []float64, first, n int) float64 {
 	return sum / count
 }
 
-// TestScaleOfTheScores: a softmax scale that is 0.2 % too large is named, though no element shows it.
+// TestScaleOfTheScores: a softmax scale that is 0.2 % too large is named, though no element shows
+// it.
 func TestScaleOfTheScores(t *testing.T) {
 	request := decodeRequest(16, 512, 1, 0, 5)
 	scale := request.Attrs["scale"]

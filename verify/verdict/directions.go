@@ -69,8 +69,8 @@ type unit struct {
 	largest float64 // the share Σ u⁴ that, in effect, one element has
 }
 
-// unit returns a direction over the elements that are judged, less what is along the truth: a factor
-// on all has a test of its own.
+// unit returns a direction over the elements that are judged, less what is along the truth: a
+// factor on all has a test of its own.
 func (j *judgement) unit(d Direction, g *geometry) unit {
 	u := unit{values: make([]float64, len(d.Values))}
 	for i, v := range d.Values {
@@ -92,8 +92,8 @@ func (j *judgement) unit(d Direction, g *geometry) unit {
 	return u
 }
 
-// directionOf judges the error along a direction. Of errors in common the elements that were not run
-// have as much as the others.
+// directionOf judges the error along a direction. Of errors in common the elements that were not
+// run have as much as the others.
 func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chance float64) {
 	toward, ran := k.geometry.toward[d], k.sampled.toward[d]
 	if ran.norm == 0 {

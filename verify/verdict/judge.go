@@ -45,7 +45,8 @@ type Expected struct {
 	Forms []Form
 	// Directions are shapes of error to look for beside the truth itself.
 	Directions []Direction
-	// Outputs is how many outputs of the recording are judged: they share one chance of a false alarm.
+	// Outputs is how many outputs of the recording are judged: they share one chance of a false
+	// alarm.
 	Outputs int
 
 	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are

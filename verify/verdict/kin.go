@@ -69,16 +69,13 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 		}
 		mean := max(means[p], of(k.native, p), leastMean)
 		limit := meanSquareLimit(mean, max(spread[p], 2/n), known(p), chance/float64(fam.parts), k.tail)
-		limit, rms := math.Sqrt(limit), math.Sqrt(of(got, p))
+		s := fam.slice(p, int(n), math.Sqrt(of(got, p)), math.Sqrt(limit))
 		j.checkLimit(limit)
 		if f == 0 {
-			out.RMS, out.RMSLimit = rms, limit
+			out.RMS, out.RMSLimit = s.RMS, s.Limit
 		}
-		if rms > limit {
-			failed = append(failed, Slice{
-				Axis: fam.axis, Index: tensor.Unravel(p, fam.shape), Of: fam.shape, Elements: int(n), RMS: rms, Limit: limit,
-				Part: p,
-			})
+		if s.RMS > s.Limit {
+			failed = append(failed, s)
 		}
 	}
 	if f == 0 && len(failed) > 0 {
@@ -86,6 +83,14 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 		return
 	}
 	j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
+}
+
+// slice is the score of one part of a family.
+func (fam family) slice(part, n int, rms, limit float64) Slice {
+	return Slice{
+		Axis: fam.axis, Index: tensor.Unravel(part, fam.shape), Of: fam.shape, Elements: n, RMS: rms, Limit: limit,
+		Part: part,
+	}
 }
 
 // spread returns mean and relative variance of a statistic of each part over the runs, and of how
@@ -114,8 +119,8 @@ func (k kin) spread(
 	return means, variances, k.freedom(f, prior)
 }
 
-// freedom returns of how many degrees of freedom a part's variance is, where all of them tell as much
-// as so many runs.
+// freedom returns of how many degrees of freedom a part's variance is, where all of them tell as
+// much as so many runs.
 func (k kin) freedom(f int, prior float64) func(p int) float64 {
 	return func(p int) float64 {
 		if k.sampled.counts[f][p] == 0 {
@@ -125,8 +130,8 @@ func (k kin) freedom(f int, prior float64) func(p int) float64 {
 	}
 }
 
-// chosen is the relative variance that the mean square of a part has because only some rows were run:
-// rows that err more than σ says, or less, make up the part in another share.
+// chosen is the relative variance that the mean square of a part has because only some rows were
+// run: rows that err more than σ says, or less, make up the part in another share.
 func (k kin) chosen(f, p int) float64 {
 	if k.rowScatter == 0 {
 		return 0
@@ -176,7 +181,8 @@ func meanSquareLimit(mean, variance, known, chance, tail float64) float64 {
 	return calibration * calibration * mean * runs * max(normal, 1+tail*one*one/draws)
 }
 
-// chiSquaredLow is what χ² of k degrees of freedom is below once in twenty times (Wilson, Hilferty).
+// chiSquaredLow is what χ² of k degrees of freedom is below once in twenty times (Wilson,
+// Hilferty).
 func chiSquaredLow(k float64) float64 {
 	c := 2 / (9 * k)
 	return k * math.Pow(max(0.1, 1-c-1.645*math.Sqrt(c)), 3)
@@ -217,9 +223,9 @@ type line struct{ value, limit float64 }
 func (l line) beyond() float64 { return math.Abs(l.value) / l.limit }
 
 // linear judges a statistic by its mean and variance over the runs; least is the variance that it
-// has if all errors are independent, which runs that agree do not undercut, and largest the share of
-// that which the largest error has. Of the elements that were run, a mean has least·more if they are
-// independent; what is beyond comes from errors in common, of which all elements have as much.
+// has if all errors are independent, which runs that agree do not undercut, and largest the share
+// of that which the largest error has. Of the elements that were run, a mean has least·more if they
+// are independent; what is beyond comes from errors in common, of which all elements have as much.
 func (k kin) linear(got float64, of func(s statistics) float64, least, largest, more, chance float64) line {
 	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
@@ -255,9 +261,12 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
 			continue
 		}
-		limit := math.Sqrt(1+1/runs) *
-			k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], freedom(p), chance/float64(fam.parts))
-		if l := (line{nearer(got.families[f].along[p], means[p], k.native.families[f].along[p]), limit}); l.beyond() > worst.beyond() {
+		each := chance / float64(fam.parts)
+		l := line{
+			nearer(got.families[f].along[p], means[p], k.native.families[f].along[p]),
+			math.Sqrt(1+1/runs) * k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], freedom(p), each),
+		}
+		if l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}
 	}

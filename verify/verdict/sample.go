@@ -42,19 +42,8 @@ func NewSample(
 ) (*Sample, []float64) {
 	s := &Sample{Deviations: deviations, Native: native, elements: elements}
 	own, runs := s.secondMoments(len(truth))
-	pooled, scatter := []float64(nil), math.Inf(1)
 	all := float64(len(deviations))
-	pools := [][]float64{
-		proportional(own, squared(truth), all), proportional(own, ones(len(own)), all), proportional(own, shape, all),
-	}
-	if s.whole() { // of a row that was not run its own elements tell nothing
-		pools = append(pools, rowPool(own, columns, all))
-	}
-	for _, p := range pools {
-		if v := poolScatter(own, p); p != nil && (pooled == nil || v < scatter) {
-			pooled, scatter = p, v
-		}
-	}
+	pooled, scatter := s.pool(own, truth, shape, columns)
 	s.prior = priorRuns(scatter, all, own)
 	sigma := make([]float64, len(own))
 	for i, v := range own {
@@ -66,6 +55,29 @@ func NewSample(
 		}
 	}
 	return s, sigma
+}
+
+// pool returns what second moments are expected to be by that of all which they scatter around
+// least, and how much. Of a row that was not run its own elements tell nothing.
+func (s *Sample) pool(own, truth, shape []float64, columns int) (pooled []float64, scatter float64) {
+	runs := float64(len(s.Deviations))
+	pools := [][]float64{
+		proportional(own, squared(truth), runs), proportional(own, ones(len(own)), runs),
+		proportional(own, shape, runs),
+	}
+	if s.whole() {
+		pools = append(pools, rowPool(own, columns, runs))
+	}
+	scatter = math.Inf(1)
+	for _, p := range pools {
+		if v := poolScatter(own, p); p != nil && (pooled == nil || v < scatter) {
+			pooled, scatter = p, v
+		}
+	}
+	if pooled == nil { // nothing errs
+		pooled = make([]float64, len(own))
+	}
+	return pooled, scatter
 }
 
 // at returns the element of the output that is the i-th of the sample.
@@ -184,8 +196,9 @@ func poolScatter(own, pooled []float64) float64 {
 // mostPrior is how many times its own runs a pool may count for, however well it fits.
 const mostPrior = 8
 
-// priorRuns solves Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2) for ν, with ψ′(x) ≈ 1/x + 1/2x² + 1/6x³. Of few
-// elements the scatter is known badly: it is taken as what it is below only once in twenty times.
+// priorRuns solves Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2) for ν, with ψ′(x) ≈ 1/x + 1/2x² + 1/6x³. Of
+// few elements the scatter is known badly: it is taken as what it is below only once in twenty
+// times.
 func priorRuns(scatter, runs float64, own []float64) float64 {
 	trigamma := func(x float64) float64 { return 1/x + 1/(2*x*x) + 1/(6*x*x*x) }
 	known := -1.0

@@ -77,8 +77,8 @@ type geometry struct {
 	toward    []unit // directions
 }
 
-// newGeometry measures the parts of all elements, or of those that were run. Elements that are exact
-// count nowhere.
+// newGeometry measures the parts of all elements, or of those that were run. Elements that are
+// exact count nowhere.
 func (j *judgement) newGeometry(elements []int) *geometry {
 	n := len(j.scores)
 	g := &geometry{
@@ -108,7 +108,8 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 func (g *geometry) weigh(weights []float64, columns int) {
 	g.weights, g.counts, g.norms, g.largest = weights, nil, nil, nil
 	for _, f := range g.families {
-		counts, along, squares, fourth := make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts), make([]float64, f.parts)
+		counts, along := make([]float64, f.parts), make([]float64, f.parts)
+		squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
 		for i, in := range g.judged {
 			if in {
 				p, c := f.of(i/columns, i%columns), weights[i/columns]
@@ -256,7 +257,8 @@ func (j *judgement) newKin() kin {
 	return k
 }
 
-// scatterOfRows is the relative variance of the mean squares of rows, less what the runs scatter by.
+// scatterOfRows is the relative variance of the mean squares of rows, less what the runs scatter
+// by.
 func (k *kin) scatterOfRows() float64 {
 	var means []float64
 	var within float64
