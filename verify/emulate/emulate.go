@@ -134,33 +134,30 @@ func (c Config) flags() []string {
 	return words
 }
 
-// kernel is one op in both working types, and what makes requests for it.
+// kernel is one op in both working types, with what makes requests for it and a spread of right
+// configurations: tiles, splits, orders of summation, accumulators and types, all of them right for
+// every request.
 type kernel struct {
 	float32, float64 func(*job)
 	request          func(*maker)
+	right            []Config
 }
 
-var kernels = map[string]kernel{
-	"attention.forward":  {attentionForward[float32], attentionForward[float64], (*maker).attentionForward},
-	"attention.backward": {attentionBackward[float32], attentionBackward[float64], (*maker).attentionBackward},
-	"attention.merge":    {attentionMerge[float32], attentionMerge[float64], (*maker).attentionMerge},
-	"dpo.loss":           {preferenceLoss[float32], preferenceLoss[float64], (*maker).preference},
-	"grpo.advantage":     {groupAdvantage[float32], groupAdvantage[float64], (*maker).groupAdvantage},
-	"grpo.loss":          {lossAndGradient[float32], lossAndGradient[float64], (*maker).policyLoss},
-	"mla.decode":         {mlaDecode[float32], mlaDecode[float64], (*maker).mlaDecode},
-	"mla.layer":          {mlaLayer[float32], mlaLayer[float64], (*maker).mlaLayer},
-	"norm.rms":           {normRMS[float32], normRMS[float64], (*maker).normRMS},
-	"policy.kl":          {policyKL[float32], policyKL[float64], (*maker).policyKL},
-	"policy.logprob":     {logProb[float32], logProb[float64], (*maker).logProb},
-	"ppo.gae":            {gae[float32], gae[float64], (*maker).gae},
-	"ppo.loss":           {lossAndGradient[float32], lossAndGradient[float64], (*maker).policyLoss},
-	"ppo.value_loss":     {valueLoss[float32], valueLoss[float64], (*maker).valueLoss},
-	"rope.apply":         {ropeApply[float32], ropeApply[float64], (*maker).ropeApply},
-	"rope.table":         {ropeTable[float32], ropeTable[float64], (*maker).ropeTable},
+var kernels = map[string]kernel{}
+
+// register adds the kernel of an op.
+func register(op string, k kernel) {
+	if _, twice := kernels[op]; twice {
+		panic("emulate: a kernel is registered twice")
+	}
+	kernels[op] = k
 }
 
 // Ops returns the names of the ops that can be emulated, in alphabetical order.
 func Ops() []string { return slices.Sorted(maps.Keys(kernels)) }
+
+// Right returns a spread of right kernels of an op.
+func Right(op string) []Config { return slices.Clone(kernels[op].right) }
 
 // Run returns the request with the outputs that a kernel of configuration c leaves, what it
 // declares of its arithmetic, and its provenance. A mistake is never declared. The error is

@@ -444,3 +444,19 @@ func (k *softmax[T]) eager(r *row[T]) ([]T, T) {
 	k.mixing.combine(out, k.roundWeights(k.p), k.values)
 	return out, lse
 }
+
+// wrongScale returns the softmax scale with the mistakes that are made with it. width is that of
+// the keys.
+func (j *job) wrongScale(scale float64, width int) float64 {
+	right := scale
+	switch j.Mistake {
+	case "scale-one-percent":
+		scale *= 1.01
+	case "scale-of-width", "scale-of-latent":
+		scale = 1 / math.Sqrt(float64(width))
+	case "temperature-missing":
+		scale /= 1.8738542 // DeepSeek-V3's (0.1 ln 40 + 1)²
+	}
+	j.scaleWrong = math.Abs(scale/right-1) > 1e-3
+	return scale
+}

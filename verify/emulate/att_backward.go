@@ -6,6 +6,13 @@ import (
 	"plumbline/numbers/dtype"
 )
 
+func init() {
+	register("attention.backward", kernel{
+		float32: attentionBackward[float32], float64: attentionBackward[float64], request: (*maker).attentionBackward,
+		right: append(backwards(), frameworks()...),
+	})
+}
+
 // gradients is a backward kernel of attention. It has of the forward pass the output, rounded to
 // its type, and the log-sum-exp, and forms
 //

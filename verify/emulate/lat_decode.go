@@ -1,5 +1,12 @@
 package emulate
 
+func init() {
+	register("mla.decode", kernel{
+		float32: mlaDecode[float32], float64: mlaDecode[float64], request: (*maker).mlaDecode,
+		right: append(flash(), frameworks()...),
+	})
+}
+
 // cache is a paged cache of latent and rope key, [blocks, page, 1, D], read through a block table
 // [B, cols].
 type cache[T number] struct {

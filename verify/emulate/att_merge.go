@@ -6,6 +6,13 @@ import (
 	"plumbline/numbers/dtype"
 )
 
+func init() {
+	register("attention.merge", kernel{
+		float32: attentionMerge[float32], float64: attentionMerge[float64], request: (*maker).attentionMerge,
+		right: orders(),
+	})
+}
+
 // parts is what attention.merge reads: o [P,N,V] and lse [P,N].
 type parts[T number] struct {
 	*job

@@ -2,6 +2,13 @@ package emulate
 
 import "math"
 
+func init() {
+	register("dpo.loss", kernel{
+		float32: preferenceLoss[float32], float64: preferenceLoss[float64], request: (*maker).preference,
+		right: append(objectives(), eagerObjectives("dpo.loss")...),
+	})
+}
+
 // preference is dpo.loss.
 type preference[T number] struct {
 	*batch[T]

@@ -5,6 +5,13 @@ import (
 	"slices"
 )
 
+func init() {
+	register("policy.logprob", kernel{
+		float32: logProb[float32], float64: logProb[float64], request: (*maker).logProb,
+		right: append(objectives(), eagerObjectives("policy.logprob")...),
+	})
+}
+
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T number](j *job) {
 	b := newRows[T](j, j.Dim("N"), j.Dim("vocab"))

@@ -5,6 +5,13 @@ import (
 	"slices"
 )
 
+func init() {
+	register("grpo.advantage", kernel{
+		float32: groupAdvantage[float32], float64: groupAdvantage[float64], request: (*maker).groupAdvantage,
+		right: append(objectives(), eagerObjectives("grpo.advantage")...),
+	})
+}
+
 // grouped is grpo.advantage.
 type grouped[T number] struct {
 	*batch[T]

@@ -6,6 +6,13 @@ import (
 	"plumbline/numbers/dtype"
 )
 
+func init() {
+	register("attention.forward", kernel{
+		float32: attentionForward[float32], float64: attentionForward[float64], request: (*maker).attentionForward,
+		right: append(flash(), frameworks()...),
+	})
+}
+
 // heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k
 // [B,T,G,D], v [B,T,G,V].
 type heads[T number] struct {
@@ -55,7 +62,9 @@ func (h *heads[T]) group(n int) int {
 }
 
 func (h *heads[T]) query(b, s, n int) []T { return vector(h.q, (b*h.S+s)*h.H+n, h.D) }
-func (h *heads[T]) key(b, t, g int) []T   { return vector(h.k, (b*h.T+t)*h.G+g, h.D) }
+
+func (h *heads[T]) key(b, t, g int) []T { return vector(h.k, (b*h.T+t)*h.G+g, h.D) }
+
 func (h *heads[T]) value(b, t, g int) []T { return vector(h.v, (b*h.T+t)*h.G+g, h.V) }
 
 // vector returns row i of rows of the given width.
@@ -106,20 +115,4 @@ func attentionForward[T number](j *job) {
 	}
 	storeMain(j, "o", h.input, o)
 	storeLSE(j, lse)
-}
-
-// wrongScale returns the softmax scale with the mistakes that are made with it. width is that of
-// the keys.
-func (j *job) wrongScale(scale float64, width int) float64 {
-	right := scale
-	switch j.Mistake {
-	case "scale-one-percent":
-		scale *= 1.01
-	case "scale-of-width", "scale-of-latent":
-		scale = 1 / math.Sqrt(float64(width))
-	case "temperature-missing":
-		scale /= 1.8738542 // DeepSeek-V3's (0.1 ln 40 + 1)²
-	}
-	j.scaleWrong = math.Abs(scale/right-1) > 1e-3
-	return scale
 }

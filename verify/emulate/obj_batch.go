@@ -7,6 +7,13 @@ import (
 	"plumbline/numbers/dtype"
 )
 
+func init() {
+	register("policy.kl", kernel{
+		float32: policyKL[float32], float64: policyKL[float64], request: (*maker).policyKL,
+		right: append(objectives(), eagerObjectives("policy.kl")...),
+	})
+}
+
 // batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps
 // some, and how their losses become one.
 type batch[T number] struct {

@@ -5,6 +5,13 @@ import (
 	"slices"
 )
 
+func init() {
+	register("mla.layer", kernel{
+		float32: mlaLayer[float32], float64: mlaLayer[float64], request: (*maker).mlaLayer,
+		right: layers(),
+	})
+}
+
 // latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
 // either form. It rounds to the intermediate type every linear's output, the norms (once, or with
 // Config.NormTwice before the weight too), the rotated query and key and the attention's output;

@@ -5,6 +5,17 @@ import (
 	"slices"
 )
 
+func init() {
+	register("ppo.gae", kernel{
+		float32: gae[float32], float64: gae[float64], request: (*maker).gae,
+		right: append(objectives(), eagerObjectives("ppo.gae")...),
+	})
+	register("ppo.value_loss", kernel{
+		float32: valueLoss[float32], float64: valueLoss[float64], request: (*maker).valueLoss,
+		right: append(objectives(), eagerObjectives("ppo.value_loss")...),
+	})
+}
+
 // recursion is generalised advantage estimation.
 type recursion[T number] struct {
 	*batch[T]

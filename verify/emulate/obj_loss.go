@@ -6,6 +6,17 @@ import (
 	"plumbline/numbers/dtype"
 )
 
+func init() {
+	register("grpo.loss", kernel{
+		float32: lossAndGradient[float32], float64: lossAndGradient[float64], request: (*maker).policyLoss,
+		right: append(objectives(), eagerObjectives("grpo.loss")...),
+	})
+	register("ppo.loss", kernel{
+		float32: lossAndGradient[float32], float64: lossAndGradient[float64], request: (*maker).policyLoss,
+		right: append(objectives(), eagerObjectives("ppo.loss")...),
+	})
+}
+
 // policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written
 // out.
 type policyLoss[T number] struct {
