@@ -67,9 +67,6 @@ func (h *heads[T]) key(b, t, g int) []T { return vector(h.k, (b*h.T+t)*h.G+g, h.
 
 func (h *heads[T]) value(b, t, g int) []T { return vector(h.v, (b*h.T+t)*h.G+g, h.V) }
 
-// vector returns row i of rows of the given width.
-func vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }
-
 // row returns what query s of head n in sequence b sees.
 func (h *heads[T]) row(k *softmax[T], b, s, n int) *row[T] {
 	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)

@@ -186,3 +186,6 @@ func approximated(fast bool) string {
 	}
 	return "exact"
 }
+
+// vector returns row i of rows of the given width.
+func vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }
