@@ -4,6 +4,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/mla"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 )
 
 // Emulated kernels are bound by this package, so that tests which run them stand outside of it.
@@ -21,9 +23,19 @@ var ParseYaRN = yarn
 // ScoreScale returns what the scores of a layer are multiplied by.
 func (c *Case) ScoreScale() float64 { return c.layerConfig().ScoreScale() }
 
-// AngleVariance returns the variance of the angle of a pair at a position.
-func (c *Case) AngleVariance(dim int, position float64, pair int) float64 {
-	return c.newAngleErrors(dim).variance(position, pair)
+// AngleVariance returns the mean square of what runs err by in the angle of a pair at a position.
+func (c *Case) AngleVariance(dim int, position float64, pair int) (variance float64) {
+	const runs = 64
+	exact := c.angle(arithmetic.NewExact(), dim, position, pair)
+	for k := range runs {
+		d := c.angle(arithmetic.NewRun(k+1), dim, position, pair) - exact
+		variance += d * d / runs
+	}
+	return variance
+}
+
+func (c *Case) angle(r *arithmetic.Run, dim int, position float64, pair int) float64 {
+	return c.newRotationRun(r, dim, dtype.F32, dtype.F32, dtype.F32).angles(position)[pair]
 }
 
 // FirstLayer returns the output for the first sequence as the equation has it, and as the sampled
