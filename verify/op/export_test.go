@@ -1,9 +1,6 @@
 package op
 
 import (
-	"gonum.org/v1/gonum/mat"
-
-	"plumbline/mla"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 )
@@ -38,10 +35,16 @@ func (c *Case) angle(r *arithmetic.Run, dim int, position float64, pair int) flo
 	return c.newRotationRun(r, dim, dtype.F32, dtype.F32, dtype.F32).angles(position)[pair]
 }
 
-// FirstLayer returns the output for the first sequence as the equation has it, and as the sampled
-// structure has it without errors.
-func (c *Case) FirstLayer() (equation, sampled *mat.Dense) {
-	x, weights, cfg := c.Input("x").View(1, 0), c.layerWeights(), c.layerConfig()
-	equation, _, _ = mla.Layer(x, weights, cfg)
-	return equation, c.newLayerRun(x, weights, cfg).run(&noise{plan: new([]*mat.Dense)})
+// LayerOutputs returns the outputs of a layer as the equation has them, and as the program without
+// roundings does.
+func (c *Case) LayerOutputs() (equation, program map[string][]float64, err error) {
+	expected, err := mlaLayer(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	equation = map[string][]float64{}
+	for _, e := range expected {
+		equation[e.Name] = e.Truth.Data
+	}
+	return equation, c.layerProgram()(arithmetic.NewExact()), nil
 }

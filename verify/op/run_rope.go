@@ -274,3 +274,9 @@ func plus(g *arithmetic.Grid, a, b float64) float64 {
 	}
 	return g.Round(a + b)
 }
+
+// powerOfTwo tells whether the size of x is a power of two: products with it are not rounded.
+func powerOfTwo(x float64) bool {
+	m, _ := math.Frexp(math.Abs(x))
+	return m == 0.5
+}
