@@ -64,15 +64,6 @@ func (e *estimate) setRow(truth, variance []float64, draws float64, at ...int) {
 	}
 }
 
-// setOne stores one element.
-func (e *estimate) setOne(truth, variance float64, at ...int) {
-	if e.truth == nil {
-		return
-	}
-	i := e.truth.Index(at...)
-	e.truth.Data[i], e.sigma[i] = truth, deviation(truth, variance)
-}
-
 // expected hands over an estimate. narrow lists the types of roundings that are part of σ; where
 // none of them is narrower than the accumulator, the sums dominate.
 func (e *estimate) expected(name string, acc arithmetic.Accumulator, narrow ...dtype.Type) verdict.Expected {

@@ -1,9 +1,8 @@
 package op
 
 import (
-	"gonum.org/v1/gonum/mat"
-
-	"plumbline/mla"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 )
 
 // Emulated kernels are bound by this package, so that tests which run them stand outside of it.
@@ -21,15 +20,31 @@ var ParseYaRN = yarn
 // ScoreScale returns what the scores of a layer are multiplied by.
 func (c *Case) ScoreScale() float64 { return c.layerConfig().ScoreScale() }
 
-// AngleVariance returns the variance of the angle of a pair at a position.
-func (c *Case) AngleVariance(dim int, position float64, pair int) float64 {
-	return c.newAngleErrors(dim).variance(position, pair)
+// AngleVariance returns the mean square of what runs err by in the angle of a pair at a position.
+func (c *Case) AngleVariance(dim int, position float64, pair int) (variance float64) {
+	const runs = 64
+	exact := c.angle(arithmetic.NewExact(), dim, position, pair)
+	for k := range runs {
+		d := c.angle(arithmetic.NewRun(k+1), dim, position, pair) - exact
+		variance += d * d / runs
+	}
+	return variance
 }
 
-// FirstLayer returns the output for the first sequence as the equation has it, and as the sampled
-// structure has it without errors.
-func (c *Case) FirstLayer() (equation, sampled *mat.Dense) {
-	x, weights, cfg := c.Input("x").View(1, 0), c.layerWeights(), c.layerConfig()
-	equation, _, _ = mla.Layer(x, weights, cfg)
-	return equation, c.newLayerRun(x, weights, cfg).run(&noise{plan: new([]*mat.Dense)})
+func (c *Case) angle(r *arithmetic.Run, dim int, position float64, pair int) float64 {
+	return c.newRotationRun(r, dim, dtype.F32, dtype.F32, dtype.F32).angles(position)[pair]
+}
+
+// LayerOutputs returns the outputs of a layer as the equation has them, and as the program without
+// roundings does.
+func (c *Case) LayerOutputs() (equation, program map[string][]float64, err error) {
+	expected, err := mlaLayer(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	equation = map[string][]float64{}
+	for _, e := range expected {
+		equation[e.Name] = e.Truth.Data
+	}
+	return equation, c.layerProgram()(arithmetic.NewExact()), nil
 }

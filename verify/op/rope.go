@@ -2,7 +2,6 @@ package op
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -87,102 +86,81 @@ func (c *Case) checkRotary(width int, where string) error {
 	return nil
 }
 
-// rotation is the table of a rotation with the errors of its angles.
-type rotation struct {
-	cos, sin *mat.Dense // [N × d/2], the amplitude included
-	angle    *mat.Dense // second moment of the error of each angle, radians²
-	errors   angleErrors
-	// draws is per position how many pairs have an angle of their own; where angles are near 0 a
-	// table errs alike for all.
-	draws []float64
-	kept  dtype.Type // of table and products, where code keeps them in a narrow type; else the working type
-	work  dtype.Type
-	at    []float64 // positions
-}
-
-// newRotation returns the table of some positions; angleErrors says what it errs by.
-func (c *Case) newRotation(positions []float64, dim int) rotation {
-	work := c.Arithmetic.Accumulate.Working()
-	r := rotation{errors: c.newAngleErrors(dim), at: positions, work: work, kept: work}
-	theta := r.errors.theta
-	r.cos, r.sin = rope.Table(positions, theta)
-	r.cos.Scale(r.errors.amplitude, r.cos)
-	r.sin.Scale(r.errors.amplitude, r.sin)
-	r.angle = mat.NewDense(len(positions), len(theta), nil)
-	r.draws = make([]float64, len(positions))
-	for n, p := range positions {
-		r.draws[n] = 1
-		for i, t := range theta {
-			r.angle.Set(n, i, r.errors.variance(p, i))
-			if math.Abs(p*t) > 0.01 && r.errors.step == 0 { // the factor of a recurrence is one error for all pairs
-				r.draws[n]++
-			}
-		}
+// rotation returns the table of some positions, the amplitude included.
+func (c *Case) rotation(positions []float64, dim int) (cos, sin *mat.Dense) {
+	theta, amplitude := rope.Frequencies(dim, c.Float("base")), 1.0
+	if y := c.YaRN(); y != nil {
+		theta, amplitude = rope.YaRNFrequencies(dim, c.Float("base"), *y), y.Amplitude()
 	}
-	return r
+	cos, sin = rope.Table(positions, theta)
+	cos.Scale(amplitude, cos)
+	sin.Scale(amplitude, sin)
+	return cos, sin
 }
 
-// curved is the second moment of what an angle's error δ moves a sine or cosine to second order,
-// ½δ², as a part of its value: at the top of the wave there is nothing else, and at position 100
-// 000 it is far above a rounding. 2.25σ⁴, three times the ¾σ⁴ of a normal δ, because δ² has the
-// longer tail.
-func curved(angle float64) float64 { return 2.25 * angle * angle }
+// tableWork and turnWork are about how many roundings an element takes.
+const (
+	tableWork = 8
+	turnWork  = 4
+)
 
-// ropeTable: a cosine errs by sin φ · σ_φ, by ½ cos φ · σ_φ², and by its own roundings.
+// ropeTable calls rope.Table.
 func ropeTable(c *Case) ([]verdict.Expected, error) {
-	r := c.newRotation(c.Input("positions").Data, c.Int("dim"))
-	rows, pairs := r.cos.Dims()
-	cos, sin := c.newEstimate("cos", rows, pairs), c.newEstimate("sin", rows, pairs)
-	for n, p := range r.at {
-		for i := range pairs {
-			co, si, angle := r.cos.At(n, i), r.sin.At(n, i), r.angle.At(n, i)
-			cos.setOne(co, si*si*angle+co*co*curved(angle)+r.errors.value(p, co), n, i)
-			sin.setOne(si, co*co*angle+si*si*curved(angle)+r.errors.value(p, si), n, i)
+	positions := c.Input("positions").Data
+	cos, sin := c.rotation(positions, c.Int("dim"))
+	rows, pairs := cos.Dims()
+	shape, work := []int{rows, pairs}, c.Arithmetic.Accumulate.Working()
+	return c.run(func(r *arithmetic.Run) map[string][]float64 {
+		t := c.newRotationRun(r, c.Int("dim"), work, work, work)
+		out := map[string][]float64{}
+		for _, p := range positions {
+			cos, sin := t.row(p)
+			out["cos"], out["sin"] = append(out["cos"], cos...), append(out["sin"], sin...)
 		}
-	}
-	return c.wanted(r.oneTable(cos, "cos"), r.oneTable(sin, "sin")), nil
+		return out
+	}, float64(rows*pairs*tableWork), expectation{name: "cos", truth: cos.RawMatrix().Data, shape: shape},
+		expectation{name: "sin", truth: sin.RawMatrix().Data, shape: shape},
+	), nil
 }
 
-// oneTable says that all rows share the errors of one set of frequencies.
-func (r rotation) oneTable(e *estimate, name string) verdict.Expected {
-	_, pairs := r.cos.Dims()
-	if r.errors.step > 0 {
-		pairs = 1
-	}
-	x := verdict.Expected{
-		Name: name, Truth: e.truth, Sigma: e.sigma, Draws: e.draws, MostDraws: float64(pairs), ColumnDraws: 1,
-		Systematic: 1,
-	}
-	for i := range x.Draws {
-		x.Draws[i] = r.draws[i*len(r.draws)/len(x.Draws)]
-	}
-	return x
-}
-
-// ropeApply: an output element y_a = x_a cos φ − x_b sin φ moves by the other element of its pair
-// times the error of the angle, by the errors of the table, and by the roundings of two products
-// and a sum. Cosines, sines and products that are kept in a narrower type I add theirs.
-//
-//	σ² = y_b² σ_φ² + 2.25 y_a² σ_φ⁴ + (x_a² + x_b²)·4ρ² + round(x_a cos)² + round(x_b sin)² + y_a² ρ² [ + x_a² round_I(cos)² + x_b² round_I(sin)² ]
-//
-// round(x)² is the second moment of a rounding, that of a product in I if there is one: on the grid
-// of I's subnormal numbers where it is among them, and 0 where a factor is a power of two. A sum
-// with a term of 0 is not rounded.
+// ropeApply calls rope.Rotate or rope.Inverse row by row.
 func ropeApply(c *Case) ([]verdict.Expected, error) {
 	tokens, heads, width := c.Dim("N"), c.Dim("H"), c.Dim("D")
-	r := c.newRotation(c.Input("positions").Data, width)
-	if t := c.Arithmetic.Intermediate; t != dtype.Invalid && t.UnitRoundoff() > r.work.UnitRoundoff() {
-		r.kept = t
-	}
-	y := c.newEstimate("y", tokens, heads, width)
-	turn := turned{layout: c.Word("layout"), inverse: c.Flag("inverse")}
+	cos, sin := c.rotation(c.Input("positions").Data, width)
+	turn := c.turned()
+	y := make([]float64, tokens*heads*width)
 	parallel.Each(tokens, func(n int) {
 		for h := range heads {
-			x := c.Input("x").Row(n, h)
-			y.setRow(turn.rotate(x, r, n), turn.errors(x, nil, r, n), 1, n, h)
+			copy(
+				y[(n*heads+h)*width:],
+				turn.rotate(c.Input("x").Row(n, h), cos.RawRowView(n), sin.RawRowView(n)),
+			)
 		}
 	})
-	return c.wanted(r.oneTable(y, "y")), nil
+	return c.run(
+		c.eitherWay((*Case).rotationProgram), float64(turnWork*len(y)),
+		expectation{name: "y", truth: y, shape: []int{tokens, heads, width}},
+	), nil
+}
+
+// rotationProgram turns rows as kernels do.
+func (c *Case) rotationProgram() program {
+	positions, heads, turn := c.Input("positions").Data, c.Dim("H"), c.turned()
+	kept := c.Arithmetic.Intermediate
+	if kept == dtype.Invalid {
+		kept = c.Arithmetic.Accumulate.Working()
+	}
+	return func(r *arithmetic.Run) map[string][]float64 {
+		t := c.newRotationRun(r, c.Dim("D"), c.rec.Type("x"), kept, c.rec.Type("out.y"))
+		y := make([]float64, 0, c.Input("x").Len())
+		for n, p := range positions {
+			cos, sin := t.row(p)
+			for h := range heads {
+				y = append(y, t.rotate(c.Input("x").Row(n, h), cos, sin, turn)...)
+			}
+		}
+		return map[string][]float64{"y": y}
+	}
 }
 
 var layouts = map[string]rope.Layout{
@@ -195,11 +173,14 @@ type turned struct {
 	inverse bool
 }
 
-func (t turned) rotate(x []float64, r rotation, n int) []float64 {
+// turned returns how the case turns vectors.
+func (c *Case) turned() turned { return turned{c.Word("layout"), c.Flag("inverse")} }
+
+func (t turned) rotate(x, cos, sin []float64) []float64 {
 	if t.inverse {
-		return rope.Inverse(x, r.cos.RawRowView(n), r.sin.RawRowView(n), layouts[t.layout])
+		return rope.Inverse(x, cos, sin, layouts[t.layout])
 	}
-	return rope.Rotate(x, r.cos.RawRowView(n), r.sin.RawRowView(n), layouts[t.layout])
+	return rope.Rotate(x, cos, sin, layouts[t.layout])
 }
 
 // pair returns where the two elements of pair i are read and written.
@@ -213,62 +194,4 @@ func (t turned) pair(i, width int) (read, write [2]int) {
 		read = halves
 	}
 	return read, write
-}
-
-// errors returns σ² of a rotated row; before is that of x itself, nil where x is an input.
-func (t turned) errors(x, before []float64, r rotation, n int) []float64 {
-	variance := make([]float64, len(x))
-	for i := range len(x) / 2 {
-		read, write := t.pair(i, len(x))
-		a, b := x[read[0]], x[read[1]]
-		cos, sin, angle := r.cos.At(n, i), r.sin.At(n, i), r.angle.At(n, i)
-		if t.inverse {
-			sin = -sin
-		}
-		first, second := a*cos-b*sin, a*sin+b*cos
-		table := [2]float64{r.errors.value(r.at[n], cos), r.errors.value(r.at[n], sin)}
-		variance[write[0]] = times(angle, second) + times(curved(angle), first) +
-			times(table[0], a) + times(table[1], b) + r.crossed(a, cos, b, sin, first)
-		variance[write[1]] = times(angle, first) + times(curved(angle), second) +
-			times(table[1], a) + times(table[0], b) + r.crossed(a, sin, b, cos, second)
-		if before != nil {
-			va, vb := before[read[0]], before[read[1]]
-			variance[write[0]] += va*cos*cos + vb*sin*sin
-			variance[write[1]] += va*sin*sin + vb*cos*cos
-		}
-	}
-	return variance
-}
-
-// times returns x²·variance, 0 where there is no error even if x² overflows.
-func times(variance, x float64) float64 {
-	if variance == 0 {
-		return 0
-	}
-	return variance * x * x
-}
-
-// crossed is the second moment of what sum = a·u ± b·v errs by for its roundings, before the last.
-func (r rotation) crossed(a, u, b, v, sum float64) float64 {
-	variance := r.product(a, u) + r.product(b, v)
-	if a*u != 0 && b*v != 0 {
-		variance += arithmetic.Rounding(r.work, sum)
-	}
-	return variance
-}
-
-// product is the second moment of what x·u errs by where u is a cosine or sine: the rounding of u,
-// if it is kept in a narrow type, and of the product.
-func (r rotation) product(x, u float64) float64 {
-	if r.kept == r.work {
-		return productError(r.work, x, u)
-	}
-	variance, narrow := x*x*arithmetic.Rounding(r.kept, u), r.kept.Round(u)
-	if narrow == u {
-		variance = 0
-	}
-	if r.kept.Round(x) == x {
-		return variance + productError(r.kept, x, narrow)
-	}
-	return variance + arithmetic.Rounding(r.kept, x*narrow)
 }

@@ -132,6 +132,10 @@ func (a *attentionRun) divides(r *arithmetic.Run) {
 		a.dividesFirst = r.Coin()
 		return
 	}
+	if a.m.mixed {
+		a.dividesFirst, a.sumsRounded = r.Coin(), r.Coin()
+		return
+	}
 	form := r.Form(3)
 	a.dividesFirst, a.sumsRounded = form == 1, form == 2
 }

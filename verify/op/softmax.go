@@ -35,6 +35,7 @@ type softmaxModel struct {
 	fastExp       bool       // the exponential is the vendor's fast instruction
 	fastTanh      bool       // and so is the tanh
 	q, k, v       dtype.Type // of the inputs
+	mixed         bool       // forms are drawn: what they make of a row does not show
 }
 
 // Counts of the scalar roundings in working precision that kernels make, each with second moment

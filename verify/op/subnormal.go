@@ -44,12 +44,8 @@ func (c *Case) addFlushed(expected []verdict.Expected) error {
 // eitherWay returns a program that in half of its runs takes inputs below the normal float32 numbers
 // for zero, if the recording says that they may be.
 func (c *Case) eitherWay(of func(*Case) program) program {
-	p := of(c)
-	if c.Arithmetic.Subnormals != "flushed" {
-		return p
-	}
-	other, found := c.withoutSubnormals()
-	if !found {
+	p, other := of(c), c.flushing()
+	if other == c {
 		return p
 	}
 	q := of(other)
@@ -59,6 +55,18 @@ func (c *Case) eitherWay(of func(*Case) program) program {
 		}
 		return p(r)
 	}
+}
+
+// flushing returns the case in which inputs below the normal float32 numbers are 0, if there are any
+// and the recording says that they may be; else the case itself.
+func (c *Case) flushing() *Case {
+	if c.Arithmetic.Subnormals != "flushed" {
+		return c
+	}
+	if other, found := c.withoutSubnormals(); found {
+		return other
+	}
+	return c
 }
 
 // withoutSubnormals returns a case whose inputs below the normal float32 numbers are 0, and whether

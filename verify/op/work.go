@@ -148,20 +148,11 @@ func (c *Case) pairs(room float64) float64 {
 // mostLengths is up to how many sequences the lengths are read for an estimate.
 const mostLengths = 1 << 20
 
-// layerWork counts the runs with random roundings, see layerRuns.
+// layerWork counts the runs of a layer.
 func (c *Case) layerWork() float64 {
-	var weights float64
-	for _, name := range []string{"w_dq", "w_uq", "w_q", "w_dkv", "w_ukv", "w_o"} {
-		if c.rec.Has(name) {
-			weights += product(c.rec.Shape(name))
-		}
-	}
-	tokens := c.dim("S")
-	scores := tokens * tokens * float64(c.Int("heads")) * (scoreWork +
-		float64(c.Int("nope_dim")+c.Int("rope_dim")+c.Int("value_dim")))
-	one := tokens*weights + scores
-	runs := min(max(math.Trunc(1<<33/(one+1)), 16), 64)
-	return c.dim("B") * one * (runs + 4)
+	one := c.layerProducts()
+	runs := min(max(math.Trunc(roundings*productsForARounding/(one+1)), fewestRuns), mostRuns)
+	return one * (runs + 4)
 }
 
 // lossWork counts tokens, and the vocabulary of each where a loss is given logits.
