@@ -30,23 +30,6 @@ func (c *Case) newEstimate(name string, shape ...int) *estimate {
 	return &estimate{truth: t, sigma: make([]float64, t.Len()), draws: draws}
 }
 
-// attentionEstimate makes room for an output of an attention op, whose sums are known.
-func (c *Case) attentionEstimate(name string, shape ...int) *estimate {
-	e := c.newEstimate(name, shape...)
-	e.terms = c.longestSum()
-	return e
-}
-
-// longestSum is how many terms the longest sum of an attention op has at most: over the width, over
-// keys, over the queries of a group, over parts.
-func (c *Case) longestSum() int {
-	longest := max(c.Dim("D"), c.Dim("V"), c.Dim("T"), c.Dim("P"), c.Dim("cols")*c.Dim("page"))
-	if groups := c.Dim("G"); groups > 0 {
-		longest = max(longest, c.Dim("S")*c.Dim("H")/groups)
-	}
-	return longest
-}
-
 // setRow stores a row of truth and second moments at the given leading index.
 func (e *estimate) setRow(truth, variance []float64, draws float64, at ...int) {
 	if e.truth == nil {

@@ -163,17 +163,23 @@ func (a *attentionRun) score(h *headRows, s, j int) float64 {
 	return a.capped.Round(a.multiplied.Round(t * a.m.softCap))
 }
 
-// dotOf returns q·k with the error of its sum. In 16 bits that is added up: few places make the
-// roundings of all keys alike in ways that no second moment tells.
+// dotOf returns q·k with the error of its sum.
 func (a *attentionRun) dotOf(h *headRows, s, j int) float64 {
-	dot := h.dots.At(s, j)
+	return a.sumOf(&a.dot, h.q, h.k, s, j, h.dots.At(s, j), h.dotErrors)
+}
+
+// sumOf returns x_s·y_j with the error of its sum. In 16 bits that is added up: few places make the
+// roundings of all keys alike in ways that no second moment tells.
+func (a *attentionRun) sumOf(
+	noise *arithmetic.Noise, x, y *mat.Dense, s, j int, dot float64, e errorMoments,
+) float64 {
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
-		return dot + a.dot.Of(dot, h.dotErrors.apart.At(s, j), h.dotErrors.together.At(s, j))
+		return dot + noise.Of(dot, e.apart.At(s, j), e.together.At(s, j))
 	}
-	q, k := h.q.RawRowView(s), h.k.RawRowView(j)
-	terms := make([]float64, len(q))
-	for d := range q {
-		terms[d] = q[d] * k[d]
+	with := y.RawRowView(j)
+	terms := make([]float64, len(with))
+	for d, v := range x.RawRowView(s) {
+		terms[d] = v * with[d]
 	}
 	return a.chain.Sum(terms)
 }
