@@ -45,7 +45,9 @@ func attentionBackward(c *Case) ([]verdict.Expected, error) {
 		inter: c.typeOr(c.Arithmetic.Intermediate, "q"), output: c.rec.Type("do"), k: c.rec.Type("k"),
 		v: c.rec.Type("v"), group: c.Arithmetic.GroupSum, shared: c.Dim("H") > c.Dim("G"),
 	}
-	g, groups := c.newGradientOutputs(c.attentionModel("v", c.Dim("D")), t), c.Dim("G")
+	m := c.attentionModel("v", c.Dim("D"))
+	m.mixed = true // of the forward pass only its rounded output is left
+	g, groups := c.newGradientOutputs(m, t), c.Dim("G")
 	parallel.Each(c.Dim("B")*groups, func(i int) { g.group(i/groups, i%groups) })
 	return g.expected(), nil
 }

@@ -92,10 +92,11 @@ func (h *gradientRows) prepareGradients(m softmaxModel, output dtype.Type) *grad
 // forward returns the log-sum-exps that the forward kernel has left, sinks included, and where D is
 // formed of it, the output.
 func (b *backwardRun) forward(h *gradientRows) (o *mat.Dense, lse []float64) {
+	e := b.exponentials(&h.headRows)
 	if b.fromWeights {
-		_, lse, _ = b.weights(&h.headRows)
+		_, lse, _ = b.allWeights(&h.headRows, e)
 	} else {
-		o, lse = b.outputs(&h.headRows)
+		o, lse = b.outputs(&h.headRows, e)
 	}
 	for s, x := range lse {
 		if h.sink != nil && !math.IsInf(x, -1) {

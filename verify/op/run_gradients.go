@@ -40,9 +40,9 @@ func (c *Case) newGradientOutputs(m softmaxModel, t gradientTypes) *gradientOutp
 	if g.chosenAll() {
 		byQuery, byKey = nil, nil
 	}
-	g.dq = c.newSampled("dq", runs, width, byQuery, batch, queries, heads, width)
-	g.dk = c.newSampled("dk", runs, width, byKey, batch, keys, groups, width)
-	g.dv = c.newSampled("dv", runs, values, byKey, batch, keys, groups, values)
+	g.dq = c.newSampled("dq", 1, runs, width, byQuery, batch, queries, heads, width)
+	g.dk = c.newSampled("dk", 1, runs, width, byKey, batch, keys, groups, width)
+	g.dv = c.newSampled("dv", 1, runs, values, byKey, batch, keys, groups, values)
 	return g
 }
 
@@ -186,7 +186,7 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first rowP
 	for i := range rows {
 		if at := s.queryRow(first, i); s.out.dq != nil {
 			s.out.dq.set(at, dq.RawRowView(i))
-			copy(s.out.dq.shape[at*width:], termsQ.squares.RawRowView(i))
+			copy(s.out.dq.forms[0].shape[at*width:], termsQ.squares.RawRowView(i))
 		}
 	}
 	if s.run {
@@ -224,7 +224,7 @@ func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first row
 	for n := range out.runs[1:] {
 		for i := range rows {
 			s.others[0] = append(s.others[0], out.dq.run(
-				n-1, s.queryRow(first, i), dq[n+1].RawRowView(i), dq[0].RawRowView(i),
+				0, n-1, s.queryRow(first, i), dq[n+1].RawRowView(i), dq[0].RawRowView(i),
 			)...)
 		}
 	}
@@ -281,9 +281,9 @@ func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dens
 	for j := range len(truth.terms) {
 		at := (s.b*keys+j)*groups + s.g
 		to.set(at, truth.sums.RawRowView(j))
-		copy(to.shape[at*to.columns:], truth.squares.RawRowView(j))
+		copy(to.forms[0].shape[at*to.columns:], truth.squares.RawRowView(j))
 		for n := 1; n < len(runs); n++ {
-			others = append(others, to.run(n-2, at, runs[n].RawRowView(j), runs[0].RawRowView(j))...)
+			others = append(others, to.run(0, n-2, at, runs[n].RawRowView(j), runs[0].RawRowView(j))...)
 		}
 	}
 	return others
