@@ -17,28 +17,8 @@ type Expected struct {
 	Truth *tensor.Tensor // float64, before the last rounding
 	Sigma []float64      // standard deviation of the errors inside the kernel, in the order of Truth.Data
 
-	// Draws is how many independent errors stand behind each row (the last axis). The elements of a
-	// row share many of their errors, such as the sum of weights that divides them all, so a row's
-	// root mean square scatters more than its length says. Nil: each element has its own.
-	Draws []float64
-	// ColumnDraws is the same for each column, where rows have errors in common. 0: each row brings
-	// its own.
-	ColumnDraws float64
-	// MostDraws bounds the draws behind any part: one table of frequencies, one latent that every
-	// query reads. 0: no bound.
-	MostDraws float64
-	// Walk is the share of σ² that comes from sums in an unknown order, whose errors have a longer
-	// tail than normal ones.
-	Walk float64
-	// Terms is how many terms the longest of these sums has, which bounds how far it can walk. 0:
-	// not known.
-	Terms float64
-	// Systematic is the share of σ² that may have one sign throughout: a constant of a table, a
-	// polynomial, truncating sums. Roundings have none.
-	Systematic float64
-
-	// Sample is what runs of the op's arithmetic program deviate by; where it is there, all that
-	// follows from it takes the place of the five fields above.
+	// Sample is what runs of the op's arithmetic program deviate by, from which every limit
+	// follows. Nil: nothing is left to the kernel, σ is 0, and all elements have to be exact.
 	Sample *Sample
 	// Forms are further samples, of forms of a kernel that the declaration leaves open as well and
 	// whose errors are spread in another way. A recording has one of them.
@@ -146,7 +126,7 @@ func (e Expected) Nearest(i int, got float64) float64 {
 // has z = +Inf.
 func (e Expected) compare(i int, got, truth float64) score {
 	if kind(truth) == 0 && !dtype.Finite(e.Sigma[i]) {
-		return score{unbounded: true, inside: 1}
+		return score{unbounded: true}
 	}
 	if kind(got) != kind(truth) && !e.overflows(i, got, truth) {
 		return score{z: math.Inf(1), w: math.Inf(1), wrongKind: true}
@@ -295,13 +275,11 @@ func (out Output) beyond() float64 {
 // test fills in the scores and the reasons why they fail.
 func (j *judgement) test(out *Output) {
 	j.scan(out)
-	if j.want.Sample != nil {
-		j.testSample(out)
+	if j.want.Sample == nil {
+		j.testExact(out)
 		return
 	}
-	j.element(out)
-	j.tensor(out)
-	j.slices(out)
+	j.testSample(out)
 }
 
 // flat says in words that a recorded output is one value throughout, where the truth is not. NaN
@@ -325,7 +303,6 @@ type judgement struct {
 	scores  []score
 	ulp     []float64
 	columns int
-	rows    []tally
 	noLimit bool // a limit is not a number
 }
 
@@ -344,61 +321,7 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 			j.scores[i].unjudged = true
 		}
 	}
-	j.countRepeats()
-	j.rows = j.tallyRows()
 	return j
-}
-
-// countRepeats counts the truths that occur several times, and the rows that do. Truths that the
-// output type holds exactly are not rounded at all and count once.
-func (j *judgement) countRepeats() {
-	truths := j.want.Truth.Data
-	sorted := make([]uint64, len(truths)) // sizes as bits, which are in the same order
-	for i, t := range truths {
-		sorted[i] = math.Float64bits(math.Abs(t))
-	}
-	slices.Sort(sorted)
-	counts := map[uint64]float64{} // of those that are there more than once
-	for first := 0; first < len(sorted); {
-		end := first + 1
-		for end < len(sorted) && sorted[end] == sorted[first] {
-			end++
-		}
-		if end > first+1 {
-			counts[sorted[first]] = float64(end - first)
-		}
-		first = end
-	}
-	alike := j.alikeRows()
-	for i, t := range truths {
-		j.scores[i].repeats = 1
-		if j.want.Type.Round(t) != t && !math.IsNaN(t) {
-			j.scores[i].repeats = max(1, counts[math.Float64bits(math.Abs(t))], alike[i/j.columns])
-		}
-	}
-}
-
-// alikeRows returns for each row how many rows are like it, to half a unit of the last place in up
-// to sixteen of its columns: they are rounded alike.
-func (j *judgement) alikeRows() []float64 {
-	type signature [16]float64
-	rows := len(j.scores) / j.columns
-	signatures, counts := make([]signature, rows), map[signature]float64{}
-	for r := range rows {
-		for c := range min(j.columns, len(signature{})) {
-			i := r*j.columns + c*j.columns/min(j.columns, len(signature{}))
-			signatures[r][c] = math.Round(2*j.want.Truth.Data[i]/j.ulp[i]) * j.ulp[i]
-		}
-		counts[signatures[r]]++
-	}
-	alike := make([]float64, rows)
-	for r, s := range signatures {
-		alike[r] = 1
-		if j.columns >= 8 && !math.IsNaN(s[0]) { // fewer columns may agree by chance
-			alike[r] = counts[s]
-		}
-	}
-	return alike
 }
 
 // scan fills in the largest scores and counts the elements of the wrong kind.
@@ -450,9 +373,19 @@ func (j *judgement) undetermined(want Expected, out *Output) {
 // checkLimit notes a limit that is not a number, which nothing would exceed.
 func (j *judgement) checkLimit(limit float64) { j.noLimit = j.noLimit || math.IsNaN(limit) }
 
-func (j *judgement) element(out *Output) {
-	out.MaxZLimit = elementLimit(out.Elements, j.want.Walk, j.want.Terms)
-	j.elementReasons(out)
+// testExact judges an output of which nothing is left to the kernel but the last rounding, where a
+// truth is no number of the output's type.
+func (j *judgement) testExact(out *Output) {
+	j.kindReason(out)
+	wrong := 0
+	for _, s := range j.scores {
+		if s.z > 0 && !s.wrongKind {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d elements are not exact", wrong, out.Elements))
+	}
 }
 
 // elementReasons compares the largest score with its limit.
@@ -461,12 +394,7 @@ func (j *judgement) elementReasons(out *Output) {
 	if out.Elements == 1 {
 		out.Vouches = j.vouches(out.MaxZLimit)
 	}
-	if out.NonFinite > 0 {
-		out.Reasons = append(
-			out.Reasons,
-			fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite),
-		)
-	}
+	j.kindReason(out)
 	if out.MaxZ > out.MaxZLimit {
 		out.Reasons = append(
 			out.Reasons, fmt.Sprintf("largest element error %.3gσ, limit %.3gσ", out.MaxZ, out.MaxZLimit),
@@ -474,29 +402,12 @@ func (j *judgement) elementReasons(out *Output) {
 	}
 }
 
-// tensor judges the root mean square and the means over the whole tensor.
-func (j *judgement) tensor(out *Output) {
-	var all tally
-	for _, row := range j.rows {
-		all.add(row)
-	}
-	if all.n == 0 {
-		return // every element is exact
-	}
-	draws := all.draws(j.want.MostDraws)
-	out.RMS, out.RMSLimit = all.rms(), rmsLimit(draws, 1, j.want.Walk, j.want.Terms)
-	if out.RMS > out.RMSLimit {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
-	}
-	out.Bias, out.BiasLimit = j.bias(all.n), biasLimit(
-		draws, j.want.Systematic*all.inside/all.n, j.want.Walk, j.want.Terms,
-	)
-	j.checkLimit(out.RMSLimit + out.BiasLimit)
-	if out.BiasLimit >= out.RMSLimit {
-		out.BiasLimit = 0 // a mean is no larger than its root mean square
-	} else if math.Abs(out.Bias) > out.BiasLimit {
+// kindReason says how many elements are of the wrong kind.
+func (j *judgement) kindReason(out *Output) {
+	if out.NonFinite > 0 {
 		out.Reasons = append(
-			out.Reasons, fmt.Sprintf("bias %.3g, limit %.3g: the errors share a direction", out.Bias, out.BiasLimit),
+			out.Reasons,
+			fmt.Sprintf("%d elements are not of the truth's kind (finite, NaN, +Inf, -Inf)", out.NonFinite),
 		)
 	}
 }
@@ -510,51 +421,6 @@ func (j *judgement) vouches(limit float64) float64 {
 		}
 	}
 	return 0
-}
-
-// bias returns the mean scaled error of n elements, or the mean toward (negative) or away from
-// zero, whichever is larger in size. What the last rounding is expected to do to each truth is
-// taken off first, because truths may crowd on one side of the numbers of the output type.
-func (j *judgement) bias(n float64) float64 {
-	var plain, outward float64
-	for i, s := range j.scores {
-		t := j.want.Truth.Data[i]
-		if s.w == 0 && s.inside == 0 || s.unbounded || math.IsInf(s.w, 0) {
-			continue
-		}
-		sigma, ulp := j.want.Sigma[i], j.ulp[i]
-		w := s.w - lastRounding(t, sigma, ulp, j.want.Type)/deviation(sigma, ulp)
-		plain += w
-		if t < 0 {
-			w = -w
-		}
-		outward += w
-	}
-	if math.Abs(outward) > math.Abs(plain) {
-		return outward / n
-	}
-	return plain / n
-}
-
-// lastRounding returns the mean error of rounding t + e to the output type, e normal with standard
-// deviation σ. Without e it is the distance from t to its nearest number; e washes it out, and
-// faster than any power:
-//
-//	E = ulp Σ_k (−1)^k/(πk) sin(2πk f) e^(−2π²k²s²),  f = distance/ulp (negative), s = σ/ulp
-func lastRounding(t, sigma, ulp float64, typ dtype.Type) float64 {
-	distance := typ.Round(t) - t
-	if math.IsNaN(distance) || math.IsInf(distance, 0) {
-		return 0
-	}
-	f, s := -distance/ulp, sigma/ulp
-	if s < 0.02 {
-		return distance
-	}
-	var mean float64
-	for k := 1.0; 2*math.Pi*math.Pi*k*k*s*s < 30; k++ {
-		mean += math.Cos(math.Pi*k) / (math.Pi * k) * math.Sin(2*math.Pi*k*f) * math.Exp(-2*math.Pi*math.Pi*k*k*s*s)
-	}
-	return mean * ulp
 }
 
 // worst lists the elements with the largest scores, and where no element stands out those with the

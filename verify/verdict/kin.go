@@ -50,7 +50,7 @@ func (j *judgement) scaled() []float64 {
 // elementOf judges the largest score.
 func (j *judgement) elementOf(out *Output, k kin, chance float64) {
 	each := chance / float64(max(out.Elements, 1))
-	out.MaxZLimit = math.Sqrt(tailed(studentQuantile(j.freedom(), each), each, k.tail, 0))
+	out.MaxZLimit = math.Sqrt(tailed(studentQuantile(j.freedom(), each), each, k.tail))
 	j.elementReasons(out)
 }
 
@@ -175,7 +175,7 @@ const leastMean = 0.5
 func meanSquareLimit(mean, variance, known, chance, tail float64) float64 {
 	variance *= known / chiSquaredLow(known)
 	draws := max(0.5, 2/variance)
-	one := walkQuantile(chance/max(draws, 1), 0)
+	one := walkQuantile(chance / max(draws, 1))
 	normal := chiSquaredQuantile(draws, chance)
 	runs := 1 + 2*math.Sqrt(variance/(known+1))
 	return calibration * calibration * mean * runs * max(normal, 1+tail*one*one/draws)
@@ -248,7 +248,7 @@ func nearer(got, mean, native float64) float64 {
 // many degrees of freedom. The fewer errors stand behind it, the more it has of their tail.
 func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
 	tail := k.tail * min(1, largest*variance/least)
-	return calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail, 0))
+	return calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail))
 }
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.

@@ -21,113 +21,107 @@ func TestChiSquaredQuantiles(t *testing.T) {
 			t.Errorf("%v degrees: exceeded with %v times the chance", k, back)
 		}
 	}
-	normal := -distuv.UnitNormal.Quantile(falseAlarm / 2)
-	if one := rmsLimit(1, 1, 0, 0) / calibration; math.Abs(one-normal) > 1e-9 {
-		t.Errorf("one draw: %v, and a normal number exceeds %v", one, normal)
-	}
-	for _, draws := range []float64{1, 1.3, 4, 20, 99, 101, 1e4} {
-		for _, slices := range []int{1, 1000} {
-			for _, walk := range []float64{0, 0.3, 1} {
-				if rmsFloor(draws, slices) > rmsLimit(draws, slices, walk, 0)*(1+1e-12) {
-					t.Errorf("%v draws, %d slices, walk %v: the floor is above the limit", draws, slices, walk)
-				}
-			}
-		}
-	}
 }
 
-// With all positive terms first, the partial sums of n terms of size 1 have Σ S_k² = n³/12, n/2
-// times the mean over all orders.
-func TestASumOfFewTermsDoesNotWalkFar(t *testing.T) {
-	if few, many := walkQuantile(1e-11, 8), walkQuantile(1e-11, 1e6); few > 13.5 || few < 13 ||
-		many != walkQuantile(1e-11, 0) || many < 19 {
-		t.Errorf("8 terms %v, a million %v", few, many)
-	}
-	if one, normal := walkQuantile(1e-11, 1), -distuv.UnitNormal.Quantile(0.5e-11); one < normal || one > 1.05*normal {
-		t.Errorf("one term %v, a normal number %v", one, normal)
-	}
-	e := Expected{
-		Name: "o", Type: dtype.F64, Axes: []string{"column"}, Truth: tensor.Of([]float64{1}, 1), Sigma: []float64{1e-6},
-		Walk: 1,
-	}
-	got := tensor.Of([]float64{1 + 10.5e-6}, 1)
-	if out := Judge(e, got); out.Status != Explained {
-		t.Error(out.Reasons)
-	}
-	e.Terms = 8
-	if out := Judge(e, got); out.Status != Unexplained {
-		t.Error("10.5σ after eight terms passes")
+// A sum in an unknown order has the longer tail, and an error is the further off the more of it is
+// such a sum.
+func TestTailsGrowWithTheShareOfSums(t *testing.T) {
+	for _, chance := range []float64{1e-3, 1e-7, 1e-11, 1e-15} {
+		quantile := -distuv.UnitNormal.Quantile(chance / 2)
+		if none := tailed(quantile, chance, 0); none != quantile*quantile {
+			t.Errorf("no sums: %v, a normal number %v", none, quantile*quantile)
+		}
+		if all := tailed(quantile, chance, 1); math.Abs(math.Sqrt(all)/walkQuantile(chance)-1) > 1e-12 {
+			t.Errorf("nothing but sums: %v, want %v", math.Sqrt(all), walkQuantile(chance))
+		}
+		before := 0.0
+		for _, walk := range []float64{0, 0.1, 0.5, 0.9, 1} {
+			x := tailed(quantile, chance, walk)
+			if !(x > before) {
+				t.Errorf("chance %v, a share of %v: %v after %v", chance, walk, x, before)
+			}
+			before = x
+		}
 	}
 }
 
 func TestALimitThatNobodyMeetsIsNotJudged(t *testing.T) {
 	e, got := makeExpected(rand.New(rand.NewPCG(1, 9)), dtype.F32, 1e-3, 4, 64)
-	e.Systematic = 1
-	if out := Judge(e, got); out.BiasLimit != 0 || out.Status != Explained {
-		t.Errorf("a limit of %v beside a root mean square of at most %v", out.BiasLimit, out.RMSLimit)
-	}
-	e.Systematic = 0
 	if out := Judge(e, got); out.BiasLimit == 0 || out.BiasLimit >= out.RMSLimit {
 		t.Errorf("without a common sign: %v", out.BiasLimit)
+	}
+	for i, truth := range e.Truth.Data { // outward is upward
+		if truth < 0 {
+			e.Truth.Data[i], got.Data[i] = -truth, -got.Data[i]
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 9))
+	e.Sample, _ = e.sample(func() []float64 { // all errors of a run have one sign
+		d, sign := slices.Clone(e.Sigma), float64(1-2*rng.IntN(2))
+		for i := range d {
+			d[i] *= sign
+		}
+		return d
+	})
+	if out := Judge(e, got); out.BiasLimit != 0 || out.Status != Explained {
+		t.Errorf("a limit of %v beside a root mean square of at most %v: %v", out.BiasLimit, out.RMSLimit, out.Reasons)
 	}
 }
 
 // σ from 0 over what its square cannot hold to what is no number, alone and beside others, in every
-// type: nothing of it makes a limit NaN, and an element that is further off than σ explains is
-// never explained.
+// type, by hand and as runs have it: nothing of it makes a limit NaN, and an element that is
+// further off than σ explains is never explained.
 func TestNoSigmaMakesALimitNaN(t *testing.T) {
 	extremes := []float64{0, 5e-324, 1e-170, 1e-9, 1, 1e154, 1e200, math.MaxFloat64, math.Inf(1), math.NaN()}
 	for _, typ := range []dtype.Type{dtype.F64, dtype.F32, dtype.BF16, dtype.F8E4M3} {
 		for _, a := range extremes {
 			for _, b := range extremes {
 				for _, truths := range [][]float64{{0, 1, 2, 4}, {1, 0, 0, 0}, {0, 0, 1, 2}} {
-					e := Expected{
+					e := sampled(Expected{
 						Name: "o", Type: typ, Axes: []string{"row", "column"}, Truth: tensor.Of(truths, 2, 2),
 						Sigma: []float64{a, a, b, b},
-					}
-					right := Judge(e, tensor.Of(slices.Clone(truths), 2, 2))
-					if math.IsNaN(right.MaxZLimit + right.RMSLimit + right.BiasLimit + right.RMS + right.Bias) {
-						t.Fatalf("%v σ %v %v: %+v", typ, a, b, right)
-					}
-					if right.Status == Unexplained || right.Status == Explained &&
-						(math.IsNaN(a+b) || math.IsInf(a+b, 1)) {
-						t.Errorf("%v σ %v %v: the truth itself is %v", typ, a, b, right.Status)
-					}
-					for i := range 4 {
-						if e.Sigma[i] >= 1 {
-							continue // 100 off is then explained
-						}
-						got := slices.Clone(truths)
-						got[i] += 100
-						if out := Judge(e, tensor.Of(got, 2, 2)); out.Status == Explained {
-							t.Errorf("%v σ %v %v: 100 off is explained", typ, a, b)
-						}
-					}
+					})
+					checkExtremeSigma(t, e)
+					_, e.Sigma = NewSample(e.Sample.Deviations, e.Sample.Native, nil, truths, nil, 2)
+					checkExtremeSigma(t, e)
 				}
 			}
 		}
 	}
 }
 
-func TestALimitThatIsNoNumberIsUndetermined(t *testing.T) {
-	for _, spoil := range []func(e *Expected){
-		func(e *Expected) { e.Walk = math.NaN() },
-		func(e *Expected) { e.Systematic = math.NaN() },
-		func(e *Expected) { e.Draws = []float64{1, math.NaN(), 1, 1} },
-		func(e *Expected) { e.MostDraws = math.NaN() },
-		func(e *Expected) { e.ColumnDraws = math.NaN() },
-	} {
-		e, got := makeExpected(rand.New(rand.NewPCG(1, 10)), dtype.F32, 1e-3, 4, 64)
-		spoil(&e)
-		got.Data[3] = 1e9
-		if out := Judge(e, got); out.Status == Explained {
-			t.Errorf("%+v", out.Reasons)
+func checkExtremeSigma(t *testing.T, e Expected) {
+	t.Helper()
+	truths := e.Truth.Data
+	right := Judge(e, tensor.Of(slices.Clone(truths), 2, 2))
+	if math.IsNaN(right.MaxZLimit + right.RMSLimit + right.BiasLimit + right.RMS + right.Bias) {
+		t.Fatalf("%v σ %v: %+v", e.Type, e.Sigma, right)
+	}
+	bounded := !slices.ContainsFunc(e.Sigma, func(s float64) bool { return !dtype.Finite(s) })
+	if right.Status == Unexplained || right.Status == Explained && !bounded {
+		t.Errorf("%v σ %v: the truth itself is %v: %q", e.Type, e.Sigma, right.Status, right.Reasons)
+	}
+	for i := range truths {
+		if e.Sigma[i] >= 1 {
+			continue // 100 off is then explained
+		}
+		got := slices.Clone(truths)
+		got[i] += 100
+		if out := Judge(e, tensor.Of(got, 2, 2)); out.Status == Explained {
+			t.Errorf("%v σ %v: 100 off is explained", e.Type, e.Sigma)
 		}
 	}
+}
+
+func TestALimitThatIsNoNumberIsUndetermined(t *testing.T) {
 	e, got := makeExpected(rand.New(rand.NewPCG(1, 11)), dtype.F32, 1e-3, 4, 64)
-	e.Draws = []float64{1, math.NaN(), 1, 1}
+	e.Sample.prior = math.NaN()
 	if out := Judge(e, got); out.Status != Undetermined || out.Reasons[0] != "a limit is not a number" {
 		t.Errorf("%v %v", out.Status, out.Reasons)
+	}
+	got.Data[3] = 1e9
+	if out := Judge(e, got); out.Status == Explained {
+		t.Errorf("%+v", out.Reasons)
 	}
 }
 
@@ -137,10 +131,11 @@ func TestExactElementsDiluteNothing(t *testing.T) {
 	for i := range 128 {
 		e.Truth.Data[i], e.Sigma[i], got.Data[i] = 0, 0, 0
 	}
+	e = sampled(e)
 	whole := Judge(e, got)
 	half := e
 	half.Truth, half.Sigma = tensor.Of(e.Truth.Data[128:], 2, 64), e.Sigma[128:]
-	if alone := Judge(half, tensor.Of(got.Data[128:], 2, 64)); alone.RMS != whole.RMS ||
+	if alone := Judge(sampled(half), tensor.Of(got.Data[128:], 2, 64)); alone.RMS != whole.RMS ||
 		alone.RMSLimit != whole.RMSLimit {
 		t.Errorf("rms %v of %v, of the half by itself %v of %v", whole.RMS, whole.RMSLimit, alone.RMS, alone.RMSLimit)
 	}
@@ -160,6 +155,9 @@ func TestWhatAnythingExplainsIsUndetermined(t *testing.T) {
 		got := tensor.New(len(truths))
 		for i, v := range truths {
 			e.Sigma[i], got.Data[i] = sigma, typ.Round(v+sigma*rng.NormFloat64())
+		}
+		if sigma > 0 {
+			e = sampled(e)
 		}
 		return Judge(e, got)
 	}
@@ -197,7 +195,7 @@ func TestWhatAnythingExplainsIsUndetermined(t *testing.T) {
 }
 
 func TestASingleNumberSaysWhatItVouchesFor(t *testing.T) {
-	e := Expected{Name: "loss", Type: dtype.F32, Truth: tensor.Of([]float64{0.5}), Sigma: []float64{1e-3}}
+	e := sampled(Expected{Name: "loss", Type: dtype.F32, Truth: tensor.Of([]float64{0.5}), Sigma: []float64{1e-3}})
 	out := Judge(e, tensor.Of([]float64{0.5}))
 	if want := out.MaxZLimit * 1e-3 / 0.5; math.Abs(out.Vouches-want) > 1e-6 {
 		t.Errorf("to 1 ± %v, want %v", out.Vouches, want)

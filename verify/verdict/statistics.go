@@ -330,10 +330,11 @@ func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sa
 // others is σ of an element as the other runs have it: what one run is judged by must not know it.
 func (s *Sample) others(sigma, d float64) float64 {
 	all := float64(len(s.Deviations)) + s.prior
-	if all < 2 || !s.whole() {
+	if all < 2 || sigma == 0 || !s.whole() {
 		return sigma
 	}
-	return math.Sqrt(max(all*sigma*sigma-d*d, 0.01*sigma*sigma) / (all - 1))
+	of := d / sigma // before it is squared: σ² may overflow, or vanish
+	return sigma * math.Sqrt(max(all-of*of, 0.01)/(all-1))
 }
 
 // tailShare tells from the runs' kurtosis how far the tail of the errors is from a normal one and

@@ -9,14 +9,13 @@
 //	tensor score   √mean(w²)
 //	bias           mean(w), and mean(w·sign t), which sees truncation toward zero
 //
-// ulp is the spacing of the output type at t: the last rounding is treated exactly. Every limit is
-// a quantile of what right kernels give, at a chance of a false alarm that is chosen, and with one
-// allowance for σ being an average; limits.go names both.
+// ulp is the spacing of the output type at t: the last rounding is treated exactly. σ and what
+// right kernels give for each score follow from executions of the op, see Sample. Every limit is a
+// quantile of that, at a chance of a false alarm that is chosen, and with one allowance for σ being
+// an average; limits.go names both. Where nothing is left to a kernel its output has to be exact.
 package verdict
 
-import (
-	"math"
-)
+import "math"
 
 // Status is one of the four verdicts.
 type Status int
@@ -107,18 +106,17 @@ func Worst(a, b Status) Status { return max(a, b) }
 
 // score is how one element compares with its truth.
 type score struct {
-	z, w, inside float64 // inside is the share of w's variance that the kernel's inside has: σ²/(σ² + ulp²/12)
-	repeats      float64 // elements with this truth, itself included: they are rounded alike, and together are one draw
-	wrongKind    bool
-	unbounded    bool // σ is not finite: nothing can be said
-	unjudged     bool // outside a mask: counts nowhere
-	exact        bool // no rounding anywhere, and none made: counts nowhere, since it would dilute those that may err
+	z, w      float64
+	wrongKind bool
+	unbounded bool // σ is not finite: nothing can be said
+	unjudged  bool // outside a mask: counts nowhere
+	exact     bool // no rounding anywhere, and none made: counts nowhere, since it would dilute those that may err
 }
 
 // compare scores one finite element against a finite truth.
 func compare(got, want, sigma, ulp float64) score {
 	if math.IsNaN(sigma) || math.IsInf(sigma, 0) {
-		return score{unbounded: true, inside: 1}
+		return score{unbounded: true}
 	}
 	e := got - want
 	excess := max(0, math.Abs(e)-ulp/2)
@@ -128,10 +126,6 @@ func compare(got, want, sigma, ulp float64) score {
 	}
 	if e != 0 {
 		s.w = e / deviation(sigma, ulp)
-	}
-	if sigma > 0 {
-		share := sigma / deviation(sigma, ulp)
-		s.inside = share * share
 	}
 	return s
 }
