@@ -120,7 +120,7 @@ func TestText(t *testing.T) {
 	t.Run("of what has to be exact, and is, there is nothing to score", func(t *testing.T) {
 		step := verdict.Verdict{
 			File: "step.safetensors", Op: "mma.step",
-			Outputs: []verdict.Output{{Name: "d", Type: "F32", Shape: []int{256}, Elements: 256, MaxZLimit: 6.9}},
+			Outputs: []verdict.Output{{Name: "d", Type: "F32", Shape: []int{256}, Elements: 256}},
 		}
 		want := "" +
 			"explained     step.safetensors  mma.step            d        all 256 elements are exact, as they have " +
@@ -129,6 +129,23 @@ func TestText(t *testing.T) {
 			"      scores  none, all 256 elements are exact, as they have to be\n" +
 			"1 recording: 1 explained\n"
 		compare(t, text(t, TextOptions{Details: true}, NewEntry(step, nil)), want)
+	})
+	t.Run("of what has to be exact, and is not, it is said how far off it is", func(t *testing.T) {
+		step := verdict.Verdict{
+			File: "step.safetensors", Op: "mma.step", Status: verdict.Unexplained,
+			Outputs: []verdict.Output{{
+				Name: "d", Type: "F32", Shape: []int{256}, Elements: 256, Status: verdict.Unexplained,
+				MaxZ: math.Inf(1), WorstUlp: 2, Reasons: []string{"3 of 256 elements are not exact"},
+			}},
+		}
+		want := "" +
+			"unexplained   step.safetensors  mma.step            d        not exact, as it has to be: worst " +
+			"element off by 2 ulp\n" +
+			"    d: F32 [256], unexplained\n" +
+			"      scores  none, not exact, as it has to be: worst element off by 2 ulp\n" +
+			"      failed  3 of 256 elements are not exact\n" +
+			"1 recording: 1 unexplained\n"
+		compare(t, text(t, TextOptions{}, NewEntry(step, nil)), want)
 	})
 	t.Run("what cannot be judged gives its reason, without the file's name a second time", func(t *testing.T) {
 		want := "" +

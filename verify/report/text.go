@@ -127,6 +127,8 @@ func scores(b *strings.Builder, o verdict.Output) {
 		b.WriteString(nothingComparable(o))
 	case exact(o):
 		b.WriteString(allExact(o))
+	case notExact(o):
+		b.WriteString(worstInexact(o))
 	default:
 		fmt.Fprintf(b, "max %6sσ of %-5s rms %6s of %s",
 			score(o.MaxZ), score(o.MaxZLimit), score(o.RMS), score(o.RMSLimit))
@@ -138,6 +140,15 @@ func scores(b *strings.Builder, o verdict.Output) {
 
 // exact tells whether no element may err and none does: then there is nothing to score.
 func exact(o verdict.Output) bool { return o.Status == verdict.Explained && o.RMSLimit == 0 }
+
+// notExact tells whether no element may err and some do.
+func notExact(o verdict.Output) bool {
+	return o.Status == verdict.Unexplained && o.RMSLimit == 0 && o.NonFinite == 0
+}
+
+func worstInexact(o verdict.Output) string {
+	return fmt.Sprintf("not exact, as it has to be: worst element off by %s ulp", score(o.WorstUlp))
+}
 
 func allExact(o verdict.Output) string {
 	if o.Elements == 1 {
@@ -217,6 +228,10 @@ func writeScores(b *strings.Builder, o verdict.Output) {
 	}
 	if exact(o) {
 		fmt.Fprintf(b, "      scores  none, %s\n", allExact(o))
+		return
+	}
+	if notExact(o) {
+		fmt.Fprintf(b, "      scores  none, %s\n", worstInexact(o))
 		return
 	}
 	fmt.Fprintf(b, "      scores  max %sσ of %s, rms %s of %s, bias %s %s, worst element off by %s ulp\n",
