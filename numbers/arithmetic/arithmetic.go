@@ -146,16 +146,6 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	return min(variance, worst*worst) + float64(n)*step*step/12
 }
 
-// Repeated returns the second moment of what the additions of repeated terms err together, for a
-// sum S: each group of n_i equal terms rounds alike, so that a group counts as n_i² additions, not
-// as n_i. squaredCounts is Σ n_i².
-//
-//	E[e²] = (0.15 u S)² Σ n_i²
-func (a Accumulator) Repeated(sum, squaredCounts float64) float64 {
-	e := 0.15 * a.Type().UnitRoundoff() * sum
-	return e * e * squaredCounts
-}
-
 // alike is the second moment of the error that additions make together where the terms differ by
 // less than the sum's last place.
 func alike(n, sum, squares, u float64) float64 {

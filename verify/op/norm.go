@@ -118,12 +118,3 @@ func (n *normRun) lastOf(y, weight float64) bool {
 	}
 	return math.Abs(weight) == 1 || min(math.Abs(y), math.Abs(y*weight)) >= n.out.MinNormal()
 }
-
-// keptError is the second moment of rounding t/w to the intermediate type, times w²; nothing where
-// that type is the working precision.
-func keptError(inter dtype.Type, acc arithmetic.Accumulator, t, w float64) float64 {
-	if w == 0 || inter.UnitRoundoff() <= acc.Working().UnitRoundoff() {
-		return 0
-	}
-	return arithmetic.Rounding(inter, t/w) * w * w
-}

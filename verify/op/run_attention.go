@@ -248,12 +248,6 @@ func (a *attentionRun) weights(x []float64, largest, sum float64, sink *float64)
 	return divisor, lse
 }
 
-// softmax turns a row of scores into weights.
-func (a *attentionRun) softmax(x []float64, sink *float64) (divisor, lse float64) {
-	largest, sum := a.powers(x)
-	return a.weights(x, largest, sum, sink)
-}
-
 // power returns e^(x − largest): of the difference, or in base 2 of x log₂e less the largest one, as
 // kernels with a fused multiplication and addition have it. What rounding that one makes all weights
 // of a row err by cancels with their sum, but for what the type of the weights does not hold.
