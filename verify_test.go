@@ -50,8 +50,9 @@ func TestRecordings(t *testing.T) {
 // other recordings together.
 const fullSize = 1 << 18
 
-// onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in; a
-// mistake in what is declared, for which the truth is computed anew.
+// onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in; with
+// -long a mistake in what is declared, for which the truth is computed anew. Smaller recordings of
+// the same ops have all of those.
 func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	seen := map[string]bool{}
 	for _, m := range all {
@@ -59,7 +60,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 		if m.Output != "" {
 			kind = strings.TrimPrefix(m.Name, m.Output+": ")
 		}
-		if !seen[kind] {
+		if !seen[kind] && (*long || m.Output != "") {
 			seen[kind] = true
 			kept = append(kept, m)
 		}
@@ -67,7 +68,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	return kept
 }
 
-var long = flag.Bool("long", false, "judge every recording many times")
+var long = flag.Bool("long", false, "judge every recording many times, and plant more in the largest")
 
 // TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit: once
 // more, or with -long five times. MLA is left to the op's own test, for its time, which judges every
