@@ -71,8 +71,8 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 var long = flag.Bool("long", false, "judge every recording many times, and plant more in the largest")
 
 // TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit: once
-// more, or with -long five times. MLA is left to the op's own test, for its time, which judges every
-// op's right kernels three times.
+// more, or with -long five times. MLA is left to the op's own test, for its time, which judges
+// every op's right kernels three times.
 func TestSameVerdictEveryTime(t *testing.T) {
 	again := 1
 	if *long {
