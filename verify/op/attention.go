@@ -167,20 +167,6 @@ func (c *Case) sink(h int) *float64 {
 	return nil
 }
 
-// deviation is σ: of a truth that is not finite nothing but its kind is judged, a variance that is
-// no number bounds nothing, and one that underflows is not nothing.
-func deviation(truth, variance float64) float64 {
-	switch {
-	case !dtype.Finite(truth):
-		return 0
-	case math.IsNaN(variance):
-		return math.Inf(1)
-	case variance == 0 && truth != 0:
-		variance = math.SmallestNonzeroFloat64
-	}
-	return math.Sqrt(variance)
-}
-
 // wanted keeps the outputs that the recording has.
 func (c *Case) wanted(all ...verdict.Expected) []verdict.Expected {
 	var kept []verdict.Expected

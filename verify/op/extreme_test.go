@@ -122,8 +122,8 @@ func (e extremes) declare(r *recording.Recording) {
 	}
 }
 
-// TestExtremeInputs: σ is a number or infinite, whatever the inputs, and so are the draws; it is 0
-// only where the truth is a number of working precision or nothing but its kind is judged.
+// TestExtremeInputs: σ is a number or infinite, whatever the inputs; it is 0 only where the truth is
+// a number of working precision or nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
 	count := 100
 	if *long {
@@ -171,11 +171,6 @@ func checkExtreme(want verdict.Expected) (bounded, infinite int, fault string) {
 			infinite++
 		default:
 			bounded++
-		}
-	}
-	for row, draws := range want.Draws {
-		if !(draws >= 0.1) || math.IsInf(draws, 0) {
-			fault = fmt.Sprintf("row %d: %v draws", row, draws)
 		}
 	}
 	return bounded, infinite, fault

@@ -8,38 +8,11 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
-	"plumbline/numbers/tensor"
-	"plumbline/verify/verdict"
 )
 
 // subnormalsKey is for ops whose inputs may be flushed.
 var subnormalsKey = Key{"subnormals", "kept",
 	"kept (results below the normal float32 numbers may still be 0), or flushed: such inputs may count as 0 too"}
-
-// addFlushed adds to σ what the outputs move by where inputs below the normal float32 numbers count
-// as zero, if the recording says that they do. The op is computed again on such inputs: kernels
-// flush all of them, or those that pass through one kind of instruction, so that any part of the
-// move is right.
-func (c *Case) addFlushed(expected []verdict.Expected) error {
-	if c.Arithmetic.Subnormals != "flushed" {
-		return nil
-	}
-	other, found := c.withoutSubnormals()
-	if !found {
-		return nil
-	}
-	moved, err := c.Op.truth(other)
-	if err != nil {
-		return err
-	}
-	for i := range expected {
-		if expected[i].Sample != nil || expected[i].Choice != nil {
-			continue // its runs have it, or its bounds
-		}
-		widen(&expected[i], moved[i].Truth)
-	}
-	return nil
-}
 
 // eitherWay returns a program that in half of its runs takes inputs below the normal float32 numbers
 // for zero, if the recording says that they may be.
@@ -78,24 +51,6 @@ func (c *Case) withoutSubnormals() (*Case, bool) {
 	other := *c
 	other.inputs, other.flush = newInputs(c.Op, c.rec), true
 	return &other, true
-}
-
-// widen takes another truth into σ. An element that is finite in one of the two alone may be
-// either.
-func widen(e *verdict.Expected, other *tensor.Tensor) {
-	for i, t := range e.Truth.Data {
-		o := other.Data[i]
-		switch {
-		case o == t || math.IsNaN(o) && math.IsNaN(t):
-		case dtype.Finite(o) && dtype.Finite(t):
-			e.Sigma[i] = math.Hypot(e.Sigma[i], o-t)
-		default:
-			if e.Others == nil {
-				e.Others = map[int][]float64{}
-			}
-			e.Others[i] = append(e.Others[i], o)
-		}
-	}
 }
 
 // flush returns a matrix whose numbers below the normal float32 numbers are 0.
