@@ -18,14 +18,23 @@ import (
 type declarationMutation struct {
 	attr      string // the attribute that it changes; "" for arithmetic
 	name, doc string
-	change    func(wrong *recording.Recording, truth []verdict.Expected) (hidden string)
+	change    func(wrong *recording.Recording) (hidden string)
+
+	// judge is change where that takes the truth of what is declared, which it returns.
+	judge func(wrong *recording.Recording, honest []verdict.Expected) (truth []verdict.Expected, hidden string)
 }
 
-func (m declarationMutation) of(rec *recording.Recording, truth []verdict.Expected) Mutation {
-	return Mutation{Name: m.name, Doc: m.doc, Apply: func() (*recording.Recording, string) {
-		wrong := rec.Clone()
-		if hidden := m.change(wrong, truth); hidden != "" {
-			return nil, hidden
+func (m declarationMutation) of(rec *recording.Recording, honest []verdict.Expected) Mutation {
+	return Mutation{Name: m.name, Doc: m.doc, Apply: func() (Wrong, string) {
+		wrong := Wrong{Recording: rec.Clone()}
+		var hidden string
+		if m.judge != nil {
+			wrong.Truth, hidden = m.judge(wrong.Recording, honest)
+		} else {
+			hidden = m.change(wrong.Recording)
+		}
+		if hidden != "" {
+			return Wrong{}, hidden
 		}
 		return wrong, ""
 	}}
@@ -33,59 +42,82 @@ func (m declarationMutation) of(rec *recording.Recording, truth []verdict.Expect
 
 // declarationMutations are those of attributes, in the order of the catalogue, and of arithmetic.
 var declarationMutations = []declarationMutation{
-	{"base", "base 10000 for 500000", "Rotates with another base than is declared.", func(
-		wrong *recording.Recording, _ []verdict.Expected,
-	) string {
-		return scaleAttr(wrong, "base", 50)
-	}},
 	{
-		"layout", "other layout declared", "Pairs the columns of rotated vectors otherwise than is declared.",
-		otherLayoutDeclared,
+		attr: "base", name: "base 10000 for 500000",
+		doc: "Rotates with another base than is declared.",
+		change: func(wrong *recording.Recording) string {
+			return scaleAttr(wrong, "base", 50)
+		},
 	},
-	{"inverse", "inverse mistaken", "Rotates forward where the inverse is declared, or the other way round.", func(
-		wrong *recording.Recording, _ []verdict.Expected,
-	) string {
-		return flipAttr(wrong, "inverse")
-	}},
-	{"yarn", "yarn mistaken", "Rotates without YaRN where it is declared, or with it where it is not.", toggleYaRN},
 	{
-		"scale", "scale by 1/√576 for 1/√192",
-		"Scales the scores by the width of the latent instead of the width of a head.", otherScale,
+		attr: "layout", name: "other layout declared", change: otherLayoutDeclared,
+		doc: "Pairs the columns of rotated vectors otherwise than is declared.",
 	},
-	{"causal", "causal mistaken", "Masks the future where it is seen, or sees it where it is masked.", func(
-		wrong *recording.Recording, _ []verdict.Expected,
-	) string {
-		if queries(wrong) < 2 {
-			return "one query sees every key, causal or not"
-		}
-		return flipAttr(wrong, "causal")
-	}},
-	{"window", "window left out", "Sees all keys where a window is declared, or has one where none is.", otherWindow},
-	{"softcap", "softcap left out", "Does not cap the scores where a cap is declared, or caps them where none is.",
-		func(
-			wrong *recording.Recording, _ []verdict.Expected,
-		) string {
+	{
+		attr: "inverse", name: "inverse mistaken",
+		doc: "Rotates forward where the inverse is declared, or the other way round.",
+		change: func(wrong *recording.Recording) string {
+			return flipAttr(wrong, "inverse")
+		},
+	},
+	{
+		attr: "yarn", name: "yarn mistaken", change: toggleYaRN,
+		doc: "Rotates without YaRN where it is declared, or with it where it is not.",
+	},
+	{
+		attr: "scale", name: "scale by 1/√576 for 1/√192", change: otherScale,
+		doc: "Scales the scores by the width of the latent instead of the width of a head.",
+	},
+	{
+		attr: "causal", name: "causal mistaken",
+		doc: "Masks the future where it is seen, or sees it where it is masked.",
+		change: func(wrong *recording.Recording) string {
+			if queries(wrong) < 2 {
+				return "one query sees every key, causal or not"
+			}
+			return flipAttr(wrong, "causal")
+		},
+	},
+	{
+		attr: "window", name: "window left out", change: otherWindow,
+		doc: "Sees all keys where a window is declared, or has one where none is.",
+	},
+	{
+		attr: "softcap", name: "softcap left out",
+		doc: "Does not cap the scores where a cap is declared, or caps them where none is.",
+		change: func(wrong *recording.Recording) string {
 			return toggleNumber(wrong, "softcap", 2)
-		}},
-	{"lse_base", "log-sum-exp base mistaken", "Gives the log-sum-exp in another base than is declared.", otherBase},
-	{"eps", "eps 1e-6 for 0.1", "Adds another ε than is declared.", func(
-		wrong *recording.Recording, _ []verdict.Expected,
-	) string {
-		return setAttr(wrong, "eps", 0.1)
-	}},
-	{"start", "start mistaken by 1", "Counts positions from 0 where 1 is declared.", func(
-		wrong *recording.Recording, _ []verdict.Expected,
-	) string {
-		if !wrong.Has("out.rope_key") {
-			return "only the rotated key depends on where positions start, and it is not recorded"
-		}
-		return setAttr(wrong, "start", attrNumber(wrong, "start")+1)
-	}},
-	{
-		"", "the step of another device", "Adds products as the tensor cores of another device do than is declared.",
-		otherDevice,
+		},
 	},
-	{"", "more precision declared than kept", "Rounds to 16 bits on the way where float32 is declared.", overclaim},
+	{
+		attr: "lse_base", name: "log-sum-exp base mistaken", change: otherBase,
+		doc: "Gives the log-sum-exp in another base than is declared.",
+	},
+	{
+		attr: "eps", name: "eps 1e-6 for 0.1",
+		doc: "Adds another ε than is declared.",
+		change: func(wrong *recording.Recording) string {
+			return setAttr(wrong, "eps", 0.1)
+		},
+	},
+	{
+		attr: "start", name: "start mistaken by 1",
+		doc: "Counts positions from 0 where 1 is declared.",
+		change: func(wrong *recording.Recording) string {
+			if !wrong.Has("out.rope_key") {
+				return "only the rotated key depends on where positions start, and it is not recorded"
+			}
+			return setAttr(wrong, "start", attrNumber(wrong, "start")+1)
+		},
+	},
+	{
+		name: "the step of another device", judge: otherDevice,
+		doc: "Adds products as the tensor cores of another device do than is declared.",
+	},
+	{
+		name: "more precision declared than kept", judge: overclaim,
+		doc: "Rounds to 16 bits on the way where float32 is declared.",
+	},
 }
 
 // declared returns the op's attribute of that name, nil if it has none.
@@ -139,7 +171,7 @@ func flipAttr(wrong *recording.Recording, name string) string {
 	return ""
 }
 
-func toggleYaRN(wrong *recording.Recording, _ []verdict.Expected) string {
+func toggleYaRN(wrong *recording.Recording) string {
 	switch {
 	case wrong.Attrs["yarn"] != nil:
 		delete(wrong.Attrs, "yarn")
@@ -149,7 +181,7 @@ func toggleYaRN(wrong *recording.Recording, _ []verdict.Expected) string {
 	return ""
 }
 
-func otherLayoutDeclared(wrong *recording.Recording, _ []verdict.Expected) string {
+func otherLayoutDeclared(wrong *recording.Recording) string {
 	if wrong.Attrs["layout"] == "half" {
 		wrong.Attrs["layout"] = "interleaved"
 	} else {
@@ -159,7 +191,7 @@ func otherLayoutDeclared(wrong *recording.Recording, _ []verdict.Expected) strin
 }
 
 // otherScale multiplies the scale by √(192/576); that of an MLA layer becomes 1/√(latent + rope).
-func otherScale(wrong *recording.Recording, _ []verdict.Expected) string {
+func otherScale(wrong *recording.Recording) string {
 	switch {
 	case wrong.Op == "mla.layer":
 		return setAttr(wrong, "scale", 1/math.Sqrt(float64(wrong.Shape("w_dkv")[0])))
@@ -180,11 +212,11 @@ func queries(rec *recording.Recording) int {
 	return 0
 }
 
-func otherWindow(wrong *recording.Recording, _ []verdict.Expected) string {
+func otherWindow(wrong *recording.Recording) string {
 	return toggleNumber(wrong, "window", float64(max(1, wrong.Shape("k")[1]/2)))
 }
 
-func otherBase(wrong *recording.Recording, _ []verdict.Expected) string {
+func otherBase(wrong *recording.Recording) string {
 	switch {
 	case !wrong.Has("lse") && !wrong.Has("out.lse"):
 		return "no log-sum-exp is recorded"
@@ -198,13 +230,15 @@ func otherBase(wrong *recording.Recording, _ []verdict.Expected) string {
 
 // overclaim declares float32 wherever the arithmetic has a type. It shows where the error that is
 // then still explained is less than half of what the honest declaration explains.
-func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
+func overclaim(
+	wrong *recording.Recording, honest []verdict.Expected,
+) (claimed []verdict.Expected, hidden string) {
 	if !claimAll(wrong) {
-		return "the declared arithmetic is float32 already"
+		return nil, "the declared arithmetic is float32 already"
 	}
 	claimed, err := op.Expect(wrong)
 	if err != nil {
-		return err.Error()
+		return nil, err.Error()
 	}
 	for i := range honest {
 		var squares float64
@@ -213,26 +247,28 @@ func overclaim(wrong *recording.Recording, honest []verdict.Expected) string {
 			squares += ratio * ratio
 		}
 		if squares > 4*float64(len(honest[i].Sigma)) {
-			return ""
+			return claimed, ""
 		}
 	}
-	return "it explains little less than the honest declaration"
+	return nil, "it explains little less than the honest declaration"
 }
 
 // otherDevice declares the first device whose step gives another result somewhere; of a step, other
 // ops allow for more than these differ by.
-func otherDevice(wrong *recording.Recording, truth []verdict.Expected) string {
+func otherDevice(
+	wrong *recording.Recording, honest []verdict.Expected,
+) (truth []verdict.Expected, hidden string) {
 	if wrong.Op != "mma.step" {
-		return "only a step is judged to the last bit"
+		return nil, "only a step is judged to the last bit"
 	}
 	for a := arithmetic.F32Hopper; a < arithmetic.TF32; a++ {
 		wrong.Arithmetic["accumulate"] = a.String()
 		other, err := op.Expect(wrong)
-		if err == nil && !slices.Equal(other[0].Truth.Data, truth[0].Truth.Data) {
-			return ""
+		if err == nil && !slices.Equal(other[0].Truth.Data, honest[0].Truth.Data) {
+			return other, ""
 		}
 	}
-	return "every device that sums products of this type gives the same here"
+	return nil, "every device that sums products of this type gives the same here"
 }
 
 // claimAll declares float32 for every key of the arithmetic that has a type, and tells whether that

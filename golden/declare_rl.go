@@ -82,22 +82,28 @@ func init() { declarationMutations = append(declarationMutations, objectiveMutat
 // visibly returns a mutation that is hidden unless it moves an element of the truth by many of the
 // deviations that are explained.
 func visibly(attr, name, doc string, change func(wrong *recording.Recording)) declarationMutation {
-	return declarationMutation{attr, name, doc, func(wrong *recording.Recording, truth []verdict.Expected) string {
+	return declarationMutation{attr: attr, name: name, doc: doc, judge: func(
+		wrong *recording.Recording, honest []verdict.Expected,
+	) (truth []verdict.Expected, hidden string) {
 		change(wrong)
-		other, err := op.Expect(wrong)
+		truth, err := op.Expect(wrong)
 		if err != nil {
-			return err.Error()
+			return nil, err.Error()
 		}
-		var most float64
-		for k, want := range truth {
-			for i, t := range want.Truth.Data {
-				if moved := math.Abs(other[k].Truth.Data[i] - t); want.Judged(i) && dtype.Finite(moved) {
-					most = max(most, moved/max(explained(want, i), explained(other[k], i)))
-				}
+		return truth, drowned(mostMoved(honest, truth), 40)
+	}}
+}
+
+// mostMoved is by how many of the deviations that are explained an element moves at most.
+func mostMoved(honest, other []verdict.Expected) (most float64) {
+	for k, want := range honest {
+		for i, t := range want.Truth.Data {
+			if moved := math.Abs(other[k].Truth.Data[i] - t); want.Judged(i) && dtype.Finite(moved) {
+				most = max(most, moved/max(explained(want, i), explained(other[k], i)))
 			}
 		}
-		return drowned(most, 40)
-	}}
+	}
+	return most
 }
 
 func otherNumber(attr, name, doc string, change func(x float64) float64) declarationMutation {

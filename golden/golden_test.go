@@ -84,7 +84,7 @@ func TestMutations(t *testing.T) {
 		rec := open(t, "rope-plain-bf16.safetensors")
 		before := bytesOf(t, rec)
 		for _, m := range mutations(t, rec) {
-			if wrong, _ := m.Apply(); wrong != nil && bytesOf(t, wrong) == before {
+			if wrong, _ := m.Apply(); wrong.Recording != nil && bytesOf(t, wrong.Recording) == before {
 				t.Errorf("%s: the wrong recording is the right one", m.Name)
 			}
 		}
@@ -94,8 +94,8 @@ func TestMutations(t *testing.T) {
 	})
 	t.Run("one that cannot show says why", func(t *testing.T) {
 		for _, m := range mutations(t, open(t, "rope-yarn-f32.safetensors")) {
-			if wrong, hidden := m.Apply(); (wrong == nil) != (hidden != "") {
-				t.Errorf("%s: wrong recording %v, hidden %q", m.Name, wrong != nil, hidden)
+			if wrong, hidden := m.Apply(); (wrong.Recording == nil) != (hidden != "") {
+				t.Errorf("%s: wrong recording %v, hidden %q", m.Name, wrong.Recording != nil, hidden)
 			}
 		}
 	})
@@ -109,7 +109,7 @@ func TestMutations(t *testing.T) {
 			for _, m := range mutations(t, open(t, name)) {
 				if kind := strings.TrimPrefix(m.Name, m.Output+": "); !shown[kind] {
 					wrong, _ := m.Apply()
-					shown[kind] = wrong != nil
+					shown[kind] = wrong.Recording != nil
 				}
 			}
 		}
@@ -149,10 +149,10 @@ func mutated(t *testing.T, rec *recording.Recording, name string) *recording.Rec
 	for _, m := range mutations(t, rec) {
 		if m.Name == name {
 			wrong, hidden := m.Apply()
-			if wrong == nil {
+			if wrong.Recording == nil {
 				t.Fatal(hidden)
 			}
-			return wrong
+			return wrong.Recording
 		}
 	}
 	t.Fatalf("no mutation %q", name)

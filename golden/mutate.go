@@ -24,9 +24,16 @@ type Mutation struct {
 	// Output is the one output that is changed; "" for a mutation of attributes or arithmetic.
 	Output string
 
-	// Apply returns the wrong recording, and leaves the right one as it is. It returns nil and the
+	// Apply returns the wrong recording, and leaves the right one as it is. It returns none and the
 	// reason where the mistake cannot show.
-	Apply func() (wrong *recording.Recording, hidden string)
+	Apply func() (wrong Wrong, hidden string)
+}
+
+// Wrong is a wrong recording, with the truth that it is judged by where that is known: that of the
+// right one, or the one that was computed to see whether the mistake shows.
+type Wrong struct {
+	*recording.Recording
+	Truth []verdict.Expected
 }
 
 // Mutations returns what can be done to a recording: each mistake for each of its floating-point
@@ -37,7 +44,7 @@ func Mutations(rec *recording.Recording, truth []verdict.Expected) []Mutation {
 	for _, want := range truth {
 		for _, m := range outputMutations {
 			if want.Type.Float() && (m.only == nil || m.only(rec.Op, want)) {
-				list = append(list, m.of(rec, want))
+				list = append(list, m.of(rec, want, truth))
 			}
 		}
 	}
@@ -57,24 +64,22 @@ type outputMutation struct {
 }
 
 // of returns the mutation of one output.
-func (m outputMutation) of(rec *recording.Recording, want verdict.Expected) Mutation {
-	return Mutation{Name: want.Name + ": " + m.name, Doc: m.doc, Output: want.Name, Apply: func() (
-		*recording.Recording, string,
-	) {
+func (m outputMutation) of(rec *recording.Recording, want verdict.Expected, truth []verdict.Expected) Mutation {
+	return Mutation{Name: want.Name + ": " + m.name, Doc: m.doc, Output: want.Name, Apply: func() (Wrong, string) {
 		o, err := readOutput(rec, want)
 		if err != nil {
-			return nil, err.Error()
+			return Wrong{}, err.Error()
 		}
 		before := slices.Clone(o.Data)
 		if hidden := m.change(o); hidden != "" {
-			return nil, hidden
+			return Wrong{}, hidden
 		}
 		if !o.changed(before) {
-			return nil, "it changes no bit here"
+			return Wrong{}, "it changes no bit here"
 		}
 		wrong := rec.Clone()
 		wrong.Set("out."+want.Name, o.want.Type, o.Tensor)
-		return wrong, ""
+		return Wrong{wrong, truth}, ""
 	}}
 }
 

@@ -52,7 +52,7 @@ func writeMutated(ts *testscript.TestScript, _ bool, args []string) {
 			continue
 		}
 		wrong, hidden := m.Apply()
-		if wrong == nil {
+		if wrong.Recording == nil {
 			ts.Fatalf("%s cannot show: %s", m.Name, hidden)
 		}
 		ts.Check(wrong.Save(ts.MkAbs(args[2])))

@@ -13,7 +13,6 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -73,7 +72,7 @@ func judge(t *testing.T, request *recording.Recording, c emulate.Config) verdict
 	if err != nil {
 		t.Fatalf("%s: %v", c, err)
 	}
-	return op.Judge(rec)
+	return judgeShared(t, rec)
 }
 
 // strong tells whether a mistake moves an output far enough that a check of each element and slice
@@ -159,7 +158,7 @@ func TestTruncation(t *testing.T) {
 				if first := wrong.Shape("out." + wrong.Outputs()[0]); product(first) < 4096 {
 					continue
 				}
-				v := op.Judge(wrong)
+				v := judgeShared(t, wrong)
 				if o := v.Outputs[0]; o.Elements < 4096 || mistake == "output-truncated" && o.Type == "F32" {
 					continue
 				}
@@ -192,7 +191,7 @@ func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 	if err != nil {
 		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
 	}
-	expected, err := op.Expect(wrong)
+	expected, err := expectShared(t, wrong)
 	if err != nil {
 		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
 	}
@@ -391,10 +390,10 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rec.Type("out."+output) != typ {
-			continue
+		if rec.Type("out."+output) != typ || product(rec.Shape("out."+output)) < 64 {
+			continue // of another type, or too few elements to count
 		}
-		for _, o := range op.Judge(rec).Outputs {
+		for _, o := range judgeShared(t, rec).Outputs {
 			if o.Name == output && o.Elements >= 64 {
 				sum += o.RMS * o.RMS
 				requests++

@@ -1,13 +1,13 @@
 package op_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -61,29 +61,35 @@ func TestEntropyOfLogitsThatRoundAlike(t *testing.T) {
 			if typ == dtype.F16 && !*long {
 				continue
 			}
+			logits := tensor.New(16, 13460) // five values have a log-sum-exp near 10.35, far from a number of BF16
+			for i := range logits.Data {
+				logits.Data[i] = typ.Round(c.draw())
+			}
 			for _, categorical := range []bool{false, true} {
-				logits := tensor.New(16, 13460) // five values have a log-sum-exp near 10.35, far from a number of BF16
-				for i := range logits.Data {
-					logits.Data[i] = typ.Round(c.draw())
-				}
-				rec := recording.New("policy.logprob")
-				rec.Arithmetic["intermediate"] = typ.String()
-				rec.Set("logits", typ, logits)
-				rec.Set("tokens", dtype.I64, tensor.New(16))
-				right := narrowEntropies(logits, typ, categorical)
-				rec.Set("out.entropy", typ, right)
-				if v := op.Judge(rec); v.Status == verdict.Unexplained {
-					t.Errorf("%s, %v, categorical %v: %s", c.name, typ, categorical, v.Reason)
-				}
-				wrong := tensor.New(16)
-				for i, s := range right.Data {
-					wrong.Data[i] = typ.Round(1.5 * s)
-				}
-				rec.Set("out.entropy", typ, wrong)
-				if v := op.Judge(rec); v.Status != verdict.Unexplained {
-					t.Errorf("%s, %v, categorical %v, times 1.5: %s", c.name, typ, categorical, v.Status)
-				}
+				entropiesAreJudged(t, fmt.Sprintf("%s, %v, categorical %v", c.name, typ, categorical), logits, typ, categorical)
 			}
 		}
+	}
+}
+
+// entropiesAreJudged: right entropies of these logits pass, and those times 1.5 do not.
+func entropiesAreJudged(t *testing.T, name string, logits *tensor.Tensor, typ dtype.Type, categorical bool) {
+	t.Helper()
+	rec := recording.New("policy.logprob")
+	rec.Arithmetic["intermediate"] = typ.String()
+	rec.Set("logits", typ, logits)
+	rec.Set("tokens", dtype.I64, tensor.New(16))
+	right := narrowEntropies(logits, typ, categorical)
+	rec.Set("out.entropy", typ, right)
+	if v := judgeShared(t, rec); v.Status == verdict.Unexplained {
+		t.Errorf("%s: %s", name, v.Reason)
+	}
+	wrong := tensor.New(16)
+	for i, s := range right.Data {
+		wrong.Data[i] = typ.Round(1.5 * s)
+	}
+	rec.Set("out.entropy", typ, wrong)
+	if v := judgeShared(t, rec); v.Status != verdict.Unexplained {
+		t.Errorf("%s, times 1.5: %s", name, v.Status)
 	}
 }

@@ -28,41 +28,41 @@ type gradientTypes struct {
 // shape too, step by step.
 type backwardRun struct {
 	*attentionRun
-	t                                        gradientTypes
-	again                                    *attentionRun // scores as they are computed once more
-	sinkExp, power                           arithmetic.Function
-	withSink, shifted2, kept, slope, slopeOf arithmetic.Grid
-	dp, dqSum, dkSum, dvSum                  arithmetic.Noise
-	dpKept, o, fed                           arithmetic.Grid
-	delta                                    arithmetic.Adder
-	difference, lever, step, capped2         arithmetic.Grid
-	timesCap, timesSlope, overCap            arithmetic.Grid
-	scaled2, after                           arithmetic.Grid
-	headK, headV, partial                    arithmetic.Grid
-	fromWeights, feedsBack                   bool // D is Σ P dP; and P is what was kept of it
-	scalesFirst, byHead                      bool
+	t                                 gradientTypes
+	again                             *attentionRun // scores as they are computed once more
+	sinkExp, power                    arithmetic.Function
+	withSink, exponent, fed, o        arithmetic.Grid
+	delta                             arithmetic.Adder
+	dp, dqSum, dkSum, dvSum           arithmetic.Noise
+	dpKept, difference, lever, step   arithmetic.Grid
+	square, slope                     arithmetic.Grid
+	timesCap, timesSlope, overCap     arithmetic.Grid
+	bentBack, scaledOnce, kept, after arithmetic.Grid
+	headK, headV, partial             arithmetic.Grid
+	fromWeights, feedsBack            bool // D is Σ P dP; and P is what was kept of it
+	scalesFirst, byHead               bool
 }
 
 // newBackward returns the places.
 func (m softmaxModel) newBackward(r *arithmetic.Run, t gradientTypes) *backwardRun {
 	work, eager, cuts := m.accumulate.Working(), m.storesScores(), m.accumulate.Truncates()
 	b := &backwardRun{
-		attentionRun: m.newRun(r), t: t, sinkExp: r.Function(work, 2), power: r.Function(work, 2), withSink: r.Grid(work),
-		shifted2: r.Grid(work), kept: r.Grid(t.inter), slope: r.Grid(work), slopeOf: r.Grid(work), dp: r.Noise(cuts),
-		dqSum: r.Noise(cuts), dkSum: r.Noise(cuts), dvSum: r.Noise(cuts), dpKept: m.narrowGrid(r, m.scores),
-		o: r.Grid(t.output), fed: r.Grid(m.probabilities), delta: r.Adder(m.scalarSum()), difference: r.Grid(work),
-		lever: r.Grid(work), step: r.Grid(t.inter), capped2: r.Grid(t.inter), timesCap: m.narrowGrid(r, m.capChain),
-		timesSlope: m.narrowGrid(r, m.capChain), overCap: m.narrowGrid(r, m.capChain), scaled2: r.Grid(work),
-		after: r.Grid(work), headK: r.Grid(t.k), headV: r.Grid(t.v), partial: r.Grid(t.group),
+		attentionRun: m.newRun(r), t: t, sinkExp: r.Function(work, 2), power: r.Function(work, 2),
+		withSink: r.Grid(work), exponent: r.Grid(work), kept: r.Grid(t.inter), dp: r.Noise(cuts), dqSum: r.Noise(cuts),
+		dkSum: r.Noise(cuts), dvSum: r.Noise(cuts), dpKept: m.narrowGrid(r, m.scores), o: r.Grid(t.output),
+		fed: r.Grid(m.probabilities), delta: r.Adder(m.scalarSum()), difference: r.Grid(work), lever: r.Grid(work),
+		scaledOnce: r.Grid(work), after: r.Grid(work), headK: r.Grid(t.k), headV: r.Grid(t.v), partial: r.Grid(t.group),
 		fromWeights: eager, feedsBack: r.Coin() && eager, scalesFirst: r.Coin() || eager,
 		byHead: t.shared && (r.Coin() || m.narrow(t.group)),
 	}
 	if m.fastExp {
 		b.power = r.Function(work, 4)
 	}
-	if !eager {
-		b.step, b.capped2 = arithmetic.Grid{}, arithmetic.Grid{}
+	if eager {
+		b.step, b.bentBack = r.Grid(t.inter), r.Grid(t.inter)
 	}
+	b.slope, b.square, b.timesCap = r.Grid(work), r.Grid(work), m.narrowGrid(r, m.capChain)
+	b.timesSlope, b.overCap = m.narrowGrid(r, m.capChain), m.narrowGrid(r, m.capChain)
 	again := *b.attentionRun
 	if b.again = &again; r.Coin() { // sums in another order
 		again.dot, again.scaled = r.Noise(cuts), r.Grid(work)
@@ -151,9 +151,9 @@ func (b *backwardRun) probability(x, lse float64) float64 {
 	case math.IsInf(x, -1):
 		return 0
 	case b.fused:
-		return b.power.Exp(b.shifted2.Round(x*math.Log2E-b.largest.Round(lse*math.Log2E)) * math.Ln2)
+		return b.power.Exp(b.exponent.Round(x*math.Log2E-b.largest.Round(lse*math.Log2E)) * math.Ln2)
 	}
-	return b.power.Exp(b.shifted2.Round(x - lse))
+	return b.power.Exp(b.exponent.Round(x - lse))
 }
 
 // deltaOf returns D of a row.
@@ -177,13 +177,13 @@ func (b *backwardRun) deltaOf(h *gradientRows, s int, o *mat.Dense, p, dp []floa
 func (b *backwardRun) gradient(x, p, dp, delta float64) float64 {
 	g := b.step.Round(b.lever.Round(p * b.difference.Round(dp-delta)))
 	if cap := b.m.softCap; cap != 0 {
-		u := b.divided.Round(b.slopeOf.Round(x / cap))
-		slope := b.slope.Round(1 - b.slopeOf.Round(u*u))
+		u := b.divided.Round(b.square.Round(x / cap))
+		slope := b.slope.Round(1 - b.square.Round(u*u))
 		g = b.overCap.Round(b.timesSlope.Round(b.timesCap.Round(g*cap)*slope) / cap)
-		g = b.capped2.Round(g)
+		g = b.bentBack.Round(g)
 	}
 	if b.scalesFirst {
-		g = b.scaled2.Round(g * b.scale)
+		g = b.scaledOnce.Round(g * b.scale)
 	}
 	return b.kept.Round(g)
 }
@@ -269,12 +269,33 @@ func seenProduct(p, v *mat.Dense, sees func(i, j int) bool) *mat.Dense {
 // gradientTerms returns the squares of the terms of a block's gradients, and counts them: for dq by
 // query, for dk and dv by key.
 func (m softmaxModel) gradientTerms(h *headRows, do *mat.Dense, o attention.Options) (dq, dk, dv gradientSums) {
-	o.Scale, o.SoftCap = m.scale, m.softCap
-	k, x := finiteOrZero(h.k), attention.Scores(h.q, h.k, o)
-	p, _ := attention.Softmax(x, o.Sink)
+	p, ds := m.exactGradients(h, do, o)
+	rows, keys := ds.Dims()
+	dq.terms, dk.terms = make([]float64, rows), make([]float64, keys)
+	for s := range rows {
+		for j, w := range p.RawRowView(s) {
+			if w != 0 {
+				dq.terms[s]++
+				dk.terms[j]++
+			}
+		}
+	}
+	dv.terms = dk.terms
+	ds2, p2 := squares(ds), squares(p)
+	dq.squares, dk.squares, dv.squares = new(mat.Dense), new(mat.Dense), new(mat.Dense)
+	dq.squares.Mul(ds2, squares(finiteOrZero(h.k)))
+	dk.squares.Mul(ds2.T(), squares(finiteOrZero(h.q)))
+	dv.squares.Mul(p2.T(), squares(finiteOrZero(do)))
+	return dq, dk, dv
+}
+
+// exactGradients returns P and dS of a block.
+func (m softmaxModel) exactGradients(h *headRows, do *mat.Dense, o attention.Options) (p, ds *mat.Dense) {
+	x := attention.Scores(h.q, h.k, o)
+	p, _ = attention.Softmax(x, o.Sink)
 	var dp mat.Dense
 	dp.Mul(finiteOrZero(do), finiteOrZero(h.v).T())
-	ds := attention.SoftmaxBackward(p, &dp)
+	ds = attention.SoftmaxBackward(p, &dp)
 	ds.Apply(func(s, j int, g float64) float64 {
 		if g == 0 || m.softCap == 0 {
 			return g * m.scale
@@ -282,21 +303,5 @@ func (m softmaxModel) gradientTerms(h *headRows, do *mat.Dense, o attention.Opti
 		u := x.At(s, j) / m.softCap
 		return g * m.scale * (1 - u*u)
 	}, ds)
-	rows, keys := ds.Dims()
-	dq.terms, dk.terms, dv.terms = make([]float64, rows), make([]float64, keys), make([]float64, keys)
-	for s := range rows {
-		for j, w := range p.RawRowView(s) {
-			if w != 0 {
-				dq.terms[s]++
-				dk.terms[j]++
-				dv.terms[j]++
-			}
-		}
-	}
-	ds2, p2 := squares(ds), squares(p)
-	dq.squares, dk.squares, dv.squares = new(mat.Dense), new(mat.Dense), new(mat.Dense)
-	dq.squares.Mul(ds2, squares(k))
-	dk.squares.Mul(ds2.T(), squares(finiteOrZero(h.q)))
-	dv.squares.Mul(p2.T(), squares(finiteOrZero(do)))
-	return dq, dk, dv
+	return p, ds
 }

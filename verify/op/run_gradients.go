@@ -18,12 +18,16 @@ type gradientOutputs struct {
 	t          gradientTypes
 	dq, dk, dv *sampled
 	runs       []*backwardRun // the exact one first, then the native one
-	chosen     func(group int) bool
+	chosen     map[int]bool   // groups that are run; nil: all
 	locked     sync.Mutex
 }
 
-// gradientWork is what a score takes beside products, in a run of the backward pass.
-const gradientWork = 240
+// Of the backward pass a score takes so much beside products in a run, and of large tensors one
+// group in so many is run at least.
+const (
+	gradientWork = 240
+	groupShare   = 8
+)
 
 // newGradientOutputs makes room. A gradient of keys takes the queries of all heads of its group:
 // where not all groups are run, some are run whole.
@@ -31,13 +35,13 @@ func (c *Case) newGradientOutputs(m softmaxModel, t gradientTypes) *gradientOutp
 	batch, queries, keys, heads, groups := c.Dim("B"), c.Dim("S"), c.Dim("T"), c.Dim("H"), c.Dim("G")
 	width, values := c.Dim("D"), c.Dim("V")
 	work := float64(queries) * float64(heads/groups) * float64(max(keys, 1)) * float64(2*(width+values)+gradientWork)
-	g := &gradientOutputs{c: c, m: m, t: t, chosen: func(int) bool { return true }}
+	g := &gradientOutputs{c: c, m: m, t: t}
 	runs := g.newRuns(work, batch*groups)
 	byQuery := func(row int) bool {
-		return g.chosen(row/(queries*heads)*groups + attention.Group(row%heads, heads, groups))
+		return g.isRun(row/(queries*heads)*groups + attention.Group(row%heads, heads, groups))
 	}
-	byKey := func(row int) bool { return g.chosen(row/(keys*groups)*groups + row%groups) }
-	if g.chosenAll() {
+	byKey := func(row int) bool { return g.isRun(row/(keys*groups)*groups + row%groups) }
+	if g.chosen == nil {
 		byQuery, byKey = nil, nil
 	}
 	g.dq = c.newSampled("dq", 1, runs, width, byQuery, batch, queries, heads, width)
@@ -53,9 +57,7 @@ func (g *gradientOutputs) newRuns(work float64, groups int) int {
 	if work*fewestHead > mostHeadWork {
 		runs = fewestRuns
 	}
-	if most := max(1, mostHeadWork/(work*float64(runs))); most < float64(groups) {
-		g.chosen = spreadRows(groups, int(most))
-	}
+	g.choose(int(max(1, float64(groups/groupShare), mostHeadWork/(work*float64(runs)))))
 	g.runs = append(g.runs, g.m.newBackward(arithmetic.NewExact(), g.t), g.m.newBackward(arithmetic.NewNative(), g.t))
 	for k := range runs {
 		g.runs = append(g.runs, g.m.newBackward(arithmetic.NewRun(k+1), g.t))
@@ -63,15 +65,25 @@ func (g *gradientOutputs) newRuns(work float64, groups int) int {
 	return runs
 }
 
-// chosenAll tells whether all groups are run.
-func (g *gradientOutputs) chosenAll() bool {
+// choose spreads the groups that are run over those that have keys, if there are more than most.
+func (g *gradientOutputs) choose(most int) {
+	var with []int
 	for i := range g.c.Dim("B") * g.c.Dim("G") {
-		if !g.chosen(i) {
-			return false
+		if g.c.keysInUse(i/g.c.Dim("G")) > 0 {
+			with = append(with, i)
 		}
 	}
-	return true
+	if len(with) <= most {
+		return
+	}
+	g.chosen = map[int]bool{}
+	for i := range most {
+		g.chosen[with[i*len(with)/most]] = true
+	}
 }
+
+// isRun tells whether a group is run.
+func (g *gradientOutputs) isRun(group int) bool { return g.chosen == nil || g.chosen[group] }
 
 // groupGradients are the gradients of one key and value head while its query heads are computed.
 type groupGradients struct {
@@ -94,7 +106,7 @@ func (g *gradientOutputs) group(b, n int) {
 		return
 	}
 	s := &groupGradients{
-		out: g, b: b, g: n, run: g.chosen(b*g.c.Dim("G") + n),
+		out: g, b: b, g: n, run: g.isRun(b*g.c.Dim("G") + n),
 		k: g.c.HeadRows("k", b, n, 0, used), v: g.c.HeadRows("v", b, n, 0, used),
 	}
 	s.allK, s.allV = s.newSums()
@@ -220,11 +232,16 @@ func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first row
 		addProduct(s.dk[n], ds, in.q, in.sees)
 		addProduct(s.dv[n], p, in.do, in.sees)
 	})
-	rows, _ := h.q.Dims()
-	for n := range out.runs[1:] {
+	s.storeQueries(dq, first)
+}
+
+// storeQueries hands over the rows of a block's dq of each run, the exact one first.
+func (s *groupGradients) storeQueries(dq []*mat.Dense, first rowPlace) {
+	rows, _ := dq[0].Dims()
+	for n := 1; n < len(dq); n++ {
 		for i := range rows {
-			s.others[0] = append(s.others[0], out.dq.run(
-				0, n-1, s.queryRow(first, i), dq[n+1].RawRowView(i), dq[0].RawRowView(i),
+			s.others[0] = append(s.others[0], s.out.dq.run(
+				0, n-2, s.queryRow(first, i), dq[n].RawRowView(i), dq[0].RawRowView(i),
 			)...)
 		}
 	}

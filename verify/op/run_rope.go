@@ -125,8 +125,9 @@ type frequencyRun struct {
 	base                              float64
 	dim                               int
 	recurrent, exponential            bool
+	natural                           bool    // the base is e, or else 2
+	logarithm                         float64 // of b: a constant, which is rounded alike in all kernels
 	exponent, product, inverse, chain arithmetic.Grid
-	logarithm                         arithmetic.Grid
 	power                             []arithmetic.Function // of each pair: their errors have nothing in common
 }
 
@@ -134,8 +135,13 @@ func newFrequencyRun(c *Case, r *arithmetic.Run, dim int) *frequencyRun {
 	work := c.Arithmetic.Accumulate.Working()
 	f := &frequencyRun{
 		base: c.Float("base"), dim: dim, recurrent: c.Arithmetic.Frequencies == "recurrent", exponential: r.Coin(),
-		exponent: r.Grid(work), product: r.Grid(work), inverse: r.Grid(work), chain: r.Grid(work),
-		logarithm: r.Grid(work),
+		natural: r.Coin(), exponent: r.Grid(work), product: r.Grid(work), inverse: r.Grid(work), chain: r.Grid(work),
+	}
+	if f.logarithm = math.Log2(f.base); f.natural {
+		f.logarithm = math.Log(f.base)
+	}
+	if !r.Exact() {
+		f.logarithm = work.Round(f.logarithm)
 	}
 	for range dim / 2 {
 		f.power = append(f.power, r.Function(work, powerUlp))
@@ -169,7 +175,10 @@ func (f *frequencyRun) of(i int) float64 {
 	if !f.exponential {
 		return f.inverse.Round(1 / power.Of(math.Pow(f.base, exponent), exponent))
 	}
-	x := f.product.Round(exponent * f.logarithm.Round(math.Log2(f.base)))
+	x := f.product.Round(exponent * f.logarithm)
+	if f.natural {
+		return power.Of(math.Exp(-x), x)
+	}
 	return power.Of(math.Exp2(-x), x)
 }
 

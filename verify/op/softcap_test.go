@@ -10,7 +10,6 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -43,7 +42,7 @@ func capped(
 // output judges a recording and returns what is said of one output.
 func judgedOutput(t *testing.T, rec *recording.Recording, name string) verdict.Output {
 	t.Helper()
-	v := op.Judge(rec)
+	v := judgeShared(t, rec)
 	for _, o := range v.Outputs {
 		if o.Name == name {
 			return o
@@ -64,19 +63,23 @@ func TestSoftCapChain(t *testing.T) {
 	configs := []emulate.Config{
 		eager, wide, half, alone, {Tile: 64}, {Tile: 64, FastTanh: true}, {Tile: 16, FastExp: true, Splits: 2},
 	}
+	seeds := uint64(24)
+	if !*long {
+		seeds = 12 // every cap with every deviation, once
+	}
 	for _, opName := range []string{"attention.forward", "attention.backward"} {
 		for i, c := range configs {
 			t.Run(fmt.Sprintf("%s, %s", opName, c), func(t *testing.T) {
 				t.Parallel()
 				squares, n := map[string]float64{}, 0.0
-				for seed := range uint64(24) {
+				for seed := range seeds {
 					cap, deviation := []float64{5, 30, 50}[seed%3], []float64{1, 4, 30, 200}[seed%4]
 					typ := []dtype.Type{dtype.BF16, dtype.F32, dtype.BF16}[(int(seed)+i)%3]
 					rec, err := emulate.Run(capped(opName, typ, 3, 65, cap, deviation, seed), c)
 					if err != nil {
 						t.Fatal(err)
 					}
-					v := op.Judge(rec)
+					v := judgeShared(t, rec)
 					if v.Status != verdict.Explained {
 						t.Errorf(
 							"seed %d, %s, cap %v, scores ±%v: %s: %s", seed, typ, cap, deviation, v.Status, v.Reason,
@@ -127,7 +130,7 @@ func TestSoftCapMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.mistake == "" {
-				if v := op.Judge(rec); v.Status != verdict.Explained {
+				if v := judgeShared(t, rec); v.Status != verdict.Explained {
 					t.Errorf("%s: %s", v.Status, v.Reason)
 				}
 				return
@@ -168,11 +171,11 @@ func TestUndeclaredArithmetic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v := op.Judge(rec); v.Status != verdict.Explained {
+			if v := judgeShared(t, rec); v.Status != verdict.Explained {
 				t.Errorf("declared: %s: %s", v.Status, v.Reason)
 			}
 			delete(rec.Arithmetic, c.key)
-			if v := op.Judge(rec); v.Status != verdict.Unexplained {
+			if v := judgeShared(t, rec); v.Status != verdict.Unexplained {
 				t.Errorf("not declared: %s", v.Status)
 			}
 		})
