@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "plumbline/verify/op/all"
+
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/report"

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	_ "plumbline/verify/op/all"
+
 	"plumbline/golden"
 	"plumbline/verify/recording"
 )

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/verify/emulate"
 	"plumbline/verify/recording"
 )

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	_ "plumbline/verify/op/all"
 )
 
 func main() {

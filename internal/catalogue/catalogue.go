@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"strings"
 
+	_ "plumbline/verify/op/all"
+
 	"plumbline/verify/op"
 )
 

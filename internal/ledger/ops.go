@@ -20,13 +20,30 @@ const (
 	invalid    = recordings + "/invalid" // of wrong kernels
 )
 
-// readOps returns the ops that package op declares, each with the golden recordings of it.
+// readOps returns the ops that the families below verify/op declare, each with the golden
+// recordings of it.
 func readOps(root fs.FS) ([]Op, error) {
-	sources, sourceErr := parseDir(root, catalogue)
+	folders, folderErr := fs.Glob(root, catalogue+"/*")
 	files, fileErr := readRecordings(root)
-	if err := cmp.Or(sourceErr, fileErr); err != nil {
+	if err := cmp.Or(folderErr, fileErr); err != nil {
 		return nil, err
 	}
+	var sources []source
+	for _, folder := range append(folders, catalogue) {
+		if info, err := fs.Stat(root, folder); err != nil || !info.IsDir() {
+			continue
+		}
+		parsed, err := parseDir(root, folder)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, parsed...)
+	}
+	return opsOf(sources, files)
+}
+
+// opsOf returns the ops of source files, sorted by name.
+func opsOf(sources []source, files map[string][]string) ([]Op, error) {
 	var ops []Op
 	for _, s := range sources {
 		found, err := s.ops()

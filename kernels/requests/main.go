@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	_ "plumbline/verify/op/all"
+
 	"plumbline/numbers/dtype"
 	"plumbline/verify/recording"
 )

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"

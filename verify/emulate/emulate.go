@@ -134,19 +134,19 @@ func (c Config) flags() []string {
 	return words
 }
 
-// kernel is one op in both working types, with what makes requests for it and a spread of right
+// Kernel is one op in both working types, with what makes requests for it and a spread of right
 // configurations: tiles, splits, orders of summation, accumulators and types, all of them right for
 // every request.
-type kernel struct {
-	float32, float64 func(*job)
-	request          func(*maker)
-	right            []Config
+type Kernel struct {
+	Float32, Float64 func(*Job)
+	Request          func(*Maker)
+	Right            []Config
 }
 
-var kernels = map[string]kernel{}
+var kernels = map[string]Kernel{}
 
-// register adds the kernel of an op.
-func register(op string, k kernel) {
+// Register adds the kernel of an op.
+func Register(op string, k Kernel) {
 	if _, twice := kernels[op]; twice {
 		panic("emulate: a kernel is registered twice")
 	}
@@ -157,7 +157,7 @@ func register(op string, k kernel) {
 func Ops() []string { return slices.Sorted(maps.Keys(kernels)) }
 
 // Right returns a spread of right kernels of an op.
-func Right(op string) []Config { return slices.Clone(kernels[op].right) }
+func Right(op string) []Config { return slices.Clone(kernels[op].Right) }
 
 // Run returns the request with the outputs that a kernel of configuration c leaves, what it
 // declares of its arithmetic, and its provenance. A mistake is never declared. The error is
@@ -175,9 +175,9 @@ func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 		return nil, err
 	}
 	if c.Accumulate == arithmetic.F64 {
-		k.float64(j)
+		k.Float64(j)
 	} else {
-		k.float32(j)
+		k.Float32(j)
 	}
 	if err := j.Trouble(); err != nil {
 		return nil, fmt.Errorf("%s: %w", request.Name, err)
@@ -186,5 +186,5 @@ func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 		return nil, fmt.Errorf("%s: %s: %w", request.Name, c.Mistake, ErrHidden)
 	}
 	j.declare()
-	return j.rec, nil
+	return j.Rec, nil
 }

@@ -1,4 +1,4 @@
-package emulate
+package emulate_test
 
 import (
 	"bytes"
@@ -10,24 +10,32 @@ import (
 	"strings"
 	"testing"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op/objective/emulated"
 	"plumbline/verify/recording"
 )
 
 // exact is a kernel without roundings: float64 throughout.
-var exact = Config{
+var exact = emulate.Config{
 	Accumulate: arithmetic.F64, Probabilities: dtype.F64, Scores: dtype.F64, Intermediate: dtype.F64, Angle: dtype.F64,
 	Output: dtype.F64,
 }
 
 // structures are the ways to arrange a kernel that change nothing but roundings.
-func structures(op string) []Config {
-	all := []Config{
-		{Tile: 128}, {Tile: 16, Splits: 4}, {Tile: 1, Splits: 7, Order: Reversed}, {Tile: 37, Order: Pairwise}, {
-			Tile: 16, Splits: 3, Order: Strided, Base2: true,
+func structures(op string) []emulate.Config {
+	all := []emulate.Config{
+		{Tile: 128}, {Tile: 16, Splits: 4}, {
+			Tile: 1, Splits: 7, Order: emulate.Reversed,
+		}, {Tile: 37, Order: emulate.Pairwise}, {
+			Tile: 16, Splits: 3, Order: emulate.Strided, Base2: true,
 		},
-		{Order: Shuffled, Seed: 9}, {NormalizeFirst: true, Order: Strided}, {Base2: true}, {DenominatorRounded: true},
+		{Order: emulate.Shuffled, Seed: 9}, {
+			NormalizeFirst: true, Order: emulate.Strided,
+		}, {Base2: true}, {DenominatorRounded: true},
 	}
 	if op == "mla.layer" {
 		for _, c := range slices.Clone(all) {
@@ -39,16 +47,16 @@ func structures(op string) []Config {
 }
 
 // withoutRounding returns the structure of c in the arithmetic of exact.
-func withoutRounding(c Config) Config {
+func withoutRounding(c emulate.Config) emulate.Config {
 	e := exact
 	e.Form, e.Tile, e.Splits, e.Order, e.Seed = c.Form, c.Tile, c.Splits, c.Order, c.Seed
 	e.NormalizeFirst, e.DenominatorRounded, e.Base2 = c.NormalizeFirst, c.DenominatorRounded, c.Base2
 	return e
 }
 
-func mustRun(t *testing.T, r *recording.Recording, c Config) *recording.Recording {
+func mustRun(t *testing.T, r *recording.Recording, c emulate.Config) *recording.Recording {
 	t.Helper()
-	out, err := Run(r, c)
+	out, err := emulate.Run(r, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,10 +91,10 @@ func apart64(t *testing.T, got, want []float64) float64 {
 }
 
 func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
-	for _, op := range Ops() {
+	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
 			for seed := range uint64(10) {
-				request := Request(op, seed)
+				request := emulate.Request(op, seed)
 				want := mustRun(t, request, exact)
 				for _, c := range structures(op) {
 					got := mustRun(t, request, withoutRounding(c))
@@ -102,15 +110,15 @@ func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 }
 
 func TestRightKernelsAreNearTheExactOne(t *testing.T) {
-	for _, op := range Ops() {
+	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
 			for seed := range uint64(8) {
-				request := Request(op, seed)
-				if request.Provenance["note"] == undecided {
+				request := emulate.Request(op, seed)
+				if request.Provenance["note"] == emulated.Undecided {
 					continue
 				}
 				want := mustRun(t, request, exact)
-				for _, c := range Right(op) {
+				for _, c := range emulate.Right(op) {
 					if (strings.HasPrefix(op, "policy.") || op == "grpo.advantage") && c.Intermediate != dtype.Invalid {
 						continue // differences of large numbers, of which a narrow type leaves little
 					}
@@ -144,12 +152,14 @@ func checkNear(t *testing.T, what string, got, want []float64) {
 }
 
 func TestRunsAreDeterministic(t *testing.T) {
-	for _, op := range Ops() {
-		c := Right(op)[4]
-		if !bytes.Equal(encoded(t, mustRun(t, Request(op, 3), c)), encoded(t, mustRun(t, Request(op, 3), c))) {
+	for _, op := range emulate.Ops() {
+		c := emulate.Right(op)[4]
+		if !bytes.Equal(
+			encoded(t, mustRun(t, emulate.Request(op, 3), c)), encoded(t, mustRun(t, emulate.Request(op, 3), c)),
+		) {
 			t.Errorf("%s: two runs differ", op)
 		}
-		if bytes.Equal(encoded(t, Request(op, 3)), encoded(t, Request(op, 4))) {
+		if bytes.Equal(encoded(t, emulate.Request(op, 3)), encoded(t, emulate.Request(op, 4))) {
 			t.Errorf("%s: two seeds give one request", op)
 		}
 	}
@@ -165,9 +175,9 @@ func encoded(t *testing.T, r *recording.Recording) []byte {
 }
 
 func TestARunDeclaresWhatItDoes(t *testing.T) {
-	request := Request("attention.forward", 0) // BF16
+	request := emulate.Request("attention.forward", 0) // BF16
 	got := mustRun(
-		t, request, Config{Accumulate: arithmetic.F32Hopper, Scores: dtype.F16, Mistake: "scale-one-percent"},
+		t, request, emulate.Config{Accumulate: arithmetic.F32Hopper, Scores: dtype.F16, Mistake: "scale-one-percent"},
 	)
 	want := map[string]any{"accumulate": "F32_HOPPER", "probabilities": request.Type("v").String(), "scores": "F16"}
 	for key, value := range want {
@@ -186,8 +196,8 @@ func TestARunDeclaresWhatItDoes(t *testing.T) {
 
 func TestNarrowAccumulatorsTakeNarrowInputs(t *testing.T) {
 	for seed := range uint64(40) {
-		request := Request("mla.decode", seed)
-		got := mustRun(t, request, Config{Accumulate: arithmetic.BF16}).Arithmetic["accumulate"]
+		request := emulate.Request("mla.decode", seed)
+		got := mustRun(t, request, emulate.Config{Accumulate: arithmetic.BF16}).Arithmetic["accumulate"]
 		if want := map[bool]string{true: "BF16", false: "F32"}[request.Type("q").Size() == 2]; got != want {
 			t.Errorf("%v inputs: accumulate %v, want %v", request.Type("q"), got, want)
 		}
@@ -207,7 +217,9 @@ func TestDeepSeeksLayerIsMetBitForBit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer want.Close()
-	got := mustRun(t, want, Config{Form: "absorbed", NormalizeFirst: true, Scores: dtype.BF16, ScaleRounded: true})
+	got := mustRun(
+		t, want, emulate.Config{Form: "absorbed", NormalizeFirst: true, Scores: dtype.BF16, ScaleRounded: true},
+	)
 	for _, name := range want.Outputs() {
 		if !slices.Equal(output(t, got, name), output(t, want, name)) {
 			t.Errorf("%s differs", name)
@@ -216,14 +228,14 @@ func TestDeepSeeksLayerIsMetBitForBit(t *testing.T) {
 }
 
 func TestErrorsNameTheRequest(t *testing.T) {
-	_, err := Run(Request("norm.rms", 1), Config{Mistake: "causal-top-left"})
-	if err == nil || errors.Is(err, ErrHidden) || !strings.Contains(err.Error(), "norm.rms, seed 1") {
+	_, err := emulate.Run(emulate.Request("norm.rms", 1), emulate.Config{Mistake: "causal-top-left"})
+	if err == nil || errors.Is(err, emulate.ErrHidden) || !strings.Contains(err.Error(), "norm.rms, seed 1") {
 		t.Errorf("a mistake of another op: %v", err)
 	}
-	if _, err := Run(recording.New("moe.gate"), Config{}); err == nil {
+	if _, err := emulate.Run(recording.New("moe.gate"), emulate.Config{}); err == nil {
 		t.Error("an op that cannot be emulated ran")
 	}
-	if _, err := Run(recording.New("norm.rms"), Config{}); err == nil {
+	if _, err := emulate.Run(recording.New("norm.rms"), emulate.Config{}); err == nil {
 		t.Error("a request without inputs ran")
 	}
 }

@@ -11,21 +11,21 @@ import (
 	"plumbline/verify/recording"
 )
 
-// job is one run of one kernel on the bound case of a request: the recording it writes, and whether
+// Job is one run of one kernel on the bound case of a request: the recording it writes, and whether
 // its mistake has met the condition to show.
-type job struct {
+type Job struct {
 	Config
 	*op.Case
-	rec   *recording.Recording // the request, which the outputs are added to
+	Rec   *recording.Recording // the request, which the outputs are added to
 	note  string               // the configuration as it was given
 	shown bool
 
-	scaleWrong bool // the mistake changes the softmax scale
+	ScaleWrong bool // the mistake changes the softmax scale
 }
 
 // newJob returns a run of c, with the defaults that depend on the mistake or the op filled in: a
 // mistake that needs splits gets them, in tiles so small that short sequences split too.
-func newJob(request *recording.Recording, c Config) (*job, error) {
+func newJob(request *recording.Recording, c Config) (*Job, error) {
 	rec := request.Clone()
 	for _, name := range rec.Outputs() {
 		rec.Delete("out." + name)
@@ -37,8 +37,8 @@ func newJob(request *recording.Recording, c Config) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{Config: c, Case: bound, rec: rec, note: c.String()}
-	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), or(c.Angle, bound.Arithmetic.Angle)
+	j := &Job{Config: c, Case: bound, Rec: rec, note: c.String()}
+	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), Or(c.Angle, bound.Arithmetic.Angle)
 	splits, tile := 0, 64
 	if needsSplits[c.Mistake] {
 		splits, tile = 3, 8
@@ -47,14 +47,14 @@ func newJob(request *recording.Recording, c Config) (*job, error) {
 	return j, nil
 }
 
-// makes tells whether the kernel is to make the named mistake.
-func (j *job) makes(mistake string) bool { return j.Mistake == mistake }
+// Makes tells whether the kernel is to make the named mistake.
+func (j *Job) Makes(mistake string) bool { return j.Mistake == mistake }
 
-// show notes that the condition for the mistake to show was met.
-func (j *job) show(met bool) { j.shown = j.shown || met }
+// Show notes that the condition for the mistake to show was met.
+func (j *Job) Show(met bool) { j.shown = j.shown || met }
 
-// working returns the type of T.
-func working[T number]() dtype.Type {
+// Working returns the type of T.
+func Working[T Number]() dtype.Type {
 	var x T
 	if _, ok := any(x).(float64); ok {
 		return dtype.F64
@@ -62,25 +62,25 @@ func working[T number]() dtype.Type {
 	return dtype.F32
 }
 
-// or returns t, or the default if t is Invalid.
-func or(t, otherwise dtype.Type) dtype.Type {
+// Or returns t, or the default if t is Invalid.
+func Or(t, otherwise dtype.Type) dtype.Type {
 	if t == dtype.Invalid {
 		return otherwise
 	}
 	return t
 }
 
-// to rounds to t.
-func to[T number](t dtype.Type, x T) T {
+// To rounds to t.
+func To[T Number](t dtype.Type, x T) T {
 	if t == dtype.F64 {
 		return x
 	}
 	return T(t.Round(float64(x)))
 }
 
-// toEach rounds a slice to t, in place.
-func toEach[T number](t dtype.Type, x []T) []T {
-	if t != dtype.F64 && t != working[T]() {
+// ToEach rounds a slice to t, in place.
+func ToEach[T Number](t dtype.Type, x []T) []T {
+	if t != dtype.F64 && t != Working[T]() {
 		for i := range x {
 			x[i] = T(t.Round(float64(x[i])))
 		}
@@ -97,13 +97,13 @@ func truncated(t dtype.Type, x float64) float64 {
 	return y
 }
 
-// load returns an input in the working type, nil for one that is missing.
-func load[T number](j *job, name string) []T {
+// Load returns an input in the working type, nil for one that is missing.
+func Load[T Number](j *Job, name string) []T {
 	return convert(j.Input(name), func(v float64) T { return flushed(j, T(v)) })
 }
 
-// loadInts returns an integer input, nil for one that is missing.
-func (j *job) loadInts(name string) []int {
+// LoadInts returns an integer input, nil for one that is missing.
+func (j *Job) LoadInts(name string) []int {
 	return convert(j.Input(name), func(v float64) int { return int(v) })
 }
 
@@ -119,50 +119,50 @@ func convert[T any](x *tensor.Tensor, to func(float64) T) []T {
 }
 
 // flushed returns x, or 0 for one below the normal float32 numbers where a kernel flushes them.
-func flushed[T number](j *job, x T) T {
+func flushed[T Number](j *Job, x T) T {
 	if j.Flushed && math.Abs(float64(x)) < dtype.F32.MinNormal() {
 		return 0
 	}
 	return x
 }
 
-// store sets an output of type t, the Config's if it has one.
-func store[T number](j *job, name string, t dtype.Type, data []T) {
+// Store sets an output of type t, the Config's if it has one.
+func Store[T Number](j *Job, name string, t dtype.Type, data []T) {
 	x := tensor.New(j.OutputShape(name)...)
 	for i, v := range data {
 		x.Data[i] = float64(flushed(j, v))
 	}
-	j.rec.Set("out."+name, or(j.Output, t), x)
+	j.Rec.Set("out."+name, Or(j.Output, t), x)
 }
 
-// storeMain is store for the output that the mistakes of storing befall.
-func storeMain[T number](j *job, name string, t dtype.Type, data []T) {
+// StoreMain is store for the output that the mistakes of storing befall.
+func StoreMain[T Number](j *Job, name string, t dtype.Type, data []T) {
 	shape := j.OutputShape(name)
-	spoilOutput(j, or(j.Output, t), data, shape[len(shape)-1])
-	store(j, name, t, data)
+	spoilOutput(j, Or(j.Output, t), data, shape[len(shape)-1])
+	Store(j, name, t, data)
 }
 
 // declare writes into the recording what the kernel says of itself, in the keys that the op has.
-func (j *job) declare() {
+func (j *Job) declare() {
 	said := j.said()
 	for _, key := range j.Op.Arithmetic {
 		if value, ok := said[key.Name]; ok {
-			j.rec.Arithmetic[key.Name] = value
+			j.Rec.Arithmetic[key.Name] = value
 		}
 	}
-	j.rec.Provenance["producer"] = "plumbline emulate"
-	j.rec.Provenance["note"] = j.note
+	j.Rec.Provenance["producer"] = "plumbline emulate"
+	j.Rec.Provenance["note"] = j.note
 }
 
 // said returns what the kernel would say in every key. Kernels have filled in the defaults of the
 // types that they use; what few kernels do is said only where it is done.
-func (j *job) said() map[string]string {
+func (j *Job) said() map[string]string {
 	said := map[string]string{
 		"accumulate":    j.Accumulate.String(),
 		"probabilities": j.Probabilities.String(),
 		"scores":        j.Scores.String(),
-		"cap_chain":     or(j.CapChain, j.Scores).String(),
-		"group_sum":     or(j.GroupSum, j.Accumulate.Working()).String(),
+		"cap_chain":     Or(j.CapChain, j.Scores).String(),
+		"group_sum":     Or(j.GroupSum, j.Accumulate.Working()).String(),
 		"exp":           approximated(j.FastExp),
 		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),
@@ -187,5 +187,5 @@ func approximated(fast bool) string {
 	return "exact"
 }
 
-// vector returns row i of rows of the given width.
-func vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }
+// Vector returns row i of rows of the given width.
+func Vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }

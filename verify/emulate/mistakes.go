@@ -22,62 +22,62 @@ func Mistakes(op string) []string {
 
 // spoilOutput makes the mistakes of storing on an output of rows of the given width that will be
 // rounded to t.
-func spoilOutput[T number](j *job, t dtype.Type, data []T, width int) {
+func spoilOutput[T Number](j *Job, t dtype.Type, data []T, width int) {
 	rows := len(data) / max(width, 1)
 	switch {
-	case j.makes("output-per-mille"):
+	case j.Makes("output-per-mille"):
 		enlarge(j, data)
-	case j.makes("output-truncated"):
+	case j.Makes("output-truncated"):
 		truncate(j, t, data)
-	case j.makes("output-unwritten"):
+	case j.Makes("output-unwritten"):
 		for i := rows - (rows+3)/4; i < rows; i++ {
-			block := vector(data, i, width)[width/2:]
-			j.show(slices.ContainsFunc(block, func(x T) bool { return x != 0 }))
+			block := Vector(data, i, width)[width/2:]
+			j.Show(slices.ContainsFunc(block, func(x T) bool { return x != 0 }))
 			clear(block)
 		}
-	case j.makes("rows-swapped") && rows > 1:
-		a, b := vector(data, rows-2, width), vector(data, rows-1, width)
-		j.show(!slices.Equal(a, b))
+	case j.Makes("rows-swapped") && rows > 1:
+		a, b := Vector(data, rows-2, width), Vector(data, rows-1, width)
+		j.Show(!slices.Equal(a, b))
 		for i := range a {
 			a[i], b[i] = b[i], a[i]
 		}
-	case j.makes("row-repeated") && rows > 1:
-		a, b := vector(data, rows-2, width), vector(data, rows-1, width)
-		j.show(!slices.Equal(a, b))
+	case j.Makes("row-repeated") && rows > 1:
+		a, b := Vector(data, rows-2, width), Vector(data, rows-1, width)
+		j.Show(!slices.Equal(a, b))
 		copy(b, a)
 	}
 }
 
 // enlarge makes an output a thousandth too large.
-func enlarge[T number](j *job, data []T) {
+func enlarge[T Number](j *Job, data []T) {
 	for i := range data {
-		j.show(data[i] != 0)
+		j.Show(data[i] != 0)
 		data[i] *= 1.001
 	}
 }
 
 // truncate cuts an output off toward zero.
-func truncate[T number](j *job, t dtype.Type, data []T) {
+func truncate[T Number](j *Job, t dtype.Type, data []T) {
 	for i := range data {
-		j.show(t.Round(float64(data[i])) != float64(data[i]))
+		j.Show(t.Round(float64(data[i])) != float64(data[i]))
 		data[i] = T(truncated(t, float64(data[i])))
 	}
 }
 
-// storeLSE stores log-sum-exps in the base that the request asks for; the wrong one is the other.
-func storeLSE[T number](j *job, lse []T) {
+// StoreLSE stores log-sum-exps in the base that the request asks for; the wrong one is the other.
+func StoreLSE[T Number](j *Job, lse []T) {
 	if j.DenominatorRounded {
 		return
 	}
 	two := j.Word("lse_base") == "2"
-	if j.makes("lse-base") {
+	if j.Makes("lse-base") {
 		two = !two
 	}
 	for i, x := range lse {
-		j.show(j.makes("lse-base") && x != 0 && dtype.Finite(x))
+		j.Show(j.Makes("lse-base") && x != 0 && dtype.Finite(x))
 		if two {
 			lse[i] = x * T(math.Log2E)
 		}
 	}
-	store(j, "lse", dtype.F32, lse)
+	Store(j, "lse", dtype.F32, lse)
 }

@@ -1,4 +1,4 @@
-package emulate
+package emulate_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -13,13 +14,13 @@ import (
 // A mistake that shows on no request would never be tested.
 func TestEveryMistakeShowsSomewhere(t *testing.T) {
 	const seeds = 60
-	for _, name := range Ops() {
+	for _, name := range emulate.Ops() {
 		t.Run(name, func(t *testing.T) {
 			shown, changed := map[string]int{}, map[string]int{}
 			for seed := range uint64(seeds) {
-				countMistakes(t, Request(name, seed), []string{"naive", "absorbed"}[seed%2], shown, changed)
+				countMistakes(t, emulate.Request(name, seed), []string{"naive", "absorbed"}[seed%2], shown, changed)
 			}
-			for _, mistake := range Mistakes(name) {
+			for _, mistake := range emulate.Mistakes(name) {
 				if shown[mistake] < 1 {
 					t.Errorf("%s shows on %d of %d requests", mistake, shown[mistake], seeds)
 				}
@@ -38,12 +39,12 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 func countMistakes(t *testing.T, request *recording.Recording, form string, shown, changed map[string]int) {
 	t.Helper()
 	var right *recording.Recording
-	for _, mistake := range Mistakes(request.Op) {
+	for _, mistake := range emulate.Mistakes(request.Op) {
 		if shown[mistake] == 6 {
 			continue
 		}
-		got, err := Run(request, Config{Mistake: mistake, Form: form})
-		if errors.Is(err, ErrHidden) {
+		got, err := emulate.Run(request, emulate.Config{Mistake: mistake, Form: form})
+		if errors.Is(err, emulate.ErrHidden) {
 			continue
 		}
 		if err != nil {
@@ -51,7 +52,7 @@ func countMistakes(t *testing.T, request *recording.Recording, form string, show
 		}
 		shown[mistake]++
 		if right == nil {
-			right = mustRun(t, request, Config{Form: form, Splits: 1})
+			right = mustRun(t, request, emulate.Config{Form: form, Splits: 1})
 		}
 		if differs(t, got, right) {
 			changed[mistake]++
@@ -72,51 +73,51 @@ func differs(t *testing.T, a, b *recording.Recording) bool {
 // described is made by some kernel.
 func TestOnlyEmulatedOpsHaveMistakes(t *testing.T) {
 	for _, entry := range op.Ops() {
-		emulated := slices.Contains(Ops(), entry.Name)
+		emulated := slices.Contains(emulate.Ops(), entry.Name)
 		if !emulated && len(entry.Mistakes) > 0 {
 			t.Errorf("%s: no kernel makes %d mistakes", entry.Name, len(entry.Mistakes))
 		}
-		if names := Mistakes(entry.Name); emulated && len(names) != len(entry.Mistakes) {
+		if names := emulate.Mistakes(entry.Name); emulated && len(names) != len(entry.Mistakes) {
 			t.Errorf("%s: kernels make %d mistakes of %d", entry.Name, len(names), len(entry.Mistakes))
 		}
 	}
 }
 
 func TestMistakesHide(t *testing.T) {
-	square := Request("mla.layer", 0).Clone()
+	square := emulate.Request("mla.layer", 0).Clone()
 	square.Attrs["start"] = recording.Number(0)
 	cases := []struct {
 		mistake, why string
 		request      *recording.Recording
-		c            Config
+		c            emulate.Config
 	}{
 		{"heads-tiled", "with one key head", find(t, "attention.forward", func(r *recording.Recording) bool {
 			return r.Shape("k")[2] == 1
-		}), Config{}},
+		}), emulate.Config{}},
 		{"window-off-by-one", "without a window", find(t, "attention.forward", func(r *recording.Recording) bool {
 			return r.Attrs["window"] == nil
-		}), Config{}},
-		{"merge-base", "with one part", Request("attention.forward", 0), Config{Splits: 1}},
+		}), emulate.Config{}},
+		{"merge-base", "with one part", emulate.Request("attention.forward", 0), emulate.Config{Splits: 1}},
 		{"sink-missing", "without sinks", find(t, "attention.forward", func(r *recording.Recording) bool {
 			return !r.Has("sink")
-		}), Config{}},
+		}), emulate.Config{}},
 		{"output-truncated", "in F32", find(t, "norm.rms", func(r *recording.Recording) bool {
 			return r.Type("x") == dtype.F32
-		}), Config{}},
+		}), emulate.Config{}},
 		{"yarn-betas-swapped", "without YaRN", find(t, "rope.apply", func(r *recording.Recording) bool {
 			return r.Attrs["yarn"] == nil
-		}), Config{}},
+		}), emulate.Config{}},
 		{"kv-up-split", "with one head", find(t, "mla.layer", func(r *recording.Recording) bool {
 			return r.Attrs["heads"] == recording.Number(1)
-		}), Config{}},
+		}), emulate.Config{}},
 		{"causal-missing", "with one token", find(t, "mla.layer", func(r *recording.Recording) bool {
 			return r.Shape("x")[1] == 1
-		}), Config{}},
-		{"query-untransposed", "in the naive form", Request("mla.layer", 1), Config{Form: "naive"}},
+		}), emulate.Config{}},
+		{"query-untransposed", "in the naive form", emulate.Request("mla.layer", 1), emulate.Config{Form: "naive"}},
 	}
 	for _, c := range cases {
 		c.c.Mistake = c.mistake
-		if _, err := Run(c.request, c.c); !errors.Is(err, ErrHidden) {
+		if _, err := emulate.Run(c.request, c.c); !errors.Is(err, emulate.ErrHidden) {
 			t.Errorf("%s %s: %v, want ErrHidden", c.mistake, c.why, err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestMistakesHide(t *testing.T) {
 func find(t *testing.T, op string, wanted func(*recording.Recording) bool) *recording.Recording {
 	t.Helper()
 	for seed := range uint64(200) {
-		if r := Request(op, seed); wanted(r) {
+		if r := emulate.Request(op, seed); wanted(r) {
 			return r
 		}
 	}

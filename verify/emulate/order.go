@@ -31,9 +31,9 @@ func (o Order) String() string { return orderNames[o] }
 // warp is the number of lanes of a strided sum.
 const warp = 32
 
-// number is the working type of a kernel: float32 on hardware, float64 where a kernel is to be free
+// Number is the working type of a kernel: float32 on hardware, float64 where a kernel is to be free
 // of rounding.
-type number interface{ float32 | float64 }
+type Number interface{ float32 | float64 }
 
 // madd says how a product and a sum round.
 type madd uint8
@@ -43,16 +43,16 @@ const (
 	// in float32
 	apart      madd = iota
 	fused           // once, as a GPU's fma does
-	narrow          // the sum is kept in a narrow type
+	Narrow          // the sum is kept in a narrow type
 	tensorCore      // sixteen products at a time, as Hopper's tensor cores do
 )
 
-// summer forms sums of products in one order and one arithmetic.
-type summer[T number] struct {
-	order        Order
+// Summer forms sums of products in one order and one arithmetic.
+type Summer[T Number] struct {
+	Order        Order
 	seed         uint64
-	mode         madd
-	keep         dtype.Type            // narrow: the type of the partial sums
+	Mode         madd
+	Keep         dtype.Type            // narrow: the type of the partial sums
 	core         arithmetic.TensorCore // tensorCore: the tensor core
 	tf32         bool                  // tensorCore: float32 operands, which are narrowed before the product
 	nearest      bool                  // to nearest, not cut
@@ -61,12 +61,12 @@ type summer[T number] struct {
 	ones         []T
 }
 
-// newSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit
+// NewSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit
 // operands; others are summed in F32, and c is changed to say so.
-func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
-	s := &summer[T]{order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
+func NewSummer[T Number](c *Config, operands dtype.Type) *Summer[T] {
+	s := &Summer[T]{Order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
 	if c.Accumulate == arithmetic.TF32 && operands == dtype.F32 {
-		s.mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
+		s.Mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
 		return s
 	}
 	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() &&
@@ -75,47 +75,47 @@ func newSummer[T number](c *Config, operands dtype.Type) *summer[T] {
 	}
 	switch {
 	case c.Accumulate.Truncates():
-		s.mode, s.core = tensorCore, core(c.Accumulate, operands)
+		s.Mode, s.core = tensorCore, core(c.Accumulate, operands)
 	case c.Accumulate == arithmetic.F16 || c.Accumulate == arithmetic.BF16:
-		s.mode, s.keep = narrow, c.Accumulate.Type()
+		s.Mode, s.Keep = Narrow, c.Accumulate.Type()
 	case c.Fused:
-		s.mode = fused
+		s.Mode = fused
 	}
 	return s
 }
 
-// plain returns the summer of scalar work: the same order, without a narrow or fused accumulator.
-func (s *summer[T]) plain() *summer[T] {
-	return &summer[T]{order: s.order, seed: s.seed, permutations: s.permutations}
+// Plain returns the summer of scalar work: the same order, without a narrow or fused accumulator.
+func (s *Summer[T]) Plain() *Summer[T] {
+	return &Summer[T]{Order: s.Order, seed: s.seed, permutations: s.permutations}
 }
 
-// fma returns a·b + c rounded once. It goes through float64, where a·b is exact for float32
+// FMA returns a·b + c rounded once. It goes through float64, where a·b is exact for float32
 // operands; that the sum is rounded there before it is rounded to float32 shows only in ties, of
 // 2⁻²⁹ likelihood.
-func fma[T number](a, b, c T) T { return T(float64(a)*float64(b) + float64(c)) }
+func FMA[T Number](a, b, c T) T { return T(float64(a)*float64(b) + float64(c)) }
 
 // add returns acc + a·b as the accumulator rounds it.
-func (s *summer[T]) add(acc, a, b T) T {
-	switch s.mode {
+func (s *Summer[T]) add(acc, a, b T) T {
+	switch s.Mode {
 	case fused:
-		return fma(a, b, acc)
-	case narrow:
-		return T(s.keep.Round(float64(acc) + float64(a)*float64(b)))
+		return FMA(a, b, acc)
+	case Narrow:
+		return T(s.Keep.Round(float64(acc) + float64(a)*float64(b)))
 	}
 	return acc + T(a*b)
 }
 
-// dot returns Σ a_i b_i.
-func (s *summer[T]) dot(a, b []T) T {
+// Dot returns Σ a_i b_i.
+func (s *Summer[T]) Dot(a, b []T) T {
 	b = b[:len(a)]
 	switch {
-	case s.mode == tensorCore:
-		return tensorDot(&s.core, s.operands(a), s.operands(b))
-	case s.order == Pairwise:
+	case s.Mode == tensorCore:
+		return tensorDot(&s.core, s.Operands(a), s.Operands(b))
+	case s.Order == Pairwise:
 		return s.pairwiseDot(a, b)
-	case s.order == Strided:
+	case s.Order == Strided:
 		return s.stridedDot(a, b)
-	case s.order == Sequential:
+	case s.Order == Sequential:
 		return s.sequentialDot(a, b)
 	}
 	var acc T
@@ -126,17 +126,17 @@ func (s *summer[T]) dot(a, b []T) T {
 	return acc
 }
 
-func (s *summer[T]) sequentialDot(a, b []T) T {
+func (s *Summer[T]) sequentialDot(a, b []T) T {
 	var acc T
 	b = b[:len(a)]
-	switch s.mode {
+	switch s.Mode {
 	case apart:
 		for i, x := range a {
 			acc += T(x * b[i])
 		}
 	case fused:
 		for i, x := range a {
-			acc = fma(x, b[i], acc)
+			acc = FMA(x, b[i], acc)
 		}
 	default:
 		for i, x := range a {
@@ -146,8 +146,8 @@ func (s *summer[T]) sequentialDot(a, b []T) T {
 	return acc
 }
 
-// operands returns numbers as a tensor core takes them.
-func (s *summer[T]) operands(x []T) []T {
+// Operands returns numbers as a tensor core takes them.
+func (s *Summer[T]) Operands(x []T) []T {
 	if !s.tf32 {
 		return x
 	}
@@ -161,17 +161,17 @@ func (s *summer[T]) operands(x []T) []T {
 	return y
 }
 
-// sum returns Σ a_i.
-func (s *summer[T]) sum(a []T) T {
+// Sum returns Σ a_i.
+func (s *Summer[T]) Sum(a []T) T {
 	for len(s.ones) < len(a) {
 		s.ones = append(s.ones, 1)
 	}
-	return s.dot(a, s.ones[:len(a)])
+	return s.Dot(a, s.ones[:len(a)])
 }
 
 // place returns the index of the term that is added as number i of n.
-func (s *summer[T]) place(i, n int) int {
-	switch s.order {
+func (s *Summer[T]) place(i, n int) int {
+	switch s.Order {
 	case Reversed:
 		return n - 1 - i
 	case Shuffled:
@@ -181,7 +181,7 @@ func (s *summer[T]) place(i, n int) int {
 }
 
 // permutation returns the shuffled order of n terms, always the same for one seed.
-func (s *summer[T]) permutation(n int) []int {
+func (s *Summer[T]) permutation(n int) []int {
 	p, ok := s.permutations[n]
 	if !ok {
 		p = rand.New(rand.NewPCG(s.seed, uint64(n))).Perm(n)
@@ -193,7 +193,7 @@ func (s *summer[T]) permutation(n int) []int {
 // leaf is the number of terms that a pairwise sum adds one after the other.
 const leaf = 4
 
-func (s *summer[T]) pairwiseDot(a, b []T) T {
+func (s *Summer[T]) pairwiseDot(a, b []T) T {
 	if len(a) <= leaf {
 		return s.sequentialDot(a, b)
 	}
@@ -201,9 +201,9 @@ func (s *summer[T]) pairwiseDot(a, b []T) T {
 	return s.add(s.pairwiseDot(a[:half], b[:half]), s.pairwiseDot(a[half:], b[half:]), 1)
 }
 
-func (s *summer[T]) stridedDot(a, b []T) T {
+func (s *Summer[T]) stridedDot(a, b []T) T {
 	var lane [warp]T
-	if s.mode == apart {
+	if s.Mode == apart {
 		for i, x := range a {
 			lane[i%warp] += T(x * b[i])
 		}
@@ -220,21 +220,21 @@ func (s *summer[T]) stridedDot(a, b []T) T {
 	return lane[0]
 }
 
-// combine adds Σ_i w_i·row_i to out: the product of softmax weights and values, one column per
+// Combine adds Σ_i w_i·row_i to out: the product of softmax weights and values, one column per
 // element.
-func (s *summer[T]) combine(out, w []T, rows [][]T) {
+func (s *Summer[T]) Combine(out, w []T, rows [][]T) {
 	switch {
-	case s.mode == tensorCore:
+	case s.Mode == tensorCore:
 		if s.tf32 {
 			rows = slices.Clone(rows)
 			for i, row := range rows {
-				rows[i] = s.operands(row)
+				rows[i] = s.Operands(row)
 			}
 		}
-		tensorCombine(&s.core, out, s.operands(w), rows)
-	case s.order == Pairwise:
+		tensorCombine(&s.core, out, s.Operands(w), rows)
+	case s.Order == Pairwise:
 		s.accumulate(out, s.pairwiseCombine(0, len(out), w, rows))
-	case s.order == Strided:
+	case s.Order == Strided:
 		s.accumulate(out, s.stridedCombine(len(out), w, rows))
 	default:
 		for i := range w {
@@ -245,16 +245,16 @@ func (s *summer[T]) combine(out, w []T, rows [][]T) {
 }
 
 // axpy adds w·row to out.
-func (s *summer[T]) axpy(out []T, w T, row []T) {
+func (s *Summer[T]) axpy(out []T, w T, row []T) {
 	row = row[:len(out)]
-	switch s.mode {
+	switch s.Mode {
 	case apart:
 		for c, x := range row {
 			out[c] += T(w * x)
 		}
 	case fused:
 		for c, x := range row {
-			out[c] = fma(w, x, out[c])
+			out[c] = FMA(w, x, out[c])
 		}
 	default:
 		for c, x := range row {
@@ -264,9 +264,9 @@ func (s *summer[T]) axpy(out []T, w T, row []T) {
 }
 
 // accumulate adds x to out.
-func (s *summer[T]) accumulate(out, x []T) {
+func (s *Summer[T]) accumulate(out, x []T) {
 	x = x[:len(out)]
-	if s.mode == apart {
+	if s.Mode == apart {
 		for c, v := range x {
 			out[c] += v
 		}
@@ -278,7 +278,7 @@ func (s *summer[T]) accumulate(out, x []T) {
 }
 
 // zeros returns the scratch row of the given number, emptied.
-func (s *summer[T]) zeros(row, width int) []T {
+func (s *Summer[T]) zeros(row, width int) []T {
 	for len(s.scratch) <= row {
 		s.scratch = append(s.scratch, nil)
 	}
@@ -290,7 +290,7 @@ func (s *summer[T]) zeros(row, width int) []T {
 	return z
 }
 
-func (s *summer[T]) pairwiseCombine(depth, width int, w []T, rows [][]T) []T {
+func (s *Summer[T]) pairwiseCombine(depth, width int, w []T, rows [][]T) []T {
 	out := s.zeros(depth, width)
 	if len(w) <= leaf {
 		for i := range w {
@@ -304,7 +304,7 @@ func (s *summer[T]) pairwiseCombine(depth, width int, w []T, rows [][]T) []T {
 	return out
 }
 
-func (s *summer[T]) stridedCombine(width int, w []T, rows [][]T) []T {
+func (s *Summer[T]) stridedCombine(width int, w []T, rows [][]T) []T {
 	lanes := min(warp, len(w))
 	var lane [warp][]T
 	for i := range max(1, lanes) {

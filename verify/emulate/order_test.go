@@ -7,7 +7,7 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-func sums[T number](c Config) *summer[T] { return newSummer[T](&c, dtype.BF16) }
+func sums[T Number](c Config) *Summer[T] { return NewSummer[T](&c, dtype.BF16) }
 
 func TestEveryOrderSumsEverything(t *testing.T) {
 	for _, order := range []Order{Sequential, Reversed, Pairwise, Strided, Shuffled} {
@@ -21,15 +21,15 @@ func TestEveryOrderSumsEverything(t *testing.T) {
 				rows[i] = []float32{b[i], 1}
 				want += a[i] * b[i]
 			}
-			if got := s.dot(a, b); got != want {
+			if got := s.Dot(a, b); got != want {
 				t.Errorf("%v: dot of %d terms is %v, want %v", order, n, got, want)
 			}
 			out := []float32{7, 0}
-			s.combine(out, a, rows)
+			s.Combine(out, a, rows)
 			if out[0] != want+7 || out[1] != float32(n*(n+1)/2) {
 				t.Errorf("%v: combination of %d rows is %v, want %v and %v", order, n, out, want+7, n*(n+1)/2)
 			}
-			if got := s.sum(a); got != float32(n*(n+1)/2) {
+			if got := s.Sum(a); got != float32(n*(n+1)/2) {
 				t.Errorf("%v: sum of %d terms is %v", order, n, got)
 			}
 		}
@@ -51,7 +51,7 @@ func TestOrdersRoundDifferently(t *testing.T) {
 		Pairwise: 0x1p24 + 60,
 		Strided:  0x1p24 + 62, // the first lane loses its other two, 62 remain in the others
 	} {
-		if got := sums[float32](Config{Order: order}).sum(a); got != want {
+		if got := sums[float32](Config{Order: order}).Sum(a); got != want {
 			t.Errorf("%v: 2^24 + %v, want 2^24 + %v", order, got-0x1p24, want-0x1p24)
 		}
 	}
@@ -60,22 +60,22 @@ func TestOrdersRoundDifferently(t *testing.T) {
 func TestFusedRoundsOnce(t *testing.T) {
 	x := float32(1 + 0x1p-12) // x² = 1 + 2^-11 + 2^-24
 	a, b := []float32{1, x}, []float32{-1, x}
-	if got := sums[float32](Config{}).dot(a, b); got != 0x1p-11 {
+	if got := sums[float32](Config{}).Dot(a, b); got != 0x1p-11 {
 		t.Errorf("apart: %v, want 2^-11", got)
 	}
-	if got := sums[float32](Config{Fused: true}).dot(a, b); got != 0x1p-11+0x1p-24 {
+	if got := sums[float32](Config{Fused: true}).Dot(a, b); got != 0x1p-11+0x1p-24 {
 		t.Errorf("fused: %v, want 2^-11 + 2^-24", got)
 	}
 }
 
 func TestNarrowSumsStick(t *testing.T) {
 	s := sums[float32](Config{Accumulate: 0})
-	s.mode, s.keep = narrow, dtype.BF16
+	s.Mode, s.Keep = Narrow, dtype.BF16
 	ones := make([]float32, 300)
 	for i := range ones {
 		ones[i] = 1
 	}
-	if got := s.sum(ones); got != 256 { // 257 is a tie that goes to the even 256
+	if got := s.Sum(ones); got != 256 { // 257 is a tie that goes to the even 256
 		t.Errorf("300 ones are %v in BF16, want 256", got)
 	}
 }

@@ -18,38 +18,38 @@ func Request(op string, seed uint64) *recording.Recording {
 	if !ok {
 		panic("emulate: no request for this op")
 	}
-	m := &maker{Rand: newRand(seed, op), Recording: recording.New(op)}
+	m := &Maker{Rand: NewRand(seed, op), Recording: recording.New(op)}
 	m.Name = fmt.Sprintf("%s, seed %d", op, seed)
-	m.input = pick(m, dtype.BF16, dtype.BF16, dtype.F16, dtype.F32)
-	k.request(m)
+	m.Input = Pick(m, dtype.BF16, dtype.BF16, dtype.F16, dtype.F32)
+	k.Request(m)
 	return m.Recording
 }
 
-// newRand returns random numbers that depend on seed and name alone.
-func newRand(seed uint64, name string) *rand.Rand {
+// NewRand returns random numbers that depend on seed and name alone.
+func NewRand(seed uint64, name string) *rand.Rand {
 	hash := fnv.New64a()
 	hash.Write([]byte(name))
 	return rand.New(rand.NewPCG(seed, hash.Sum64()))
 }
 
-// maker makes one request.
-type maker struct {
+// Maker makes one request.
+type Maker struct {
 	*rand.Rand
 	*recording.Recording
-	input dtype.Type
+	Input dtype.Type
 }
 
-// pick returns one of the choices.
-func pick[T any](m *maker, choices ...T) T { return choices[m.IntN(len(choices))] }
+// Pick returns one of the choices.
+func Pick[T any](m *Maker, choices ...T) T { return choices[m.IntN(len(choices))] }
 
-// chance is true with probability p.
-func (m *maker) chance(p float64) bool { return m.Float64() < p }
+// Chance is true with probability p.
+func (m *Maker) Chance(p float64) bool { return m.Float64() < p }
 
-// within returns a number between lo and hi.
-func (m *maker) within(lo, hi float64) float64 { return lo + (hi-lo)*m.Float64() }
+// Within returns a number between lo and hi.
+func (m *Maker) Within(lo, hi float64) float64 { return lo + (hi-lo)*m.Float64() }
 
-// normals returns a tensor of normal numbers around mean.
-func (m *maker) normals(mean, deviation float64, shape ...int) *tensor.Tensor {
+// Normals returns a tensor of normal numbers around mean.
+func (m *Maker) Normals(mean, deviation float64, shape ...int) *tensor.Tensor {
 	x := tensor.New(shape...)
 	for i := range x.Data {
 		x.Data[i] = mean + deviation*m.NormFloat64()
@@ -57,26 +57,26 @@ func (m *maker) normals(mean, deviation float64, shape ...int) *tensor.Tensor {
 	return x
 }
 
-func (m *maker) ints(name string, data []int, shape ...int) {
+func (m *Maker) Ints(name string, data []int, shape ...int) {
 	x := tensor.New(shape...)
 	for i, v := range data {
 		x.Data[i] = float64(v)
 	}
-	m.Set(name, pick(m, dtype.I32, dtype.I64), x)
+	m.Set(name, Pick(m, dtype.I32, dtype.I64), x)
 }
 
-// sometimes sets an attribute with probability p.
-func (m *maker) sometimes(p float64, name string, value any) {
-	if m.chance(p) {
+// Sometimes sets an attribute with probability p.
+func (m *Maker) Sometimes(p float64, name string, value any) {
+	if m.Chance(p) {
 		m.Attrs[name] = value
 	}
 }
 
-func (m *maker) number(name string, x float64) { m.Attrs[name] = recording.Number(x) }
+func (m *Maker) Number(name string, x float64) { m.Attrs[name] = recording.Number(x) }
 
-func (m *maker) whole(name string, x int) { m.number(name, float64(x)) }
+func (m *Maker) Whole(name string, x int) { m.Number(name, float64(x)) }
 
-func dot64(a, b []float64) float64 {
+func Dot64(a, b []float64) float64 {
 	var sum float64
 	for i, x := range a {
 		sum += x * b[i]
@@ -84,41 +84,41 @@ func dot64(a, b []float64) float64 {
 	return sum
 }
 
-func fill[T any](x []T, v T) {
+func Fill[T any](x []T, v T) {
 	for i := range x {
 		x[i] = v
 	}
 }
 
-// yarn chooses YaRN's parameters with probability p.
-func (m *maker) yarn(p float64) bool {
-	if !m.chance(p) {
+// Yarn chooses YaRN's parameters with probability p.
+func (m *Maker) Yarn(p float64) bool {
+	if !m.Chance(p) {
 		return false
 	}
-	mscale := pick(m, 1, 1, 0.707)
+	mscale := Pick(m, 1, 1, 0.707)
 	all := mscale
-	if m.chance(0.25) {
-		all = pick(m, 0, 1.0)
+	if m.Chance(0.25) {
+		all = Pick(m, 0, 1.0)
 	}
 	m.Attrs["yarn"] = map[string]any{
-		"factor":           recording.Number(pick(m, 40.0, 40, 4, 16)),
-		"original_context": recording.Number(pick(m, 4096.0, 4096, 2048)),
+		"factor":           recording.Number(Pick(m, 40.0, 40, 4, 16)),
+		"original_context": recording.Number(Pick(m, 4096.0, 4096, 2048)),
 		"beta_fast":        recording.Number(32), "beta_slow": recording.Number(1),
-		"mscale": recording.Number(mscale), "mscale_all_dim": recording.Number(all), "ramp": pick(
+		"mscale": recording.Number(mscale), "mscale_all_dim": recording.Number(all), "ramp": Pick(
 			m, "index", "index", "index", "rotations",
 		),
 	}
 	return true
 }
 
-func (m *maker) base() {
-	if m.chance(0.4) {
-		m.number("base", pick(m, 10000.0, 500000, 1000000))
+func (m *Maker) Base() {
+	if m.Chance(0.4) {
+		m.Number("base", Pick(m, 10000.0, 500000, 1000000))
 	}
 }
 
-func (m *maker) layout() {
-	if m.chance(0.6) {
-		m.Attrs["layout"] = pick(m, "interleaved", "half", "half", "interleaved_to_half")
+func (m *Maker) Layout() {
+	if m.Chance(0.6) {
+		m.Attrs["layout"] = Pick(m, "interleaved", "half", "half", "interleaved_to_half")
 	}
 }

@@ -1,10 +1,11 @@
-package emulate
+package emulate_test
 
 import (
 	"math"
 	"slices"
 	"testing"
 
+	"plumbline/verify/emulate"
 	"plumbline/verify/recording"
 )
 
@@ -127,7 +128,7 @@ func TestRequestsVary(t *testing.T) {
 		types := map[string]int{}
 		count := map[string]int{}
 		for seed := range uint64(seeds) {
-			r := Request(op, seed)
+			r := emulate.Request(op, seed)
 			types[r.Type(r.Inputs()[0]).String()]++
 			for name, present := range wanted {
 				if present(t, r) {
@@ -140,7 +141,7 @@ func TestRequestsVary(t *testing.T) {
 				t.Errorf("%s: %s on %d of %d requests", op, name, count[name], seeds)
 			}
 		}
-		scalar := op == "rope.table" || slices.Contains(Mistakes(op), "mask-shifted") || op == "policy.kl" ||
+		scalar := op == "rope.table" || slices.Contains(emulate.Mistakes(op), "mask-shifted") || op == "policy.kl" ||
 			op == "grpo.advantage" || op == "dpo.loss"
 		if !scalar && (types["BF16"] < 20 || types["F16"] < 5 || types["F32"] < 5) {
 			t.Errorf("%s: types %v", op, types)
@@ -152,7 +153,7 @@ func TestRequestsVary(t *testing.T) {
 func TestPoisonReachesNoRightKernel(t *testing.T) {
 	for _, op := range []string{"attention.forward", "mla.decode", "attention.merge"} {
 		for seed := range uint64(40) {
-			got := mustRun(t, Request(op, seed), Config{})
+			got := mustRun(t, emulate.Request(op, seed), emulate.Config{})
 			for _, name := range got.Outputs() {
 				for _, x := range output(t, got, name) {
 					if math.IsNaN(x) || math.IsInf(x, 1) {

@@ -26,7 +26,7 @@ var frequencyNames = [...]string{"power", "exp", "exp2", "double", "recurrent"}
 func (f Frequencies) String() string { return frequencyNames[f] }
 
 // theta returns θ_i of a rotary width, unscaled.
-func theta[T number](f Frequencies, i, dim int, base float64) T {
+func theta[T Number](f Frequencies, i, dim int, base float64) T {
 	exponent := T(2*i) / T(dim)
 	switch f {
 	case Exp:
@@ -61,8 +61,8 @@ func amplitudeOf(y *rope.YaRN) float64 {
 	return mscale(y.Factor, y.MScale) / mscale(y.Factor, y.MScaleAllDim)
 }
 
-// temperatureOf returns what the softmax scale is multiplied by.
-func temperatureOf(y *rope.YaRN) float64 {
+// TemperatureOf returns what the softmax scale is multiplied by.
+func TemperatureOf(y *rope.YaRN) float64 {
 	if y.AttentionFactor != 0 {
 		return 1
 	}
@@ -88,13 +88,13 @@ func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 
 // correction returns the index of the pair that turns the given number of times in the original
 // context.
-func correction[T number](y *rope.YaRN, turns float64, dim int, base float64) float64 {
+func correction[T Number](y *rope.YaRN, turns float64, dim int, base float64) float64 {
 	ln := T(math.Log(float64(T(y.OriginalContext) / T(T(turns)*T(2*math.Pi)))))
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
 // bounds returns the ends of the ramp over the index, formed in T.
-func bounds[T number](y *rope.YaRN, dim int, base float64) (low, high float64) {
+func bounds[T Number](y *rope.YaRN, dim int, base float64) (low, high float64) {
 	low, high = correction[T](y, y.BetaFast, dim, base), correction[T](y, y.BetaSlow, dim, base)
 	if !y.Unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
@@ -107,7 +107,7 @@ func bounds[T number](y *rope.YaRN, dim int, base float64) (low, high float64) {
 }
 
 // stretch returns the frequencies of the extended context.
-func stretch[T number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies) []T {
+func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies) []T {
 	low, high := bounds[float64](y, dim, base)
 	if f != Power && f != Double { // those are Python's, which has float64 for numbers
 		low, high = bounds[T](y, dim, base)
@@ -131,46 +131,46 @@ func stretch[T number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 // (to Config.Angle), cos and sin to the working type, and each product and sum of the rotation
 // unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that.
 // The result is left in the working type.
-type rotary[T number] struct {
-	*job
+type Rotary[T Number] struct {
+	*Job
 	theta     []T
 	amplitude T
 	layout    string
-	kept      dtype.Type // of cosines, sines and their products
+	Kept      dtype.Type // of cosines, sines and their products
 	repeated  bool       // the mistake of a table that repeats each frequency for neighbours
 }
 
-// newRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
-func newRotary[T number](j *job, dim int, moving bool) *rotary[T] {
+// NewRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
+func NewRotary[T Number](j *Job, dim int, moving bool) *Rotary[T] {
 	base := j.Float("base")
-	r := &rotary[T]{job: j, layout: j.Word("layout"), amplitude: 1, kept: dtype.F64}
+	r := &Rotary[T]{Job: j, layout: j.Word("layout"), amplitude: 1, Kept: dtype.F64}
 	plain := r.frequencies(dim, base, moving)
 	right := r.extend(j.YaRN(), plain, dim, base)
 	r.theta = right
 	if y := j.YaRN(); y != nil {
 		amplitude := r.amplitude
 		r.theta = r.extend(mistaken(*y, j.Mistake), plain, dim, base)
-		j.show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
+		j.Show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
 	}
 	r.confuseLayout(dim, moving)
 	return r
 }
 
 // frequencies returns θ_i of every pair, unscaled.
-func (r *rotary[T]) frequencies(dim int, base float64, moving bool) []T {
+func (r *Rotary[T]) frequencies(dim int, base float64, moving bool) []T {
 	plain, wrong := make([]T, dim/2), make([]T, dim/2)
 	for i := range plain {
 		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
 	}
-	if r.makes("frequencies-recurrent") {
-		r.show(moving && !slices.Equal(plain, wrong) && r.rec.Type("x").Size() != 2) // 16 bits hide it
+	if r.Makes("frequencies-recurrent") {
+		r.Show(moving && !slices.Equal(plain, wrong) && r.Rec.Type("x").Size() != 2) // 16 bits hide it
 		return wrong
 	}
 	return plain
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
-func (r *rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
+func (r *Rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
 	if y == nil {
 		r.amplitude = 1
 		return theta
@@ -180,21 +180,21 @@ func (r *rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
 }
 
 // confuseLayout makes the mistakes of pairing.
-func (r *rotary[T]) confuseLayout(dim int, moving bool) {
+func (r *Rotary[T]) confuseLayout(dim int, moving bool) {
 	switch {
-	case r.makes("layout-swapped"):
+	case r.Makes("layout-swapped"):
 		r.layout = map[string]string{
 			"interleaved": "half", "half": "interleaved", "interleaved_to_half": "half",
 		}[r.layout]
-		r.show(dim > 2 && moving)
-	case r.makes("frequencies-repeated") && r.layout == "half":
+		r.Show(dim > 2 && moving)
+	case r.Makes("frequencies-repeated") && r.layout == "half":
 		r.repeated = true
-		r.show(dim > 2 && moving)
+		r.Show(dim > 2 && moving)
 	}
 }
 
-// table returns cos and sin at a position.
-func (r *rotary[T]) table(position int) (cos, sin []T) {
+// Table returns cos and sin at a position.
+func (r *Rotary[T]) Table(position int) (cos, sin []T) {
 	angles := r.angles(position)
 	cos, sin = make([]T, len(angles)), make([]T, len(angles))
 	for i, a := range angles {
@@ -202,19 +202,19 @@ func (r *rotary[T]) table(position int) (cos, sin []T) {
 		sin[i] = r.curve(a, math.Sin) * r.amplitude
 	}
 	r.spoilTable(position, cos, sin)
-	return toEach(r.kept, cos), toEach(r.kept, sin)
+	return ToEach(r.Kept, cos), ToEach(r.Kept, sin)
 }
 
 // curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast
 // instructions too (PTX ISA, sin.approx and cos.approx).
-func (r *rotary[T]) curve(angle float64, of func(float64) float64) T {
-	if r.makes("sine-fast") {
-		r.show(math.Abs(angle) > 1000)
+func (r *Rotary[T]) curve(angle float64, of func(float64) float64) T {
+	if r.Makes("sine-fast") {
+		r.Show(math.Abs(angle) > 1000)
 		angle = onceReduced(angle)
 	}
 	x := of(angle)
 	if r.Approximate && angle != 0 {
-		x *= 1 + wobble(x)*0x1p-23
+		x *= 1 + Wobble(x)*0x1p-23
 	}
 	return T(x)
 }
@@ -227,14 +227,14 @@ func onceReduced(angle float64) float64 {
 }
 
 // angles returns position × θ_i.
-func (r *rotary[T]) angles(position int) []float64 {
+func (r *Rotary[T]) angles(position int) []float64 {
 	angle := r.Angle
 	switch r.Mistake {
 	case "position-off-by-one":
 		position++
-		r.show(true)
+		r.Show(true)
 	case "angle-bf16":
-		r.show(angle != dtype.BF16 && dtype.BF16.Round(float64(position)) != float64(position)) // from 257 on
+		r.Show(angle != dtype.BF16 && dtype.BF16.Round(float64(position)) != float64(position)) // from 257 on
 		angle = dtype.BF16
 	}
 	out := make([]float64, len(r.theta))
@@ -245,27 +245,27 @@ func (r *rotary[T]) angles(position int) []float64 {
 }
 
 // spoilTable makes the mistakes of the table of one position.
-func (r *rotary[T]) spoilTable(position int, cos, sin []T) {
+func (r *Rotary[T]) spoilTable(position int, cos, sin []T) {
 	switch r.Mistake {
 	case "direction-reversed":
 		for i := range sin {
 			sin[i] = -sin[i]
 		}
-		r.show(position != 0)
+		r.Show(position != 0)
 	case "rotation-missing":
 		for i := range sin {
 			cos[i], sin[i] = 1, 0
 		}
-		r.show(position != 0)
+		r.Show(position != 0)
 	case "table-bf16":
-		toEach(dtype.BF16, cos)
-		toEach(dtype.BF16, sin)
-		r.show(position != 0)
+		ToEach(dtype.BF16, cos)
+		ToEach(dtype.BF16, sin)
+		r.Show(position != 0)
 	}
 }
 
-// turn returns x rotated: the pair (a, b) becomes (a·cos − b·sin, a·sin + b·cos).
-func (r *rotary[T]) turn(x, cos, sin []T) []T {
+// Turn returns x rotated: the pair (a, b) becomes (a·cos − b·sin, a·sin + b·cos).
+func (r *Rotary[T]) Turn(x, cos, sin []T) []T {
 	y := make([]T, len(x))
 	half := len(x) / 2
 	for i := range half {
@@ -283,7 +283,7 @@ func (r *rotary[T]) turn(x, cos, sin []T) []T {
 }
 
 // pair returns the two channels of pair i: neighbours, or half the width apart.
-func (r *rotary[T]) pair(i, half int, neighbours bool) (near, far int) {
+func (r *Rotary[T]) pair(i, half int, neighbours bool) (near, far int) {
 	if neighbours {
 		return 2 * i, 2*i + 1
 	}
@@ -291,9 +291,9 @@ func (r *rotary[T]) pair(i, half int, neighbours bool) (near, far int) {
 }
 
 // cross returns a·b + c·d.
-func (r *rotary[T]) cross(a, b, c, d T) T {
-	if r.Fused && r.kept == dtype.F64 {
-		return fma(a, b, T(c*d))
+func (r *Rotary[T]) cross(a, b, c, d T) T {
+	if r.Fused && r.Kept == dtype.F64 {
+		return FMA(a, b, T(c*d))
 	}
-	return to(r.kept, T(a*b)) + to(r.kept, T(c*d))
+	return To(r.Kept, T(a*b)) + To(r.Kept, T(c*d))
 }

@@ -24,7 +24,7 @@ func summed(a arithmetic.Accumulator, operands dtype.Type) bool {
 const widest = 32
 
 // tensorDot returns Σ a_i b_i, step after step.
-func tensorDot[T number](core *arithmetic.TensorCore, a, b []T) T {
+func tensorDot[T Number](core *arithmetic.TensorCore, a, b []T) T {
 	var x, y [widest]float64
 	var acc float64
 	for start := 0; start < len(a); start += core.Products {
@@ -38,7 +38,7 @@ func tensorDot[T number](core *arithmetic.TensorCore, a, b []T) T {
 }
 
 // tensorCombine adds Σ_i w_i·row_i to out, a step's rows at a time.
-func tensorCombine[T number](core *arithmetic.TensorCore, out, w []T, rows [][]T) {
+func tensorCombine[T Number](core *arithmetic.TensorCore, out, w []T, rows [][]T) {
 	var x, y [widest]float64
 	for start := 0; start < len(w); start += core.Products {
 		n := min(core.Products, len(w)-start)

@@ -37,8 +37,8 @@ type Attr struct {
 	Doc     string
 }
 
-// required marks an attribute that a recording must have.
-const required = "required"
+// Required marks an attribute that a recording must have.
+const Required = "required"
 
 // String returns the default in words.
 func (a Attr) String() string {
@@ -67,7 +67,7 @@ func (a Attr) Values() string {
 // means that it is missing.
 func (a Attr) resolve(value any, present bool) (any, error) {
 	if !present {
-		if a.Missing == required {
+		if a.Missing == Required {
 			return nil, fmt.Errorf("missing, and this op has no default for it")
 		}
 		return a.Default, nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"

@@ -23,11 +23,11 @@ type Case struct {
 	Op         *Op
 	Arithmetic arithmetic.Declared
 
-	rec    *recording.Recording
-	attrs  map[string]any
-	dims   map[string]float64 // letters of the shapes
-	binder map[string]string  // the tensor whose shape bound a letter
-	inputs map[string]*input
+	Recording *recording.Recording
+	attrs     map[string]any
+	dims      map[string]float64 // letters of the shapes
+	binder    map[string]string  // the tensor whose shape bound a letter
+	inputs    map[string]*input
 
 	trouble *trouble
 	flush   bool // numbers below the normal float32 numbers count as zero
@@ -49,8 +49,8 @@ func bind(rec *recording.Recording) (*Case, error) {
 	if err == nil {
 		err = c.checkInputs()
 	}
-	if err == nil && op.check != nil {
-		err = c.trouble.or(op.check(c))
+	if err == nil && op.Check != nil {
+		err = c.trouble.or(op.Check(c))
 	}
 	if err != nil {
 		return nil, c.errorf("%w", err)
@@ -62,7 +62,7 @@ func bind(rec *recording.Recording) (*Case, error) {
 // shapes and types.
 func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 	c := &Case{
-		Op: op, rec: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{},
+		Op: op, Recording: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{},
 		inputs: newInputs(op, rec), trouble: new(trouble),
 	}
 	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
@@ -76,23 +76,23 @@ func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 // errorf starts a message with the recording's name, once.
 func (c *Case) errorf(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	if strings.HasPrefix(err.Error(), c.rec.Name+": ") {
+	if strings.HasPrefix(err.Error(), c.Recording.Name+": ") {
 		return err
 	}
-	return fmt.Errorf("%s: %w", c.rec.Name, err)
+	return fmt.Errorf("%s: %w", c.Recording.Name, err)
 }
 
 func (c *Case) bindAttrs() error {
-	for _, name := range sortedKeys(c.rec.Attrs) {
+	for _, name := range sortedKeys(c.Recording.Attrs) {
 		if !slices.ContainsFunc(c.Op.Attrs, func(a Attr) bool { return a.Name == name }) {
-			near := spelling.Suggest(name, absent(c.Op.attrNames(), c.rec.Attrs))
+			near := spelling.Suggest(name, absent(c.Op.attrNames(), c.Recording.Attrs))
 			return fmt.Errorf(
 				"attrs: unknown key %s: %s has %s%s", spelling.Quote(name), c.Op.Name, attrNames(c.Op), near,
 			)
 		}
 	}
 	for _, a := range c.Op.Attrs {
-		value := c.rec.Attrs[a.Name]
+		value := c.Recording.Attrs[a.Name]
 		present := value != nil // null is as good as nothing
 		v, err := a.resolve(value, present)
 		if err != nil {
@@ -141,24 +141,24 @@ func absent(names []string, object map[string]any) []string {
 
 func (c *Case) bindArithmetic() error {
 	var err error
-	c.Arithmetic, err = arithmetic.Parse(c.rec.Arithmetic, c.Op.defaults(), c.Op.keys())
+	c.Arithmetic, err = arithmetic.Parse(c.Recording.Arithmetic, c.Op.defaults(), c.Op.keys())
 	return err
 }
 
 // bindNames checks that every tensor belongs to the op, and that none it needs is missing.
 func (c *Case) bindNames() error {
-	for _, name := range c.rec.Inputs() {
+	for _, name := range c.Recording.Inputs() {
 		if !slices.ContainsFunc(c.Op.Inputs, func(t Tensor) bool { return t.Name == name }) {
-			near := spelling.Suggest(name, lacking(c.rec, c.Op.Inputs, ""))
+			near := spelling.Suggest(name, lacking(c.Recording, c.Op.Inputs, ""))
 			return fmt.Errorf(
 				"tensor %s: %s has no such input, its inputs are %s%s", spelling.Quote(name), c.Op.Name,
 				tensorNames(c.Op.Inputs), near,
 			)
 		}
 	}
-	for _, name := range c.rec.Outputs() {
+	for _, name := range c.Recording.Outputs() {
 		if !slices.ContainsFunc(c.Op.Outputs, func(t Tensor) bool { return t.Name == name }) {
-			near := spelling.Suggest(name, lacking(c.rec, c.Op.Outputs, "out."))
+			near := spelling.Suggest(name, lacking(c.Recording, c.Op.Outputs, "out."))
 			return fmt.Errorf(
 				"tensor %s: %s has no such output, its outputs are %s%s", spelling.Quote("out."+name), c.Op.Name,
 				tensorNames(c.Op.Outputs), near,
@@ -166,7 +166,7 @@ func (c *Case) bindNames() error {
 		}
 	}
 	for _, t := range c.Op.Inputs {
-		if !t.Optional && !c.rec.Has(t.Name) {
+		if !t.Optional && !c.Recording.Has(t.Name) {
 			return fmt.Errorf("tensor %q: missing, want %s", t.Name, t.ShapeText())
 		}
 	}
@@ -197,17 +197,17 @@ func (c *Case) bindShapes() error {
 }
 
 func (c *Case) bindShape(t Tensor, name string) error {
-	if !c.rec.Has(name) {
+	if !c.Recording.Has(name) {
 		return nil
 	}
-	if typ := c.rec.Type(name); typ.Float() == t.Integer && !t.Any || typ == dtype.F8E8M0 {
+	if typ := c.Recording.Type(name); typ.Float() == t.Integer && !t.Any || typ == dtype.F8E8M0 {
 		want := "a floating-point type"
 		if t.Integer {
 			want = "an integer type"
 		}
 		return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
 	}
-	shape := c.rec.Shape(name)
+	shape := c.Recording.Shape(name)
 	axes := t.axes(len(shape))
 	if len(shape) != len(axes) {
 		return fmt.Errorf("tensor %q: shape %v, want %d axes %s", name, shape, len(t.Shape), t.ShapeText())
@@ -228,7 +228,7 @@ func (c *Case) bindShape(t Tensor, name string) error {
 			)
 			if first := c.binder[expression]; first != "" {
 				err = fmt.Errorf(
-					"%w, as tensor %q of shape %v has it: the two disagree", err, first, c.rec.Shape(first),
+					"%w, as tensor %q of shape %v has it: the two disagree", err, first, c.Recording.Shape(first),
 				)
 			}
 			return err
@@ -299,7 +299,7 @@ func (c *Case) OutputShape(name string) []int {
 func (c *Case) Trouble() error { return c.trouble.or(nil) }
 
 // Wants tells whether the recording has that output.
-func (c *Case) Wants(output string) bool { return c.rec.Has("out." + output) }
+func (c *Case) Wants(output string) bool { return c.Recording.Has("out." + output) }
 
 // Float returns a number attribute; a missing one is 0.
 func (c *Case) Float(name string) float64 {
@@ -334,10 +334,10 @@ func (c *Case) YaRN() *rope.YaRN {
 // Has tells whether an attribute has a value.
 func (c *Case) Has(attr string) bool { return c.attrs[attr] != nil }
 
-// typeOr returns the declared type, or that of an input where none is declared.
-func (c *Case) typeOr(declared dtype.Type, input string) dtype.Type {
+// TypeOr returns the declared type, or that of an input where none is declared.
+func (c *Case) TypeOr(declared dtype.Type, input string) dtype.Type {
 	if declared != dtype.Invalid {
 		return declared
 	}
-	return c.rec.Type(input)
+	return c.Recording.Type(input)
 }

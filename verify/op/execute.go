@@ -10,40 +10,40 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// program is an op as a kernel of the declared arithmetic computes it, in the units of a run. It
+// Program is an op as a kernel of the declared arithmetic computes it, in the units of a run. It
 // returns outputs before their last rounding, by name.
-type program func(r *arithmetic.Run) map[string][]float64
+type Program func(r *arithmetic.Run) map[string][]float64
 
 // Runs is how often a program is run: more often where it costs little, because what few runs leave
 // open makes limits wider; roundings is about how many one run makes.
 const (
-	fewestRuns = 12
-	mostRuns   = 64
-	roundings  = 1 << 24
+	FewestRuns = 12
+	MostRuns   = 64
+	Roundings  = 1 << 24
 	kept       = 1 << 24 // deviations in memory
 )
 
 // runsOf returns how often a program is run whose outputs have n elements together and which takes
 // so many roundings.
 func runsOf(n int, work float64) int {
-	return int(max(fewestRuns, min(mostRuns, roundings/max(work, 1), kept/float64(max(n, 1)))))
+	return int(max(FewestRuns, min(MostRuns, Roundings/max(work, 1), kept/float64(max(n, 1)))))
 }
 
-// expectation is the truth of one output.
-type expectation struct {
-	name     string
-	truth    []float64
-	shape    []int
-	unjudged []bool // nil: all are judged
+// Expectation is the truth of one output.
+type Expectation struct {
+	Name     string
+	Truth    []float64
+	Shape    []int
+	Unjudged []bool // nil: all are judged
 }
 
-// run runs a program for the outputs that the recording has.
-func (c *Case) run(p program, work float64, all ...expectation) []verdict.Expected {
+// Run runs a program for the outputs that the recording has.
+func (c *Case) Run(p Program, work float64, all ...Expectation) []verdict.Expected {
 	var expected []verdict.Expected
 	for _, e := range all {
-		if c.Wants(e.name) {
+		if c.Wants(e.Name) {
 			expected = append(expected, verdict.Expected{
-				Name: e.name, Truth: tensor.Of(e.truth, e.shape...), Unjudged: e.unjudged,
+				Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
 			})
 		}
 	}
@@ -53,7 +53,7 @@ func (c *Case) run(p program, work float64, all ...expectation) []verdict.Expect
 
 // execute runs a program in many units, and fills in what follows from it: the sample of
 // deviations, σ, and what else is right where a decision is in doubt or a number overflows.
-func execute(p program, work float64, expected []verdict.Expected) {
+func execute(p Program, work float64, expected []verdict.Expected) {
 	n := 0
 	for _, e := range expected {
 		n += e.Truth.Len()
@@ -66,7 +66,7 @@ func execute(p program, work float64, expected []verdict.Expected) {
 }
 
 // sample adds the sample of one form that the program may have.
-func (p program) sample(form, n int, expected []verdict.Expected) {
+func (p Program) sample(form, n int, expected []verdict.Expected) {
 	exactRun := arithmetic.NewExact().In(form)
 	exact := p(exactRun)
 	runs, outputs := p.runs(form, n, func(r *arithmetic.Run) *arithmetic.Run { return r })
@@ -99,7 +99,7 @@ func (p program) sample(form, n int, expected []verdict.Expected) {
 }
 
 // runs executes the program that many times.
-func (p program) runs(
+func (p Program) runs(
 	form, n int, settle func(r *arithmetic.Run) *arithmetic.Run,
 ) (runs []*arithmetic.Run, outputs []map[string][]float64) {
 	runs, outputs = make([]*arithmetic.Run, n), make([]map[string][]float64, n)
@@ -125,9 +125,9 @@ func larger(deviations, other [][]float64) {
 	}
 }
 
-// deviationsOf turns the outputs of the runs into deviations, in their place. Where a run has another
-// kind of number (an infinity, NaN) than the truth, that is right too. Decisions that were settled may
-// have fallen another way than the truth's.
+// deviationsOf turns the outputs of the runs into deviations, in their place. Where a run has
+// another kind of number (an infinity, NaN) than the truth, that is right too. Decisions that were
+// settled may have fallen another way than the truth's.
 func deviationsOf(
 	e *verdict.Expected, exact []float64, outputs []map[string][]float64, settled bool,
 ) [][]float64 {
@@ -149,8 +149,8 @@ func deviationsOf(
 	return deviations
 }
 
-// deviationOf returns what a run deviates by from what the program gives exactly, and whether it has
-// the kind of number that is expected.
+// deviationOf returns what a run deviates by from what the program gives exactly, and whether it
+// has the kind of number that is expected.
 func deviationOf(got, exact, truth float64) (d float64, fits bool) {
 	switch {
 	case dtype.Finite(got) && dtype.Finite(exact):
@@ -177,8 +177,8 @@ const astray = 1e-9
 // same tells whether two numbers are the same infinity, or both NaN.
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
-// addOthers adds what the elements are where decisions fall the other way. Elements that hang on one
-// decision, as many of them as there are decisions to share them, go together.
+// addOthers adds what the elements are where decisions fall the other way. Elements that hang on
+// one decision, as many of them as there are decisions to share them, go together.
 func addOthers(e *verdict.Expected, other []float64, decisions int) {
 	size := max(1, len(other)/decisions)
 	for first := 0; first < len(other); first += size {
@@ -200,4 +200,15 @@ func addOthers(e *verdict.Expected, other []float64, decisions int) {
 			e.Branches = append(e.Branches, b)
 		}
 	}
+}
+
+// Wanted keeps the outputs that the recording has.
+func (c *Case) Wanted(all ...verdict.Expected) []verdict.Expected {
+	var kept []verdict.Expected
+	for _, e := range all {
+		if c.Wants(e.Name) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
 }

@@ -23,8 +23,8 @@ func TestAFaultOfOursIsAnErrorOfOneRecording(t *testing.T) {
 			return nil, nil
 		},
 	} {
-		register(&Op{
-			Name: name, Outputs: []Tensor{{Name: "y", Shape: []string{"N"}, Axes: []string{"row"}}}, truth: broken,
+		Register(&Op{
+			Name: name, Outputs: []Tensor{{Name: "y", Shape: []string{"N"}, Axes: []string{"row"}}}, Truth: broken,
 		})
 		rec := recording.New(name)
 		rec.Name = "some.safetensors"

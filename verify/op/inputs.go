@@ -30,7 +30,7 @@ func newInputs(op *Op, rec *recording.Recording) map[string]*input {
 	inputs := map[string]*input{}
 	for _, t := range op.Inputs {
 		if rec.Has(t.Name) {
-			large := product(rec.Shape(t.Name)) > float64(keptElements)
+			large := Product(rec.Shape(t.Name)) > float64(keptElements)
 			inputs[t.Name] = &input{parts: t.Parts && large}
 		}
 	}
@@ -67,7 +67,7 @@ func (c *Case) checkInputs() error {
 	if err := c.checkRoom(); err != nil {
 		return err
 	}
-	for _, name := range c.rec.Inputs() {
+	for _, name := range c.Recording.Inputs() {
 		if err := c.checkInput(name); err != nil {
 			return err
 		}
@@ -78,9 +78,9 @@ func (c *Case) checkInputs() error {
 // checkRoom bounds the memory that a few bytes may ask for.
 func (c *Case) checkRoom() error {
 	total := 0.0
-	for _, name := range c.rec.Inputs() {
-		if _, made := c.rec.Recipe(name); made && !c.inputs[name].parts {
-			total += product(c.rec.Shape(name))
+	for _, name := range c.Recording.Inputs() {
+		if _, made := c.Recording.Recipe(name); made && !c.inputs[name].parts {
+			total += Product(c.Recording.Shape(name))
 		}
 		if total > recording.MaxWhole {
 			return fmt.Errorf("tensor %q: %.0f generated elements in inputs that are read whole, want at most %d",
@@ -92,11 +92,11 @@ func (c *Case) checkRoom() error {
 
 // checkInput decodes what has to be looked at and is to be kept, so that it is looked at once.
 func (c *Case) checkInput(name string) error {
-	_, made := c.rec.Recipe(name)
+	_, made := c.Recording.Recipe(name)
 	switch {
 	case c.inputs[name].parts:
-		return c.rec.Check(name)
-	case made || !c.rec.Type(name).Float() || product(c.rec.Shape(name)) > recording.MaxWhole:
+		return c.Recording.Check(name)
+	case made || !c.Recording.Type(name).Float() || Product(c.Recording.Shape(name)) > recording.MaxWhole:
 		return c.decode(name).err
 	}
 	return nil
@@ -106,7 +106,7 @@ func (c *Case) checkInput(name string) error {
 func (c *Case) decode(name string) *input {
 	in := c.inputs[name]
 	in.once.Do(func() {
-		if in.x, in.err = c.rec.Tensor(name); in.err == nil {
+		if in.x, in.err = c.Recording.Tensor(name); in.err == nil {
 			c.flushed(name, in.x.Data)
 		}
 	})
@@ -122,7 +122,7 @@ func (c *Case) Input(name string) *tensor.Tensor {
 	in := c.decode(name)
 	if in.err != nil {
 		c.trouble.note(in.err)
-		return tensor.New(c.rec.Shape(name)...)
+		return tensor.New(c.Recording.Shape(name)...)
 	}
 	return in.x
 }
@@ -132,7 +132,7 @@ func (c *Case) part(name string, offset, n int) []float64 {
 	if !c.inputs[name].parts {
 		return c.Input(name).Data[offset : offset+n : offset+n]
 	}
-	x, err := c.rec.Part(name, offset, n)
+	x, err := c.Recording.Part(name, offset, n)
 	if err != nil {
 		c.trouble.note(err)
 		return make([]float64, n)
@@ -144,7 +144,7 @@ func (c *Case) part(name string, offset, n int) []float64 {
 // Rows returns entries from … to−1 of the first axis of an input: rows of a matrix, pages of a
 // cache, experts of a layer. Of an input that is read in parts no other is decoded.
 func (c *Case) Rows(name string, from, to int) *tensor.Tensor {
-	shape := c.rec.Shape(name)
+	shape := c.Recording.Shape(name)
 	row := 1
 	for _, n := range shape[1:] {
 		row *= n
@@ -156,7 +156,7 @@ func (c *Case) Rows(name string, from, to int) *tensor.Tensor {
 // HeadRows returns positions from … to−1 of head h in sequence b of an input [B,S,H,D], as a matrix
 // of one row each.
 func (c *Case) HeadRows(name string, b, h, from, to int) *mat.Dense {
-	shape := c.rec.Shape(name)
+	shape := c.Recording.Shape(name)
 	positions, heads, width := shape[1], shape[2], shape[3]
 	if !c.inputs[name].parts {
 		return c.Input(name).View(1, b, h).Slice(from, to, 0, width).(*mat.Dense)
@@ -175,7 +175,7 @@ func (c *Case) HeadRows(name string, b, h, from, to int) *mat.Dense {
 // flushed brings the elements of an input to zero that count as it, in a case that has none below
 // the normal float32 numbers.
 func (c *Case) flushed(name string, x []float64) {
-	if !c.flush || !c.rec.Type(name).Float() {
+	if !c.flush || !c.Recording.Type(name).Float() {
 		return
 	}
 	for i, v := range x {
@@ -190,11 +190,11 @@ func subnormal(v float64) bool { return v != 0 && math.Abs(v) < dtype.F32.MinNor
 
 // hasSubnormals looks for such numbers in an input, a part at a time where it is read so.
 func (c *Case) hasSubnormals(t Tensor) bool {
-	typ := c.rec.Type(t.Name)
-	if !c.rec.Has(t.Name) || !typ.Float() || typ.Spacing(0) >= dtype.F32.MinNormal() {
+	typ := c.Recording.Type(t.Name)
+	if !c.Recording.Has(t.Name) || !typ.Float() || typ.Spacing(0) >= dtype.F32.MinNormal() {
 		return false
 	}
-	total := int(product(c.rec.Shape(t.Name)))
+	total := int(Product(c.Recording.Shape(t.Name)))
 	const span = 1 << 20
 	for first := 0; first < total; first += span {
 		if slices.ContainsFunc(c.part(t.Name, first, min(span, total-first)), subnormal) {

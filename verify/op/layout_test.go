@@ -1,4 +1,4 @@
-package op
+package op_test
 
 import (
 	"slices"
@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
 // rightly returns a recording whose output of that name is the truth, rounded.
 func rightly(r *recording.Recording) *recording.Recording {
-	expected, err := Expect(r)
+	expected, err := op.Expect(r)
 	must(err)
 	for _, e := range expected {
 		r.Set("out."+e.Name, r.Type("out."+e.Name), e.Truth)
@@ -33,16 +34,16 @@ func TestLayoutSlips(t *testing.T) {
 		return func() *recording.Recording { return askedAttention(op, 2, 6, 6, 3, 3, 8, 8) }
 	}
 	all := func(change func(
-		*recording.Recording, []Tensor, string,
+		*recording.Recording, []op.Tensor, string,
 	) *recording.Recording) func(*recording.Recording) *recording.Recording {
 		return func(r *recording.Recording) *recording.Recording {
-			op := Lookup(r.Op)
+			op := op.Lookup(r.Op)
 			return change(change(r, op.Inputs, ""), op.Outputs, "out.")
 		}
 	}
 	outputs := func(r *recording.Recording) *recording.Recording {
-		return changed(r, Lookup(r.Op).Outputs, "out.", func(x *tensor.Tensor, a int) *tensor.Tensor {
-			return tensor.Of(transposed(x, a).Data, x.Shape...)
+		return op.Changed(r, op.Lookup(r.Op).Outputs, "out.", func(x *tensor.Tensor, a int) *tensor.Tensor {
+			return tensor.Of(op.Transposed(x, a).Data, x.Shape...)
 		})
 	}
 	for _, c := range []struct {
@@ -53,11 +54,11 @@ func TestLayoutSlips(t *testing.T) {
 		want   string // "" where no exchange explains
 	}{
 		{
-			"attention as [B,H,S,D]", attention("attention.forward"), all(exchanged), 0,
+			"attention as [B,H,S,D]", attention("attention.forward"), all(op.Exchanged), 0,
 			"axes 1 and 2 exchanged would explain it (want o [B, S, H, V])",
 		},
 		{
-			"gradients as [B,H,S,D]", attention("attention.backward"), all(exchanged), 0,
+			"gradients as [B,H,S,D]", attention("attention.backward"), all(op.Exchanged), 0,
 			"axes 1 and 2 exchanged would explain it (want dq [B, S, H, D])",
 		},
 		{
@@ -68,9 +69,11 @@ func TestLayoutSlips(t *testing.T) {
 			"rotated heads of square shape", square, outputs, 0,
 			"axes 0 and 1 of the outputs exchanged would explain it (want y [N, H, D])",
 		},
-		{"rotation in memory", rope, all(func(r *recording.Recording, ts []Tensor, prefix string) *recording.Recording {
-			return changed(r, ts, prefix, func(x *tensor.Tensor, a int) *tensor.Tensor {
-				return tensor.Of(transposed(x, a).Data, x.Shape...)
+		{"rotation in memory", rope, all(func(
+			r *recording.Recording, ts []op.Tensor, prefix string,
+		) *recording.Recording {
+			return op.Changed(r, ts, prefix, func(x *tensor.Tensor, a int) *tensor.Tensor {
+				return tensor.Of(op.Transposed(x, a).Data, x.Shape...)
 			})
 		}), 0, "axes 0 and 1 exchanged in memory would explain it"},
 		{"another mistake", attention("attention.forward"), func(r *recording.Recording) *recording.Recording {
@@ -83,10 +86,10 @@ func TestLayoutSlips(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			right := rightly(c.right())
-			if v := Judge(right); v.Status != verdict.Explained {
+			if v := op.Judge(right); v.Status != verdict.Explained {
 				t.Fatalf("%v: %s", v.Status, v.Reason)
 			}
-			v := Judge(c.slip(right))
+			v := op.Judge(c.slip(right))
 			got := ""
 			if len(v.Outputs) > 0 && len(v.Outputs[c.output].Reasons) > 0 {
 				got = v.Outputs[c.output].Reasons[0]
@@ -107,7 +110,7 @@ func TestTransposed(t *testing.T) {
 	for i := range x.Data {
 		x.Data[i] = float64(i)
 	}
-	y := transposed(x, 1)
+	y := op.Transposed(x, 1)
 	for i := range x.Data {
 		at := tensor.Unravel(i, x.Shape)
 		if got := y.At(at[0], at[2], at[1], at[3]); got != float64(i) {

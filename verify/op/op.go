@@ -32,13 +32,14 @@ type Op struct {
 	Mistakes   []Mistake // those of its kernels that are known; register finds them
 
 	// exact says that every output is judged to the last bit: nothing is flushed.
-	exact bool
+	Exact bool
 
 	// check looks at what shapes and types cannot say: lengths within the cache, positions that are
 	// possible, inputs that go together.
-	check func(c *Case) error
+	Check func(c *Case) error
 	// truth returns what is expected of each output the recording has.
-	truth func(c *Case) ([]verdict.Expected, error)
+	Truth func(c *Case) ([]verdict.Expected, error)
+	Work  func(c *Case) float64 // products beside what every element takes; nil: a few steps for each
 }
 
 // Tensor declares an input or output. Shape has one expression for each axis, of letters and
@@ -93,7 +94,7 @@ type Key struct {
 
 // Values lists what may be declared of the key. One without a default names the device.
 func (k Key) Values() []string {
-	if k.Default == required {
+	if k.Default == Required {
 		return arithmetic.Devices()
 	}
 	return arithmetic.Values(k.Name)
@@ -104,7 +105,7 @@ type Mistake = mistakes.Mistake
 
 var registry []*Op
 
-func register(op *Op) {
+func Register(op *Op) {
 	op.Mistakes = mistakes.Of(op.Name)
 	registry = append(registry, op)
 }
@@ -208,7 +209,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
 	}
 	op := c.Op
-	expected, err := op.truth(c)
+	expected, err := op.Truth(c)
 	err = c.trouble.or(err)
 	if err != nil {
 		return nil, c.errorf("%w", err)
@@ -218,7 +219,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 		expected[i].Outputs = len(expected)
 		expected[i].Axes = op.output(expected[i].Name).Axes
 		unbound(&expected[i])
-		if !op.exact {
+		if !op.Exact {
 			addUnderflow(&expected[i])
 		}
 	}

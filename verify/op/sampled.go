@@ -5,38 +5,38 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// sampled is an output of which some rows are run, while blocks of it are computed.
-type sampled struct {
+// Sampled is an output of which some rows are run, while blocks of it are computed.
+type Sampled struct {
 	name     string
-	truth    *tensor.Tensor
-	columns  int   // of a row
-	first    []int // of each row, where its deviations stand; −1: it is not run
+	Truth    *tensor.Tensor
+	Columns  int   // of a row
+	First    []int // of each row, where its deviations stand; −1: it is not run
 	elements []int // those that are run; nil: all
-	forms    []formRuns
+	Forms    []formRuns
 	others   map[int][]float64
 }
 
 // formRuns is what the runs of one form deviate by, and the native one.
 type formRuns struct {
-	shape  []float64 // what second moments of errors go with
+	Shape  []float64 // what second moments of errors go with
 	runs   [][]float64
 	native []float64
 }
 
-// newSampled makes room for rows of so many columns, if the recording has the output: then its size
+// NewSampled makes room for rows of so many columns, if the recording has the output: then its size
 // is known to be that of a tensor in the file. chosen tells which rows are run, nil: all.
-func (c *Case) newSampled(name string, forms, runs, columns int, chosen func(row int) bool, shape ...int) *sampled {
+func (c *Case) NewSampled(name string, forms, runs, columns int, chosen func(row int) bool, shape ...int) *Sampled {
 	if !c.Wants(name) {
 		return nil
 	}
-	s := &sampled{name: name, truth: tensor.New(shape...), columns: columns, others: map[int][]float64{}}
+	s := &Sampled{name: name, Truth: tensor.New(shape...), Columns: columns, others: map[int][]float64{}}
 	n := 0
-	for row := range s.truth.Len() / columns {
+	for row := range s.Truth.Len() / columns {
 		if chosen != nil && !chosen(row) {
-			s.first = append(s.first, -1)
+			s.First = append(s.First, -1)
 			continue
 		}
-		s.first = append(s.first, n)
+		s.First = append(s.First, n)
 		n += columns
 		if chosen != nil {
 			for i := range columns {
@@ -45,56 +45,56 @@ func (c *Case) newSampled(name string, forms, runs, columns int, chosen func(row
 		}
 	}
 	for range forms {
-		f := formRuns{shape: make([]float64, s.truth.Len()), native: make([]float64, n)}
+		f := formRuns{Shape: make([]float64, s.Truth.Len()), native: make([]float64, n)}
 		for range runs {
 			f.runs = append(f.runs, make([]float64, n))
 		}
-		s.forms = append(s.forms, f)
+		s.Forms = append(s.Forms, f)
 	}
 	return s
 }
 
-// set stores the truth of a row.
-func (s *sampled) set(row int, truth []float64) {
+// Set stores the truth of a row.
+func (s *Sampled) Set(row int, truth []float64) {
 	if s != nil {
-		copy(s.truth.Data[row*s.columns:], truth)
+		copy(s.Truth.Data[row*s.Columns:], truth)
 	}
 }
 
-// run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly. Where it
-// has another kind of number (an infinity, NaN) than the truth, that is right too: it is returned
-// for addOther, because rows are computed side by side.
-func (s *sampled) run(form, k, row int, got, exact []float64) (others []otherTruth) {
-	if s == nil || s.first[row] < 0 {
+// Run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly.
+// Where it has another kind of number (an infinity, NaN) than the truth, that is right too: it is
+// returned for addOther, because rows are computed side by side.
+func (s *Sampled) Run(form, k, row int, got, exact []float64) (others []OtherTruth) {
+	if s == nil || s.First[row] < 0 {
 		return nil
 	}
-	to := s.forms[form].native
+	to := s.Forms[form].native
 	if k >= 0 {
-		to = s.forms[form].runs[k]
+		to = s.Forms[form].runs[k]
 	}
 	for i, v := range got {
-		at := row*s.columns + i
-		truth := s.truth.Data[at]
+		at := row*s.Columns + i
+		truth := s.Truth.Data[at]
 		d, fits := deviationOf(v, carried(exact[i], truth), truth)
-		to[s.first[row]+i] = d
+		to[s.First[row]+i] = d
 		if !fits {
-			others = append(others, otherTruth{at, v})
+			others = append(others, OtherTruth{at, v})
 		}
 	}
 	return others
 }
 
-// otherTruth is a further truth of an element.
-type otherTruth struct {
+// OtherTruth is a further truth of an element.
+type OtherTruth struct {
 	at    int
 	value float64
 }
 
-// expected hands over the output.
-func (s *sampled) expected() verdict.Expected {
-	e := verdict.Expected{Name: s.name, Truth: s.truth}
-	for _, f := range s.forms {
-		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.truth.Data, f.shape, e.Columns()))
+// Expected hands over the output.
+func (s *Sampled) Expected() verdict.Expected {
+	e := verdict.Expected{Name: s.name, Truth: s.Truth}
+	for _, f := range s.Forms {
+		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.Truth.Data, f.Shape, e.Columns()))
 	}
 	for at, values := range s.others {
 		for _, v := range values {
@@ -102,4 +102,11 @@ func (s *sampled) expected() verdict.Expected {
 		}
 	}
 	return e
+}
+
+// Add notes further truths.
+func (s *Sampled) Add(others []OtherTruth) {
+	for _, o := range others {
+		s.others[o.at] = append(s.others[o.at], o.value)
+	}
 }

@@ -10,14 +10,14 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// subnormalsKey is for ops whose inputs may be flushed.
-var subnormalsKey = Key{"subnormals", "kept",
+// SubnormalsKey is for ops whose inputs may be flushed.
+var SubnormalsKey = Key{"subnormals", "kept",
 	"kept (results below the normal float32 numbers may still be 0), or flushed: such inputs may count as 0 too"}
 
-// eitherWay returns a program that in half of its runs takes inputs below the normal float32 numbers
-// for zero, if the recording says that they may be.
-func (c *Case) eitherWay(of func(*Case) program) program {
-	p, other := of(c), c.flushing()
+// EitherWay returns a program that in half of its runs takes inputs below the normal float32
+// numbers for zero, if the recording says that they may be.
+func (c *Case) EitherWay(of func(*Case) Program) Program {
+	p, other := of(c), c.Flushing()
 	if other == c {
 		return p
 	}
@@ -30,9 +30,9 @@ func (c *Case) eitherWay(of func(*Case) program) program {
 	}
 }
 
-// flushing returns the case in which inputs below the normal float32 numbers are 0, if there are any
-// and the recording says that they may be; else the case itself.
-func (c *Case) flushing() *Case {
+// Flushing returns the case in which inputs below the normal float32 numbers are 0, if there are
+// any and the recording says that they may be; else the case itself.
+func (c *Case) Flushing() *Case {
 	if c.Arithmetic.Subnormals != "flushed" {
 		return c
 	}
@@ -49,12 +49,12 @@ func (c *Case) withoutSubnormals() (*Case, bool) {
 		return nil, false
 	}
 	other := *c
-	other.inputs, other.flush = newInputs(c.Op, c.rec), true
+	other.inputs, other.flush = newInputs(c.Op, c.Recording), true
 	return &other, true
 }
 
-// flush returns a matrix whose numbers below the normal float32 numbers are 0.
-func flush(m *mat.Dense) *mat.Dense {
+// Flush returns a matrix whose numbers below the normal float32 numbers are 0.
+func Flush(m *mat.Dense) *mat.Dense {
 	var y mat.Dense
 	y.Apply(func(_, _ int, v float64) float64 {
 		if math.Abs(v) < dtype.F32.MinNormal() {

@@ -62,24 +62,24 @@ func lasting(seconds float64) string {
 // What every element takes, in products: decoding an input; the score of an output, and its part in
 // the slices.
 const (
-	inputWork  = 50
+	InputWork  = 50
 	outputWork = 1500
 )
 
 // work adds up what the op does and what every element takes.
 func (c *Case) work() float64 {
 	total := 0.0
-	for _, name := range c.rec.Inputs() {
-		total += inputWork * product(c.rec.Shape(name))
-		if _, made := c.rec.Recipe(name); made && c.inputs[name].parts {
-			total += inputWork * product(c.rec.Shape(name)) // once more, for its sha256
+	for _, name := range c.Recording.Inputs() {
+		total += InputWork * Product(c.Recording.Shape(name))
+		if _, made := c.Recording.Recipe(name); made && c.inputs[name].parts {
+			total += InputWork * Product(c.Recording.Shape(name)) // once more, for its sha256
 		}
 	}
-	for _, name := range c.rec.Outputs() {
-		total += outputWork * product(c.rec.Shape("out."+name))
+	for _, name := range c.Recording.Outputs() {
+		total += outputWork * Product(c.Recording.Shape("out."+name))
 	}
-	if of, ok := works[c.Op.Name]; ok {
-		total += of(c)
+	if c.Op.Work != nil {
+		total += c.Op.Work(c)
 	}
 	if math.IsNaN(total) {
 		return math.Inf(1)
@@ -87,7 +87,7 @@ func (c *Case) work() float64 {
 	return total
 }
 
-func product(shape []int) float64 {
+func Product(shape []int) float64 {
 	n := 1.0
 	for _, d := range shape {
 		n *= float64(d)
@@ -95,67 +95,12 @@ func product(shape []int) float64 {
 	return n
 }
 
-// dim is Dim as a floating-point number, whose products do not overflow.
-func (c *Case) dim(letter string) float64 { return c.dims[letter] }
+// Extent is Dim as a floating-point number, whose products do not overflow.
+func (c *Case) Extent(letter string) float64 { return c.dims[letter] }
 
 // What the steps take that are no product of matrices, in products.
 const (
-	scoreWork = 400 // a score: its exponential, its errors, its place among equal ones
-	angleWork = 400 // an angle: sine, cosine and their errors
-	tokenWork = 400 // a token of an objective, or an element of a vocabulary
+	ScoreWork = 400 // a score: its exponential, its errors, its place among equal ones
+	AngleWork = 400 // an angle: sine, cosine and their errors
+	TokenWork = 400 // a token of an objective, or an element of a vocabulary
 )
-
-// works is the work of an op beside what every element takes. An op that is not here does a few
-// steps for each element.
-var works = map[string]func(c *Case) float64{
-	"rope.table": func(c *Case) float64 { return angleWork * c.dim("N") * float64(c.Int("dim")) / 2 },
-	"rope.apply": func(c *Case) float64 {
-		return angleWork*c.dim("N")*c.dim("D")/2 + 50*c.dim("N")*c.dim("H")*c.dim("D")
-	},
-	"attention.forward": func(c *Case) float64 {
-		return c.pairs(c.dim("T")) * (3*(c.dim("D")+c.dim("V")) + scoreWork)
-	},
-	"attention.backward": func(c *Case) float64 {
-		return c.pairs(c.dim("T")) * (8*(c.dim("D")+c.dim("V")) + 3*scoreWork)
-	},
-	"attention.merge": func(c *Case) float64 { return 20 * c.dim("P") * c.dim("N") * c.dim("V") },
-	"mla.decode": func(c *Case) float64 {
-		pairs := c.pairs(c.dim("cols") * c.dim("page"))
-		gathered := inputWork * pairs / (c.dim("S") * c.dim("H")) * c.dim("D")
-		return gathered + pairs*(3*(c.dim("D")+float64(c.Int("value_dim")))+scoreWork)
-	},
-	"mla.layer":      (*Case).layerWork,
-	"policy.logprob": func(c *Case) float64 { return tokenWork * c.dim("N") * c.dim("vocab") },
-	"ppo.loss":       (*Case).lossWork,
-	"grpo.loss":      (*Case).lossWork,
-}
-
-// pairs counts the scores of queries and keys, masked ones too; room is how many keys a sequence
-// may have.
-func (c *Case) pairs(room float64) float64 {
-	keys := c.dim("B") * room
-	if c.rec.Has("kv_lens") && c.dim("B") <= mostLengths {
-		if lens, err := c.rec.Tensor("kv_lens"); err == nil {
-			keys = 0
-			for _, n := range lens.Data {
-				keys += max(0, min(n, room))
-			}
-		}
-	}
-	return keys * c.dim("S") * c.dim("H")
-}
-
-// mostLengths is up to how many sequences the lengths are read for an estimate.
-const mostLengths = 1 << 20
-
-// layerWork counts the runs of a layer.
-func (c *Case) layerWork() float64 {
-	one := c.layerProducts()
-	runs := min(max(math.Trunc(roundings*productsForARounding/(one+1)), fewestRuns), mostRuns)
-	return one * (runs + 4)
-}
-
-// lossWork counts tokens, and the vocabulary of each where a loss is given logits.
-func (c *Case) lossWork() float64 {
-	return tokenWork * c.dim("N") * c.dim("L") * max(1, c.dim("vocab"))
-}

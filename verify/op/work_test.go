@@ -1,4 +1,4 @@
-package op
+package op_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -43,12 +44,6 @@ func asked(op string, attrs map[string]any, tensors map[string][]int) *recording
 		must(r.Generate(name, recipe))
 	}
 	return r
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
 }
 
 func askedAttention(op string, b, s, t, h, g, d, v int) *recording.Recording {
@@ -117,10 +112,10 @@ func BenchmarkWork(b *testing.B) {
 		"mla.layer long":      askedLayer(256, 256, 2),
 	} {
 		b.Run(name, func(b *testing.B) {
-			work, err := Work(r)
+			work, err := op.Work(r)
 			must(err)
 			for b.Loop() {
-				if v := Judge(r); v.Status == verdict.Unusable {
+				if v := op.Judge(r); v.Status == verdict.Unusable {
 					b.Fatal(v.Reason)
 				}
 			}
@@ -133,7 +128,7 @@ func BenchmarkWork(b *testing.B) {
 func TestWork(t *testing.T) {
 	of := func(r *recording.Recording) float64 {
 		t.Helper()
-		work, err := Work(r)
+		work, err := op.Work(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,17 +160,10 @@ func TestWork(t *testing.T) {
 			t.Errorf("%v and %v", short, long)
 		}
 	})
-	t.Run("a table names ops that there are", func(t *testing.T) {
-		for name := range works {
-			if Lookup(name) == nil {
-				t.Error(name)
-			}
-		}
-	})
 	t.Run("what has no shape has no estimate", func(t *testing.T) {
 		r := askedAttention("attention.forward", 1, 4, 4, 1, 1, 4, 4)
 		r.Delete("k")
-		if _, err := Work(r); err == nil || !strings.Contains(err.Error(), `tensor "k": missing`) {
+		if _, err := op.Work(r); err == nil || !strings.Contains(err.Error(), `tensor "k": missing`) {
 			t.Error(err)
 		}
 	})
@@ -191,23 +179,23 @@ func TestJudgeWithin(t *testing.T) {
 		},
 	)
 	bomb.Name = "bomb"
-	v := JudgeWithin(bomb, MaxWork)
+	v := op.JudgeWithin(bomb, op.MaxWork)
 	if want := "bomb: judging it takes some 4.5e+14 products, about 34 hours on two cores, more than the limit of " +
 		"3e+12"; v.Status != verdict.Unusable || v.Reason != want {
 		t.Errorf("%v: %s, want %s", v.Status, v.Reason, want)
 	}
 	small := askedAttention("attention.forward", 1, 4, 4, 1, 1, 4, 4)
-	if v := JudgeWithin(small, MaxWork); v.Status == verdict.Unusable {
+	if v := op.JudgeWithin(small, op.MaxWork); v.Status == verdict.Unusable {
 		t.Error(v.Reason)
 	}
-	if v := JudgeWithin(small, 10); v.Status != verdict.Unusable {
+	if v := op.JudgeWithin(small, 10); v.Status != verdict.Unusable {
 		t.Error(v.Status)
 	}
-	if v := JudgeWithin(small, math.Inf(1)); v.Status == verdict.Unusable {
+	if v := op.JudgeWithin(small, math.Inf(1)); v.Status == verdict.Unusable {
 		t.Error(v.Reason)
 	}
 	small.Op = "attention.sideways"
-	if v := JudgeWithin(small, MaxWork); !strings.Contains(v.Reason, "op not known") {
+	if v := op.JudgeWithin(small, op.MaxWork); !strings.Contains(v.Reason, "op not known") {
 		t.Error(v.Reason)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
+	"plumbline/verify/op/latent"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -56,7 +57,7 @@ func TestYaRNAmplitudes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.yarn, err)
 		}
-		scores := cs.ScoreScale() * math.Sqrt(float64(cs.Dim("Dn")+cs.Dim("Dr")))
+		scores := latent.Config(cs).ScoreScale() * math.Sqrt(float64(cs.Dim("Dn")+cs.Dim("Dr")))
 		if a := cs.YaRN().Amplitude(); math.Abs(a-c.amplitude) > 1e-15*4 || math.Abs(scores-c.scores) > 1e-15*4 {
 			t.Errorf("%s: amplitude %v and %v on the scores, want %v and %v", c.yarn, a, scores, c.amplitude, c.scores)
 		}

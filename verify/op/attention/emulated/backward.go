@@ -1,0 +1,262 @@
+package emulated
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("attention.backward", emulate.Kernel{
+		Float32: attentionBackward[float32], Float64: attentionBackward[float64], Request: requestBackward,
+		Right: append(backwards(), Frameworks()...),
+	})
+}
+
+// gradients is a backward kernel of attention. It has of the forward pass the output, rounded to
+// its type, and the log-sum-exp, and forms
+//
+//	P = exp(scores − lse),  D = Σ do·o,  dS = P (do·v − D)
+//	dq = scale Σ dS k,  dk = scale Σ dS q,  dv = Σ P do
+//
+// P is rounded to the type of the probabilities for dv, dS to the intermediate type, and the
+// gradients once, to the types of their inputs. With NormalizeFirst it is an eager framework: do·v
+// is stored in the type of the scores, dS before and after scaling in the intermediate type.
+type gradients[T emulate.Number] struct {
+	*heads[T]
+	k  *emulate.Softmax[T]
+	do []T
+	// One row for every query of a sequence and head, indexed by s·H + n: rounded P and dS over the
+	// keys.
+	p, ds   [][]T
+	dq      []T
+	several bool // some query sees more than one key, so that its dS is not 0
+}
+
+func attentionBackward[T emulate.Number](j *emulate.Job) {
+	h := loadHeads[T](j)
+	g := &gradients[T]{heads: h, do: emulate.Load[T](j, "do")}
+	j.Intermediate = emulate.Or(j.Intermediate, h.input)
+	g.k = h.softmax()
+	g.dq = make([]T, len(h.q))
+	dk, dv := make([]T, len(h.k)), make([]T, len(h.v))
+	for b := range h.B {
+		g.rows(b)
+		for t := range h.T {
+			for n := range h.G {
+				at := (b*h.T+t)*h.G + n
+				g.keys(b, t, n, emulate.Vector(dk, at, h.D), emulate.Vector(dv, at, h.V))
+			}
+		}
+	}
+	emulate.Store(j, "dq", j.Rec.Type("q"), g.dq)
+	emulate.Store(j, "dk", j.Rec.Type("k"), dk)
+	emulate.Store(j, "dv", j.Rec.Type("v"), dv)
+}
+
+// rows computes P and dS of every query of sequence b, and from them dq.
+func (g *gradients[T]) rows(b int) {
+	g.p, g.ds = make([][]T, g.S*g.H), make([][]T, g.S*g.H)
+	for i := range g.S * g.H {
+		g.p[i], g.ds[i] = make([]T, g.T), make([]T, g.T)
+		r := g.heads.row(g.k, b, i/g.H, i%g.H)
+		if r.Lo >= r.Hi {
+			continue
+		}
+		g.several = g.several || r.Hi-r.Lo > 1
+		out, lse := g.forward(r, b, i/g.H)
+		g.k.Gather(r, r.Lo, r.Hi)
+		logits := append([]T{}, g.k.S...)
+		if g.NormalizeFirst {
+			g.eager(r, i, b, logits, lse)
+		} else {
+			g.flash(r, i, b, logits, out, lse)
+		}
+		g.query(r, i, b)
+	}
+}
+
+// forward returns what the forward kernel has left, which knew the right mask: the output in its
+// type, and the log-sum-exp with the sink.
+func (g *gradients[T]) forward(r *emulate.Row[T], b, s int) ([]T, T) {
+	right := *r
+	right.Lo, right.Hi = g.mask(b).Right(s)
+	out, lse := g.k.Run(&right)
+	if sink := g.k.SinkOf(r, lse); sink != nil {
+		top := max(lse, *sink)
+		lse = top + T(math.Log(math.Exp(float64(lse-top))+math.Exp(float64(*sink-top))))
+	}
+	return emulate.ToEach(emulate.Or(g.Output, g.input), out), lse
+}
+
+// probability returns P for a logit.
+func (g *gradients[T]) probability(x, lse T) T {
+	if g.Makes("lse-base") {
+		g.Show(g.several)
+		return T(math.Exp2(float64(x*g.k.Unit - lse)))
+	}
+	if g.k.Unit == 1 {
+		return g.k.Exp(x, lse)
+	}
+	return T(math.Exp2(float64(T(float64(x)*float64(g.k.Log2) - float64(lse*T(math.Log2E))))))
+}
+
+// flash fills in P and dS of query i as a flash kernel does.
+func (g *gradients[T]) flash(r *emulate.Row[T], i, b int, logits, out []T, lse T) {
+	do := g.gradient(i, b)
+	delta := g.delta(g.k.Scalars.Dot(do, out))
+	for c, x := range logits {
+		p := g.probability(x, lse)
+		dp := g.k.Products.Dot(do, r.Value(r.Lo+c))
+		g.p[i][r.Lo+c] = emulate.To(g.k.Weights, p)
+		g.ds[i][r.Lo+c] = emulate.To(g.Intermediate, p*(dp-delta)*g.capSlope(x))
+	}
+}
+
+// eager fills in P and dS of query i as a framework does that stores every step where it stores
+// scores in a narrow type: dS comes out scaled.
+func (g *gradients[T]) eager(r *emulate.Row[T], i, b int, logits []T, lse T) {
+	do := g.gradient(i, b)
+	p, dp := make([]T, len(logits)), make([]T, len(logits))
+	for c, x := range logits {
+		p[c] = g.probability(x, lse)
+		dp[c] = emulate.To(g.k.Scores, g.k.Products.Dot(do, r.Value(r.Lo+c)))
+		g.p[i][r.Lo+c] = emulate.To(g.k.Weights, p[c])
+	}
+	delta := g.delta(g.k.Scalars.Dot(p, dp))
+	step := g.Intermediate
+	if g.k.Scores == emulate.Working[T]() {
+		step = g.k.Scores
+	}
+	for c, x := range logits {
+		ds := emulate.To(step, p[c]*(dp[c]-delta))
+		if g.k.Soft != 0 {
+			ds = emulate.To(
+				step,
+				emulate.To(g.k.Chain, emulate.To(g.k.Chain, emulate.To(g.k.Chain, ds*g.k.Soft)*g.capSlope(x))/g.k.Soft),
+			)
+		}
+		g.ds[i][r.Lo+c] = emulate.To(g.Intermediate, ds*g.k.Scale)
+	}
+}
+
+// gradient returns the row of do for query i of sequence b.
+func (g *gradients[T]) gradient(i, b int) []T { return emulate.Vector(g.do, b*g.S*g.H+i, g.V) }
+
+func (g *gradients[T]) delta(d T) T {
+	if g.Makes("delta-missing") {
+		g.Show(d != 0)
+		return 0
+	}
+	if g.Makes("delta-bf16") {
+		g.Show(g.several && emulate.To(dtype.BF16, d) != d)
+		return emulate.To(dtype.BF16, d)
+	}
+	return d
+}
+
+// capSlope returns the derivative of the soft cap at a capped logit.
+func (g *gradients[T]) capSlope(x T) T {
+	if g.k.Soft == 0 {
+		return 1
+	}
+	if g.Makes("softcap-derivative-missing") {
+		g.Show(g.several)
+		return 1
+	}
+	u := emulate.To(g.k.Chain, x/g.k.Soft)
+	return 1 - T(u*u)
+}
+
+// query sums dq of query i.
+func (g *gradients[T]) query(r *emulate.Row[T], i, b int) {
+	n := g.group(i % g.H)
+	keys := make([][]T, r.Hi-r.Lo)
+	for c := range keys {
+		keys[c] = g.key(b, r.Lo+c, n)
+	}
+	dq := emulate.Vector(g.dq, b*g.S*g.H+i, g.D)
+	g.k.Products.Combine(dq, g.ds[i][r.Lo:r.Hi], keys)
+	g.rescale(dq, "dq-unscaled")
+	if g.Makes("dq-scale-bf16") {
+		g.narrowScale(dq)
+	}
+}
+
+// narrowScale replaces the scale in dq by the BF16 number next to it.
+func (g *gradients[T]) narrowScale(dq []T) {
+	t, factor := emulate.Or(g.Output, g.input), emulate.To(dtype.BF16, g.k.Scale)/g.k.Scale
+	for c, x := range dq {
+		dq[c] *= factor
+		g.Show(emulate.To(t, x) != emulate.To(t, dq[c]))
+	}
+}
+
+// keys sums dk and dv of key t in group n, over the queries of all heads of the group.
+func (g *gradients[T]) keys(b, t, n int, dk, dv []T) {
+	if g.GroupSum == dtype.Invalid || g.H == g.G {
+		g.keysOf(b, t, dk, dv, func(h int) bool { return g.group(h) == n })
+		return
+	}
+	for h := range g.H {
+		if g.group(h) != n {
+			continue
+		}
+		headK, headV := make([]T, g.D), make([]T, g.V)
+		g.keysOf(b, t, headK, headV, func(i int) bool { return i == h })
+		g.addHead(dk, emulate.ToEach(g.Rec.Type("k"), headK))
+		g.addHead(dv, emulate.ToEach(g.Rec.Type("v"), headV))
+	}
+}
+
+// addHead adds a head's gradient to its group's.
+func (g *gradients[T]) addHead(sum, head []T) {
+	for c, x := range head {
+		sum[c] = emulate.To(g.GroupSum, sum[c]+x)
+	}
+}
+
+// keysOf sums dk and dv of key t over the queries of some heads.
+func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
+	var ds, p []T
+	var q, do [][]T
+	for i := range g.S * g.H {
+		if !of(i%g.H) || g.forgets(i, t) {
+			continue
+		}
+		ds, q = append(ds, g.ds[i][t]), append(q, g.queryAt(b, i))
+		p, do = append(p, g.p[i][t]), append(do, g.gradient(i, b))
+	}
+	g.k.Products.Combine(dk, ds, q)
+	g.k.Products.Combine(dv, p, do)
+	g.rescale(dk, "dk-unscaled")
+}
+
+func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Vector(g.q, b*g.S*g.H+i, g.D) }
+
+// forgets tells whether query i is left out of the sums of key t: all heads of a group but its last
+// are, if that is the mistake.
+func (g *gradients[T]) forgets(i, t int) bool {
+	h := i % g.H
+	if !g.Makes("group-not-summed") || h+1 == g.H || g.group(h+1) != g.group(h) {
+		return false
+	}
+	g.Show(g.p[i][t] != 0)
+	return true
+}
+
+// rescale multiplies a gradient by the softmax scale, unless dS has it already or the named mistake
+// forgets it.
+func (g *gradients[T]) rescale(x []T, mistake string) {
+	if g.Makes(mistake) {
+		g.Show(g.k.Scale != 1 && g.several)
+		if g.NormalizeFirst {
+			g.k.ScaleBy(x, 1/g.k.Scale)
+		}
+		return
+	}
+	if !g.NormalizeFirst {
+		g.k.ScaleBy(x, g.k.Scale)
+	}
+}

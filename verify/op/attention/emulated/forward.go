@@ -1,0 +1,118 @@
+// Package emulated has kernels of attention, right and wrong, as hardware would run them.
+package emulated
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("attention.forward", emulate.Kernel{
+		Float32: attentionForward[float32], Float64: attentionForward[float64], Request: requestForward,
+		Right: append(Flash(), Frameworks()...),
+	})
+}
+
+// heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k
+// [B,T,G,D], v [B,T,G,V].
+type heads[T emulate.Number] struct {
+	*emulate.Job
+	q, k, v             []T
+	sink                []T
+	lens                []int
+	B, S, H, T, G, D, V int
+	input, values       dtype.Type
+}
+
+func loadHeads[T emulate.Number](j *emulate.Job) *heads[T] {
+	return &heads[T]{
+		Job: j, q: emulate.Load[T](j, "q"), k: emulate.Load[T](j, "k"), v: emulate.Load[T](j, "v"),
+		sink: emulate.Load[T](j, "sink"),
+		lens: j.LoadInts("kv_lens"), B: j.Dim("B"), S: j.Dim("S"), H: j.Dim("H"), T: j.Dim("T"), G: j.Dim("G"),
+		D: j.Dim("D"), V: j.Dim("V"), input: j.Rec.Type("q"), values: j.Rec.Type("v"),
+	}
+}
+
+// softmax returns the softmax of these heads, with the mistakes of scaling.
+func (h *heads[T]) softmax() *emulate.Softmax[T] {
+	scale := 1 / math.Sqrt(float64(h.D))
+	if h.Has("scale") {
+		scale = h.Float("scale")
+	}
+	return emulate.NewSoftmax[T](h.Job, h.WrongScale(scale, h.D), h.Float("softcap"), h.values, h.V)
+}
+
+// mask returns the mask of sequence b.
+func (h *heads[T]) mask(b int) emulate.Mask {
+	keys := h.T
+	if h.lens != nil {
+		keys = h.lens[b]
+	}
+	return emulate.Mask{Causal: h.Flag("causal"), Window: h.Int("window"), Queries: h.S, Keys: keys, Stored: h.T}
+}
+
+// group returns the key and value head of query head n: groups of neighbours share one.
+func (h *heads[T]) group(n int) int {
+	switch h.Mistake {
+	case "heads-tiled":
+		return n % h.G
+	case "heads-divided-by-groups":
+		return min(n/h.G, h.G-1)
+	}
+	return n * h.G / h.H
+}
+
+func (h *heads[T]) query(b, s, n int) []T { return emulate.Vector(h.q, (b*h.S+s)*h.H+n, h.D) }
+
+func (h *heads[T]) key(b, t, g int) []T { return emulate.Vector(h.k, (b*h.T+t)*h.G+g, h.D) }
+
+func (h *heads[T]) value(b, t, g int) []T { return emulate.Vector(h.v, (b*h.T+t)*h.G+g, h.V) }
+
+// row returns what query s of head n in sequence b sees.
+func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Row[T] {
+	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
+	r := &emulate.Row[T]{Length: m.Keys}
+	r.Lo, r.Hi = m.Span(h.Job, s)
+	h.Show(g != n*h.G/h.H && r.Lo < r.Hi)
+	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
+	r.Score = func(j int) T { return k.Products.Dot(q, h.key(b, j, g)) }
+	r.Value = func(j int) []T { return h.value(b, j, g) }
+	if h.sink != nil {
+		r.Sink = h.sinkOf(n)
+		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
+	}
+	return r
+}
+
+// sinkOf returns the sink of a head.
+func (h *heads[T]) sinkOf(n int) *T {
+	sink := h.sink[n]
+	switch h.Mistake {
+	case "sink-next-head":
+		sink = h.sink[(n+1)%h.H]
+	case "sink-bf16":
+		sink = emulate.To(dtype.BF16, sink)
+	}
+	return &sink
+}
+
+// attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the
+// roundings of its softmax it rounds the output once, to the type of q, and the log-sum-exp to F32.
+func attentionForward[T emulate.Number](j *emulate.Job) {
+	h := loadHeads[T](j)
+	k := h.softmax()
+	o, lse := make([]T, 0, h.B*h.S*h.H*h.V), make([]T, h.B*h.H*h.S)
+	for b := range h.B {
+		for s := range h.S {
+			for n := range h.H {
+				out, l := k.Run(h.row(k, b, s, n))
+				o = append(o, out...)
+				lse[(b*h.H+n)*h.S+s] = l
+			}
+		}
+	}
+	emulate.StoreMain(j, "o", h.input, o)
+	emulate.StoreLSE(j, lse)
+}

@@ -1,0 +1,112 @@
+package emulated
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("attention.merge", emulate.Kernel{
+		Float32: attentionMerge[float32], Float64: attentionMerge[float64], Request: requestMerge,
+		Right: emulate.Orders(),
+	})
+}
+
+// parts is what attention.merge reads: o [P,N,V] and lse [P,N].
+type parts[T emulate.Number] struct {
+	*emulate.Job
+	sums    *emulate.Summer[T]
+	o, lse  []T
+	P, N, V int
+	two     bool // log-sum-exps are to base 2
+}
+
+// attentionMerge joins parts of an attention by their log-sum-exps, in the working type; the output
+// is rounded once, to the type of o, the log-sum-exp to F32. A part that saw no key does not count,
+// whatever its output.
+func attentionMerge[T emulate.Number](j *emulate.Job) {
+	p := &parts[T]{
+		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), o: emulate.Load[T](j, "o"),
+		lse: emulate.Load[T](j, "lse"),
+		P:   j.Dim("P"), N: j.Dim("N"), V: j.Dim("V"), two: j.Word("lse_base") == "2",
+	}
+	if j.Makes("accumulate-bf16") {
+		p.sums.Mode, p.sums.Keep = emulate.Narrow, dtype.BF16
+		j.Show(p.P > 1)
+	}
+	if j.Makes("merge-base") {
+		p.two = !p.two
+	}
+	o, lse := make([]T, 0, p.N*p.V), make([]T, p.N)
+	for n := range p.N {
+		var out []T
+		out, lse[n] = p.row(n)
+		o = append(o, out...)
+	}
+	emulate.StoreMain(j, "o", j.Rec.Type("o"), o)
+	emulate.Store(j, "lse", dtype.F32, lse)
+}
+
+// row merges the parts of row n.
+func (p *parts[T]) row(n int) ([]T, T) {
+	var lses []T
+	var rows [][]T
+	top, least := T(math.Inf(-1)), T(math.Inf(1))
+	for i := range p.P {
+		if x := p.lse[i*p.N+n]; !math.IsInf(float64(x), -1) {
+			lses, rows = append(lses, x), append(rows, emulate.Vector(p.o, i*p.N+n, p.V))
+			top, least = max(top, x), min(least, x)
+		}
+	}
+	out := make([]T, p.V)
+	if len(lses) == 0 {
+		return out, top
+	}
+	p.Show(p.Makes("merge-base") && least < top)
+	weights := make([]T, len(lses))
+	for i, x := range lses {
+		weights[i] = p.weight(x - top)
+	}
+	total := p.sums.Plain().Sum(weights)
+	p.normalise(weights, total, least < top)
+	p.sums.Combine(out, weights, rows)
+	return out, top + p.log(total)
+}
+
+// normalise divides the weights by their sum.
+func (p *parts[T]) normalise(weights []T, total T, differ bool) {
+	for i := range weights {
+		switch {
+		case p.Makes("weights-unnormalised"):
+			p.Show(len(weights) > 1)
+		case p.Makes("parts-averaged"):
+			p.Show(differ)
+			weights[i] = 1 / T(len(weights))
+		default:
+			weights[i] /= total
+		}
+	}
+}
+
+func (p *parts[T]) weight(x T) T {
+	if p.FastExp {
+		unit := T(1)
+		if p.two {
+			unit = math.Ln2
+		}
+		return T(emulate.FastExp(float32(x * unit)))
+	}
+	if p.two {
+		return T(math.Exp2(float64(x)))
+	}
+	return T(math.Exp(float64(x)))
+}
+
+func (p *parts[T]) log(x T) T {
+	if p.two {
+		return T(math.Log2(float64(x)))
+	}
+	return T(math.Log(float64(x)))
+}

@@ -1,0 +1,317 @@
+package attention
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/attention"
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/op/step"
+)
+
+// HeadRows are queries that see one head's keys and values, with what all runs share.
+type HeadRows struct {
+	Q, K, V   *mat.Dense
+	Sees      func(row, key int) bool
+	sink      *float64
+	Dots      *mat.Dense   // q·k
+	DotErrors ErrorMoments // of these sums
+	p         *mat.Dense   // weights
+	Sums2     *mat.Dense   // Σ p² v²
+}
+
+// ErrorMoments are the second moments of the errors of sums: their own, and what all err by
+// together.
+type ErrorMoments struct{ Apart, Together *mat.Dense }
+
+// sumErrors returns those of sums of so many products, whose squares add up to squares.
+func (m Model) sumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) ErrorMoments {
+	e := ErrorMoments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
+	rows, cols := sums.Dims()
+	for i := range rows {
+		for j := range cols {
+			apart, together := m.SumError(x, y, n, sums.At(i, j), squares.At(i, j))
+			e.Apart.Set(i, j, apart)
+			e.Together.Set(i, j, together)
+		}
+	}
+	return e
+}
+
+// Prepare computes what all runs share.
+func (h *HeadRows) Prepare(m Model) *HeadRows {
+	var dots2 mat.Dense
+	h.Dots, h.Sums2 = new(mat.Dense), new(mat.Dense)
+	h.Dots.Mul(h.Q, h.K.T())
+	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), step.Squares(step.FiniteOrZero(h.K)).T())
+	_, width := h.Q.Dims()
+	h.DotErrors = m.sumErrors(m.Q, m.K, width, h.Dots, &dots2)
+	exact := m.NewRun(arithmetic.NewExact())
+	divisors, _, p := exact.allWeights(h, exact.Exponentials(h))
+	for s, d := range divisors {
+		floats.Scale(1/d, p.RawRowView(s))
+	}
+	h.p = p
+	h.Sums2.Mul(step.Squares(p), step.Squares(step.FiniteOrZero(h.V)))
+	return h
+}
+
+// alongScale returns what the outputs move by if the scale of the scores is twice as large, to
+// first order: Σ p (m − Σ p m) v, a score moving by m.
+func (h *HeadRows) alongScale(m Model) *mat.Dense {
+	var moved, along mat.Dense
+	moved.Apply(func(s, j int, p float64) float64 {
+		if p == 0 {
+			return 0
+		}
+		raw := m.Scale * h.Dots.At(s, j)
+		return p * raw * attention.SoftCapSlope(raw, m.softCap)
+	}, h.p)
+	rows, _ := moved.Dims()
+	for s := range rows {
+		floats.AddScaled(moved.RawRowView(s), -floats.Sum(moved.RawRowView(s)), h.p.RawRowView(s))
+	}
+	along.Mul(&moved, step.FiniteOrZero(h.V))
+	return &along
+}
+
+// Run has the places of attention as kernels compute it: scores and weights are rounded to
+// their types; weights are divided by their sum before they meet the values, or after; the sums of
+// products err as the accumulator's do.
+type Run struct {
+	*arithmetic.Run
+	m                                   Model
+	scale                               float64
+	dot, sum                            arithmetic.Noise
+	product, scaled, stored             arithmetic.Grid
+	divided, bent, multiplied, capped   arithmetic.Grid
+	tanh                                arithmetic.Function
+	shifted                             arithmetic.Grid
+	exp                                 arithmetic.Function
+	total, chain                        arithmetic.Adder
+	weight, inverse, output, lse, added arithmetic.Grid
+	log                                 arithmetic.Function
+	dividesFirst, sumsRounded           bool
+	flushes, fused                      bool
+	largest                             arithmetic.Grid
+}
+
+// NewRun returns the places.
+func (m Model) NewRun(r *arithmetic.Run) *Run {
+	work := m.accumulate.Working()
+	a := &Run{
+		Run: r, m: m, dot: r.Noise(m.accumulate.Truncates()), sum: r.Noise(m.accumulate.Truncates()),
+		product: m.NarrowGrid(r, m.Scores), scaled: r.Grid(work), stored: m.NarrowGrid(r, m.Scores),
+		divided: m.NarrowGrid(r, m.capChain), bent: m.NarrowGrid(r, m.capChain),
+		multiplied: m.NarrowGrid(r, m.capChain), capped: m.NarrowGrid(r, m.Scores),
+		tanh: r.Function(work, 2), shifted: r.Grid(work), exp: r.Function(work, 2), total: r.Adder(m.scalarSum()),
+		chain:  r.Adder(m.accumulate),
+		weight: r.Grid(m.probabilities), inverse: r.Grid(work), output: r.Grid(work), lse: r.Grid(work),
+		added: r.Grid(work), log: r.Function(work, 2), flushes: r.Coin(), fused: r.Coin(),
+		largest: r.Grid(work),
+	}
+	a.divides(r)
+	if m.fastTanh {
+		a.tanh = r.Function(work, fastTanhUlp)
+	}
+	if m.fastExp {
+		a.exp = r.Function(work, 4)
+	}
+	constant := r.Grid(work)
+	if a.scale = constant.Round(m.Scale); m.storesScores() && r.Coin() {
+		a.scale = m.Scores.Round(m.Scale) // a constant in the type of the scores
+	}
+	return a
+}
+
+// divides decides when weights are divided by their sum, and which. The factor that their roundings
+// make of a row differs tenfold between these forms: it is nothing where the sum is that of rounded
+// weights.
+func (a *Run) divides(r *arithmetic.Run) {
+	if !a.m.narrow(a.m.probabilities) {
+		a.dividesFirst = r.Coin()
+		return
+	}
+	if a.m.Mixed {
+		a.dividesFirst, a.sumsRounded = r.Coin(), r.Coin()
+		return
+	}
+	form := r.Form(3)
+	a.dividesFirst, a.sumsRounded = form == 1, form == 2
+}
+
+// fastTanhUlp is what tanh.approx.f32 errs by: up to 2⁻¹¹, relative (PTX ISA).
+const fastTanhUlp = 1 << 12
+
+// NarrowGrid returns the grid of a place where values are stored, if that is narrower than they
+// are.
+func (m Model) NarrowGrid(r *arithmetic.Run, t dtype.Type) arithmetic.Grid {
+	if g := r.Grid(t); m.narrow(t) {
+		return g
+	}
+	return arithmetic.Grid{}
+}
+
+// score returns a score as it meets the exponential.
+func (a *Run) score(h *HeadRows, s, j int) float64 {
+	x := a.product.Round(a.dotOf(h, s, j))
+	x = a.stored.Round(a.scaled.Round(x * a.scale))
+	if a.m.softCap == 0 {
+		return x
+	}
+	u := a.divided.Round(x / a.m.softCap)
+	t := a.bent.Round(a.tanh.Of(math.Tanh(u), u))
+	return a.capped.Round(a.multiplied.Round(t * a.m.softCap))
+}
+
+// dotOf returns q·k with the error of its sum.
+func (a *Run) dotOf(h *HeadRows, s, j int) float64 {
+	return a.sumOf(&a.dot, h.Q, h.K, s, j, h.Dots.At(s, j), h.DotErrors)
+}
+
+// sumOf returns x_s·y_j with the error of its sum. In 16 bits that is added up: few places make the
+// roundings of all keys alike in ways that no second moment tells.
+func (a *Run) sumOf(
+	noise *arithmetic.Noise, x, y *mat.Dense, s, j int, dot float64, e ErrorMoments,
+) float64 {
+	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
+		return dot + noise.Of(dot, e.Apart.At(s, j), e.Together.At(s, j))
+	}
+	with := y.RawRowView(j)
+	terms := make([]float64, len(with))
+	for d, v := range x.RawRowView(s) {
+		terms[d] = v * with[d]
+	}
+	return a.chain.Sum(terms)
+}
+
+// Exponentials are e^(x − largest) of each row's scores, which the forms of a run share.
+type Exponentials struct {
+	x             *mat.Dense
+	largest, sums []float64
+	values        *mat.Dense // what weights that are divided after come to, once it is known
+}
+
+// Exponentials returns those of a head.
+func (a *Run) Exponentials(h *HeadRows) *Exponentials {
+	rows, keys := h.Dots.Dims()
+	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows), sums: make([]float64, rows)}
+	for s := range rows {
+		row := e.x.RawRowView(s)
+		for j := range row {
+			if row[j] = math.Inf(-1); h.Sees(s, j) {
+				row[j] = a.score(h, s, j)
+			}
+		}
+		e.largest[s], e.sums[s] = a.powers(row)
+	}
+	return e
+}
+
+// powers turns a row of scores into exponentials; without a key they are 0.
+func (a *Run) powers(x []float64) (largest, sum float64) {
+	if largest = step.Maximum(x); math.IsInf(largest, -1) {
+		clear(x)
+		return largest, 1
+	}
+	for j, v := range x {
+		x[j] = a.power(v, largest)
+	}
+	return largest, a.total.Sum(x)
+}
+
+// weights turns exponentials into weights as they meet the values, and returns what the sum is
+// divided by after, and the log-sum-exp.
+func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor, lse float64) {
+	if math.IsInf(largest, -1) {
+		return 1, largest
+	}
+	lse = a.added.Round(largest + a.log.Log(sum))
+	weight := a.weight
+	if a.fused { // the largest is e^0 but for the rounding of its argument
+		weight = weight.After(math.Abs(largest * math.Log2E))
+	}
+	if a.sumsRounded {
+		weight.RoundAll(x)
+		sum = a.total.Sum(x)
+	}
+	if sink != nil {
+		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
+	}
+	divisor = sum
+	if a.dividesFirst {
+		divisor = 1
+		for j := range x {
+			x[j] /= sum
+		}
+	}
+	weight.RoundAll(x)
+	return divisor, lse
+}
+
+// power returns e^(x − largest): of the difference, or in base 2 of x log₂e less the largest one,
+// as kernels with a fused multiplication and addition have it. What rounding that one makes all
+// weights of a row err by cancels with their sum, but for what the type of the weights does not
+// hold.
+func (a *Run) power(x, largest float64) float64 {
+	if !a.fused {
+		return a.exp.Exp(a.shifted.Round(x - largest))
+	}
+	if math.IsInf(x, -1) {
+		return 0
+	}
+	return a.exp.Exp(a.shifted.Round(x*math.Log2E-a.largest.Round(largest*math.Log2E)) * math.Ln2)
+}
+
+// Outputs returns outputs and log-sum-exps before their last rounding.
+func (a *Run) Outputs(h *HeadRows, e *Exponentials) (*mat.Dense, []float64) {
+	divisors, lse, p := a.allWeights(h, e)
+	_, keys := p.Dims()
+	o := e.values
+	if o == nil || a.dividesFirst {
+		o = attention.Values(p, h.V, attention.Options{})
+	}
+	if !a.dividesFirst {
+		e.values = o
+		o = mat.DenseCopyOf(o)
+	}
+	rows, _ := o.Dims()
+	for s := range rows {
+		inverse := a.inverse.Round(1 / divisors[s])
+		for c, v := range o.RawRowView(s) {
+			squares := h.Sums2.At(s, c) * divisors[s] * divisors[s]
+			apart, together := a.m.SumError(a.m.probabilities, a.m.V, keys, v, squares)
+			v += a.sum.Of(v, apart, together)
+			o.Set(s, c, a.output.Round(v*inverse))
+		}
+	}
+	return o, lse
+}
+
+// allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.
+func (a *Run) allWeights(h *HeadRows, e *Exponentials) (divisors, lse []float64, p *mat.Dense) {
+	rows, _ := e.x.Dims()
+	p, divisors, lse = mat.DenseCopyOf(e.x), make([]float64, rows), make([]float64, rows)
+	for s := range rows {
+		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], e.sums[s], h.sink)
+	}
+	return divisors, lse, p
+}
+
+// cutTogether is the part of a tensor core's error that all its sums have together, toward zero:
+// all of it but what single products lose.
+const cutTogether = 0.8
+
+// SumError returns the second moments of the error of a sum of products of operands of two types:
+// its own, and what all sums err by together.
+func (m Model) SumError(x, y dtype.Type, n int, sum, squares float64) (apart, together float64) {
+	variance, apart, together := m.sumParts(x, y, n, sum, squares)
+	share := cutTogether
+	if !m.accumulate.Truncates() {
+		share = m.agreement(n, sum, squares)
+	}
+	return apart + variance*(1-share), together + variance*share
+}

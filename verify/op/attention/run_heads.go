@@ -1,0 +1,193 @@
+package attention
+
+import (
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/attention"
+	"plumbline/numbers/arithmetic"
+	"plumbline/verify/op"
+	"plumbline/verify/op/step"
+	"plumbline/verify/verdict"
+)
+
+// HeadOutputs collects outputs and log-sum-exps while heads are computed.
+type HeadOutputs struct {
+	c      *op.Case
+	m      Model
+	o, Lse *op.Sampled
+	scale  []float64 // what outputs that are run move by with the scale of the scores
+	exact  *Run
+	runs   [][]*Run // of each form, the native one first
+	locked sync.Mutex
+}
+
+// What runs of attention may cost, in products: all rows are run, more often or less, as long as
+// that takes no more than mostHeadWork; then some of the rows, fewest of all fewestRows.
+const (
+	headWork     = 1 << 26
+	mostHeadWork = 1 << 31
+	fewestRows   = 32
+	fewestHead   = 24
+	stepWork     = 60 // a score's rounding, exponential and their like
+)
+
+// NewHeadOutputs makes room for attention outputs [B,S,H,V] and log-sum-exps [B,H,S] over so many
+// keys at most.
+func NewHeadOutputs(c *op.Case, m Model, keys, width int) *HeadOutputs {
+	batch, queries, heads := c.Dim("B"), c.Dim("S"), c.Dim("H")
+	rows := batch * queries * heads
+	work := float64(max(keys, 1)) * float64(width+stepWork)
+	h := &HeadOutputs{c: c, m: m, exact: m.NewRun(arithmetic.NewExact())}
+	forms := h.exact.Forms()
+	work *= float64(forms)
+	runs := int(max(fewestHead, min(op.MostRuns, headWork/(work*float64(rows)))))
+	for form := range forms {
+		all := []*Run{m.NewRun(arithmetic.NewNative().In(form))}
+		for k := range runs {
+			all = append(all, m.NewRun(arithmetic.NewRun(k+1).In(form)))
+		}
+		h.runs = append(h.runs, all)
+	}
+	var chosen, chosenLSE func(int) bool
+	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
+		spread := spreadRows(rows, most)
+		chosen = func(row int) bool { return spread(row) }
+		chosenLSE = func(at int) bool {
+			b, head, s := at/(heads*queries), at/queries%heads, at%queries
+			return spread((b*queries+s)*heads + head)
+		}
+	}
+	h.o = c.NewSampled("o", forms, runs, width, chosen, batch, queries, heads, width)
+	if h.o != nil {
+		h.scale = make([]float64, h.o.Truth.Len())
+	}
+	h.Lse = c.NewSampled("lse", forms, runs, 1, chosenLSE, batch, heads, queries)
+	return h
+}
+
+// spreadRows tells of each of n rows whether it is one of some m that are spread over them evenly.
+func spreadRows(n, m int) func(row int) bool {
+	return func(row int) bool { return (row+1)*m/n > row*m/n || row == 0 }
+}
+
+// RowPlace is where a row of a block stands: its sequence, query and head.
+type RowPlace struct{ B, S, H int }
+
+func (h *HeadOutputs) rowOf(p RowPlace) int { return (p.B*h.c.Dim("S")+p.S)*h.c.Dim("H") + p.H }
+
+func (h *HeadOutputs) LSEOf(p RowPlace) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
+
+// Block computes the rows of q, which see k and v by the mask, and runs those that are chosen.
+func (h *HeadOutputs) Block(q, k, v *mat.Dense, o attention.Options, at []RowPlace) {
+	o.Scale, o.SoftCap = h.m.Scale, h.m.softCap
+	scores := attention.Scores(q, k, o)
+	t := headTruth{
+		q: step.FiniteOrZero(q), k: step.FiniteOrZero(k), v: step.FiniteOrZero(v), scores: mat.DenseCopyOf(scores),
+	}
+	t.weights, t.lse = attention.Softmax(scores, o.Sink)
+	t.out = attention.Values(t.weights, v, o)
+	unit := lseUnit(h.c)
+	var run []int
+	for i, p := range at {
+		h.o.Set(h.rowOf(p), t.out.RawRowView(i))
+		h.Lse.Set(h.LSEOf(p), []float64{t.lse[i] / unit})
+		if h.o != nil && h.o.First[h.rowOf(p)] >= 0 || h.o == nil && h.Lse.First[h.LSEOf(p)] >= 0 {
+			run = append(run, i)
+		}
+	}
+	h.addShapes(t, at)
+	if len(run) > 0 {
+		h.runRows(pickRows(q, run), k, v, o, at, run)
+	}
+}
+
+// addShapes fills in what second moments of errors go with.
+func (h *HeadOutputs) addShapes(t headTruth, at []RowPlace) {
+	shape := h.m.newShape(t)
+	for i, p := range at {
+		if h.Lse != nil {
+			for _, f := range h.Lse.Forms {
+				f.Shape[h.LSEOf(p)] = shape.lse(i)
+			}
+		}
+		if h.o != nil {
+			for form, f := range h.o.Forms {
+				shape.row(i, h.runs[form][0], f.Shape[h.rowOf(p)*h.o.Columns:][:h.o.Columns])
+			}
+		}
+	}
+}
+
+// runRows runs some rows of a block.
+func (h *HeadOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []RowPlace, run []int) {
+	sees := func(row, key int) bool { return o.Mask.Sees(run[row], key) }
+	if o.Mask == (attention.Mask{}) {
+		sees = func(int, int) bool { return true }
+	}
+	rows := (&HeadRows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees}).Prepare(h.m)
+	flushed := rows
+	if h.c.Arithmetic.Subnormals == "flushed" {
+		flushed = (&HeadRows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees}).Prepare(h.m)
+	}
+	exact, exactLSE := h.exact.Outputs(rows, h.exact.Exponentials(rows))
+	unit := lseUnit(h.c)
+	h.noteScale(rows, at, run)
+	var others, othersLSE []op.OtherTruth
+	for n := range h.runs[0] {
+		in := rows
+		if h.runs[0][n].flushes {
+			in = flushed
+		}
+		shared := h.runs[0][n].Exponentials(in)
+		for form := range h.runs {
+			out, lse := h.runs[form][n].Outputs(in, shared)
+			for row, i := range run {
+				o, l := h.rowOf(at[i]), h.LSEOf(at[i])
+				others = append(others, h.o.Run(form, n-1, o, out.RawRowView(row), exact.RawRowView(row))...)
+				othersLSE = append(othersLSE, h.Lse.Run(
+					form, n-1, l, []float64{lse[row] / unit}, []float64{exactLSE[row] / unit},
+				)...)
+			}
+		}
+	}
+	h.locked.Lock()
+	defer h.locked.Unlock()
+	h.o.Add(others)
+	h.Lse.Add(othersLSE)
+}
+
+// noteScale keeps what the rows move by with the scale of the scores.
+func (h *HeadOutputs) noteScale(rows *HeadRows, at []RowPlace, run []int) {
+	if h.o == nil {
+		return
+	}
+	along := rows.alongScale(h.m)
+	for row, i := range run {
+		copy(h.scale[h.rowOf(at[i])*h.o.Columns:], along.RawRowView(row))
+	}
+}
+
+// pickRows copies rows of a matrix.
+func pickRows(m *mat.Dense, rows []int) *mat.Dense {
+	_, cols := m.Dims()
+	picked := mat.NewDense(len(rows), cols, nil)
+	for i, r := range rows {
+		picked.SetRow(i, m.RawRowView(r))
+	}
+	return picked
+}
+
+// Expected hands over what the recording has.
+func (h *HeadOutputs) Expected() (all []verdict.Expected) {
+	for _, s := range []*op.Sampled{h.o, h.Lse} {
+		if s != nil {
+			all = append(all, s.Expected())
+		}
+	}
+	if h.o != nil {
+		all[0].Directions = []verdict.Direction{{Name: "the scale of the scores", Values: h.scale}}
+	}
+	return all
+}

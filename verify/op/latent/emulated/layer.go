@@ -1,0 +1,290 @@
+package emulated
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("mla.layer", emulate.Kernel{
+		Float32: mlaLayer[float32], Float64: mlaLayer[float64], Request: requestLayer,
+		Right: layers(),
+	})
+}
+
+// latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
+// either form. It rounds to the intermediate type every linear's output, the norms (once, or with
+// Config.NormTwice before the weight too), the rotated query and key and the attention's output;
+// the absorbed form also the absorbed query and the attended latent, and its two score parts each
+// to the type of the scores. The last linear's output is rounded to the type of x.
+type latent[T emulate.Number] struct {
+	*emulate.Job
+	products          *emulate.Summer[T]
+	softmax           *emulate.Softmax[T]
+	norm              *emulate.Rms[T]
+	rotary            *emulate.Rotary[T]
+	B, S, d           int
+	H, Dn, Dr, V      int
+	C, Q              int // widths of the latents of keys and queries; Q is 0 without one
+	wDQ, wUQ, wDKV    []T
+	wUKV, wO          []T
+	normQ, normKV     []T
+	q                 [][]T // by s: heads of [nope; rope]
+	cKV, kR           [][]T // by s
+	kv                [][]T // by s: heads of [key; value], naive form
+	start             int
+	absorbed, rotated bool
+}
+
+func loadLatent[T emulate.Number](j *emulate.Job) *latent[T] {
+	l := &latent[T]{
+		Job: j, wDQ: emulate.Load[T](j, "w_dq"), normQ: emulate.Load[T](j, "norm_q"), wUQ: emulate.Load[T](j, "w_uq"),
+		wDKV: emulate.Load[T](j, "w_dkv"), normKV: emulate.Load[T](j, "norm_kv"), wUKV: emulate.Load[T](j, "w_ukv"),
+		wO: emulate.Load[T](j, "w_o"),
+		B:  j.Dim("B"), S: j.Dim("S"), d: j.Dim("d"), H: j.Dim("H"), Dn: j.Dim("Dn"), Dr: j.Dim("Dr"), V: j.Dim("V"),
+		C: j.Dim("c"), Q: j.Dim("cq"), start: j.Int("start"), absorbed: j.Form == "absorbed",
+	}
+	if l.Q == 0 {
+		l.wUQ = emulate.Load[T](j, "w_q")
+	}
+	l.rotated = l.start > 0 || l.S > 1
+	return l
+}
+
+// prepare sets up the arithmetic.
+func (l *latent[T]) prepare() {
+	input := l.Rec.Type("x")
+	l.Intermediate = emulate.Or(l.Intermediate, input)
+	width := l.V
+	if l.absorbed {
+		width = l.C
+	}
+	l.softmax = emulate.NewSoftmax[T](l.Job, l.scale(), 0, l.Intermediate, width)
+	l.products = l.softmax.Products
+	middle := emulate.Working[T]()
+	if l.NormTwice {
+		middle = l.Intermediate
+	}
+	l.norm = emulate.NewRMS(l.Job, l.softmax.Scalars.Plain(), middle)
+	l.rotary = emulate.NewRotary[T](l.Job, l.Dr, l.rotated)
+}
+
+// scale returns the softmax scale, which has YaRN's temperature in it.
+func (l *latent[T]) scale() float64 {
+	scale, temperature := 1/math.Sqrt(float64(l.Dn+l.Dr)), 1.0
+	if y := l.YaRN(); y != nil {
+		temperature = emulate.TemperatureOf(y)
+	}
+	right := scale * temperature
+	if l.Has("scale") {
+		right = l.Float("scale")
+	}
+	wrong := l.WrongScale(right, l.Dn+l.Dr)
+	switch l.Mistake {
+	case "temperature-missing":
+		wrong = right
+		if !l.Has("scale") {
+			wrong = scale
+		}
+	case "scale-of-latent":
+		wrong = 1 / math.Sqrt(float64(l.C+l.Dr))
+	}
+	l.ScaleWrong = math.Abs(wrong/right-1) > 1e-3
+	return wrong
+}
+
+// linear returns w·x rounded to the intermediate type; w is [out × in].
+func (l *latent[T]) linear(w, x []T) []T {
+	return emulate.ToEach(l.Intermediate, l.times(w, x))
+}
+
+func (l *latent[T]) times(w, x []T) []T {
+	y := make([]T, len(w)/len(x))
+	for i := range y {
+		y[i] = l.products.Dot(x, emulate.Vector(w, i, len(x)))
+	}
+	return y
+}
+
+func mlaLayer[T emulate.Number](j *emulate.Job) {
+	l := loadLatent[T](j)
+	x := emulate.Load[T](j, "x")
+	l.prepare()
+	y := make([]T, 0, len(x))
+	var cKV, kR []T
+	for b := range l.B {
+		l.project(emulate.Vector(x, b, l.S*l.d))
+		for s := range l.S {
+			y = append(y, l.token(s)...)
+			cKV, kR = append(cKV, l.cKV[s]...), append(kR, l.kR[s]...)
+		}
+	}
+	emulate.StoreMain(j, "y", j.Rec.Type("x"), y)
+	emulate.Store(j, "latent", l.Intermediate, cKV)
+	emulate.Store(j, "rope_key", l.Intermediate, kR)
+}
+
+// project computes queries, latents and rope keys of a sequence.
+func (l *latent[T]) project(x []T) {
+	l.q, l.cKV, l.kR, l.kv = nil, nil, nil, nil
+	for s := range l.S {
+		h := emulate.Vector(x, s, l.d)
+		cos, sin := l.rotary.Table(l.start + s)
+		l.q = append(l.q, l.rotateQuery(l.queryOf(h), cos, sin))
+		down := l.linear(l.wDKV, h)
+		cKV, kR := down[:l.C], down[l.C:]
+		cKV, kR = l.normKey(cKV, kR)
+		l.cKV = append(l.cKV, cKV)
+		l.kR = append(l.kR, l.rotateKey(kR, cos, sin))
+		if !l.absorbed {
+			l.kv = append(l.kv, l.linear(l.wUKV, cKV))
+		}
+	}
+}
+
+// queryOf returns the query of all heads, before rotation.
+func (l *latent[T]) queryOf(h []T) []T {
+	if l.Q == 0 {
+		q := l.linear(l.wUQ, h)
+		if l.Makes("norm-extra") {
+			l.Show(l.S > 1) // with one key the query does not matter
+			return emulate.ToEach(l.Intermediate, l.norm.Row(q, slices.Repeat([]T{1}, len(q))))
+		}
+		return q
+	}
+	cQ := l.linear(l.wDQ, h)
+	if l.Makes("norm-missing-q") {
+		l.Show(l.S > 1)
+	} else {
+		cQ = emulate.ToEach(l.Intermediate, l.norm.Row(cQ, l.normQ))
+	}
+	return l.linear(l.wUQ, cQ)
+}
+
+// normKey returns the latent normed, and the rope key as it is.
+func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
+	switch l.Mistake {
+	case "norm-missing-kv":
+		l.Show(true)
+		return cKV, kR
+	case "norm-with-rope-key":
+		l.Show(true)
+		both := l.norm.Row(slices.Concat(cKV, kR), slices.Concat(l.normKV, slices.Repeat([]T{1}, l.Dr)))
+		emulate.ToEach(l.Intermediate, both)
+		return both[:l.C], both[l.C:]
+	}
+	return emulate.ToEach(l.Intermediate, l.norm.Row(cKV, l.normKV)), kR
+}
+
+// rotateQuery rotates the last channels of every head.
+func (l *latent[T]) rotateQuery(q, cos, sin []T) []T {
+	for n := range l.H {
+		head := emulate.Vector(q, n, l.Dn+l.Dr)
+		rope := head[l.Dn:]
+		if l.Makes("rope-first-channels") && l.Dn >= l.Dr {
+			l.Show(l.S > 1)
+			rope = head[:l.Dr]
+		}
+		copy(rope, emulate.ToEach(l.Intermediate, l.rotary.Turn(rope, cos, sin)))
+	}
+	return q
+}
+
+// rotateKey rotates the key that all heads share.
+func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
+	kR = emulate.ToEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
+	if l.Makes("rope-key-twice") {
+		l.Show(l.rotated)
+		kR = emulate.ToEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
+	}
+	return kR
+}
+
+// token returns the layer's output for token s, in the working type.
+func (l *latent[T]) token(s int) []T {
+	m := emulate.Mask{Causal: l.Flag("causal"), Queries: l.S, Keys: l.S, Stored: l.S}
+	out := make([]T, 0, l.H*l.V)
+	for n := range l.H {
+		r := &emulate.Row[T]{Length: l.S, Tail: l.S}
+		r.Lo, r.Hi = m.Span(l.Job, s)
+		if l.absorbed {
+			out = append(out, l.absorbedHead(r, s, n)...)
+		} else {
+			out = append(out, l.naiveHead(r, s, n)...)
+		}
+	}
+	return l.times(l.wO, out)
+}
+
+// naiveHead attends over the keys and values of a head.
+func (l *latent[T]) naiveHead(r *emulate.Row[T], s, n int) []T {
+	q := emulate.Vector(l.q[s], n, l.Dn+l.Dr)
+	key, value := l.keyAt(n), l.valueAt(n)
+	k := make([]T, l.Dn+l.Dr)
+	r.Score = func(j int) T {
+		copy(k, l.kv[j][key:key+l.Dn])
+		copy(k[l.Dn:], l.kR[j])
+		return l.products.Dot(q, k)
+	}
+	r.Value = func(j int) []T { return l.kv[j][value : value+l.V] }
+	o, _ := l.softmax.Run(r)
+	return emulate.ToEach(l.Intermediate, o)
+}
+
+// absorbedHead attends over the latents: the key's up-projection is taken into the query, the
+// value's out of the sum.
+func (l *latent[T]) absorbedHead(r *emulate.Row[T], s, n int) []T {
+	q := emulate.Vector(l.q[s], n, l.Dn+l.Dr)
+	absorbed := emulate.ToEach(l.Intermediate, l.absorb(q[:l.Dn], n))
+	scores := l.softmax.Scores
+	r.Score = func(j int) T {
+		nope := emulate.To(scores, l.products.Dot(absorbed, l.cKV[j]))
+		rope := emulate.To(scores, l.products.Dot(q[l.Dn:], l.kR[j]))
+		return nope + rope
+	}
+	r.Value = func(j int) []T { return l.cKV[j] }
+	o, _ := l.softmax.Run(r)
+	emulate.ToEach(l.Intermediate, o)
+	return l.linear(l.wUKV[l.valueAt(n)*l.C:(l.valueAt(n)+l.V)*l.C], o)
+}
+
+// absorb returns the query times W_UK of head n: one weight for every channel of the latent.
+func (l *latent[T]) absorb(q []T, n int) []T {
+	out := make([]T, l.C)
+	rows := make([][]T, l.Dn)
+	for i := range rows {
+		rows[i] = emulate.Vector(l.wUKV, l.keyAt(n)+i, l.C)
+	}
+	if l.Makes("query-untransposed") && l.Dn == l.C {
+		l.Show(l.S > 1)
+		for i := range out {
+			out[i] = l.products.Dot(q, rows[i])
+		}
+		return out
+	}
+	l.products.Combine(out, q, rows)
+	return out
+}
+
+// keyAt returns the row of w_ukv at which the key of head n begins; rows are per head [key; value].
+func (l *latent[T]) keyAt(n int) int {
+	if l.Makes("kv-up-split") {
+		l.Show(l.H > 1)
+		return n * l.Dn
+	}
+	return n * (l.Dn + l.V)
+}
+
+// valueAt is keyAt for the value.
+func (l *latent[T]) valueAt(n int) int {
+	switch {
+	case l.Makes("kv-up-split"):
+		return l.H*l.Dn + n*l.V
+	case l.Makes("value-from-key") && l.V <= l.Dn:
+		l.Show(true)
+		return n * (l.Dn + l.V)
+	}
+	return n*(l.Dn+l.V) + l.Dn
+}

@@ -1,0 +1,44 @@
+package latent_test
+
+import (
+	"math"
+	"testing"
+
+	_ "plumbline/verify/emulate/all"
+
+	"gonum.org/v1/gonum/floats"
+
+	"plumbline/numbers/arithmetic"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/op/latent"
+)
+
+// TestLayerRun: without roundings, the program of a layer is the equation, in both forms. Two
+// structures of the same mathematics check each other.
+func TestLayerRun(t *testing.T) {
+	for _, form := range []string{"naive", "absorbed"} {
+		for seed := range uint64(12) {
+			rec, err := emulate.Run(
+				emulate.Request("mla.layer", seed), emulate.Config{Form: form, Accumulate: arithmetic.F64},
+			)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := op.Bind(rec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equation, program, err := latent.LayerOutputs(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range equation {
+				d := floats.Distance(program[name], want, 2) / floats.Norm(want, 2)
+				if d > 1e-13 || math.IsNaN(d) {
+					t.Errorf("%s, seed %d, %s: relative distance %.1e", form, seed, name, d)
+				}
+			}
+		}
+	}
+}

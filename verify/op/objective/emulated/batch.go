@@ -1,0 +1,306 @@
+// Package emulated has kernels of objectives, right and wrong, as hardware would run them.
+package emulated
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("policy.kl", emulate.Kernel{
+		Float32: policyKL[float32], Float64: policyKL[float64], Request: requestKL,
+		Right: append(objectives(), eagerObjectives("policy.kl")...),
+	})
+}
+
+// batch is what the kernels of objectives share: sequences of up to L tokens of which a mask keeps
+// some, and how their losses become one.
+type batch[T emulate.Number] struct {
+	*emulate.Job
+	sums   *emulate.Summer[T]
+	N, L   int
+	mask   []bool
+	places [][]int // of the tokens of each sequence that the mask keeps
+	log2   T
+}
+
+// newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
+// precision where no type is given.
+func newRows[T emulate.Number](j *emulate.Job, n, l int) *batch[T] {
+	j.Intermediate = emulate.Or(j.Intermediate, emulate.Working[T]())
+	return &batch[T]{Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
+}
+
+// newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
+func newBatch[T emulate.Number](j *emulate.Job) *batch[T] {
+	b := newRows[T](j, j.Dim("N"), j.Dim("L"))
+	b.mask = make([]bool, b.N*b.L)
+	for i, m := range j.LoadInts("mask") {
+		b.mask[i] = m != 0
+	}
+	b.spoilMask()
+	b.places = make([][]int, b.N)
+	for at, m := range b.mask {
+		if m {
+			b.places[at/b.L] = append(b.places[at/b.L], at)
+		}
+	}
+	return b
+}
+
+// spoilMask makes the mistakes with masks.
+func (b *batch[T]) spoilMask() {
+	for i, m := range b.mask {
+		switch {
+		case b.Makes("mask-missing"):
+			b.Show(!m)
+			b.mask[i] = true
+		case b.Makes("mask-shifted"):
+			next := (i+1)%b.L != 0 && b.mask[i+1]
+			b.Show(m != next)
+			b.mask[i] = next
+		}
+	}
+}
+
+// each calls f for every token in the mask.
+func (b *batch[T]) each(f func(i, at int)) {
+	for i, places := range b.places {
+		for _, at := range places {
+			f(i, at)
+		}
+	}
+}
+
+// picked returns the elements of x at some places.
+func picked[T any](x []T, places []int) []T {
+	y := make([]T, len(places))
+	for i, at := range places {
+		y[i] = x[at]
+	}
+	return y
+}
+
+// mean returns that of element-wise results; of none it is 0.
+func (b *batch[T]) mean(x []T) T {
+	return b.kept(b.kept(b.sums.Sum(x)) / T(max(len(x), 1)))
+}
+
+// kept rounds an element-wise result to the type that they have.
+func (b *batch[T]) kept(x T) T {
+	if b.Intermediate == emulate.Working[T]() {
+		return x
+	}
+	return emulate.To(b.Intermediate, x)
+}
+
+// exp returns e^x, as Config says, as an element-wise result.
+func (b *batch[T]) exp(x T) T {
+	return b.kept(b.power(x))
+}
+
+func (b *batch[T]) power(x T) T {
+	y := T(math.Exp(float64(x)))
+	if b.Base2 {
+		y = T(math.Exp2(float64(T(x * b.log2))))
+	}
+	if b.Approximate && dtype.Finite(y) {
+		y *= 1 + T(emulate.Wobble(float64(x))*0x1p-22)
+	}
+	return y
+}
+
+// weights returns what a token of each sequence weighs in the loss.
+func (b *batch[T]) weights() []T {
+	mode := b.Word("aggregate")
+	right := b.keptEach(b.weightsOf(mode))
+	switch b.Mistake {
+	case "aggregation-swapped":
+		mode = map[string]string{
+			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
+			"constant": "sequence_sum",
+		}[mode]
+	case "empty-sequences-counted", "micro-batch-mean":
+	default:
+		return right
+	}
+	wrong := b.weightsOf(mode)
+	if b.Makes("empty-sequences-counted") && mode != "token_mean" {
+		for i := range wrong {
+			wrong[i] *= T(b.divisor()) / T(b.N+b.sequences()-b.divisor()) // the other of the two
+		}
+	}
+	if b.Makes("micro-batch-mean") {
+		wrong = b.microBatches()
+	}
+	for i := range b.keptEach(wrong) {
+		b.Show(len(b.places[i]) > 0 && wrong[i] != right[i])
+	}
+	return wrong
+}
+
+// keptEach rounds element-wise results.
+func (b *batch[T]) keptEach(x []T) []T {
+	for i := range x {
+		x[i] = b.kept(x[i])
+	}
+	return x
+}
+
+// divisor is how many sequences count in a divisor.
+func (b *batch[T]) divisor() int {
+	if b.Word("empty_rows") == "count" {
+		return b.N
+	}
+	return b.sequences()
+}
+
+// storeParts stores the losses of tokens, and their sums over sequences.
+func (b *batch[T]) storeParts(losses []T) {
+	sums := make([]T, b.N)
+	for i, places := range b.places {
+		sums[i] = b.kept(b.sums.Sum(picked(losses, places)))
+	}
+	emulate.Store(b.Job, "token_loss", emulate.Working[T](), losses)
+	emulate.Store(b.Job, "sequence_loss", emulate.Working[T](), sums)
+}
+
+func (b *batch[T]) sequences() int {
+	var n int
+	for _, places := range b.places {
+		n += min(len(places), 1)
+	}
+	return n
+}
+
+func (b *batch[T]) weightsOf(mode string) []T {
+	w := make([]T, b.N)
+	for i, places := range b.places {
+		c := len(places)
+		if c == 0 {
+			continue
+		}
+		switch mode {
+		case "sequence_mean":
+			w[i] = 1 / (T(b.divisor()) * T(c))
+		case "sequence_sum":
+			w[i] = 1 / T(b.divisor())
+		case "constant":
+			w[i] = 1 / (T(b.divisor()) * T(b.Int("aggregate_length")))
+		default:
+			w[i] = 1 / T(len(slices.Concat(b.places...)))
+		}
+	}
+	return w
+}
+
+// microBatches returns the weights of a mean over the means of two halves of the batch.
+func (b *batch[T]) microBatches() []T {
+	w, half := make([]T, b.N), (b.N+1)/2
+	for i, places := range b.places {
+		part := b.places[:half]
+		if i >= half {
+			part = b.places[half:]
+		}
+		if len(places) > 0 {
+			w[i] = 1 / (2 * T(len(slices.Concat(part...))))
+		}
+	}
+	return w
+}
+
+// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by
+// sequence where the aggregation is.
+func (b *batch[T]) total(losses, weights []T) T {
+	mode := b.Word("aggregate")
+	if b.Mistake != "" || b.NormalizeFirst {
+		var terms []T
+		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
+		return b.kept(b.sums.Sum(terms))
+	}
+	var parts []T
+	for _, places := range b.places {
+		part := b.kept(b.sums.Sum(picked(losses, places)))
+		if mode == "sequence_mean" && len(places) > 0 {
+			part = b.kept(part / b.kept(T(len(places))))
+		}
+		parts = append(parts, part)
+	}
+	n := T(max(b.divisor(), 1))
+	switch mode {
+	case "sequence_mean", "sequence_sum":
+		return b.kept(b.kept(b.sums.Sum(parts)) / b.kept(n))
+	case "constant":
+		return b.kept(b.kept(b.sums.Sum(parts)) / b.kept(n*T(b.Int("aggregate_length"))))
+	}
+	flat := picked(losses, slices.Concat(b.places...))
+	return b.kept(b.kept(b.sums.Sum(flat)) / b.kept(T(max(len(flat), 1))))
+}
+
+// divergence is an estimate of one token with its derivative.
+func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, slope T) {
+	right, rightSlope := b.estimate(estimator, logprob, ref, limit)
+	value, slope = right, rightSlope
+	switch b.Mistake {
+	case "k3-upside-down":
+		if estimator == "k3" {
+			value, slope = b.estimate(estimator, ref, logprob, limit)
+			slope = -slope
+		}
+	case "kl-sign":
+		value, slope = -right, -rightSlope
+	case "kl-unlimited":
+		value, slope = b.estimate(estimator, logprob, ref, 0)
+	case "estimator-falls-through":
+		if estimator == "k2" {
+			value, _ = b.estimate("k3", -right, 0, 0)
+		}
+	case "k2-unhalved":
+		if estimator == "k2" {
+			value, slope = 2*right, 2*rightSlope
+		}
+	default:
+		return value, slope
+	}
+	b.Show(value != right || slope != rightSlope)
+	return value, slope
+}
+
+func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {
+	delta := b.kept(ref - logprob)
+	switch estimator {
+	case "k1":
+		return -delta, 1
+	case "k2":
+		return b.kept(b.kept(delta*delta) / 2), -delta
+	}
+	inside := limit == 0 || delta >= -limit && delta <= limit
+	if limit != 0 {
+		delta = min(max(delta, b.kept(-limit)), b.kept(limit))
+	}
+	e := b.exp(delta)
+	switch {
+	case math.IsInf(float64(e), 1):
+		value = e
+	case b.NormalizeFirst:
+		value = b.kept(b.kept(e-1) - delta)
+	default:
+		value = b.kept(b.kept(e-delta) - 1)
+	}
+	if !inside {
+		return value, 0
+	}
+	return value, b.kept(1 - e)
+}
+
+// policyKL estimates each token's divergence, in the type of logprob.
+func policyKL[T emulate.Number](j *emulate.Job) {
+	b := newBatch[T](j)
+	logprob, ref := emulate.Load[T](j, "logprob"), emulate.Load[T](j, "ref_logprob")
+	kl, limit := make([]T, len(logprob)), T(j.Float("limit"))
+	b.each(func(_, at int) { kl[at], _ = b.divergence(j.Word("estimator"), logprob[at], ref[at], limit) })
+	emulate.Store(j, "kl", j.Rec.Type("logprob"), kl)
+}

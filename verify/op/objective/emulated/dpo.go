@@ -1,0 +1,153 @@
+package emulated
+
+import (
+	"math"
+
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("dpo.loss", emulate.Kernel{
+		Float32: preferenceLoss[float32], Float64: preferenceLoss[float64], Request: requestPreference,
+		Right: append(objectives(), eagerObjectives("dpo.loss")...),
+	})
+}
+
+// preference is dpo.loss.
+type preference[T emulate.Number] struct {
+	*batch[T]
+	chosen, rejected, refChosen, refRejected []T
+	long, short                              []T // lengths of chosen and rejected, where they are used
+	beta, smoothing                          T
+	ipo, divides                             bool
+	losses                                   []T
+	rewards, gradients                       [2][]T // of chosen and rejected
+}
+
+// preferenceLoss computes the loss in F32; rewards and gradients have the type of chosen.
+func preferenceLoss[T emulate.Number](j *emulate.Job) {
+	p := &preference[T]{
+		chosen: emulate.Load[T](j, "chosen"), rejected: emulate.Load[T](j, "rejected"),
+		refChosen:   emulate.Load[T](j, "ref_chosen"),
+		refRejected: emulate.Load[T](j, "ref_rejected"), beta: T(j.Float("beta")),
+		smoothing: T(j.Float("label_smoothing")),
+		ipo:       j.Word("kind") == "ipo",
+	}
+	n := len(p.chosen)
+	p.batch, p.losses = newRows[T](j, n, 1), make([]T, n)
+	for side := range 2 {
+		p.rewards[side], p.gradients[side] = make([]T, n), make([]T, n)
+	}
+	divides, mistaken := j.Flag("length_normalize"), j.Makes("lengths-mistaken") && j.Rec.Has("lengths_chosen")
+	if p.divides = divides != mistaken; divides || mistaken {
+		p.long, p.short = emulate.Load[T](j, "lengths_chosen"), emulate.Load[T](j, "lengths_rejected")
+	}
+	for i := range n {
+		p.run(i)
+	}
+	p.store()
+}
+
+// run computes pair i.
+func (p *preference[T]) run(i int) {
+	a, b := p.kept(p.chosen[i]-p.refChosen[i]), p.kept(p.rejected[i]-p.refRejected[i])
+	if p.Makes("reference-missing") {
+		p.Show(p.refChosen[i] != p.refRejected[i])
+		a, b = p.chosen[i], p.rejected[i]
+	}
+	p.rewards[0][i], p.rewards[1][i] = p.kept(p.beta*a), p.kept(p.beta*b)
+	x, y := T(1), T(1)
+	if p.divides {
+		x, y = p.long[i], p.short[i]
+	}
+	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
+	loss, d := p.pair(p.margin(i, a, b, x, y))
+	n := T(p.N)
+	d = p.kept(d / n)
+	if p.Makes("gradient-unaveraged") {
+		p.Show(n > 1 && d != 0)
+		d *= n
+	}
+	p.losses[i], p.gradients[0][i], p.gradients[1][i] = loss, p.kept(d/x), p.kept(-d/y)
+}
+
+func (p *preference[T]) store() {
+	if p.Makes("rewards-swapped") {
+		p.Show(p.rewards[0][0] != p.rewards[1][0])
+		p.rewards[0], p.rewards[1] = p.rewards[1], p.rewards[0]
+	}
+	t := p.Rec.Type("chosen")
+	emulate.Store(p.Job, "loss", emulate.Working[T](), []T{p.mean(p.losses)})
+	emulate.Store(p.Job, "chosen_reward", t, p.rewards[0])
+	emulate.Store(p.Job, "rejected_reward", t, p.rewards[1])
+	emulate.Store(p.Job, "dchosen", t, p.gradients[0])
+	emulate.Store(p.Job, "drejected", t, p.gradients[1])
+}
+
+// margin returns h by response, or with NormalizeFirst by model, as TRL does.
+func (p *preference[T]) margin(i int, a, b, x, y T) T {
+	switch {
+	case p.divides:
+		return p.kept(p.kept(a/x) - p.kept(b/y))
+	case p.NormalizeFirst && !p.Makes("reference-missing"):
+		if m := p.kept(p.kept(p.chosen[i]-p.rejected[i]) - p.kept(p.refChosen[i]-p.refRejected[i])); m == m {
+			return m
+		}
+	}
+	return p.kept(a - b)
+}
+
+// pair returns the loss of one pair and its derivative; the mistake shows where it changes either.
+func (p *preference[T]) pair(h T) (loss, slope T) {
+	loss, slope = p.lossOf(h, "")
+	wrong, wrongSlope := p.lossOf(h, p.Mistake)
+	p.Show(wrong != loss || wrongSlope != slope)
+	return wrong, wrongSlope
+}
+
+func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
+	if mistake == "preference-swapped" {
+		loss, slope = p.lossOf(-h, "")
+		return loss, -slope
+	}
+	if p.ipo {
+		half := 1 / (2 * p.beta)
+		if mistake == "ipo-target" {
+			half *= 2
+		}
+		e := p.kept(h - p.kept(half))
+		return p.kept(e * e), 2 * e
+	}
+	return p.sigmoidLoss(h, mistake)
+}
+
+func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
+	x, smooth, back := p.kept(p.beta*h), p.smoothing, p.smoothing
+	switch mistake {
+	case "smoothing-missing":
+		smooth = 0
+	case "beta-twice":
+		x *= p.beta
+	case "smoothing-sign":
+		back = -smooth
+	}
+	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))
+	if smooth != 0 {
+		loss = p.kept(loss + p.kept(back*-p.logSigmoid(-x)))
+		slope = p.kept(slope - p.kept(back*p.sigmoid(x)))
+	}
+	return loss, p.kept(-p.beta * slope)
+}
+
+// logSigmoid returns log σ(x) without overflow.
+func (p *preference[T]) logSigmoid(x T) T {
+	return p.kept(min(x, 0) - T(math.Log1p(float64(p.power(-T(math.Abs(float64(x))))))))
+}
+
+func (p *preference[T]) sigmoid(x T) T {
+	e := p.power(-T(math.Abs(float64(x))))
+	if x < 0 {
+		return p.kept(e / (1 + e))
+	}
+	return p.kept(1 / (1 + e))
+}

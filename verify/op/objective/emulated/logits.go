@@ -1,0 +1,105 @@
+package emulated
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/verify/emulate"
+)
+
+// fromLogits is the part of a fused loss that forms log-probabilities of tokens and goes back to
+// the logits.
+type fromLogits[T emulate.Number] struct {
+	*batch[T]
+	logits      []T
+	tokens      []int
+	vocab       int
+	temperature T // of the softmax
+	divisor     T // of its gradient
+}
+
+func newLogits[T emulate.Number](b *batch[T]) *fromLogits[T] {
+	f := &fromLogits[T]{
+		batch: b, logits: emulate.Load[T](b.Job, "logits"), tokens: b.LoadInts("tokens"), vocab: b.Dim("vocab"),
+		temperature: T(b.Float("temperature")),
+	}
+	f.divisor = f.temperature
+	for i, token := range f.tokens { // those that do not count may be any
+		f.tokens[i] = min(max(token, 0), f.vocab-1)
+	}
+	if b.Makes("temperature-missing") {
+		b.Show(f.temperature != 1)
+		f.temperature, f.divisor = 1, 1
+	}
+	if b.Makes("gradient-untempered") {
+		b.Show(f.temperature != 1)
+		f.divisor = 1
+	}
+	return f
+}
+
+// logprobs returns the log-probabilities of the tokens in the mask.
+func (f *fromLogits[T]) logprobs() []T {
+	x := make([]T, len(f.mask))
+	f.each(func(_, at int) {
+		token := f.tokens[at]
+		if next := at + 1; f.Makes("token-shifted") && next%f.L != 0 && f.mask[next] {
+			f.Show(f.tokens[next] != token)
+			token = f.tokens[next]
+		}
+		x[at], _ = f.logSoftmax(f.row(at), token)
+	})
+	return x
+}
+
+// row returns the logits of a token over the temperature.
+func (f *fromLogits[T]) row(at int) []T {
+	return f.scaled(emulate.Vector(f.logits, at, f.vocab), f.temperature)
+}
+
+// backward returns the gradient for the logits, g (onehot − p)/T, formed as g·onehot − g·p. An
+// excluded token has none.
+func (f *fromLogits[T]) backward(gradient []T) []T {
+	dlogits := make([]T, len(f.logits))
+	f.each(func(_, at int) {
+		x, g := f.row(at), gradient[at]
+		token := f.tokens[at]
+		if g == 0 || math.IsInf(float64(x[token]), -1) {
+			return
+		}
+		p := f.probabilities(x)
+		if f.Makes("softmax-dropped") {
+			f.Show(p[token] != 1)
+			clear(p)
+		}
+		for j := range p {
+			d := -f.kept(g * p[j])
+			if j == token {
+				d = f.kept(g + d)
+			}
+			if f.divisor != 1 {
+				d = f.kept(d / f.divisor)
+			}
+			dlogits[at*f.vocab+j] = d
+		}
+	})
+	return dlogits
+}
+
+// probabilities returns a softmax: of e^{x−m} over their sum, or in narrow types, as autograd has
+// it, the exponentials of kept log-probabilities.
+func (f *fromLogits[T]) probabilities(x []T) []T {
+	m, p := slices.Max(x), make([]T, len(x))
+	for j, v := range x {
+		p[j] = f.power(v - m)
+	}
+	sum := f.sums.Sum(p)
+	for j, v := range x {
+		if f.Intermediate != emulate.Working[T]() {
+			p[j] = f.exp(f.kept(v - m - T(math.Log(float64(sum)))))
+		} else {
+			p[j] /= sum
+		}
+	}
+	return p
+}

@@ -1,0 +1,211 @@
+package emulated
+
+import (
+	"math"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("grpo.loss", emulate.Kernel{
+		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
+		Right: append(objectives(), eagerObjectives("grpo.loss")...),
+	})
+	emulate.Register("ppo.loss", emulate.Kernel{
+		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
+		Right: append(objectives(), eagerObjectives("ppo.loss")...),
+	})
+}
+
+// policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written
+// out.
+type policyLoss[T emulate.Number] struct {
+	*batch[T]
+	logprob, old, ref, advantage []T
+	clipBounds[T]
+	beta     T
+	clip, kl string
+	policy   *fromLogits[T] // nil where log-probabilities are given
+	sequence bool
+}
+
+// clipBounds are the widths of the clip, the bound of a dual one, and that of log-ratios.
+type clipBounds[T emulate.Number] struct{ low, high, dual, limit T }
+
+// lossAndGradient computes ppo.loss and grpo.loss; the loss is F32, the gradient has the type of
+// logprob.
+func lossAndGradient[T emulate.Number](j *emulate.Job) {
+	k := &policyLoss[T]{
+		batch: newBatch[T](j), old: emulate.Load[T](j, "old_logprob"), advantage: emulate.Load[T](j, "advantage"),
+	}
+	k.clipBounds = clipBounds[T]{
+		T(j.Float("clip_low")), T(j.Float("clip_high")), T(j.Float("dual_clip")), T(j.Float("log_ratio_limit")),
+	}
+	k.beta = T(j.Float("kl_coef"))
+	k.clip, k.kl, k.sequence = j.Word("clip"), j.Word("kl"), j.Word("ratio") == "sequence"
+	if k.kl != "none" && k.beta != 0 {
+		k.ref = emulate.Load[T](j, "ref_logprob")
+	}
+	if j.Rec.Has("logits") {
+		k.policy = newLogits(k.batch)
+		k.logprob = k.policy.logprobs()
+	} else {
+		k.logprob = emulate.Load[T](j, "logprob")
+	}
+	k.run()
+}
+
+func (k *policyLoss[T]) run() {
+	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
+	for i := range k.N {
+		k.row(i, losses, gradient, weights[i])
+	}
+	loss := k.total(losses, weights)
+	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
+	k.storeParts(losses)
+	if k.policy == nil {
+		emulate.Store(k.Job, "dlogprob", k.Rec.Type("logprob"), gradient)
+		return
+	}
+	emulate.Store(k.Job, "dlogprob", emulate.Working[T](), gradient)
+	emulate.Store(k.Job, "dlogits", k.Rec.Type("logits"), k.policy.backward(gradient))
+}
+
+// row computes the tokens of sequence i.
+func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
+	mean := k.meanLogRatio(i)
+	var slopes []T
+	for _, at := range k.places[i] {
+		x := mean
+		if !k.sequence {
+			x = k.kept(k.logprob[at] - k.old[at])
+		}
+		l, d := k.token(x, k.logprob[at], k.advantageOf(i, at))
+		slopes = append(slopes, k.kept(d*weight))
+		losses[at], gradient[at] = l, slopes[len(slopes)-1]
+	}
+	if k.sequence && k.clip != "cispo" {
+		k.share(i, slopes, gradient)
+	}
+	for _, at := range k.places[i] {
+		if k.ref != nil {
+			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
+			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
+			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
+		}
+	}
+}
+
+// share gives every token of a sequence its part of the gradient of their common ratio.
+func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
+	if len(slopes) == 0 {
+		return
+	}
+	divisor := T(len(slopes))
+	if k.Makes("sequence-ratio-product") {
+		divisor = 1
+	}
+	each := k.kept(k.kept(k.sums.Sum(slopes)) / k.kept(divisor))
+	if k.Makes("sequence-gradient-undivided") {
+		k.Show(len(slopes) > 1 && each != 0)
+		each *= divisor
+	}
+	for _, at := range k.places[i] {
+		gradient[at] = each
+	}
+}
+
+func (k *policyLoss[T]) advantageOf(i, at int) T {
+	if len(k.advantage) == len(k.mask) && len(k.Rec.Shape("advantage")) == 2 {
+		return k.advantage[at]
+	}
+	return k.advantage[i]
+}
+
+// meanLogRatio is the mean over the tokens of sequence i.
+func (k *policyLoss[T]) meanLogRatio(i int) T {
+	var x []T
+	for _, at := range k.places[i] {
+		x = append(x, k.kept(k.logprob[at]-k.old[at]))
+	}
+	if len(x) == 0 || !k.sequence {
+		return 0
+	}
+	sum := k.kept(k.sums.Sum(x))
+	if k.Makes("sequence-ratio-product") {
+		k.Show(len(x) > 1 && sum != 0)
+		return sum
+	}
+	return k.kept(sum / k.kept(T(len(x))))
+}
+
+// token returns the loss of one token and its derivative, for the logarithm of the ratio, or with
+// cispo for log π; the mistake shows where it changes either.
+func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
+	if advantage == 0 {
+		return 0, 0
+	}
+	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
+	b := k.clipBounds
+	switch k.Mistake {
+	case "clip-sides-swapped":
+		b.low, b.high = b.high, b.low
+	case "dual-clip-by-default":
+		if b.dual == 0 && k.clip != "cispo" {
+			b.dual = 3
+		}
+	case "dual-clip-missing":
+		b.dual = 0
+	case "log-ratio-unlimited":
+		b.limit = 0
+	case "ratio-inverted":
+		x = -x
+	case "min-max-exchanged", "dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut":
+	default:
+		return loss, slope
+	}
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
+	k.Show(wrong != loss || wrongSlope != slope)
+	return wrong, wrongSlope
+}
+
+func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mistake string) (loss, slope T) {
+	limited := b.limit != 0 && (x > b.limit || x < -b.limit)
+	if limited {
+		x = min(max(x, k.kept(-b.limit)), k.kept(b.limit))
+	}
+	r := k.exp(x)
+	bounded := min(max(r, k.kept(1-b.low)), k.kept(1+b.high))
+	if k.clip == "cispo" {
+		if bounded == 0 && !dtype.Finite(logprob) {
+			return 0, 0
+		}
+		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)
+	}
+	loss, slope = k.clipped(-k.kept(r*advantage), -k.kept(bounded*advantage), mistake)
+	if bound := -k.kept(b.dual * advantage); b.dual != 0 && loss > bound &&
+		(advantage < 0 || mistake == "dual-clip-for-positive" && advantage > 0) {
+		loss, slope = bound, 0
+	}
+	if limited || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
+		slope = 0
+	}
+	return loss, slope
+}
+
+// clipped returns the larger of the plain and the clipped loss with its derivative, which is 0 for
+// the clipped one unless the clip passes the gradient on.
+func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T) {
+	takes := clipped > plain
+	if mistake == "min-max-exchanged" {
+		takes = clipped < plain
+	}
+	switch {
+	case k.clip == "none" || !takes:
+		return plain, plain
+	case k.clip == "gppo" && mistake != "clipped-gradient-cut", k.clip == "ppo" && mistake == "clip-passes-gradient":
+		return clipped, clipped
+	}
+	return clipped, 0
+}

@@ -1,0 +1,199 @@
+package emulated
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("ppo.gae", emulate.Kernel{
+		Float32: gae[float32], Float64: gae[float64], Request: requestGAE,
+		Right: append(objectives(), eagerObjectives("ppo.gae")...),
+	})
+	emulate.Register("ppo.value_loss", emulate.Kernel{
+		Float32: valueLoss[float32], Float64: valueLoss[float64], Request: requestValueLoss,
+		Right: append(objectives(), eagerObjectives("ppo.value_loss")...),
+	})
+}
+
+// recursion is generalised advantage estimation.
+type recursion[T emulate.Number] struct {
+	*batch[T]
+	rewards, values []T
+	gamma, decay    T
+}
+
+// gae computes advantages and returns, in the type of rewards.
+func gae[T emulate.Number](j *emulate.Job) {
+	g := &recursion[T]{
+		batch: newBatch[T](j), rewards: emulate.Load[T](j, "rewards"), values: emulate.Load[T](j, "values"),
+	}
+	gamma, lambda := j.Float("gamma"), j.Float("lambda")
+	if j.Makes("lambda-missing") {
+		j.Show(lambda != 1 && gamma != 0)
+		lambda = 1
+	}
+	g.gamma, g.decay = T(gamma), T(gamma*lambda)
+	advantage, returns := make([]T, len(g.mask)), make([]T, len(g.mask))
+	for i := range g.N {
+		g.row(i, advantage, returns)
+	}
+	if j.Flag("whiten") {
+		g.whiten(advantage)
+		if g.Makes("returns-whitened") {
+			g.each(func(_, at int) {
+				g.Show(advantage[at]+g.values[at] != returns[at])
+				returns[at] = advantage[at] + g.values[at]
+			})
+		}
+	}
+	emulate.Store(j, "advantage", j.Rec.Type("rewards"), advantage)
+	emulate.Store(j, "return", j.Rec.Type("rewards"), returns)
+}
+
+// steps returns the tokens of sequence i that the recursion visits.
+func (g *recursion[T]) steps(i int) []int {
+	steps := g.places[i]
+	if !g.Makes("gae-through-masked") || len(steps) == 0 {
+		return steps
+	}
+	through := indices(steps[len(steps)-1] + 1)[i*g.L:]
+	g.Show(len(through) != len(steps))
+	return through
+}
+
+func (g *recursion[T]) row(i int, advantage, returns []T) {
+	steps := g.steps(i)
+	if len(steps) == 0 {
+		return
+	}
+	deltas := make([]T, len(steps))
+	for s, at := range steps {
+		var next T
+		switch {
+		case s+1 < len(steps):
+			next = g.values[steps[s+1]]
+		case g.Makes("bootstrap-repeated"):
+			next = g.values[at]
+			g.Show(next != 0 && g.gamma != 0)
+		}
+		deltas[s] = g.delta(at, next)
+	}
+	g.accumulate(deltas)
+	for s, at := range steps {
+		if g.mask[at] {
+			advantage[at], returns[at] = deltas[s], g.kept(deltas[s]+g.values[at])
+		}
+	}
+}
+
+// delta returns the error of a value, given the value after it.
+func (g *recursion[T]) delta(at int, next T) T {
+	switch {
+	case g.Makes("next-value-undiscounted"):
+		g.Show(next != 0 && g.gamma != 1)
+		return g.rewards[at] + next - g.values[at]
+	case g.Fused:
+		return emulate.FMA(g.gamma, next, g.rewards[at]) - g.values[at]
+	}
+	return g.kept(g.kept(g.rewards[at]+g.kept(g.gamma*next)) - g.values[at])
+}
+
+// accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel
+// scan: in steps of doubling width.
+func (g *recursion[T]) accumulate(x []T) {
+	if g.sums.Order == emulate.Pairwise {
+		decay := g.decay
+		for width := 1; width < len(x); width *= 2 {
+			for t := range len(x) - width {
+				x[t] = g.kept(x[t] + g.kept(decay*x[t+width]))
+			}
+			decay = g.kept(decay * decay)
+		}
+		return
+	}
+	for t := len(x) - 2; t >= 0; t-- {
+		if g.Fused {
+			x[t] = emulate.FMA(g.decay, x[t+1], x[t])
+		} else {
+			x[t] = g.kept(x[t] + g.kept(g.decay*x[t+1]))
+		}
+	}
+}
+
+// whiten subtracts the mean over the mask and divides by the deviation.
+func (g *recursion[T]) whiten(advantage []T) {
+	groups := [][]int{slices.Concat(g.places...)}
+	switch g.Mistake {
+	case "whiten-per-sequence":
+		groups = g.places
+		g.Show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
+	case "whiten-over-padding":
+		g.Show(slices.Contains(g.mask, false))
+		groups[0] = indices(len(g.mask))
+	}
+	for _, group := range groups {
+		g.whitenGroup(advantage, group)
+	}
+}
+
+func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
+	x := picked(advantage, group)
+	mean := g.mean(x)
+	for k := range x {
+		x[k] = g.kept(x[k] - mean)
+	}
+	squares := g.sums.Dot(x, x)
+	divisor := T(max(len(group)-1, 1))
+	if g.Makes("whiten-population") {
+		g.Show(len(group) > 1 && squares != 0)
+		divisor = T(len(group))
+	}
+	inverse := g.kept(T(1 / math.Sqrt(float64(g.kept(g.kept(squares/divisor)+T(1e-8))))))
+	for k, at := range group {
+		advantage[at] = g.kept(x[k] * inverse)
+	}
+}
+
+// valueLoss computes ppo.value_loss; the loss is F32, the gradient has the type of values.
+func valueLoss[T emulate.Number](j *emulate.Job) {
+	b := newBatch[T](j)
+	values, old, returns := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values"), emulate.Load[T](j, "returns")
+	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
+	b.each(func(i, at int) {
+		l, d := b.value(values[at], old[at], returns[at], clip, "")
+		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
+		b.Show(wrong != l || wrongSlope != d)
+		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weights[i])
+	})
+	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
+	b.storeParts(losses)
+	emulate.Store(j, "dvalues", j.Rec.Type("values"), gradient)
+}
+
+// value returns the loss of one token and its derivative.
+func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
+	e := b.kept(value - ret)
+	loss, slope = b.kept(e*e), e
+	if clip != 0 && mistake != "value-clip-ignored" {
+		edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
+		if mistake == "value-clip-relative" {
+			edge = min(max(value, old*(1-clip)), old*(1+clip))
+		}
+		d := b.kept(edge - ret)
+		square := b.kept(d * d)
+		takes := square > loss
+		if mistake == "value-min-for-max" {
+			takes = square < loss
+		}
+		if takes {
+			loss, slope = square, 0
+		}
+	}
+	if mistake == "value-unhalved" {
+		return loss, 2 * slope
+	}
+	return b.kept(loss / 2), slope
+}

@@ -1,0 +1,177 @@
+package objective
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/policy"
+	"plumbline/verify/op"
+	"plumbline/verify/op/step"
+	"plumbline/verify/verdict"
+)
+
+var temperatureAttr = op.Attr{Name: "temperature", Kind: op.Number, Default: 1.0, Doc: "what logits are divided by"}
+
+func init() {
+	op.Register(&op.Op{
+		Name:      "policy.kl",
+		Doc:       "Estimates, token by token, how far the policy is from the reference.",
+		Equations: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K3Limited"},
+		Inputs: []op.Tensor{
+			{Name: "logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy"},
+			{Name: "ref_logprob", Shape: sequenceShape, Doc: "log-probabilities of the reference"},
+			maskInput,
+		},
+		Outputs: []op.Tensor{{Name: "kl", Shape: sequenceShape, Axes: sequenceAxes, Doc: "estimates"}},
+		Attrs: []op.Attr{
+			{
+				Name: "estimator", Kind: op.Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"},
+				Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ",
+			},
+			{Name: "limit", Kind: op.Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
+		},
+		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
+		Check:      all(checkKL, checkMask),
+		Truth:      policyKL,
+	})
+	op.Register(&op.Op{
+		Name:      "policy.logprob",
+		Doc:       "Log-probabilities of sampled tokens, and the entropy of the distributions they were sampled from.",
+		Equations: []string{"policy.LogProb", "policy.LogSoftmax", "policy.Entropy"},
+		Inputs: []op.Tensor{
+			{Name: "logits", Shape: []string{"N", "vocab"}, Doc: "logits; −∞ excludes a token"},
+			{Name: "tokens", Shape: []string{"N"}, Integer: true, Doc: "sampled tokens"},
+		},
+		Outputs: []op.Tensor{
+			{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
+			{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
+		},
+		Attrs:      []op.Attr{temperatureAttr},
+		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
+		Check:      checkLogProb,
+		Truth:      policyLogProb,
+		Work:       func(c *op.Case) float64 { return op.TokenWork * c.Extent("N") * c.Extent("vocab") },
+	})
+}
+
+func checkKL(c *op.Case) error {
+	if c.Word("estimator") != "k3" && c.Float("limit") != 0 {
+		return fmt.Errorf(
+			"attrs: %q: found %v for %s, only k3 has a limit", "limit", c.Float("limit"), c.Word("estimator"),
+		)
+	}
+	return checkAtLeast0(c, "limit")
+}
+
+// policyKL estimates token by token.
+func policyKL(c *op.Case) ([]verdict.Expected, error) {
+	logprob, ref, mask := matrix(c, "logprob"), matrix(c, "ref_logprob"), matrix(c, "mask")
+	kl := mat.NewDense(c.Dim("N"), c.Dim("L"), nil)
+	eachJudged(mask, func(i, t int) {
+		value, _ := divergence(c.Word("estimator"), logprob.At(i, t), ref.At(i, t), c.Float("limit"))
+		kl.Set(i, t, value)
+	})
+	return c.Run(klProgram(c), 8*float64(len(mask.RawMatrix().Data)), batchOf("kl", kl, mask)), nil
+}
+
+// divergence is an estimate of one token with its derivative for log π.
+func divergence(estimator string, logprob, ref, limit float64) (value, slope float64) {
+	switch estimator {
+	case "k1":
+		return policy.K1(logprob, ref), policy.K1Backward(logprob, ref)
+	case "k2":
+		return policy.K2(logprob, ref), policy.K2Backward(logprob, ref)
+	}
+	return policy.K3Limited(logprob, ref, limit), policy.K3LimitedBackward(logprob, ref, limit)
+}
+
+func checkTemperature(c *op.Case) error {
+	if c.Float("temperature") <= 0 {
+		return fmt.Errorf("attrs: %q: found %v, want more than 0", "temperature", c.Float("temperature"))
+	}
+	return nil
+}
+
+func checkLogProb(c *op.Case) error {
+	for n := range c.Dim("N") {
+		if err := checkToken(c, n); err != nil {
+			return err
+		}
+	}
+	return checkTemperature(c)
+}
+
+// checkToken checks that a token, by its place in memory, is one of the vocabulary.
+func checkToken(c *op.Case, i int) error {
+	tokens := c.Input("tokens")
+	if token := tokens.Data[i]; token < 0 || token >= float64(c.Dim("vocab")) {
+		return fmt.Errorf(
+			"tensor %q: index %v: token %v, want 0 to %d", "tokens", tensor.Unravel(i, tokens.Shape), token,
+			c.Dim("vocab")-1,
+		)
+	}
+	return nil
+}
+
+// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one
+// chain loses what no other does, see oneByOne: then all its log-probabilities may be off by that.
+func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
+	n, temperature := c.Dim("N"), c.Float("temperature")
+	logprob, entropy := make([]float64, n), make([]float64, n)
+	forward, backward := make([]float64, n), make([]float64, n)
+	parallel.Each(n, func(i int) {
+		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
+		logp := policy.LogSoftmax(row, temperature)
+		logprob[i], entropy[i] = logp[token], policy.Entropy(row, temperature)
+		forward[i], backward[i] = oneByOne(logp, c.Arithmetic.Accumulate.Type())
+		forward[i], backward[i] = logprob[i]+forward[i], logprob[i]+backward[i]
+	})
+	expected := c.Run(logProbProgram(c), 16*float64(n*c.Dim("vocab")),
+		op.Expectation{Name: "logprob", Truth: logprob, Shape: []int{n}},
+		op.Expectation{Name: "entropy", Truth: entropy, Shape: []int{n}})
+	if expected[0].Name == "logprob" && c.Dim("vocab") > scalarLoop {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		expected[0].Branches = append(expected[0].Branches, verdict.Branch{
+			Elements: all, Truths: [][]float64{forward, backward},
+		})
+	}
+	return expected, nil
+}
+
+// scalarLoop is the longest vocabulary of which a sum over it in one chain is taken for granted.
+const scalarLoop = 1024
+
+// lanes returns in how many partial sums at least a vocabulary is added up: beyond a thousand
+// tokens in eight, the floats of a vector register. A chain of a hundred thousand additions loses
+// so much that it would hide mistakes; what exactly it loses, oneByOne says.
+func lanes(vocab int) float64 {
+	if vocab > scalarLoop {
+		return 8
+	}
+	return 1
+}
+
+// oneByOne returns by how much a log-probability is larger where the vocabulary is added up in one
+// chain, from its first token or from its last: by what the sum no longer feels. 0 for vocabularies
+// whose σ has it.
+func oneByOne(logp []float64, typ dtype.Type) (forward, backward float64) {
+	if len(logp) <= scalarLoop {
+		return 0, 0
+	}
+	m := step.Maximum(logp)
+	var first, last, exact float64
+	for j := range logp {
+		back := len(logp) - 1 - j
+		x, y := typ.Round(math.Exp(logp[j]-m)), typ.Round(math.Exp(logp[back]-m))
+		first, last, exact = typ.Round(first+x), typ.Round(last+y), exact+x
+	}
+	return math.Log(exact / first), math.Log(exact / last)
+}

@@ -1,0 +1,57 @@
+// Package emulated has kernels of rotations and norms, right and wrong, as hardware would run them.
+package emulated
+
+import (
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("rope.apply", emulate.Kernel{
+		Float32: ropeApply[float32], Float64: ropeApply[float64], Request: requestApply,
+		Right: turns(),
+	})
+	emulate.Register("rope.table", emulate.Kernel{
+		Float32: ropeTable[float32], Float64: ropeTable[float64], Request: requestTable,
+		Right: rotations(),
+	})
+}
+
+// ropeTable writes cos and sin in F32.
+func ropeTable[T emulate.Number](j *emulate.Job) {
+	positions := j.LoadInts("positions")
+	r := emulate.NewRotary[T](j, j.Dim("dim"), moving(positions))
+	var cos, sin []T
+	for _, p := range positions {
+		c, s := r.Table(p)
+		cos, sin = append(cos, c...), append(sin, s...)
+	}
+	emulate.StoreMain(j, "cos", dtype.F32, cos)
+	emulate.Store(j, "sin", dtype.F32, sin)
+}
+
+// ropeApply rotates x [N,H,D] and rounds the result once, to the type of x.
+func ropeApply[T emulate.Number](j *emulate.Job) {
+	x, positions, heads, width := emulate.Load[T](j, "x"), j.LoadInts("positions"), j.Dim("H"), j.Dim("D")
+	r := emulate.NewRotary[T](j, width, moving(positions))
+	r.Kept = emulate.Or(j.Intermediate, dtype.F64)
+	y := make([]T, 0, len(x))
+	for n, p := range positions {
+		cos, sin := r.Table(p)
+		if j.Flag("inverse") {
+			for i := range sin {
+				sin[i] = -sin[i]
+			}
+		}
+		for h := range heads {
+			y = append(y, r.Turn(emulate.Vector(x, n*heads+h, width), cos, sin)...)
+		}
+	}
+	emulate.StoreMain(j, "y", j.Rec.Type("x"), y)
+}
+
+func moving(positions []int) bool {
+	return slices.ContainsFunc(positions, func(p int) bool { return p != 0 })
+}

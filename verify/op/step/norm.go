@@ -1,0 +1,68 @@
+package step
+
+import (
+	"fmt"
+	"math"
+
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
+)
+
+// NormRun has the places of a norm.
+type NormRun struct {
+	square, mean, root, scaled, kept, last arithmetic.Grid
+	sum                                    arithmetic.Adder
+	inverse                                arithmetic.Function
+	narrow                                 bool       // normalised rows have a type of their own
+	out                                    dtype.Type // of the result
+}
+
+func NewNormRun(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype.Type) NormRun {
+	work := sums.Working()
+	return NormRun{
+		sum: r.Adder(sums), square: r.Grid(work), mean: r.Grid(work), root: r.Grid(work), inverse: r.Function(work, 2),
+		scaled: r.Grid(work), kept: r.Grid(inter), last: r.Grid(work), out: out,
+		narrow: inter.UnitRoundoff() > work.UnitRoundoff(),
+	}
+}
+
+// Row returns x·weight/√(mean x² + ε).
+func (n *NormRun) Row(x, weight []float64, eps float64) []float64 {
+	squares := make([]float64, len(x))
+	for i, v := range x {
+		squares[i] = n.square.Round(v * v)
+	}
+	whole := n.root.Round(n.mean.Round(n.sum.Sum(squares)/float64(len(x))) + eps)
+	inverse := n.inverse.Of(1/math.Sqrt(whole), whole)
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = n.scaled.Round(v * inverse)
+		if n.narrow && !n.lastOf(y[i], weight[i]) {
+			y[i] = n.kept.Round(y[i])
+		}
+		y[i] *= weight[i]
+		if n.out != n.scaled.Type() {
+			y[i] = n.last.Round(y[i])
+		}
+	}
+	return y
+}
+
+// lastOf tells whether the rounding of a normalised number is the last one: its product with the
+// weight has the same mantissa, and is no smaller than the normal numbers.
+func (n *NormRun) lastOf(y, weight float64) bool {
+	if n.kept.Type() != n.out || !powerOfTwo(weight) {
+		return false
+	}
+	return math.Abs(weight) == 1 || min(math.Abs(y), math.Abs(y*weight)) >= n.out.MinNormal()
+}
+
+var EpsAttr = op.Attr{Name: "eps", Kind: op.Number, Default: 1e-6, Doc: "added to the mean square"}
+
+func CheckEps(c *op.Case) error {
+	if c.Float("eps") < 0 {
+		return fmt.Errorf("attrs: %q: found %v, want 0 or more", "eps", c.Float("eps"))
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+// Package step has the steps that ops of several families take, as kernels compute them: the norm
+// and the rotation of a row.
+package step
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+func Maximum(x []float64) float64 {
+	m := math.Inf(-1)
+	for _, v := range x {
+		m = max(m, v)
+	}
+	return m
+}
+
+func Squares(m *mat.Dense) *mat.Dense {
+	var s mat.Dense
+	s.MulElem(m, m)
+	return &s
+}
+
+// FiniteOrZero returns m, or a copy with zeros in place of what is not finite.
+func FiniteOrZero(m *mat.Dense) *mat.Dense {
+	rows, _ := m.Dims()
+	clean := true
+	for i := range rows {
+		for _, v := range m.RawRowView(i) {
+			clean = clean && !math.IsNaN(v) && !math.IsInf(v, 0)
+		}
+	}
+	if clean {
+		return m
+	}
+	c := mat.DenseCopyOf(m)
+	c.Apply(func(_, _ int, v float64) float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return 0
+		}
+		return v
+	}, c)
+	return c
+}
+
+// powerOfTwo tells whether the size of x is a power of two: products with it are not rounded.
+func powerOfTwo(x float64) bool {
+	m, _ := math.Frexp(math.Abs(x))
+	return m == 0.5
+}
+
+// Pages is how many pages hold n keys.
+func Pages(n, page int) int { return (n + page - 1) / page }
