@@ -98,10 +98,14 @@ func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 			continue
 		}
 		ulp := e.Type.Spacing(truth)
-		if moved > ulp+2*limits.MaxZLimit*e.Sigma[i] {
+		sigma := 0.0 // of the form that explains most
+		for _, s := range e.Sigmas() {
+			sigma = max(sigma, s[i])
+		}
+		if moved > ulp+2*limits.MaxZLimit*sigma {
 			return true
 		}
-		sum += moved * moved / (e.Sigma[i]*e.Sigma[i] + ulp*ulp/12)
+		sum += moved * moved / (sigma*sigma + ulp*ulp/12)
 	}
 	return math.Sqrt(sum/float64(limits.Elements)) > 2*limits.RMSLimit
 }

@@ -18,7 +18,7 @@ type Program func(r *arithmetic.Run) map[string][]float64
 // open makes limits wider; roundings is about how many one run makes.
 const (
 	FewestRuns = 12
-	MostRuns   = 64
+	MostRuns   = 32
 	Roundings  = 1 << 24
 	kept       = 1 << 24 // deviations in memory
 )

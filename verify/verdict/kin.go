@@ -59,17 +59,25 @@ func (j *judgement) elementOf(out *Output, k kin, chance float64) {
 // family tell of each other's.
 func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance float64) {
 	fam := k.geometry.families[f]
-	of := func(s statistics, p int) float64 { return s.families[f].squares[p] }
-	means, spread, known := k.spread(f, of)
-	var failed []Slice
+	failed := j.partsBeyond(out, k, got, f, chance)
+	if f > 0 {
+		j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
+	} else if len(failed) > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
+	}
+}
+
+// partsBeyond returns the parts beyond their limit; the whole gets its score and limit.
+func (j *judgement) partsBeyond(out *Output, k kin, got statistics, f int, chance float64) (failed []Slice) {
+	fam, m := k.geometry.families[f], k.meanSquares[f]
 	for p := range fam.parts {
 		n := k.geometry.counts[f][p]
-		if n == 0 {
-			continue
+		mean, square := max(m.means[p], k.native.families[f].squares[p], leastMean), got.families[f].squares[p]
+		if n == 0 || f > 0 && square <= calibration*calibration*mean {
+			continue // the least that any limit is
 		}
-		mean := max(means[p], of(k.native, p), leastMean)
-		limit := meanSquareLimit(mean, max(spread[p], 2/n), known(p), chance/float64(fam.parts), k.tail)
-		s := fam.slice(p, int(n), math.Sqrt(of(got, p)), math.Sqrt(limit))
+		limit := meanSquareLimit(mean, max(m.variances[p], 2/n), m.freedom(p), chance/float64(fam.parts), k.tail)
+		s := fam.slice(p, int(n), math.Sqrt(square), math.Sqrt(limit))
 		j.checkLimit(limit)
 		if f == 0 {
 			out.RMS, out.RMSLimit = s.RMS, s.Limit
@@ -78,11 +86,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 			failed = append(failed, s)
 		}
 	}
-	if f == 0 && len(failed) > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
-		return
-	}
-	j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
+	return failed
 }
 
 // slice is the score of one part of a family.
@@ -96,11 +100,9 @@ func (fam family) slice(part, n int, rms, limit float64) Slice {
 // spread returns mean and relative variance of a statistic of each part over the runs, and of how
 // many degrees of freedom the variances are: parts of a family tell of each other's. Of a part that
 // was not run all is told by the others.
-func (k kin) spread(
-	f int, of func(s statistics, p int) float64,
-) (means, variances []float64, freedom func(p int) float64) {
+func (k kin) spread(f int, of func(s statistics, p int) float64) partMoments {
 	parts := k.geometry.families[f].parts
-	means, variances = make([]float64, parts), make([]float64, parts)
+	means, variances := make([]float64, parts), make([]float64, parts)
 	var mean, n float64
 	for p := range parts {
 		if k.sampled.counts[f][p] > 0 {
@@ -116,7 +118,7 @@ func (k kin) spread(
 		}
 		variances[p] += k.chosen(f, p)
 	}
-	return means, variances, k.freedom(f, prior)
+	return partMoments{means, variances, k.freedom(f, prior)}
 }
 
 // freedom returns of how many degrees of freedom a part's variance is, where all of them tell as
@@ -253,31 +255,36 @@ func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.
 func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance float64) {
-	fam := k.geometry.families[f]
-	worst, at := line{0, 1}, -1
-	variances, means, freedom := k.alongMoments(f)
-	runs := float64(len(k.runs))
-	for p := range fam.parts {
-		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
-			continue
-		}
-		each := chance / float64(fam.parts)
-		l := line{
-			nearer(got.families[f].along[p], means[p], k.native.families[f].along[p]),
-			math.Sqrt(1+1/runs) * k.reach(max(1, variances[p]), 1, k.geometry.largest[f][p], freedom(p), each),
-		}
-		if l.beyond() > worst.beyond() {
-			worst, at = l, p
-		}
-	}
-	if at < 0 || worst.beyond() <= 1 {
-		j.scatterOf(out, k, got, f, variances, chance)
+	worst, at := k.worstFactor(got, f, chance)
+	if worst.beyond() <= 1 {
+		j.scatterOf(out, k, got, f, k.factors[f].variances, chance)
 		return
 	}
 	factor := worst.value / math.Sqrt(k.geometry.norms[f][at])
 	out.Reasons = append(out.Reasons, fmt.Sprintf(
-		"%s %s, %.3g times the limit", partName(fam, at), tooLarge(factor), worst.beyond(),
+		"%s %s, %.3g times the limit", partName(k.geometry.families[f], at), tooLarge(factor), worst.beyond(),
 	))
+}
+
+// worstFactor returns the part whose factor is furthest beyond its limit, or nearest to it.
+func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at int) {
+	m, parts, runs := k.factors[f], k.geometry.families[f].parts, float64(len(k.runs))
+	worst = line{0, 1}
+	for p := range parts {
+		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
+			continue
+		}
+		value := nearer(got.families[f].along[p], m.means[p], k.native.families[f].along[p])
+		variance := max(1, m.variances[p])
+		if math.Abs(value) < leastReach*math.Sqrt(variance) {
+			continue
+		}
+		reach := k.reach(variance, 1, k.geometry.largest[f][p], m.freedom(p), chance/float64(parts))
+		if l := (line{value, math.Sqrt(1+1/runs) * reach}); l.beyond() > worst.beyond() {
+			worst, at = l, p
+		}
+	}
+	return worst, at
 }
 
 // scatterOf judges all factors of a family together: the mean square of the errors along the truth,
@@ -288,14 +295,10 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, varianc
 	if fam.parts < 2 {
 		return
 	}
-	of := func(g *geometry) func(s statistics) float64 {
-		return func(s statistics) float64 { return meanFactor(s.families[f].along, g.norms[f], variances) }
-	}
-	mean, variance := k.moments(of(k.sampled), 2)
-	mean = max(mean, of(k.sampled)(k.native), 1)
+	mean, variance := k.scatters[f].mean, k.scatters[f].variance
 	runs := float64(len(k.runs) - 1)
 	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
-	if value := of(k.geometry)(got); value > limit {
+	if value := meanFactor(got.families[f].along, k.geometry.norms[f], variances); value > limit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf(
 			"each %s is off by a factor of its own, %.3g times the limit", fam.axis, math.Sqrt(value/limit),
 		))
@@ -316,9 +319,9 @@ func meanFactor(along, norms, variances []float64) float64 {
 
 // alongMoments returns mean and variance over the runs of each part's error along the truth, and of
 // how many degrees of freedom the variances are.
-func (k kin) alongMoments(f int) (variances, means []float64, freedom func(p int) float64) {
+func (k kin) alongMoments(f int) partMoments {
 	parts := k.geometry.families[f].parts
-	variances, means = make([]float64, parts), make([]float64, parts)
+	variances, means := make([]float64, parts), make([]float64, parts)
 	for p := range variances {
 		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] }, 1)
 		if ran := k.sampled.counts[f][p]; ran > 0 && variances[p] > 1 {
@@ -326,8 +329,11 @@ func (k kin) alongMoments(f int) (variances, means []float64, freedom func(p int
 		}
 	}
 	variances, prior := k.shrunk(variances)
-	return variances, means, k.freedom(f, prior)
+	return partMoments{means, variances, k.freedom(f, prior)}
 }
+
+// leastReach is what no limit is below, in deviations: every chance is below a millionth.
+const leastReach = 4
 
 // partName says which part: "all of it", "all of head 3", "all of row [1 2]".
 func partName(fam family, p int) string {

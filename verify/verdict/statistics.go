@@ -226,7 +226,19 @@ type kin struct {
 	tail       float64 // share of the errors' tail that is that of sums in an unknown order
 	// relative variance of the mean squares of rows beside that of runs, where some rows were run
 	rowScatter float64
+
+	meanSquares, factors []partMoments // of each family
+	scatters             []scatter
 }
+
+// partMoments are mean and variance of a statistic of each part of a family over the runs, and of
+// how many degrees of freedom the variance is.
+type partMoments struct {
+	means, variances []float64
+	freedom          func(p int) float64
+}
+
+type scatter struct{ mean, variance float64 }
 
 // newKin judges each run as if it were the kernel, with σ from the others.
 func (j *judgement) newKin() kin {
@@ -254,7 +266,27 @@ func (j *judgement) newKin() kin {
 	if k.sampled != k.geometry {
 		k.rowScatter = k.scatterOfRows()
 	}
+	for f := range k.geometry.families {
+		k.meanSquares = append(k.meanSquares, k.squaresOf(f))
+		k.factors = append(k.factors, k.alongMoments(f))
+		k.scatters = append(k.scatters, k.scatterMoments(f))
+	}
 	return k
+}
+
+// scatterMoments returns mean and variance over the runs of the mean square of all factors of a
+// family, in units of their variances.
+func (k kin) scatterMoments(f int) scatter {
+	of := func(s statistics) float64 {
+		return meanFactor(s.families[f].along, k.sampled.norms[f], k.factors[f].variances)
+	}
+	mean, variance := k.moments(of, 2)
+	return scatter{max(mean, of(k.native), 1), variance}
+}
+
+// squaresOf returns the moments of the mean squares of a family's parts.
+func (k kin) squaresOf(f int) partMoments {
+	return k.spread(f, func(s statistics, p int) float64 { return s.families[f].squares[p] })
 }
 
 // scatterOfRows is the relative variance of the mean squares of rows, less what the runs scatter

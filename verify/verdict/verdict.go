@@ -131,7 +131,12 @@ func compare(got, want, sigma, ulp float64) score {
 }
 
 // deviation is √(σ² + ulp²/12), which neither overflows nor vanishes before its parts do.
-func deviation(sigma, ulp float64) float64 { return math.Hypot(sigma, ulp/math.Sqrt(12)) }
+func deviation(sigma, ulp float64) float64 {
+	if s := sigma*sigma + ulp*ulp/12; 1e-200 < s && s < 1e200 {
+		return math.Sqrt(s)
+	}
+	return math.Hypot(sigma, ulp/math.Sqrt(12))
+}
 
 // kind is 0 for a finite number, 1 for NaN, 2 for +Inf and 3 for −Inf.
 func kind(x float64) int {

@@ -20,22 +20,21 @@ type HeadRows struct {
 	Dots      *mat.Dense   // q·k
 	DotErrors ErrorMoments // of these sums
 	p         *mat.Dense   // weights
-	Sums2     *mat.Dense   // Σ p² v²
+	Errors    ErrorMoments // of the weighted sums of values
 }
 
 // ErrorMoments are the second moments of the errors of sums: their own, and what all err by
 // together.
 type ErrorMoments struct{ Apart, Together *mat.Dense }
 
-// sumErrors returns those of sums of so many products, whose squares add up to squares.
-func (m Model) sumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) ErrorMoments {
+// SumErrors returns those of sums of so many products, whose squares add up to squares.
+func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) ErrorMoments {
 	e := ErrorMoments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
 	rows, cols := sums.Dims()
 	for i := range rows {
-		for j := range cols {
-			apart, together := m.SumError(x, y, n, sums.At(i, j), squares.At(i, j))
-			e.Apart.Set(i, j, apart)
-			e.Together.Set(i, j, together)
+		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), squares.RawRowView(i)
+		for j, sum := range sums.RawRowView(i)[:cols] {
+			apart[j], together[j] = m.SumError(x, y, n, sum, squares[j])
 		}
 	}
 	return e
@@ -44,18 +43,21 @@ func (m Model) sumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Error
 // Prepare computes what all runs share.
 func (h *HeadRows) Prepare(m Model) *HeadRows {
 	var dots2 mat.Dense
-	h.Dots, h.Sums2 = new(mat.Dense), new(mat.Dense)
+	h.Dots = new(mat.Dense)
 	h.Dots.Mul(h.Q, h.K.T())
 	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), step.Squares(step.FiniteOrZero(h.K)).T())
 	_, width := h.Q.Dims()
-	h.DotErrors = m.sumErrors(m.Q, m.K, width, h.Dots, &dots2)
+	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2)
 	exact := m.NewRun(arithmetic.NewExact())
 	divisors, _, p := exact.allWeights(h, exact.Exponentials(h))
 	for s, d := range divisors {
 		floats.Scale(1/d, p.RawRowView(s))
 	}
 	h.p = p
-	h.Sums2.Mul(step.Squares(p), step.Squares(step.FiniteOrZero(h.V)))
+	var sums2 mat.Dense
+	sums2.Mul(step.Squares(p), step.Squares(step.FiniteOrZero(h.V)))
+	_, keys := p.Dims()
+	h.Errors = m.SumErrors(m.probabilities, m.V, keys, attention.Values(p, h.V, attention.Options{}), &sums2)
 	return h
 }
 
@@ -269,7 +271,6 @@ func (a *Run) power(x, largest float64) float64 {
 // Outputs returns outputs and log-sum-exps before their last rounding.
 func (a *Run) Outputs(h *HeadRows, e *Exponentials) (*mat.Dense, []float64) {
 	divisors, lse, p := a.allWeights(h, e)
-	_, keys := p.Dims()
 	o := e.values
 	if o == nil || a.dividesFirst {
 		o = attention.Values(p, h.V, attention.Options{})
@@ -280,12 +281,11 @@ func (a *Run) Outputs(h *HeadRows, e *Exponentials) (*mat.Dense, []float64) {
 	}
 	rows, _ := o.Dims()
 	for s := range rows {
-		inverse := a.inverse.Round(1 / divisors[s])
-		for c, v := range o.RawRowView(s) {
-			squares := h.Sums2.At(s, c) * divisors[s] * divisors[s]
-			apart, together := a.m.SumError(a.m.probabilities, a.m.V, keys, v, squares)
-			v += a.sum.Of(v, apart, together)
-			o.Set(s, c, a.output.Round(v*inverse))
+		row, apart, together := o.RawRowView(s), h.Errors.Apart.RawRowView(s), h.Errors.Together.RawRowView(s)
+		inverse, size2 := a.inverse.Round(1/divisors[s]), divisors[s]*divisors[s]
+		for c, v := range row {
+			v += a.sum.Of(v, apart[c]*size2, together[c]*size2)
+			row[c] = a.output.Round(v * inverse)
 		}
 	}
 	return o, lse

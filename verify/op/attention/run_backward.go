@@ -86,7 +86,7 @@ func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRow
 	h.dp.Mul(h.do, h.V.T())
 	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), step.Squares(step.FiniteOrZero(h.V)).T())
 	_, width := h.do.Dims()
-	h.dpErrors = m.sumErrors(output, m.V, width, h.dp, &dp2)
+	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2)
 	return h
 }
 

@@ -50,7 +50,7 @@ type layerRun struct {
 // layerPlan is what all runs share, product by product in the order that a run meets them: the
 // second moments that errors of sums hang on. It is filled in by exact runs.
 type layerPlan struct {
-	squares []*mat.Dense // Σ x² w²
+	errors  []opattention.ErrorMoments
 	nothing *mat.Dense   // a score's sum has its error before it is scaled
 }
 
@@ -63,7 +63,7 @@ func layerProgram(c *op.Case) op.Program {
 			of = flushed
 		}
 		if r.Exact() {
-			plan.squares, plan.nothing = nil, mat.NewDense(c.Dim("S"), c.Dim("S"), nil)
+			plan.errors, plan.nothing = nil, mat.NewDense(c.Dim("S"), c.Dim("S"), nil)
 		}
 		l, out := newLayerRun(of, r, plan), map[string][]float64{}
 		for b := range c.Dim("B") {
@@ -172,19 +172,17 @@ func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	mask.Queries, mask.Keys = dots.Dims()
 	h := &opattention.HeadRows{Q: q, K: k, V: v, Sees: mask.Sees}
 	if l.exact {
-		l.plan.squares = append(l.plan.squares, h.Prepare(l.model).Sums2)
+		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
-	h.Dots, h.DotErrors, h.Sums2 = dots, opattention.ErrorMoments{
-		Apart: l.plan.nothing, Together: l.plan.nothing,
-	}, l.shared()
+	h.Dots, h.DotErrors, h.Errors = dots, opattention.ErrorMoments{Apart: l.plan.nothing, Together: l.plan.nothing}, l.shared()
 	o, _ := l.attention.Outputs(h, l.attention.Exponentials(h))
 	return o
 }
 
 // shared returns the second moments of the next product.
-func (l *layerRun) shared() *mat.Dense {
+func (l *layerRun) shared() opattention.ErrorMoments {
 	l.next++
-	return l.plan.squares[l.next-1]
+	return l.plan.errors[l.next-1]
 }
 
 // product returns x·wᵀ with the errors of its sums, x having the given type.
@@ -198,14 +196,14 @@ func (l *layerRun) product(at layerSum, typ dtype.Type, x, w *mat.Dense) *mat.De
 	if l.exact {
 		var squared mat.Dense
 		squared.Mul(step.Squares(step.FiniteOrZero(x)), step.Squares(step.FiniteOrZero(w)).T())
-		l.plan.squares = append(l.plan.squares, &squared)
+		l.plan.errors = append(l.plan.errors, l.model.SumErrors(typ, other, terms, y, &squared))
 	}
-	shared, noise := l.shared(), &l.sums[at]
-	for i := range shared.RawMatrix().Rows {
-		row := y.RawRowView(i)
-		for j, s := range shared.RawRowView(i) {
-			apart, together := l.model.SumError(typ, other, terms, row[j], s)
-			row[j] += noise.Of(row[j], apart, together)
+	errors, noise := l.shared(), &l.sums[at]
+	rows, _ := y.Dims()
+	for i := range rows {
+		row, apart, together := y.RawRowView(i), errors.Apart.RawRowView(i), errors.Together.RawRowView(i)
+		for j, v := range row {
+			row[j] += noise.Of(v, apart[j], together[j])
 		}
 	}
 	return y
