@@ -28,6 +28,10 @@ var faint = []string{
 	"exp-2e-3", "denominator-bf16", "delta-bf16", "output-per-mille", "sink-next-head", "dq-scale-bf16", "sink-bf16",
 }
 
+// tooFaint are looked for with -long alone, in vain so far: an error of its own for each weight, or
+// for each query, that is no larger than what their roundings make.
+var tooFaint = []string{"exp-2e-3", "delta-bf16"}
+
 // faintCase is a recording of realistic size, and the one output of it that is judged. Log-sum-exps
 // in F32 would give away what the output hides.
 type faintCase struct {
@@ -143,6 +147,10 @@ func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
 func TestFaintMistakes(t *testing.T) {
 	missed, known := map[string]bool{}, expectations{}
 	for _, c := range faintCases() {
+		if !*long && slices.Contains(tooFaint, c.mistake) {
+			missed[c.mistake] = true
+			continue
+		}
 		t.Run(c.mistake+" in "+c.what, func(t *testing.T) {
 			if !foundFaint(t, c, known) {
 				missed[c.mistake] = true

@@ -15,7 +15,7 @@ import (
 // the top of a wave only the square of that shows. The whole extended context of DeepSeek-V3 must
 // be explained.
 func TestLongPositions(t *testing.T) {
-	step, count := 59, 163840
+	step, count := 211, 163840
 	if *long {
 		step = 1
 	}

@@ -335,7 +335,7 @@ func (k *kin) weighRows(columns int) {
 // what these give, over far, is what a statistic scatters by at least.
 const (
 	far        = 3
-	fewestWide = 24
+	fewestWide = 12
 )
 
 // pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not,

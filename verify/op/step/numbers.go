@@ -46,8 +46,11 @@ func FiniteOrZero(m *mat.Dense) *mat.Dense {
 
 // powerOfTwo tells whether the size of x is a power of two: products with it are not rounded.
 func powerOfTwo(x float64) bool {
-	m, _ := math.Frexp(math.Abs(x))
-	return m == 0.5
+	bits := math.Float64bits(x) &^ (1 << 63)
+	if bits < 1<<52 { // subnormal
+		return bits != 0 && bits&(bits-1) == 0
+	}
+	return bits&(1<<52-1) == 0 && bits>>52 != 0x7ff
 }
 
 // Pages is how many pages hold n keys.
