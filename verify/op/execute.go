@@ -23,11 +23,18 @@ const (
 	kept       = 1 << 24 // deviations in memory
 )
 
-// runsOf returns how often a program is run whose outputs have n elements together and which takes
-// so many roundings.
-func runsOf(n int, work float64) int {
-	return int(max(FewestRuns, min(MostRuns, Roundings/max(work, 1), kept/float64(max(n, 1)))))
+// runsOf returns how often a program is run whose outputs have n elements together, the smallest of
+// them few, and which takes so many roundings. A loss has no neighbours that tell of its σ.
+func runsOf(n, few int, work float64) int {
+	most := float64(MostRuns)
+	if few < pooled {
+		most *= 2
+	}
+	return int(max(FewestRuns, min(most, Roundings/max(work, 1), kept/float64(max(n, 1)))))
 }
+
+// pooled is from how many elements on their σ are told by one another.
+const pooled = 16
 
 // Expectation is the truth of one output.
 type Expectation struct {
@@ -54,14 +61,14 @@ func (c *Case) Run(p Program, work float64, all ...Expectation) []verdict.Expect
 // execute runs a program in many units, and fills in what follows from it: the sample of
 // deviations, σ, and what else is right where a decision is in doubt or a number overflows.
 func execute(p Program, work float64, expected []verdict.Expected) {
-	n := 0
+	n, few := 0, pooled
 	for _, e := range expected {
-		n += e.Truth.Len()
+		n, few = n+e.Truth.Len(), min(few, e.Truth.Len())
 	}
 	exact := arithmetic.NewExact()
 	p(exact)
 	for form := range exact.Forms() {
-		p.sample(form, runsOf(n, work*float64(exact.Forms())), expected)
+		p.sample(form, runsOf(n, few, work*float64(exact.Forms())), expected)
 	}
 }
 
