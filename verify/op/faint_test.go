@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -37,7 +38,7 @@ type faintCase struct {
 
 func faintCases() []faintCase {
 	forward, sinks := forwardRequest(dtype.BF16, 4, 0.2, 1), forwardRequest(dtype.BF16, 7, 0.5, 2)
-	decode := decodeRequest(128, 1024, 3, 0, 3)
+	decode := optest.DecodeRequest(128, 1024, 3, 0, 3)
 	return []faintCase{
 		{"exp-2e-3", "o", "attention", forward},
 		{"exp-2e-3", "o", "decoding", decode},
