@@ -93,7 +93,7 @@ func describeOp(w io.Writer, entry *op.Op) {
 	}
 	section(w, "attrs", attrs)
 	section(w, "arithmetic", keys)
-	section(w, "mistakes, and when they do not show", mistakeRows(entry.Mistakes))
+	section(w, "mistakes, and when they do not show", mistakeRows(entry.Mistakes()))
 	if len(entry.Equations) > 0 { // a step of hardware has none
 		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(entry.Equations, ", "))
 	}

@@ -57,7 +57,7 @@ func TestJSONSaysAll(t *testing.T) {
 	for i, entry := range op.Ops() {
 		got := all.Ops[i]
 		if got.Name != entry.Name || len(got.Inputs) != len(entry.Inputs) || len(got.Attrs) != len(entry.Attrs) ||
-			len(got.Mistakes) != len(entry.Mistakes) {
+			len(got.Mistakes) != len(entry.Mistakes()) {
 			t.Errorf("%s: got %+v", entry.Name, got)
 		}
 		for _, a := range got.Attrs {
@@ -133,7 +133,7 @@ func TestOpsPageNamesEverything(t *testing.T) {
 		for _, x := range entry.Arithmetic {
 			names = append(names, "`"+x.Name+"`")
 		}
-		for _, x := range entry.Mistakes {
+		for _, x := range entry.Mistakes() {
 			names = append(names, "`"+x.ID+"` | "+x.Sentence+" | "+x.Hidden)
 		}
 		for _, name := range names {

@@ -109,7 +109,7 @@ func describe(o *op.Op) jsonOp {
 		Arithmetic: each(o.Arithmetic, func(k op.Key) jsonKey {
 			return jsonKey{k.Name, arithmetic.KindOf(k.Name), k.Default, k.Values(), k.Doc}
 		}),
-		Mistakes: each(o.Mistakes, func(m op.Mistake) jsonMistake {
+		Mistakes: each(o.Mistakes(), func(m op.Mistake) jsonMistake {
 			return jsonMistake{m.ID, m.Sentence, m.Hidden, m.Thread}
 		}),
 	}

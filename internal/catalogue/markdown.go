@@ -61,7 +61,7 @@ func section(b *strings.Builder, entry *op.Op) {
 		return []string{"`" + a.Name + "`", a.Values(), a.String(), a.Doc}
 	}))
 	table(b, []string{"arithmetic", "values", "default", "what it is"}, each(entry.Arithmetic, keyRow))
-	table(b, []string{"mistake", "what such a kernel does", "hidden", "met in"}, each(entry.Mistakes, mistakeRow))
+	table(b, []string{"mistake", "what such a kernel does", "hidden", "met in"}, each(entry.Mistakes(), mistakeRow))
 }
 
 func mistakeRow(m op.Mistake) []string {

@@ -186,5 +186,5 @@ func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 		return nil, fmt.Errorf("%s: %s: %w", request.Name, c.Mistake, ErrHidden)
 	}
 	j.declare()
-	return j.Rec, nil
+	return j.Recording, nil
 }

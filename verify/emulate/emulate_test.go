@@ -10,11 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	_ "plumbline/verify/emulate/all"
-
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op/objective/emulated"
 	"plumbline/verify/recording"
 )

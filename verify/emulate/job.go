@@ -16,8 +16,7 @@ import (
 type Job struct {
 	Config
 	*op.Case
-	Rec   *recording.Recording // the request, which the outputs are added to
-	note  string               // the configuration as it was given
+	note  string // the configuration as it was given
 	shown bool
 
 	ScaleWrong bool // the mistake changes the softmax scale
@@ -37,8 +36,8 @@ func newJob(request *recording.Recording, c Config) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{Config: c, Case: bound, Rec: rec, note: c.String()}
-	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), Or(c.Angle, bound.Arithmetic.Angle)
+	j := &Job{Config: c, Case: bound, note: c.String()}
+	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), cmp.Or(c.Angle, bound.Arithmetic.Angle)
 	splits, tile := 0, 64
 	if needsSplits[c.Mistake] {
 		splits, tile = 3, 8
@@ -62,24 +61,16 @@ func Working[T Number]() dtype.Type {
 	return dtype.F32
 }
 
-// Or returns t, or the default if t is Invalid.
-func Or(t, otherwise dtype.Type) dtype.Type {
-	if t == dtype.Invalid {
-		return otherwise
-	}
-	return t
-}
-
-// To rounds to t.
-func To[T Number](t dtype.Type, x T) T {
+// Round rounds to t.
+func Round[T Number](t dtype.Type, x T) T {
 	if t == dtype.F64 {
 		return x
 	}
 	return T(t.Round(float64(x)))
 }
 
-// ToEach rounds a slice to t, in place.
-func ToEach[T Number](t dtype.Type, x []T) []T {
+// RoundEach rounds a slice to t, in place.
+func RoundEach[T Number](t dtype.Type, x []T) []T {
 	if t != dtype.F64 && t != Working[T]() {
 		for i := range x {
 			x[i] = T(t.Round(float64(x[i])))
@@ -132,13 +123,13 @@ func Store[T Number](j *Job, name string, t dtype.Type, data []T) {
 	for i, v := range data {
 		x.Data[i] = float64(flushed(j, v))
 	}
-	j.Rec.Set("out."+name, Or(j.Output, t), x)
+	j.Recording.Set("out."+name, cmp.Or(j.Output, t), x)
 }
 
 // StoreMain is store for the output that the mistakes of storing befall.
 func StoreMain[T Number](j *Job, name string, t dtype.Type, data []T) {
 	shape := j.OutputShape(name)
-	spoilOutput(j, Or(j.Output, t), data, shape[len(shape)-1])
+	spoilOutput(j, cmp.Or(j.Output, t), data, shape[len(shape)-1])
 	Store(j, name, t, data)
 }
 
@@ -147,11 +138,11 @@ func (j *Job) declare() {
 	said := j.said()
 	for _, key := range j.Op.Arithmetic {
 		if value, ok := said[key.Name]; ok {
-			j.Rec.Arithmetic[key.Name] = value
+			j.Recording.Arithmetic[key.Name] = value
 		}
 	}
-	j.Rec.Provenance["producer"] = "plumbline emulate"
-	j.Rec.Provenance["note"] = j.note
+	j.Recording.Provenance["producer"] = "plumbline emulate"
+	j.Recording.Provenance["note"] = j.note
 }
 
 // said returns what the kernel would say in every key. Kernels have filled in the defaults of the
@@ -161,8 +152,8 @@ func (j *Job) said() map[string]string {
 		"accumulate":    j.Accumulate.String(),
 		"probabilities": j.Probabilities.String(),
 		"scores":        j.Scores.String(),
-		"cap_chain":     Or(j.CapChain, j.Scores).String(),
-		"group_sum":     Or(j.GroupSum, j.Accumulate.Working()).String(),
+		"cap_chain":     cmp.Or(j.CapChain, j.Scores).String(),
+		"group_sum":     cmp.Or(j.GroupSum, j.Accumulate.Working()).String(),
 		"exp":           approximated(j.FastExp),
 		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),
@@ -187,5 +178,5 @@ func approximated(fast bool) string {
 	return "exact"
 }
 
-// Vector returns row i of rows of the given width.
-func Vector[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }
+// Row returns row i of rows of the given width.
+func Row[T any](x []T, i, width int) []T { return x[i*width : (i+1)*width] }

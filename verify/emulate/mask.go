@@ -22,6 +22,7 @@ func (m Mask) Span(j *Job, s int) (lo, hi int) {
 	return wrongLo, wrongHi
 }
 
+// Right returns the keys that query s sees, without a mistake.
 func (m Mask) Right(s int) (lo, hi int) {
 	return m.at(m.Keys - m.Queries + s)
 }

@@ -5,16 +5,16 @@ import (
 	"slices"
 
 	"plumbline/numbers/dtype"
-	"plumbline/verify/mistakes"
+	"plumbline/verify/op"
 )
 
 // needsSplits lists the mistakes that only split kernels make.
 var needsSplits = map[string]bool{"merge-base": true, "split-dropped": true, "sink-per-split": true}
 
-// Mistakes returns the names of the wrong kernels of an op; package mistakes describes them.
-func Mistakes(op string) []string {
+// Mistakes returns the names of the wrong kernels of an op.
+func Mistakes(name string) []string {
 	var names []string
-	for _, m := range mistakes.Of(op) {
+	for _, m := range op.Lookup(name).Mistakes() {
 		names = append(names, m.ID)
 	}
 	return names
@@ -31,18 +31,18 @@ func spoilOutput[T Number](j *Job, t dtype.Type, data []T, width int) {
 		truncate(j, t, data)
 	case j.Makes("output-unwritten"):
 		for i := rows - (rows+3)/4; i < rows; i++ {
-			block := Vector(data, i, width)[width/2:]
+			block := Row(data, i, width)[width/2:]
 			j.Show(slices.ContainsFunc(block, func(x T) bool { return x != 0 }))
 			clear(block)
 		}
 	case j.Makes("rows-swapped") && rows > 1:
-		a, b := Vector(data, rows-2, width), Vector(data, rows-1, width)
+		a, b := Row(data, rows-2, width), Row(data, rows-1, width)
 		j.Show(!slices.Equal(a, b))
 		for i := range a {
 			a[i], b[i] = b[i], a[i]
 		}
 	case j.Makes("row-repeated") && rows > 1:
-		a, b := Vector(data, rows-2, width), Vector(data, rows-1, width)
+		a, b := Row(data, rows-2, width), Row(data, rows-1, width)
 		j.Show(!slices.Equal(a, b))
 		copy(b, a)
 	}

@@ -6,27 +6,28 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// Rms is a root-mean-square norm. Squares are summed in the accumulator; the inverse root is
+// RMS is a root-mean-square norm. Squares are summed in the accumulator; the inverse root is
 // rounded to the working type; the normalised row is rounded to middle before the weight multiplies
 // it, as an eager framework does, or left in the working type by a fused kernel. The result is not
 // rounded.
-type Rms[T Number] struct {
+type RMS[T Number] struct {
 	*Job
 	sums   *Summer[T]
 	eps    float64
 	middle dtype.Type
 }
 
-func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *Rms[T] {
-	n := &Rms[T]{Job: j, sums: sums, eps: j.Float("eps"), middle: middle}
+// NewRMS returns the norm of a kernel.
+func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
+	n := &RMS[T]{Job: j, sums: sums, eps: j.Float("eps"), middle: middle}
 	if j.Makes("squares-bf16") {
-		n.sums.Mode, n.sums.Keep = Narrow, dtype.BF16
+		n.sums.Narrow(dtype.BF16)
 	}
 	return n
 }
 
 // Row returns x·weight/√(mean x² + eps).
-func (n *Rms[T]) Row(x, weight []T) []T {
+func (n *RMS[T]) Row(x, weight []T) []T {
 	x = n.centred(x)
 	mean := n.sums.Dot(x, x) / T(len(x))
 	n.Show(n.Makes("squares-bf16") && len(x) > 1)
@@ -42,13 +43,13 @@ func (n *Rms[T]) Row(x, weight []T) []T {
 			w++
 			n.Show(true)
 		}
-		y[i] = To(n.middle, flushed(n.Job, x[i]*inverse)) * w
+		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse)) * w
 	}
 	return y
 }
 
 // inverseRoot returns 1/√(mean + eps). What is done with eps shows only where it is not negligible.
-func (n *Rms[T]) inverseRoot(mean T) T {
+func (n *RMS[T]) inverseRoot(mean T) T {
 	matters := float64(mean) < 100*n.eps
 	root := math.Sqrt(float64(mean + T(n.eps)))
 	switch n.Mistake {
@@ -66,7 +67,7 @@ func (n *Rms[T]) inverseRoot(mean T) T {
 }
 
 // centred returns x, less its mean where LayerNorm stands for RMSNorm.
-func (n *Rms[T]) centred(x []T) []T {
+func (n *RMS[T]) centred(x []T) []T {
 	if !n.Makes("mean-subtracted") {
 		return x
 	}

@@ -43,7 +43,7 @@ const (
 	// in float32
 	apart      madd = iota
 	fused           // once, as a GPU's fma does
-	Narrow          // the sum is kept in a narrow type
+	narrow          // the sum is kept in a narrow type
 	tensorCore      // sixteen products at a time, as Hopper's tensor cores do
 )
 
@@ -51,8 +51,8 @@ const (
 type Summer[T Number] struct {
 	Order        Order
 	seed         uint64
-	Mode         madd
-	Keep         dtype.Type            // narrow: the type of the partial sums
+	mode         madd
+	keep         dtype.Type            // narrow: the type of the partial sums
 	core         arithmetic.TensorCore // tensorCore: the tensor core
 	tf32         bool                  // tensorCore: float32 operands, which are narrowed before the product
 	nearest      bool                  // to nearest, not cut
@@ -66,7 +66,7 @@ type Summer[T Number] struct {
 func NewSummer[T Number](c *Config, operands dtype.Type) *Summer[T] {
 	s := &Summer[T]{Order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
 	if c.Accumulate == arithmetic.TF32 && operands == dtype.F32 {
-		s.Mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
+		s.mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
 		return s
 	}
 	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() &&
@@ -75,11 +75,11 @@ func NewSummer[T Number](c *Config, operands dtype.Type) *Summer[T] {
 	}
 	switch {
 	case c.Accumulate.Truncates():
-		s.Mode, s.core = tensorCore, core(c.Accumulate, operands)
+		s.mode, s.core = tensorCore, core(c.Accumulate, operands)
 	case c.Accumulate == arithmetic.F16 || c.Accumulate == arithmetic.BF16:
-		s.Mode, s.Keep = Narrow, c.Accumulate.Type()
+		s.mode, s.keep = narrow, c.Accumulate.Type()
 	case c.Fused:
-		s.Mode = fused
+		s.mode = fused
 	}
 	return s
 }
@@ -89,6 +89,9 @@ func (s *Summer[T]) Plain() *Summer[T] {
 	return &Summer[T]{Order: s.Order, seed: s.seed, permutations: s.permutations}
 }
 
+// Narrow keeps partial sums in a type.
+func (s *Summer[T]) Narrow(t dtype.Type) { s.mode, s.keep = narrow, t }
+
 // FMA returns a·b + c rounded once. It goes through float64, where a·b is exact for float32
 // operands; that the sum is rounded there before it is rounded to float32 shows only in ties, of
 // 2⁻²⁹ likelihood.
@@ -96,11 +99,11 @@ func FMA[T Number](a, b, c T) T { return T(float64(a)*float64(b) + float64(c)) }
 
 // add returns acc + a·b as the accumulator rounds it.
 func (s *Summer[T]) add(acc, a, b T) T {
-	switch s.Mode {
+	switch s.mode {
 	case fused:
 		return FMA(a, b, acc)
-	case Narrow:
-		return T(s.Keep.Round(float64(acc) + float64(a)*float64(b)))
+	case narrow:
+		return T(s.keep.Round(float64(acc) + float64(a)*float64(b)))
 	}
 	return acc + T(a*b)
 }
@@ -109,7 +112,7 @@ func (s *Summer[T]) add(acc, a, b T) T {
 func (s *Summer[T]) Dot(a, b []T) T {
 	b = b[:len(a)]
 	switch {
-	case s.Mode == tensorCore:
+	case s.mode == tensorCore:
 		return tensorDot(&s.core, s.Operands(a), s.Operands(b))
 	case s.Order == Pairwise:
 		return s.pairwiseDot(a, b)
@@ -129,7 +132,7 @@ func (s *Summer[T]) Dot(a, b []T) T {
 func (s *Summer[T]) sequentialDot(a, b []T) T {
 	var acc T
 	b = b[:len(a)]
-	switch s.Mode {
+	switch s.mode {
 	case apart:
 		for i, x := range a {
 			acc += T(x * b[i])
@@ -203,7 +206,7 @@ func (s *Summer[T]) pairwiseDot(a, b []T) T {
 
 func (s *Summer[T]) stridedDot(a, b []T) T {
 	var lane [warp]T
-	if s.Mode == apart {
+	if s.mode == apart {
 		for i, x := range a {
 			lane[i%warp] += T(x * b[i])
 		}
@@ -224,7 +227,7 @@ func (s *Summer[T]) stridedDot(a, b []T) T {
 // element.
 func (s *Summer[T]) Combine(out, w []T, rows [][]T) {
 	switch {
-	case s.Mode == tensorCore:
+	case s.mode == tensorCore:
 		if s.tf32 {
 			rows = slices.Clone(rows)
 			for i, row := range rows {
@@ -247,7 +250,7 @@ func (s *Summer[T]) Combine(out, w []T, rows [][]T) {
 // axpy adds w·row to out.
 func (s *Summer[T]) axpy(out []T, w T, row []T) {
 	row = row[:len(out)]
-	switch s.Mode {
+	switch s.mode {
 	case apart:
 		for c, x := range row {
 			out[c] += T(w * x)
@@ -266,7 +269,7 @@ func (s *Summer[T]) axpy(out []T, w T, row []T) {
 // accumulate adds x to out.
 func (s *Summer[T]) accumulate(out, x []T) {
 	x = x[:len(out)]
-	if s.Mode == apart {
+	if s.mode == apart {
 		for c, v := range x {
 			out[c] += v
 		}

@@ -70,7 +70,7 @@ func TestFusedRoundsOnce(t *testing.T) {
 
 func TestNarrowSumsStick(t *testing.T) {
 	s := sums[float32](Config{Accumulate: 0})
-	s.Mode, s.Keep = Narrow, dtype.BF16
+	s.Narrow(dtype.BF16)
 	ones := make([]float32, 300)
 	for i := range ones {
 		ones[i] = 1

@@ -57,6 +57,7 @@ func (m *Maker) Normals(mean, deviation float64, shape ...int) *tensor.Tensor {
 	return x
 }
 
+// Ints sets an integer input.
 func (m *Maker) Ints(name string, data []int, shape ...int) {
 	x := tensor.New(shape...)
 	for i, v := range data {
@@ -72,11 +73,14 @@ func (m *Maker) Sometimes(p float64, name string, value any) {
 	}
 }
 
+// Number sets an attribute to a number.
 func (m *Maker) Number(name string, x float64) { m.Attrs[name] = recording.Number(x) }
 
+// Whole sets an attribute to a whole number.
 func (m *Maker) Whole(name string, x int) { m.Number(name, float64(x)) }
 
-func Dot64(a, b []float64) float64 {
+// Dot returns Σ a_i b_i.
+func Dot(a, b []float64) float64 {
 	var sum float64
 	for i, x := range a {
 		sum += x * b[i]
@@ -84,14 +88,15 @@ func Dot64(a, b []float64) float64 {
 	return sum
 }
 
+// Fill sets all elements to v.
 func Fill[T any](x []T, v T) {
 	for i := range x {
 		x[i] = v
 	}
 }
 
-// Yarn chooses YaRN's parameters with probability p.
-func (m *Maker) Yarn(p float64) bool {
+// YaRN chooses YaRN's parameters with probability p.
+func (m *Maker) YaRN(p float64) bool {
 	if !m.Chance(p) {
 		return false
 	}
@@ -111,12 +116,14 @@ func (m *Maker) Yarn(p float64) bool {
 	return true
 }
 
+// Base chooses a base of the frequencies.
 func (m *Maker) Base() {
 	if m.Chance(0.4) {
 		m.Number("base", Pick(m, 10000.0, 500000, 1000000))
 	}
 }
 
+// Layout chooses which elements are a pair.
 func (m *Maker) Layout() {
 	if m.Chance(0.6) {
 		m.Attrs["layout"] = Pick(m, "interleaved", "half", "half", "interleaved_to_half")

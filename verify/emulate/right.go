@@ -1,8 +1,6 @@
 package emulate
 
-import (
-	"plumbline/numbers/arithmetic"
-)
+import "plumbline/numbers/arithmetic"
 
 // Orders returns kernels that differ in the order of summation alone.
 func Orders() []Config {

@@ -61,8 +61,8 @@ func amplitudeOf(y *rope.YaRN) float64 {
 	return mscale(y.Factor, y.MScale) / mscale(y.Factor, y.MScaleAllDim)
 }
 
-// TemperatureOf returns what the softmax scale is multiplied by.
-func TemperatureOf(y *rope.YaRN) float64 {
+// Temperature returns what the softmax scale is multiplied by.
+func Temperature(y *rope.YaRN) float64 {
 	if y.AttentionFactor != 0 {
 		return 1
 	}
@@ -163,7 +163,7 @@ func (r *Rotary[T]) frequencies(dim int, base float64, moving bool) []T {
 		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
 	}
 	if r.Makes("frequencies-recurrent") {
-		r.Show(moving && !slices.Equal(plain, wrong) && r.Rec.Type("x").Size() != 2) // 16 bits hide it
+		r.Show(moving && !slices.Equal(plain, wrong) && r.Recording.Type("x").Size() != 2) // 16 bits hide it
 		return wrong
 	}
 	return plain
@@ -202,7 +202,7 @@ func (r *Rotary[T]) Table(position int) (cos, sin []T) {
 		sin[i] = r.curve(a, math.Sin) * r.amplitude
 	}
 	r.spoilTable(position, cos, sin)
-	return ToEach(r.Kept, cos), ToEach(r.Kept, sin)
+	return RoundEach(r.Kept, cos), RoundEach(r.Kept, sin)
 }
 
 // curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast
@@ -258,8 +258,8 @@ func (r *Rotary[T]) spoilTable(position int, cos, sin []T) {
 		}
 		r.Show(position != 0)
 	case "table-bf16":
-		ToEach(dtype.BF16, cos)
-		ToEach(dtype.BF16, sin)
+		RoundEach(dtype.BF16, cos)
+		RoundEach(dtype.BF16, sin)
 		r.Show(position != 0)
 	}
 }
@@ -295,5 +295,5 @@ func (r *Rotary[T]) cross(a, b, c, d T) T {
 	if r.Fused && r.Kept == dtype.F64 {
 		return FMA(a, b, T(c*d))
 	}
-	return To(r.Kept, T(a*b)) + To(r.Kept, T(c*d))
+	return Round(r.Kept, T(a*b)) + Round(r.Kept, T(c*d))
 }

@@ -1,14 +1,15 @@
 package emulate
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"plumbline/numbers/dtype"
 )
 
-// Row is what one query of one head sees: the keys lo ≤ j < hi of a sequence of length keys.
-type Row[T Number] struct {
+// Query is what one query of one head sees: the keys lo ≤ j < hi of a sequence of length keys.
+type Query[T Number] struct {
 	Lo, Hi, Length int
 	Tail           int             // end of the storage behind hi that a kernel may touch by mistake
 	Score          func(j int) T   // query times key, rounded as a product is, neither scaled nor capped
@@ -45,17 +46,17 @@ func NewSoftmax[T Number](j *Job, scale, soft float64, input dtype.Type, width i
 		Job: j, Products: NewSummer[T](&j.Config, input), Scale: T(scale), Soft: T(soft), Unit: 1, width: width,
 	}
 	if j.Makes("accumulate-bf16") {
-		k.narrowed = k.Products.Mode != Narrow
-		k.Products.Mode, k.Products.Keep = Narrow, dtype.BF16
+		k.narrowed = k.Products.mode != narrow
+		k.Products.Narrow(dtype.BF16)
 	}
 	k.Scalars, k.mixing = k.Products.Plain(), k.Products
-	j.Scores, j.Probabilities = Or(j.Scores, Working[T]()), Or(j.Probabilities, input)
-	k.Scores, k.Weights, k.Chain = j.Scores, j.Probabilities, Or(j.CapChain, j.Scores)
+	j.Scores, j.Probabilities = cmp.Or(j.Scores, Working[T]()), cmp.Or(j.Probabilities, input)
+	k.Scores, k.Weights, k.Chain = j.Scores, j.Probabilities, cmp.Or(j.CapChain, j.Scores)
 	k.truncates = j.Makes("probabilities-truncated") && k.Weights != dtype.F64 && k.Weights != Working[T]()
 	if j.ScaleRounded {
-		k.Scale = To(k.Scores, k.Scale)
+		k.Scale = Round(k.Scores, k.Scale)
 	}
-	if k.Products.Mode == tensorCore && k.Weights.Size() != 2 && !k.Products.tf32 {
+	if k.Products.mode == tensorCore && k.Weights.Size() != 2 && !k.Products.tf32 {
 		k.mixing = k.Scalars // wider weights do not fit a tensor core
 	}
 	if k.takesScaleIntoExponent() {
@@ -72,19 +73,19 @@ func (k *Softmax[T]) takesScaleIntoExponent() bool {
 }
 
 // logit returns the score of key j, in units of unit.
-func (k *Softmax[T]) logit(r *Row[T], j int) T {
-	x := To(k.Scores, r.Score(j))
+func (k *Softmax[T]) logit(r *Query[T], j int) T {
+	x := Round(k.Scores, r.Score(j))
 	if k.takesScaleIntoExponent() {
 		return x
 	}
 	if k.Soft == 0 {
-		return To(k.Scores, x*k.Scale)
+		return Round(k.Scores, x*k.Scale)
 	}
 	if k.Makes("softcap-before-scale") {
 		k.Show(k.Scale != 1)
-		return To(k.Scores, k.cap(x)*k.Scale)
+		return Round(k.Scores, k.cap(x)*k.Scale)
 	}
-	return k.cap(To(k.Scores, x*k.Scale))
+	return k.cap(Round(k.Scores, x*k.Scale))
 }
 
 // cap bounds x softly.
@@ -93,11 +94,11 @@ func (k *Softmax[T]) cap(x T) T {
 		k.Show(true)
 		return x
 	}
-	t := T(math.Tanh(float64(To(k.Chain, x/k.Soft))))
+	t := T(math.Tanh(float64(Round(k.Chain, x/k.Soft))))
 	if k.FastTanh {
 		t *= 1 + T(Wobble(float64(x))*0x1p-11)
 	}
-	return To(k.Scores, To(k.Chain, k.Soft*To(k.Chain, t)))
+	return Round(k.Scores, Round(k.Chain, k.Soft*Round(k.Chain, t)))
 }
 
 // Exp returns e^((x−m)·unit).
@@ -161,7 +162,7 @@ func (k *Softmax[T]) empty() *state[T] {
 }
 
 // Run returns output and natural log-sum-exp of one row.
-func (k *Softmax[T]) Run(r *Row[T]) ([]T, T) {
+func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	if r.Lo >= r.Hi {
 		return k.seesNothing()
 	}
@@ -190,7 +191,7 @@ func (k *Softmax[T]) seesNothing() ([]T, T) {
 }
 
 // parts runs the splits, each over its share of the sequence's tiles.
-func (k *Softmax[T]) parts(r *Row[T]) []*state[T] {
+func (k *Softmax[T]) parts(r *Query[T]) []*state[T] {
 	tiles := (r.Length + k.Tile - 1) / k.Tile
 	share := max(1, (tiles+max(1, k.Splits)-1)/max(1, k.Splits)) * k.Tile
 	var parts []*state[T]
@@ -203,7 +204,7 @@ func (k *Softmax[T]) parts(r *Row[T]) []*state[T] {
 }
 
 // part runs the tiles of the keys lo ≤ j < hi. Tiles lie at multiples of their size.
-func (k *Softmax[T]) part(r *Row[T], st *state[T], lo, hi int) {
+func (k *Softmax[T]) part(r *Query[T], st *state[T], lo, hi int) {
 	for lo < hi {
 		end := min(hi, lo-lo%k.Tile+k.Tile)
 		k.tile(r, st, lo, end)
@@ -218,7 +219,7 @@ func (k *Softmax[T]) part(r *Row[T], st *state[T], lo, hi int) {
 }
 
 // tile is one step of the online softmax.
-func (k *Softmax[T]) tile(r *Row[T], st *state[T], lo, hi int) {
+func (k *Softmax[T]) tile(r *Query[T], st *state[T], lo, hi int) {
 	k.Gather(r, lo, hi)
 	m := st.m
 	for _, x := range k.S {
@@ -245,13 +246,13 @@ func (k *Softmax[T]) denominator(l T) T {
 	if !k.Makes("denominator-bf16") {
 		return l
 	}
-	narrow := To(dtype.BF16, l)
+	narrow := Round(dtype.BF16, l)
 	k.Show(narrow != l)
 	return narrow
 }
 
 // Gather reads the scores and values of the keys lo ≤ j < hi.
-func (k *Softmax[T]) Gather(r *Row[T], lo, hi int) {
+func (k *Softmax[T]) Gather(r *Query[T], lo, hi int) {
 	k.S, k.values = k.S[:0], k.values[:0]
 	for j := lo; j < hi; j++ {
 		k.S = append(k.S, k.logit(r, j))
@@ -283,15 +284,15 @@ func (k *Softmax[T]) rescale(st *state[T], m T) {
 	for c := range st.acc {
 		st.acc[c] *= factor
 	}
-	if k.Products.Mode == Narrow {
-		ToEach(k.Products.Keep, st.acc)
+	if k.Products.mode == narrow {
+		RoundEach(k.Products.keep, st.acc)
 	}
 }
 
 // roundWeights rounds probabilities, in place.
 func (k *Softmax[T]) roundWeights(p []T) []T {
 	if !k.truncates {
-		return ToEach(k.Weights, p)
+		return RoundEach(k.Weights, p)
 	}
 	for i := range p {
 		p[i] = T(truncated(k.Weights, float64(p[i])))
@@ -300,7 +301,7 @@ func (k *Softmax[T]) roundWeights(p []T) []T {
 }
 
 // finish divides the only part by its denominator.
-func (k *Softmax[T]) finish(r *Row[T], st *state[T]) ([]T, T) {
+func (k *Softmax[T]) finish(r *Query[T], st *state[T]) ([]T, T) {
 	lse := k.lse(st)
 	top := st.m * k.Unit
 	l := st.l
@@ -313,6 +314,7 @@ func (k *Softmax[T]) finish(r *Row[T], st *state[T]) ([]T, T) {
 	return st.acc, lse
 }
 
+// ScaleBy multiplies x by a factor, in place.
 func (k *Softmax[T]) ScaleBy(x []T, factor T) {
 	for c := range x {
 		x[c] *= factor
@@ -325,7 +327,7 @@ func (k *Softmax[T]) lse(st *state[T]) T {
 }
 
 // SinkOf returns the sink of a row with the given log-sum-exp.
-func (k *Softmax[T]) SinkOf(r *Row[T], lse T) *T {
+func (k *Softmax[T]) SinkOf(r *Query[T], lse T) *T {
 	if r.Sink != nil && k.Makes("sink-missing") {
 		k.Show(weighs(*r.Sink - lse))
 		return nil
@@ -338,7 +340,7 @@ func (k *Softmax[T]) SinkOf(r *Row[T], lse T) *T {
 func weighs[T Number](above T) bool { return above > -4 }
 
 // merge joins the parts, each normalised by itself, by their log-sum-exps; a sink counts once.
-func (k *Softmax[T]) merge(r *Row[T], parts []*state[T]) ([]T, T) {
+func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 	parts = k.dropSplit(parts)
 	lses := make([]T, len(parts))
 	top := T(math.Inf(-1))
@@ -418,7 +420,7 @@ func (k *Softmax[T]) dropSplit(parts []*state[T]) []*state[T] {
 
 // eager is the softmax of a framework: all scores, all weights normalised and rounded, then one
 // product.
-func (k *Softmax[T]) eager(r *Row[T]) ([]T, T) {
+func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	k.Gather(r, r.Lo, r.Hi)
 	m := T(math.Inf(-1))
 	for _, x := range k.S {

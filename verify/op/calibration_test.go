@@ -2,31 +2,28 @@ package op_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
-	_ "plumbline/verify/emulate/all"
-
+	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
-
-var long = flag.Bool("long", false, "run every right and wrong kernel on every seed, and the tables at full size")
 
 // seeds is how many requests of each op the error model is tested on.
 const seeds = 200
 
 // turns returns which of n configurations a seed runs: one of them, in turn, or all with -long.
 func turns(seed, n int) []int {
-	if *long {
+	if *optest.Long {
 		all := make([]int, n)
 		for i := range all {
 			all[i] = i
@@ -45,13 +42,13 @@ func TestRightKernels(t *testing.T) {
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
 			count := seeds
-			if !*long {
+			if !*optest.Long {
 				count /= 8
 			}
 			for seed := range count {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
-					v := judge(t, request, configs[i])
+					v := optest.JudgeKernel(t, request, configs[i])
 					judged++
 					switch {
 					case v.Status == verdict.Undetermined && strings.HasSuffix(v.Reason, "would pass as well"):
@@ -66,15 +63,6 @@ func TestRightKernels(t *testing.T) {
 			}
 		})
 	}
-}
-
-func judge(t *testing.T, request *recording.Recording, c emulate.Config) verdict.Verdict {
-	t.Helper()
-	rec, err := emulate.Run(request, c)
-	if err != nil {
-		t.Fatalf("%s: %v", c, err)
-	}
-	return judgeShared(t, rec)
 }
 
 // strong tells whether a mistake moves an output far enough that a check of each element and slice
@@ -122,7 +110,7 @@ func TestWrongKernels(t *testing.T) {
 				}
 				seen := 0
 				for seed := range uint64(seeds) {
-					if seen >= 1 && !*long {
+					if seen >= 1 && !*optest.Long {
 						break
 					}
 					seen += wrongKernel(t, opName, mistake, seed)
@@ -164,7 +152,7 @@ func TestTruncation(t *testing.T) {
 				if first := wrong.Shape("out." + wrong.Outputs()[0]); product(first) < 4096 {
 					continue
 				}
-				v := judgeShared(t, wrong)
+				v := optest.Judge(t, wrong)
 				if o := v.Outputs[0]; o.Elements < 4096 || mistake == "output-truncated" && o.Type == "F32" {
 					continue
 				}
@@ -172,7 +160,7 @@ func TestTruncation(t *testing.T) {
 				if v.Status == verdict.Unexplained {
 					found++
 				}
-				if of == 9 && !*long {
+				if of == 9 && !*optest.Long {
 					break
 				}
 			}
@@ -197,7 +185,7 @@ func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 	if err != nil {
 		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
 	}
-	expected, err := expectShared(t, wrong)
+	expected, err := optest.Expect(t, wrong)
 	if err != nil {
 		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
 	}
@@ -258,10 +246,12 @@ func TestOddInputs(t *testing.T) {
 					if scores.name == "outliers" && c.Scores == dtype.F16 {
 						continue // overflows
 					}
-					if !*long && (n+i+k)%29 != 0 {
+					if !*optest.Long && (n+i+k)%29 != 0 {
 						continue
 					}
-					v, narrow := judge(t, request, c), c.Accumulate == arithmetic.BF16 || c.Accumulate == arithmetic.F16
+					v, narrow := optest.JudgeKernel(
+						t, request, c,
+					), c.Accumulate == arithmetic.BF16 || c.Accumulate == arithmetic.F16
 					if narrow && v.Status == verdict.Undetermined && strings.HasSuffix(v.Reason, "would pass as well") {
 						continue // long sums in so few bits
 					}
@@ -277,7 +267,7 @@ func TestOddInputs(t *testing.T) {
 // TestTruncatingSums: the sums of Hopper's tensor cores pull every large score toward zero, so that
 // a log-sum-exp over many keys moves as far as one score.
 func TestTruncatingSums(t *testing.T) {
-	request := decodeRequest(4, 1000, 1, 0, 9)
+	request := optest.DecodeRequest(4, 1000, 1, 0, 9)
 	q, err := request.Tensor("q")
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +284,9 @@ func TestTruncatingSums(t *testing.T) {
 	}
 	request.Set("q", dtype.BF16, q)
 	request.Set("kv_cache", dtype.BF16, cache)
-	if v := judge(t, request, emulate.Config{Accumulate: arithmetic.F32Hopper}); v.Status != verdict.Explained {
+	if v := optest.JudgeKernel(
+		t, request, emulate.Config{Accumulate: arithmetic.F32Hopper},
+	); v.Status != verdict.Explained {
 		t.Errorf("%s: %s", v.Status, v.Reason)
 	}
 }
@@ -389,7 +381,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 	t.Helper()
 	var sum float64
 	for seed := range uint64(seeds) {
-		if requests == 12 && !*long {
+		if requests == 12 && !*optest.Long {
 			break
 		}
 		rec, err := emulate.Run(emulate.Request(opName, seed), c)
@@ -399,7 +391,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 		if rec.Type("out."+output) != typ || product(rec.Shape("out."+output)) < 64 {
 			continue // of another type, or too few elements to count
 		}
-		for _, o := range judgeShared(t, rec).Outputs {
+		for _, o := range optest.Judge(t, rec).Outputs {
 			if o.Name == output && o.Elements >= 64 {
 				sum += o.RMS * o.RMS
 				requests++

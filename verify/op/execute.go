@@ -144,10 +144,10 @@ func deviationsOf(
 		for i, got := range d {
 			truth, from := e.Truth.Data[i], exact[i]
 			if !settled {
-				from = carried(from, truth)
+				from = Carried(from, truth)
 			}
 			var fits bool
-			if d[i], fits = deviationOf(got, from, truth); !fits {
+			if d[i], fits = DeviationOf(got, from, truth); !fits {
 				e.AddOther(i, got)
 			}
 		}
@@ -156,9 +156,9 @@ func deviationsOf(
 	return deviations
 }
 
-// deviationOf returns what a run deviates by from what the program gives exactly, and whether it
+// DeviationOf returns what a run deviates by from what the program gives exactly, and whether it
 // has the kind of number that is expected.
-func deviationOf(got, exact, truth float64) (d float64, fits bool) {
+func DeviationOf(got, exact, truth float64) (d float64, fits bool) {
 	switch {
 	case dtype.Finite(got) && dtype.Finite(exact):
 		return got - exact, true
@@ -168,9 +168,9 @@ func deviationOf(got, exact, truth float64) (d float64, fits bool) {
 	return math.NaN(), false
 }
 
-// carried returns what a program gives exactly, or the truth where float64 does not carry it there,
+// Carried returns what a program gives exactly, or the truth where float64 does not carry it there,
 // because its squares overflow, say: then it errs by as much as it misses the truth.
-func carried(exact, truth float64) float64 {
+func Carried(exact, truth float64) float64 {
 	if math.Abs(exact-truth) > astray*math.Abs(truth) {
 		return truth
 	}

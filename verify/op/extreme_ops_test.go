@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -67,7 +68,7 @@ func TestExtremesOfAllOps(t *testing.T) {
 		if opName == "mla.layer" {
 			seeds = 10
 		}
-		if *long {
+		if *optest.Long {
 			seeds *= 100
 		}
 		t.Run(opName, func(t *testing.T) {

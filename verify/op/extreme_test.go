@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -52,7 +53,9 @@ func (e extremes) recording(opName string) *recording.Recording {
 	r.Name = "extreme"
 	set := func(name string, shape ...int) { r.Set(name, e.typ(), e.tensor(shape...)) }
 	out := func(name string, shape ...int) { r.Set("out."+name, e.typ(), tensor.New(shape...)) }
-	B, S, G, T, D, V := 1+e.IntN(2), 1+e.IntN(3), 1+e.IntN(2), []int{1, 2, 7, 20}[e.IntN(4)], []int{1, 8}[e.IntN(2)], []int{1, 5}[e.IntN(2)]
+	B, S, G, T, D, V := 1+e.IntN(2), 1+e.IntN(3), 1+e.IntN(2), []int{
+		1, 2, 7, 20,
+	}[e.IntN(4)], []int{1, 8}[e.IntN(2)], []int{1, 5}[e.IntN(2)]
 	H := G * (1 + e.IntN(2))
 	switch opName {
 	case "attention.merge":
@@ -122,11 +125,11 @@ func (e extremes) declare(r *recording.Recording) {
 	}
 }
 
-// TestExtremeInputs: σ is a number or infinite, whatever the inputs; it is 0 only where the truth is
-// a number of working precision or nothing but its kind is judged.
+// TestExtremeInputs: σ is a number or infinite, whatever the inputs; it is 0 only where the truth
+// is a number of working precision or nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
 	count := 100
-	if *long {
+	if *optest.Long {
 		count = 100000
 	}
 	for _, opName := range []string{"attention.forward", "attention.backward", "attention.merge", "mla.decode"} {

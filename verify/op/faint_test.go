@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -41,7 +42,7 @@ type faintCase struct {
 
 func faintCases() []faintCase {
 	forward, sinks := forwardRequest(dtype.BF16, 4, 0.2, 1), forwardRequest(dtype.BF16, 7, 0.5, 2)
-	decode := decodeRequest(128, 1024, 3, 0, 3)
+	decode := optest.DecodeRequest(128, 1024, 3, 0, 3)
 	return []faintCase{
 		{"exp-2e-3", "o", "attention", forward},
 		{"exp-2e-3", "o", "decoding", decode},
@@ -147,7 +148,7 @@ func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
 func TestFaintMistakes(t *testing.T) {
 	missed, known := map[string]bool{}, expectations{}
 	for _, c := range faintCases() {
-		if !*long && slices.Contains(tooFaint, c.mistake) {
+		if !*optest.Long && slices.Contains(tooFaint, c.mistake) {
 			missed[c.mistake] = true
 			continue
 		}

@@ -30,7 +30,7 @@ func newInputs(op *Op, rec *recording.Recording) map[string]*input {
 	inputs := map[string]*input{}
 	for _, t := range op.Inputs {
 		if rec.Has(t.Name) {
-			large := Product(rec.Shape(t.Name)) > float64(keptElements)
+			large := Elements(rec.Shape(t.Name)) > float64(keptElements)
 			inputs[t.Name] = &input{parts: t.Parts && large}
 		}
 	}
@@ -80,7 +80,7 @@ func (c *Case) checkRoom() error {
 	total := 0.0
 	for _, name := range c.Recording.Inputs() {
 		if _, made := c.Recording.Recipe(name); made && !c.inputs[name].parts {
-			total += Product(c.Recording.Shape(name))
+			total += Elements(c.Recording.Shape(name))
 		}
 		if total > recording.MaxWhole {
 			return fmt.Errorf("tensor %q: %.0f generated elements in inputs that are read whole, want at most %d",
@@ -96,7 +96,7 @@ func (c *Case) checkInput(name string) error {
 	switch {
 	case c.inputs[name].parts:
 		return c.Recording.Check(name)
-	case made || !c.Recording.Type(name).Float() || Product(c.Recording.Shape(name)) > recording.MaxWhole:
+	case made || !c.Recording.Type(name).Float() || Elements(c.Recording.Shape(name)) > recording.MaxWhole:
 		return c.decode(name).err
 	}
 	return nil
@@ -194,7 +194,7 @@ func (c *Case) hasSubnormals(t Tensor) bool {
 	if !c.Recording.Has(t.Name) || !typ.Float() || typ.Spacing(0) >= dtype.F32.MinNormal() {
 		return false
 	}
-	total := int(Product(c.Recording.Shape(t.Name)))
+	total := int(Elements(c.Recording.Shape(t.Name)))
 	const span = 1 << 20
 	for first := 0; first < total; first += span {
 		if slices.ContainsFunc(c.part(t.Name, first, min(span, total-first)), subnormal) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -29,11 +30,11 @@ func TestPartsChangeNothing(t *testing.T) {
 				for seed := range uint64(6) {
 					rec := tiny(t, name, seed, subnormals)
 					whole, err := op.Expect(rec)
-					must(err)
+					optest.Must(err)
 					t.Run("in parts", func(t *testing.T) {
 						inPartsAlways(t)
 						parts, err := op.Expect(rec)
-						must(err)
+						optest.Must(err)
 						if !reflect.DeepEqual(parts, whole) {
 							t.Errorf("seed %d: the truth differs", seed)
 						}
@@ -49,7 +50,7 @@ func TestPartsChangeNothing(t *testing.T) {
 func tiny(t *testing.T, name string, seed uint64, subnormals string) *recording.Recording {
 	t.Helper()
 	rec, err := emulate.Run(emulate.Request(name, seed), emulate.Config{})
-	must(err)
+	optest.Must(err)
 	if subnormals == "kept" {
 		return rec
 	}
@@ -59,7 +60,7 @@ func tiny(t *testing.T, name string, seed uint64, subnormals string) *recording.
 			continue
 		}
 		x, err := rec.Tensor(input)
-		must(err)
+		optest.Must(err)
 		for i := range x.Data {
 			if i%3 == 0 {
 				x.Data[i] = math.Ldexp(1, -128)
@@ -74,13 +75,16 @@ func tiny(t *testing.T, name string, seed uint64, subnormals string) *recording.
 func TestWholeInputsAreFew(t *testing.T) {
 	rec := recording.New("attention.merge")
 	zeros := strings.Repeat("0", 64)
-	must(rec.Generate("o", recording.Recipe{
+	optest.Must(rec.Generate("o", recording.Recipe{
 		Type: dtype.BF16, Shape: []int{2, 1 << 17, 1 << 11}, Dist: "normal", SHA256: zeros,
 	}))
-	must(rec.Generate("lse", recording.Recipe{Type: dtype.F32, Shape: []int{2, 1 << 17}, Dist: "normal", SHA256: zeros}))
+	optest.Must(
+		rec.Generate("lse", recording.Recipe{Type: dtype.F32, Shape: []int{2, 1 << 17}, Dist: "normal", SHA256: zeros}),
+	)
 	rec.Set("out.lse", dtype.F32, tensor.New(1<<17))
 	v := op.Judge(rec)
-	if want := `attention.merge: tensor "o": 537133056 generated elements in inputs that are read whole, want at most ` +
+	if want := `attention.merge: tensor "o": 537133056 generated elements in inputs that are read whole, want at ` +
+		`most ` +
 		"268435456"; v.Status != verdict.Unusable || v.Reason != want {
 		t.Error(v.Status, v.Reason)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -14,7 +15,7 @@ import (
 // rightly returns a recording whose output of that name is the truth, rounded.
 func rightly(r *recording.Recording) *recording.Recording {
 	expected, err := op.Expect(r)
-	must(err)
+	optest.Must(err)
 	for _, e := range expected {
 		r.Set("out."+e.Name, r.Type("out."+e.Name), e.Truth)
 	}
@@ -78,7 +79,7 @@ func TestLayoutSlips(t *testing.T) {
 		}), 0, "axes 0 and 1 exchanged in memory would explain it"},
 		{"another mistake", attention("attention.forward"), func(r *recording.Recording) *recording.Recording {
 			x, err := r.Tensor("out.o")
-			must(err)
+			optest.Must(err)
 			slices.Reverse(x.Data)
 			r.Set("out.o", r.Type("out.o"), x)
 			return r

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -16,7 +17,7 @@ import (
 // be explained.
 func TestLongPositions(t *testing.T) {
 	step, count := 211, 163840
-	if *long {
+	if *optest.Long {
 		step = 1
 	}
 	positions := tensor.New((count + step - 1) / step)
@@ -29,7 +30,7 @@ func TestLongPositions(t *testing.T) {
 		request.Attrs["dim"] = json.Number("64")
 		request.Attrs["yarn"] = yarn
 		for _, c := range emulate.Right("rope.table") {
-			if v := judge(t, request, c); v.Status != verdict.Explained {
+			if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
 				t.Errorf("yarn %v, %s: %s: %s", yarn, c, v.Status, v.Reason)
 			}
 		}

@@ -1,8 +1,15 @@
-// Package op knows the catalogue of ops: for each op its inputs, defaults and checks, and from them
-// the truth of a recording and the error that the declared arithmetic explains.
+// Package op knows what an op is: its description, a recording bound to it, and what is expected of
+// its outputs. The ops stand in families, the folders below; package all has every one.
 //
-// One file holds one family. The truth is computed by the equation packages, in float64 on the
-// recorded bits; σ follows from runs of the op as kernels of the declared arithmetic compute it.
+// A new op is a file in its family, and one more for its kernel:
+//
+//  1. Register takes the description: inputs, outputs, attributes with defaults, arithmetic.
+//  2. Truth calls the equations, in float64 on the recorded bits, and Case.Run with a Program: the
+//     op as kernels compute it, every rounding at its place. What runs of it deviate by is σ.
+//  3. Check refuses what shapes cannot; Work counts what is more than a few steps an element.
+//  4. emulate.Register takes a kernel, right in every order and wrong in every way known from the
+//     wild, with what makes requests; Plant says in words what it is wrong in, and when that hides.
+//  5. go generate ./... writes the pages. Tests of all ops have it from here on.
 package op
 
 import (
@@ -15,7 +22,6 @@ import (
 	"plumbline/internal/spelling"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
-	"plumbline/verify/mistakes"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -29,7 +35,6 @@ type Op struct {
 	Outputs    []Tensor
 	Attrs      []Attr
 	Arithmetic []Key
-	Mistakes   []Mistake // those of its kernels that are known; register finds them
 
 	// exact says that every output is judged to the last bit: nothing is flushed.
 	Exact bool
@@ -100,15 +105,10 @@ func (k Key) Values() []string {
 	return arithmetic.Values(k.Name)
 }
 
-// Mistake is a way in which kernels of an op are known to be wrong.
-type Mistake = mistakes.Mistake
-
 var registry []*Op
 
-func Register(op *Op) {
-	op.Mistakes = mistakes.Of(op.Name)
-	registry = append(registry, op)
-}
+// Register adds ops to the catalogue.
+func Register(ops ...*Op) { registry = append(registry, ops...) }
 
 // Ops returns the catalogue, sorted by name.
 func Ops() []*Op {
@@ -290,3 +290,6 @@ func (op *Op) defaults() arithmetic.Declared {
 	}
 	return d
 }
+
+// AccumulateKey is for ops that sum no products of matrices.
+var AccumulateKey = Key{Name: "accumulate", Default: "F32", Doc: "sums and scalar work"}

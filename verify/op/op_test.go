@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -17,17 +18,6 @@ import (
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
-
-// recorded returns a right recording of an op.
-func recorded(t *testing.T, opName string, seed uint64) *recording.Recording {
-	t.Helper()
-	rec, err := emulate.Run(emulate.Request(opName, seed), emulate.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec.Name = "r.safetensors"
-	return rec
-}
 
 // smallForward is a recording of attention.forward with fixed shapes.
 func smallForward(t *testing.T) *recording.Recording {
@@ -154,7 +144,8 @@ func TestUnusable(t *testing.T) {
 		},
 		{
 			"keys in the order of heads", set("k", dtype.BF16, 2, 2, 5, 16),
-			`tensor "v": shape [2 5 2 8], want [B, T, G, V] with T = 2, as tensor "k" of shape [2 2 5 16] has it: the two disagree`,
+			`tensor "v": shape [2 5 2 8], want [B, T, G, V] with T = 2, as tensor "k" of shape [2 2 5 16] has it: ` +
+				`the two disagree`,
 		},
 		{
 			"arithmetic of another op", arith("form", "naive"),
@@ -181,7 +172,7 @@ func TestUnusable(t *testing.T) {
 		}
 	})
 	t.Run("a missing input", func(t *testing.T) {
-		full, r := recorded(t, "norm.rms", 1), recording.New("norm.rms")
+		full, r := optest.Recorded(t, "norm.rms", 1), recording.New("norm.rms")
 		x, err := full.Tensor("x")
 		if err != nil {
 			t.Fatal(err)
@@ -268,7 +259,7 @@ func TestUnusableByOp(t *testing.T) {
 		{"mla.layer", "a negative scale", attr("scale", json.Number("-1")), "want a positive scale"},
 	} {
 		t.Run(c.op+" "+c.name, func(t *testing.T) {
-			r := recorded(t, c.op, 2)
+			r := optest.Recorded(t, c.op, 2)
 			c.spoil(r)
 			v := op.Judge(r)
 			if v.Status != verdict.Unusable || !strings.Contains(v.Reason, c.want) {
@@ -322,11 +313,11 @@ func TestEveryOpIsDescribed(t *testing.T) {
 func TestSameVerdictOnAnyNumberOfCores(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		seeds := uint64(6)
-		if !*long {
+		if !*optest.Long {
 			seeds /= 2
 		}
 		for seed := range seeds {
-			rec := recorded(t, opName, seed)
+			rec := optest.Recorded(t, opName, seed)
 			first := op.Judge(rec)
 			for _, cores := range []int{1, 5} {
 				withCores(cores, func() {
@@ -363,7 +354,7 @@ func TestLseBase(t *testing.T) {
 // rest.
 func TestOutputsMayBeLeftOut(t *testing.T) {
 	for _, opName := range emulate.Ops() {
-		full := recorded(t, opName, 4)
+		full := optest.Recorded(t, opName, 4)
 		all := op.Judge(full)
 		for i, name := range full.Outputs() {
 			only := emulate.Request(opName, 4)

@@ -70,13 +70,13 @@ const (
 func (c *Case) work() float64 {
 	total := 0.0
 	for _, name := range c.Recording.Inputs() {
-		total += InputWork * Product(c.Recording.Shape(name))
+		total += InputWork * Elements(c.Recording.Shape(name))
 		if _, made := c.Recording.Recipe(name); made && c.inputs[name].parts {
-			total += InputWork * Product(c.Recording.Shape(name)) // once more, for its sha256
+			total += InputWork * Elements(c.Recording.Shape(name)) // once more, for its sha256
 		}
 	}
 	for _, name := range c.Recording.Outputs() {
-		total += outputWork * Product(c.Recording.Shape("out."+name))
+		total += outputWork * Elements(c.Recording.Shape("out."+name))
 	}
 	if c.Op.Work != nil {
 		total += c.Op.Work(c)
@@ -87,7 +87,8 @@ func (c *Case) work() float64 {
 	return total
 }
 
-func Product(shape []int) float64 {
+// Elements returns how many elements a shape has, which an int may not hold.
+func Elements(shape []int) float64 {
 	n := 1.0
 	for _, d := range shape {
 		n *= float64(d)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -35,13 +36,13 @@ func asked(op string, attrs map[string]any, tensors map[string][]int) *recording
 		if strings.HasPrefix(name, "out.") {
 			recipe.SHA256 = ""
 			q := recording.New("")
-			must(q.Generate("x", recipe))
+			optest.Must(q.Generate("x", recipe))
 			x, err := q.Tensor("x")
-			must(err)
+			optest.Must(err)
 			r.Set(name, dtype.BF16, x)
 			continue
 		}
-		must(r.Generate(name, recipe))
+		optest.Must(r.Generate(name, recipe))
 	}
 	return r
 }
@@ -113,7 +114,7 @@ func BenchmarkWork(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			work, err := op.Work(r)
-			must(err)
+			optest.Must(err)
 			for b.Loop() {
 				if v := op.Judge(r); v.Status == verdict.Unusable {
 					b.Fatal(v.Reason)
@@ -141,7 +142,7 @@ func TestWork(t *testing.T) {
 		if ratio := of(twice) / of(once); ratio < 1.7 || ratio > 2 {
 			t.Errorf("%v", ratio)
 		}
-		must(twice.Generate(
+		optest.Must(twice.Generate(
 			"kv_lens", recording.Recipe{Type: dtype.I32, Shape: []int{1}, Dist: "ints", Lo: 1024, Hi: 1025},
 		))
 		if ratio := of(twice) / of(once); ratio < 1 || ratio > 1.2 {

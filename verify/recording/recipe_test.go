@@ -15,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
-
-	"pgregory.net/rapid"
 )
 
 func pointer(x float32) *float32 { return &x }

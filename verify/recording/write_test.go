@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
-
-	"pgregory.net/rapid"
 )
 
 func TestTheBytesOfAFile(t *testing.T) {

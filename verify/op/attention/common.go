@@ -9,10 +9,10 @@ import (
 	"plumbline/verify/op"
 )
 
-// DecodeKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has,
+// SoftmaxKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has,
 // too.
 var (
-	DecodeKeys = []op.Key{
+	SoftmaxKeys = []op.Key{
 		{Name: "accumulate", Default: "F32", Doc: "sums of products"},
 		{Name: "probabilities", Default: "the value type", Doc: "softmax weights before the value product"},
 		{
@@ -21,7 +21,7 @@ var (
 		},
 		expKey, op.SubnormalsKey,
 	}
-	attentionKeys = append(DecodeKeys[:len(DecodeKeys):len(DecodeKeys)],
+	attentionKeys = append(SoftmaxKeys[:len(SoftmaxKeys):len(SoftmaxKeys)],
 		op.Key{
 			Name: "cap_chain", Default: "that of scores",
 			Doc: "each step of a soft cap: the division, tanh, the product with the cap",
@@ -52,10 +52,11 @@ var attentionAttrs = []op.Attr{
 		Doc: "the query at position i sees keys j > i − window; 0 is no window",
 	},
 	{Name: "softcap", Kind: op.Number, Default: 0.0, Doc: "scores become cap·tanh(score/cap); 0 is no cap"},
-	LseBase,
+	LSEBase,
 }
 
-var LseBase = op.Attr{
+// LSEBase is the base of log-sum-exps.
+var LSEBase = op.Attr{
 	Name: "lse_base", Kind: op.Choice, Default: "e", Choices: []string{"e", "2"}, Doc: "base of the log-sum-exp",
 }
 

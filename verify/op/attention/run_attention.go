@@ -12,24 +12,24 @@ import (
 	"plumbline/verify/op/step"
 )
 
-// HeadRows are queries that see one head's keys and values, with what all runs share.
-type HeadRows struct {
+// Rows are queries that see one head's keys and values, with what all runs share.
+type Rows struct {
 	Q, K, V   *mat.Dense
 	Sees      func(row, key int) bool
 	sink      *float64
-	Dots      *mat.Dense   // q·k
-	DotErrors ErrorMoments // of these sums
-	p         *mat.Dense   // weights
-	Errors    ErrorMoments // of the weighted sums of values
+	Dots      *mat.Dense // q·k
+	DotErrors Moments    // of these sums
+	p         *mat.Dense // weights
+	Errors    Moments    // of the weighted sums of values
 }
 
-// ErrorMoments are the second moments of the errors of sums: their own, and what all err by
+// Moments are the second moments of the errors of sums: their own, and what all err by
 // together.
-type ErrorMoments struct{ Apart, Together *mat.Dense }
+type Moments struct{ Apart, Together *mat.Dense }
 
 // SumErrors returns those of sums of so many products, whose squares add up to squares.
-func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) ErrorMoments {
-	e := ErrorMoments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
+func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Moments {
+	e := Moments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
 	rows, cols := sums.Dims()
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), squares.RawRowView(i)
@@ -41,7 +41,7 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Error
 }
 
 // Prepare computes what all runs share.
-func (h *HeadRows) Prepare(m Model) *HeadRows {
+func (h *Rows) Prepare(m Model) *Rows {
 	var dots2 mat.Dense
 	h.Dots = new(mat.Dense)
 	h.Dots.Mul(h.Q, h.K.T())
@@ -63,7 +63,7 @@ func (h *HeadRows) Prepare(m Model) *HeadRows {
 
 // alongScale returns what the outputs move by if the scale of the scores is twice as large, to
 // first order: Σ p (m − Σ p m) v, a score moving by m.
-func (h *HeadRows) alongScale(m Model) *mat.Dense {
+func (h *Rows) alongScale(m Model) *mat.Dense {
 	var moved, along mat.Dense
 	moved.Apply(func(s, j int, p float64) float64 {
 		if p == 0 {
@@ -158,7 +158,7 @@ func (m Model) NarrowGrid(r *arithmetic.Run, t dtype.Type) arithmetic.Grid {
 }
 
 // score returns a score as it meets the exponential.
-func (a *Run) score(h *HeadRows, s, j int) float64 {
+func (a *Run) score(h *Rows, s, j int) float64 {
 	x := a.product.Round(a.dotOf(h, s, j))
 	x = a.stored.Round(a.scaled.Round(x * a.scale))
 	if a.m.softCap == 0 {
@@ -170,14 +170,14 @@ func (a *Run) score(h *HeadRows, s, j int) float64 {
 }
 
 // dotOf returns q·k with the error of its sum.
-func (a *Run) dotOf(h *HeadRows, s, j int) float64 {
+func (a *Run) dotOf(h *Rows, s, j int) float64 {
 	return a.sumOf(&a.dot, h.Q, h.K, s, j, h.Dots.At(s, j), h.DotErrors)
 }
 
 // sumOf returns x_s·y_j with the error of its sum. In 16 bits that is added up: few places make the
 // roundings of all keys alike in ways that no second moment tells.
 func (a *Run) sumOf(
-	noise *arithmetic.Noise, x, y *mat.Dense, s, j int, dot float64, e ErrorMoments,
+	noise *arithmetic.Noise, x, y *mat.Dense, s, j int, dot float64, e Moments,
 ) float64 {
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
 		return dot + noise.Of(dot, e.Apart.At(s, j), e.Together.At(s, j))
@@ -198,7 +198,7 @@ type Exponentials struct {
 }
 
 // Exponentials returns those of a head.
-func (a *Run) Exponentials(h *HeadRows) *Exponentials {
+func (a *Run) Exponentials(h *Rows) *Exponentials {
 	rows, keys := h.Dots.Dims()
 	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows), sums: make([]float64, rows)}
 	for s := range rows {
@@ -269,7 +269,7 @@ func (a *Run) power(x, largest float64) float64 {
 }
 
 // Outputs returns outputs and log-sum-exps before their last rounding.
-func (a *Run) Outputs(h *HeadRows, e *Exponentials) (*mat.Dense, []float64) {
+func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 	divisors, lse, p := a.allWeights(h, e)
 	o := e.values
 	if o == nil || a.dividesFirst {
@@ -292,7 +292,7 @@ func (a *Run) Outputs(h *HeadRows, e *Exponentials) (*mat.Dense, []float64) {
 }
 
 // allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.
-func (a *Run) allWeights(h *HeadRows, e *Exponentials) (divisors, lse []float64, p *mat.Dense) {
+func (a *Run) allWeights(h *Rows, e *Exponentials) (divisors, lse []float64, p *mat.Dense) {
 	rows, _ := e.x.Dims()
 	p, divisors, lse = mat.DenseCopyOf(e.x), make([]float64, rows), make([]float64, rows)
 	for s := range rows {

@@ -73,9 +73,9 @@ func (m Model) newBackward(r *arithmetic.Run, t gradientTypes) *backwardRun {
 
 // gradientRows are queries of one head with what all runs share.
 type gradientRows struct {
-	HeadRows
+	Rows
 	do, dp   *mat.Dense
-	dpErrors ErrorMoments // of the sums dP
+	dpErrors Moments // of the sums dP
 }
 
 // prepareGradients computes what all runs share.
@@ -93,11 +93,11 @@ func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRow
 // forward returns the log-sum-exps that the forward kernel has left, sinks included, and where D is
 // formed of it, the output.
 func (b *backwardRun) forward(h *gradientRows) (o *mat.Dense, lse []float64) {
-	e := b.Exponentials(&h.HeadRows)
+	e := b.Exponentials(&h.Rows)
 	if b.fromWeights {
-		_, lse, _ = b.allWeights(&h.HeadRows, e)
+		_, lse, _ = b.allWeights(&h.Rows, e)
 	} else {
-		o, lse = b.Outputs(&h.HeadRows, e)
+		o, lse = b.Outputs(&h.Rows, e)
 	}
 	for s, x := range lse {
 		if h.sink != nil && !math.IsInf(x, -1) {
@@ -137,7 +137,7 @@ func (b *backwardRun) weigh(h *gradientRows, s int, lse float64, x, p, dp []floa
 		if !h.Sees(s, j) {
 			continue
 		}
-		x[j] = b.again.score(&h.HeadRows, s, j)
+		x[j] = b.again.score(&h.Rows, s, j)
 		p[j] = b.probability(x[j], lse)
 		if b.feedsBack {
 			p[j] = b.fed.Round(p[j])
@@ -205,9 +205,9 @@ type gradientSums struct {
 }
 
 // errors returns the second moments of the errors of sums of products of operands of two types.
-func (g gradientSums) errors(m Model, x, y dtype.Type) ErrorMoments {
+func (g gradientSums) errors(m Model, x, y dtype.Type) Moments {
 	rows, cols := g.sums.Dims()
-	e := ErrorMoments{mat.NewDense(rows, cols, nil), mat.NewDense(rows, cols, nil)}
+	e := Moments{mat.NewDense(rows, cols, nil), mat.NewDense(rows, cols, nil)}
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), g.squares.RawRowView(i)
 		for c, sum := range g.sums.RawRowView(i) {
@@ -218,7 +218,7 @@ func (g gradientSums) errors(m Model, x, y dtype.Type) ErrorMoments {
 }
 
 // finish adds the errors of summing to sums that unit is still to multiply.
-func (b *backwardRun) finish(sums *mat.Dense, e ErrorMoments, noise *arithmetic.Noise, unit float64) {
+func (b *backwardRun) finish(sums *mat.Dense, e Moments, noise *arithmetic.Noise, unit float64) {
 	rows, _ := sums.Dims()
 	for i := range rows {
 		row, apart, together := sums.RawRowView(i), e.Apart.RawRowView(i), e.Together.RawRowView(i)
@@ -269,7 +269,7 @@ func seenProduct(p, v *mat.Dense, sees func(i, j int) bool) *mat.Dense {
 
 // gradientTerms returns the squares of the terms of a block's gradients, and counts them: for dq by
 // query, for dk and dv by key.
-func (m Model) gradientTerms(h *HeadRows, do *mat.Dense, o attention.Options) (dq, dk, dv gradientSums) {
+func (m Model) gradientTerms(h *Rows, do *mat.Dense, o attention.Options) (dq, dk, dv gradientSums) {
 	p, ds := m.exactGradients(h, do, o)
 	rows, keys := ds.Dims()
 	dq.terms, dk.terms = make([]float64, rows), make([]float64, keys)
@@ -291,7 +291,7 @@ func (m Model) gradientTerms(h *HeadRows, do *mat.Dense, o attention.Options) (d
 }
 
 // exactGradients returns P and dS of a block.
-func (m Model) exactGradients(h *HeadRows, do *mat.Dense, o attention.Options) (p, ds *mat.Dense) {
+func (m Model) exactGradients(h *Rows, do *mat.Dense, o attention.Options) (p, ds *mat.Dense) {
 	x := attention.Scores(h.Q, h.K, o)
 	p, _ = attention.Softmax(x, o.Sink)
 	var dp mat.Dense

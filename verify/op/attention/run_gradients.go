@@ -17,7 +17,7 @@ type gradientOutputs struct {
 	c          *op.Case
 	m          Model
 	t          gradientTypes
-	dq, dk, dv *op.Sampled
+	dq, dk, dv *sampled
 	runs       []*backwardRun // the exact one first, then the native one
 	chosen     map[int]bool   // groups that are run; nil: all
 	locked     sync.Mutex
@@ -45,9 +45,9 @@ func newGradientOutputs(c *op.Case, m Model, t gradientTypes) *gradientOutputs {
 	if g.chosen == nil {
 		byQuery, byKey = nil, nil
 	}
-	g.dq = c.NewSampled("dq", 1, runs, width, byQuery, batch, queries, heads, width)
-	g.dk = c.NewSampled("dk", 1, runs, width, byKey, batch, keys, groups, width)
-	g.dv = c.NewSampled("dv", 1, runs, values, byKey, batch, keys, groups, values)
+	g.dq = newSampled(c, "dq", 1, runs, width, byQuery, batch, queries, heads, width)
+	g.dk = newSampled(c, "dk", 1, runs, width, byKey, batch, keys, groups, width)
+	g.dv = newSampled(c, "dv", 1, runs, values, byKey, batch, keys, groups, values)
 	return g
 }
 
@@ -97,7 +97,7 @@ type groupGradients struct {
 	groupV []*mat.Dense
 	// exact sums, and the squares of their terms, of one head and of all
 	headK, headV, allK, allV gradientSums
-	others                   [3][]op.OtherTruth // of dq, dk and dv
+	others                   [3][]otherTruth // of dq, dk and dv
 }
 
 // group computes the heads that use key and value head n of sequence b.
@@ -118,7 +118,7 @@ func (g *gradientOutputs) group(b, n int) {
 	s.finish()
 	g.locked.Lock()
 	defer g.locked.Unlock()
-	for i, o := range []*op.Sampled{g.dq, g.dk, g.dv} {
+	for i, o := range []*sampled{g.dq, g.dk, g.dv} {
 		if o != nil {
 			o.Add(s.others[i])
 		}
@@ -169,7 +169,7 @@ func (s *groupGradients) head(h int) {
 		s1 := min(queries, s0+BlockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
 		s.block(rowsBetween(q, s0, s1), rowsBetween(do, s0, s1),
-			attention.Options{Mask: mask, Sink: sink(c, h)}, RowPlace{s.b, s0, h})
+			attention.Options{Mask: mask, Sink: sink(c, h)}, Place{s.b, s0, h})
 	}
 	s.allK.add(s.headK)
 	s.allV.add(s.headV)
@@ -186,11 +186,11 @@ func rowsBetween(m *mat.Dense, a, b int) *mat.Dense {
 
 // block computes some queries of a head, the first of them at a place, and runs them if their group
 // is chosen.
-func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first RowPlace) {
+func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Place) {
 	m := s.out.m
 	o.Scale, o.SoftCap = m.Scale, m.softCap
 	dq, dk, dv := attention.Backward(q, s.k, s.v, do, o)
-	h := HeadRows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees}
+	h := Rows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees}
 	termsQ, termsK, termsV := m.gradientTerms(&h, do, o)
 	termsQ.sums, termsK.sums, termsV.sums = dq, dk, dv
 	s.headK.add(termsK)
@@ -203,17 +203,17 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first RowP
 		}
 	}
 	if s.run {
-		s.runBlock(&gradientRows{HeadRows: h, do: do}, termsQ, first)
+		s.runBlock(&gradientRows{Rows: h, do: do}, termsQ, first)
 	}
 }
 
 // queryRow is where the row of dq of the i-th query of a block stands.
-func (s *groupGradients) queryRow(first RowPlace, i int) int {
+func (s *groupGradients) queryRow(first Place, i int) int {
 	return (first.B*s.out.c.Dim("S")+first.S+i)*s.out.c.Dim("H") + first.H
 }
 
 // runBlock runs a block of queries.
-func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first RowPlace) {
+func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first Place) {
 	out := s.out
 	flushed := h.prepareGradients(out.m, out.t.output)
 	if out.c.Arithmetic.Subnormals == "flushed" {
@@ -237,7 +237,7 @@ func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first Row
 }
 
 // storeQueries hands over the rows of a block's dq of each run, the exact one first.
-func (s *groupGradients) storeQueries(dq []*mat.Dense, first RowPlace) {
+func (s *groupGradients) storeQueries(dq []*mat.Dense, first Place) {
 	rows, _ := dq[0].Dims()
 	for n := 1; n < len(dq); n++ {
 		for i := range rows {
@@ -291,7 +291,7 @@ func (s *groupGradients) finish() {
 }
 
 // store hands over truth and runs of one gradient, the exact one first.
-func (s *groupGradients) store(to *op.Sampled, truth gradientSums, runs []*mat.Dense) (others []op.OtherTruth) {
+func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dense) (others []otherTruth) {
 	if to == nil {
 		return nil
 	}
@@ -309,7 +309,7 @@ func (s *groupGradients) store(to *op.Sampled, truth gradientSums, runs []*mat.D
 
 // expected hands over what the recording has.
 func (g *gradientOutputs) expected() (all []verdict.Expected) {
-	for _, s := range []*op.Sampled{g.dq, g.dk, g.dv} {
+	for _, s := range []*sampled{g.dq, g.dk, g.dv} {
 		if s != nil {
 			all = append(all, s.Expected())
 		}

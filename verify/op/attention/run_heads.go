@@ -12,11 +12,11 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// HeadOutputs collects outputs and log-sum-exps while heads are computed.
-type HeadOutputs struct {
+// Heads collects outputs and log-sum-exps while heads are computed.
+type Heads struct {
 	c      *op.Case
 	m      Model
-	o, Lse *op.Sampled
+	o, Lse *sampled
 	scale  []float64 // what outputs that are run move by with the scale of the scores
 	exact  *Run
 	runs   [][]*Run // of each form, the native one first
@@ -33,13 +33,13 @@ const (
 	stepWork     = 60 // a score's rounding, exponential and their like
 )
 
-// NewHeadOutputs makes room for attention outputs [B,S,H,V] and log-sum-exps [B,H,S] over so many
+// NewHeads makes room for attention outputs [B,S,H,V] and log-sum-exps [B,H,S] over so many
 // keys at most.
-func NewHeadOutputs(c *op.Case, m Model, keys, width int) *HeadOutputs {
+func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	batch, queries, heads := c.Dim("B"), c.Dim("S"), c.Dim("H")
 	rows := batch * queries * heads
 	work := float64(max(keys, 1)) * float64(width+stepWork)
-	h := &HeadOutputs{c: c, m: m, exact: m.NewRun(arithmetic.NewExact())}
+	h := &Heads{c: c, m: m, exact: m.NewRun(arithmetic.NewExact())}
 	forms := h.exact.Forms()
 	work *= float64(forms)
 	runs := int(max(fewestHead, min(op.MostRuns, headWork/(work*float64(rows)))))
@@ -59,11 +59,11 @@ func NewHeadOutputs(c *op.Case, m Model, keys, width int) *HeadOutputs {
 			return spread((b*queries+s)*heads + head)
 		}
 	}
-	h.o = c.NewSampled("o", forms, runs, width, chosen, batch, queries, heads, width)
+	h.o = newSampled(c, "o", forms, runs, width, chosen, batch, queries, heads, width)
 	if h.o != nil {
 		h.scale = make([]float64, h.o.Truth.Len())
 	}
-	h.Lse = c.NewSampled("lse", forms, runs, 1, chosenLSE, batch, heads, queries)
+	h.Lse = newSampled(c, "lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
 }
 
@@ -72,15 +72,16 @@ func spreadRows(n, m int) func(row int) bool {
 	return func(row int) bool { return (row+1)*m/n > row*m/n || row == 0 }
 }
 
-// RowPlace is where a row of a block stands: its sequence, query and head.
-type RowPlace struct{ B, S, H int }
+// Place is where a row of a block stands: its sequence, query and head.
+type Place struct{ B, S, H int }
 
-func (h *HeadOutputs) rowOf(p RowPlace) int { return (p.B*h.c.Dim("S")+p.S)*h.c.Dim("H") + p.H }
+func (h *Heads) rowOf(p Place) int { return (p.B*h.c.Dim("S")+p.S)*h.c.Dim("H") + p.H }
 
-func (h *HeadOutputs) LSEOf(p RowPlace) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
+// LSEOf is where the log-sum-exp of a row stands.
+func (h *Heads) LSEOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
 
 // Block computes the rows of q, which see k and v by the mask, and runs those that are chosen.
-func (h *HeadOutputs) Block(q, k, v *mat.Dense, o attention.Options, at []RowPlace) {
+func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
 	o.Scale, o.SoftCap = h.m.Scale, h.m.softCap
 	scores := attention.Scores(q, k, o)
 	t := headTruth{
@@ -104,7 +105,7 @@ func (h *HeadOutputs) Block(q, k, v *mat.Dense, o attention.Options, at []RowPla
 }
 
 // addShapes fills in what second moments of errors go with.
-func (h *HeadOutputs) addShapes(t headTruth, at []RowPlace) {
+func (h *Heads) addShapes(t headTruth, at []Place) {
 	shape := h.m.newShape(t)
 	for i, p := range at {
 		if h.Lse != nil {
@@ -121,20 +122,20 @@ func (h *HeadOutputs) addShapes(t headTruth, at []RowPlace) {
 }
 
 // runRows runs some rows of a block.
-func (h *HeadOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []RowPlace, run []int) {
+func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run []int) {
 	sees := func(row, key int) bool { return o.Mask.Sees(run[row], key) }
 	if o.Mask == (attention.Mask{}) {
 		sees = func(int, int) bool { return true }
 	}
-	rows := (&HeadRows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees}).Prepare(h.m)
+	rows := (&Rows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees}).Prepare(h.m)
 	flushed := rows
 	if h.c.Arithmetic.Subnormals == "flushed" {
-		flushed = (&HeadRows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees}).Prepare(h.m)
+		flushed = (&Rows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees}).Prepare(h.m)
 	}
 	exact, exactLSE := h.exact.Outputs(rows, h.exact.Exponentials(rows))
 	unit := lseUnit(h.c)
 	h.noteScale(rows, at, run)
-	var others, othersLSE []op.OtherTruth
+	var others, othersLSE []otherTruth
 	for n := range h.runs[0] {
 		in := rows
 		if h.runs[0][n].flushes {
@@ -159,7 +160,7 @@ func (h *HeadOutputs) runRows(q, k, v *mat.Dense, o attention.Options, at []RowP
 }
 
 // noteScale keeps what the rows move by with the scale of the scores.
-func (h *HeadOutputs) noteScale(rows *HeadRows, at []RowPlace, run []int) {
+func (h *Heads) noteScale(rows *Rows, at []Place, run []int) {
 	if h.o == nil {
 		return
 	}
@@ -180,8 +181,8 @@ func pickRows(m *mat.Dense, rows []int) *mat.Dense {
 }
 
 // Expected hands over what the recording has.
-func (h *HeadOutputs) Expected() (all []verdict.Expected) {
-	for _, s := range []*op.Sampled{h.o, h.Lse} {
+func (h *Heads) Expected() (all []verdict.Expected) {
+	for _, s := range []*sampled{h.o, h.Lse} {
 		if s != nil {
 			all = append(all, s.Expected())
 		}

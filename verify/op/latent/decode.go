@@ -2,8 +2,6 @@
 package latent
 
 import (
-	"plumbline/verify/op"
-
 	"fmt"
 	"math"
 
@@ -12,56 +10,58 @@ import (
 	"plumbline/attention"
 	"plumbline/internal/parallel"
 	"plumbline/mla"
-	opattention "plumbline/verify/op/attention"
+	"plumbline/verify/op"
+	attend "plumbline/verify/op/attention"
 	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name: "mla.decode",
-		Doc: "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], " +
-			"whose first value_dim columns are also the values.",
-		Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
-		Inputs: []op.Tensor{
-			{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
-			{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Parts: true, Doc: "latent cache, in pages"},
-			{
-				Name: "block_table", Shape: []string{"B", "cols"}, Integer: true,
-				Doc: "block of each page of a sequence; entries past its length are not read",
-			},
-			{
-				Name: "kv_lens", Shape: []string{"B"}, Integer: true,
-				Doc: "keys in use in each sequence, the new ones included",
-			},
+func init() { op.Register(decodeOp) }
+
+// decodeOp is mla.decode.
+var decodeOp = &op.Op{
+	Name: "mla.decode",
+	Doc: "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], " +
+		"whose first value_dim columns are also the values.",
+	Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
+	Inputs: []op.Tensor{
+		{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
+		{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Parts: true, Doc: "latent cache, in pages"},
+		{
+			Name: "block_table", Shape: []string{"B", "cols"}, Integer: true,
+			Doc: "block of each page of a sequence; entries past its length are not read",
 		},
-		Outputs: []op.Tensor{
-			{
-				Name: "o", Shape: []string{"B", "S", "H", "value_dim"},
-				Axes: []string{"batch", "query", "head", "column"}, Doc: "output in the latent space",
-			},
-			{
-				Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"},
-				Doc: "log-sum-exp of the scaled scores",
-			},
+		{
+			Name: "kv_lens", Shape: []string{"B"}, Integer: true,
+			Doc: "keys in use in each sequence, the new ones included",
 		},
-		Attrs: []op.Attr{
-			{
-				Name: "value_dim", Kind: op.Count, Default: 512, Letter: "value_dim",
-				Doc: "columns of a cache row that are values",
-			},
-			{
-				Name: "scale", Kind: op.Number, Missing: op.Required,
-				Doc: "softmax scale: 1/√(nope + rope width), times the YaRN temperature squared",
-			},
-			{Name: "causal", Kind: op.Flag, Default: true, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
-			opattention.LseBase,
+	},
+	Outputs: []op.Tensor{
+		{
+			Name: "o", Shape: []string{"B", "S", "H", "value_dim"},
+			Axes: []string{"batch", "query", "head", "column"}, Doc: "output in the latent space",
 		},
-		Arithmetic: opattention.DecodeKeys,
-		Check:      checkDecode,
-		Truth:      mlaDecode,
-		Work:       decodeWork,
-	})
+		{
+			Name: "lse", Shape: []string{"B", "H", "S"}, Axes: []string{"batch", "head", "query"},
+			Doc: "log-sum-exp of the scaled scores",
+		},
+	},
+	Attrs: []op.Attr{
+		{
+			Name: "value_dim", Kind: op.Count, Default: 512, Letter: "value_dim",
+			Doc: "columns of a cache row that are values",
+		},
+		{
+			Name: "scale", Kind: op.Number, Missing: op.Required,
+			Doc: "softmax scale: 1/√(nope + rope width), times the YaRN temperature squared",
+		},
+		{Name: "causal", Kind: op.Flag, Default: true, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
+		attend.LSEBase,
+	},
+	Arithmetic: attend.SoftmaxKeys,
+	Check:      checkDecode,
+	Truth:      mlaDecode,
+	Work:       decodeWork,
 }
 
 func checkDecode(c *op.Case) error {
@@ -73,7 +73,7 @@ func checkDecode(c *op.Case) error {
 	if c.Float("scale") == 0 {
 		return fmt.Errorf("attrs: %q: found 0, want a scale that is not 0", "scale")
 	}
-	if err := opattention.CheckLengths(c, c.Dim("cols")*c.Dim("page")); err != nil {
+	if err := attend.CheckLengths(c, c.Dim("cols")*c.Dim("page")); err != nil {
 		return err
 	}
 	for b, n := range c.Input("kv_lens").Data {
@@ -86,7 +86,7 @@ func checkDecode(c *op.Case) error {
 	}
 	table := c.Input("block_table")
 	for b := range c.Dim("B") {
-		for p := range step.Pages(opattention.KeysInUse(c, b), c.Dim("page")) {
+		for p := range step.Pages(attend.KeysInUse(c, b), c.Dim("page")) {
 			if id := table.At(b, p); id < 0 || id >= float64(c.Dim("blocks")) {
 				return fmt.Errorf(
 					"tensor %q: index [%d %d]: block %v, want 0 to %d", "block_table", b, p, id, c.Dim("blocks")-1,
@@ -100,10 +100,10 @@ func checkDecode(c *op.Case) error {
 // mlaDecode takes all heads of a query as the rows of a block: they read the same keys.
 func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 	queries, heads, width := c.Dim("S"), c.Dim("H"), c.Int("value_dim")
-	out := opattention.NewHeadOutputs(c, opattention.ModelOf(c, "kv_cache", c.Dim("D")), mostKeys(c), width)
-	most := min(heads, opattention.BlockRows(c.Dim("cols")*c.Dim("page")))
+	out := attend.NewHeads(c, attend.ModelOf(c, "kv_cache", c.Dim("D")), mostKeys(c), width)
+	most := min(heads, attend.BlockRows(c.Dim("cols")*c.Dim("page")))
 	for b := range c.Dim("B") {
-		if opattention.KeysInUse(c, b) == 0 {
+		if attend.KeysInUse(c, b) == 0 {
 			for h := range heads {
 				out.Nothing(b, h)
 			}
@@ -121,7 +121,7 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 // mostKeys is how many keys the longest sequence has.
 func mostKeys(c *op.Case) (n int) {
 	for b := range c.Dim("B") {
-		n = max(n, opattention.KeysInUse(c, b))
+		n = max(n, attend.KeysInUse(c, b))
 	}
 	return n
 }
@@ -129,9 +129,9 @@ func mostKeys(c *op.Case) (n int) {
 // pagedCache holds the pages of the recorded cache that sequence b has in use, in its order: the
 // cache of one sequence.
 func pagedCache(c *op.Case, b int) *mla.PagedCache {
-	used := step.Pages(opattention.KeysInUse(c, b), c.Dim("page"))
+	used := step.Pages(attend.KeysInUse(c, b), c.Dim("page"))
 	cache := &mla.PagedCache{
-		Pages: make([]*mat.Dense, used), Table: [][]int{make([]int, used)}, Lengths: []int{opattention.KeysInUse(c, b)},
+		Pages: make([]*mat.Dense, used), Table: [][]int{make([]int, used)}, Lengths: []int{attend.KeysInUse(c, b)},
 	}
 	parallel.Each(used, func(p int) {
 		block := int(c.Input("block_table").At(b, p))
@@ -142,27 +142,27 @@ func pagedCache(c *op.Case, b int) *mla.PagedCache {
 }
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
-func decodeHeads(c *op.Case, out *opattention.HeadOutputs, keys *mat.Dense, b, s, h0, h1 int) {
-	seen := opattention.KeysInUse(c, b)
+func decodeHeads(c *op.Case, out *attend.Heads, keys *mat.Dense, b, s, h0, h1 int) {
+	seen := attend.KeysInUse(c, b)
 	if c.Flag("causal") {
 		seen = max(0, seen-c.Dim("S")+s+1)
 	}
-	var at []opattention.RowPlace
+	var at []attend.Place
 	for h := h0; h < h1; h++ {
-		if at = append(at, opattention.RowPlace{B: b, S: s, H: h}); seen == 0 {
+		if at = append(at, attend.Place{B: b, S: s, H: h}); seen == 0 {
 			out.Lse.Set(out.LSEOf(at[len(at)-1]), []float64{math.Inf(-1)})
 		}
 	}
 	if seen > 0 {
 		q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
 		values := keys.Slice(0, seen, 0, c.Int("value_dim")).(*mat.Dense)
-		out.Block(q, opattention.RowsOf(keys, seen), values, attention.Options{}, at)
+		out.Block(q, attend.FirstRows(keys, seen), values, attention.Options{}, at)
 	}
 }
 
 // decodeWork counts scores, and the gathering of the cache.
 func decodeWork(c *op.Case) float64 {
-	pairs := opattention.Pairs(c, c.Extent("cols")*c.Extent("page"))
+	pairs := attend.Pairs(c, c.Extent("cols")*c.Extent("page"))
 	gathered := op.InputWork * pairs / (c.Extent("S") * c.Extent("H")) * c.Extent("D")
 	return gathered + pairs*(3*(c.Extent("D")+float64(c.Int("value_dim")))+op.ScoreWork)
 }

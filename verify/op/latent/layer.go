@@ -10,70 +10,71 @@ import (
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name: "mla.layer",
-		Doc: "One multi-head latent attention layer: compression, norms of the latents, rotation, causal " +
-			"attention, output projection.",
-		Equations: []string{
-			"mla.Layer", "mla.LayerAbsorbed", "mla.Compress", "mla.Output", "rope.MScale", "rope.YaRN.ScoreFactor",
-			"norm.RMSRows",
+func init() { op.Register(layerOp) }
+
+// layerOp is mla.layer.
+var layerOp = &op.Op{
+	Name: "mla.layer",
+	Doc: "One multi-head latent attention layer: compression, norms of the latents, rotation, causal " +
+		"attention, output projection.",
+	Equations: []string{
+		"mla.Layer", "mla.LayerAbsorbed", "mla.Compress", "mla.Output", "rope.MScale", "rope.YaRN.ScoreFactor",
+		"norm.RMSRows",
+	},
+	Inputs: []op.Tensor{
+		{Name: "x", Shape: []string{"B", "S", "d"}, Doc: "hidden states"},
+		{Name: "w_dq", Shape: []string{"cq", "d"}, Optional: true, Doc: "W^DQ, with query compression"},
+		{Name: "norm_q", Shape: []string{"cq"}, Optional: true, Doc: "weight of the norm of the query latent"},
+		{
+			Name: "w_uq", Shape: []string{"H*(Dn+Dr)", "cq"}, Optional: true,
+			Doc: "W^UQ and W^QR, rows per head [nope; rope]",
 		},
-		Inputs: []op.Tensor{
-			{Name: "x", Shape: []string{"B", "S", "d"}, Doc: "hidden states"},
-			{Name: "w_dq", Shape: []string{"cq", "d"}, Optional: true, Doc: "W^DQ, with query compression"},
-			{Name: "norm_q", Shape: []string{"cq"}, Optional: true, Doc: "weight of the norm of the query latent"},
-			{
-				Name: "w_uq", Shape: []string{"H*(Dn+Dr)", "cq"}, Optional: true,
-				Doc: "W^UQ and W^QR, rows per head [nope; rope]",
-			},
-			{Name: "w_q", Shape: []string{"H*(Dn+Dr)", "d"}, Optional: true, Doc: "W^Q, without query compression"},
-			{Name: "norm_kv", Shape: []string{"c"}, Doc: "weight of the norm of the latent"},
-			{Name: "w_dkv", Shape: []string{"c+Dr", "d"}, Doc: "W^DKV and W^KR, rows [latent; rope key]"},
-			{Name: "w_ukv", Shape: []string{"H*(Dn+V)", "c"}, Doc: "W^UK and W^UV, rows per head [key; value]"},
-			{Name: "w_o", Shape: []string{"d", "H*V"}, Doc: "W^O"},
+		{Name: "w_q", Shape: []string{"H*(Dn+Dr)", "d"}, Optional: true, Doc: "W^Q, without query compression"},
+		{Name: "norm_kv", Shape: []string{"c"}, Doc: "weight of the norm of the latent"},
+		{Name: "w_dkv", Shape: []string{"c+Dr", "d"}, Doc: "W^DKV and W^KR, rows [latent; rope key]"},
+		{Name: "w_ukv", Shape: []string{"H*(Dn+V)", "c"}, Doc: "W^UK and W^UV, rows per head [key; value]"},
+		{Name: "w_o", Shape: []string{"d", "H*V"}, Doc: "W^O"},
+	},
+	Outputs: []op.Tensor{
+		{
+			Name: "y", Shape: []string{"B", "S", "d"}, Axes: []string{"batch", "token", "column"},
+			Doc: "output, before the residual is added",
 		},
-		Outputs: []op.Tensor{
-			{
-				Name: "y", Shape: []string{"B", "S", "d"}, Axes: []string{"batch", "token", "column"},
-				Doc: "output, before the residual is added",
-			},
-			{
-				Name: "latent", Shape: []string{"B", "S", "c"}, Axes: []string{"batch", "token", "column"},
-				Doc: "cached latent, normed",
-			},
-			{
-				Name: "rope_key", Shape: []string{"B", "S", "Dr"}, Axes: []string{"batch", "token", "column"},
-				Doc: "cached rope key, rotated",
-			},
+		{
+			Name: "latent", Shape: []string{"B", "S", "c"}, Axes: []string{"batch", "token", "column"},
+			Doc: "cached latent, normed",
 		},
-		Attrs: []op.Attr{
-			{Name: "heads", Kind: op.Count, Missing: op.Required, Letter: "H", Doc: "n_h"},
-			{
-				Name: "nope_dim", Kind: op.Count, Missing: op.Required, Letter: "Dn",
-				Doc: "d_h, key width without rotation",
-			},
-			{Name: "rope_dim", Kind: op.Count, Missing: op.Required, Letter: "Dr", Doc: "d_h^R"},
-			{Name: "value_dim", Kind: op.Count, Missing: op.Required, Letter: "V", Doc: "value width of a head"},
-			step.EpsAttr, step.BaseAttr, step.Layout, step.YarnAttr,
-			{
-				Name: "scale", Kind: op.Number, Missing: "1/√(Dn+Dr) times the YaRN temperature squared",
-				Doc: "softmax scale",
-			},
-			{Name: "causal", Kind: op.Flag, Default: true, Doc: "token s sees tokens j ≤ s"},
-			{Name: "start", Kind: op.Count, Default: 0, Doc: "position of the first token"},
+		{
+			Name: "rope_key", Shape: []string{"B", "S", "Dr"}, Axes: []string{"batch", "token", "column"},
+			Doc: "cached rope key, rotated",
 		},
-		Arithmetic: []op.Key{
-			step.AccumulateKey, step.AngleKey, step.FrequenciesKey, op.SubnormalsKey,
-			{Name: "intermediate", Default: "the input type", Doc: "between two chained products"},
-			{Name: "scores", Default: "F32", Doc: "attention scores"},
-			{Name: "probabilities", Default: "the input type", Doc: "softmax weights before the value product"},
-			{Name: "form", Default: "naive", Doc: "naive or absorbed: which products the layer chains"},
+	},
+	Attrs: []op.Attr{
+		{Name: "heads", Kind: op.Count, Missing: op.Required, Letter: "H", Doc: "n_h"},
+		{
+			Name: "nope_dim", Kind: op.Count, Missing: op.Required, Letter: "Dn",
+			Doc: "d_h, key width without rotation",
 		},
-		Check: checkLayer,
-		Truth: mlaLayer,
-		Work:  layerWork,
-	})
+		{Name: "rope_dim", Kind: op.Count, Missing: op.Required, Letter: "Dr", Doc: "d_h^R"},
+		{Name: "value_dim", Kind: op.Count, Missing: op.Required, Letter: "V", Doc: "value width of a head"},
+		step.EpsAttr, step.BaseAttr, step.LayoutAttr, step.YaRNAttr,
+		{
+			Name: "scale", Kind: op.Number, Missing: "1/√(Dn+Dr) times the YaRN temperature squared",
+			Doc: "softmax scale",
+		},
+		{Name: "causal", Kind: op.Flag, Default: true, Doc: "token s sees tokens j ≤ s"},
+		{Name: "start", Kind: op.Count, Default: 0, Doc: "position of the first token"},
+	},
+	Arithmetic: []op.Key{
+		op.AccumulateKey, step.AngleKey, step.FrequenciesKey, op.SubnormalsKey,
+		{Name: "intermediate", Default: "the input type", Doc: "between two chained products"},
+		{Name: "scores", Default: "F32", Doc: "attention scores"},
+		{Name: "probabilities", Default: "the input type", Doc: "softmax weights before the value product"},
+		{Name: "form", Default: "naive", Doc: "naive or absorbed: which products the layer chains"},
+	},
+	Check: checkLayer,
+	Truth: mlaLayer,
+	Work:  layerWork,
 }
 
 // maxLayerScores bounds what is held for the scores of a sequence to 1 GiB: 128 heads of 1024
@@ -159,7 +160,7 @@ func layerProducts(c *op.Case) float64 {
 	var weights float64
 	for _, name := range []string{"w_dq", "w_uq", "w_q", "w_dkv", "w_ukv", "w_o"} {
 		if c.Recording.Has(name) {
-			weights += op.Product(c.Recording.Shape(name))
+			weights += op.Elements(c.Recording.Shape(name))
 		}
 	}
 	tokens := c.Extent("S")

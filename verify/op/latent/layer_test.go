@@ -4,12 +4,11 @@ import (
 	"math"
 	"testing"
 
-	_ "plumbline/verify/emulate/all"
-
 	"gonum.org/v1/gonum/floats"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/op/latent"
 )

@@ -1,15 +1,14 @@
 package latent
 
 import (
-	"plumbline/verify/op"
-
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
 	"plumbline/mla"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
-	opattention "plumbline/verify/op/attention"
+	"plumbline/verify/op"
+	attend "plumbline/verify/op/attention"
 	"plumbline/verify/op/step"
 )
 
@@ -38,20 +37,20 @@ type layerRun struct {
 	next               int // of the plan
 	exact              bool
 	sums               [layerSums]arithmetic.Noise
-	model              opattention.Model
+	model              attend.Model
 	inter, weights     dtype.Type
 	kept               arithmetic.Grid
 	nopePart, ropePart arithmetic.Grid // of a score
-	normKV, normQ      step.NormRun
-	rotation           *step.RotationRun
-	attention          *opattention.Run
+	normKV, normQ      step.Norm
+	rotation           *step.Rotation
+	attention          *attend.Run
 }
 
 // layerPlan is what all runs share, product by product in the order that a run meets them: the
 // second moments that errors of sums hang on. It is filled in by exact runs.
 type layerPlan struct {
-	errors  []opattention.ErrorMoments
-	nothing *mat.Dense   // a score's sum has its error before it is scaled
+	errors  []attend.Moments
+	nothing *mat.Dense // a score's sum has its error before it is scaled
 }
 
 // layerProgram is the layer as kernels compute it.
@@ -78,10 +77,10 @@ func newLayerRun(c *op.Case, r *arithmetic.Run, plan *layerPlan) *layerRun {
 	l := &layerRun{
 		c: c, w: layerWeights(c), cfg: Config(c), plan: plan, exact: r.Exact(), inter: inter,
 		weights: c.Recording.Type("w_dkv"), kept: r.Grid(inter), model: layerModel(c, inter),
-		normKV: step.NewNormRun(
+		normKV: step.NewNorm(
 			r, acc, inter, storedType(c, "latent", inter),
-		), normQ: step.NewNormRun(r, acc, inter, inter),
-		rotation: step.NewRotationRun(c, r, c.Dim("Dr"), inter, acc.Working(), storedType(c, "rope_key", inter)),
+		), normQ: step.NewNorm(r, acc, inter, inter),
+		rotation: step.NewRotation(c, r, c.Dim("Dr"), inter, acc.Working(), storedType(c, "rope_key", inter)),
 	}
 	l.nopePart, l.ropePart = l.model.NarrowGrid(r, l.model.Scores), l.model.NarrowGrid(r, l.model.Scores)
 	for i := range l.sums {
@@ -93,8 +92,8 @@ func newLayerRun(c *op.Case, r *arithmetic.Run, plan *layerPlan) *layerRun {
 
 // layerModel is the attention of a layer, whose operands have the intermediate type. What its forms
 // make of a row, the output projection mixes.
-func layerModel(c *op.Case, inter dtype.Type) opattention.Model {
-	m := opattention.ModelOf(c, "x", c.Int("nope_dim")+c.Dim("Dr"))
+func layerModel(c *op.Case, inter dtype.Type) attend.Model {
+	m := attend.ModelOf(c, "x", c.Int("nope_dim")+c.Dim("Dr"))
 	m.Scale, m.Mixed = Config(c).ScoreScale(), true
 	m.Q, m.K, m.V = inter, inter, inter
 	return m
@@ -170,17 +169,17 @@ func (l *layerRun) head(h int, q, latent, ropeKey *mat.Dense) *mat.Dense {
 func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	mask := attention.Mask{Causal: l.cfg.Causal}
 	mask.Queries, mask.Keys = dots.Dims()
-	h := &opattention.HeadRows{Q: q, K: k, V: v, Sees: mask.Sees}
+	h := &attend.Rows{Q: q, K: k, V: v, Sees: mask.Sees}
 	if l.exact {
 		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
-	h.Dots, h.DotErrors, h.Errors = dots, opattention.ErrorMoments{Apart: l.plan.nothing, Together: l.plan.nothing}, l.shared()
+	h.Dots, h.DotErrors, h.Errors = dots, attend.Moments{Apart: l.plan.nothing, Together: l.plan.nothing}, l.shared()
 	o, _ := l.attention.Outputs(h, l.attention.Exponentials(h))
 	return o
 }
 
 // shared returns the second moments of the next product.
-func (l *layerRun) shared() opattention.ErrorMoments {
+func (l *layerRun) shared() attend.Moments {
 	l.next++
 	return l.plan.errors[l.next-1]
 }
@@ -228,7 +227,7 @@ func roundAll(g *arithmetic.Grid, x *mat.Dense) *mat.Dense {
 }
 
 // norm returns rows divided by their root mean square.
-func (l *layerRun) norm(n *step.NormRun, x *mat.Dense, weight []float64) *mat.Dense {
+func (l *layerRun) norm(n *step.Norm, x *mat.Dense, weight []float64) *mat.Dense {
 	rows, cols := x.Dims()
 	y := mat.NewDense(rows, cols, nil)
 	for s := range rows {

@@ -7,7 +7,6 @@ import (
 	"plumbline/dpo"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
-	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
@@ -16,65 +15,66 @@ var (
 	pairAxes  = []string{"pair"}
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name: "dpo.loss",
-		Doc: "Direct preference optimisation: the mean loss of pairs of responses, their implicit rewards, and the " +
-			"gradient.",
-		Equations: []string{
-			"dpo.Pairs.Loss", "dpo.Pairs.LossPerToken", "dpo.Pairs.Margins", "dpo.Pairs.MarginsPerToken",
-			"dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.Sigmoid", "dpo.IPO",
-			"dpo.LogSigmoid", "dpo.Logistic",
+func init() { op.Register(dpoLossOp) }
+
+// dpoLossOp is dpo.loss.
+var dpoLossOp = &op.Op{
+	Name: "dpo.loss",
+	Doc: "Direct preference optimisation: the mean loss of pairs of responses, their implicit rewards, and the " +
+		"gradient.",
+	Equations: []string{
+		"dpo.Pairs.Loss", "dpo.Pairs.LossPerToken", "dpo.Pairs.Margins", "dpo.Pairs.MarginsPerToken",
+		"dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.Sigmoid", "dpo.IPO",
+		"dpo.LogSigmoid", "dpo.Logistic",
+	},
+	Inputs: []op.Tensor{
+		{
+			Name: "chosen", Shape: pairShape,
+			Doc: "log-probabilities of the chosen responses, sums over their tokens",
 		},
-		Inputs: []op.Tensor{
-			{
-				Name: "chosen", Shape: pairShape,
-				Doc: "log-probabilities of the chosen responses, sums over their tokens",
-			},
-			{Name: "rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
-			{
-				Name: "ref_chosen", Shape: pairShape,
-				Doc: "log-probabilities of the chosen responses under the reference",
-			},
-			{Name: "ref_rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
-			{
-				Name: "lengths_chosen", Shape: pairShape, Any: true, Optional: true,
-				Doc: "tokens of the chosen responses; needed for length_normalize",
-			},
-			{
-				Name: "lengths_rejected", Shape: pairShape, Any: true, Optional: true,
-				Doc: "tokens of the rejected responses; needed for length_normalize",
-			},
+		{Name: "rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
+		{
+			Name: "ref_chosen", Shape: pairShape,
+			Doc: "log-probabilities of the chosen responses under the reference",
 		},
-		Outputs: []op.Tensor{
-			{Name: "loss", Shape: noShape, Axes: noShape, Doc: "mean loss of the pairs"},
-			{
-				Name: "chosen_reward", Shape: pairShape, Axes: pairAxes,
-				Doc: "beta·(log π − log π_ref) of the chosen responses",
-			},
-			{Name: "rejected_reward", Shape: pairShape, Axes: pairAxes, Doc: "the same of the rejected responses"},
-			{Name: "dchosen", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for chosen"},
-			{Name: "drejected", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for rejected"},
+		{Name: "ref_rejected", Shape: pairShape, Doc: "the same of the rejected responses"},
+		{
+			Name: "lengths_chosen", Shape: pairShape, Any: true, Optional: true,
+			Doc: "tokens of the chosen responses; needed for length_normalize",
 		},
-		Attrs: []op.Attr{
-			{Name: "beta", Kind: op.Number, Default: 0.1, Doc: "weight of the divergence from the reference"},
-			{
-				Name: "kind", Kind: op.Choice, Default: "sigmoid", Choices: []string{"sigmoid", "ipo"},
-				Doc: "−log σ(β h), or (h − 1/2β)²",
-			},
-			{
-				Name: "label_smoothing", Kind: op.Number, Default: 0.0,
-				Doc: "share of the label that goes to the other order, for sigmoid",
-			},
-			{
-				Name: "length_normalize", Kind: op.Flag, Default: false,
-				Doc: "divide log-ratios by the number of tokens in the loss (not in the rewards)",
-			},
+		{
+			Name: "lengths_rejected", Shape: pairShape, Any: true, Optional: true,
+			Doc: "tokens of the rejected responses; needed for length_normalize",
 		},
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      checkDPO,
-		Truth:      preferenceLoss,
-	})
+	},
+	Outputs: []op.Tensor{
+		{Name: "loss", Shape: noShape, Axes: noShape, Doc: "mean loss of the pairs"},
+		{
+			Name: "chosen_reward", Shape: pairShape, Axes: pairAxes,
+			Doc: "beta·(log π − log π_ref) of the chosen responses",
+		},
+		{Name: "rejected_reward", Shape: pairShape, Axes: pairAxes, Doc: "the same of the rejected responses"},
+		{Name: "dchosen", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for chosen"},
+		{Name: "drejected", Shape: pairShape, Axes: pairAxes, Doc: "gradient of the loss for rejected"},
+	},
+	Attrs: []op.Attr{
+		{Name: "beta", Kind: op.Number, Default: 0.1, Doc: "weight of the divergence from the reference"},
+		{
+			Name: "kind", Kind: op.Choice, Default: "sigmoid", Choices: []string{"sigmoid", "ipo"},
+			Doc: "−log σ(β h), or (h − 1/2β)²",
+		},
+		{
+			Name: "label_smoothing", Kind: op.Number, Default: 0.0,
+			Doc: "share of the label that goes to the other order, for sigmoid",
+		},
+		{
+			Name: "length_normalize", Kind: op.Flag, Default: false,
+			Doc: "divide log-ratios by the number of tokens in the loss (not in the rewards)",
+		},
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      checkDPO,
+	Truth:      preferenceLoss,
 }
 
 func checkDPO(c *op.Case) error {

@@ -8,7 +8,6 @@ import (
 	"plumbline/grpo"
 	"plumbline/policy"
 	"plumbline/verify/op"
-	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
@@ -78,34 +77,37 @@ var (
 	}
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name: "ppo.loss",
-		Doc:  "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
-		Equations: []string{
-			"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll",
-			"policy.Aggregate", "policy.LogProb", "policy.LogProbBackward",
-		},
-		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      all(checkAggregate, checkPolicy, checkLoss),
-		Truth:      policyLoss,
-		Work:       lossWork,
-	})
-	op.Register(&op.Op{
-		Name: "grpo.loss",
-		Doc:  "Policy loss of a batch with advantages of groups, and its gradient: the same function as ppo.loss.",
-		Equations: []string{
-			"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence",
-			"grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
-			"grpo.DualClip", "policy.SequenceRatio", "policy.Weights", "policy.LogProb", "policy.LogProbBackward",
-		},
-		Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      all(checkAggregate, checkPolicy, checkLoss),
-		Truth:      policyLoss,
-		Work:       lossWork,
-	})
+func init() { op.Register(ppoLossOp, grpoLossOp) }
+
+// ppoLossOp is ppo.loss.
+var ppoLossOp = &op.Op{
+	Name: "ppo.loss",
+	Doc:  "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
+	Equations: []string{
+		"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll",
+		"policy.Aggregate", "policy.LogProb", "policy.LogProbBackward",
+	},
+	Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      all(checkAggregate, checkPolicy, checkLoss),
+	Truth:      policyLoss,
+	Work:       lossWork,
+}
+
+// grpoLossOp is grpo.loss.
+var grpoLossOp = &op.Op{
+	Name: "grpo.loss",
+	Doc:  "Policy loss of a batch with advantages of groups, and its gradient: the same function as ppo.loss.",
+	Equations: []string{
+		"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence",
+		"grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
+		"grpo.DualClip", "policy.SequenceRatio", "policy.Weights", "policy.LogProb", "policy.LogProbBackward",
+	},
+	Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      all(checkAggregate, checkPolicy, checkLoss),
+	Truth:      policyLoss,
+	Work:       lossWork,
 }
 
 func checkLoss(c *op.Case) error {

@@ -17,46 +17,49 @@ import (
 
 var temperatureAttr = op.Attr{Name: "temperature", Kind: op.Number, Default: 1.0, Doc: "what logits are divided by"}
 
-func init() {
-	op.Register(&op.Op{
-		Name:      "policy.kl",
-		Doc:       "Estimates, token by token, how far the policy is from the reference.",
-		Equations: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K3Limited"},
-		Inputs: []op.Tensor{
-			{Name: "logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy"},
-			{Name: "ref_logprob", Shape: sequenceShape, Doc: "log-probabilities of the reference"},
-			maskInput,
+func init() { op.Register(klOp, logprobOp) }
+
+// klOp is policy.kl.
+var klOp = &op.Op{
+	Name:      "policy.kl",
+	Doc:       "Estimates, token by token, how far the policy is from the reference.",
+	Equations: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K3Limited"},
+	Inputs: []op.Tensor{
+		{Name: "logprob", Shape: sequenceShape, Doc: "log-probabilities of the policy"},
+		{Name: "ref_logprob", Shape: sequenceShape, Doc: "log-probabilities of the reference"},
+		maskInput,
+	},
+	Outputs: []op.Tensor{{Name: "kl", Shape: sequenceShape, Axes: sequenceAxes, Doc: "estimates"}},
+	Attrs: []op.Attr{
+		{
+			Name: "estimator", Kind: op.Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"},
+			Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ",
 		},
-		Outputs: []op.Tensor{{Name: "kl", Shape: sequenceShape, Axes: sequenceAxes, Doc: "estimates"}},
-		Attrs: []op.Attr{
-			{
-				Name: "estimator", Kind: op.Choice, Default: "k1", Choices: []string{"k1", "k2", "k3"},
-				Doc: "with δ = log π_ref − log π: −δ, δ²/2, or e^δ − 1 − δ",
-			},
-			{Name: "limit", Kind: op.Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
-		},
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      all(checkKL, checkMask),
-		Truth:      policyKL,
-	})
-	op.Register(&op.Op{
-		Name:      "policy.logprob",
-		Doc:       "Log-probabilities of sampled tokens, and the entropy of the distributions they were sampled from.",
-		Equations: []string{"policy.LogProb", "policy.LogSoftmax", "policy.Entropy"},
-		Inputs: []op.Tensor{
-			{Name: "logits", Shape: []string{"N", "vocab"}, Doc: "logits; −∞ excludes a token"},
-			{Name: "tokens", Shape: []string{"N"}, Integer: true, Doc: "sampled tokens"},
-		},
-		Outputs: []op.Tensor{
-			{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
-			{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
-		},
-		Attrs:      []op.Attr{temperatureAttr},
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      checkLogProb,
-		Truth:      policyLogProb,
-		Work:       func(c *op.Case) float64 { return op.TokenWork * c.Extent("N") * c.Extent("vocab") },
-	})
+		{Name: "limit", Kind: op.Number, Default: 0.0, Doc: "k3 clamps δ to ±limit; 0 is no limit"},
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      all(checkKL, checkMask),
+	Truth:      policyKL,
+}
+
+// logprobOp is policy.logprob.
+var logprobOp = &op.Op{
+	Name:      "policy.logprob",
+	Doc:       "Log-probabilities of sampled tokens, and the entropy of the distributions they were sampled from.",
+	Equations: []string{"policy.LogProb", "policy.LogSoftmax", "policy.Entropy"},
+	Inputs: []op.Tensor{
+		{Name: "logits", Shape: []string{"N", "vocab"}, Doc: "logits; −∞ excludes a token"},
+		{Name: "tokens", Shape: []string{"N"}, Integer: true, Doc: "sampled tokens"},
+	},
+	Outputs: []op.Tensor{
+		{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
+		{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
+	},
+	Attrs:      []op.Attr{temperatureAttr},
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      checkLogProb,
+	Truth:      policyLogProb,
+	Work:       func(c *op.Case) float64 { return op.TokenWork * c.Extent("N") * c.Extent("vocab") },
 }
 
 func checkKL(c *op.Case) error {

@@ -6,71 +6,73 @@ import (
 	"plumbline/grpo"
 	"plumbline/ppo"
 	"plumbline/verify/op"
-	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name: "ppo.gae",
-		Doc: "Advantages of tokens by generalised advantage estimation, and the returns that values are fitted " +
-			"to.",
-		Equations: []string{"ppo.GAE", "ppo.TDError", "ppo.Whiten"},
-		Inputs: []op.Tensor{
-			{Name: "rewards", Shape: sequenceShape, Doc: "rewards of tokens"},
-			{Name: "values", Shape: sequenceShape, Doc: "values of the states before the tokens; 0 after the last"},
-			{
-				Name: "mask", Shape: sequenceShape, Any: true,
-				Doc: "1 for tokens that count; the recursion passes over the others, which are not judged",
-			},
+func init() { op.Register(gaeOp, valueLossOp) }
+
+// gaeOp is ppo.gae.
+var gaeOp = &op.Op{
+	Name: "ppo.gae",
+	Doc: "Advantages of tokens by generalised advantage estimation, and the returns that values are fitted " +
+		"to.",
+	Equations: []string{"ppo.GAE", "ppo.TDError", "ppo.Whiten"},
+	Inputs: []op.Tensor{
+		{Name: "rewards", Shape: sequenceShape, Doc: "rewards of tokens"},
+		{Name: "values", Shape: sequenceShape, Doc: "values of the states before the tokens; 0 after the last"},
+		{
+			Name: "mask", Shape: sequenceShape, Any: true,
+			Doc: "1 for tokens that count; the recursion passes over the others, which are not judged",
 		},
-		Outputs: []op.Tensor{
-			{
-				Name: "advantage", Shape: sequenceShape, Axes: sequenceAxes,
-				Doc: "advantages, whitened if that is asked for",
-			},
-			{
-				Name: "return", Shape: sequenceShape, Axes: sequenceAxes,
-				Doc: "advantages before any whitening, plus values",
-			},
+	},
+	Outputs: []op.Tensor{
+		{
+			Name: "advantage", Shape: sequenceShape, Axes: sequenceAxes,
+			Doc: "advantages, whitened if that is asked for",
 		},
-		Attrs: []op.Attr{
-			{Name: "gamma", Kind: op.Number, Default: 1.0, Doc: "discount"},
-			{Name: "lambda", Kind: op.Number, Default: 1.0, Doc: "weight of longer estimates"},
-			{
-				Name: "whiten", Kind: op.Flag, Default: false,
-				Doc: "subtract the masked mean and divide by √(masked sample variance + 1e-8)",
-			},
+		{
+			Name: "return", Shape: sequenceShape, Axes: sequenceAxes,
+			Doc: "advantages before any whitening, plus values",
 		},
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      checkMask,
-		Truth:      generalizedAdvantage,
-	})
-	op.Register(&op.Op{
-		Name: "ppo.value_loss",
-		Doc:  "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
-		Equations: []string{
-			"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate",
+	},
+	Attrs: []op.Attr{
+		{Name: "gamma", Kind: op.Number, Default: 1.0, Doc: "discount"},
+		{Name: "lambda", Kind: op.Number, Default: 1.0, Doc: "weight of longer estimates"},
+		{
+			Name: "whiten", Kind: op.Flag, Default: false,
+			Doc: "subtract the masked mean and divide by √(masked sample variance + 1e-8)",
 		},
-		Inputs: []op.Tensor{
-			{Name: "values", Shape: sequenceShape, Doc: "values in training"},
-			{Name: "old_values", Shape: sequenceShape, Doc: "values that the sampler had"},
-			{Name: "returns", Shape: sequenceShape, Doc: "returns that the values are fitted to"},
-			maskInput,
-		},
-		Outputs: []op.Tensor{
-			{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
-			{Name: "dvalues", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for values"},
-			tokenLossOutput, sequenceLossOutput,
-		},
-		Attrs: []op.Attr{
-			{Name: "clip", Kind: op.Number, Default: 0.0, Doc: "half width of the clip around old values; 0 is none"},
-			aggregateAttr, aggregateLength, emptyRowsAttr,
-		},
-		Arithmetic: []op.Key{step.AccumulateKey, elementwiseKey},
-		Check:      all(func(c *op.Case) error { return checkAtLeast0(c, "clip") }, checkAggregate),
-		Truth:      valueLoss,
-	})
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      checkMask,
+	Truth:      generalizedAdvantage,
+}
+
+// valueLossOp is ppo.value_loss.
+var valueLossOp = &op.Op{
+	Name: "ppo.value_loss",
+	Doc:  "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
+	Equations: []string{
+		"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate",
+	},
+	Inputs: []op.Tensor{
+		{Name: "values", Shape: sequenceShape, Doc: "values in training"},
+		{Name: "old_values", Shape: sequenceShape, Doc: "values that the sampler had"},
+		{Name: "returns", Shape: sequenceShape, Doc: "returns that the values are fitted to"},
+		maskInput,
+	},
+	Outputs: []op.Tensor{
+		{Name: "loss", Shape: noShape, Axes: noShape, Doc: "loss, which is minimised"},
+		{Name: "dvalues", Shape: sequenceShape, Axes: sequenceAxes, Doc: "gradient of the loss for values"},
+		tokenLossOutput, sequenceLossOutput,
+	},
+	Attrs: []op.Attr{
+		{Name: "clip", Kind: op.Number, Default: 0.0, Doc: "half width of the clip around old values; 0 is none"},
+		aggregateAttr, aggregateLength, emptyRowsAttr,
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
+	Check:      all(func(c *op.Case) error { return checkAtLeast0(c, "clip") }, checkAggregate),
+	Truth:      valueLoss,
 }
 
 // generalizedAdvantage follows the recursion through every sequence.

@@ -9,27 +9,28 @@ import (
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name:      "norm.rms",
-		Doc:       "Divides each row by its root mean square and multiplies it by the weight.",
-		Equations: []string{"norm.RMS"},
-		Inputs: []op.Tensor{
-			{Name: "x", Shape: []string{"N", "d"}, Parts: true, Doc: "rows"},
-			{Name: "weight", Shape: []string{"d"}, Doc: "learned weight"},
-		},
-		Outputs: []op.Tensor{{
-			Name: "y", Shape: []string{"N", "d"}, Axes: []string{"token", "column"}, Doc: "normalised rows",
+func init() { op.Register(rmsOp) }
+
+// rmsOp is norm.rms.
+var rmsOp = &op.Op{
+	Name:      "norm.rms",
+	Doc:       "Divides each row by its root mean square and multiplies it by the weight.",
+	Equations: []string{"norm.RMS"},
+	Inputs: []op.Tensor{
+		{Name: "x", Shape: []string{"N", "d"}, Parts: true, Doc: "rows"},
+		{Name: "weight", Shape: []string{"d"}, Doc: "learned weight"},
+	},
+	Outputs: []op.Tensor{{
+		Name: "y", Shape: []string{"N", "d"}, Axes: []string{"token", "column"}, Doc: "normalised rows",
+	}},
+	Attrs: []op.Attr{step.EpsAttr},
+	Arithmetic: []op.Key{op.AccumulateKey, op.SubnormalsKey,
+		{
+			Name: "intermediate", Default: "the input type",
+			Doc: "the normalised row before the weight, which many libraries round",
 		}},
-		Attrs: []op.Attr{step.EpsAttr},
-		Arithmetic: []op.Key{step.AccumulateKey, op.SubnormalsKey,
-			{
-				Name: "intermediate", Default: "the input type",
-				Doc: "the normalised row before the weight, which many libraries round",
-			}},
-		Check: step.CheckEps,
-		Truth: normRMS,
-	})
+	Check: step.CheckEps,
+	Truth: normRMS,
 }
 
 // normRMS calls norm.RMS row by row.
@@ -53,7 +54,7 @@ func normProgram(c *op.Case) op.Program {
 	weight, eps := c.Input("weight").Row(), c.Float("eps")
 	inter, out := c.TypeOr(c.Arithmetic.Intermediate, "x"), c.Recording.Type("out.y")
 	return func(r *arithmetic.Run) map[string][]float64 {
-		n := step.NewNormRun(r, c.Arithmetic.Accumulate, inter, out)
+		n := step.NewNorm(r, c.Arithmetic.Accumulate, inter, out)
 		y := make([]float64, 0, c.Dim("N")*c.Dim("d"))
 		for i := range c.Dim("N") {
 			y = append(y, n.Row(c.Rows("x", i, i+1).Row(0), weight, eps)...)

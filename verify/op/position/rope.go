@@ -14,54 +14,57 @@ import (
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name:      "rope.table",
-		Doc:       "Cosines and sines of every position and frequency.",
-		Equations: []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table"},
-		Inputs:    []op.Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
-		Outputs:   []op.Tensor{tableOutput("cos"), tableOutput("sin")},
-		Attrs: []op.Attr{
-			{
-				Name: "dim", Kind: op.Count, Missing: op.Required, Letter: "dim", Doc: "rotary width, even",
-			}, step.BaseAttr, step.YarnAttr,
+func init() { op.Register(tableOp, applyOp) }
+
+// tableOp is rope.table.
+var tableOp = &op.Op{
+	Name:      "rope.table",
+	Doc:       "Cosines and sines of every position and frequency.",
+	Equations: []string{"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table"},
+	Inputs:    []op.Tensor{{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"}},
+	Outputs:   []op.Tensor{tableOutput("cos"), tableOutput("sin")},
+	Attrs: []op.Attr{
+		{
+			Name: "dim", Kind: op.Count, Missing: op.Required, Letter: "dim", Doc: "rotary width, even",
+		}, step.BaseAttr, step.YaRNAttr,
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, step.AngleKey, step.FrequenciesKey},
+	Check:      func(c *op.Case) error { return step.CheckRotary(c, c.Int("dim"), "attrs: \"dim\"") },
+	Truth:      ropeTable,
+	Work:       func(c *op.Case) float64 { return op.AngleWork * c.Extent("N") * float64(c.Int("dim")) / 2 },
+}
+
+// applyOp is rope.apply.
+var applyOp = &op.Op{
+	Name: "rope.apply",
+	Doc:  "Rotates every pair of every head by position × frequency.",
+	Equations: []string{
+		"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table", "rope.Rotate",
+		"rope.Inverse",
+	},
+	Inputs: []op.Tensor{
+		{Name: "x", Shape: []string{"N", "H", "D"}, Doc: "vectors"},
+		{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"},
+	},
+	Outputs: []op.Tensor{{
+		Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"},
+		Doc: "rotated vectors",
+	}},
+	Attrs: []op.Attr{
+		step.BaseAttr, step.LayoutAttr, step.YaRNAttr, {
+			Name: "inverse", Kind: op.Flag, Default: false, Doc: "turn back instead",
 		},
-		Arithmetic: []op.Key{step.AccumulateKey, step.AngleKey, step.FrequenciesKey},
-		Check:      func(c *op.Case) error { return step.CheckRotary(c, c.Int("dim"), "attrs: \"dim\"") },
-		Truth:      ropeTable,
-		Work:       func(c *op.Case) float64 { return op.AngleWork * c.Extent("N") * float64(c.Int("dim")) / 2 },
-	})
-	op.Register(&op.Op{
-		Name: "rope.apply",
-		Doc:  "Rotates every pair of every head by position × frequency.",
-		Equations: []string{
-			"rope.Frequencies", "rope.YaRNFrequencies", "rope.YaRN.Amplitude", "rope.Table", "rope.Rotate",
-			"rope.Inverse",
-		},
-		Inputs: []op.Tensor{
-			{Name: "x", Shape: []string{"N", "H", "D"}, Doc: "vectors"},
-			{Name: "positions", Shape: []string{"N"}, Integer: true, Doc: "positions in tokens"},
-		},
-		Outputs: []op.Tensor{{
-			Name: "y", Shape: []string{"N", "H", "D"}, Axes: []string{"token", "head", "column"},
-			Doc: "rotated vectors",
+	},
+	Arithmetic: []op.Key{op.AccumulateKey, step.AngleKey, step.FrequenciesKey, op.SubnormalsKey,
+		{
+			Name: "intermediate", Default: "F32",
+			Doc: "cosines, sines and their products, where code keeps them in a narrow type",
 		}},
-		Attrs: []op.Attr{
-			step.BaseAttr, step.Layout, step.YarnAttr, {
-				Name: "inverse", Kind: op.Flag, Default: false, Doc: "turn back instead",
-			},
-		},
-		Arithmetic: []op.Key{step.AccumulateKey, step.AngleKey, step.FrequenciesKey, op.SubnormalsKey,
-			{
-				Name: "intermediate", Default: "F32",
-				Doc: "cosines, sines and their products, where code keeps them in a narrow type",
-			}},
-		Check: func(c *op.Case) error { return step.CheckRotary(c, c.Dim("D"), "tensor \"x\"") },
-		Truth: ropeApply,
-		Work: func(c *op.Case) float64 {
-			return op.AngleWork*c.Extent("N")*c.Extent("D")/2 + 50*c.Extent("N")*c.Extent("H")*c.Extent("D")
-		},
-	})
+	Check: func(c *op.Case) error { return step.CheckRotary(c, c.Dim("D"), "tensor \"x\"") },
+	Truth: ropeApply,
+	Work: func(c *op.Case) float64 {
+		return op.AngleWork*c.Extent("N")*c.Extent("D")/2 + 50*c.Extent("N")*c.Extent("H")*c.Extent("D")
+	},
 }
 
 func tableOutput(name string) op.Tensor {
@@ -95,7 +98,7 @@ func ropeTable(c *op.Case) ([]verdict.Expected, error) {
 	rows, pairs := cos.Dims()
 	shape, work := []int{rows, pairs}, c.Arithmetic.Accumulate.Working()
 	return c.Run(func(r *arithmetic.Run) map[string][]float64 {
-		t := step.NewRotationRun(c, r, c.Int("dim"), work, work, work)
+		t := step.NewRotation(c, r, c.Int("dim"), work, work, work)
 		out := map[string][]float64{}
 		for _, p := range positions {
 			cos, sin := t.Row(p)
@@ -135,7 +138,7 @@ func rotationProgram(c *op.Case) op.Program {
 		kept = c.Arithmetic.Accumulate.Working()
 	}
 	return func(r *arithmetic.Run) map[string][]float64 {
-		t := step.NewRotationRun(c, r, c.Dim("D"), c.Recording.Type("x"), kept, c.Recording.Type("out.y"))
+		t := step.NewRotation(c, r, c.Dim("D"), c.Recording.Type("x"), kept, c.Recording.Type("out.y"))
 		y := make([]float64, 0, c.Input("x").Len())
 		for n, p := range positions {
 			cos, sin := t.Row(p)

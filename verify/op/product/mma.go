@@ -12,35 +12,36 @@ import (
 	"plumbline/verify/verdict"
 )
 
-func init() {
-	op.Register(&op.Op{
-		Name:  "mma.step",
-		Exact: true,
-		Doc: "Adds the products of each row to an accumulator, as the tensor cores of the declared device do, to the " +
-			"last bit. " +
-			"The rest of a step is zeros, and rows longer than a step are several of them, one after the other.",
-		Inputs: []op.Tensor{
-			{
-				Name: "a", Shape: []string{"N", "K"},
-				Doc: "left operands: F16, BF16, F8_E4M3, F8_E5M2, or F32 with TF32 numbers",
-			},
-			{Name: "b", Shape: []string{"N", "K"}, Doc: "right operands, of the same type"},
-			{
-				Name: "c", Shape: []string{"N"}, Optional: true,
-				Doc: "accumulators before, F32 or F16; without them 0. A step that sums in F16 rounds them to it first",
-			},
+func init() { op.Register(stepOp) }
+
+// stepOp is mma.step.
+var stepOp = &op.Op{
+	Name:  "mma.step",
+	Exact: true,
+	Doc: "Adds the products of each row to an accumulator, as the tensor cores of the declared device do, to the " +
+		"last bit. " +
+		"The rest of a step is zeros, and rows longer than a step are several of them, one after the other.",
+	Inputs: []op.Tensor{
+		{
+			Name: "a", Shape: []string{"N", "K"},
+			Doc: "left operands: F16, BF16, F8_E4M3, F8_E5M2, or F32 with TF32 numbers",
 		},
-		Outputs: []op.Tensor{
-			{
-				Name: "d", Shape: []string{"N"}, Axes: []string{"row"},
-				Doc: "accumulators after, F32 or F16: the type in which the step sums. Which NaN and the sign of a " +
-					"zero do not matter",
-			},
+		{Name: "b", Shape: []string{"N", "K"}, Doc: "right operands, of the same type"},
+		{
+			Name: "c", Shape: []string{"N"}, Optional: true,
+			Doc: "accumulators before, F32 or F16; without them 0. A step that sums in F16 rounds them to it first",
 		},
-		Arithmetic: []op.Key{{Name: "accumulate", Default: "required", Doc: "the device: " + arithmetic.DeviceNames}},
-		Check:      checkStep,
-		Truth:      tensorStep,
-	})
+	},
+	Outputs: []op.Tensor{
+		{
+			Name: "d", Shape: []string{"N"}, Axes: []string{"row"},
+			Doc: "accumulators after, F32 or F16: the type in which the step sums. Which NaN and the sign of a " +
+				"zero do not matter",
+		},
+	},
+	Arithmetic: []op.Key{{Name: "accumulate", Default: "required", Doc: "the device: " + arithmetic.DeviceNames}},
+	Check:      checkStep,
+	Truth:      tensorStep,
 }
 
 // checkStep looks at the types, which have to be those of a step that is known, and at TF32

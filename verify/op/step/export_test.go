@@ -18,5 +18,5 @@ func AngleVariance(c *op.Case, dim int, position float64, pair int) (variance fl
 }
 
 func angle(c *op.Case, r *arithmetic.Run, dim int, position float64, pair int) float64 {
-	return NewRotationRun(c, r, dim, dtype.F32, dtype.F32, dtype.F32).angles(position)[pair]
+	return NewRotation(c, r, dim, dtype.F32, dtype.F32, dtype.F32).angles(position)[pair]
 }

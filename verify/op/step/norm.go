@@ -9,8 +9,8 @@ import (
 	"plumbline/verify/op"
 )
 
-// NormRun has the places of a norm.
-type NormRun struct {
+// Norm has the places of a norm.
+type Norm struct {
 	square, mean, root, scaled, kept, last arithmetic.Grid
 	sum                                    arithmetic.Adder
 	inverse                                arithmetic.Function
@@ -18,9 +18,11 @@ type NormRun struct {
 	out                                    dtype.Type // of the result
 }
 
-func NewNormRun(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype.Type) NormRun {
+// NewNorm returns the places of a norm whose normalised rows are rounded to inter and whose results
+// to out.
+func NewNorm(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype.Type) Norm {
 	work := sums.Working()
-	return NormRun{
+	return Norm{
 		sum: r.Adder(sums), square: r.Grid(work), mean: r.Grid(work), root: r.Grid(work), inverse: r.Function(work, 2),
 		scaled: r.Grid(work), kept: r.Grid(inter), last: r.Grid(work), out: out,
 		narrow: inter.UnitRoundoff() > work.UnitRoundoff(),
@@ -28,7 +30,7 @@ func NewNormRun(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype
 }
 
 // Row returns x·weight/√(mean x² + ε).
-func (n *NormRun) Row(x, weight []float64, eps float64) []float64 {
+func (n *Norm) Row(x, weight []float64, eps float64) []float64 {
 	squares := make([]float64, len(x))
 	for i, v := range x {
 		squares[i] = n.square.Round(v * v)
@@ -51,15 +53,17 @@ func (n *NormRun) Row(x, weight []float64, eps float64) []float64 {
 
 // lastOf tells whether the rounding of a normalised number is the last one: its product with the
 // weight has the same mantissa, and is no smaller than the normal numbers.
-func (n *NormRun) lastOf(y, weight float64) bool {
+func (n *Norm) lastOf(y, weight float64) bool {
 	if n.kept.Type() != n.out || !powerOfTwo(weight) {
 		return false
 	}
 	return math.Abs(weight) == 1 || min(math.Abs(y), math.Abs(y*weight)) >= n.out.MinNormal()
 }
 
+// EpsAttr is ε.
 var EpsAttr = op.Attr{Name: "eps", Kind: op.Number, Default: 1e-6, Doc: "added to the mean square"}
 
+// CheckEps refuses a negative ε.
 func CheckEps(c *op.Case) error {
 	if c.Float("eps") < 0 {
 		return fmt.Errorf("attrs: %q: found %v, want 0 or more", "eps", c.Float("eps"))

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
+// Maximum returns the largest of some numbers, −∞ of none.
 func Maximum(x []float64) float64 {
 	m := math.Inf(-1)
 	for _, v := range x {
@@ -16,6 +17,7 @@ func Maximum(x []float64) float64 {
 	return m
 }
 
+// Squares returns the squares of the elements.
 func Squares(m *mat.Dense) *mat.Dense {
 	var s mat.Dense
 	s.MulElem(m, m)

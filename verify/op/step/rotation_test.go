@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	_ "plumbline/verify/emulate/all"
-
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/op/step"
 	"plumbline/verify/recording"

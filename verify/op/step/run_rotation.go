@@ -9,11 +9,11 @@ import (
 	"plumbline/verify/op"
 )
 
-// RotationRun has the places of a rotation: frequencies are formed in working precision and rounded
+// Rotation has the places of a rotation: frequencies are formed in working precision and rounded
 // to the type of angles, so are positions and their product; cosines and sines are multiplied by
 // the amplitude. Where code keeps them in a narrow type, so it does with the products that they are
 // in.
-type RotationRun struct {
+type Rotation struct {
 	theta                   []float64
 	Amplitude               float64
 	position, angle         arithmetic.Grid
@@ -27,11 +27,11 @@ type RotationRun struct {
 // sineUlp is what most errors of sines and cosines are within that are good to 2 ulp (CUDA).
 const sineUlp = 1
 
-// NewRotationRun returns the places of a rotation of vectors of type in, whose table and products
+// NewRotation returns the places of a rotation of vectors of type in, whose table and products
 // are rounded to kept, if that is narrower than they are, and whose results are rounded to out.
-func NewRotationRun(c *op.Case, r *arithmetic.Run, dim int, in, kept, out dtype.Type) *RotationRun {
+func NewRotation(c *op.Case, r *arithmetic.Run, dim int, in, kept, out dtype.Type) *Rotation {
 	work, angle := c.Arithmetic.Accumulate.Working(), c.Arithmetic.Angle
-	t := &RotationRun{
+	t := &Rotation{
 		Amplitude: 1, position: r.Grid(angle), angle: r.Grid(angle), cosine: r.Function(work, sineUlp),
 		sine: r.Function(work, sineUlp), scaled: r.Grid(work), fused: r.Coin(), sumsLast: out == work,
 		narrow: kept.UnitRoundoff() > work.UnitRoundoff(), sum: r.Grid(work),
@@ -53,7 +53,7 @@ func NewRotationRun(c *op.Case, r *arithmetic.Run, dim int, in, kept, out dtype.
 }
 
 // Row returns cosines and sines of a position.
-func (t *RotationRun) Row(position float64) (cos, sin []float64) {
+func (t *Rotation) Row(position float64) (cos, sin []float64) {
 	for _, angle := range t.angles(position) {
 		co, si := t.curves(angle)
 		cos, sin = append(cos, co), append(sin, si)
@@ -62,7 +62,7 @@ func (t *RotationRun) Row(position float64) (cos, sin []float64) {
 }
 
 // angles returns the angle of each pair.
-func (t *RotationRun) angles(position float64) []float64 {
+func (t *Rotation) angles(position float64) []float64 {
 	p, angles := t.position.Round(position), make([]float64, len(t.theta))
 	for i, theta := range t.theta {
 		angles[i] = times(&t.angle, p, theta)
@@ -72,7 +72,7 @@ func (t *RotationRun) angles(position float64) []float64 {
 
 // curves returns cosine and sine of an angle; at 0 they are exact (PTX ISA: sin.approx and
 // cos.approx too).
-func (t *RotationRun) curves(angle float64) (cos, sin float64) {
+func (t *Rotation) curves(angle float64) (cos, sin float64) {
 	if cos = 1; angle != 0 {
 		sin, cos = math.Sincos(angle)
 		cos, sin = t.cosine.Of(cos, angle), t.sine.Of(sin, angle)
@@ -85,7 +85,7 @@ func (t *RotationRun) curves(angle float64) (cos, sin float64) {
 }
 
 // Rotate returns a vector turned by a row of the table.
-func (t *RotationRun) Rotate(x, cos, sin []float64, turn Turn) []float64 {
+func (t *Rotation) Rotate(x, cos, sin []float64, turn Turn) []float64 {
 	y := make([]float64, len(x))
 	for i, co := range cos {
 		si := sin[i]
@@ -102,7 +102,7 @@ func (t *RotationRun) Rotate(x, cos, sin []float64, turn Turn) []float64 {
 
 // crossed returns a·u + b·v. Where sums have the type of the result, rounding them is the last of
 // which the verdict knows.
-func (t *RotationRun) crossed(a, u, b, v float64) float64 {
+func (t *Rotation) crossed(a, u, b, v float64) float64 {
 	first, second := a*u, t.product(&t.second, b, v)
 	if !t.fused || t.narrow {
 		first = t.product(&t.first, a, u)
@@ -114,7 +114,7 @@ func (t *RotationRun) crossed(a, u, b, v float64) float64 {
 }
 
 // product returns x·u of a vector's element.
-func (t *RotationRun) product(g *arithmetic.Grid, x, u float64) float64 {
+func (t *Rotation) product(g *arithmetic.Grid, x, u float64) float64 {
 	if !t.held {
 		return g.Round(x * u)
 	}

@@ -1,6 +1,7 @@
 package emulated
 
 import (
+	"cmp"
 	"math"
 
 	"plumbline/numbers/dtype"
@@ -37,7 +38,7 @@ type gradients[T emulate.Number] struct {
 func attentionBackward[T emulate.Number](j *emulate.Job) {
 	h := loadHeads[T](j)
 	g := &gradients[T]{heads: h, do: emulate.Load[T](j, "do")}
-	j.Intermediate = emulate.Or(j.Intermediate, h.input)
+	j.Intermediate = cmp.Or(j.Intermediate, h.input)
 	g.k = h.softmax()
 	g.dq = make([]T, len(h.q))
 	dk, dv := make([]T, len(h.k)), make([]T, len(h.v))
@@ -46,13 +47,13 @@ func attentionBackward[T emulate.Number](j *emulate.Job) {
 		for t := range h.T {
 			for n := range h.G {
 				at := (b*h.T+t)*h.G + n
-				g.keys(b, t, n, emulate.Vector(dk, at, h.D), emulate.Vector(dv, at, h.V))
+				g.keys(b, t, n, emulate.Row(dk, at, h.D), emulate.Row(dv, at, h.V))
 			}
 		}
 	}
-	emulate.Store(j, "dq", j.Rec.Type("q"), g.dq)
-	emulate.Store(j, "dk", j.Rec.Type("k"), dk)
-	emulate.Store(j, "dv", j.Rec.Type("v"), dv)
+	emulate.Store(j, "dq", j.Recording.Type("q"), g.dq)
+	emulate.Store(j, "dk", j.Recording.Type("k"), dk)
+	emulate.Store(j, "dv", j.Recording.Type("v"), dv)
 }
 
 // rows computes P and dS of every query of sequence b, and from them dq.
@@ -79,7 +80,7 @@ func (g *gradients[T]) rows(b int) {
 
 // forward returns what the forward kernel has left, which knew the right mask: the output in its
 // type, and the log-sum-exp with the sink.
-func (g *gradients[T]) forward(r *emulate.Row[T], b, s int) ([]T, T) {
+func (g *gradients[T]) forward(r *emulate.Query[T], b, s int) ([]T, T) {
 	right := *r
 	right.Lo, right.Hi = g.mask(b).Right(s)
 	out, lse := g.k.Run(&right)
@@ -87,7 +88,7 @@ func (g *gradients[T]) forward(r *emulate.Row[T], b, s int) ([]T, T) {
 		top := max(lse, *sink)
 		lse = top + T(math.Log(math.Exp(float64(lse-top))+math.Exp(float64(*sink-top))))
 	}
-	return emulate.ToEach(emulate.Or(g.Output, g.input), out), lse
+	return emulate.RoundEach(cmp.Or(g.Output, g.input), out), lse
 }
 
 // probability returns P for a logit.
@@ -103,26 +104,26 @@ func (g *gradients[T]) probability(x, lse T) T {
 }
 
 // flash fills in P and dS of query i as a flash kernel does.
-func (g *gradients[T]) flash(r *emulate.Row[T], i, b int, logits, out []T, lse T) {
+func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse T) {
 	do := g.gradient(i, b)
 	delta := g.delta(g.k.Scalars.Dot(do, out))
 	for c, x := range logits {
 		p := g.probability(x, lse)
 		dp := g.k.Products.Dot(do, r.Value(r.Lo+c))
-		g.p[i][r.Lo+c] = emulate.To(g.k.Weights, p)
-		g.ds[i][r.Lo+c] = emulate.To(g.Intermediate, p*(dp-delta)*g.capSlope(x))
+		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p)
+		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, p*(dp-delta)*g.capSlope(x))
 	}
 }
 
 // eager fills in P and dS of query i as a framework does that stores every step where it stores
 // scores in a narrow type: dS comes out scaled.
-func (g *gradients[T]) eager(r *emulate.Row[T], i, b int, logits []T, lse T) {
+func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 	do := g.gradient(i, b)
 	p, dp := make([]T, len(logits)), make([]T, len(logits))
 	for c, x := range logits {
 		p[c] = g.probability(x, lse)
-		dp[c] = emulate.To(g.k.Scores, g.k.Products.Dot(do, r.Value(r.Lo+c)))
-		g.p[i][r.Lo+c] = emulate.To(g.k.Weights, p[c])
+		dp[c] = emulate.Round(g.k.Scores, g.k.Products.Dot(do, r.Value(r.Lo+c)))
+		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p[c])
 	}
 	delta := g.delta(g.k.Scalars.Dot(p, dp))
 	step := g.Intermediate
@@ -130,19 +131,21 @@ func (g *gradients[T]) eager(r *emulate.Row[T], i, b int, logits []T, lse T) {
 		step = g.k.Scores
 	}
 	for c, x := range logits {
-		ds := emulate.To(step, p[c]*(dp[c]-delta))
+		ds := emulate.Round(step, p[c]*(dp[c]-delta))
 		if g.k.Soft != 0 {
-			ds = emulate.To(
+			ds = emulate.Round(
 				step,
-				emulate.To(g.k.Chain, emulate.To(g.k.Chain, emulate.To(g.k.Chain, ds*g.k.Soft)*g.capSlope(x))/g.k.Soft),
+				emulate.Round(
+					g.k.Chain, emulate.Round(g.k.Chain, emulate.Round(g.k.Chain, ds*g.k.Soft)*g.capSlope(x))/g.k.Soft,
+				),
 			)
 		}
-		g.ds[i][r.Lo+c] = emulate.To(g.Intermediate, ds*g.k.Scale)
+		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, ds*g.k.Scale)
 	}
 }
 
 // gradient returns the row of do for query i of sequence b.
-func (g *gradients[T]) gradient(i, b int) []T { return emulate.Vector(g.do, b*g.S*g.H+i, g.V) }
+func (g *gradients[T]) gradient(i, b int) []T { return emulate.Row(g.do, b*g.S*g.H+i, g.V) }
 
 func (g *gradients[T]) delta(d T) T {
 	if g.Makes("delta-missing") {
@@ -150,8 +153,8 @@ func (g *gradients[T]) delta(d T) T {
 		return 0
 	}
 	if g.Makes("delta-bf16") {
-		g.Show(g.several && emulate.To(dtype.BF16, d) != d)
-		return emulate.To(dtype.BF16, d)
+		g.Show(g.several && emulate.Round(dtype.BF16, d) != d)
+		return emulate.Round(dtype.BF16, d)
 	}
 	return d
 }
@@ -165,18 +168,18 @@ func (g *gradients[T]) capSlope(x T) T {
 		g.Show(g.several)
 		return 1
 	}
-	u := emulate.To(g.k.Chain, x/g.k.Soft)
+	u := emulate.Round(g.k.Chain, x/g.k.Soft)
 	return 1 - T(u*u)
 }
 
 // query sums dq of query i.
-func (g *gradients[T]) query(r *emulate.Row[T], i, b int) {
+func (g *gradients[T]) query(r *emulate.Query[T], i, b int) {
 	n := g.group(i % g.H)
 	keys := make([][]T, r.Hi-r.Lo)
 	for c := range keys {
 		keys[c] = g.key(b, r.Lo+c, n)
 	}
-	dq := emulate.Vector(g.dq, b*g.S*g.H+i, g.D)
+	dq := emulate.Row(g.dq, b*g.S*g.H+i, g.D)
 	g.k.Products.Combine(dq, g.ds[i][r.Lo:r.Hi], keys)
 	g.rescale(dq, "dq-unscaled")
 	if g.Makes("dq-scale-bf16") {
@@ -186,10 +189,10 @@ func (g *gradients[T]) query(r *emulate.Row[T], i, b int) {
 
 // narrowScale replaces the scale in dq by the BF16 number next to it.
 func (g *gradients[T]) narrowScale(dq []T) {
-	t, factor := emulate.Or(g.Output, g.input), emulate.To(dtype.BF16, g.k.Scale)/g.k.Scale
+	t, factor := cmp.Or(g.Output, g.input), emulate.Round(dtype.BF16, g.k.Scale)/g.k.Scale
 	for c, x := range dq {
 		dq[c] *= factor
-		g.Show(emulate.To(t, x) != emulate.To(t, dq[c]))
+		g.Show(emulate.Round(t, x) != emulate.Round(t, dq[c]))
 	}
 }
 
@@ -205,15 +208,15 @@ func (g *gradients[T]) keys(b, t, n int, dk, dv []T) {
 		}
 		headK, headV := make([]T, g.D), make([]T, g.V)
 		g.keysOf(b, t, headK, headV, func(i int) bool { return i == h })
-		g.addHead(dk, emulate.ToEach(g.Rec.Type("k"), headK))
-		g.addHead(dv, emulate.ToEach(g.Rec.Type("v"), headV))
+		g.addHead(dk, emulate.RoundEach(g.Recording.Type("k"), headK))
+		g.addHead(dv, emulate.RoundEach(g.Recording.Type("v"), headV))
 	}
 }
 
 // addHead adds a head's gradient to its group's.
 func (g *gradients[T]) addHead(sum, head []T) {
 	for c, x := range head {
-		sum[c] = emulate.To(g.GroupSum, sum[c]+x)
+		sum[c] = emulate.Round(g.GroupSum, sum[c]+x)
 	}
 }
 
@@ -233,7 +236,7 @@ func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
 	g.rescale(dk, "dk-unscaled")
 }
 
-func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Vector(g.q, b*g.S*g.H+i, g.D) }
+func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Row(g.q, b*g.S*g.H+i, g.D) }
 
 // forgets tells whether query i is left out of the sums of key t: all heads of a group but its last
 // are, if that is the mistake.

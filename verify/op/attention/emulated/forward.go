@@ -31,7 +31,7 @@ func loadHeads[T emulate.Number](j *emulate.Job) *heads[T] {
 		Job: j, q: emulate.Load[T](j, "q"), k: emulate.Load[T](j, "k"), v: emulate.Load[T](j, "v"),
 		sink: emulate.Load[T](j, "sink"),
 		lens: j.LoadInts("kv_lens"), B: j.Dim("B"), S: j.Dim("S"), H: j.Dim("H"), T: j.Dim("T"), G: j.Dim("G"),
-		D: j.Dim("D"), V: j.Dim("V"), input: j.Rec.Type("q"), values: j.Rec.Type("v"),
+		D: j.Dim("D"), V: j.Dim("V"), input: j.Recording.Type("q"), values: j.Recording.Type("v"),
 	}
 }
 
@@ -64,16 +64,16 @@ func (h *heads[T]) group(n int) int {
 	return n * h.G / h.H
 }
 
-func (h *heads[T]) query(b, s, n int) []T { return emulate.Vector(h.q, (b*h.S+s)*h.H+n, h.D) }
+func (h *heads[T]) query(b, s, n int) []T { return emulate.Row(h.q, (b*h.S+s)*h.H+n, h.D) }
 
-func (h *heads[T]) key(b, t, g int) []T { return emulate.Vector(h.k, (b*h.T+t)*h.G+g, h.D) }
+func (h *heads[T]) key(b, t, g int) []T { return emulate.Row(h.k, (b*h.T+t)*h.G+g, h.D) }
 
-func (h *heads[T]) value(b, t, g int) []T { return emulate.Vector(h.v, (b*h.T+t)*h.G+g, h.V) }
+func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, (b*h.T+t)*h.G+g, h.V) }
 
 // row returns what query s of head n in sequence b sees.
-func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Row[T] {
+func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
-	r := &emulate.Row[T]{Length: m.Keys}
+	r := &emulate.Query[T]{Length: m.Keys}
 	r.Lo, r.Hi = m.Span(h.Job, s)
 	h.Show(g != n*h.G/h.H && r.Lo < r.Hi)
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
@@ -93,7 +93,7 @@ func (h *heads[T]) sinkOf(n int) *T {
 	case "sink-next-head":
 		sink = h.sink[(n+1)%h.H]
 	case "sink-bf16":
-		sink = emulate.To(dtype.BF16, sink)
+		sink = emulate.Round(dtype.BF16, sink)
 	}
 	return &sink
 }

@@ -33,7 +33,7 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 		P:   j.Dim("P"), N: j.Dim("N"), V: j.Dim("V"), two: j.Word("lse_base") == "2",
 	}
 	if j.Makes("accumulate-bf16") {
-		p.sums.Mode, p.sums.Keep = emulate.Narrow, dtype.BF16
+		p.sums.Narrow(dtype.BF16)
 		j.Show(p.P > 1)
 	}
 	if j.Makes("merge-base") {
@@ -45,7 +45,7 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 		out, lse[n] = p.row(n)
 		o = append(o, out...)
 	}
-	emulate.StoreMain(j, "o", j.Rec.Type("o"), o)
+	emulate.StoreMain(j, "o", j.Recording.Type("o"), o)
 	emulate.Store(j, "lse", dtype.F32, lse)
 }
 
@@ -56,7 +56,7 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	top, least := T(math.Inf(-1)), T(math.Inf(1))
 	for i := range p.P {
 		if x := p.lse[i*p.N+n]; !math.IsInf(float64(x), -1) {
-			lses, rows = append(lses, x), append(rows, emulate.Vector(p.o, i*p.N+n, p.V))
+			lses, rows = append(lses, x), append(rows, emulate.Row(p.o, i*p.N+n, p.V))
 			top, least = max(top, x), min(least, x)
 		}
 	}

@@ -82,7 +82,7 @@ func plant(m *emulate.Maker, h *headShape) {
 			for g := range h.G {
 				q, k := h.q.Row(b, h.S-1, g*h.H/h.G), h.k.Row(b, t, g)
 				for c := range k {
-					k[c] += q[c] * 4 / (1 + emulate.Dot64(q, q)/math.Sqrt(float64(h.D)))
+					k[c] += q[c] * 4 / (1 + emulate.Dot(q, q)/math.Sqrt(float64(h.D)))
 				}
 				for c, v := range h.v.Row(b, t, g) {
 					h.v.Row(b, t, g)[c] = v + 2
@@ -159,7 +159,7 @@ func requestMerge(m *emulate.Maker) {
 		for i := range lse.Data {
 			if m.Chance(0.25) {
 				lse.Data[i] = math.Inf(-1)
-				emulate.Fill(emulate.Vector(o.Data, i, V), garbage)
+				emulate.Fill(emulate.Row(o.Data, i, V), garbage)
 			}
 		}
 	}

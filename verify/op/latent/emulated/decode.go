@@ -34,7 +34,7 @@ func loadCache[T emulate.Number](j *emulate.Job) *cache[T] {
 
 // room returns how many keys the table of sequence b has storage for.
 func (c *cache[T]) room(b int) int {
-	for col, block := range emulate.Vector(c.table, b, c.cols) {
+	for col, block := range emulate.Row(c.table, b, c.cols) {
 		if block < 0 || block >= c.blocks {
 			return col * c.page
 		}
@@ -53,7 +53,7 @@ func (c *cache[T]) key(b, j int) []T {
 		}
 		block = follows
 	}
-	return emulate.Vector(c.rows, block*c.page+j%c.page, c.D)
+	return emulate.Row(c.rows, block*c.page+j%c.page, c.D)
 }
 
 // value returns the columns of a cached row that are the value: the first.
@@ -71,24 +71,24 @@ func (c *cache[T]) value(b, j int) []T {
 func mlaDecode[T emulate.Number](j *emulate.Job) {
 	c, q := loadCache[T](j), emulate.Load[T](j, "q")
 	B, S, H := j.Dim("B"), j.Dim("S"), j.Dim("H")
-	k := emulate.NewSoftmax[T](j, j.WrongScale(j.Float("scale"), c.D), 0, j.Rec.Type("kv_cache"), c.V)
+	k := emulate.NewSoftmax[T](j, j.WrongScale(j.Float("scale"), c.D), 0, j.Recording.Type("kv_cache"), c.V)
 	o, lse := make([]T, 0, B*S*H*c.V), make([]T, B*H*S)
 	for b := range B {
 		m := emulate.Mask{Causal: j.Flag("causal"), Queries: S, Keys: c.lens[b], Stored: c.room(b), Page: c.page}
 		for i := range S * H {
-			r := c.row(k, m, emulate.Vector(q, b*S*H+i, c.D), b, i/H)
+			r := c.row(k, m, emulate.Row(q, b*S*H+i, c.D), b, i/H)
 			out, l := k.Run(r)
 			o = append(o, out...)
 			lse[(b*H+i%H)*S+i/H] = l
 		}
 	}
-	emulate.StoreMain(j, "o", j.Rec.Type("q"), o)
+	emulate.StoreMain(j, "o", j.Recording.Type("q"), o)
 	emulate.StoreLSE(j, lse)
 }
 
 // row returns what a query at place s of sequence b sees.
-func (c *cache[T]) row(k *emulate.Softmax[T], m emulate.Mask, q []T, b, s int) *emulate.Row[T] {
-	r := &emulate.Row[T]{Length: m.Keys}
+func (c *cache[T]) row(k *emulate.Softmax[T], m emulate.Mask, q []T, b, s int) *emulate.Query[T] {
+	r := &emulate.Query[T]{Length: m.Keys}
 	r.Lo, r.Hi = m.Span(c.Job, s)
 	r.Tail = min(m.PageEnd(r.Hi), m.Stored)
 	r.Score = func(j int) T { return k.Products.Dot(q, c.key(b, j)) }

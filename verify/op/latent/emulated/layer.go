@@ -1,6 +1,7 @@
 package emulated
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -23,7 +24,7 @@ type latent[T emulate.Number] struct {
 	*emulate.Job
 	products          *emulate.Summer[T]
 	softmax           *emulate.Softmax[T]
-	norm              *emulate.Rms[T]
+	norm              *emulate.RMS[T]
 	rotary            *emulate.Rotary[T]
 	B, S, d           int
 	H, Dn, Dr, V      int
@@ -55,8 +56,8 @@ func loadLatent[T emulate.Number](j *emulate.Job) *latent[T] {
 
 // prepare sets up the arithmetic.
 func (l *latent[T]) prepare() {
-	input := l.Rec.Type("x")
-	l.Intermediate = emulate.Or(l.Intermediate, input)
+	input := l.Recording.Type("x")
+	l.Intermediate = cmp.Or(l.Intermediate, input)
 	width := l.V
 	if l.absorbed {
 		width = l.C
@@ -75,7 +76,7 @@ func (l *latent[T]) prepare() {
 func (l *latent[T]) scale() float64 {
 	scale, temperature := 1/math.Sqrt(float64(l.Dn+l.Dr)), 1.0
 	if y := l.YaRN(); y != nil {
-		temperature = emulate.TemperatureOf(y)
+		temperature = emulate.Temperature(y)
 	}
 	right := scale * temperature
 	if l.Has("scale") {
@@ -97,13 +98,13 @@ func (l *latent[T]) scale() float64 {
 
 // linear returns w·x rounded to the intermediate type; w is [out × in].
 func (l *latent[T]) linear(w, x []T) []T {
-	return emulate.ToEach(l.Intermediate, l.times(w, x))
+	return emulate.RoundEach(l.Intermediate, l.times(w, x))
 }
 
 func (l *latent[T]) times(w, x []T) []T {
 	y := make([]T, len(w)/len(x))
 	for i := range y {
-		y[i] = l.products.Dot(x, emulate.Vector(w, i, len(x)))
+		y[i] = l.products.Dot(x, emulate.Row(w, i, len(x)))
 	}
 	return y
 }
@@ -115,13 +116,13 @@ func mlaLayer[T emulate.Number](j *emulate.Job) {
 	y := make([]T, 0, len(x))
 	var cKV, kR []T
 	for b := range l.B {
-		l.project(emulate.Vector(x, b, l.S*l.d))
+		l.project(emulate.Row(x, b, l.S*l.d))
 		for s := range l.S {
 			y = append(y, l.token(s)...)
 			cKV, kR = append(cKV, l.cKV[s]...), append(kR, l.kR[s]...)
 		}
 	}
-	emulate.StoreMain(j, "y", j.Rec.Type("x"), y)
+	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
 	emulate.Store(j, "latent", l.Intermediate, cKV)
 	emulate.Store(j, "rope_key", l.Intermediate, kR)
 }
@@ -130,7 +131,7 @@ func mlaLayer[T emulate.Number](j *emulate.Job) {
 func (l *latent[T]) project(x []T) {
 	l.q, l.cKV, l.kR, l.kv = nil, nil, nil, nil
 	for s := range l.S {
-		h := emulate.Vector(x, s, l.d)
+		h := emulate.Row(x, s, l.d)
 		cos, sin := l.rotary.Table(l.start + s)
 		l.q = append(l.q, l.rotateQuery(l.queryOf(h), cos, sin))
 		down := l.linear(l.wDKV, h)
@@ -150,7 +151,7 @@ func (l *latent[T]) queryOf(h []T) []T {
 		q := l.linear(l.wUQ, h)
 		if l.Makes("norm-extra") {
 			l.Show(l.S > 1) // with one key the query does not matter
-			return emulate.ToEach(l.Intermediate, l.norm.Row(q, slices.Repeat([]T{1}, len(q))))
+			return emulate.RoundEach(l.Intermediate, l.norm.Row(q, slices.Repeat([]T{1}, len(q))))
 		}
 		return q
 	}
@@ -158,7 +159,7 @@ func (l *latent[T]) queryOf(h []T) []T {
 	if l.Makes("norm-missing-q") {
 		l.Show(l.S > 1)
 	} else {
-		cQ = emulate.ToEach(l.Intermediate, l.norm.Row(cQ, l.normQ))
+		cQ = emulate.RoundEach(l.Intermediate, l.norm.Row(cQ, l.normQ))
 	}
 	return l.linear(l.wUQ, cQ)
 }
@@ -172,32 +173,32 @@ func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
 	case "norm-with-rope-key":
 		l.Show(true)
 		both := l.norm.Row(slices.Concat(cKV, kR), slices.Concat(l.normKV, slices.Repeat([]T{1}, l.Dr)))
-		emulate.ToEach(l.Intermediate, both)
+		emulate.RoundEach(l.Intermediate, both)
 		return both[:l.C], both[l.C:]
 	}
-	return emulate.ToEach(l.Intermediate, l.norm.Row(cKV, l.normKV)), kR
+	return emulate.RoundEach(l.Intermediate, l.norm.Row(cKV, l.normKV)), kR
 }
 
 // rotateQuery rotates the last channels of every head.
 func (l *latent[T]) rotateQuery(q, cos, sin []T) []T {
 	for n := range l.H {
-		head := emulate.Vector(q, n, l.Dn+l.Dr)
+		head := emulate.Row(q, n, l.Dn+l.Dr)
 		rope := head[l.Dn:]
 		if l.Makes("rope-first-channels") && l.Dn >= l.Dr {
 			l.Show(l.S > 1)
 			rope = head[:l.Dr]
 		}
-		copy(rope, emulate.ToEach(l.Intermediate, l.rotary.Turn(rope, cos, sin)))
+		copy(rope, emulate.RoundEach(l.Intermediate, l.rotary.Turn(rope, cos, sin)))
 	}
 	return q
 }
 
 // rotateKey rotates the key that all heads share.
 func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
-	kR = emulate.ToEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
+	kR = emulate.RoundEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
 	if l.Makes("rope-key-twice") {
 		l.Show(l.rotated)
-		kR = emulate.ToEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
+		kR = emulate.RoundEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
 	}
 	return kR
 }
@@ -207,7 +208,7 @@ func (l *latent[T]) token(s int) []T {
 	m := emulate.Mask{Causal: l.Flag("causal"), Queries: l.S, Keys: l.S, Stored: l.S}
 	out := make([]T, 0, l.H*l.V)
 	for n := range l.H {
-		r := &emulate.Row[T]{Length: l.S, Tail: l.S}
+		r := &emulate.Query[T]{Length: l.S, Tail: l.S}
 		r.Lo, r.Hi = m.Span(l.Job, s)
 		if l.absorbed {
 			out = append(out, l.absorbedHead(r, s, n)...)
@@ -219,8 +220,8 @@ func (l *latent[T]) token(s int) []T {
 }
 
 // naiveHead attends over the keys and values of a head.
-func (l *latent[T]) naiveHead(r *emulate.Row[T], s, n int) []T {
-	q := emulate.Vector(l.q[s], n, l.Dn+l.Dr)
+func (l *latent[T]) naiveHead(r *emulate.Query[T], s, n int) []T {
+	q := emulate.Row(l.q[s], n, l.Dn+l.Dr)
 	key, value := l.keyAt(n), l.valueAt(n)
 	k := make([]T, l.Dn+l.Dr)
 	r.Score = func(j int) T {
@@ -230,23 +231,23 @@ func (l *latent[T]) naiveHead(r *emulate.Row[T], s, n int) []T {
 	}
 	r.Value = func(j int) []T { return l.kv[j][value : value+l.V] }
 	o, _ := l.softmax.Run(r)
-	return emulate.ToEach(l.Intermediate, o)
+	return emulate.RoundEach(l.Intermediate, o)
 }
 
 // absorbedHead attends over the latents: the key's up-projection is taken into the query, the
 // value's out of the sum.
-func (l *latent[T]) absorbedHead(r *emulate.Row[T], s, n int) []T {
-	q := emulate.Vector(l.q[s], n, l.Dn+l.Dr)
-	absorbed := emulate.ToEach(l.Intermediate, l.absorb(q[:l.Dn], n))
+func (l *latent[T]) absorbedHead(r *emulate.Query[T], s, n int) []T {
+	q := emulate.Row(l.q[s], n, l.Dn+l.Dr)
+	absorbed := emulate.RoundEach(l.Intermediate, l.absorb(q[:l.Dn], n))
 	scores := l.softmax.Scores
 	r.Score = func(j int) T {
-		nope := emulate.To(scores, l.products.Dot(absorbed, l.cKV[j]))
-		rope := emulate.To(scores, l.products.Dot(q[l.Dn:], l.kR[j]))
+		nope := emulate.Round(scores, l.products.Dot(absorbed, l.cKV[j]))
+		rope := emulate.Round(scores, l.products.Dot(q[l.Dn:], l.kR[j]))
 		return nope + rope
 	}
 	r.Value = func(j int) []T { return l.cKV[j] }
 	o, _ := l.softmax.Run(r)
-	emulate.ToEach(l.Intermediate, o)
+	emulate.RoundEach(l.Intermediate, o)
 	return l.linear(l.wUKV[l.valueAt(n)*l.C:(l.valueAt(n)+l.V)*l.C], o)
 }
 
@@ -255,7 +256,7 @@ func (l *latent[T]) absorb(q []T, n int) []T {
 	out := make([]T, l.C)
 	rows := make([][]T, l.Dn)
 	for i := range rows {
-		rows[i] = emulate.Vector(l.wUKV, l.keyAt(n)+i, l.C)
+		rows[i] = emulate.Row(l.wUKV, l.keyAt(n)+i, l.C)
 	}
 	if l.Makes("query-untransposed") && l.Dn == l.C {
 		l.Show(l.S > 1)

@@ -97,7 +97,7 @@ func plantPaged(m *emulate.Maker, p *paged, q, cache *tensor.Tensor) {
 		if length > 0 {
 			last, query := p.cell(cache, b, length-1), q.Row(b, q.Shape[1]-1, 0)
 			for c := range last {
-				last[c] = last[c]*1.5 + query[c]*4/(1+emulate.Dot64(query, query)/math.Sqrt(float64(len(last))))
+				last[c] = last[c]*1.5 + query[c]*4/(1+emulate.Dot(query, query)/math.Sqrt(float64(len(last))))
 			}
 		}
 	}
@@ -122,14 +122,16 @@ func poisonPaged(m *emulate.Maker, p *paged, cache *tensor.Tensor) {
 	size := len(cache.Data) / p.blocks
 	for block := range p.blocks {
 		if !used[block] {
-			emulate.Fill(emulate.Vector(cache.Data, block, size), with)
+			emulate.Fill(emulate.Row(cache.Data, block, size), with)
 		}
 	}
 }
 
 func requestLayer(m *emulate.Maker) {
 	B, S, d := emulate.Pick(m, 1, 1, 2), emulate.Pick(m, 1, 2, 5, 12, 20), emulate.Pick(m, 32, 64, 96)
-	H, Dn, Dr, V := emulate.Pick(m, 1, 2, 4), emulate.Pick(m, 8, 16, 32), emulate.Pick(m, 4, 8, 16), emulate.Pick(m, 8, 16, 32)
+	H, Dn, Dr, V := emulate.Pick(m, 1, 2, 4), emulate.Pick(
+		m, 8, 16, 32,
+	), emulate.Pick(m, 4, 8, 16), emulate.Pick(m, 8, 16, 32)
 	C, Q := emulate.Pick(m, Dn, 16, 32, 48), emulate.Pick(m, 24, 48)
 	gain := math.Sqrt(m.Within(1, 3))
 	layerConventions(m, H, Dn, Dr, V)
@@ -159,7 +161,7 @@ func layerConventions(m *emulate.Maker, H, Dn, Dr, V int) {
 	m.Whole("value_dim", V)
 	m.Number("base", emulate.Pick(m, 10000.0, 10000, 500000))
 	m.Layout()
-	m.Yarn(0.5)
+	m.YaRN(0.5)
 	if start := emulate.Pick(m, 0, 0, 7, 300, 4000); start > 0 {
 		m.Whole("start", start)
 	}

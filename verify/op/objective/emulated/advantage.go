@@ -46,7 +46,7 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 		g.normalize(indices(len(ids)), advantage)
 		j.Show(!slices.Equal(advantage, right))
 	}
-	emulate.Store(j, "advantage", j.Rec.Type("rewards"), advantage)
+	emulate.Store(j, "advantage", j.Recording.Type("rewards"), advantage)
 }
 
 // normalize computes the advantages of one group.

@@ -2,6 +2,7 @@
 package emulated
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -30,7 +31,7 @@ type batch[T emulate.Number] struct {
 // newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
 // precision where no type is given.
 func newRows[T emulate.Number](j *emulate.Job, n, l int) *batch[T] {
-	j.Intermediate = emulate.Or(j.Intermediate, emulate.Working[T]())
+	j.Intermediate = cmp.Or(j.Intermediate, emulate.Working[T]())
 	return &batch[T]{Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
 }
 
@@ -94,7 +95,7 @@ func (b *batch[T]) kept(x T) T {
 	if b.Intermediate == emulate.Working[T]() {
 		return x
 	}
-	return emulate.To(b.Intermediate, x)
+	return emulate.Round(b.Intermediate, x)
 }
 
 // exp returns e^x, as Config says, as an element-wise result.
@@ -302,5 +303,5 @@ func policyKL[T emulate.Number](j *emulate.Job) {
 	logprob, ref := emulate.Load[T](j, "logprob"), emulate.Load[T](j, "ref_logprob")
 	kl, limit := make([]T, len(logprob)), T(j.Float("limit"))
 	b.each(func(_, at int) { kl[at], _ = b.divergence(j.Word("estimator"), logprob[at], ref[at], limit) })
-	emulate.Store(j, "kl", j.Rec.Type("logprob"), kl)
+	emulate.Store(j, "kl", j.Recording.Type("logprob"), kl)
 }

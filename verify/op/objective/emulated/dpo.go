@@ -38,7 +38,7 @@ func preferenceLoss[T emulate.Number](j *emulate.Job) {
 	for side := range 2 {
 		p.rewards[side], p.gradients[side] = make([]T, n), make([]T, n)
 	}
-	divides, mistaken := j.Flag("length_normalize"), j.Makes("lengths-mistaken") && j.Rec.Has("lengths_chosen")
+	divides, mistaken := j.Flag("length_normalize"), j.Makes("lengths-mistaken") && j.Recording.Has("lengths_chosen")
 	if p.divides = divides != mistaken; divides || mistaken {
 		p.long, p.short = emulate.Load[T](j, "lengths_chosen"), emulate.Load[T](j, "lengths_rejected")
 	}
@@ -76,7 +76,7 @@ func (p *preference[T]) store() {
 		p.Show(p.rewards[0][0] != p.rewards[1][0])
 		p.rewards[0], p.rewards[1] = p.rewards[1], p.rewards[0]
 	}
-	t := p.Rec.Type("chosen")
+	t := p.Recording.Type("chosen")
 	emulate.Store(p.Job, "loss", emulate.Working[T](), []T{p.mean(p.losses)})
 	emulate.Store(p.Job, "chosen_reward", t, p.rewards[0])
 	emulate.Store(p.Job, "rejected_reward", t, p.rewards[1])

@@ -54,7 +54,7 @@ func (f *fromLogits[T]) logprobs() []T {
 
 // row returns the logits of a token over the temperature.
 func (f *fromLogits[T]) row(at int) []T {
-	return f.scaled(emulate.Vector(f.logits, at, f.vocab), f.temperature)
+	return f.scaled(emulate.Row(f.logits, at, f.vocab), f.temperature)
 }
 
 // backward returns the gradient for the logits, g (onehot − p)/T, formed as g·onehot − g·p. An

@@ -24,7 +24,7 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	}
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
-		row := b.scaled(emulate.Vector(logits, i, b.L), temperature)
+		row := b.scaled(emulate.Row(logits, i, b.L), temperature)
 		token := tokens[i]
 		if j.Makes("token-shifted") {
 			token = tokens[(i+1)%b.N]

@@ -47,7 +47,7 @@ func lossAndGradient[T emulate.Number](j *emulate.Job) {
 	if k.kl != "none" && k.beta != 0 {
 		k.ref = emulate.Load[T](j, "ref_logprob")
 	}
-	if j.Rec.Has("logits") {
+	if j.Recording.Has("logits") {
 		k.policy = newLogits(k.batch)
 		k.logprob = k.policy.logprobs()
 	} else {
@@ -65,11 +65,11 @@ func (k *policyLoss[T]) run() {
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
 	if k.policy == nil {
-		emulate.Store(k.Job, "dlogprob", k.Rec.Type("logprob"), gradient)
+		emulate.Store(k.Job, "dlogprob", k.Recording.Type("logprob"), gradient)
 		return
 	}
 	emulate.Store(k.Job, "dlogprob", emulate.Working[T](), gradient)
-	emulate.Store(k.Job, "dlogits", k.Rec.Type("logits"), k.policy.backward(gradient))
+	emulate.Store(k.Job, "dlogits", k.Recording.Type("logits"), k.policy.backward(gradient))
 }
 
 // row computes the tokens of sequence i.
@@ -117,7 +117,7 @@ func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
 }
 
 func (k *policyLoss[T]) advantageOf(i, at int) T {
-	if len(k.advantage) == len(k.mask) && len(k.Rec.Shape("advantage")) == 2 {
+	if len(k.advantage) == len(k.mask) && len(k.Recording.Shape("advantage")) == 2 {
 		return k.advantage[at]
 	}
 	return k.advantage[i]

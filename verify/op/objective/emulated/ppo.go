@@ -49,8 +49,8 @@ func gae[T emulate.Number](j *emulate.Job) {
 			})
 		}
 	}
-	emulate.Store(j, "advantage", j.Rec.Type("rewards"), advantage)
-	emulate.Store(j, "return", j.Rec.Type("rewards"), returns)
+	emulate.Store(j, "advantage", j.Recording.Type("rewards"), advantage)
+	emulate.Store(j, "return", j.Recording.Type("rewards"), returns)
 }
 
 // steps returns the tokens of sequence i that the recursion visits.
@@ -160,7 +160,9 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 // valueLoss computes ppo.value_loss; the loss is F32, the gradient has the type of values.
 func valueLoss[T emulate.Number](j *emulate.Job) {
 	b := newBatch[T](j)
-	values, old, returns := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values"), emulate.Load[T](j, "returns")
+	values, old, returns := emulate.Load[T](j, "values"), emulate.Load[T](
+		j, "old_values",
+	), emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
 	b.each(func(i, at int) {
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
@@ -170,7 +172,7 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	})
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
-	emulate.Store(j, "dvalues", j.Rec.Type("values"), gradient)
+	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)
 }
 
 // value returns the loss of one token and its derivative.

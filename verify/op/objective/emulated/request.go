@@ -75,7 +75,7 @@ func logits(m *emulate.Maker, b *batchShape) *tensor.Tensor {
 	typ := emulate.Pick(m, dtype.F32, dtype.BF16)
 	x := tensor.New(b.N, b.L)
 	for at := range tokens {
-		row := emulate.Vector(z.Data, at, vocab)
+		row := emulate.Row(z.Data, at, vocab)
 		tokens[at] = m.IntN(vocab)
 		if b.mask.Data[at] == 0 {
 			tokens[at] = -100

@@ -1,6 +1,8 @@
 package emulated
 
 import (
+	"cmp"
+
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
@@ -15,11 +17,11 @@ func init() {
 // normRMS normalises the rows of x [N,d] and rounds the result once, to the type of x.
 func normRMS[T emulate.Number](j *emulate.Job) {
 	x, weight := emulate.Load[T](j, "x"), emulate.Load[T](j, "weight")
-	j.Intermediate = emulate.Or(j.Intermediate, j.Rec.Type("x"))
+	j.Intermediate = cmp.Or(j.Intermediate, j.Recording.Type("x"))
 	n := emulate.NewRMS(j, emulate.NewSummer[T](&j.Config, dtype.F32), j.Intermediate)
 	y := make([]T, 0, len(x))
 	for i := range j.Dim("N") {
-		y = append(y, n.Row(emulate.Vector(x, i, len(weight)), weight)...)
+		y = append(y, n.Row(emulate.Row(x, i, len(weight)), weight)...)
 	}
-	emulate.StoreMain(j, "y", j.Rec.Type("x"), y)
+	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
 }

@@ -5,7 +5,7 @@ import "plumbline/verify/emulate"
 func requestTable(m *emulate.Maker) {
 	m.Whole("dim", emulate.Pick(m, 2, 16, 64, 64, 128))
 	m.Base()
-	extended := m.Yarn(0.4)
+	extended := m.YaRN(0.4)
 	positions(m, 1+m.IntN(40), extended)
 }
 
@@ -14,7 +14,7 @@ func requestApply(m *emulate.Maker) {
 	m.Base()
 	m.Layout()
 	m.Sometimes(0.2, "inverse", true)
-	extended := m.Yarn(0.4)
+	extended := m.YaRN(0.4)
 	m.Set("x", m.Input, m.Normals(0, m.Within(0.3, 3), N, H, D))
 	positions(m, N, extended)
 }

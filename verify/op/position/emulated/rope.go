@@ -2,6 +2,7 @@
 package emulated
 
 import (
+	"cmp"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -36,7 +37,7 @@ func ropeTable[T emulate.Number](j *emulate.Job) {
 func ropeApply[T emulate.Number](j *emulate.Job) {
 	x, positions, heads, width := emulate.Load[T](j, "x"), j.LoadInts("positions"), j.Dim("H"), j.Dim("D")
 	r := emulate.NewRotary[T](j, width, moving(positions))
-	r.Kept = emulate.Or(j.Intermediate, dtype.F64)
+	r.Kept = cmp.Or(j.Intermediate, dtype.F64)
 	y := make([]T, 0, len(x))
 	for n, p := range positions {
 		cos, sin := r.Table(p)
@@ -46,10 +47,10 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 			}
 		}
 		for h := range heads {
-			y = append(y, r.Turn(emulate.Vector(x, n*heads+h, width), cos, sin)...)
+			y = append(y, r.Turn(emulate.Row(x, n*heads+h, width), cos, sin)...)
 		}
 	}
-	emulate.StoreMain(j, "y", j.Rec.Type("x"), y)
+	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
 }
 
 func moving(positions []int) bool {

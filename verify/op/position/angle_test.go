@@ -1,4 +1,4 @@
-package op_test
+package position_test
 
 import (
 	"encoding/json"
@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -26,7 +28,7 @@ func longRequests(t *testing.T) []*recording.Recording {
 		`{"yarn":{"ramp":"rotations","factor":16}}`, `{"base":1000000}`} {
 		table := recording.New("rope.table")
 		table.Set("positions", dtype.I64, positions)
-		table.Attrs = yarnObject(t, attrs)
+		table.Attrs = optest.Object(t, attrs)
 		table.Attrs["dim"] = json.Number("64")
 		all = append(all, table)
 		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
@@ -38,7 +40,7 @@ func longRequests(t *testing.T) []*recording.Recording {
 			}
 			apply.Set("x", typ, x)
 			apply.Set("positions", dtype.I64, positions)
-			apply.Attrs = yarnObject(t, attrs)
+			apply.Attrs = optest.Object(t, attrs)
 			all = append(all, apply)
 		}
 	}
@@ -68,7 +70,7 @@ func TestFastSines(t *testing.T) {
 			if request.Op == "mla.layer" && i%6 > 0 {
 				continue // TestRightKernels runs all
 			}
-			if v := judgeRun(t, request, c); v.Status != verdict.Explained {
+			if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
 				t.Errorf("%s, %s: %s: %s", name, c, v.Status, v.Reason)
 			}
 		}
@@ -80,20 +82,6 @@ func TestFastSines(t *testing.T) {
 			t.Errorf("%s: a fast sine is %s", name, v.Status)
 		}
 	}
-}
-
-// nudged returns a recording with an element of an output moved by one unit in the last place.
-func nudged(t *testing.T, rec *recording.Recording, name string, i int) *recording.Recording {
-	t.Helper()
-	y, err := rec.Tensor("out." + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	typ := rec.Type("out." + name)
-	y.Data[i] += typ.Spacing(y.Data[i])
-	other := rec.Clone()
-	other.Set("out."+name, typ, y)
-	return other
 }
 
 // TestNothingToRound: where nothing is rounded inside a kernel, or only once, an output that is a
@@ -138,7 +126,7 @@ func TestNothingToRound(t *testing.T) {
 				t.Errorf("%s %s, %s: %s: %s", c.request.Op, typ, c.config, v.Status, v.Reason)
 			}
 			for i := range 4 {
-				if v := op.Judge(nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
+				if v := op.Judge(optest.Nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
 					t.Errorf(
 						"%s %s, %s: element %d of %s is a unit off, and %s", c.request.Op, typ, c.config, i, c.output,
 						v.Status,
@@ -146,37 +134,6 @@ func TestNothingToRound(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestUnturnedKey: the key of the token at position 0 is rounded once, to the type that it is
-// cached in.
-func TestUnturnedKey(t *testing.T) {
-	seen, found := 0, 0
-	for seed := range uint64(40) {
-		layer := emulate.Request("mla.layer", seed).Clone()
-		if layer.Type("x") == dtype.F32 || layer.Attrs["yarn"] != nil {
-			continue
-		}
-		delete(layer.Attrs, "start")
-		rec, err := emulate.Run(layer, emulate.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Delete("out.y")
-		rec.Delete("out.latent")
-		if v := op.Judge(rec); v.Status != verdict.Explained {
-			t.Errorf("seed %d: %s: %s", seed, v.Status, v.Reason)
-		}
-		for i := range 4 {
-			if v := op.Judge(nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
-				found++
-			}
-			seen++
-		}
-	}
-	if seen < 12 || 10*found < 9*seen { // a truth may lie halfway
-		t.Errorf("%d of %d elements that are a unit off are unexplained", found, seen)
 	}
 }
 
@@ -214,39 +171,9 @@ func TestSubnormalProducts(t *testing.T) {
 				{Intermediate: dtype.F16}, {Intermediate: dtype.F16, Output: dtype.F16},
 				{Intermediate: dtype.F16, Order: emulate.Strided},
 			} {
-				if v := judgeRun(t, request, c); v.Status != verdict.Explained {
+				if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
 					t.Errorf("%s, seed %d, %s, %s: %s: %s", opName, seed, typ, c, v.Status, v.Reason)
 				}
-			}
-		}
-	}
-}
-
-// TestSubnormalLayers: a layer in F16 whose latents and values are among its subnormal numbers.
-func TestSubnormalLayers(t *testing.T) {
-	for seed := range uint64(8) {
-		request := emulate.Request("mla.layer", seed).Clone()
-		size := map[string]float64{
-			"x": 1, "w_dkv": []float64{1e-3, 1e-5}[seed%2], "w_ukv": []float64{1, 1e-5}[seed/2%2],
-		}
-		for _, name := range request.Inputs() {
-			x, err := request.Tensor(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range x.Data {
-				if s, ok := size[name]; ok {
-					x.Data[i] *= s
-				}
-			}
-			request.Set(name, dtype.F16, x)
-		}
-		for _, c := range []emulate.Config{
-			{}, {Form: "absorbed"}, {NormTwice: true, Output: dtype.F32},
-			{Form: "absorbed", Flushed: true, Frequencies: emulate.Recurrent},
-		} {
-			if v := judgeRun(t, request, c); v.Status != verdict.Explained {
-				t.Errorf("seed %d, %s: %s: %s", seed, c, v.Status, v.Reason)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package op_test
+package objective_test
 
 import (
 	"encoding/json"
@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -140,7 +142,9 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 	})
 	t.Run("a value midway between its clip and its return", func(t *testing.T) {
 		value := func(g float64) *batch { // V = 1, clipped to 0.25; both are 0.375 from R = 0.625
-			return newBatch("ppo.value_loss", 1, 2).with("values", 1, 0).with("old_values", 0, 0).with("returns", 0.625, 0).with("mask", 1, 0).
+			return newBatch(
+				"ppo.value_loss", 1, 2,
+			).with("values", 1, 0).with("old_values", 0, 0).with("returns", 0.625, 0).with("mask", 1, 0).
 				attr("clip", json.Number("0.25")).with("out.dvalues", g, 0)
 		}
 		for _, g := range []float64{0.375, 0.1875, 0} {
@@ -153,7 +157,9 @@ func TestEitherSideOfAThreshold(t *testing.T) {
 func TestNumbersWithoutAFormula(t *testing.T) {
 	inf := math.Inf(1)
 	kl := func(logprob, ref, got float64) *batch {
-		return newBatch("policy.kl", 1, 2).with("logprob", logprob, 0).with("ref_logprob", ref, 0).with("mask", 1, 0).attr("estimator", "k3").with("out.kl", got, -5)
+		return newBatch("policy.kl", 1, 2).with("logprob", logprob, 0).with(
+			"ref_logprob", ref, 0,
+		).with("mask", 1, 0).attr("estimator", "k3").with("out.kl", got, -5)
 	}
 	t.Run("k3 of an excluded token is infinite, and of one that the limit holds finite", func(t *testing.T) {
 		kl(-inf, -1, inf).says(t, verdict.Explained, "")
@@ -187,7 +193,9 @@ func TestNumbersWithoutAFormula(t *testing.T) {
 	})
 	t.Run("groups of one, and of equal rewards", func(t *testing.T) {
 		group := func(rewards, got []float64) *batch {
-			b := newBatch("grpo.advantage", 3).with("rewards", rewards...).attr("std", "sample").with("out.advantage", got...)
+			b := newBatch("grpo.advantage", 3).with("rewards", rewards...).attr("std", "sample").with(
+				"out.advantage", got...,
+			)
 			b.Set("group", dtype.I64, tensor.Of([]float64{4, 9, 9}, 3))
 			return b
 		}
@@ -201,7 +209,9 @@ func TestNumbersWithoutAFormula(t *testing.T) {
 		).says(t, verdict.Explained, "")
 	})
 	t.Run("a pair whose chosen response is excluded", func(t *testing.T) {
-		b := newBatch("dpo.loss", 2).with("chosen", -inf, -3).with("rejected", -2, -3).with("ref_chosen", -2, -3).with("ref_rejected", -2, -3).with(
+		b := newBatch("dpo.loss", 2).with("chosen", -inf, -3).with("rejected", -2, -3).with("ref_chosen", -2, -3).with(
+			"ref_rejected", -2, -3,
+		).with(
 			"out.dchosen", -0.05, -0.025,
 		)
 		b.says(t, verdict.Explained, "")
@@ -209,7 +219,9 @@ func TestNumbersWithoutAFormula(t *testing.T) {
 		b.says(t, verdict.Explained, "")
 	})
 	t.Run("at the start of training DPO's loss is ln 2", func(t *testing.T) {
-		b := newBatch("dpo.loss", 2).with("chosen", -5, -3).with("rejected", -2, -7).with("ref_chosen", -5, -3).with("ref_rejected", -2, -7)
+		b := newBatch("dpo.loss", 2).with("chosen", -5, -3).with("rejected", -2, -7).with("ref_chosen", -5, -3).with(
+			"ref_rejected", -2, -7,
+		)
 		b.with("out.loss", math.Ln2).says(t, verdict.Explained, "")
 		b.with("out.loss", math.Ln2+1e-6).says(t, verdict.Unexplained, "loss")
 	})
@@ -325,7 +337,7 @@ func TestUnusableObjectives(t *testing.T) {
 		}, "0 tokens, want a whole number from 1"},
 	} {
 		t.Run(c.op+" "+c.name, func(t *testing.T) {
-			r := recorded(t, c.op, 2)
+			r := optest.Recorded(t, c.op, 2)
 			c.spoil(r)
 			if v := op.Judge(r); v.Status != verdict.Unusable || !strings.Contains(v.Reason, c.want) {
 				t.Errorf("%s: %s, want unusable with %q", v.Status, v.Reason, c.want)
@@ -337,7 +349,7 @@ func TestUnusableObjectives(t *testing.T) {
 // TestMasksOfAnyType: the same mask in another type is the same mask.
 func TestMasksOfAnyType(t *testing.T) {
 	for seed := range uint64(20) {
-		r := recorded(t, "ppo.loss", seed)
+		r := optest.Recorded(t, "ppo.loss", seed)
 		mask, err := r.Tensor("mask")
 		if err != nil {
 			t.Fatal(err)

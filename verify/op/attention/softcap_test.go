@@ -1,4 +1,4 @@
-package op_test
+package attention_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -42,7 +43,7 @@ func capped(
 // output judges a recording and returns what is said of one output.
 func judgedOutput(t *testing.T, rec *recording.Recording, name string) verdict.Output {
 	t.Helper()
-	v := judgeShared(t, rec)
+	v := optest.Judge(t, rec)
 	for _, o := range v.Outputs {
 		if o.Name == name {
 			return o
@@ -64,7 +65,7 @@ func TestSoftCapChain(t *testing.T) {
 		eager, wide, half, alone, {Tile: 64}, {Tile: 64, FastTanh: true}, {Tile: 16, FastExp: true, Splits: 2},
 	}
 	seeds := uint64(24)
-	if !*long {
+	if !*optest.Long {
 		seeds = 12 // every cap with every deviation, once
 	}
 	for _, opName := range []string{"attention.forward", "attention.backward"} {
@@ -79,7 +80,7 @@ func TestSoftCapChain(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					v := judgeShared(t, rec)
+					v := optest.Judge(t, rec)
 					if v.Status != verdict.Explained {
 						t.Errorf(
 							"seed %d, %s, cap %v, scores ±%v: %s: %s", seed, typ, cap, deviation, v.Status, v.Reason,
@@ -130,7 +131,7 @@ func TestSoftCapMistakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.mistake == "" {
-				if v := judgeShared(t, rec); v.Status != verdict.Explained {
+				if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 					t.Errorf("%s: %s", v.Status, v.Reason)
 				}
 				return
@@ -171,11 +172,11 @@ func TestUndeclaredArithmetic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v := judgeShared(t, rec); v.Status != verdict.Explained {
+			if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 				t.Errorf("declared: %s: %s", v.Status, v.Reason)
 			}
 			delete(rec.Arithmetic, c.key)
-			if v := judgeShared(t, rec); v.Status != verdict.Unexplained {
+			if v := optest.Judge(t, rec); v.Status != verdict.Unexplained {
 				t.Errorf("not declared: %s", v.Status)
 			}
 		})
@@ -214,7 +215,7 @@ func TestCrowdedScores(t *testing.T) {
 			request *recording.Recording
 			config  emulate.Config
 		}{{r, eager}, {r, alone}, {plain, eager}} {
-			if v := judge(t, c.request, c.config); v.Status != verdict.Explained {
+			if v := optest.JudgeKernel(t, c.request, c.config); v.Status != verdict.Explained {
 				t.Errorf("seed %d, cap %v, %s: %s: %s", seed, c.request.Attrs["softcap"], c.config, v.Status, v.Reason)
 			}
 		}

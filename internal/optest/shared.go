@@ -1,4 +1,6 @@
-package op_test
+// Package optest holds what the tests of ops share: kernels that are run and judged, by
+// expectations that are computed once.
+package optest
 
 import (
 	"crypto/sha256"
@@ -7,11 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"plumbline/numbers/dtype"
-	"plumbline/numbers/tensor"
-	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -65,10 +62,10 @@ type sharedExpectation struct {
 	size     int
 }
 
-// expectShared is op.Expect, computed once for all recordings of one digest. Nothing may be changed
-// in what it returns. Where an element has more than one truth it is computed for each recording, as
+// Expect is op.Expect, computed once for all recordings of one digest. Nothing may be changed in
+// what it returns. Where an element has more than one truth it is computed for each recording, as
 // which truth is nearest to the first output that is judged must not hang on what else is tested.
-func expectShared(t *testing.T, rec *recording.Recording) ([]verdict.Expected, error) {
+func Expect(t *testing.T, rec *recording.Recording) ([]verdict.Expected, error) {
 	t.Helper()
 	d := digestOf(t, rec)
 	e := entryOf(d)
@@ -98,7 +95,8 @@ func entryOf(d digest) *sharedExpectation {
 	return shared.known[d]
 }
 
-// hold counts the numbers of an expectation that is computed, and lets go of the oldest ones beyond what is held.
+// hold counts the numbers of an expectation that is computed, and lets go of the oldest ones beyond
+// what is held.
 func (e *sharedExpectation) hold(d digest) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -116,67 +114,13 @@ func (e *sharedExpectation) hold(d digest) {
 	}
 }
 
-// judgeShared is op.Judge by a shared expectation. It gives the same verdict, but for the advice on
+// Judge is op.Judge by a shared expectation. It gives the same verdict, but for the advice on
 // recordings whose axes are exchanged.
-func judgeShared(t *testing.T, rec *recording.Recording) verdict.Verdict {
+func Judge(t *testing.T, rec *recording.Recording) verdict.Verdict {
 	t.Helper()
-	expected, err := expectShared(t, rec)
+	expected, err := Expect(t, rec)
 	if err != nil {
 		return op.Judge(rec)
 	}
 	return op.JudgeAgainst(rec, expected)
-}
-
-// TestSharedExpectations: judged by a shared expectation a recording gets the verdict that it gets
-// alone, whichever shared it before, and recordings that differ in anything but the numbers that
-// came out do not share.
-func TestSharedExpectations(t *testing.T) {
-	for _, opName := range emulate.Ops() {
-		rec := recorded(t, opName, 3)
-		expected, err := op.Expect(rec)
-		must(err)
-		alone := op.JudgeAgainst(rec, expected)
-		judgeShared(t, zeroed(t, rec))
-		if diff := cmp.Diff(alone, judgeShared(t, rec)); diff != "" {
-			t.Errorf("%s: %s", opName, diff)
-		}
-		for what, change := range sharedChanges {
-			other := rec.Clone()
-			if change(t, other); digestOf(t, other) == digestOf(t, rec) {
-				t.Errorf("%s: shared with a recording that has %s", opName, what)
-			}
-		}
-	}
-}
-
-// zeroed returns a recording with outputs that were never written.
-func zeroed(t *testing.T, rec *recording.Recording) *recording.Recording {
-	t.Helper()
-	wrong := rec.Clone()
-	for _, name := range rec.Outputs() {
-		x := input(t, rec, "out."+name)
-		wrong.Set("out."+name, rec.Type("out."+name), tensor.New(x.Shape...))
-	}
-	return wrong
-}
-
-// sharedChanges are changes after which something else may be expected.
-var sharedChanges = map[string]func(t *testing.T, rec *recording.Recording){
-	"another attribute": func(_ *testing.T, rec *recording.Recording) { rec.Attrs["eps"] = recording.Number(0.123) },
-	"another arithmetic": func(_ *testing.T, rec *recording.Recording) {
-		rec.Arithmetic["another"] = "F32"
-	},
-	"an input less": func(_ *testing.T, rec *recording.Recording) { rec.Delete(rec.Inputs()[0]) },
-	"another input": func(t *testing.T, rec *recording.Recording) {
-		name := rec.Inputs()[0]
-		x := input(t, rec, name)
-		other := tensor.Of(slices.Clone(x.Data), x.Shape...)
-		other.Data[len(other.Data)-1] = 1 - other.Data[len(other.Data)-1]
-		rec.Set(name, rec.Type(name), other)
-	},
-	"another output type": func(t *testing.T, rec *recording.Recording) {
-		name := "out." + rec.Outputs()[0]
-		rec.Set(name, dtype.F64, input(t, rec, name))
-	},
-	"an output less": func(_ *testing.T, rec *recording.Recording) { rec.Delete("out." + rec.Outputs()[0]) },
 }

@@ -1,4 +1,4 @@
-package op_test
+package attention_test
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"

@@ -1,4 +1,4 @@
-package op_test
+package objective_test
 
 import (
 	"math"
@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/diff/fd"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/policy"
@@ -52,12 +53,12 @@ func TestLossFromLogits(t *testing.T) {
 	requests := fused(t, 12)
 	t.Run("is the loss from the log-probabilities that the logits have", func(t *testing.T) {
 		for _, r := range requests {
-			mask, shape := input(t, r, "mask"), r.Shape("mask")
+			mask, shape := optest.Input(t, r, "mask"), r.Shape("mask")
 			two := r.Clone()
 			two.Delete("logits")
 			two.Delete("tokens")
 			delete(two.Attrs, "temperature")
-			logits, tokens := input(t, r, "logits"), input(t, r, "tokens")
+			logits, tokens := optest.Input(t, r, "logits"), optest.Input(t, r, "tokens")
 			x := tensor.New(shape...)
 			for at := range x.Data {
 				if mask.Data[at] != 0 {
@@ -84,9 +85,9 @@ func TestLossFromLogits(t *testing.T) {
 			shape := r.Shape("logits")
 			gradients := truths(t, r, map[string][]int{"dlogprob": shape[:2], "dlogits": shape})
 			gradient := gradients["dlogits"]
-			logits := input(t, r, "logits")
-			for at := range input(t, r, "mask").Data {
-				if input(t, r, "mask").Data[at] == 0 {
+			logits := optest.Input(t, r, "logits")
+			for at := range optest.Input(t, r, "mask").Data {
+				if optest.Input(t, r, "mask").Data[at] == 0 {
 					continue
 				}
 				row := gradient[at*shape[2] : (at+1)*shape[2]]
@@ -137,15 +138,6 @@ func TestLossFromLogits(t *testing.T) {
 			b.says(t, c.want, "")
 		}
 	})
-}
-
-func input(t *testing.T, r *recording.Recording, name string) *tensor.Tensor {
-	t.Helper()
-	x, err := r.Tensor(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
 }
 
 func temperatureOf(t *testing.T, r *recording.Recording) float64 {

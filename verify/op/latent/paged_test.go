@@ -1,4 +1,4 @@
-package op_test
+package latent_test
 
 import (
 	"encoding/binary"
@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -40,11 +41,11 @@ func (p paged) block(b, i int) int {
 func (p paged) small(rec *recording.Recording) {
 	rec.Attrs["scale"], rec.Attrs["value_dim"] = json.Number("0.0625"), json.Number(fmt.Sprint(p.values))
 	made := recording.New("")
-	must(made.Generate("q", recording.Recipe{
+	optest.Must(made.Generate("q", recording.Recipe{
 		Type: dtype.BF16, Shape: []int{p.batch, 1, p.heads, p.width}, Dist: "normal", Seed: 5, Exp2: -1,
 	}))
 	q, err := made.Tensor("q")
-	must(err)
+	optest.Must(err)
 	table, lens := tensor.New(p.batch, p.keys/p.page), tensor.New(p.batch)
 	for b := range p.batch {
 		lens.Data[b] = float64(p.keys)
@@ -63,13 +64,13 @@ func (p paged) small(rec *recording.Recording) {
 // time.
 func (p paged) decode(rec, cached *recording.Recording) {
 	q, err := rec.Tensor("q")
-	must(err)
+	optest.Must(err)
 	o, lse := tensor.New(p.batch, 1, p.heads, p.values), tensor.New(p.batch, p.heads, 1)
 	for b := range p.batch {
 		var rows []*tensor.Tensor
 		for i := range p.keys / p.page {
 			page, err := cached.Rows("kv_cache", p.block(b, i), p.block(b, i)+1)
-			must(err)
+			optest.Must(err)
 			rows = append(rows, page)
 		}
 		for h := range p.heads {
@@ -111,11 +112,11 @@ func (p paged) head(q []float64, pages []*tensor.Tensor, o []float64) float64 {
 func (p paged) generated(path string) {
 	rec := recording.New("mla.decode")
 	p.small(rec)
-	must(rec.Generate("kv_cache", recording.Recipe{
+	optest.Must(rec.Generate("kv_cache", recording.Recipe{
 		Type: dtype.BF16, Shape: p.cache(), Dist: "normal", Seed: 7, Exp2: -1,
 	}))
 	p.decode(rec, rec)
-	must(rec.Save(path))
+	optest.Must(rec.Save(path))
 }
 
 // stored writes the call with a cache that stands in the file: zeros, which take no place on the
@@ -123,25 +124,27 @@ func (p paged) generated(path string) {
 func (p paged) stored(path string) {
 	rec := recording.New("mla.decode")
 	p.small(rec)
-	must(rec.Generate("kv_cache", recording.Recipe{
-		Type: dtype.BF16, Shape: []int{p.batch * p.keys / p.page, p.page, 1, p.width}, Dist: "normal", Seed: 7, Exp2: -1,
+	optest.Must(rec.Generate("kv_cache", recording.Recipe{
+		Type: dtype.BF16, Shape: []int{
+			p.batch * p.keys / p.page, p.page, 1, p.width,
+		}, Dist: "normal", Seed: 7, Exp2: -1,
 	}))
 	dense := p
 	dense.blocks = p.batch * p.keys / p.page
 	dense.decode(rec, rec)
 	file, err := os.Create(path)
-	must(err)
+	optest.Must(err)
 	defer file.Close()
 	begin := p.layOut(file, rec)
 	size := p.page * p.width
 	for b := range p.batch {
 		for i := range p.keys / p.page {
 			page, err := rec.Part("kv_cache", dense.block(b, i)*size, size)
-			must(err)
+			optest.Must(err)
 			codes := make([]byte, 2*size)
 			dtype.BF16.Encode(codes, page)
 			_, err = file.WriteAt(codes, begin+int64(p.block(b, i))*int64(2*size))
-			must(err)
+			optest.Must(err)
 		}
 	}
 }
@@ -150,7 +153,7 @@ func (p paged) stored(path string) {
 func (p paged) layOut(file *os.File, rec *recording.Recording) int64 {
 	cache := int64(p.blocks) * int64(p.page) * int64(p.width) * 2
 	attrs, err := json.Marshal(rec.Attrs)
-	must(err)
+	optest.Must(err)
 	header := map[string]any{
 		"__metadata__": map[string]string{"plumbline": "1", "op": rec.Op, "attrs": string(attrs)},
 		"kv_cache":     placed(dtype.BF16, p.cache(), 0, cache),
@@ -158,7 +161,7 @@ func (p paged) layOut(file *os.File, rec *recording.Recording) int64 {
 	var data []byte
 	for _, name := range []string{"q", "block_table", "kv_lens", "out.o", "out.lse"} {
 		x, err := rec.Tensor(name)
-		must(err)
+		optest.Must(err)
 		typ, at := rec.Type(name), cache+int64(len(data))
 		codes := make([]byte, x.Len()*typ.Size())
 		typ.Encode(codes, x.Data)
@@ -175,12 +178,12 @@ func placed(typ dtype.Type, shape []int, begin, end int64) map[string]any {
 // write writes a header, and data that begins so far behind it; it returns where the header ends.
 func write(file *os.File, header map[string]any, gap int64, data []byte) int64 {
 	text, err := json.Marshal(header)
-	must(err)
+	optest.Must(err)
 	begin := int64(8 + len(text))
 	_, err = file.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...))
-	must(err)
+	optest.Must(err)
 	_, err = file.WriteAt(data, begin+gap)
-	must(err)
+	optest.Must(err)
 	return begin
 }
 
@@ -204,10 +207,10 @@ func openStored(t *testing.T) (file *os.File, size int64) {
 	path := filepath.Join(t.TempDir(), "stored.safetensors")
 	small64.stored(path)
 	file, err := os.Open(path)
-	must(err)
+	optest.Must(err)
 	t.Cleanup(func() { file.Close() })
 	info, err := file.Stat()
-	must(err)
+	optest.Must(err)
 	return file, info.Size()
 }
 
@@ -216,7 +219,7 @@ func TestACacheIsReadByPage(t *testing.T) {
 	file, size := openStored(t)
 	source := &reads{ReaderAt: file}
 	rec, err := recording.Read(source, size, "stored")
-	must(err)
+	optest.Must(err)
 	var v verdict.Verdict
 	used := allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
 	if v.Status != verdict.Explained {
@@ -248,7 +251,7 @@ func TestABrokenDiskIsUnusable(t *testing.T) {
 	file, size := openStored(t)
 	for name, length := range map[string]int{"kv_cache": 64 * 576 * 2, "q": 2 * 2 * 576 * 2} {
 		rec, err := recording.Read(broken{file, length}, size, "stored")
-		must(err)
+		optest.Must(err)
 		want := fmt.Sprintf("stored: tensor %q: data: broken disk", name)
 		if v := op.Judge(rec); v.Status != verdict.Unusable || v.Reason != want {
 			t.Errorf("%v: %s, want %s", v.Status, v.Reason, want)
@@ -262,7 +265,7 @@ func TestACacheIsMadeByPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "generated.safetensors")
 	small64.generated(path)
 	rec, err := recording.Open(path)
-	must(err)
+	optest.Must(err)
 	defer rec.Close()
 	var v verdict.Verdict
 	used := allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
@@ -275,8 +278,10 @@ func TestACacheIsMadeByPage(t *testing.T) {
 	recipe, _ := rec.Recipe("kv_cache")
 	recipe.SHA256 = strings.Repeat("0", 64)
 	wrong := rec.Clone()
-	must(wrong.Generate("kv_cache", recipe))
-	if v := op.Judge(wrong); v.Status != verdict.Unusable || !strings.Contains(v.Reason, `"kv_cache": sha256 mismatch`) {
+	optest.Must(wrong.Generate("kv_cache", recipe))
+	if v := op.Judge(wrong); v.Status != verdict.Unusable || !strings.Contains(
+		v.Reason, `"kv_cache": sha256 mismatch`,
+	) {
 		t.Error(v.Status, v.Reason)
 	}
 }
@@ -301,14 +306,14 @@ func TestJudgeAsAChild(t *testing.T) {
 	}
 	debug.SetMemoryLimit(3 << 29)
 	rec, err := recording.Open(path)
-	must(err)
+	optest.Must(err)
 	defer rec.Close()
 	v := op.JudgeWithin(rec, op.MaxWork)
 	if v.Status != verdict.Explained {
 		t.Error(v.Status, v.Reason)
 	}
 	status, err := os.ReadFile("/proc/self/status")
-	must(err)
+	optest.Must(err)
 	for line := range strings.Lines(string(status)) {
 		var peak int
 		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &peak); n == 1 {
@@ -323,7 +328,7 @@ func TestJudgeAsAChild(t *testing.T) {
 // TestTwentyGigabytes judges calls with a cache of 20 GB, stored and generated, of which a million
 // keys are in use, in less than 2 GiB.
 func TestTwentyGigabytes(t *testing.T) {
-	if !*long {
+	if !*optest.Long {
 		t.Skip("some ten minutes: run with -long")
 	}
 	if runtime.GOOS != "linux" {
@@ -345,11 +350,5 @@ func TestTwentyGigabytes(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-func must(err error) {
-	if err != nil {
-		panic(err)
 	}
 }

@@ -1,4 +1,4 @@
-package op_test
+package latent_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
@@ -21,13 +22,13 @@ func TestShapesAgree(t *testing.T) {
 		deviation float64 // of the scores
 		scores    dtype.Type
 	}{{6, dtype.BF16}, {3, dtype.F32}, {0.5, dtype.F32}, {6, dtype.F32}, {3, dtype.BF16}}
-	if !*long {
+	if !*optest.Long {
 		cases = cases[:2]
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("scores %v around ±%v", c.scores, c.deviation), func(t *testing.T) {
 			config := emulate.Config{Scores: c.scores, NormalizeFirst: c.scores != dtype.F32}
-			rec, err := emulate.Run(decodeRequest(128, 1024, c.deviation, 0, 3), config)
+			rec, err := emulate.Run(optest.DecodeRequest(128, 1024, c.deviation, 0, 3), config)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +82,7 @@ func meanSquare(s *verdict.Sample, sigma []float64, first, n int) float64 {
 // TestScaleOfTheScores: a softmax scale that is 0.2 % too large is named, though no element shows
 // it.
 func TestScaleOfTheScores(t *testing.T) {
-	request := decodeRequest(16, 512, 1, 0, 5)
+	request := optest.DecodeRequest(16, 512, 1, 0, 5)
 	scale := request.Attrs["scale"]
 	request.Attrs["scale"] = recording.Number(1.002 / math.Sqrt(192))
 	rec, err := emulate.Run(request, emulate.Config{})

@@ -1,4 +1,4 @@
-package op_test
+package product_test
 
 import (
 	"math"
@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"plumbline/golden"
+	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -251,7 +253,7 @@ func TestSumsOfEveryDevice(t *testing.T) {
 			c := emulate.Config{
 				Tile: 64, Accumulate: a, Output: dtype.F32, Probabilities: request.Type(request.Inputs()[0]),
 			}
-			if v := judge(t, request, c); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
+			if v := optest.JudgeKernel(t, request, c); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
 				t.Errorf("%s, seed %d, %v: %s %s", op, seed, a, v.Status, v.Reason)
 			}
 		}

@@ -1,4 +1,4 @@
-package op_test
+package objective_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/recording"
@@ -58,7 +59,7 @@ func TestEntropyOfLogitsThatRoundAlike(t *testing.T) {
 		{"ordinary", func() float64 { return 2 * rng.NormFloat64() }},
 	} {
 		for _, typ := range []dtype.Type{dtype.BF16, dtype.F16} {
-			if typ == dtype.F16 && !*long {
+			if typ == dtype.F16 && !*optest.Long {
 				continue
 			}
 			logits := tensor.New(16, 13460) // five values have a log-sum-exp near 10.35, far from a number of BF16
@@ -66,7 +67,9 @@ func TestEntropyOfLogitsThatRoundAlike(t *testing.T) {
 				logits.Data[i] = typ.Round(c.draw())
 			}
 			for _, categorical := range []bool{false, true} {
-				entropiesAreJudged(t, fmt.Sprintf("%s, %v, categorical %v", c.name, typ, categorical), logits, typ, categorical)
+				entropiesAreJudged(
+					t, fmt.Sprintf("%s, %v, categorical %v", c.name, typ, categorical), logits, typ, categorical,
+				)
 			}
 		}
 	}
@@ -81,7 +84,7 @@ func entropiesAreJudged(t *testing.T, name string, logits *tensor.Tensor, typ dt
 	rec.Set("tokens", dtype.I64, tensor.New(16))
 	right := narrowEntropies(logits, typ, categorical)
 	rec.Set("out.entropy", typ, right)
-	if v := judgeShared(t, rec); v.Status == verdict.Unexplained {
+	if v := optest.Judge(t, rec); v.Status == verdict.Unexplained {
 		t.Errorf("%s: %s", name, v.Reason)
 	}
 	wrong := tensor.New(16)
@@ -89,7 +92,7 @@ func entropiesAreJudged(t *testing.T, name string, logits *tensor.Tensor, typ dt
 		wrong.Data[i] = typ.Round(1.5 * s)
 	}
 	rec.Set("out.entropy", typ, wrong)
-	if v := judgeShared(t, rec); v.Status != verdict.Unexplained {
+	if v := optest.Judge(t, rec); v.Status != verdict.Unexplained {
 		t.Errorf("%s, times 1.5: %s", name, v.Status)
 	}
 }

@@ -1,12 +1,13 @@
-package op
+package attention
 
 import (
 	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
 	"plumbline/verify/verdict"
 )
 
-// Sampled is an output of which some rows are run, while blocks of it are computed.
-type Sampled struct {
+// sampled is an output of which some rows are run, while blocks of it are computed.
+type sampled struct {
 	name     string
 	Truth    *tensor.Tensor
 	Columns  int   // of a row
@@ -23,13 +24,13 @@ type formRuns struct {
 	native []float64
 }
 
-// NewSampled makes room for rows of so many columns, if the recording has the output: then its size
+// newSampled makes room for rows of so many columns, if the recording has the output: then its size
 // is known to be that of a tensor in the file. chosen tells which rows are run, nil: all.
-func (c *Case) NewSampled(name string, forms, runs, columns int, chosen func(row int) bool, shape ...int) *Sampled {
+func newSampled(c *op.Case, name string, forms, runs, columns int, chosen func(row int) bool, shape ...int) *sampled {
 	if !c.Wants(name) {
 		return nil
 	}
-	s := &Sampled{name: name, Truth: tensor.New(shape...), Columns: columns, others: map[int][]float64{}}
+	s := &sampled{name: name, Truth: tensor.New(shape...), Columns: columns, others: map[int][]float64{}}
 	n := 0
 	for row := range s.Truth.Len() / columns {
 		if chosen != nil && !chosen(row) {
@@ -55,7 +56,7 @@ func (c *Case) NewSampled(name string, forms, runs, columns int, chosen func(row
 }
 
 // Set stores the truth of a row.
-func (s *Sampled) Set(row int, truth []float64) {
+func (s *sampled) Set(row int, truth []float64) {
 	if s != nil {
 		copy(s.Truth.Data[row*s.Columns:], truth)
 	}
@@ -64,7 +65,7 @@ func (s *Sampled) Set(row int, truth []float64) {
 // Run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly.
 // Where it has another kind of number (an infinity, NaN) than the truth, that is right too: it is
 // returned for addOther, because rows are computed side by side.
-func (s *Sampled) Run(form, k, row int, got, exact []float64) (others []OtherTruth) {
+func (s *sampled) Run(form, k, row int, got, exact []float64) (others []otherTruth) {
 	if s == nil || s.First[row] < 0 {
 		return nil
 	}
@@ -75,23 +76,23 @@ func (s *Sampled) Run(form, k, row int, got, exact []float64) (others []OtherTru
 	for i, v := range got {
 		at := row*s.Columns + i
 		truth := s.Truth.Data[at]
-		d, fits := deviationOf(v, carried(exact[i], truth), truth)
+		d, fits := op.DeviationOf(v, op.Carried(exact[i], truth), truth)
 		to[s.First[row]+i] = d
 		if !fits {
-			others = append(others, OtherTruth{at, v})
+			others = append(others, otherTruth{at, v})
 		}
 	}
 	return others
 }
 
-// OtherTruth is a further truth of an element.
-type OtherTruth struct {
+// otherTruth is a further truth of an element.
+type otherTruth struct {
 	at    int
 	value float64
 }
 
 // Expected hands over the output.
-func (s *Sampled) Expected() verdict.Expected {
+func (s *sampled) Expected() verdict.Expected {
 	e := verdict.Expected{Name: s.name, Truth: s.Truth}
 	for _, f := range s.Forms {
 		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.Truth.Data, f.Shape, e.Columns()))
@@ -105,7 +106,7 @@ func (s *Sampled) Expected() verdict.Expected {
 }
 
 // Add notes further truths.
-func (s *Sampled) Add(others []OtherTruth) {
+func (s *sampled) Add(others []otherTruth) {
 	for _, o := range others {
 		s.others[o.at] = append(s.others[o.at], o.value)
 	}

@@ -1,49 +1,17 @@
-package op_test
+package latent_test
 
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
-	"plumbline/numbers/dtype"
+	"plumbline/internal/optest"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
-
-// decodeRequest is one decoding step of DeepSeek's MLA, 576/512 wide, over a paged bf16 cache of
-// scattered pages: logits of the given standard deviation, values around mean. The scale is that of
-// the naive form, 1/√192.
-func decodeRequest(heads, keys int, deviation, mean float64, seed uint64) *recording.Recording {
-	const width, page = 576, 64
-	rng := rand.New(rand.NewPCG(seed, 0))
-	scale := 1 / math.Sqrt(192)
-	blocks := (keys + page - 1) / page
-	q, cache := tensor.New(1, 1, heads, width), tensor.New(blocks, page, 1, width)
-	for i := range q.Data {
-		q.Data[i] = rng.NormFloat64() * deviation / scale / math.Sqrt(width)
-	}
-	for i := range cache.Data {
-		cache.Data[i] = rng.NormFloat64()
-		if i%width < 512 {
-			cache.Data[i] += mean
-		}
-	}
-	table := tensor.New(1, blocks)
-	for i, b := range rng.Perm(blocks) {
-		table.Data[i] = float64(b)
-	}
-	r := recording.New("mla.decode")
-	r.Set("q", dtype.BF16, q)
-	r.Set("kv_cache", dtype.BF16, cache)
-	r.Set("block_table", dtype.I32, table)
-	r.Set("kv_lens", dtype.I32, tensor.Of([]float64{float64(keys)}, 1))
-	r.Attrs["scale"] = recording.Number(scale)
-	return r
-}
 
 // others judges as test suites of the field do: allclose(1e-2, 1e-2) and DeepGEMM's calc_diff.
 func others(want verdict.Expected, got *tensor.Tensor) (allclose bool, calcDiff float64) {
@@ -63,12 +31,14 @@ func others(want verdict.Expected, got *tensor.Tensor) (allclose bool, calcDiff 
 // 128 heads.
 func TestTable(t *testing.T) {
 	heads := 8
-	if *long {
+	if *optest.Long {
 		heads = 128
 	}
 	inputs := []*recording.Recording{
-		decodeRequest(heads, 4096, 1, 0, 1), decodeRequest(heads, 4096, 3, 0, 2), decodeRequest(heads, 4096, 2, 1, 3),
-		decodeRequest(heads, 1000, 0.2, 0, 4), decodeRequest(heads, 1000, 2, 0, 5),
+		optest.DecodeRequest(
+			heads, 4096, 1, 0, 1,
+		), optest.DecodeRequest(heads, 4096, 3, 0, 2), optest.DecodeRequest(heads, 4096, 2, 1, 3),
+		optest.DecodeRequest(heads, 1000, 0.2, 0, 4), optest.DecodeRequest(heads, 1000, 2, 0, 5),
 	}
 	expected := make([]verdict.Expected, len(inputs))
 	for i, in := range inputs {

@@ -1,0 +1,105 @@
+package check
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floors lists what a folder's code may import of the module beside internal, from the ground up;
+// tests may import more. "*" stands for a name, the first line that fits a folder counts.
+var floors = []struct {
+	folder  string
+	imports []string
+}{
+	{"numbers/*", []string{"numbers/*"}},
+	{"attention", nil}, {"moe", nil}, {"norm", nil}, {"policy", nil}, {"rope", nil},
+	{"mla", []string{"attention", "norm", "rope"}},
+	{"dpo", []string{"policy"}}, {"grpo", []string{"policy"}}, {"ppo", []string{"policy"}}, {"rl", []string{"policy"}},
+	{"verify/recording", []string{"numbers/*"}},
+	{"verify/verdict", []string{"numbers/*"}},
+	{"verify/op", []string{"numbers/*", "rope", "verify/recording", "verify/verdict"}},
+	{"verify/emulate", []string{"numbers/*", "rope", "verify/op", "verify/recording"}},
+	{"verify/op/all", []string{"verify/op/*"}},
+	{"verify/op/step", []string{"numbers/*", "*", "verify/op", "verify/recording", "verify/verdict"}},
+	{"verify/op/latent", []string{
+		"numbers/*", "*", "verify/op", "verify/op/attention", "verify/op/step", "verify/recording", "verify/verdict",
+	}},
+	{"verify/op/*", []string{"numbers/*", "*", "verify/op", "verify/op/step", "verify/recording", "verify/verdict"}},
+	{"verify/emulate/all", []string{"verify/op/all", "verify/op/*/emulated"}},
+	{
+		"verify/op/latent/emulated",
+		[]string{"numbers/*", "verify/emulate", "verify/op/attention/emulated", "verify/recording"},
+	},
+	{"verify/op/*/emulated", []string{"numbers/*", "verify/emulate", "verify/recording"}}, // nothing of the ops
+	{"verify/report", []string{"numbers/*", "verify/op", "verify/verdict"}},
+}
+
+// Things flow one way: nobody below knows anybody above, and families not one another.
+func TestFloors(t *testing.T) {
+	err := filepath.WalkDir("../..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../../")
+		for _, spec := range parsed.Imports {
+			if !allowed(folder, strings.Trim(spec.Path.Value, `"`)) {
+				t.Errorf("%s imports %s", file, spec.Path.Value)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFloorsAreTold(t *testing.T) {
+	for _, c := range []struct {
+		folder, imported string
+		want             bool
+	}{
+		{"numbers/tensor", "plumbline/rope", false},
+		{"attention", "plumbline/mla", false},
+		{"verify/op", "plumbline/verify/op/attention", false},
+		{"verify/op/latent", "plumbline/verify/op/attention", true},
+		{"verify/op/attention", "plumbline/verify/op/latent", false},
+		{"verify/op/objective", "plumbline/verify/op/attention", false},
+		{"verify/op/objective", "plumbline/internal/parallel", true},
+		{"verify/op/attention", "plumbline/verify/emulate", false},
+		{"verify/op/attention/emulated", "plumbline/verify/op/attention", false},
+		{"cmd/plumbline", "plumbline/verify/op", true},
+	} {
+		if got := allowed(c.folder, c.imported); got != c.want {
+			t.Errorf("%s, %s: %v", c.folder, c.imported, got)
+		}
+	}
+}
+
+// allowed tells whether a folder may import a package; what is on no floor stands above all.
+func allowed(folder, imported string) bool {
+	imported, ours := strings.CutPrefix(imported, "plumbline/")
+	if !ours || strings.HasPrefix(imported, "internal/") {
+		return true
+	}
+	for _, f := range floors {
+		if fits(f.folder, folder) {
+			return slices.ContainsFunc(f.imports, func(pattern string) bool { return fits(pattern, imported) })
+		}
+	}
+	return true
+}
+
+func fits(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}

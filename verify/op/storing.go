@@ -1,0 +1,36 @@
+package op
+
+func init() { Plant(storing, faint) }
+
+// storing are the mistakes of writing an output.
+var storing = []Mistake{
+	{
+		ID: "rows-swapped", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		Sentence: "two rows of the output change places",
+		Hidden:   "with one row, or where the last two are equal",
+	},
+	{
+		ID: "row-repeated", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		Sentence: "the last row of the output is the one before it",
+		Hidden:   "with one row, or where the last two are equal",
+	},
+	{
+		ID: "output-truncated", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		Sentence: "the output is truncated, not rounded",
+		Hidden:   "where the type of the output holds every result",
+	},
+	{
+		ID: "output-unwritten", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		Sentence: "a block of the output is never written",
+		Hidden:   "where the block is 0",
+	},
+}
+
+// faint are mistakes that no element and no slice shows, only many together.
+var faint = []Mistake{
+	{
+		ID: "output-per-mille", Ops: []string{"attention.forward", "mla.decode", "norm.rms"},
+		Sentence: "the output is 1.001 times what it should be",
+		Hidden:   "where the output is 0",
+	},
+}
