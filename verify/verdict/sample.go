@@ -43,8 +43,9 @@ func NewSample(
 	s := &Sample{Deviations: deviations, Native: native, elements: elements}
 	own, runs := s.secondMoments(len(truth))
 	all := float64(len(deviations))
-	pooled, scatter := s.pool(own, truth, shape, columns)
-	s.prior = priorRuns(scatter, all, own)
+	told := telling(own)
+	pooled, scatter := s.pool(told, truth, shape, columns)
+	s.prior = priorRuns(scatter, all, told)
 	sigma := make([]float64, len(own))
 	for i, v := range own {
 		switch k := runs[i]; {
@@ -55,6 +56,22 @@ func NewSample(
 		}
 	}
 	return s, sigma
+}
+
+// cancelled is how small a second moment is, beside the largest, that is what float64 leaves of
+// numbers that cancel: the square of 2⁻⁵² over the 2⁻²⁴ of a float32, and some.
+const cancelled = 0x1p-50
+
+// telling returns second moments without those, which tell nothing and differ between processors.
+func telling(own []float64) []float64 {
+	told := slices.Clone(own)
+	least := cancelled * slices.Max(append(told, 0))
+	for i, v := range told {
+		if v < least {
+			told[i] = 0
+		}
+	}
+	return told
 }
 
 // pool returns what second moments are expected to be by that of all which they scatter around

@@ -86,16 +86,21 @@ func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 			x[i] = m.divided.Round(w / total)
 		}
 	}
-	terms := make([]float64, len(x))
+	m.weigh(c, n, parts, x, total, o)
+	return m.lse.Round(m.added.Round(largest+m.log.Log(total)) / m.unit)
+}
+
+// weigh fills in the weighted sum of the parts' outputs, divided by the total if the weights are not.
+func (m *mergeRun) weigh(c *op.Case, n int, parts []int, weights []float64, total float64, o []float64) {
+	terms := make([]float64, len(weights))
 	for col := range o {
 		for i, p := range parts {
-			terms[i] = m.product.Round(x[i] * c.Input("o").At(p, n, col))
+			terms[i] = m.product.Round(weights[i] * c.Input("o").At(p, n, col))
 		}
 		if o[col] = m.sum.Sum(terms); !m.dividesFirst {
 			o[col] = m.divided.Round(o[col] / total)
 		}
 	}
-	return m.lse.Round(m.added.Round(largest+m.log.Log(total)) / m.unit)
 }
 
 func scaled(x []float64, by float64) []float64 {

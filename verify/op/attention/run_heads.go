@@ -43,13 +43,7 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	forms := h.exact.Forms()
 	work *= float64(forms)
 	runs := int(max(fewestHead, min(op.MostRuns, headWork/(work*float64(rows)))))
-	for form := range forms {
-		all := []*Run{m.NewRun(arithmetic.NewNative().In(form))}
-		for k := range runs {
-			all = append(all, m.NewRun(arithmetic.NewRun(k+1).In(form)))
-		}
-		h.runs = append(h.runs, all)
-	}
+	h.newRuns(forms, runs)
 	var chosen, chosenLSE func(int) bool
 	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
 		spread := spreadRows(rows, most)
@@ -65,6 +59,17 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	}
 	h.Lse = newSampled(c, "lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
+}
+
+// newRuns makes so many runs of each form, the native one first.
+func (h *Heads) newRuns(forms, runs int) {
+	for form := range forms {
+		all := []*Run{h.m.NewRun(arithmetic.NewNative().In(form))}
+		for k := range runs {
+			all = append(all, h.m.NewRun(arithmetic.NewRun(k+1).In(form)))
+		}
+		h.runs = append(h.runs, all)
+	}
 }
 
 // spreadRows tells of each of n rows whether it is one of some m that are spread over them evenly.
@@ -132,31 +137,46 @@ func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run
 	if h.c.Arithmetic.Subnormals == "flushed" {
 		flushed = (&Rows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees}).Prepare(h.m)
 	}
-	exact, exactLSE := h.exact.Outputs(rows, h.exact.Exponentials(rows))
-	unit := lseUnit(h.c)
 	h.noteScale(rows, at, run)
-	var others, othersLSE []otherTruth
+	b := &headBlock{h: h, at: at, run: run}
+	b.exact, b.exactLSE = h.exact.Outputs(rows, h.exact.Exponentials(rows))
 	for n := range h.runs[0] {
 		in := rows
 		if h.runs[0][n].flushes {
 			in = flushed
 		}
-		shared := h.runs[0][n].Exponentials(in)
-		for form := range h.runs {
-			out, lse := h.runs[form][n].Outputs(in, shared)
-			for row, i := range run {
-				o, l := h.rowOf(at[i]), h.LSEOf(at[i])
-				others = append(others, h.o.Run(form, n-1, o, out.RawRowView(row), exact.RawRowView(row))...)
-				othersLSE = append(othersLSE, h.Lse.Run(
-					form, n-1, l, []float64{lse[row] / unit}, []float64{exactLSE[row] / unit},
-				)...)
-			}
-		}
+		b.runForms(n, in)
 	}
 	h.locked.Lock()
 	defer h.locked.Unlock()
-	h.o.Add(others)
-	h.Lse.Add(othersLSE)
+	h.o.Add(b.others)
+	h.Lse.Add(b.othersLSE)
+}
+
+// headBlock is some rows of a block while they are run.
+type headBlock struct {
+	h                 *Heads
+	at                []Place
+	run               []int // which rows of the block they are
+	exact             *mat.Dense
+	exactLSE          []float64
+	others, othersLSE []otherTruth
+}
+
+// runForms stores what run n gives in every form; the native one is 0.
+func (b *headBlock) runForms(n int, in *Rows) {
+	h, unit := b.h, lseUnit(b.h.c)
+	shared := h.runs[0][n].Exponentials(in)
+	for form := range h.runs {
+		out, lse := h.runs[form][n].Outputs(in, shared)
+		for row, i := range b.run {
+			o, l := h.rowOf(b.at[i]), h.LSEOf(b.at[i])
+			b.others = append(b.others, h.o.Run(form, n-1, o, out.RawRowView(row), b.exact.RawRowView(row))...)
+			b.othersLSE = append(b.othersLSE, h.Lse.Run(
+				form, n-1, l, []float64{lse[row] / unit}, []float64{b.exactLSE[row] / unit},
+			)...)
+		}
+	}
 }
 
 // noteScale keeps what the rows move by with the scale of the scores.

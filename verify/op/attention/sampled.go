@@ -31,20 +31,7 @@ func newSampled(c *op.Case, name string, forms, runs, columns int, chosen func(r
 		return nil
 	}
 	s := &sampled{name: name, Truth: tensor.New(shape...), Columns: columns, others: map[int][]float64{}}
-	n := 0
-	for row := range s.Truth.Len() / columns {
-		if chosen != nil && !chosen(row) {
-			s.First = append(s.First, -1)
-			continue
-		}
-		s.First = append(s.First, n)
-		n += columns
-		if chosen != nil {
-			for i := range columns {
-				s.elements = append(s.elements, row*columns+i)
-			}
-		}
-	}
+	n := s.choose(chosen)
 	for range forms {
 		f := formRuns{Shape: make([]float64, s.Truth.Len()), native: make([]float64, n)}
 		for range runs {
@@ -53,6 +40,24 @@ func newSampled(c *op.Case, name string, forms, runs, columns int, chosen func(r
 		s.Forms = append(s.Forms, f)
 	}
 	return s
+}
+
+// choose notes which rows are run, and returns how many elements they have.
+func (s *sampled) choose(chosen func(row int) bool) (n int) {
+	for row := range s.Truth.Len() / s.Columns {
+		if chosen != nil && !chosen(row) {
+			s.First = append(s.First, -1)
+			continue
+		}
+		s.First = append(s.First, n)
+		n += s.Columns
+		if chosen != nil {
+			for i := range s.Columns {
+				s.elements = append(s.elements, row*s.Columns+i)
+			}
+		}
+	}
+	return n
 }
 
 // Set stores the truth of a row.

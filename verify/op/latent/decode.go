@@ -76,6 +76,11 @@ func checkDecode(c *op.Case) error {
 	if err := attend.CheckLengths(c, c.Dim("cols")*c.Dim("page")); err != nil {
 		return err
 	}
+	return checkTable(c)
+}
+
+// checkTable checks the lengths against the cache, and the blocks of the pages in use.
+func checkTable(c *op.Case) error {
 	for b, n := range c.Input("kv_lens").Data {
 		if n > float64(c.Dim("blocks")*c.Dim("page")) {
 			return fmt.Errorf(
