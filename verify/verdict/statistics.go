@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
 )
 
 // family is the parts into which one axis, or the rows, divide an output.
@@ -348,7 +349,11 @@ func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sa
 			continue
 		}
 		t := j.want.Truth.Data[i]
-		if e := j.want.Type.Round(t+times*d) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
+		x := t + times*d
+		if j.want.Type != dtype.F64 {
+			x = steady(x)
+		}
+		if e := j.want.Type.Round(x) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
 			sigma := j.want.Sigma[i]
 			if sampled {
 				sigma = j.want.Sample.others(sigma, d)
@@ -357,6 +362,13 @@ func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sa
 		}
 	}
 	return w
+}
+
+// steady rounds x to 41 bits: what a run gives is a number of float32 where its own units are the
+// hardware's, and may lie in the middle of two numbers of a narrow type. What float64 lost on the way
+// must not say on which side.
+func steady(x float64) float64 {
+	return math.Float64frombits((math.Float64bits(x) + 1<<11) &^ (1<<12 - 1))
 }
 
 // others is σ of an element as the other runs have it: what one run is judged by must not know it.
