@@ -365,8 +365,8 @@ func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sa
 }
 
 // steady rounds x to 41 bits: what a run gives is a number of float32 where its own units are the
-// hardware's, and may lie in the middle of two numbers of a narrow type. What float64 lost on the way
-// must not say on which side.
+// hardware's, and may lie in the middle of two numbers of a narrow type. What float64 lost on the
+// way must not say on which side.
 func steady(x float64) float64 {
 	return math.Float64frombits((math.Float64bits(x) + 1<<11) &^ (1<<12 - 1))
 }

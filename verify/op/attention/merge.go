@@ -90,7 +90,8 @@ func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 	return m.lse.Round(m.added.Round(largest+m.log.Log(total)) / m.unit)
 }
 
-// weigh fills in the weighted sum of the parts' outputs, divided by the total if the weights are not.
+// weigh fills in the weighted sum of the parts' outputs, divided by the total if the weights are
+// not.
 func (m *mergeRun) weigh(c *op.Case, n int, parts []int, weights []float64, total float64, o []float64) {
 	terms := make([]float64, len(weights))
 	for col := range o {
