@@ -78,22 +78,31 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 	case Count:
 		return count(value)
 	case Flag:
-		if b, ok := value.(bool); ok {
-			return b, nil
-		}
-		return nil, fmt.Errorf("found %s, want true or false", spelling.Show(value))
+		return flag(value)
 	case Choice:
-		if n, ok := value.(json.Number); ok {
-			value = n.String() // 2 for "2"
-		}
-		if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
-			return s, nil
-		}
-		return nil, fmt.Errorf(
-			"found %s, want %s%s", spelling.Show(value), strings.Join(a.Choices, " or "), near(value, a.Choices),
-		)
+		return a.choice(value)
 	}
 	return yarn(value)
+}
+
+func flag(value any) (bool, error) {
+	b, ok := value.(bool)
+	if !ok {
+		return false, fmt.Errorf("found %s, want true or false", spelling.Show(value))
+	}
+	return b, nil
+}
+
+func (a Attr) choice(value any) (string, error) {
+	if n, ok := value.(json.Number); ok {
+		value = n.String() // 2 for "2"
+	}
+	if s, ok := value.(string); ok && slices.Contains(a.Choices, s) {
+		return s, nil
+	}
+	return "", fmt.Errorf(
+		"found %s, want %s%s", spelling.Show(value), strings.Join(a.Choices, " or "), near(value, a.Choices),
+	)
 }
 
 // near is what a message about a value ends with where one of the words allowed is near it.
@@ -148,14 +157,19 @@ func yarn(value any) (any, error) {
 			return nil, fmt.Errorf("key %s: %w", spelling.Quote(key), err)
 		}
 	}
-	if y.Factor < 1 || y.Factor > 1e9 || y.OriginalContext < 1 || y.BetaFast <= 0 || y.BetaSlow <= 0 ||
-		max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) > 1e3 {
+	if !ordinary(y) {
 		return nil, fmt.Errorf(
 			"found %s, want factor ≥ 1, original_context ≥ 1, positive betas and scales of ordinary size",
 			spelling.Show(value),
 		)
 	}
 	return &y, nil
+}
+
+// ordinary tells whether a stretched rotation has numbers of ordinary size.
+func ordinary(y rope.YaRN) bool {
+	return y.Factor >= 1 && y.Factor <= 1e9 && y.OriginalContext >= 1 && y.BetaFast > 0 && y.BetaSlow > 0 &&
+		max(math.Abs(y.MScale), math.Abs(y.MScaleAllDim)) <= 1e3
 }
 
 func unknownYaRN(key string, object map[string]any) error {
@@ -171,14 +185,18 @@ var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", 
 
 // setYaRN sets what one key says. A key that is null is as good as missing, as configurations have
 // it.
-func setYaRN(y *rope.YaRN, key string, object map[string]any) (err error) {
-	value := object[key]
-	switch {
+func setYaRN(y *rope.YaRN, key string, object map[string]any) error {
+	switch value := object[key]; {
 	case !slices.Contains(yarnKeys, key):
 		return unknownYaRN(key, object)
-	case value == nil:
-		return nil
+	case value != nil:
+		return readYaRN(y, key, value)
 	}
+	return nil
+}
+
+// readYaRN reads the value of a known key.
+func readYaRN(y *rope.YaRN, key string, value any) (err error) {
 	switch key {
 	case "factor":
 		y.Factor, err = number(value)
@@ -213,11 +231,8 @@ func attentionFactor(value any) (float64, error) {
 
 // unrounded reads whether the correction range is rounded to whole pairs, and says the opposite.
 func unrounded(value any) (bool, error) {
-	b, ok := value.(bool)
-	if !ok {
-		return false, fmt.Errorf("found %s, want true or false", spelling.Show(value))
-	}
-	return !b, nil
+	rounded, err := flag(value)
+	return err == nil && !rounded, err
 }
 
 func ramp(value any) (rope.Ramp, error) {

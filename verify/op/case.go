@@ -200,12 +200,8 @@ func (c *Case) bindShape(t Tensor, name string) error {
 	if !c.Recording.Has(name) {
 		return nil
 	}
-	if typ := c.Recording.Type(name); typ.Float() == t.Integer && !t.Any || typ == dtype.F8E8M0 {
-		want := "a floating-point type"
-		if t.Integer {
-			want = "an integer type"
-		}
-		return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
+	if err := checkType(t, name, c.Recording.Type(name)); err != nil {
+		return err
 	}
 	shape := c.Recording.Shape(name)
 	axes := t.axes(len(shape))
@@ -223,18 +219,35 @@ func (c *Case) bindShape(t Tensor, name string) error {
 			c.dims[expression] = float64(shape[axis])
 			c.binder[expression] = name
 		} else if want != float64(shape[axis]) {
-			err := fmt.Errorf(
-				"tensor %q: shape %v, want %s with %s = %.0f", name, shape, t.ShapeText(), expression, want,
-			)
-			if first := c.binder[expression]; first != "" {
-				err = fmt.Errorf(
-					"%w, as tensor %q of shape %v has it: the two disagree", err, first, c.Recording.Shape(first),
-				)
-			}
-			return err
+			return c.disagreement(t, name, expression, want)
 		}
 	}
 	return nil
+}
+
+func checkType(t Tensor, name string, typ dtype.Type) error {
+	if (typ.Float() != t.Integer || t.Any) && typ != dtype.F8E8M0 {
+		return nil
+	}
+	want := "a floating-point type"
+	if t.Integer {
+		want = "an integer type"
+	}
+	return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
+}
+
+// disagreement says that a tensor's axis has another length than its expression has, and what bound
+// that.
+func (c *Case) disagreement(t Tensor, name, expression string, want float64) error {
+	err := fmt.Errorf(
+		"tensor %q: shape %v, want %s with %s = %.0f", name, c.Recording.Shape(name), t.ShapeText(), expression, want,
+	)
+	if first := c.binder[expression]; first != "" {
+		err = fmt.Errorf(
+			"%w, as tensor %q of shape %v has it: the two disagree", err, first, c.Recording.Shape(first),
+		)
+	}
+	return err
 }
 
 // dimension evaluates an expression of letters; known is false for a single letter that is not
@@ -260,11 +273,7 @@ func (c *Case) evaluate(e ast.Expr) float64 {
 		}
 		return v
 	case *ast.BasicLit:
-		v, err := strconv.ParseFloat(e.Value, 64)
-		if err != nil {
-			panic("op: shape has a number that cannot be read: " + e.Value)
-		}
-		return v
+		return literal(e.Value)
 	case *ast.ParenExpr:
 		return c.evaluate(e.X)
 	case *ast.BinaryExpr:
@@ -279,6 +288,14 @@ func (c *Case) evaluate(e ast.Expr) float64 {
 		}
 	}
 	panic("op: shape has an operator that is not +, * or /")
+}
+
+func literal(number string) float64 {
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		panic("op: shape has a number that cannot be read: " + number)
+	}
+	return v
 }
 
 // Dim returns the size that a letter stands for.

@@ -29,21 +29,7 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 	if axes == "" {
 		return v
 	}
-	for _, try := range []struct {
-		what   string
-		change func(rec *recording.Recording) *recording.Recording
-		inputs bool
-	}{
-		{axes + " of the outputs exchanged", func(r *recording.Recording) *recording.Recording {
-			return reread(r, op.Outputs, "out.")
-		}, false},
-		{axes + " exchanged", func(r *recording.Recording) *recording.Recording {
-			return exchanged(exchanged(r, op.Inputs, ""), op.Outputs, "out.")
-		}, true},
-		{axes + " exchanged in memory", func(r *recording.Recording) *recording.Recording {
-			return reread(reread(r, op.Inputs, ""), op.Outputs, "out.")
-		}, true},
-	} {
+	for _, try := range layoutSlips(op) {
 		if try.inputs && !quick(rec) {
 			continue // and nothing is decoded for it
 		}
@@ -52,11 +38,33 @@ func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict
 			continue
 		}
 		out := &v.Outputs[worst]
-		out.Reasons = append([]string{try.what + " would explain it (want " + declaredOrder(op) + ")"}, out.Reasons...)
+		said := axes + try.what + " would explain it (want " + declaredOrder(op) + ")"
+		out.Reasons = append([]string{said}, out.Reasons...)
 		v.Reason = reason(v)
 		return v
 	}
 	return v
+}
+
+// layoutSlip is one way to mistake the layout, undone by change.
+type layoutSlip struct {
+	what   string // was done to the axes
+	change func(rec *recording.Recording) *recording.Recording
+	inputs bool // are changed too
+}
+
+func layoutSlips(op *Op) []layoutSlip {
+	return []layoutSlip{
+		{" of the outputs exchanged", func(r *recording.Recording) *recording.Recording {
+			return reread(r, op.Outputs, "out.")
+		}, false},
+		{" exchanged", func(r *recording.Recording) *recording.Recording {
+			return exchanged(exchanged(r, op.Inputs, ""), op.Outputs, "out.")
+		}, true},
+		{" exchanged in memory", func(r *recording.Recording) *recording.Recording {
+			return reread(reread(r, op.Inputs, ""), op.Outputs, "out.")
+		}, true},
+	}
 }
 
 // explainedSo tells whether a recording is explained; anew says that its inputs have changed, and

@@ -34,6 +34,11 @@ func checkPolicy(c *op.Case) error {
 	case !tokens:
 		return fmt.Errorf("tensor %q: missing, want [N, L] with logits", "tokens")
 	}
+	return checkLogits(c)
+}
+
+// checkLogits checks what goes with logits: the tokens in the mask, and the temperature.
+func checkLogits(c *op.Case) error {
 	for i, m := range c.Input("mask").Data {
 		if m != 0 {
 			if err := checkToken(c, i); err != nil {

@@ -132,19 +132,8 @@ func (k *lossRun) rows(logprob *mat.Dense) (policy, kl, gradient []float64) {
 
 // row computes sequence i.
 func (k *lossRun) row(i int, logprob, policy, kl, gradient []float64) {
-	var at []int
-	var x, slopes []float64
-	for t := range logprob {
-		if k.o.Mask.At(i, t) != 0 {
-			at, x = append(at, t), append(x, k.logratio.Round(logprob[t]-k.o.Old.At(i, t)))
-		}
-	}
-	if k.o.sequence && len(at) > 0 {
-		mean := k.mean.Round(k.sequence.of(x) / float64(len(at)))
-		for s := range x {
-			x[s] = mean
-		}
-	}
+	at, x := k.logRatios(i, logprob)
+	var slopes []float64
 	for s, t := range at {
 		loss, slope := k.surrogate.of(k.decision(i, t), x[s], logprob[t], k.o.Advantage.At(i, t))
 		policy[t], gradient[t] = loss, slope*k.weights.At(i, t)
@@ -159,6 +148,23 @@ func (k *lossRun) row(i int, logprob, policy, kl, gradient []float64) {
 	if k.o.ref != nil {
 		k.addDivergence(i, at, logprob, kl, gradient)
 	}
+}
+
+// logRatios returns which tokens of sequence i are in the mask, and the logarithms of their ratios:
+// their mean for each, where the ratio is that of the sequence.
+func (k *lossRun) logRatios(i int, logprob []float64) (at []int, x []float64) {
+	for t := range logprob {
+		if k.o.Mask.At(i, t) != 0 {
+			at, x = append(at, t), append(x, k.logratio.Round(logprob[t]-k.o.Old.At(i, t)))
+		}
+	}
+	if k.o.sequence && len(at) > 0 {
+		mean := k.mean.Round(k.sequence.of(x) / float64(len(at)))
+		for s := range x {
+			x[s] = mean
+		}
+	}
+	return at, x
 }
 
 // decision is where the decisions of a token stand.
