@@ -77,9 +77,8 @@ func newLayerRun(c *op.Case, r *arithmetic.Run, plan *layerPlan) *layerRun {
 	l := &layerRun{
 		c: c, w: layerWeights(c), cfg: Config(c), plan: plan, exact: r.Exact(), inter: inter,
 		weights: c.Recording.Type("w_dkv"), kept: r.Grid(inter), model: layerModel(c, inter),
-		normKV: step.NewNorm(
-			r, acc, inter, storedType(c, "latent", inter),
-		), normQ: step.NewNorm(r, acc, inter, inter),
+		normKV:   step.NewNorm(r, acc, inter, storedType(c, "latent", inter)),
+		normQ:    step.NewNorm(r, acc, inter, inter),
 		rotation: step.NewRotation(c, r, c.Dim("Dr"), inter, acc.Working(), storedType(c, "rope_key", inter)),
 	}
 	l.nopePart, l.ropePart = l.model.NarrowGrid(r, l.model.Scores), l.model.NarrowGrid(r, l.model.Scores)

@@ -61,9 +61,8 @@ func klProgram(c *op.Case) op.Program {
 	n, l := mask.Dims()
 	return func(r *arithmetic.Run) map[string][]float64 {
 		e := newEager(c, r)
-		s, last, kl := e.newEstimator(
-			c.Word("estimator"), c.Float("limit"), n*l, "kl",
-		), e.last("kl"), make([]float64, n*l)
+		s := e.newEstimator(c.Word("estimator"), c.Float("limit"), n*l, "kl")
+		last, kl := e.last("kl"), make([]float64, n*l)
 		eachJudged(mask, func(i, t int) {
 			value, _ := s.of(i*l+t, logprob.At(i, t), ref.At(i, t))
 			kl[i*l+t] = last.Round(value)

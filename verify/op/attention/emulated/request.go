@@ -24,9 +24,8 @@ func makeHeads(m *emulate.Maker, long int) *headShape {
 		T: emulate.Pick(m, 1, 5, 16, 33, 64, 65, 100, 150),
 	}
 	h.T = min(h.T, long)
-	h.H, h.D, h.V = h.G*emulate.Pick(m, 1, 1, 2, 4), emulate.Pick(
-		m, 8, 16, 24, 40, 64, 128,
-	), emulate.Pick(m, 8, 16, 20, 32, 64)
+	h.H = h.G * emulate.Pick(m, 1, 1, 2, 4)
+	h.D, h.V = emulate.Pick(m, 8, 16, 24, 40, 64, 128), emulate.Pick(m, 8, 16, 20, 32, 64)
 	scale := 1 / math.Sqrt(float64(h.D))
 	if m.Chance(0.4) {
 		scale *= m.Within(0.5, 2)

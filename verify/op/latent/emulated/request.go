@@ -129,9 +129,8 @@ func poisonPaged(m *emulate.Maker, p *paged, cache *tensor.Tensor) {
 
 func requestLayer(m *emulate.Maker) {
 	B, S, d := emulate.Pick(m, 1, 1, 2), emulate.Pick(m, 1, 2, 5, 12, 20), emulate.Pick(m, 32, 64, 96)
-	H, Dn, Dr, V := emulate.Pick(m, 1, 2, 4), emulate.Pick(
-		m, 8, 16, 32,
-	), emulate.Pick(m, 4, 8, 16), emulate.Pick(m, 8, 16, 32)
+	H, Dn := emulate.Pick(m, 1, 2, 4), emulate.Pick(m, 8, 16, 32)
+	Dr, V := emulate.Pick(m, 4, 8, 16), emulate.Pick(m, 8, 16, 32)
 	C, Q := emulate.Pick(m, Dn, 16, 32, 48), emulate.Pick(m, 24, 48)
 	gain := math.Sqrt(m.Within(1, 3))
 	layerConventions(m, H, Dn, Dr, V)

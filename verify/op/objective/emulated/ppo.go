@@ -160,9 +160,8 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 // valueLoss computes ppo.value_loss; the loss is F32, the gradient has the type of values.
 func valueLoss[T emulate.Number](j *emulate.Job) {
 	b := newBatch[T](j)
-	values, old, returns := emulate.Load[T](j, "values"), emulate.Load[T](
-		j, "old_values",
-	), emulate.Load[T](j, "returns")
+	values, old := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values")
+	returns := emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
 	b.each(func(i, at int) {
 		l, d := b.value(values[at], old[at], returns[at], clip, "")

@@ -20,9 +20,8 @@ type batchShape struct {
 // between that do not count.
 func makeBatch(m *emulate.Maker) *batchShape {
 	b := &batchShape{
-		N: emulate.Pick(m, 1, 2, 4, 6, 8, 12), L: emulate.Pick(m, 1, 5, 8, 20, 33, 64), junk: emulate.Pick(
-			m, 0, 0, math.NaN(), 1e3, -7,
-		),
+		N: emulate.Pick(m, 1, 2, 4, 6, 8, 12), L: emulate.Pick(m, 1, 5, 8, 20, 33, 64),
+		junk: emulate.Pick(m, 0, 0, math.NaN(), 1e3, -7),
 	}
 	b.mask = tensor.New(b.N, b.L)
 	ragged, holes := m.Chance(0.8), m.Chance(0.3)
