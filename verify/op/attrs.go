@@ -180,8 +180,10 @@ func unknownYaRN(key string, object map[string]any) error {
 }
 
 // yarnKeys are the keys of a stretched rotation.
-var yarnKeys = []string{"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
-	"attention_factor", "ramp", "truncate"}
+var yarnKeys = []string{
+	"factor", "original_context", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "attention_factor", "ramp",
+	"truncate",
+}
 
 // setYaRN sets what one key says. A key that is null is as good as missing, as configurations have
 // it.

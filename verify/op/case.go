@@ -214,12 +214,8 @@ func (c *Case) bindShape(t Tensor, name string) error {
 				"tensor %q: shape %v: axis %s has length 0, so there is nothing to judge", name, shape, expression,
 			)
 		}
-		want, known := c.dimension(expression)
-		if !known {
-			c.dims[expression] = float64(shape[axis])
-			c.binder[expression] = name
-		} else if want != float64(shape[axis]) {
-			return c.disagreement(t, name, expression, want)
+		if err := c.bindAxis(t, name, expression, float64(shape[axis])); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -236,9 +232,16 @@ func checkType(t Tensor, name string, typ dtype.Type) error {
 	return fmt.Errorf("tensor %q: type %s, want %s", name, typ, want)
 }
 
-// disagreement says that a tensor's axis has another length than its expression has, and what bound
-// that.
-func (c *Case) disagreement(t Tensor, name, expression string, want float64) error {
+// bindAxis binds the letter of an axis, or compares its length with that of letters that are bound.
+func (c *Case) bindAxis(t Tensor, name, expression string, length float64) error {
+	want, known := c.dimension(expression)
+	if !known {
+		c.dims[expression], c.binder[expression] = length, name
+		return nil
+	}
+	if want == length {
+		return nil
+	}
 	err := fmt.Errorf(
 		"tensor %q: shape %v, want %s with %s = %.0f", name, c.Recording.Shape(name), t.ShapeText(), expression, want,
 	)

@@ -51,45 +51,73 @@ func (e extremes) typ() dtype.Type {
 func (e extremes) recording(opName string) *recording.Recording {
 	r := recording.New(opName)
 	r.Name = "extreme"
-	set := func(name string, shape ...int) { r.Set(name, e.typ(), e.tensor(shape...)) }
-	out := func(name string, shape ...int) { r.Set("out."+name, e.typ(), tensor.New(shape...)) }
-	B, S, G, T, D, V := 1+e.IntN(2), 1+e.IntN(3), 1+e.IntN(2), []int{
-		1, 2, 7, 20,
-	}[e.IntN(4)], []int{1, 8}[e.IntN(2)], []int{1, 5}[e.IntN(2)]
-	H := G * (1 + e.IntN(2))
+	n := e.sizes()
 	switch opName {
 	case "attention.merge":
-		set("o", T, S, V)
-		set("lse", T, S)
-		out("o", S, V)
-		out("lse", S)
+		e.merge(r, n)
 	case "mla.decode":
-		D = max(D, V)
-		set("q", B, S, H, D)
-		set("kv_cache", T, 2, 1, D)
-		r.Set("block_table", dtype.I32, tensor.New(B, T))
-		r.Set("kv_lens", dtype.I32, tensor.Of(slices.Repeat([]float64{float64(e.IntN(2*T + 1))}, B), B))
-		r.Attrs["value_dim"] = recording.Number(float64(V))
-		r.Attrs["scale"] = recording.Number(1)
-		out("o", B, S, H, V)
-		out("lse", B, H, S)
+		e.decode(r, n)
 	default:
-		set("q", B, S, H, D)
-		set("k", B, T, G, D)
-		set("v", B, T, G, V)
-		e.conventions(r, B, H, T)
-		if opName == "attention.forward" {
-			out("o", B, S, H, V)
-			out("lse", B, H, S)
-			break
-		}
-		set("do", B, S, H, V)
-		out("dq", B, S, H, D)
-		out("dk", B, T, G, D)
-		out("dv", B, T, G, V)
+		e.attention(r, n)
 	}
 	e.declare(r)
 	return r
+}
+
+// sizes are those of the axes, by their letters in the ops.
+type sizes struct{ B, S, H, G, T, D, V int }
+
+func (e extremes) sizes() sizes {
+	n := sizes{
+		B: 1 + e.IntN(2), S: 1 + e.IntN(3), G: 1 + e.IntN(2), T: []int{1, 2, 7, 20}[e.IntN(4)],
+		D: []int{1, 8}[e.IntN(2)], V: []int{1, 5}[e.IntN(2)],
+	}
+	n.H = n.G * (1 + e.IntN(2))
+	return n
+}
+
+func (e extremes) set(r *recording.Recording, name string, shape ...int) {
+	r.Set(name, e.typ(), e.tensor(shape...))
+}
+
+func (e extremes) out(r *recording.Recording, name string, shape ...int) {
+	r.Set("out."+name, e.typ(), tensor.New(shape...))
+}
+
+func (e extremes) merge(r *recording.Recording, n sizes) {
+	e.set(r, "o", n.T, n.S, n.V)
+	e.set(r, "lse", n.T, n.S)
+	e.out(r, "o", n.S, n.V)
+	e.out(r, "lse", n.S)
+}
+
+func (e extremes) decode(r *recording.Recording, n sizes) {
+	n.D = max(n.D, n.V)
+	e.set(r, "q", n.B, n.S, n.H, n.D)
+	e.set(r, "kv_cache", n.T, 2, 1, n.D)
+	r.Set("block_table", dtype.I32, tensor.New(n.B, n.T))
+	r.Set("kv_lens", dtype.I32, tensor.Of(slices.Repeat([]float64{float64(e.IntN(2*n.T + 1))}, n.B), n.B))
+	r.Attrs["value_dim"] = recording.Number(float64(n.V))
+	r.Attrs["scale"] = recording.Number(1)
+	e.out(r, "o", n.B, n.S, n.H, n.V)
+	e.out(r, "lse", n.B, n.H, n.S)
+}
+
+// attention draws what attention.forward or attention.backward reads.
+func (e extremes) attention(r *recording.Recording, n sizes) {
+	e.set(r, "q", n.B, n.S, n.H, n.D)
+	e.set(r, "k", n.B, n.T, n.G, n.D)
+	e.set(r, "v", n.B, n.T, n.G, n.V)
+	e.conventions(r, n.B, n.H, n.T)
+	if r.Op == "attention.forward" {
+		e.out(r, "o", n.B, n.S, n.H, n.V)
+		e.out(r, "lse", n.B, n.H, n.S)
+		return
+	}
+	e.set(r, "do", n.B, n.S, n.H, n.V)
+	e.out(r, "dq", n.B, n.S, n.H, n.D)
+	e.out(r, "dk", n.B, n.T, n.G, n.D)
+	e.out(r, "dv", n.B, n.T, n.G, n.V)
 }
 
 func (e extremes) conventions(r *recording.Recording, B, H, T int) {

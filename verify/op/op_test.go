@@ -278,33 +278,37 @@ func count(r *recording.Recording, attr string) int {
 }
 
 func TestEveryOpIsDescribed(t *testing.T) {
-	for _, opName := range op.Ops() {
-		hardware := opName.Name == "mma.step" // no paper's equation, but what devices do
-		if opName.Doc == "" || (len(opName.Equations) == 0) != hardware || len(opName.Inputs) == 0 ||
-			len(opName.Outputs) == 0 {
-			t.Errorf("%s: incomplete", opName.Name)
+	for _, o := range op.Ops() {
+		hardware := o.Name == "mma.step" // no paper's equation, but what devices do
+		if o.Doc == "" || (len(o.Equations) == 0) != hardware || len(o.Inputs) == 0 || len(o.Outputs) == 0 {
+			t.Errorf("%s: incomplete", o.Name)
 		}
-		for _, x := range append(append([]op.Tensor{}, opName.Inputs...), opName.Outputs...) {
-			if x.Doc == "" || x.Shape == nil {
-				t.Errorf("%s: tensor %s has no description or shape", opName.Name, x.Name)
-			}
-		}
-		for _, out := range opName.Outputs {
-			if len(out.Axes) != len(out.Shape) {
-				t.Errorf("%s: output %s has %d names for %d axes", opName.Name, out.Name, len(out.Axes), len(out.Shape))
-			}
-		}
-		for _, a := range opName.Attrs {
+		tensorsAreDescribed(t, o)
+		for _, a := range o.Attrs {
 			if a.Doc == "" || a.String() == "" {
-				t.Errorf("%s: attribute %s has no description or default", opName.Name, a.Name)
+				t.Errorf("%s: attribute %s has no description or default", o.Name, a.Name)
 			}
 		}
-		if op.Lookup(opName.Name) != opName {
-			t.Errorf("%s is not found", opName.Name)
+		if op.Lookup(o.Name) != o {
+			t.Errorf("%s is not found", o.Name)
 		}
 	}
 	if op.Lookup("nothing") != nil {
 		t.Error("found an op that is not there")
+	}
+}
+
+func tensorsAreDescribed(t *testing.T, o *op.Op) {
+	t.Helper()
+	for _, x := range append(append([]op.Tensor{}, o.Inputs...), o.Outputs...) {
+		if x.Doc == "" || x.Shape == nil {
+			t.Errorf("%s: tensor %s has no description or shape", o.Name, x.Name)
+		}
+	}
+	for _, out := range o.Outputs {
+		if len(out.Axes) != len(out.Shape) {
+			t.Errorf("%s: output %s has %d names for %d axes", o.Name, out.Name, len(out.Axes), len(out.Shape))
+		}
 	}
 }
 
@@ -400,20 +404,8 @@ func TestPoison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"k", "v"} {
-		x, err := r.Tensor(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		poisoned := tensor.Of(append([]float64(nil), x.Data...), x.Shape...)
-		for g := range 2 { // sequence 1 has 4 of its 5 keys in use
-			row := poisoned.Row(1, 4, g)
-			for i := range row {
-				row[i] = math.NaN()
-			}
-		}
-		r.Set(name, dtype.BF16, poisoned)
-	}
+	poison(t, r, "k")
+	poison(t, r, "v")
 	dirty, err := op.Expect(r)
 	if err != nil {
 		t.Fatal(err)
@@ -426,6 +418,20 @@ func TestPoison(t *testing.T) {
 			t.Errorf("%s: σ %s", clean[i].Name, diff)
 		}
 	}
+}
+
+// poison overwrites the one key of smallForward that is not in use: sequence 1 has 4 of its 5 keys.
+func poison(t *testing.T, r *recording.Recording, name string) {
+	t.Helper()
+	x := optest.Input(t, r, name)
+	poisoned := tensor.Of(append([]float64(nil), x.Data...), x.Shape...)
+	for g := range 2 {
+		row := poisoned.Row(1, 4, g)
+		for i := range row {
+			row[i] = math.NaN()
+		}
+	}
+	r.Set(name, dtype.BF16, poisoned)
 }
 
 // withCores runs f with that many processors.

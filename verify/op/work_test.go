@@ -26,13 +26,7 @@ func asked(op string, attrs map[string]any, tensors map[string][]int) *recording
 		r.Attrs[name] = value
 	}
 	for name, shape := range tensors {
-		recipe := recording.Recipe{Type: dtype.BF16, Shape: shape, Dist: "normal", Seed: 3}
-		switch name {
-		case "positions", "tokens":
-			recipe = recording.Recipe{Type: dtype.I32, Shape: shape, Dist: "ints", Hi: 500, Seed: 3}
-		case "mask":
-			recipe = recording.Recipe{Type: dtype.I32, Shape: shape, Dist: "ints", Hi: 2, Seed: 3}
-		}
+		recipe := recipeOf(name, shape)
 		if strings.HasPrefix(name, "out.") {
 			recipe.SHA256 = ""
 			q := recording.New("")
@@ -45,6 +39,16 @@ func asked(op string, attrs map[string]any, tensors map[string][]int) *recording
 		optest.Must(r.Generate(name, recipe))
 	}
 	return r
+}
+
+func recipeOf(name string, shape []int) recording.Recipe {
+	switch name {
+	case "positions", "tokens":
+		return recording.Recipe{Type: dtype.I32, Shape: shape, Dist: "ints", Hi: 500, Seed: 3}
+	case "mask":
+		return recording.Recipe{Type: dtype.I32, Shape: shape, Dist: "ints", Hi: 2, Seed: 3}
+	}
+	return recording.Recipe{Type: dtype.BF16, Shape: shape, Dist: "normal", Seed: 3}
 }
 
 func askedAttention(op string, b, s, t, h, g, d, v int) *recording.Recording {
@@ -136,9 +140,8 @@ func TestWork(t *testing.T) {
 		return work
 	}
 	t.Run("twice the keys are nearly twice the work, keys that are not in use none", func(t *testing.T) {
-		once, twice := askedAttention(
-			"attention.forward", 1, 64, 1024, 1, 1, 64, 64,
-		), askedAttention("attention.forward", 1, 64, 2048, 1, 1, 64, 64)
+		once := askedAttention("attention.forward", 1, 64, 1024, 1, 1, 64, 64)
+		twice := askedAttention("attention.forward", 1, 64, 2048, 1, 1, 64, 64)
 		if ratio := of(twice) / of(once); ratio < 1.7 || ratio > 2 {
 			t.Errorf("%v", ratio)
 		}
@@ -150,10 +153,10 @@ func TestWork(t *testing.T) {
 		}
 	})
 	t.Run("gradients are more than twice the work", func(t *testing.T) {
-		if f, b := of(askedAttention("attention.forward", 1, 64, 512, 1, 1, 64, 64)), of(askedAttention(
-			"attention.backward", 1, 64, 512, 1, 1, 64, 64,
-		)); b < 2*f {
-			t.Errorf("%v and %v", f, b)
+		forward := of(askedAttention("attention.forward", 1, 64, 512, 1, 1, 64, 64))
+		backward := of(askedAttention("attention.backward", 1, 64, 512, 1, 1, 64, 64))
+		if backward < 2*forward {
+			t.Errorf("%v and %v", forward, backward)
 		}
 	})
 	t.Run("a vocabulary counts for each token", func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -57,17 +58,7 @@ func TestScoresBeyondTheirType(t *testing.T) {
 			{"accumulate", "F16", 6000, verdict.Undetermined},
 			{"cap_chain", "F8_E4M3", 3, verdict.Explained},
 		} {
-			rec := capped(opName, dtype.F32, 1, 9, 1000, c.size, 1)
-			for _, name := range []string{"q", "k"} { // scores that are large where they are positive
-				x, err := rec.Tensor(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i := range x.Data {
-					x.Data[i] = math.Abs(x.Data[i])
-				}
-				rec.Set(name, dtype.F32, x)
-			}
+			rec := positive(t, capped(opName, dtype.F32, 1, 9, 1000, c.size, 1))
 			if c.key != "cap_chain" {
 				delete(rec.Attrs, "softcap")
 			}
@@ -86,19 +77,23 @@ func TestScoresBeyondTheirType(t *testing.T) {
 	}
 }
 
+// positive makes all scores of a request positive.
+func positive(t *testing.T, request *recording.Recording) *recording.Recording {
+	t.Helper()
+	for _, name := range []string{"q", "k"} {
+		x := optest.Input(t, request, name)
+		for i := range x.Data {
+			x.Data[i] = math.Abs(x.Data[i])
+		}
+		request.Set(name, dtype.F32, x)
+	}
+	return request
+}
+
 // TestShortSumsDoNotWalk: sums of eight terms have no long tail, so that errors of 4.8σ throughout
 // are found, beside a sequence without keys, too.
 func TestShortSumsDoNotWalk(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 8))
-	r := recording.New("attention.forward")
-	for _, name := range []string{"q", "k", "v"} {
-		x := tensor.New(2, map[string]int{"q": 4, "k": 8, "v": 8}[name], 1, 8)
-		for i := range x.Data {
-			x.Data[i] = rng.NormFloat64()
-		}
-		r.Set(name, dtype.F32, x)
-	}
-	r.Set("kv_lens", dtype.I32, tensor.Of([]float64{8, 0}, 2))
+	r := eightKeys()
 	r.Set("out.o", dtype.F64, tensor.New(2, 4, 1, 8))
 	for off, want := range map[float64]verdict.Status{
 		0: verdict.Explained, 1: verdict.Explained, 4.8: verdict.Unexplained,
@@ -117,6 +112,22 @@ func TestShortSumsDoNotWalk(t *testing.T) {
 			t.Errorf("off by %vσ: %s: %s", off, v.Status, v.Reason)
 		}
 	}
+}
+
+// eightKeys returns a request of attention.forward with a sequence of eight keys, eight numbers
+// wide, and one without keys.
+func eightKeys() *recording.Recording {
+	rng := rand.New(rand.NewPCG(1, 8))
+	r := recording.New("attention.forward")
+	for _, name := range []string{"q", "k", "v"} {
+		x := tensor.New(2, map[string]int{"q": 4, "k": 8, "v": 8}[name], 1, 8)
+		for i := range x.Data {
+			x.Data[i] = rng.NormFloat64()
+		}
+		r.Set(name, dtype.F32, x)
+	}
+	r.Set("kv_lens", dtype.I32, tensor.Of([]float64{8, 0}, 2))
+	return r
 }
 
 // TestFlushedInputs: a query below the normal float32 numbers is 0 to hardware that flushes its

@@ -76,11 +76,7 @@ func TestSoftCapChain(t *testing.T) {
 				for seed := range seeds {
 					cap, deviation := []float64{5, 30, 50}[seed%3], []float64{1, 4, 30, 200}[seed%4]
 					typ := []dtype.Type{dtype.BF16, dtype.F32, dtype.BF16}[(int(seed)+i)%3]
-					rec, err := emulate.Run(capped(opName, typ, 3, 65, cap, deviation, seed), c)
-					if err != nil {
-						t.Fatal(err)
-					}
-					v := optest.Judge(t, rec)
+					v := optest.JudgeKernel(t, capped(opName, typ, 3, 65, cap, deviation, seed), c)
 					if v.Status != verdict.Explained {
 						t.Errorf(
 							"seed %d, %s, cap %v, scores ±%v: %s: %s", seed, typ, cap, deviation, v.Status, v.Reason,
@@ -189,26 +185,7 @@ func TestCrowdedScores(t *testing.T) {
 	eager := emulate.Config{NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.F32}
 	alone := emulate.Config{NormalizeFirst: true, CapChain: dtype.BF16, Probabilities: dtype.F32}
 	for seed := range uint64(12) {
-		rng := rand.New(rand.NewPCG(seed, 5))
-		r := capped("attention.forward", dtype.F32, 3, 200, 30, 1, seed)
-		k, v := tensor.New(1, 200, 2, 32), tensor.New(1, 200, 2, 32)
-		q, err := r.Tensor("q")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for row := range 400 { // values follow the scores of the first query and its head
-			apart := 0.0
-			for c := range 32 {
-				noise := rng.NormFloat64()
-				k.Data[row*32+c] = float64(c%7) - 2 + 0.003*noise
-				apart += noise * q.At(0, 0, row%2*2, c) / 8
-			}
-			for c := range 32 {
-				v.Data[row*32+c] = apart
-			}
-		}
-		r.Set("k", dtype.F32, k)
-		r.Set("v", dtype.F32, v)
+		r := crowded(t, seed)
 		plain := r.Clone()
 		delete(plain.Attrs, "softcap")
 		for _, c := range []struct {
@@ -220,4 +197,27 @@ func TestCrowdedScores(t *testing.T) {
 			}
 		}
 	}
+}
+
+// crowded returns a request whose keys are nearly one key. Values follow the scores of the first
+// query and its head.
+func crowded(t *testing.T, seed uint64) *recording.Recording {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 5))
+	r := capped("attention.forward", dtype.F32, 3, 200, 30, 1, seed)
+	q, k, v := optest.Input(t, r, "q"), tensor.New(1, 200, 2, 32), tensor.New(1, 200, 2, 32)
+	for row := range 400 {
+		apart := 0.0
+		for c := range 32 {
+			noise := rng.NormFloat64()
+			k.Data[row*32+c] = float64(c%7) - 2 + 0.003*noise
+			apart += noise * q.At(0, 0, row%2*2, c) / 8
+		}
+		for c := range 32 {
+			v.Data[row*32+c] = apart
+		}
+	}
+	r.Set("k", dtype.F32, k)
+	r.Set("v", dtype.F32, v)
+	return r
 }

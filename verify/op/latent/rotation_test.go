@@ -7,6 +7,7 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
+	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
@@ -19,13 +20,7 @@ func TestUnturnedKey(t *testing.T) {
 		if layer.Type("x") == dtype.F32 || layer.Attrs["yarn"] != nil {
 			continue
 		}
-		delete(layer.Attrs, "start")
-		rec, err := emulate.Run(layer, emulate.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec.Delete("out.y")
-		rec.Delete("out.latent")
+		rec := firstKeys(t, layer)
 		if v := op.Judge(rec); v.Status != verdict.Explained {
 			t.Errorf("seed %d: %s: %s", seed, v.Status, v.Reason)
 		}
@@ -39,6 +34,19 @@ func TestUnturnedKey(t *testing.T) {
 	if seen < 12 || 10*found < 9*seen { // a truth may lie halfway
 		t.Errorf("%d of %d elements that are a unit off are unexplained", found, seen)
 	}
+}
+
+// firstKeys records the keys, and them alone, that a layer makes from position 0 on.
+func firstKeys(t *testing.T, layer *recording.Recording) *recording.Recording {
+	t.Helper()
+	delete(layer.Attrs, "start")
+	rec, err := emulate.Run(layer, emulate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Delete("out.y")
+	rec.Delete("out.latent")
+	return rec
 }
 
 // TestSubnormalLayers: a layer in F16 whose latents and values are among its subnormal numbers.

@@ -37,25 +37,33 @@ func TestShapesAgree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, width := expected[0], expected[0].Columns()
+			e := expected[0]
 			forms := append([]*verdict.Sample{e.Sample}, samples(e.Forms)...)
 			for form, sigma := range e.Sigmas() {
-				rows := 0
-				for row := range e.Truth.Len() / width {
-					mean := meanSquare(forms[form], sigma, row*width, width)
-					if math.IsNaN(mean) {
-						continue // not run
-					}
-					rows++
-					if mean < 0.4 || mean > 2.5 {
-						t.Errorf("form %d, row %d: mean square %.3g in units of σ², want 0.4 to 2.5", form, row, mean)
-					}
-				}
-				if rows == 0 || rows == e.Truth.Len()/width {
-					t.Errorf("form %d: %d rows are run, want some", form, rows)
-				}
+				t.Run(fmt.Sprintf("form %d", form), func(t *testing.T) {
+					rowsAgree(t, forms[form], sigma, e.Columns())
+				})
 			}
 		})
+	}
+}
+
+// rowsAgree holds each row that is run to its σ.
+func rowsAgree(t *testing.T, s *verdict.Sample, sigma []float64, width int) {
+	t.Helper()
+	run, all := 0, len(sigma)/width
+	for row := range all {
+		mean := meanSquare(s, sigma, row*width, width)
+		if math.IsNaN(mean) {
+			continue // not run
+		}
+		run++
+		if mean < 0.4 || mean > 2.5 {
+			t.Errorf("row %d: mean square %.3g in units of σ², want 0.4 to 2.5", row, mean)
+		}
+	}
+	if run == 0 || run == all {
+		t.Errorf("%d rows are run, want some", run)
 	}
 }
 

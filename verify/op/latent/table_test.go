@@ -26,23 +26,12 @@ func others(want verdict.Expected, got *tensor.Tensor) (allclose bool, calcDiff 
 	return allclose, 1 - 2*cross/norms
 }
 
-// TestTable reproduces the table of the error model: what the verdict says of right and of wrong
-// decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
-// 128 heads.
-func TestTable(t *testing.T) {
-	heads := 8
-	if *optest.Long {
-		heads = 128
-	}
-	inputs := []*recording.Recording{
-		optest.DecodeRequest(
-			heads, 4096, 1, 0, 1,
-		), optest.DecodeRequest(heads, 4096, 3, 0, 2), optest.DecodeRequest(heads, 4096, 2, 1, 3),
-		optest.DecodeRequest(heads, 1000, 0.2, 0, 4), optest.DecodeRequest(heads, 1000, 2, 0, 5),
-	}
-	expected := make([]verdict.Expected, len(inputs))
-	for i, in := range inputs {
-		rec, err := emulate.Run(in, emulate.Config{})
+// expectedOutputs returns what is expected of the first output of each request.
+func expectedOutputs(t *testing.T, requests []*recording.Recording) []verdict.Expected {
+	t.Helper()
+	expected := make([]verdict.Expected, len(requests))
+	for i, r := range requests {
+		rec, err := emulate.Run(r, emulate.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +41,23 @@ func TestTable(t *testing.T) {
 		}
 		expected[i] = all[0]
 	}
+	return expected
+}
+
+// TestTable reproduces the table of the error model: what the verdict says of right and of wrong
+// decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
+// 128 heads.
+func TestTable(t *testing.T) {
+	heads := 8
+	if *optest.Long {
+		heads = 128
+	}
+	inputs := []*recording.Recording{
+		optest.DecodeRequest(heads, 4096, 1, 0, 1), optest.DecodeRequest(heads, 4096, 3, 0, 2),
+		optest.DecodeRequest(heads, 4096, 2, 1, 3), optest.DecodeRequest(heads, 1000, 0.2, 0, 4),
+		optest.DecodeRequest(heads, 1000, 2, 0, 5),
+	}
+	expected := expectedOutputs(t, inputs)
 	run := func(t *testing.T, input int, c emulate.Config) (verdict.Output, bool, float64) {
 		t.Helper()
 		rec, err := emulate.Run(inputs[input], c)

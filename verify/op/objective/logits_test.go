@@ -49,6 +49,19 @@ func fused(t *testing.T, n int) []*recording.Recording {
 	return found
 }
 
+// lossSlope is what a finite difference says of the loss as a function of one logit.
+func lossSlope(t *testing.T, r *recording.Recording, logit int) float64 {
+	t.Helper()
+	logits := optest.Input(t, r, "logits")
+	return fd.Derivative(func(z float64) float64 {
+		moved := r.Clone()
+		x := tensor.Of(slices.Clone(logits.Data), logits.Shape...)
+		x.Data[logit] = z
+		moved.Set("logits", dtype.F64, x)
+		return truths(t, moved, map[string][]int{"loss": {}})["loss"][0]
+	}, logits.Data[logit], &fd.Settings{Formula: fd.Central, Step: 1e-5})
+}
+
 func TestLossFromLogits(t *testing.T) {
 	requests := fused(t, 12)
 	t.Run("is the loss from the log-probabilities that the logits have", func(t *testing.T) {
@@ -84,13 +97,11 @@ func TestLossFromLogits(t *testing.T) {
 			}
 			shape := r.Shape("logits")
 			gradients := truths(t, r, map[string][]int{"dlogprob": shape[:2], "dlogits": shape})
-			gradient := gradients["dlogits"]
-			logits := optest.Input(t, r, "logits")
 			for at := range optest.Input(t, r, "mask").Data {
 				if optest.Input(t, r, "mask").Data[at] == 0 {
 					continue
 				}
-				row := gradient[at*shape[2] : (at+1)*shape[2]]
+				row := gradients["dlogits"][at*shape[2] : (at+1)*shape[2]]
 				var sum float64
 				for _, d := range row {
 					sum += d
@@ -99,13 +110,7 @@ func TestLossFromLogits(t *testing.T) {
 					t.Errorf("%s: row %d adds up to %v", r.Name, at, sum)
 				}
 				j := at % shape[2]
-				slope := fd.Derivative(func(z float64) float64 {
-					moved := r.Clone()
-					x := tensor.Of(slices.Clone(logits.Data), shape...)
-					x.Data[at*shape[2]+j] = z
-					moved.Set("logits", dtype.F64, x)
-					return truths(t, moved, map[string][]int{"loss": {}})["loss"][0]
-				}, logits.Data[at*shape[2]+j], &fd.Settings{Formula: fd.Central, Step: 1e-5})
+				slope := lossSlope(t, r, at*shape[2]+j)
 				if math.Abs(slope-row[j]) > 1e-8*(1+math.Abs(row[j])) {
 					t.Errorf("%s: row %d, logit %d: %v, finite differences say %v", r.Name, at, j, row[j], slope)
 				}

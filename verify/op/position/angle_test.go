@@ -21,37 +21,16 @@ import (
 // longRequests are rotations at long positions: tables, vectors of two types, layers.
 func longRequests(t *testing.T) []*recording.Recording {
 	t.Helper()
-	positions := tensor.Of([]float64{0, 5, 1000, 7919, 30011, 65521, 99991, 131071}, 8)
 	var all []*recording.Recording
-	for _, attrs := range []string{`{}`, `{"yarn":{}}`, `{"yarn":{"factor":3,"attention_factor":1.1,"truncate":false}}`,
-		`{"base":65536}`,
-		`{"yarn":{"ramp":"rotations","factor":16}}`, `{"base":1000000}`} {
+	for _, attrs := range []string{
+		`{}`, `{"yarn":{}}`, `{"yarn":{"factor":3,"attention_factor":1.1,"truncate":false}}`, `{"base":65536}`,
+		`{"yarn":{"ramp":"rotations","factor":16}}`, `{"base":1000000}`,
+	} {
 		table := recording.New("rope.table")
-		table.Set("positions", dtype.I64, positions)
-		table.Attrs = optest.Object(t, attrs)
+		table.Set("positions", dtype.I64, longPositions())
+		table.Attrs = rotationAttrs(t, attrs)
 		table.Attrs["dim"] = json.Number("64")
-		all = append(all, table)
-		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
-			apply := recording.New("rope.apply")
-			x := tensor.New(8, 3, 64)
-			rng := rand.New(rand.NewPCG(7, 1))
-			for i := range x.Data {
-				x.Data[i] = rng.NormFloat64()
-			}
-			apply.Set("x", typ, x)
-			apply.Set("positions", dtype.I64, positions)
-			apply.Attrs = optest.Object(t, attrs)
-			all = append(all, apply)
-		}
-	}
-	for _, r := range all {
-		if y, ok := r.Attrs["yarn"].(map[string]any); ok {
-			for key, value := range y {
-				if x, ok := value.(float64); ok {
-					y[key] = recording.Number(x)
-				}
-			}
-		}
+		all = append(all, table, longVectors(t, attrs, dtype.F32), longVectors(t, attrs, dtype.BF16))
 	}
 	for seed := range uint64(2) {
 		layer := emulate.Request("mla.layer", seed).Clone()
@@ -59,6 +38,39 @@ func longRequests(t *testing.T) []*recording.Recording {
 		all = append(all, layer)
 	}
 	return all
+}
+
+func longPositions() *tensor.Tensor {
+	return tensor.Of([]float64{0, 5, 1000, 7919, 30011, 65521, 99991, 131071}, 8)
+}
+
+// longVectors is a rotation of vectors of a type.
+func longVectors(t *testing.T, attrs string, typ dtype.Type) *recording.Recording {
+	t.Helper()
+	apply := recording.New("rope.apply")
+	x := tensor.New(8, 3, 64)
+	rng := rand.New(rand.NewPCG(7, 1))
+	for i := range x.Data {
+		x.Data[i] = rng.NormFloat64()
+	}
+	apply.Set("x", typ, x)
+	apply.Set("positions", dtype.I64, longPositions())
+	apply.Attrs = rotationAttrs(t, attrs)
+	return apply
+}
+
+// rotationAttrs reads attributes as a file has them, those in a yarn too.
+func rotationAttrs(t *testing.T, text string) map[string]any {
+	t.Helper()
+	attrs := optest.Object(t, text)
+	if yarn, ok := attrs["yarn"].(map[string]any); ok {
+		for key, value := range yarn {
+			if x, ok := value.(float64); ok {
+				yarn[key] = recording.Number(x)
+			}
+		}
+	}
+	return attrs
 }
 
 // TestFastSines: pair 0 turns by whole radians, which every kernel has exactly, so that at position
@@ -118,21 +130,26 @@ func TestNothingToRound(t *testing.T) {
 			if typ == dtype.F32 && c.output == "y" && c.request == rms {
 				continue // there σ is that of float32 itself
 			}
-			rec, err := emulate.Run(c.request, c.config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v := op.Judge(rec); v.Status != verdict.Explained {
-				t.Errorf("%s %s, %s: %s: %s", c.request.Op, typ, c.config, v.Status, v.Reason)
-			}
-			for i := range 4 {
-				if v := op.Judge(optest.Nudged(t, rec, c.output, i)); v.Status != verdict.Unexplained {
-					t.Errorf(
-						"%s %s, %s: element %d of %s is a unit off, and %s", c.request.Op, typ, c.config, i, c.output,
-						v.Status,
-					)
-				}
-			}
+			t.Run(fmt.Sprintf("%s %s, %s of %s", c.request.Op, typ, c.output, c.config), func(t *testing.T) {
+				unitsAreFound(t, c.request, c.output, c.config)
+			})
+		}
+	}
+}
+
+// unitsAreFound: a right kernel is explained, and not with an element of the output a unit off.
+func unitsAreFound(t *testing.T, request *recording.Recording, output string, c emulate.Config) {
+	t.Helper()
+	rec, err := emulate.Run(request, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := op.Judge(rec); v.Status != verdict.Explained {
+		t.Errorf("%s: %s", v.Status, v.Reason)
+	}
+	for i := range 4 {
+		if v := op.Judge(optest.Nudged(t, rec, output, i)); v.Status != verdict.Unexplained {
+			t.Errorf("element %d is a unit off, and %s", i, v.Status)
 		}
 	}
 }
@@ -143,78 +160,79 @@ func TestSubnormalProducts(t *testing.T) {
 	for seed := range uint64(24) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		for _, opName := range []string{"rope.apply", "norm.rms"} {
-			request := emulate.Request(opName, seed).Clone()
-			x, err := request.Tensor("x")
-			if err != nil {
-				t.Fatal(err)
-			}
-			size := []float64{1e-3, 1e-4, 1e-5, 1e-6}[seed%4]
-			for i := range x.Data {
-				x.Data[i] = size * rng.NormFloat64()
-				if rng.IntN(4) == 0 {
-					x.Data[i] *= 1e-3
-				}
-			}
-			typ := []dtype.Type{dtype.F16, dtype.F32}[seed/4%2]
-			request.Set("x", typ, x)
-			if opName == "norm.rms" {
-				request.Attrs["eps"] = recording.Number(1e-2) // tiny results
-				w, _ := request.Tensor("weight")
-				for i := range w.Data {
-					if w.Data[i] = rng.NormFloat64() * size; rng.IntN(2) == 0 {
-						w.Data[i] = math.Ldexp(1, rng.IntN(20)-10)
-					}
-				}
-				request.Set("weight", typ, w)
-			}
+			request := tinyProducts(t, rng, opName, seed)
 			for _, c := range []emulate.Config{
 				{Intermediate: dtype.F16}, {Intermediate: dtype.F16, Output: dtype.F16},
 				{Intermediate: dtype.F16, Order: emulate.Strided},
 			} {
 				if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
-					t.Errorf("%s, seed %d, %s, %s: %s: %s", opName, seed, typ, c, v.Status, v.Reason)
+					t.Errorf("%s, seed %d, %s: %s: %s", opName, seed, c, v.Status, v.Reason)
 				}
 			}
 		}
 	}
 }
 
+// tinyProducts returns a request whose vectors are small, and so are the weights of a norm.
+func tinyProducts(t *testing.T, rng *rand.Rand, opName string, seed uint64) *recording.Recording {
+	t.Helper()
+	size, typ := []float64{1e-3, 1e-4, 1e-5, 1e-6}[seed%4], []dtype.Type{dtype.F16, dtype.F32}[seed/4%2]
+	request := emulate.Request(opName, seed).Clone()
+	x := optest.Input(t, request, "x")
+	for i := range x.Data {
+		x.Data[i] = size * rng.NormFloat64()
+		if rng.IntN(4) == 0 {
+			x.Data[i] *= 1e-3
+		}
+	}
+	request.Set("x", typ, x)
+	if opName == "norm.rms" {
+		request.Attrs["eps"] = recording.Number(1e-2) // tiny results
+		w := optest.Input(t, request, "weight")
+		for i := range w.Data {
+			if w.Data[i] = rng.NormFloat64() * size; rng.IntN(2) == 0 {
+				w.Data[i] = math.Ldexp(1, rng.IntN(20)-10)
+			}
+		}
+		request.Set("weight", typ, w)
+	}
+	return request
+}
+
 // TestFlushedSquares: squares below the normal float32 numbers may be flushed, whatever is
 // declared, and then an eps of their size is all there is.
 func TestFlushedSquares(t *testing.T) {
-	request := recording.New("norm.rms")
-	x, weight := tensor.New(1, 64), tensor.New(64)
-	for i := range 64 {
-		x.Data[i], weight.Data[i] = 1e-19*(0.9+0.1*math.Sin(float64(i))), 1.1
+	x := tensor.New(1, 64)
+	for i := range x.Data {
+		x.Data[i] = 1e-19 * (0.9 + 0.1*math.Sin(float64(i)))
 	}
-	request.Set("x", dtype.F32, x)
-	request.Set("weight", dtype.F32, weight)
 	for _, eps := range []float64{1e-38, 1e-36, 1e-30} {
-		request.Attrs["eps"] = recording.Number(eps)
-		y := tensor.New(1, 64)
-		for i, v := range x.Data {
-			y.Data[i] = 1.1 * v / math.Sqrt(eps)
-		}
-		rec := request.Clone()
-		rec.Set("out.y", dtype.F32, y)
-		if v := op.Judge(rec); v.Status != verdict.Explained && !strings.HasSuffix(v.Reason, "would pass as well") {
+		v := op.Judge(normOfEps(x, eps))
+		if v.Status != verdict.Explained && !strings.HasSuffix(v.Reason, "would pass as well") {
 			t.Errorf("eps %v: %s: %s", eps, v.Status, v.Reason)
 		}
 	}
-	large := request.Clone()
 	for i := range x.Data {
 		x.Data[i] *= 2 // squares are normal numbers, and count
 	}
-	large.Set("x", dtype.F32, x)
-	large.Attrs["eps"] = recording.Number(1e-38)
-	y := tensor.New(1, 64)
-	for i, v := range x.Data {
-		y.Data[i] = 1.1 * v / math.Sqrt(1e-38)
-	}
-	large.Set("out.y", dtype.F32, y)
-	if v := op.Judge(large); v.Status != verdict.Unexplained {
+	if v := op.Judge(normOfEps(x, 1e-38)); v.Status != verdict.Unexplained {
 		t.Errorf("squares that are left out are %s", v.Status)
 	}
+}
+
+// normOfEps is a norm as recorded by a kernel that has left all squares out, so that eps is all
+// there is.
+func normOfEps(x *tensor.Tensor, eps float64) *recording.Recording {
+	y, weight := tensor.New(1, 64), tensor.New(64)
+	for i, v := range x.Data {
+		y.Data[i], weight.Data[i] = 1.1*v/math.Sqrt(eps), 1.1
+	}
+	rec := recording.New("norm.rms")
+	rec.Set("x", dtype.F32, x)
+	rec.Set("weight", dtype.F32, weight)
+	rec.Set("out.y", dtype.F32, y)
+	rec.Attrs["eps"] = recording.Number(eps)
+	return rec
 }
 
 // TestHugeNumbers: what is exact stays exact where squares overflow, and where nothing is known σ
@@ -259,39 +277,11 @@ func TestSubnormalInputs(t *testing.T) {
 			if opName == "mla.layer" && seed >= 6 {
 				continue // takes long
 			}
-			rng := rand.New(rand.NewPCG(seed, 3))
-			request := emulate.Request(opName, seed).Clone()
-			typ := []dtype.Type{dtype.F32, dtype.BF16}[seed%2]
-			for _, name := range request.Inputs() {
-				x, err := request.Tensor(name)
-				if err != nil || !request.Type(name).Float() {
-					continue
-				}
-				for i := range x.Data {
-					if name == "x" && (seed%3 == 0 || rng.IntN(3) == 0) {
-						x.Data[i] *= 1e-39
-					}
-				}
-				request.Set(name, typ, x)
-			}
-			if opName == "norm.rms" {
-				request.Attrs["eps"] = recording.Number(1e-12)
-			}
+			request := subnormalRequest(t, opName, seed)
 			for _, c := range []emulate.Config{{}, {Flushed: true}} {
-				rec, err := emulate.Run(request, c)
-				if err != nil {
-					t.Fatal(err)
-				}
-				rec.Arithmetic["subnormals"] = "flushed"
-				// zeros may pass as well
-				if v := op.Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
-					t.Errorf("%s, seed %d, %s: %s: %s", opName, seed, c, v.Status, v.Reason)
-				}
-				delete(rec.Arithmetic, "subnormals")
-				if v := op.Judge(rec); opName == "norm.rms" && seed%3 == 0 &&
-					(v.Status == verdict.Explained) == c.Flushed {
-					t.Errorf("%s, seed %d, %s, undeclared: %s: %s", opName, seed, c, v.Status, v.Reason)
-				}
+				t.Run(fmt.Sprintf("%s, seed %d, %s", opName, seed, c), func(t *testing.T) {
+					flushingIsDeclared(t, request, c, opName == "norm.rms" && seed%3 == 0)
+				})
 			}
 			wrong, err := emulate.Run(request, emulate.Config{Mistake: "output-unwritten"})
 			if x := request.Shape("x"); err != nil || seed%3 == 0 || x[len(x)-1] < 16 {
@@ -305,6 +295,50 @@ func TestSubnormalInputs(t *testing.T) {
 	}
 }
 
+// flushingIsDeclared judges a kernel that declares that it flushes, and again without that word:
+// where flushing shows, those that keep subnormal numbers are right then, and they alone.
+func flushingIsDeclared(t *testing.T, request *recording.Recording, c emulate.Config, shows bool) {
+	t.Helper()
+	rec, err := emulate.Run(request, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Arithmetic["subnormals"] = "flushed"
+	// zeros may pass as well
+	if v := op.Judge(rec); v.Status == verdict.Unexplained || v.Status == verdict.Unusable {
+		t.Errorf("%s: %s", v.Status, v.Reason)
+	}
+	delete(rec.Arithmetic, "subnormals")
+	if v := op.Judge(rec); shows && (v.Status == verdict.Explained) == c.Flushed {
+		t.Errorf("undeclared: %s: %s", v.Status, v.Reason)
+	}
+}
+
+// subnormalRequest returns a request of which all numbers of x, or a third of them, are below the
+// normal float32 numbers.
+func subnormalRequest(t *testing.T, opName string, seed uint64) *recording.Recording {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 3))
+	request := emulate.Request(opName, seed).Clone()
+	typ := []dtype.Type{dtype.F32, dtype.BF16}[seed%2]
+	for _, name := range request.Inputs() {
+		if !request.Type(name).Float() {
+			continue
+		}
+		x := optest.Input(t, request, name)
+		for i := range x.Data {
+			if name == "x" && (seed%3 == 0 || rng.IntN(3) == 0) {
+				x.Data[i] *= 1e-39
+			}
+		}
+		request.Set(name, typ, x)
+	}
+	if opName == "norm.rms" {
+		request.Attrs["eps"] = recording.Number(1e-12)
+	}
+	return request
+}
+
 // TestRecurrentFrequencies: a recurrence errs by the error of its factor, pair by pair once more.
 // Declared, it is right; undeclared, it is wrong where that is more than a power errs by.
 func TestRecurrentFrequencies(t *testing.T) {
@@ -312,28 +346,11 @@ func TestRecurrentFrequencies(t *testing.T) {
 	for _, dim := range []int{64, 128, 256} {
 		for _, base := range []float64{10000, 150000, 500000, 1e6, 1e7, 12345} {
 			for _, yarn := range []any{nil, map[string]any{}, map[string]any{"truncate": false}} {
-				request := recording.New("rope.table")
-				request.Set(
-					"positions", dtype.I64, tensor.Of([]float64{1, 100, 5000, 65536, 131071, 131070, 100000, 90000}, 8),
-				)
-				request.Attrs = map[string]any{
-					"dim": recording.Number(float64(dim)), "base": recording.Number(base), "yarn": yarn,
-				}
-				for _, c := range []emulate.Config{{Frequencies: emulate.Recurrent}, {Frequencies: emulate.Power}} {
-					rec, err := emulate.Run(request, c)
-					if err != nil {
-						t.Fatal(err)
-					}
-					rec.Arithmetic["frequencies"] = "recurrent"
-					if v := op.Judge(rec); v.Status != verdict.Explained {
-						t.Errorf("dim %d, base %v, yarn %v, %s: %s: %s", dim, base, yarn, c, v.Status, v.Reason)
-					}
-				}
-				wrong, err := emulate.Run(request, emulate.Config{Mistake: "frequencies-recurrent"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if v := op.Judge(wrong); v.Status == verdict.Unexplained {
+				request := frequencyTable(dim, base, yarn)
+				declaredRecurrence(t, request, emulate.Config{Frequencies: emulate.Recurrent})
+				declaredRecurrence(t, request, emulate.Config{Frequencies: emulate.Power})
+				wrong := emulate.Config{Mistake: "frequencies-recurrent"}
+				if v := optest.JudgeKernel(t, request, wrong); v.Status == verdict.Unexplained {
 					shown++
 				}
 			}
@@ -345,28 +362,35 @@ func TestRecurrentFrequencies(t *testing.T) {
 	}
 }
 
+// declaredRecurrence: a kernel that declares a recurrence is explained.
+func declaredRecurrence(t *testing.T, request *recording.Recording, c emulate.Config) {
+	t.Helper()
+	rec, err := emulate.Run(request, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Arithmetic["frequencies"] = "recurrent"
+	if v := op.Judge(rec); v.Status != verdict.Explained {
+		t.Errorf("%v, %s: %s: %s", request.Attrs, c, v.Status, v.Reason)
+	}
+}
+
+func frequencyTable(dim int, base float64, yarn any) *recording.Recording {
+	positions := []float64{1, 100, 5000, 65536, 131071, 131070, 100000, 90000}
+	request := recording.New("rope.table")
+	request.Set("positions", dtype.I64, tensor.Of(positions, 8))
+	request.Attrs = map[string]any{
+		"dim": recording.Number(float64(dim)), "base": recording.Number(base), "yarn": yarn,
+	}
+	return request
+}
+
 // TestRecurrentAngles: engines that run the recurrence on the angle itself, from the position on,
 // make the same error.
 func TestRecurrentAngles(t *testing.T) {
-	positions := []float64{0, 1, 77, 4095, 32767, 131071}
 	for _, dim := range []int{64, 128, 256} {
 		for _, base := range []float64{10000, 500000, 1e6, 12345} {
-			rec := recording.New("rope.table")
-			rec.Set("positions", dtype.I64, tensor.Of(positions, len(positions)))
-			rec.Attrs = map[string]any{"dim": recording.Number(float64(dim)), "base": recording.Number(base)}
-			rec.Arithmetic = map[string]any{"frequencies": "recurrent"}
-			cos, sin := tensor.New(len(positions), dim/2), tensor.New(len(positions), dim/2)
-			factor := float32(math.Pow(base, -2/float64(dim)))
-			for n, p := range positions {
-				angle := float32(p)
-				for i := range dim / 2 {
-					cos.Set(math.Cos(float64(angle)), n, i)
-					sin.Set(math.Sin(float64(angle)), n, i)
-					angle *= factor
-				}
-			}
-			rec.Set("out.cos", dtype.F32, cos)
-			rec.Set("out.sin", dtype.F32, sin)
+			rec := recurrentAngles(dim, base)
 			if v := op.Judge(rec); v.Status != verdict.Explained {
 				t.Errorf("dim %d, base %v: %s: %s", dim, base, v.Status, v.Reason)
 			}
@@ -376,4 +400,26 @@ func TestRecurrentAngles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// recurrentAngles is a table as those engines make it.
+func recurrentAngles(dim int, base float64) *recording.Recording {
+	positions := []float64{0, 1, 77, 4095, 32767, 131071}
+	rec := recording.New("rope.table")
+	rec.Set("positions", dtype.I64, tensor.Of(positions, len(positions)))
+	rec.Attrs = map[string]any{"dim": recording.Number(float64(dim)), "base": recording.Number(base)}
+	rec.Arithmetic = map[string]any{"frequencies": "recurrent"}
+	cos, sin := tensor.New(len(positions), dim/2), tensor.New(len(positions), dim/2)
+	factor := float32(math.Pow(base, -2/float64(dim)))
+	for n, p := range positions {
+		angle := float32(p)
+		for i := range dim / 2 {
+			cos.Set(math.Cos(float64(angle)), n, i)
+			sin.Set(math.Sin(float64(angle)), n, i)
+			angle *= factor
+		}
+	}
+	rec.Set("out.cos", dtype.F32, cos)
+	rec.Set("out.sin", dtype.F32, sin)
+	return rec
 }

@@ -193,31 +193,34 @@ func TestRecordedSteps(t *testing.T) {
 		if !strings.HasPrefix(name, "mma-step-") {
 			continue
 		}
-		rec, err := golden.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		expected, err := op.Expect(rec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := rec.Tensor("out.d")
-		if err != nil {
-			t.Fatal(err)
-		}
-		files, results = files+1, results+d.Len()
-		for i, got := range d.Data {
-			if want := expected[0].Truth.Data[i]; math.Float64bits(got) != math.Float64bits(want) {
-				t.Errorf("%s, row %d: the device gave %v, the model %v", name, i, got, want)
-			}
-		}
-		if expected[0].Sigma[0] != 0 {
-			t.Errorf("%s: σ is %v", name, expected[0].Sigma[0])
-		}
+		files, results = files+1, results+modelled(t, name)
 	}
 	if files != 42 || results != 42*256 {
 		t.Errorf("%d results in %d files", results, files)
 	}
+}
+
+// modelled compares one file with the model, and returns how many results it has.
+func modelled(t *testing.T, name string) int {
+	t.Helper()
+	rec, err := golden.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected, err := op.Expect(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := optest.Input(t, rec, "out.d")
+	for i, got := range d.Data {
+		if want := expected[0].Truth.Data[i]; math.Float64bits(got) != math.Float64bits(want) {
+			t.Errorf("%s, row %d: the device gave %v, the model %v", name, i, got, want)
+		}
+	}
+	if expected[0].Sigma[0] != 0 {
+		t.Errorf("%s: σ is %v", name, expected[0].Sigma[0])
+	}
+	return d.Len()
 }
 
 // TestEveryDeviceIsRecorded: each device of the model has an embedded file for each of its types.
@@ -260,41 +263,50 @@ func TestSumsOfEveryDevice(t *testing.T) {
 	}
 }
 
+// hostileStep draws a step of any shape and types.
+func hostileStep(rng *rand.Rand) *recording.Recording {
+	types := []dtype.Type{
+		dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.Bool,
+	}
+	n, k := 1+rng.IntN(3), 1+rng.IntN(70)
+	rec := recording.New("mma.step")
+	rec.Name = "hostile"
+	rec.Arithmetic["accumulate"] = (arithmetic.F32Hopper + arithmetic.Accumulator(rng.IntN(5))).String()
+	operands, result := types[rng.IntN(len(types))], types[rng.IntN(len(types))]
+	rec.Set("a", operands, edges(rng, operands, n, k))
+	rec.Set("b", operands, edges(rng, operands, n, k))
+	if rng.IntN(2) == 0 {
+		c := types[rng.IntN(len(types))]
+		rec.Set("c", c, edges(rng, c, n))
+	}
+	rec.Set("out.d", result, edges(rng, result, n))
+	return rec
+}
+
+// edges draws numbers at the edge of everything, those that the type has.
+func edges(rng *rand.Rand, typ dtype.Type, shape ...int) *tensor.Tensor {
+	edge := []float64{
+		0, math.Copysign(0, -1), 1, -1, 1.5, 0x1p-149, -0x1p-133, 0x1p-24, 65504, 448, 57344, 0x1p127, -0x1p127,
+		math.Inf(1), math.Inf(-1), math.NaN(),
+	}
+	x := tensor.New(shape...)
+	for i := range x.Data {
+		if v := edge[rng.IntN(len(edge))]; typ.Float() || typ.Round(v) == v {
+			x.Data[i] = v
+		}
+	}
+	return x
+}
+
 // TestHostileSteps judges steps of every type, with numbers at the edge of everything: there is a
 // verdict, with a reason, and the truth judged against itself is explained unless all of it could
 // be anything.
 func TestHostileSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	types := []dtype.Type{
-		dtype.F64, dtype.F32, dtype.F16, dtype.BF16, dtype.F8E4M3, dtype.F8E5M2, dtype.F8E8M0, dtype.I32, dtype.Bool,
-	}
-	edge := []float64{
-		0, math.Copysign(0, -1), 1, -1, 1.5, 0x1p-149, -0x1p-133, 0x1p-24, 65504, 448, 57344, 0x1p127, -0x1p127,
-		math.Inf(1), math.Inf(-1), math.NaN(),
-	}
-	fill := func(typ dtype.Type, shape ...int) *tensor.Tensor {
-		x := tensor.New(shape...)
-		for i := range x.Data {
-			if v := edge[rng.IntN(len(edge))]; typ.Float() || typ.Round(v) == v {
-				x.Data[i] = v
-			}
-		}
-		return x
-	}
 	judged := 0
 	for range 4000 {
-		n, k := 1+rng.IntN(3), 1+rng.IntN(70)
-		rec := recording.New("mma.step")
-		rec.Name = "hostile"
-		rec.Arithmetic["accumulate"] = (arithmetic.F32Hopper + arithmetic.Accumulator(rng.IntN(5))).String()
-		operands, result := types[rng.IntN(len(types))], types[rng.IntN(len(types))]
-		rec.Set("a", operands, fill(operands, n, k))
-		rec.Set("b", operands, fill(operands, n, k))
-		if rng.IntN(2) == 0 {
-			c := types[rng.IntN(len(types))]
-			rec.Set("c", c, fill(c, n))
-		}
-		rec.Set("out.d", result, fill(result, n))
+		rec := hostileStep(rng)
+		operands, result := rec.Type("a"), rec.Type("out.d")
 		if v := op.Judge(rec); v.Status != verdict.Explained && v.Reason == "" {
 			t.Fatalf("%v to %v: %s without a reason", operands, result, v.Status)
 		}
