@@ -69,15 +69,13 @@ func execute(p Program, few int, work float64, expected []verdict.Expected) {
 	for _, e := range expected {
 		n += e.Truth.Len()
 	}
-	exact := arithmetic.NewExact()
-	p(exact)
-	for form := range exact.Forms() {
-		p.sample(form, runsOf(n, few, work*float64(exact.Forms())), expected)
+	for form, forms := 0, 1; form < forms; form++ {
+		forms = p.sample(form, runsOf(n, few, work), expected)
 	}
 }
 
-// sample adds the sample of one form that the program may have.
-func (p Program) sample(form, n int, expected []verdict.Expected) {
+// sample adds the sample of one form that the program may have, and returns how many there are.
+func (p Program) sample(form, n int, expected []verdict.Expected) (forms int) {
 	exactRun := arithmetic.NewExact().In(form)
 	exact := p(exactRun)
 	runs, outputs := p.runs(form, n, func(r *arithmetic.Run) *arithmetic.Run { return r })
@@ -107,6 +105,7 @@ func (p Program) sample(form, n int, expected []verdict.Expected) {
 			addOthers(&expected[i], other[expected[i].Name], decisions)
 		}
 	})
+	return exactRun.Forms()
 }
 
 // runs executes the program that many times.

@@ -80,7 +80,10 @@ func (m Model) newShape(t headTruth) *headShape {
 func (h *headShape) row(s int, a *Run, shape []float64) {
 	own := h.own.w.RawRowView(s)
 	keys, largest := len(own), floats.MaxIdx(h.t.weights.RawRowView(s))
-	mass, top := floats.Sum(own), own[largest]
+	mass, top, scores := floats.Sum(own), own[largest], 0.0
+	if h.scores != nil {
+		scores = floats.Sum(h.scores.w.RawRowView(s))
+	}
 	if p := h.t.weights.At(s, largest); a.dividesFirst {
 		top -= p * p * h.m.weightRho2()
 	}
@@ -90,7 +93,7 @@ func (h *headShape) row(s int, a *Run, shape []float64) {
 			shape[c] = h.own.around(s, c, o, mass, top, v)
 		}
 		if h.scores != nil {
-			shape[c] += h.scores.around(s, c, o, floats.Sum(h.scores.w.RawRowView(s)), 0, 0)
+			shape[c] += h.scores.around(s, c, o, scores, 0, 0)
 		}
 		apart, together := h.m.SumError(h.m.probabilities, h.m.V, keys, o, h.own.v2.At(s, c)/h.m.weightRho2())
 		shape[c] = max(0, shape[c]) + apart + together + argumentShape*h.m.rho2()*o*o

@@ -43,6 +43,7 @@ type layerRun struct {
 	nopePart, ropePart arithmetic.Grid // of a score
 	normKV, normQ      step.Norm
 	rotation           *step.Rotation
+	cos, sin           [][]float64 // its table, a row for each token
 	attention          *attend.Run
 }
 
@@ -86,6 +87,10 @@ func newLayerRun(c *op.Case, r *arithmetic.Run, plan *layerPlan) *layerRun {
 		l.sums[i] = r.Noise(acc.Truncates())
 	}
 	l.attention = l.model.NewRun(r)
+	for s := range c.Dim("S") {
+		cos, sin := l.rotation.Row(float64(l.cfg.Start + s))
+		l.cos, l.sin = append(l.cos, cos), append(l.sin, sin)
+	}
 	return l
 }
 
@@ -235,13 +240,12 @@ func (l *layerRun) norm(n *step.Norm, x *mat.Dense, weight []float64) *mat.Dense
 	return y
 }
 
-// turn rotates rows, the first one at the position that the layer starts at.
+// turn rotates the row of each token.
 func (l *layerRun) turn(x *mat.Dense) *mat.Dense {
 	rows, cols := x.Dims()
 	y, how := mat.NewDense(rows, cols, nil), step.TurnOf(l.c)
 	for s := range rows {
-		cos, sin := l.rotation.Row(float64(l.cfg.Start + s))
-		y.SetRow(s, l.rotation.Rotate(x.RawRowView(s), cos, sin, how))
+		y.SetRow(s, l.rotation.Rotate(x.RawRowView(s), l.cos[s], l.sin[s], how))
 	}
 	return y
 }
