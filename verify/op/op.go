@@ -36,13 +36,13 @@ type Op struct {
 	Attrs      []Attr
 	Arithmetic []Key
 
-	// exact says that every output is judged to the last bit: nothing is flushed.
+	// Exact says that every output is judged to the last bit: nothing is flushed.
 	Exact bool
 
-	// check looks at what shapes and types cannot say: lengths within the cache, positions that are
+	// Check looks at what shapes and types cannot say: lengths within the cache, positions that are
 	// possible, inputs that go together.
 	Check func(c *Case) error
-	// truth returns what is expected of each output the recording has.
+	// Truth returns what is expected of each output the recording has.
 	Truth func(c *Case) ([]verdict.Expected, error)
 	Work  func(c *Case) float64 // products beside what every element takes; nil: a few steps for each
 }

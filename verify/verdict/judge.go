@@ -309,9 +309,8 @@ type judgement struct {
 func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	want = want.settled(got)
 	n := want.Truth.Len()
-	j := &judgement{want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: 1}
-	if d := len(want.Truth.Shape); d > 0 {
-		j.columns = want.Truth.Shape[d-1]
+	j := &judgement{
+		want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: want.Columns(),
 	}
 	for i, t := range want.Truth.Data {
 		j.ulp[i] = want.Type.Spacing(t)

@@ -232,9 +232,7 @@ func (k kin) linear(got float64, of func(s statistics) float64, least, largest, 
 	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
 	variance = least + max(0, variance-least*more)
-	return line{
-		nearer(got, mean, of(k.native)), k.reach(variance, least, largest, runs-1, chance) * math.Sqrt(1+1/runs),
-	}
+	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, largest, runs-1, chance)}
 }
 
 // nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
@@ -246,11 +244,13 @@ func nearer(got, mean, native float64) float64 {
 	return got - mean
 }
 
-// reach is what a sum of errors of that variance exceeds with a chance, the variance known to so
-// many degrees of freedom. The fewer errors stand behind it, the more it has of their tail.
+// reach is what a sum of errors of that variance, less its mean over the runs, exceeds with a
+// chance, the variance known to so many degrees of freedom. The fewer errors stand behind it, the
+// more it has of their tail.
 func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
 	tail := k.tail * min(1, largest*variance/least)
-	return calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail))
+	own := calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail))
+	return own * math.Sqrt(1+1/float64(len(k.runs)))
 }
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.
@@ -268,7 +268,7 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 
 // worstFactor returns the part whose factor is furthest beyond its limit, or nearest to it.
 func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at int) {
-	m, parts, runs := k.factors[f], k.geometry.families[f].parts, float64(len(k.runs))
+	m, parts := k.factors[f], k.geometry.families[f].parts
 	worst = line{0, 1}
 	for p := range parts {
 		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
@@ -280,7 +280,7 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 			continue
 		}
 		reach := k.reach(variance, 1, k.geometry.largest[f][p], m.freedom(p), chance/float64(parts))
-		if l := (line{value, math.Sqrt(1+1/runs) * reach}); l.beyond() > worst.beyond() {
+		if l := (line{value, reach}); l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}
 	}

@@ -298,11 +298,10 @@ func (m Model) exactGradients(h *Rows, do *mat.Dense, o attention.Options) (p, d
 	dp.Mul(step.FiniteOrZero(do), step.FiniteOrZero(h.V).T())
 	ds = attention.SoftmaxBackward(p, &dp)
 	ds.Apply(func(s, j int, g float64) float64 {
-		if g == 0 || m.softCap == 0 {
-			return g * m.Scale
+		if g == 0 { // as where a key is not seen, whose score is −∞
+			return g
 		}
-		u := x.At(s, j) / m.softCap
-		return g * m.Scale * (1 - u*u)
+		return g * m.Scale * attention.SoftCapBackward(x.At(s, j), m.softCap)
 	}, ds)
 	return p, ds
 }

@@ -54,7 +54,7 @@ func newGradientOutputs(c *op.Case, m Model, t gradientTypes) *gradientOutputs {
 // newRuns makes the runs of so many groups that take so much work each, chooses those that are run,
 // and returns how many of the runs are in stretched units.
 func (g *gradientOutputs) newRuns(work float64, groups int) int {
-	runs := int(max(fewestHead, min(op.MostRuns, headWork/(work*float64(groups)))))
+	runs := headRuns(work * float64(groups))
 	if work*fewestHead > mostHeadWork {
 		runs = op.FewestRuns
 	}

@@ -42,15 +42,14 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	h := &Heads{c: c, m: m, exact: m.NewRun(arithmetic.NewExact())}
 	forms := h.exact.Forms()
 	work *= float64(forms)
-	runs := int(max(fewestHead, min(op.MostRuns, headWork/(work*float64(rows)))))
+	runs := headRuns(work * float64(rows))
 	h.newRuns(forms, runs)
 	var chosen, chosenLSE func(int) bool
 	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
-		spread := spreadRows(rows, most)
-		chosen = func(row int) bool { return spread(row) }
+		chosen = spreadRows(rows, most)
 		chosenLSE = func(at int) bool {
 			b, head, s := at/(heads*queries), at/queries%heads, at%queries
-			return spread((b*queries+s)*heads + head)
+			return chosen((b*queries+s)*heads + head)
 		}
 	}
 	h.o = newSampled(c, "o", forms, runs, width, chosen, batch, queries, heads, width)
@@ -60,6 +59,9 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	h.Lse = newSampled(c, "lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
 }
+
+// headRuns is how often attention is run that takes so many products at once.
+func headRuns(work float64) int { return int(max(fewestHead, min(op.MostRuns, headWork/work))) }
 
 // newRuns makes so many runs of each form, the native one first.
 func (h *Heads) newRuns(forms, runs int) {

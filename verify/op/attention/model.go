@@ -8,7 +8,7 @@ import (
 )
 
 // Model is the arithmetic of softmax attention, shared by attention.forward, mla.decode,
-// attention.backward and mla.layer. Runs (attentionRun) say what it explains.
+// attention.backward and mla.layer. What it explains is what its runs give (Run).
 type Model struct {
 	accumulate    arithmetic.Accumulator
 	probabilities dtype.Type
