@@ -6,8 +6,6 @@ package attention
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mat"
-
 	"plumbline/attention"
 	"plumbline/internal/parallel"
 	"plumbline/verify/op"
@@ -75,7 +73,11 @@ func attentionForward(c *op.Case) ([]verdict.Expected, error) {
 func forwardGroup(c *op.Case, out *Heads, b, g int) {
 	queries, heads, used := c.Dim("S"), c.Dim("H"), KeysInUse(c, b)
 	if used == 0 {
-		eachOfGroup(c, g, func(h int) { out.Nothing(b, h) })
+		eachOfGroup(c, g, func(h int) {
+			for s := range queries {
+				out.Nothing(Place{b, s, h})
+			}
+		})
 		return
 	}
 	k, v := c.HeadRows("k", b, g, 0, used), c.HeadRows("v", b, g, 0, used)
@@ -95,15 +97,5 @@ func forwardGroup(c *op.Case, out *Heads, b, g int) {
 	})
 }
 
-// Nothing leaves outputs 0 and sets log-sum-exps −∞ where a head of a sequence has no keys.
-func (h *Heads) Nothing(b, head int) {
-	for s := range h.c.Dim("S") {
-		h.Lse.Set(h.LSEOf(Place{b, s, head}), []float64{math.Inf(-1)})
-	}
-}
-
-// FirstRows returns the first n rows.
-func FirstRows(m *mat.Dense, n int) *mat.Dense {
-	_, cols := m.Dims()
-	return m.Slice(0, n, 0, cols).(*mat.Dense)
-}
+// Nothing leaves the output of a row that sees no key 0, and sets its log-sum-exp −∞.
+func (h *Heads) Nothing(p Place) { h.lse.set(h.lseOf(p), []float64{math.Inf(-1)}) }

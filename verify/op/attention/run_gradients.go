@@ -9,6 +9,7 @@ import (
 	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
@@ -120,7 +121,7 @@ func (g *gradientOutputs) group(b, n int) {
 	defer g.locked.Unlock()
 	for i, o := range []*sampled{g.dq, g.dk, g.dv} {
 		if o != nil {
-			o.Add(s.others[i])
+			o.add(s.others[i])
 		}
 	}
 }
@@ -168,7 +169,7 @@ func (s *groupGradients) head(h int) {
 	for s0 := 0; s0 < queries; s0 += BlockRows(used) {
 		s1 := min(queries, s0+BlockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
-		s.block(rowsBetween(q, s0, s1), rowsBetween(do, s0, s1),
+		s.block(step.RowsBetween(q, s0, s1), step.RowsBetween(do, s0, s1),
 			attention.Options{Mask: mask, Sink: sink(c, h)}, Place{s.b, s0, h})
 	}
 	s.allK.add(s.headK)
@@ -176,12 +177,6 @@ func (s *groupGradients) head(h int) {
 	if s.run {
 		s.finishHead()
 	}
-}
-
-// rowsBetween views rows a … b−1.
-func rowsBetween(m *mat.Dense, a, b int) *mat.Dense {
-	_, cols := m.Dims()
-	return m.Slice(a, b, 0, cols).(*mat.Dense)
 }
 
 // block computes some queries of a head, the first of them at a place, and runs them if their group
@@ -198,8 +193,8 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 	rows, width := q.Dims()
 	for i := range rows {
 		if at := s.queryRow(first, i); s.out.dq != nil {
-			s.out.dq.Set(at, dq.RawRowView(i))
-			copy(s.out.dq.Forms[0].Shape[at*width:], termsQ.squares.RawRowView(i))
+			s.out.dq.set(at, dq.RawRowView(i))
+			copy(s.out.dq.forms[0].shape[at*width:], termsQ.squares.RawRowView(i))
 		}
 	}
 	if s.run {
@@ -241,7 +236,7 @@ func (s *groupGradients) storeQueries(dq []*mat.Dense, first Place) {
 	rows, _ := dq[0].Dims()
 	for n := 1; n < len(dq); n++ {
 		for i := range rows {
-			s.others[0] = append(s.others[0], s.out.dq.Run(
+			s.others[0] = append(s.others[0], s.out.dq.run(
 				0, n-2, s.queryRow(first, i), dq[n].RawRowView(i), dq[0].RawRowView(i),
 			)...)
 		}
@@ -298,10 +293,10 @@ func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dens
 	keys, groups := s.out.c.Dim("T"), s.out.c.Dim("G")
 	for j := range len(truth.terms) {
 		at := (s.b*keys+j)*groups + s.g
-		to.Set(at, truth.sums.RawRowView(j))
-		copy(to.Forms[0].Shape[at*to.Columns:], truth.squares.RawRowView(j))
+		to.set(at, truth.sums.RawRowView(j))
+		copy(to.forms[0].shape[at*to.columns:], truth.squares.RawRowView(j))
 		for n := 1; n < len(runs); n++ {
-			others = append(others, to.Run(0, n-2, at, runs[n].RawRowView(j), runs[0].RawRowView(j))...)
+			others = append(others, to.run(0, n-2, at, runs[n].RawRowView(j), runs[0].RawRowView(j))...)
 		}
 	}
 	return others
@@ -311,7 +306,7 @@ func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dens
 func (g *gradientOutputs) expected() (all []verdict.Expected) {
 	for _, s := range []*sampled{g.dq, g.dk, g.dv} {
 		if s != nil {
-			all = append(all, s.Expected())
+			all = append(all, s.expected())
 		}
 	}
 	return all

@@ -16,7 +16,7 @@ import (
 type Heads struct {
 	c      *op.Case
 	m      Model
-	o, Lse *sampled
+	o, lse *sampled
 	scale  []float64 // what outputs that are run move by with the scale of the scores
 	exact  *Run
 	runs   [][]*Run // of each form, the native one first
@@ -54,9 +54,9 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	}
 	h.o = newSampled(c, "o", forms, runs, width, chosen, batch, queries, heads, width)
 	if h.o != nil {
-		h.scale = make([]float64, h.o.Truth.Len())
+		h.scale = make([]float64, h.o.truth.Len())
 	}
-	h.Lse = newSampled(c, "lse", forms, runs, 1, chosenLSE, batch, heads, queries)
+	h.lse = newSampled(c, "lse", forms, runs, 1, chosenLSE, batch, heads, queries)
 	return h
 }
 
@@ -84,8 +84,8 @@ type Place struct{ B, S, H int }
 
 func (h *Heads) rowOf(p Place) int { return (p.B*h.c.Dim("S")+p.S)*h.c.Dim("H") + p.H }
 
-// LSEOf is where the log-sum-exp of a row stands.
-func (h *Heads) LSEOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
+// lseOf is where the log-sum-exp of a row stands.
+func (h *Heads) lseOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
 
 // Block computes the rows of q, which see k and v by the mask, and runs those that are chosen.
 func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
@@ -99,9 +99,9 @@ func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
 	unit := lseUnit(h.c)
 	var run []int
 	for i, p := range at {
-		h.o.Set(h.rowOf(p), t.out.RawRowView(i))
-		h.Lse.Set(h.LSEOf(p), []float64{t.lse[i] / unit})
-		if h.o != nil && h.o.First[h.rowOf(p)] >= 0 || h.o == nil && h.Lse.First[h.LSEOf(p)] >= 0 {
+		h.o.set(h.rowOf(p), t.out.RawRowView(i))
+		h.lse.set(h.lseOf(p), []float64{t.lse[i] / unit})
+		if h.o != nil && h.o.first[h.rowOf(p)] >= 0 || h.o == nil && h.lse.first[h.lseOf(p)] >= 0 {
 			run = append(run, i)
 		}
 	}
@@ -115,14 +115,14 @@ func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
 func (h *Heads) addShapes(t headTruth, at []Place) {
 	shape := h.m.newShape(t)
 	for i, p := range at {
-		if h.Lse != nil {
-			for _, f := range h.Lse.Forms {
-				f.Shape[h.LSEOf(p)] = shape.lse(i)
+		if h.lse != nil {
+			for _, f := range h.lse.forms {
+				f.shape[h.lseOf(p)] = shape.lse(i)
 			}
 		}
 		if h.o != nil {
-			for form, f := range h.o.Forms {
-				shape.row(i, h.runs[form][0], f.Shape[h.rowOf(p)*h.o.Columns:][:h.o.Columns])
+			for form, f := range h.o.forms {
+				shape.row(i, h.runs[form][0], f.shape[h.rowOf(p)*h.o.columns:][:h.o.columns])
 			}
 		}
 	}
@@ -151,8 +151,8 @@ func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run
 	}
 	h.locked.Lock()
 	defer h.locked.Unlock()
-	h.o.Add(b.others)
-	h.Lse.Add(b.othersLSE)
+	h.o.add(b.others)
+	h.lse.add(b.othersLSE)
 }
 
 // headBlock is some rows of a block while they are run.
@@ -172,9 +172,9 @@ func (b *headBlock) runForms(n int, in *Rows) {
 	for form := range h.runs {
 		out, lse := h.runs[form][n].Outputs(in, shared)
 		for row, i := range b.run {
-			o, l := h.rowOf(b.at[i]), h.LSEOf(b.at[i])
-			b.others = append(b.others, h.o.Run(form, n-1, o, out.RawRowView(row), b.exact.RawRowView(row))...)
-			b.othersLSE = append(b.othersLSE, h.Lse.Run(
+			o, l := h.rowOf(b.at[i]), h.lseOf(b.at[i])
+			b.others = append(b.others, h.o.run(form, n-1, o, out.RawRowView(row), b.exact.RawRowView(row))...)
+			b.othersLSE = append(b.othersLSE, h.lse.run(
 				form, n-1, l, []float64{lse[row] / unit}, []float64{b.exactLSE[row] / unit},
 			)...)
 		}
@@ -188,7 +188,7 @@ func (h *Heads) noteScale(rows *Rows, at []Place, run []int) {
 	}
 	along := rows.alongScale(h.m)
 	for row, i := range run {
-		copy(h.scale[h.rowOf(at[i])*h.o.Columns:], along.RawRowView(row))
+		copy(h.scale[h.rowOf(at[i])*h.o.columns:], along.RawRowView(row))
 	}
 }
 
@@ -204,9 +204,9 @@ func pickRows(m *mat.Dense, rows []int) *mat.Dense {
 
 // Expected hands over what the recording has.
 func (h *Heads) Expected() (all []verdict.Expected) {
-	for _, s := range []*sampled{h.o, h.Lse} {
+	for _, s := range []*sampled{h.o, h.lse} {
 		if s != nil {
-			all = append(all, s.Expected())
+			all = append(all, s.expected())
 		}
 	}
 	if h.o != nil {

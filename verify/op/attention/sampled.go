@@ -9,17 +9,17 @@ import (
 // sampled is an output of which some rows are run, while blocks of it are computed.
 type sampled struct {
 	name     string
-	Truth    *tensor.Tensor
-	Columns  int   // of a row
-	First    []int // of each row, where its deviations stand; −1: it is not run
+	truth    *tensor.Tensor
+	columns  int   // of a row
+	first    []int // of each row, where its deviations stand; −1: it is not run
 	elements []int // those that are run; nil: all
-	Forms    []formRuns
+	forms    []formRuns
 	others   map[int][]float64
 }
 
 // formRuns is what the runs of one form deviate by, and the native one.
 type formRuns struct {
-	Shape  []float64 // what second moments of errors go with
+	shape  []float64 // what second moments of errors go with
 	runs   [][]float64
 	native []float64
 }
@@ -30,59 +30,59 @@ func newSampled(c *op.Case, name string, forms, runs, columns int, chosen func(r
 	if !c.Wants(name) {
 		return nil
 	}
-	s := &sampled{name: name, Truth: tensor.New(shape...), Columns: columns, others: map[int][]float64{}}
+	s := &sampled{name: name, truth: tensor.New(shape...), columns: columns, others: map[int][]float64{}}
 	n := s.choose(chosen)
 	for range forms {
-		f := formRuns{Shape: make([]float64, s.Truth.Len()), native: make([]float64, n)}
+		f := formRuns{shape: make([]float64, s.truth.Len()), native: make([]float64, n)}
 		for range runs {
 			f.runs = append(f.runs, make([]float64, n))
 		}
-		s.Forms = append(s.Forms, f)
+		s.forms = append(s.forms, f)
 	}
 	return s
 }
 
 // choose notes which rows are run, and returns how many elements they have.
 func (s *sampled) choose(chosen func(row int) bool) (n int) {
-	for row := range s.Truth.Len() / s.Columns {
+	for row := range s.truth.Len() / s.columns {
 		if chosen != nil && !chosen(row) {
-			s.First = append(s.First, -1)
+			s.first = append(s.first, -1)
 			continue
 		}
-		s.First = append(s.First, n)
-		n += s.Columns
+		s.first = append(s.first, n)
+		n += s.columns
 		if chosen != nil {
-			for i := range s.Columns {
-				s.elements = append(s.elements, row*s.Columns+i)
+			for i := range s.columns {
+				s.elements = append(s.elements, row*s.columns+i)
 			}
 		}
 	}
 	return n
 }
 
-// Set stores the truth of a row.
-func (s *sampled) Set(row int, truth []float64) {
+// set stores the truth of a row.
+func (s *sampled) set(row int, truth []float64) {
 	if s != nil {
-		copy(s.Truth.Data[row*s.Columns:], truth)
+		copy(s.truth.Data[row*s.columns:], truth)
 	}
 }
 
-// Run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly.
+// run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly.
 // Where it has another kind of number (an infinity, NaN) than the truth, that is right too: it is
 // returned for addOther, because rows are computed side by side.
-func (s *sampled) Run(form, k, row int, got, exact []float64) (others []otherTruth) {
-	if s == nil || s.First[row] < 0 {
+func (s *sampled) run(form, k, row int, got, exact []float64) (others []otherTruth) {
+	if s == nil || s.first[row] < 0 {
 		return nil
 	}
-	to := s.Forms[form].native
+	to := s.forms[form].native
 	if k >= 0 {
-		to = s.Forms[form].runs[k]
+		to = s.forms[form].runs[k]
 	}
 	for i, v := range got {
-		at := row*s.Columns + i
-		truth := s.Truth.Data[at]
+		at := row*s.columns + i
+		truth := s.truth.Data[at]
 		d, fits := op.DeviationOf(v, op.Carried(exact[i], truth), truth)
-		to[s.First[row]+i] = d
+		to[s.first[row]+i] = d
 		if !fits {
 			others = append(others, otherTruth{at, v})
 		}
@@ -96,11 +96,11 @@ type otherTruth struct {
 	value float64
 }
 
-// Expected hands over the output.
-func (s *sampled) Expected() verdict.Expected {
-	e := verdict.Expected{Name: s.name, Truth: s.Truth}
-	for _, f := range s.Forms {
-		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.Truth.Data, f.Shape, e.Columns()))
+// expected hands over the output.
+func (s *sampled) expected() verdict.Expected {
+	e := verdict.Expected{Name: s.name, Truth: s.truth}
+	for _, f := range s.forms {
+		e.AddForm(verdict.NewSample(f.runs, f.native, s.elements, s.truth.Data, f.shape, e.Columns()))
 	}
 	for at, values := range s.others {
 		for _, v := range values {
@@ -110,8 +110,8 @@ func (s *sampled) Expected() verdict.Expected {
 	return e
 }
 
-// Add notes further truths.
-func (s *sampled) Add(others []otherTruth) {
+// add notes further truths.
+func (s *sampled) add(others []otherTruth) {
 	for _, o := range others {
 		s.others[o.at] = append(s.others[o.at], o.value)
 	}

@@ -3,7 +3,6 @@ package latent
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -109,8 +108,8 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 	most := min(heads, attend.BlockRows(c.Dim("cols")*c.Dim("page")))
 	for b := range c.Dim("B") {
 		if attend.KeysInUse(c, b) == 0 {
-			for h := range heads {
-				out.Nothing(b, h)
+			for i := range queries * heads {
+				out.Nothing(attend.Place{B: b, S: i / heads, H: i % heads})
 			}
 			continue
 		}
@@ -154,14 +153,15 @@ func decodeHeads(c *op.Case, out *attend.Heads, keys *mat.Dense, b, s, h0, h1 in
 	}
 	var at []attend.Place
 	for h := h0; h < h1; h++ {
-		if at = append(at, attend.Place{B: b, S: s, H: h}); seen == 0 {
-			out.Lse.Set(out.LSEOf(at[len(at)-1]), []float64{math.Inf(-1)})
+		p := attend.Place{B: b, S: s, H: h}
+		if at = append(at, p); seen == 0 {
+			out.Nothing(p)
 		}
 	}
 	if seen > 0 {
 		q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
 		values := keys.Slice(0, seen, 0, c.Int("value_dim")).(*mat.Dense)
-		out.Block(q, attend.FirstRows(keys, seen), values, attention.Options{}, at)
+		out.Block(q, step.RowsBetween(keys, 0, seen), values, attention.Options{}, at)
 	}
 }
 

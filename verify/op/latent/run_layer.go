@@ -156,7 +156,8 @@ func (l *layerRun) queries(x *mat.Dense) *mat.Dense {
 func (l *layerRun) head(h int, q, latent, ropeKey *mat.Dense) *mat.Dense {
 	dn, dr, dv := l.cfg.NopeDim, l.cfg.RopeDim, l.cfg.ValueDim
 	nope, pe := columns(q, h*(dn+dr), dn), l.keep(l.turn(columns(q, h*(dn+dr)+dn, dr)))
-	uk, uv := rowsFrom(l.w.WUKV, h*(dn+dv), dn), rowsFrom(l.w.WUKV, h*(dn+dv)+dn, dv)
+	at := h * (dn + dv)
+	uk, uv := step.RowsBetween(l.w.WUKV, at, at+dn), step.RowsBetween(l.w.WUKV, at+dn, at+dn+dv)
 	if l.c.Arithmetic.Form == "absorbed" {
 		absorbed := l.keep(l.product(sumKey, l.inter, nope, mat.DenseCopyOf(uk.T())))
 		dots, rope := l.product(sumScore, l.inter, absorbed, latent), l.product(sumRopeScore, l.inter, pe, ropeKey)
@@ -254,10 +255,4 @@ func (l *layerRun) turn(x *mat.Dense) *mat.Dense {
 func columns(m *mat.Dense, from, n int) *mat.Dense {
 	rows, _ := m.Dims()
 	return mat.DenseCopyOf(m.Slice(0, rows, from, from+n))
-}
-
-// rowsFrom views n rows from the given one on.
-func rowsFrom(m *mat.Dense, from, n int) *mat.Dense {
-	_, cols := m.Dims()
-	return m.Slice(from, from+n, 0, cols).(*mat.Dense)
 }

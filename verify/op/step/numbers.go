@@ -55,5 +55,11 @@ func powerOfTwo(x float64) bool {
 	return bits&(1<<52-1) == 0 && bits>>52 != 0x7ff
 }
 
+// RowsBetween views rows a … b−1.
+func RowsBetween(m *mat.Dense, a, b int) *mat.Dense {
+	_, cols := m.Dims()
+	return m.Slice(a, b, 0, cols).(*mat.Dense)
+}
+
 // Pages is how many pages hold n keys.
 func Pages(n, page int) int { return (n + page - 1) / page }
