@@ -14,6 +14,7 @@ import (
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	_ "plumbline/verify/emulate/all"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -78,24 +79,27 @@ func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 			continue
 		}
 		moved := math.Abs(wrong[i] - truth)
-		switch {
-		case math.IsNaN(truth) || math.IsInf(truth, 0) || math.IsNaN(moved) || math.IsInf(moved, 0):
+		if !dtype.Finite(truth) || !dtype.Finite(moved) {
 			if math.IsNaN(truth) != math.IsNaN(wrong[i]) || !math.IsNaN(truth) && truth != wrong[i] {
 				return true
 			}
 			continue
 		}
-		ulp := e.Type.Spacing(truth)
-		sigma := 0.0 // of the form that explains most
-		for _, s := range e.Sigmas() {
-			sigma = max(sigma, s[i])
-		}
+		ulp, sigma := e.Type.Spacing(truth), widest(e, i)
 		if moved > ulp+2*limits.MaxZLimit*sigma {
 			return true
 		}
 		sum += moved * moved / (sigma*sigma + ulp*ulp/12)
 	}
 	return math.Sqrt(sum/float64(limits.Elements)) > 2*limits.RMSLimit
+}
+
+// widest is σ of an element in the form that explains most.
+func widest(e verdict.Expected, i int) (sigma float64) {
+	for _, s := range e.Sigmas() {
+		sigma = max(sigma, s[i])
+	}
+	return sigma
 }
 
 // TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the
@@ -123,14 +127,6 @@ func TestWrongKernels(t *testing.T) {
 	}
 }
 
-func product(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
-}
-
 // TestTruncation: a kernel that truncates where it should round moves no element by much, but all
 // in one direction. Outputs of a narrow type show it once there are many independent errors behind
 // them, which the requests do not all have: a third must.
@@ -143,33 +139,39 @@ func TestTruncation(t *testing.T) {
 			if opName == "mla.decode" && mistake == "probabilities-truncated" {
 				continue // one key dominates in most of these requests, and its weight is exactly 1
 			}
-			found, of := 0, 0
-			for seed := range uint64(seeds) {
-				wrong, err := emulate.Run(emulate.Request(opName, seed), emulate.Config{Mistake: mistake})
-				if err != nil {
-					continue
-				}
-				if first := wrong.Shape("out." + wrong.Outputs()[0]); product(first) < 4096 {
-					continue
-				}
-				v := optest.Judge(t, wrong)
-				if o := v.Outputs[0]; o.Elements < 4096 || mistake == "output-truncated" && o.Type == "F32" {
-					continue
-				}
-				of++
-				if v.Status == verdict.Unexplained {
-					found++
-				}
-				if of == 9 && !*optest.Long {
-					break
-				}
-			}
+			found, of := truncationFound(t, opName, mistake)
 			t.Logf("%s %s: found in %d of %d", opName, mistake, found, of)
 			if 3*found < of {
 				t.Errorf("%s %s: found in %d of %d recordings", opName, mistake, found, of)
 			}
 		}
 	}
+}
+
+// truncationFound counts the recordings with enough elements in which a truncation is found.
+func truncationFound(t *testing.T, opName, mistake string) (found, of int) {
+	t.Helper()
+	for seed := range uint64(seeds) {
+		wrong, err := emulate.Run(emulate.Request(opName, seed), emulate.Config{Mistake: mistake})
+		if err != nil {
+			continue
+		}
+		if first := wrong.Shape("out." + wrong.Outputs()[0]); op.Elements(first) < 4096 {
+			continue
+		}
+		v := optest.Judge(t, wrong)
+		if o := v.Outputs[0]; o.Elements < 4096 || mistake == "output-truncated" && o.Type == "F32" {
+			continue
+		}
+		of++
+		if v.Status == verdict.Unexplained {
+			found++
+		}
+		if of == 9 && !*optest.Long {
+			break
+		}
+	}
+	return found, of
 }
 
 // wrongKernel judges one mistake on one request and returns 1 if it was visible there.
@@ -189,7 +191,20 @@ func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 	if err != nil {
 		t.Fatalf("%s, seed %d: %v", mistake, seed, err)
 	}
-	visible, explained := false, true
+	visible, explained := shows(t, wrong, expected)
+	if visible && explained {
+		t.Errorf("%s, seed %d: explained", mistake, seed)
+	}
+	if visible {
+		return 1
+	}
+	return 0
+}
+
+// shows tells whether a mistake moves an output visibly, and whether all outputs are explained.
+func shows(t *testing.T, wrong *recording.Recording, expected []verdict.Expected) (visible, explained bool) {
+	t.Helper()
+	explained = true
 	for _, e := range expected {
 		got, err := wrong.Tensor("out." + e.Name)
 		if err != nil {
@@ -199,13 +214,7 @@ func wrongKernel(t *testing.T, opName, mistake string, seed uint64) int {
 		visible = visible || strong(e, got.Data, out)
 		explained = explained && out.Status == verdict.Explained
 	}
-	if !visible {
-		return 0
-	}
-	if explained {
-		t.Errorf("%s, seed %d: explained", mistake, seed)
-	}
-	return 1
+	return visible, explained
 }
 
 // TestOddInputs runs right kernels on inputs whose roundings are far from independent: equal keys,
@@ -228,20 +237,7 @@ func TestOddInputs(t *testing.T) {
 	for i, scores := range draws {
 		for k, values := range draws {
 			t.Run(scores.name+" scores, "+values.name+" values", func(t *testing.T) {
-				typ := []dtype.Type{dtype.BF16, dtype.F16, dtype.F32}[(i+k)%3]
-				keys, queries := []int{300, 17}[(i+2*k)%2], []int{4, 20, 1}[(i+k)%3]
-				request := recording.New("attention.forward")
-				for _, name := range []string{"q", "k", "v"} {
-					x := tensor.New(map[string][]int{
-						"q": {1, queries, 4, 64}, "k": {1, keys, 2, 64}, "v": {1, keys, 2, 48},
-					}[name]...)
-					for i := range x.Data {
-						if x.Data[i] = scores.draw(); name == "v" {
-							x.Data[i] = values.draw()
-						}
-					}
-					request.Set(name, typ, x)
-				}
+				request := oddRequest(i, k, scores.draw, values.draw)
 				for n, c := range emulate.Right("attention.forward") {
 					if scores.name == "outliers" && c.Scores == dtype.F16 {
 						continue // overflows
@@ -256,12 +252,31 @@ func TestOddInputs(t *testing.T) {
 						continue // long sums in so few bits
 					}
 					if v.Status != verdict.Explained {
-						t.Errorf("%s, %s: %s: %s", typ, c, v.Status, v.Reason)
+						t.Errorf("%s, %s: %s: %s", request.Type("q"), c, v.Status, v.Reason)
 					}
 				}
 			})
 		}
 	}
+}
+
+// oddRequest draws queries and keys, and values, in types and shapes that the two numbers choose.
+func oddRequest(i, k int, scores, values func() float64) *recording.Recording {
+	typ := []dtype.Type{dtype.BF16, dtype.F16, dtype.F32}[(i+k)%3]
+	keys, queries := []int{300, 17}[(i+2*k)%2], []int{4, 20, 1}[(i+k)%3]
+	request := recording.New("attention.forward")
+	for _, name := range []string{"q", "k", "v"} {
+		x := tensor.New(map[string][]int{
+			"q": {1, queries, 4, 64}, "k": {1, keys, 2, 64}, "v": {1, keys, 2, 48},
+		}[name]...)
+		for i := range x.Data {
+			if x.Data[i] = scores(); name == "v" {
+				x.Data[i] = values()
+			}
+		}
+		request.Set(name, typ, x)
+	}
+	return request
 }
 
 // TestTruncatingSums: the sums of Hopper's tensor cores pull every large score toward zero, so that
@@ -388,7 +403,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rec.Type("out."+output) != typ || product(rec.Shape("out."+output)) < 64 {
+		if rec.Type("out."+output) != typ || op.Elements(rec.Shape("out."+output)) < 64 {
 			continue // of another type, or too few elements to count
 		}
 		for _, o := range optest.Judge(t, rec).Outputs {
