@@ -10,7 +10,7 @@ import (
 // Header is what the recorder of kernels reads of the catalogue, from the root of the module.
 const Header = "kernels/recorder/catalogue.h"
 
-const headerHead = `// What the catalogue of ops says of inputs and of attributes that are left out. Written by go generate ./... from the ops themselves.
+const headerHead = `// What the catalogue of ops says of inputs, of attributes that are left out, and of mistakes. Written by go generate ./... from the ops themselves.
 #pragma once
 
 namespace plumbline {
@@ -28,9 +28,14 @@ struct CatalogueAttr {
   const char *word;
 };
 
+// CatalogueMistake is what a kernel of an op does that makes a mistake.
+struct CatalogueMistake {
+  const char *op, *name, *sentence;
+};
+
 `
 
-// CPP returns the inputs and the attributes of ops as constants of C++.
+// CPP returns inputs, attributes and mistakes of ops as constants of C++.
 func CPP(ops []*op.Op) string {
 	var b strings.Builder
 	b.WriteString(headerHead + "inline constexpr CatalogueInput catalogueInputs[] = {\n")
@@ -43,6 +48,12 @@ func CPP(ops []*op.Op) string {
 	for _, entry := range ops {
 		for _, a := range entry.Attrs {
 			fmt.Fprintf(&b, "    {%q, %q, %s},\n", entry.Name, a.Name, cppDefault(a))
+		}
+	}
+	b.WriteString("};\n\ninline constexpr CatalogueMistake catalogueMistakes[] = {\n")
+	for _, entry := range ops {
+		for _, m := range entry.Mistakes() {
+			fmt.Fprintf(&b, "    {%q, %q, %q},\n", entry.Name, m.ID, m.Sentence)
 		}
 	}
 	b.WriteString("};\n\n}  // namespace plumbline\n")

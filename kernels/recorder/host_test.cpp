@@ -287,6 +287,10 @@ void testDefaults() {
 void testMistakes() {
   check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
   check(mistakes().size() == 29, "29 mistakes");
+  for (const Mistake &m : mistakes()) {
+    for (const std::string &op : m.ops) check(!m.what(op).empty(), "the catalogue says what a mistake does");
+  }
+  check(refuses([] { findMistake("page-end")->what("attention.merge"); }), "a mistake that no kernel of an op makes");
 }
 
 }  // namespace

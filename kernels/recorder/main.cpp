@@ -295,11 +295,11 @@ class Recorder {
     p.set("toolchain", Json::string(device.toolchain + (mistake ? " -D" + switchOf(mistake->name) : "")));
     p.set("command", Json::string("recorder " + std::string(mistake ? "--mistake " + std::string(mistake->name) + " " : "") + baseName(path)));
     p.set("recorded_at", Json::string(now()));
-    p.set("note", Json::string(note(job, times)));
+    p.set("note", Json::string(note(request.op, job, times)));
     if (mistake) {
       p.set("mistake", Json::string(mistake->name));
       p.set("mistake_id", Json::string(mistake->id));
-      p.set("mistake_what", Json::string(mistake->what));
+      p.set("mistake_what", Json::string(mistake->what(request.op)));
       Json d = Json::object();
       d.set("elements", Json::whole(int64_t(difference.elements)));
       d.set("of", Json::whole(int64_t(difference.of)));
@@ -311,8 +311,8 @@ class Recorder {
     return p;
   }
 
-  std::string note(const Job &job, const Times &times) const {
-    std::string text = mistake ? "a wrong kernel, on purpose: " + std::string(mistake->what) : "";
+  std::string note(const std::string &op, const Job &job, const Times &times) const {
+    std::string text = mistake ? "a wrong kernel, on purpose: " + mistake->what(op) : "";
     const auto add = [&](const std::string &s) { text += (text.empty() ? "" : "; ") + s; };
     if (!job.how.empty()) add(job.how);
     if (job.tensorCores && device.major != 9) add("recorded on compute capability " + std::to_string(device.major) + ", whose tensor cores are not Hopper's: F32_HOPPER is the nearest name of their sums");
@@ -366,7 +366,7 @@ int list() {
   for (const Mistake &m : mistakes()) {
     std::string ops;
     for (const std::string &op : m.ops) ops += " " + op;
-    std::printf("%s\t%s\t%s\t%s\n", m.name, m.id[0] ? m.id : "-", ops.c_str() + 1, m.what);
+    std::printf("%s\t%s\t%s\t%s\n", m.name, m.id[0] ? m.id : "-", ops.c_str() + 1, m.what(m.ops[0]).c_str());
   }
   return 0;
 }

@@ -11,8 +11,11 @@ namespace plumbline {
 
 // Mistake is a way to be wrong that a variant of a kernel makes.
 struct Mistake {
-  const char *name, *id, *what;  // id: its number in the bank of mistakes, or ""
+  const char *name, *id;  // id: its number in the bank of mistakes, or ""
   std::vector<std::string> ops;
+
+  // what returns what the catalogue says that such a kernel of the op does.
+  std::string what(const std::string &op) const;
 };
 const std::vector<Mistake> &mistakes();
 // findMistake returns the mistake of that name or number, or null.

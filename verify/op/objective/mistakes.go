@@ -13,7 +13,7 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the mask hides nothing",
 	},
 	{
-		ID: "mask-shifted", Ops: []string{"ppo.loss", "grpo.loss", "ppo.value_loss", "ppo.gae"},
+		ID: "mask-shifted", Ops: []string{"policy.kl", "ppo.loss", "grpo.loss", "ppo.value_loss", "ppo.gae"},
 		Thread:   "Goekdeniz-Guelmez/mlx-lm-lora#80",
 		Sentence: "the mask is one token early",
 		Hidden:   "where no token is counted",
@@ -74,7 +74,7 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a dual clip, or where it bounds no token",
 	},
 	{
-		ID: "log-ratio-unlimited", Ops: []string{"ppo.loss", "grpo.loss"},
+		ID: "log-ratio-unlimited", Ops: []string{"policy.kl", "ppo.loss", "grpo.loss"},
 		Thread:   "huggingface/trl#3015",
 		Sentence: "the logarithm of the ratio is not limited",
 		Hidden:   "without a limit, or where no token reaches it",
@@ -120,19 +120,13 @@ var mistakes = []op.Mistake{
 		Hidden:   "with another estimator than k2, or where policy and reference agree",
 	},
 	{
-		ID: "kl-unlimited", Ops: []string{"policy.kl"},
-		Thread:   "huggingface/trl#3015",
-		Sentence: "the log-ratio in k3 is not limited",
-		Hidden:   "without a limit, or where no token reaches it",
-	},
-	{
-		ID: "temperature-missing", Ops: []string{"policy.logprob"},
+		ID: "sampling-temperature-missing", Ops: []string{"policy.logprob"},
 		Thread:   "huggingface/trl#3029",
 		Sentence: "logits are not divided by the temperature",
 		Hidden:   "with a temperature of 1",
 	},
 	{
-		ID: "temperature-missing", Ops: []string{"ppo.loss", "grpo.loss"},
+		ID: "sampling-temperature-missing", Ops: []string{"ppo.loss", "grpo.loss"},
 		Thread:   "huggingface/trl#3029",
 		Sentence: "logits are not divided by the temperature",
 		Hidden:   "without logits, or with a temperature of 1",
@@ -229,6 +223,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a clip, or where every value is within it",
 	},
 	{
+		ID: "value-gradient-cut", Ops: []string{"ppo.value_loss"},
+		Thread:   "ray-project/ray#22171",
+		Sentence: "the gradient of a value outside its clip is 0 whichever error is the larger",
+		Hidden:   "without a clip, or where the clipped error is the larger for every value outside of it",
+	},
+	{
 		ID: "value-unhalved", Ops: []string{"ppo.value_loss"},
 		Sentence: "the squared error is not halved",
 		Hidden:   "where every value is its return",
@@ -290,6 +290,11 @@ var mistakes = []op.Mistake{
 	{
 		ID: "smoothing-sign", Ops: []string{"dpo.loss"},
 		Sentence: "label smoothing has the sign of the robust form",
+		Hidden:   "without label smoothing, or with the loss of IPO",
+	},
+	{
+		ID: "smoothing-unpaired", Ops: []string{"dpo.loss"},
+		Sentence: "the smoothed share of a label goes to the same order",
 		Hidden:   "without label smoothing, or with the loss of IPO",
 	},
 	{

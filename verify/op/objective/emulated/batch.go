@@ -253,7 +253,7 @@ func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, s
 		}
 	case "kl-sign":
 		value, slope = -right, -rightSlope
-	case "kl-unlimited":
+	case "log-ratio-unlimited":
 		value, slope = b.estimate(estimator, logprob, ref, 0)
 	case "estimator-falls-through":
 		if estimator == "k2" {

@@ -132,7 +132,10 @@ func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
 		back = -smooth
 	}
 	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))
-	if smooth != 0 {
+	if smooth != 0 && mistake == "smoothing-unpaired" {
+		loss = p.kept(loss + p.kept(smooth*-p.logSigmoid(x)))
+		slope = p.kept(slope + p.kept(smooth*p.sigmoid(-x)))
+	} else if smooth != 0 {
 		loss = p.kept(loss + p.kept(back*-p.logSigmoid(-x)))
 		slope = p.kept(slope - p.kept(back*p.sigmoid(x)))
 	}

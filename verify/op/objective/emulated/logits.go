@@ -27,7 +27,7 @@ func newLogits[T emulate.Number](b *batch[T]) *fromLogits[T] {
 	for i, token := range f.tokens { // those that do not count may be any
 		f.tokens[i] = min(max(token, 0), f.vocab-1)
 	}
-	if b.Makes("temperature-missing") {
+	if b.Makes("sampling-temperature-missing") {
 		b.Show(f.temperature != 1)
 		f.temperature, f.divisor = 1, 1
 	}

@@ -18,7 +18,7 @@ func init() {
 func logProb[T emulate.Number](j *emulate.Job) {
 	b := newRows[T](j, j.Dim("N"), j.Dim("vocab"))
 	logits, tokens, temperature := emulate.Load[T](j, "logits"), j.LoadInts("tokens"), T(j.Float("temperature"))
-	if j.Makes("temperature-missing") {
+	if j.Makes("sampling-temperature-missing") {
 		j.Show(temperature != 1)
 		temperature = 1
 	}

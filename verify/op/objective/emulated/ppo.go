@@ -192,6 +192,9 @@ func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T
 		if takes {
 			loss, slope = square, 0
 		}
+		if mistake == "value-gradient-cut" && edge != value {
+			slope = 0
+		}
 	}
 	if mistake == "value-unhalved" {
 		return loss, 2 * slope
