@@ -89,3 +89,36 @@ func TestDirections(t *testing.T) {
 		}
 	})
 }
+
+// lastHead are truths [64, 4, 1] that differ by 0.01, of which those of the last head alone are
+// run, and the first, with independent errors of 0.001; and an output that errs so.
+func lastHead(rng *rand.Rand) (Expected, *tensor.Tensor) {
+	truth, got, elements := tensor.New(64, 4, 1), tensor.New(64, 4, 1), []int{0}
+	for i := range truth.Data {
+		truth.Data[i] = 10 + 0.01*rng.NormFloat64()
+		got.Data[i] = truth.Data[i] + 1e-3*rng.NormFloat64()
+		if i%4 == 3 {
+			elements = append(elements, i)
+		}
+	}
+	deviations := make([][]float64, 25)
+	for k := range deviations {
+		for range elements {
+			deviations[k] = append(deviations[k], 1e-3*rng.NormFloat64())
+		}
+	}
+	e := Expected{Name: "lse", Type: dtype.F32, Axes: []string{"batch", "head", "query"}, Truth: truth}
+	e.AddForm(NewSample(deviations[1:], deviations[0], elements, truth.Data, nil, 1))
+	return e, got
+}
+
+// Rows of one head have next to nothing of the way to the next: what their mean tells of it is
+// worth that much.
+func TestRowsBlindToADirection(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 10))
+	for range 100 {
+		if out := Judge(lastHead(rng)); out.Status != Explained {
+			t.Errorf("%q", out.Reasons)
+		}
+	}
+}

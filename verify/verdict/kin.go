@@ -232,7 +232,7 @@ func (k kin) linear(got float64, of func(s statistics) float64, least, largest, 
 	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
 	variance = least + max(0, variance-least*more)
-	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, largest, runs-1, chance)}
+	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, more, largest, runs-1, chance)}
 }
 
 // nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
@@ -246,11 +246,12 @@ func nearer(got, mean, native float64) float64 {
 
 // reach is what a sum of errors of that variance, less its mean over the runs, exceeds with a
 // chance, the variance known to so many degrees of freedom. The fewer errors stand behind it, the
-// more it has of their tail.
-func (k kin) reach(variance, least, largest, freedom, chance float64) float64 {
+// more it has of their tail. Where it is of `more` times the errors that were run, `least` of it
+// independent, the mean is that much less certain.
+func (k kin) reach(variance, least, more, largest, freedom, chance float64) float64 {
 	tail := k.tail * min(1, largest*variance/least)
-	own := calibration * math.Sqrt(variance*tailed(studentQuantile(freedom, chance), chance, tail))
-	return own * math.Sqrt(1+1/float64(len(k.runs)))
+	ofMean := (variance + least*(more-1)) / float64(len(k.runs))
+	return calibration * math.Sqrt((variance+ofMean)*tailed(studentQuantile(freedom, chance), chance, tail))
 }
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.
@@ -274,12 +275,13 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
 			continue
 		}
-		value := nearer(got.families[f].along[p], m.means[p], k.native.families[f].along[p])
-		variance := max(1, m.variances[p])
+		more := k.more(f, p)
+		native := k.native.families[f].along[p] * math.Sqrt(more)
+		value, variance := nearer(got.families[f].along[p], m.means[p], native), max(1, m.variances[p])
 		if math.Abs(value) < leastReach*math.Sqrt(variance) {
 			continue
 		}
-		reach := k.reach(variance, 1, k.geometry.largest[f][p], m.freedom(p), chance/float64(parts))
+		reach := k.reach(variance, 1, more, k.geometry.largest[f][p], m.freedom(p), chance/float64(parts))
 		if l := (line{value, reach}); l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}
@@ -324,12 +326,23 @@ func (k kin) alongMoments(f int) partMoments {
 	variances, means := make([]float64, parts), make([]float64, parts)
 	for p := range variances {
 		means[p], variances[p] = k.moments(func(s statistics) float64 { return s.families[f].along[p] }, 1)
-		if ran := k.sampled.counts[f][p]; ran > 0 && variances[p] > 1 {
-			variances[p] = 1 + (variances[p]-1)*k.geometry.counts[f][p]/ran // errors in common add up
+		more := k.more(f, p) // errors in common add up
+		means[p] *= math.Sqrt(more)
+		if variances[p] > 1 {
+			variances[p] = 1 + (variances[p]-1)*more
 		}
 	}
 	variances, prior := k.shrunk(variances)
 	return partMoments{means, variances, k.freedom(f, prior)}
+}
+
+// more is how many times the square of the truth a part has of the elements that were run; 1 if
+// none was.
+func (k kin) more(f, p int) float64 {
+	if ran := k.sampled.norms[f][p]; ran > 0 {
+		return k.geometry.norms[f][p] / ran
+	}
+	return 1
 }
 
 // leastReach is what no limit is below, in deviations: every chance is below a millionth.

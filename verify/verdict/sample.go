@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat"
 )
 
 // Sample is what executions of an op's arithmetic program, each in units of its own, deviate from
@@ -78,10 +77,13 @@ func telling(own []float64) []float64 {
 // least, and how much. Of a row that was not run its own elements tell nothing.
 func (s *Sample) pool(own, truth, shape []float64, columns int) (pooled []float64, scatter float64) {
 	runs := float64(len(s.Deviations))
-	pools := [][]float64{
-		proportional(own, squared(truth), runs), proportional(own, ones(len(own)), runs),
-		proportional(own, shape, runs),
+	byTruth, byShape := proportional(own, squared(truth), runs), proportional(own, shape, runs)
+	alike := proportional(own, ones(len(own)), runs)
+	rest := alike
+	if poolScatter(own, byShape) < poolScatter(own, alike) {
+		rest = byShape
 	}
+	pools := [][]float64{byTruth, alike, byShape, mixed(own, byTruth, rest, runs)}
 	if s.whole() {
 		pools = append(pools, rowPool(own, columns, runs))
 	}
@@ -176,6 +178,24 @@ func proportional(own, shape []float64, runs float64) []float64 {
 	return pooled
 }
 
+// mixed expects second moments in proportion to a sum of two pools, as of errors that are in part a
+// factor on the truth: in the share around which they scatter least.
+func mixed(own, a, b []float64, runs float64) []float64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	best, least, sum := b, poolScatter(own, b), make([]float64, len(own))
+	for power := -9; power <= 9; power += 3 {
+		for i := range sum {
+			sum[i] = a[i] + math.Ldexp(b[i], power)
+		}
+		if scatter := poolScatter(own, sum); scatter < least {
+			best, least = slices.Clone(sum), scatter
+		}
+	}
+	return proportional(own, best, runs)
+}
+
 // rowPool expects what a row's mean logarithm says.
 func rowPool(own []float64, columns int, runs float64) []float64 {
 	pooled := make([]float64, len(own))
@@ -198,14 +218,18 @@ func poolScatter(own, pooled []float64) float64 {
 	if pooled == nil {
 		return math.Inf(1)
 	}
-	var logs []float64
+	var mean, squares, n float64
 	for i, v := range own {
 		if v > 0 && pooled[i] > 0 {
-			logs = append(logs, math.Log(v)-math.Log(pooled[i]))
+			x := math.Log(v) - math.Log(pooled[i])
+			n++
+			d := x - mean
+			mean += d / n
+			squares += d * (x - mean)
 		}
 	}
-	if v := stat.Variance(logs, nil); !math.IsNaN(v) {
-		return v
+	if variance := squares / (n - 1); !math.IsNaN(variance) {
+		return variance
 	}
 	return math.Inf(1)
 }

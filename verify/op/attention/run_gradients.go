@@ -79,8 +79,8 @@ func (g *gradientOutputs) choose(most int) {
 		return
 	}
 	g.chosen = map[int]bool{}
-	for i := range most {
-		g.chosen[with[i*len(with)/most]] = true
+	for _, i := range spread(len(with), most) {
+		g.chosen[with[i]] = true
 	}
 }
 

@@ -1,6 +1,8 @@
 package attention
 
 import (
+	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -46,7 +48,8 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	h.newRuns(forms, runs)
 	var chosen, chosenLSE func(int) bool
 	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
-		chosen = spreadRows(rows, most)
+		of := spread(rows, most)
+		chosen = func(row int) bool { _, found := slices.BinarySearch(of, row); return found }
 		chosenLSE = func(at int) bool {
 			b, head, s := at/(heads*queries), at/queries%heads, at%queries
 			return chosen((b*queries+s)*heads + head)
@@ -74,9 +77,15 @@ func (h *Heads) newRuns(forms, runs int) {
 	}
 }
 
-// spreadRows tells of each of n rows whether it is one of some m that are spread over them evenly.
-func spreadRows(n, m int) func(row int) bool {
-	return func(row int) bool { return (row+1)*m/n > row*m/n || row == 0 }
+// spread returns m of the numbers below n in order: one of each m-th part, drawn, because at steps
+// of one width all may be of one head.
+func spread(n, m int) []int {
+	draw, chosen := rand.New(rand.NewPCG(uint64(n), uint64(m))), make([]int, m)
+	for i := range chosen {
+		from, to := i*n/m, (i+1)*n/m
+		chosen[i] = from + draw.IntN(to-from)
+	}
+	return chosen
 }
 
 // Place is where a row of a block stands: its sequence, query and head.
