@@ -27,6 +27,12 @@ type Rows struct {
 // together.
 type Moments struct{ Apart, Together *mat.Dense }
 
+// addTo adds them to other second moments.
+func (e Moments) addTo(sum *mat.Dense) {
+	sum.Add(sum, e.Apart)
+	sum.Add(sum, e.Together)
+}
+
 // SumErrors returns those of sums of so many products, whose squares add up to squares.
 func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Moments {
 	e := Moments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}

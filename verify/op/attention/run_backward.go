@@ -5,7 +5,6 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"plumbline/attention"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op/step"
@@ -267,14 +266,13 @@ func seenProduct(p, v *mat.Dense, sees func(i, j int) bool) *mat.Dense {
 	return &out
 }
 
-// gradientTerms returns the squares of the terms of a block's gradients, and counts them: for dq by
-// query, for dk and dv by key.
-func (m Model) gradientTerms(h *Rows, do *mat.Dense, o attention.Options) (dq, dk, dv gradientSums) {
-	p, ds := m.exactGradients(h, do, o)
-	rows, keys := ds.Dims()
+// terms returns the squares of the terms of a block's gradients, and counts them: for dq by query,
+// for dk and dv by key.
+func (g *gradientTruth) terms() (dq, dk, dv gradientSums) {
+	rows, keys := g.ds.Dims()
 	dq.terms, dk.terms = make([]float64, rows), make([]float64, keys)
 	for s := range rows {
-		for j, w := range p.RawRowView(s) {
+		for j, w := range g.p.RawRowView(s) {
 			if w != 0 {
 				dq.terms[s]++
 				dk.terms[j]++
@@ -282,26 +280,10 @@ func (m Model) gradientTerms(h *Rows, do *mat.Dense, o attention.Options) (dq, d
 		}
 	}
 	dv.terms = dk.terms
-	ds2, p2 := step.Squares(ds), step.Squares(p)
+	ds2, p2 := step.Squares(g.ds), step.Squares(g.p)
 	dq.squares, dk.squares, dv.squares = new(mat.Dense), new(mat.Dense), new(mat.Dense)
-	dq.squares.Mul(ds2, step.Squares(step.FiniteOrZero(h.K)))
-	dk.squares.Mul(ds2.T(), step.Squares(step.FiniteOrZero(h.Q)))
-	dv.squares.Mul(p2.T(), step.Squares(step.FiniteOrZero(do)))
+	dq.squares.Mul(ds2, step.Squares(g.k))
+	dk.squares.Mul(ds2.T(), step.Squares(g.q))
+	dv.squares.Mul(p2.T(), step.Squares(g.do))
 	return dq, dk, dv
-}
-
-// exactGradients returns P and dS of a block.
-func (m Model) exactGradients(h *Rows, do *mat.Dense, o attention.Options) (p, ds *mat.Dense) {
-	x := attention.Scores(h.Q, h.K, o)
-	p, _ = attention.Softmax(x, o.Sink)
-	var dp mat.Dense
-	dp.Mul(step.FiniteOrZero(do), step.FiniteOrZero(h.V).T())
-	ds = attention.SoftmaxBackward(p, &dp)
-	ds.Apply(func(s, j int, g float64) float64 {
-		if g == 0 { // as where a key is not seen, whose score is −∞
-			return g
-		}
-		return g * m.Scale * attention.SoftCapBackward(x.At(s, j), m.softCap)
-	}, ds)
-	return p, ds
 }

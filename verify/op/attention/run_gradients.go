@@ -8,6 +8,7 @@ import (
 	"plumbline/attention"
 	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
@@ -98,6 +99,7 @@ type groupGradients struct {
 	groupV []*mat.Dense
 	// exact sums, and the squares of their terms, of one head and of all
 	headK, headV, allK, allV gradientSums
+	shapeK, shapeV           *mat.Dense      // what second moments of errors go with
 	others                   [3][]otherTruth // of dq, dk and dv
 }
 
@@ -112,6 +114,7 @@ func (g *gradientOutputs) group(b, n int) {
 		k: g.c.HeadRows("k", b, n, 0, used), v: g.c.HeadRows("v", b, n, 0, used),
 	}
 	s.allK, s.allV = s.newSums()
+	s.shapeK, s.shapeV = s.newSum(s.k), s.newSum(s.v)
 	if s.run {
 		s.newRuns()
 	}
@@ -174,6 +177,10 @@ func (s *groupGradients) head(h int) {
 	}
 	s.allK.add(s.headK)
 	s.allV.add(s.headV)
+	if t := s.out.t; t.shared {
+		s.addRoundings(s.shapeK, s.headK, s.allK, t.k)
+		s.addRoundings(s.shapeV, s.headV, s.allV, t.v)
+	}
 	if s.run {
 		s.finishHead()
 	}
@@ -186,20 +193,44 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 	o.Scale, o.SoftCap = m.Scale, m.softCap
 	dq, dk, dv := attention.Backward(q, s.k, s.v, do, o)
 	h := Rows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees}
-	termsQ, termsK, termsV := m.gradientTerms(&h, do, o)
+	truth := m.newGradientTruth(&h, do, o)
+	termsQ, termsK, termsV := truth.terms()
 	termsQ.sums, termsK.sums, termsV.sums = dq, dk, dv
 	s.headK.add(termsK)
 	s.headV.add(termsV)
-	rows, width := q.Dims()
-	for i := range rows {
-		if at := s.queryRow(first, i); s.out.dq != nil {
-			s.out.dq.set(at, dq.RawRowView(i))
-			copy(s.out.dq.forms[0].shape[at*width:], termsQ.squares.RawRowView(i))
-		}
+	errors := termsQ.errors(m, s.out.t.inter, m.K)
+	shape := s.addShapes(truth)
+	errors.addTo(shape)
+	for i := range dq.RawMatrix().Rows {
+		s.out.dq.set(s.queryRow(first, i), dq.RawRowView(i))
+		s.out.dq.setShape(s.queryRow(first, i), shape.RawRowView(i))
 	}
 	if s.run {
-		s.runBlock(&gradientRows{Rows: h, do: do}, termsQ, first)
+		s.runBlock(&gradientRows{Rows: h, do: do}, errors, first)
 	}
+}
+
+// addRoundings adds to a shape the roundings of a head's sums, which half of the runs make, and
+// those of what the heads have come to.
+func (s *groupGradients) addRoundings(shape *mat.Dense, head, all gradientSums, t dtype.Type) {
+	m, group := s.out.m, s.out.t.group
+	each := m.storedRho2(t) / 2
+	if m.narrow(group) {
+		each = m.storedRho2(t)
+	}
+	shape.Apply(func(j, c int, x float64) float64 {
+		return x + each*square(head.sums.At(j, c)) + m.storedRho2(group)*square(all.sums.At(j, c))
+	}, shape)
+}
+
+func square(x float64) float64 { return x * x }
+
+// addShapes adds those of dk and dv of a block, and returns that of dq.
+func (s *groupGradients) addShapes(g *gradientTruth) *mat.Dense {
+	dq, dk, dv := s.out.m.newGradientShape(g, s.out.t).of(g)
+	s.shapeK.Add(s.shapeK, dk)
+	s.shapeV.Add(s.shapeV, dv)
+	return dq
 }
 
 // queryRow is where the row of dq of the i-th query of a block stands.
@@ -208,7 +239,7 @@ func (s *groupGradients) queryRow(first Place, i int) int {
 }
 
 // runBlock runs a block of queries.
-func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first Place) {
+func (s *groupGradients) runBlock(h *gradientRows, errors Moments, first Place) {
 	out := s.out
 	flushed := h.prepareGradients(out.m, out.t.output)
 	if out.c.Arithmetic.Subnormals == "flushed" {
@@ -216,7 +247,7 @@ func (s *groupGradients) runBlock(h *gradientRows, terms gradientSums, first Pla
 		f.Q, f.K, f.V, f.do = op.Flush(h.Q), op.Flush(h.K), op.Flush(h.V), op.Flush(h.do)
 		flushed = f.prepareGradients(out.m, out.t.output)
 	}
-	dq, errors := make([]*mat.Dense, len(out.runs)), terms.errors(out.m, out.t.inter, out.m.K)
+	dq := make([]*mat.Dense, len(out.runs))
 	parallel.Each(len(out.runs), func(n int) {
 		r, in := out.runs[n], h
 		if r.flushes {
@@ -273,6 +304,9 @@ func (s *groupGradients) finishSums(k, v gradientSums, byHead bool) {
 
 // finish stores the gradients of the group's keys and values.
 func (s *groupGradients) finish() {
+	t, m := s.out.t, s.out.m
+	s.allK.errors(m, t.inter, m.Q).addTo(s.shapeK)
+	s.allV.errors(m, m.probabilities, t.output).addTo(s.shapeV)
 	if s.run {
 		s.finishSums(s.allK, s.allV, false)
 	}
@@ -281,12 +315,14 @@ func (s *groupGradients) finish() {
 			s.dk[n], s.dv[n] = s.groupK[n], s.groupV[n]
 		}
 	}
-	s.others[1] = s.store(s.out.dk, s.allK, s.dk)
-	s.others[2] = s.store(s.out.dv, s.allV, s.dv)
+	s.others[1] = s.store(s.out.dk, s.allK, s.shapeK, s.dk)
+	s.others[2] = s.store(s.out.dv, s.allV, s.shapeV, s.dv)
 }
 
 // store hands over truth and runs of one gradient, the exact one first.
-func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dense) (others []otherTruth) {
+func (s *groupGradients) store(
+	to *sampled, truth gradientSums, shape *mat.Dense, runs []*mat.Dense,
+) (others []otherTruth) {
 	if to == nil {
 		return nil
 	}
@@ -294,7 +330,7 @@ func (s *groupGradients) store(to *sampled, truth gradientSums, runs []*mat.Dens
 	for j := range len(truth.terms) {
 		at := (s.b*keys+j)*groups + s.g
 		to.set(at, truth.sums.RawRowView(j))
-		copy(to.forms[0].shape[at*to.columns:], truth.squares.RawRowView(j))
+		to.setShape(at, shape.RawRowView(j))
 		for n := 1; n < len(runs); n++ {
 			others = append(others, to.run(0, n-2, at, runs[n].RawRowView(j), runs[0].RawRowView(j))...)
 		}

@@ -67,6 +67,13 @@ func (s *sampled) set(row int, truth []float64) {
 	}
 }
 
+// setShape stores what second moments of errors of a row go with, in the one form that there is.
+func (s *sampled) setShape(row int, shape []float64) {
+	if s != nil {
+		copy(s.forms[0].shape[row*s.columns:], shape)
+	}
+}
+
 // run stores what a run of a form gives for a row, −1 the native one, beside what it gives exactly.
 // Where it has another kind of number (an infinity, NaN) than the truth, that is right too: it is
 // returned for addOther, because rows are computed side by side.

@@ -41,29 +41,10 @@ func TestShapesAgree(t *testing.T) {
 			forms := append([]*verdict.Sample{e.Sample}, samples(e.Forms)...)
 			for form, sigma := range e.Sigmas() {
 				t.Run(fmt.Sprintf("form %d", form), func(t *testing.T) {
-					rowsAgree(t, forms[form], sigma, e.Columns())
+					optest.RowsAgree(t, forms[form], sigma, e.Columns())
 				})
 			}
 		})
-	}
-}
-
-// rowsAgree holds each row that is run to its σ.
-func rowsAgree(t *testing.T, s *verdict.Sample, sigma []float64, width int) {
-	t.Helper()
-	run, all := 0, len(sigma)/width
-	for row := range all {
-		mean := meanSquare(s, sigma, row*width, width)
-		if math.IsNaN(mean) {
-			continue // not run
-		}
-		run++
-		if mean < 0.4 || mean > 2.5 {
-			t.Errorf("row %d: mean square %.3g in units of σ², want 0.4 to 2.5", row, mean)
-		}
-	}
-	if run == 0 || run == all {
-		t.Errorf("%d rows are run, want some", run)
 	}
 }
 
@@ -72,19 +53,6 @@ func samples(forms []verdict.Form) (all []*verdict.Sample) {
 		all = append(all, f.Sample)
 	}
 	return all
-}
-
-// meanSquare is that of n elements over the runs, NaN where none was run.
-func meanSquare(s *verdict.Sample, sigma []float64, first, n int) float64 {
-	var sum, count float64
-	for i := first; i < first+n; i++ {
-		for k := range s.Deviations {
-			if d := s.Of(k, i) / sigma[i]; !math.IsNaN(d) {
-				sum, count = sum+d*d, count+1
-			}
-		}
-	}
-	return sum / count
 }
 
 // TestScaleOfTheScores: a softmax scale that is 0.2 % too large is named, though no element shows
