@@ -258,7 +258,7 @@ func (k kin) reach(variance, least, more, largest, freedom, chance float64) floa
 func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance float64) {
 	worst, at := k.worstFactor(got, f, chance)
 	if worst.beyond() <= 1 {
-		j.scatterOf(out, k, got, f, k.factors[f].variances, chance)
+		j.scatterOf(out, k, got, f, chance)
 		return
 	}
 	factor := worst.value / math.Sqrt(k.geometry.norms[f][at])
@@ -292,7 +292,7 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 // scatterOf judges all factors of a family together: the mean square of the errors along the truth,
 // in units of their variances. Factors that are too small to be seen one by one, as those of rows
 // whose sums are kept in few bits, are seen so.
-func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, variances []float64, chance float64) {
+func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, chance float64) {
 	fam := k.geometry.families[f]
 	if fam.parts < 2 {
 		return
@@ -300,7 +300,7 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, varianc
 	mean, variance := k.scatters[f].mean, k.scatters[f].variance
 	runs := float64(len(k.runs) - 1)
 	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
-	if value := meanFactor(got.families[f].along, k.geometry.norms[f], variances); value > limit {
+	if value := meanFactor(got.families[f].along, k.geometry.norms[f], k.scatters[f].units); value > limit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf(
 			"each %s is off by a factor of its own, %.3g times the limit", fam.axis, math.Sqrt(value/limit),
 		))

@@ -239,7 +239,11 @@ type partMoments struct {
 	freedom          func(p int) float64
 }
 
-type scatter struct{ mean, variance float64 }
+// scatter is that of a family's factors, each in units of its own.
+type scatter struct {
+	mean, variance float64
+	units          []float64
+}
 
 // newKin judges each run as if it were the kernel, with σ from the others.
 func (j *judgement) newKin() kin {
@@ -276,13 +280,46 @@ func (j *judgement) newKin() kin {
 }
 
 // scatterMoments returns mean and variance over the runs of the mean square of all factors of a
-// family, in units of their variances.
+// family, in units of their variances. Where not all parts were run these are not known of each:
+// the unit is one for all, and by which were run the mean square scatters too.
 func (k kin) scatterMoments(f int) scatter {
-	of := func(s statistics) float64 {
-		return meanFactor(s.families[f].along, k.sampled.norms[f], k.factors[f].variances)
+	s := scatter{units: k.factors[f].variances}
+	ran, all := held(k.sampled.norms[f]), held(k.geometry.norms[f])
+	if ran < all {
+		s.units = ones(len(s.units))
 	}
+	of := func(s2 statistics) float64 { return meanFactor(s2.families[f].along, k.sampled.norms[f], s.units) }
 	mean, variance := k.moments(of, 2)
-	return scatter{max(mean, of(k.native), 1), variance}
+	s.mean, s.variance = max(mean, of(k.native), 1), variance
+	if ran < all {
+		s.variance += k.scatterOfParts(f) * (1/ran + 1/all)
+	}
+	return s
+}
+
+// held counts the parts that have any truth.
+func held(norms []float64) (n float64) {
+	for _, norm := range norms {
+		if norm > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// scatterOfParts is the variance from part to part of the mean square of a factor over the runs.
+func (k kin) scatterOfParts(f int) float64 {
+	var means []float64
+	for p, norm := range k.sampled.norms[f] {
+		if norm > 0 {
+			squares := k.over(func(s statistics) float64 { return square(s.families[f].along[p]) })
+			means = append(means, stat.Mean(squares, nil))
+		}
+	}
+	if len(means) < 2 {
+		return 0
+	}
+	return stat.Variance(means, nil)
 }
 
 // squaresOf returns the moments of the mean squares of a family's parts.

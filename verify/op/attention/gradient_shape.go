@@ -1,6 +1,8 @@
 package attention
 
 import (
+	"math"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -49,7 +51,7 @@ type gradientShape struct {
 // weight is its exponential in the sum of all, and D is formed of all dP: of its own error a key
 // that has all the weight has nothing.
 func (m Model) newGradientShape(g *gradientTruth, t gradientTypes) *gradientShape {
-	weights, dp, fed := m.weightErrors(g), m.dpErrors(g, t), m.storedRho2(m.probabilities)
+	weights, dp := m.weightErrors(g), m.dpErrors(g, t)
 	e := &gradientShape{ds: new(mat.Dense), p: new(mat.Dense), delta: m.deltaShape(g, weights, dp, t)}
 	common := make([]float64, len(e.delta)) // of the weights of a query, by their sum
 	for s := range common {
@@ -58,32 +60,32 @@ func (m Model) newGradientShape(g *gradientTruth, t gradientTypes) *gradientShap
 		}
 	}
 	of := func(s, j int, p float64) float64 { return max(0, weights.At(s, j)*(1-2*p)+common[s]) }
-	own := m.storedRho2(t.inter) + argumentShape*m.rho2()
-	if m.storesScores() {
-		own += m.storedRho2(t.inter)
-	}
 	e.ds.Apply(func(s, j int, ds float64) float64 {
 		p := g.p.At(s, j)
-		left, weight := square(g.lever.At(s, j)), of(s, j, p)
-		if m.storesScores() {
-			left, weight = left*square(1-p), weight+fed/2
+		if p == 0 {
+			return 0
 		}
-		return ds*ds*(own+weight) + left*dp.At(s, j)
+		left, stored := square(g.lever.At(s, j)), m.stored(t.inter, ds)
+		if m.storesScores() { // step by step, P too
+			left *= square(1 - p)
+			stored = 2*stored + m.stored(m.probabilities, p)/2*square(ds/p)
+		}
+		return stored + ds*ds*(argumentShape*m.rho2()+of(s, j, p)) + left*dp.At(s, j)
 	}, g.ds)
-	e.p.Apply(func(s, j int, p float64) float64 { return p * p * (fed + of(s, j, p)) }, g.p)
+	e.p.Apply(func(s, j int, p float64) float64 { return m.stored(m.probabilities, p) + p*p*of(s, j, p) }, g.p)
 	return e
 }
 
 // dpErrors returns the second moments of the errors of dP, of its sum and where it is stored.
 func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
-	d2, v2, width, stored := norms(g.do), norms(g.v), g.v.RawMatrix().Cols, m.storedRho2(m.Scores)
+	d2, v2, width := norms(g.do), norms(g.v), g.v.RawMatrix().Cols
 	var errors mat.Dense
 	errors.Apply(func(s, j int, dp float64) float64 {
 		if g.p.At(s, j) == 0 {
 			return 0
 		}
 		apart, together := m.SumError(t.output, m.V, width, dp, d2[s]*v2[j]/float64(width))
-		return apart + together + stored*dp*dp
+		return apart + together + m.stored(m.Scores, dp)
 	}, g.dp)
 	return &errors
 }
@@ -101,14 +103,13 @@ func (m Model) weightErrors(g *gradientTruth) *mat.Dense {
 	return &errors
 }
 
-// storedRho2 is the second moment of the relative error of being rounded to a type, if that is
-// narrower than the working precision.
-func (m Model) storedRho2(t dtype.Type) float64 {
-	rho := arithmetic.Rho(t)
+// stored is the second moment of the error of rounding x to a type, if that is narrower than the
+// working precision.
+func (m Model) stored(t dtype.Type, x float64) float64 {
 	if !m.narrow(t) {
 		return 0
 	}
-	return rho * rho
+	return arithmetic.Rounding(t, x)
 }
 
 // deltaShape returns what second moments of errors of D go with: of the weights, of the rounded
@@ -116,18 +117,18 @@ func (m Model) storedRho2(t dtype.Type) float64 {
 func (m Model) deltaShape(g *gradientTruth, weights, dp *mat.Dense, t gradientTypes) []float64 {
 	rows, _ := g.p.Dims()
 	delta := make([]float64, rows)
-	added := m.storedRho2(m.probabilities)/2 + argumentShape*m.rho2()
 	if !m.storesScores() {
 		var o mat.Dense
 		o.Mul(g.p, g.v)
-		o.MulElem(&o, g.do)
-		floats.AddScaled(delta, m.storedRho2(t.output), norms(&o))
+		o.Apply(func(s, c int, x float64) float64 { return math.Sqrt(m.stored(t.output, x)) * g.do.At(s, c) }, &o)
+		delta = norms(&o)
 	}
 	for s := range delta {
 		d := floats.Dot(g.p.RawRowView(s), g.dp.RawRowView(s))
 		for j, p := range g.p.RawRowView(s) {
 			x := g.dp.At(s, j)
-			delta[s] += weights.At(s, j)*square(p*(x-d)) + added*square(p*x)
+			added := m.stored(m.probabilities, p)/2 + argumentShape*m.rho2()*p*p
+			delta[s] += weights.At(s, j)*square(p*(x-d)) + added*x*x
 			if m.storesScores() {
 				delta[s] += square(p*(1-p)) * dp.At(s, j)
 			}

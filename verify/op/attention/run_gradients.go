@@ -214,12 +214,12 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 // those of what the heads have come to.
 func (s *groupGradients) addRoundings(shape *mat.Dense, head, all gradientSums, t dtype.Type) {
 	m, group := s.out.m, s.out.t.group
-	each := m.storedRho2(t) / 2
+	often := 0.5
 	if m.narrow(group) {
-		each = m.storedRho2(t)
+		often = 1
 	}
 	shape.Apply(func(j, c int, x float64) float64 {
-		return x + each*square(head.sums.At(j, c)) + m.storedRho2(group)*square(all.sums.At(j, c))
+		return x + often*m.stored(t, head.sums.At(j, c)) + m.stored(group, all.sums.At(j, c))
 	}, shape)
 }
 
