@@ -11,13 +11,14 @@ import (
 
 	"plumbline/golden"
 	"plumbline/verify/op"
+	"plumbline/verify/recording"
 	"plumbline/verify/report"
 	"plumbline/verify/verdict"
 )
 
 // TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and
-// that each mistake planted in it is not. Mistakes in an output leave the truth as it is, which is
-// computed once for all of them.
+// again with the same numbers, and that each mistake planted in it is not. Mistakes in an output
+// leave the truth as it is, which is computed once for all of them.
 func TestRecordings(t *testing.T) {
 	number, count := numbered(t)
 	for _, name := range golden.Names() {
@@ -32,9 +33,11 @@ func TestRecordings(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Run("is explained", func(t *testing.T) {
-				if v := op.JudgeAgainst(rec, truth); v.Status != verdict.Explained {
+				v := op.JudgeAgainst(rec, truth)
+				if v.Status != verdict.Explained {
 					t.Error(words(v, rec.Provenance))
 				}
+				sameVerdictAgain(t, rec, v)
 			})
 			mutations := inTurn(golden.Mutations(rec, truth), number[name], count[rec.Op])
 			if truth[0].Truth.Len() >= fullSize {
@@ -97,27 +100,20 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 
 var long = flag.Bool("long", false, "judge every recording many times, and plant more in the largest")
 
-// TestSameVerdictEveryTime: judged again, a recording gives the same numbers to the last bit: once
-// more, or with -long five times. MLA is left to the op's own test, for its time, which judges
-// every op's right kernels three times.
-func TestSameVerdictEveryTime(t *testing.T) {
+// sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: once more, or
+// with -long five times. MLA is left to the op's own test, for its time, which judges every op's
+// right kernels three times.
+func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict) {
 	again := 1
 	if *long {
 		again = 5
 	}
-	for _, name := range golden.Names() {
-		rec, err := golden.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for range again {
 		if strings.HasPrefix(rec.Op, "mla.") {
-			continue
+			return
 		}
-		first := op.Judge(rec)
-		for range again {
-			if diff := cmp.Diff(first, op.Judge(rec)); diff != "" {
-				t.Errorf("%s: %s", name, diff)
-			}
+		if diff := cmp.Diff(first, op.Judge(rec)); diff != "" {
+			t.Errorf("judged again: %s", diff)
 		}
 	}
 }
