@@ -16,7 +16,7 @@ import (
 // the top of a wave only the square of that shows. The whole extended context of DeepSeek-V3 must
 // be explained.
 func TestLongPositions(t *testing.T) {
-	step, count := 211, 163840
+	step, count := 641, 163840
 	if *optest.Long {
 		step = 1
 	}

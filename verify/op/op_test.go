@@ -318,7 +318,7 @@ func TestSameVerdictOnAnyNumberOfCores(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		seeds := uint64(6)
 		if !*optest.Long {
-			seeds /= 2
+			seeds /= 3
 		}
 		for seed := range seeds {
 			rec := optest.Recorded(t, opName, seed)

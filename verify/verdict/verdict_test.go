@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"encoding/json"
+	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
+
+var long = flag.Bool("long", false, "judge right gates of 200 seeds")
 
 // sampled returns an expectation with what runs deviate by whose errors are independent and normal.
 // σ stays as it is.

@@ -23,7 +23,7 @@ func TestShapesAgree(t *testing.T) {
 		scores    dtype.Type
 	}{{6, dtype.BF16}, {3, dtype.F32}, {0.5, dtype.F32}, {6, dtype.F32}, {3, dtype.BF16}}
 	if !*optest.Long {
-		cases = cases[:2]
+		cases = cases[:1]
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("scores %v around ±%v", c.scores, c.deviation), func(t *testing.T) {

@@ -48,7 +48,7 @@ func expectedOutputs(t *testing.T, requests []*recording.Recording) []verdict.Ex
 // decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
 // 128 heads.
 func TestTable(t *testing.T) {
-	heads := 8
+	heads := 4
 	if *optest.Long {
 		heads = 128
 	}
