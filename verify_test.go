@@ -66,10 +66,10 @@ func numbered(t *testing.T) (number, count map[string]int) {
 }
 
 // inTurn keeps of the mistakes in what is declared, for each of which the truth is computed anew, a
-// third for one recording of an op and another third for the next; with -long all.
+// quarter for one recording of an op and another quarter for the next; with -long all.
 func inTurn(all []golden.Mutation, number, count int) (kept []golden.Mutation) {
 	for i, m := range all {
-		if m.Output != "" || *long || count < 3 || (number+i)%3 == 0 {
+		if m.Output != "" || *long || count < 4 || (number+i)%4 == 0 {
 			kept = append(kept, m)
 		}
 	}

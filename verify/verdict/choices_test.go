@@ -67,11 +67,7 @@ func judgeChoiceOf(c Choice, got *tensor.Tensor) Output {
 }
 
 func TestRightGatesAreExplained(t *testing.T) {
-	seeds := uint64(200)
-	if !*long {
-		seeds = 50
-	}
-	for seed := range seeds {
+	for seed := range uint64(times(200, 50)) {
 		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
 			n := 64
 			if seed == 0 {
