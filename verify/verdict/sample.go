@@ -77,26 +77,29 @@ func telling(own []float64) []float64 {
 // least, and how much. Of a row that was not run its own elements tell nothing.
 func (s *Sample) pool(own, truth, shape []float64, columns int) (pooled []float64, scatter float64) {
 	runs := float64(len(s.Deviations))
-	byTruth, byShape := proportional(own, squared(truth), runs), proportional(own, shape, runs)
-	alike := proportional(own, ones(len(own)), runs)
-	rest := alike
-	if poolScatter(own, byShape) < poolScatter(own, alike) {
-		rest = byShape
-	}
-	pools := [][]float64{byTruth, alike, byShape, mixed(own, byTruth, rest, runs)}
+	byTruth, alike := proportional(own, squared(truth), runs), proportional(own, ones(len(own)), runs)
+	rest, least := tightest(own, alike, proportional(own, shape, runs))
+	pools := [][]float64{byTruth, rest, mixed(own, byTruth, rest, least, runs)}
 	if s.whole() {
 		pools = append(pools, rowPool(own, columns, runs))
 	}
-	scatter = math.Inf(1)
-	for _, p := range pools {
-		if v := poolScatter(own, p); p != nil && (pooled == nil || v < scatter) {
-			pooled, scatter = p, v
-		}
-	}
+	pooled, scatter = tightest(own, pools...)
 	if pooled == nil { // nothing errs
 		pooled = make([]float64, len(own))
 	}
 	return pooled, scatter
+}
+
+// tightest returns the pool around which second moments scatter least, the first of equals, and how
+// much; nil if there is none.
+func tightest(own []float64, pools ...[]float64) (best []float64, scatter float64) {
+	scatter = math.Inf(1)
+	for _, p := range pools {
+		if v := poolScatter(own, p); p != nil && (best == nil || v < scatter) {
+			best, scatter = p, v
+		}
+	}
+	return best, scatter
 }
 
 // at returns the element of the output that is the i-th of the sample.
@@ -179,12 +182,13 @@ func proportional(own, shape []float64, runs float64) []float64 {
 }
 
 // mixed expects second moments in proportion to a sum of two pools, as of errors that are in part a
-// factor on the truth: in the share around which they scatter least.
-func mixed(own, a, b []float64, runs float64) []float64 {
+// factor on the truth: in the share around which they scatter least, and less than around the
+// second pool.
+func mixed(own, a, b []float64, least, runs float64) (best []float64) {
 	if a == nil || b == nil {
 		return nil
 	}
-	best, least, sum := b, poolScatter(own, b), make([]float64, len(own))
+	sum := make([]float64, len(own))
 	for power := -9; power <= 9; power += 3 {
 		for i := range sum {
 			sum[i] = a[i] + math.Ldexp(b[i], power)

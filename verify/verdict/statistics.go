@@ -309,17 +309,27 @@ func held(norms []float64) (n float64) {
 
 // scatterOfParts is the variance from part to part of the mean square of a factor over the runs.
 func (k kin) scatterOfParts(f int) float64 {
+	_, variance, _ := k.across(k.sampled.norms[f], func(s statistics, p int) float64 {
+		return square(s.families[f].along[p])
+	})
+	return variance
+}
+
+// across returns mean and variance from part to part of what a statistic is on the mean over the
+// runs, and what of the variance comes from their number; of the parts of which anything was run.
+func (k kin) across(ran []float64, of func(s statistics, p int) float64) (mean, variance, within float64) {
 	var means []float64
-	for p, norm := range k.sampled.norms[f] {
-		if norm > 0 {
-			squares := k.over(func(s statistics) float64 { return square(s.families[f].along[p]) })
-			means = append(means, stat.Mean(squares, nil))
+	for p, n := range ran {
+		if n > 0 {
+			m, v := stat.MeanVariance(k.over(func(s statistics) float64 { return of(s, p) }), nil)
+			means, within = append(means, m), within+v
 		}
 	}
 	if len(means) < 2 {
-		return 0
+		return 0, 0, 0
 	}
-	return stat.Variance(means, nil)
+	mean, variance = stat.MeanVariance(means, nil)
+	return mean, variance, within / float64(len(means)*len(k.runs))
 }
 
 // squaresOf returns the moments of the mean squares of a family's parts.
@@ -330,19 +340,9 @@ func (k kin) squaresOf(f int) partMoments {
 // scatterOfRows is the relative variance of the mean squares of rows, less what the runs scatter
 // by.
 func (k *kin) scatterOfRows() float64 {
-	var means []float64
-	var within float64
-	for r, n := range k.sampled.rowCounts {
-		if n > 0 {
-			mean, v := stat.MeanVariance(k.over(func(s statistics) float64 { return s.rowSquares[r] / n }), nil)
-			means, within = append(means, mean), within+v
-		}
-	}
-	if len(means) < 2 {
-		return 0
-	}
-	mean, variance := stat.MeanVariance(means, nil)
-	return max(0, variance-within/float64(len(means)*len(k.runs))) / max(mean*mean, leastMean*leastMean)
+	counts := k.sampled.rowCounts
+	mean, variance, within := k.across(counts, func(s statistics, r int) float64 { return s.rowSquares[r] / counts[r] })
+	return max(0, variance-within) / max(mean*mean, leastMean*leastMean)
 }
 
 // weighRows gives rows weights by how much their factors err, as far as the runs tell: where few
