@@ -1,5 +1,5 @@
-// Package check holds what the tests of the objectives share: comparisons within a bound, and
-// derivatives by differences.
+// Package check holds what tests of many packages share: comparisons within a bound, derivatives by
+// differences, what is read and allocated.
 package check
 
 import (

@@ -2,25 +2,28 @@ package op
 
 func init() { Plant(storing, faint) }
 
+// ofRows are the ops whose main output is rows that are stored one by one.
+var ofRows = []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"}
+
 // storing are the mistakes of writing an output.
 var storing = []Mistake{
 	{
-		ID: "rows-swapped", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		ID: "rows-swapped", Ops: ofRows,
 		Sentence: "two rows of the output change places",
 		Hidden:   "with one row, or where the last two are equal",
 	},
 	{
-		ID: "row-repeated", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		ID: "row-repeated", Ops: ofRows,
 		Sentence: "the last row of the output is the one before it",
 		Hidden:   "with one row, or where the last two are equal",
 	},
 	{
-		ID: "output-truncated", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		ID: "output-truncated", Ops: ofRows,
 		Sentence: "the output is truncated, not rounded",
 		Hidden:   "where the type of the output holds every result",
 	},
 	{
-		ID: "output-unwritten", Ops: []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"},
+		ID: "output-unwritten", Ops: ofRows,
 		Sentence: "a block of the output is never written",
 		Hidden:   "where the block is 0",
 	},

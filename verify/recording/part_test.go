@@ -4,27 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
-
-// counted is a reader that counts the bytes read from it.
-type counted struct {
-	io.ReaderAt
-	read int64
-}
-
-func (c *counted) ReadAt(b []byte, at int64) (int, error) {
-	c.read += int64(len(b))
-	return c.ReaderAt.ReadAt(b, at)
-}
 
 // TestPartsAreThoseOfTheWhole: whatever the recipe, its edits and the place, a part has the values
 // that the whole tensor has there.
@@ -107,20 +96,20 @@ func TestStoredPartsReadNoMore(t *testing.T) {
 	}
 	r.Set("x", dtype.F32, x)
 	b := written(t, r)
-	source := &counted{ReaderAt: bytes.NewReader(b)}
+	source := &check.Reads{ReaderAt: bytes.NewReader(b)}
 	again, err := Read(source, int64(len(b)), "x.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := source.read
+	before := source.N
 	rows, err := again.Rows("x", 7, 9)
 	if err != nil || !slices.Equal(rows.Data, x.Data[7000:9000]) || !slices.Equal(rows.Shape, []int{2, 1000}) {
 		t.Error(err, rows)
 	}
-	if got := source.read - before; got != 8000 {
+	if got := source.N - before; got != 8000 {
 		t.Errorf("%d bytes read, want 8000", got)
 	}
-	if err := again.Check("x"); err != nil || source.read != before+8000 {
+	if err := again.Check("x"); err != nil || source.N != before+8000 {
 		t.Error("stored floating-point numbers are read to be checked", err)
 	}
 }
@@ -175,7 +164,7 @@ func TestWhatIsTooLargeIsNotDecodedWhole(t *testing.T) {
 func TestDigestsStream(t *testing.T) {
 	rc := Recipe{Type: dtype.BF16, Shape: []int{32, 1 << 20}, Dist: "normal", Seed: 1}
 	r := New("test")
-	if got := allocated(func() {
+	if got := check.Allocated(func() {
 		if err := r.Generate("x", rc); err != nil {
 			t.Fatal(err)
 		}

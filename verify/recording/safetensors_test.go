@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"plumbline/internal/check"
 )
 
 func TestHostileFilesAreErrors(t *testing.T) {
@@ -292,15 +293,6 @@ func TestTooManyTensors(t *testing.T) {
 	wantError(t, err, `x.safetensors: header: more than 65536 tensors`)
 }
 
-// allocated returns how many bytes f allocates.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 func TestClaimsAreNotAllocated(t *testing.T) {
 	const claim = `"q":{"dtype":"F64","shape":[2147483647],"data_offsets":[0,17179869176]}`
 	zeros := strings.Repeat("0", 64)
@@ -311,7 +303,7 @@ func TestClaimsAreNotAllocated(t *testing.T) {
 		"tensor of 16 GiB":  file(with(claim)),
 		"recipe of 528 GiB": file(withMetadata("generated", recipe)),
 	} {
-		if got := allocated(func() {
+		if got := check.Allocated(func() {
 			if _, err := readBytes(b); err == nil {
 				t.Error(name, "was read")
 			}

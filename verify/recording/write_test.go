@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
@@ -285,7 +286,7 @@ func TestSaveLeavesTheOldFileWhenItFails(t *testing.T) {
 func TestWritingMakesNoSecondCopy(t *testing.T) {
 	r := New("test")
 	r.Set("x", dtype.F64, tensor.New(1<<20))
-	if got := allocated(func() {
+	if got := check.Allocated(func() {
 		if _, err := r.WriteTo(struct{ io.Writer }{io.Discard}); err != nil {
 			t.Error(err)
 		}

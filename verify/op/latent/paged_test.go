@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -190,17 +191,6 @@ func write(file *os.File, header map[string]any, gap int64, data []byte) int64 {
 // small64 has a cache of 64 MB, 256 MB decoded, of which 1 MB is in use.
 var small64 = paged{blocks: 880, page: 64, width: 576, values: 512, batch: 2, keys: 448, heads: 2}
 
-// reads counts the bytes that are read.
-type reads struct {
-	io.ReaderAt
-	n int64
-}
-
-func (r *reads) ReadAt(b []byte, at int64) (int, error) {
-	r.n += int64(len(b))
-	return r.ReaderAt.ReadAt(b, at)
-}
-
 // openStored writes the small recording to a file and opens that.
 func openStored(t *testing.T) (file *os.File, size int64) {
 	t.Helper()
@@ -217,16 +207,16 @@ func openStored(t *testing.T) (file *os.File, size int64) {
 // TestACacheIsReadByPage: of a stored cache no page is read that is not in use.
 func TestACacheIsReadByPage(t *testing.T) {
 	file, size := openStored(t)
-	source := &reads{ReaderAt: file}
+	source := &check.Reads{ReaderAt: file}
 	rec, err := recording.Read(source, size, "stored")
 	optest.Must(err)
 	var v verdict.Verdict
-	used := allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
+	used := check.Allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
 	if v.Status != verdict.Explained {
 		t.Error(v.Status, v.Reason)
 	}
-	if cache := int64(2 * 448 * 576 * 2); source.n > cache+cache/4 {
-		t.Errorf("%d bytes read, want the %d of the pages in use and little more", source.n, cache)
+	if cache := int64(2 * 448 * 576 * 2); source.N > cache+cache/4 {
+		t.Errorf("%d bytes read, want the %d of the pages in use and little more", source.N, cache)
 	}
 	if used > 96<<20 {
 		t.Errorf("%d MiB allocated, for a cache of which 4 MiB are in use", used>>20)
@@ -268,7 +258,7 @@ func TestACacheIsMadeByPage(t *testing.T) {
 	optest.Must(err)
 	defer rec.Close()
 	var v verdict.Verdict
-	used := allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
+	used := check.Allocated(func() { v = op.JudgeWithin(rec, op.MaxWork) })
 	if v.Status != verdict.Explained {
 		t.Error(v.Status, v.Reason)
 	}
@@ -284,15 +274,6 @@ func TestACacheIsMadeByPage(t *testing.T) {
 	) {
 		t.Error(v.Status, v.Reason)
 	}
-}
-
-// allocated returns how many bytes f allocates, given back ones too.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // childFile names the recording that TestJudgeAsAChild judges.
