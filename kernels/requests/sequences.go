@@ -21,12 +21,15 @@ func (s sequences) counts(i, t int) bool {
 	return (s.lens == nil || t < s.lens[i]) && (s.holes == 0 || t%s.holes != s.holes-1)
 }
 
+// whole tells whether all tokens count.
+func (s sequences) whole() bool { return s.lens == nil && s.holes == 0 }
+
 // masked adds the mask: stored, or where all tokens count as a recipe.
 func (b *builder) masked(s sequences) {
 	if s.mask == dtype.Invalid {
 		s.mask = dtype.U8
 	}
-	if s.lens == nil && s.holes == 0 {
+	if s.whole() {
 		b.make("mask", recipe{Type: s.mask, Shape: []int{s.N, s.L}, Dist: "ints", Lo: 1, Hi: 2})
 		return
 	}
@@ -42,7 +45,7 @@ func (b *builder) masked(s sequences) {
 // tokens adds an input [N,L], NaN where the mask has 0 unless that is stale.
 func (b *builder) tokens(name string, s sequences, rc recipe) {
 	for i := range s.N {
-		if s.stale {
+		if s.stale || s.whole() {
 			break
 		}
 		if s.lens != nil && s.lens[i] == 0 {
