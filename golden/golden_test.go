@@ -100,28 +100,28 @@ func TestMutations(t *testing.T) {
 		}
 	})
 	t.Run("each shows on some recording", func(t *testing.T) {
-		shown := map[string]bool{}
+		unseen := map[string]bool{}
+		for _, m := range outputMutations {
+			unseen[m.name] = true
+		}
+		for _, m := range declarationMutations {
+			unseen[m.name] = true
+		}
 		for _, name := range Names() {
 			if strings.HasPrefix(name, "mla-layer") && !strings.Contains(name, "absorbed-bf16") ||
-				strings.Contains(name, "-v3-") {
+				strings.Contains(name, "-v3-") || len(unseen) == 0 {
 				continue // these take long and show no more
 			}
 			for _, m := range mutations(t, open(t, name)) {
-				if kind := strings.TrimPrefix(m.Name, m.Output+": "); !shown[kind] {
-					wrong, _ := m.Apply()
-					shown[kind] = wrong.Recording != nil
+				if kind := strings.TrimPrefix(m.Name, m.Output+": "); unseen[kind] {
+					if wrong, _ := m.Apply(); wrong.Recording != nil {
+						delete(unseen, kind)
+					}
 				}
 			}
 		}
-		for _, m := range outputMutations {
-			if !shown[m.name] {
-				t.Errorf("%s shows nowhere", m.name)
-			}
-		}
-		for _, m := range declarationMutations {
-			if !shown[m.name] {
-				t.Errorf("%s shows nowhere", m.name)
-			}
+		for name := range unseen {
+			t.Errorf("%s shows nowhere", name)
 		}
 	})
 }

@@ -68,9 +68,7 @@ func TestExtremesOfAllOps(t *testing.T) {
 		if opName == "mla.layer" {
 			seeds = 10
 		}
-		if *optest.Long {
-			seeds *= 100
-		}
+		seeds *= uint64(optest.Times(100, 1))
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()
 			faults := 0

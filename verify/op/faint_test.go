@@ -96,32 +96,38 @@ func normRequest(seed uint64) *recording.Recording {
 	return r
 }
 
+// known is what has been computed of a request, each once for all of its mistakes.
+type known struct {
+	runs     map[emulate.Config]*recording.Recording
+	expected []verdict.Expected
+}
+
 // ran returns what a kernel leaves, with one of its outputs alone.
-func ran(t *testing.T, c faintCase, config emulate.Config) *recording.Recording {
+func (k *known) ran(t *testing.T, c faintCase, config emulate.Config) *recording.Recording {
 	t.Helper()
+	if rec := k.runs[config]; rec != nil {
+		return rec
+	}
 	rec, err := emulate.Run(c.request, config)
 	if err != nil {
 		t.Fatalf("%s, %s: %v", c.mistake, c.what, err)
 	}
-	for _, name := range rec.Outputs() {
-		if name != c.output {
-			rec.Delete("out." + name)
-		}
-	}
+	k.runs[config] = rec
+	alone(rec, c.output)
 	return rec
 }
 
 // strength is √Σ (w − t)²/s². What the mistake moves is read off kernels that round nothing else:
 // between outputs of a narrow type the roundings would count too.
-func (c faintCase) strength(t *testing.T, e verdict.Expected) float64 {
+func (c faintCase) strength(t *testing.T, k *known) float64 {
 	t.Helper()
 	exact := emulate.Config{
 		Tile: 256, Accumulate: arithmetic.F64, Probabilities: dtype.F64, Intermediate: dtype.F64, Output: dtype.F64,
 	}
-	right := c.numbers(t, ran(t, c, exact))
+	right := c.numbers(t, k.ran(t, c, exact))
 	exact.Mistake = c.mistake
-	wrong := c.numbers(t, ran(t, c, exact))
-	var sum float64
+	wrong := c.numbers(t, k.ran(t, c, exact))
+	e, sum := k.expected[0], 0.0
 	for i, truth := range e.Truth.Data {
 		ulp, moved := e.Type.Spacing(truth), wrong[i]-right[i]
 		sum += moved * moved / (e.Sigma[i]*e.Sigma[i] + ulp*ulp/12)
@@ -146,14 +152,17 @@ func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
 // TestFaintMistakes judges the faint mistakes on recordings where each is strong enough to be told
 // from chance. One that is missed on any of its recordings does not count as found.
 func TestFaintMistakes(t *testing.T) {
-	missed, known := map[string]bool{}, expectations{}
+	missed, requests := map[string]bool{}, map[*recording.Recording]*known{}
 	for _, c := range faintCases() {
 		if !*optest.Long && slices.Contains(tooFaint, c.mistake) {
 			missed[c.mistake] = true
 			continue
 		}
+		if requests[c.request] == nil {
+			requests[c.request] = &known{runs: map[emulate.Config]*recording.Recording{}}
+		}
 		t.Run(c.mistake+" in "+c.what, func(t *testing.T) {
-			if !foundFaint(t, c, known) {
+			if !foundFaint(t, c, requests[c.request]) {
 				missed[c.mistake] = true
 			}
 		})
@@ -165,39 +174,33 @@ func TestFaintMistakes(t *testing.T) {
 	}
 }
 
-// expectations holds those of recordings that differ in their outputs alone.
-type expectations map[*recording.Recording]map[string]verdict.Expected
-
-// of returns what is expected of a recording's one output.
-func (x expectations) of(t *testing.T, c faintCase, rec *recording.Recording) verdict.Expected {
+// expects returns what is expected of a recording's one output, which other outputs of the same
+// request do not change.
+func (k *known) expects(t *testing.T, rec *recording.Recording) verdict.Expected {
 	t.Helper()
-	if e, in := x[c.request][c.output]; in {
-		return e
+	if k.expected == nil {
+		expected, err := op.Expect(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.expected = expected
 	}
-	expected, err := op.Expect(rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x[c.request] == nil {
-		x[c.request] = map[string]verdict.Expected{}
-	}
-	x[c.request][c.output] = expected[0]
-	return expected[0]
+	return k.expected[0]
 }
 
 // foundFaint checks the strength of one mistake and that the right kernel passes, and tells whether
 // the wrong one does not.
-func foundFaint(t *testing.T, c faintCase, known expectations) bool {
+func foundFaint(t *testing.T, c faintCase, k *known) bool {
 	t.Helper()
-	wrong := ran(t, c, emulate.Config{Tile: 256, Mistake: c.mistake})
-	expected := known.of(t, c, wrong)
+	wrong := k.ran(t, c, emulate.Config{Tile: 256, Mistake: c.mistake})
+	expected := k.expects(t, wrong)
 	if n := expected.Truth.Len(); n < 4096 {
 		t.Errorf("%d elements, want 4096 or more", n)
 	}
-	if right := c.judge(t, expected, ran(t, c, emulate.Config{})); right.Status != verdict.Explained {
+	if right := c.judge(t, expected, k.ran(t, c, emulate.Config{})); right.Status != verdict.Explained {
 		t.Errorf("the right kernel: %s: %s", right.Status, right.Reasons)
 	}
-	strength := c.strength(t, expected)
+	strength := c.strength(t, k)
 	if strength < leastStrength {
 		t.Errorf("strength %.3g, want %d or more", strength, leastStrength)
 	}

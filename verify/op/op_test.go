@@ -316,11 +316,7 @@ func tensorsAreDescribed(t *testing.T, o *op.Op) {
 // split. Seeds are fewer without -long: golden's recordings are judged time and again too.
 func TestSameVerdictOnAnyNumberOfCores(t *testing.T) {
 	for _, opName := range emulate.Ops() {
-		seeds := uint64(6)
-		if !*optest.Long {
-			seeds /= 3
-		}
-		for seed := range seeds {
+		for seed := range uint64(optest.Times(6, 2)) {
 			rec := optest.Recorded(t, opName, seed)
 			first := op.Judge(rec)
 			for _, cores := range []int{1, 5} {

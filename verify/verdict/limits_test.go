@@ -73,7 +73,8 @@ func TestALimitThatNobodyMeetsIsNotJudged(t *testing.T) {
 // further off than σ explains is never explained.
 func TestNoSigmaMakesALimitNaN(t *testing.T) {
 	extremes := []float64{0, 5e-324, 1e-170, 1e-9, 1, 1e154, 1e200, math.MaxFloat64, math.Inf(1), math.NaN()}
-	for _, typ := range []dtype.Type{dtype.F64, dtype.F32, dtype.BF16, dtype.F8E4M3} {
+	types := []dtype.Type{dtype.F64, dtype.BF16, dtype.F32, dtype.F8E4M3}
+	for _, typ := range types[:times(4, 2)] {
 		for _, a := range extremes {
 			for _, b := range extremes {
 				for _, truths := range [][]float64{{0, 1, 2, 4}, {1, 0, 0, 0}, {0, 0, 1, 2}} {

@@ -48,10 +48,7 @@ func expectedOutputs(t *testing.T, requests []*recording.Recording) []verdict.Ex
 // decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
 // 128 heads.
 func TestTable(t *testing.T) {
-	heads := 4
-	if *optest.Long {
-		heads = 128
-	}
+	heads := optest.Times(128, 4)
 	inputs := []*recording.Recording{
 		optest.DecodeRequest(heads, 4096, 1, 0, 1), optest.DecodeRequest(heads, 4096, 3, 0, 2),
 		optest.DecodeRequest(heads, 4096, 2, 1, 3), optest.DecodeRequest(heads, 1000, 0.2, 0, 4),
@@ -78,9 +75,12 @@ func TestTable(t *testing.T) {
 	}
 	t.Run("right kernels of every tiling and split are explained, and score as they should", func(t *testing.T) {
 		for i := range inputs {
-			for _, c := range []emulate.Config{
+			for k, c := range []emulate.Config{
 				{Tile: 16, Splits: 7}, {Tile: 64, Splits: 4}, {Tile: 128, Splits: 1}, {NormalizeFirst: true},
 			} {
+				if !*optest.Long && (i+k)%2 > 0 {
+					continue
+				}
 				out, allclose, diff := run(t, i, c)
 				if out.Status != verdict.Explained || out.RMS < 0.6 || out.RMS > 1.2 || out.MaxZ > 5 || !allclose ||
 					diff > 1e-5 {

@@ -348,7 +348,7 @@ func TestUnusableObjectives(t *testing.T) {
 
 // TestMasksOfAnyType: the same mask in another type is the same mask.
 func TestMasksOfAnyType(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(optest.Times(20, 4)) {
 		r := optest.Recorded(t, "ppo.loss", seed)
 		mask, err := r.Tensor("mask")
 		if err != nil {

@@ -50,7 +50,10 @@ func TestYaRNKeys(t *testing.T) {
 		`{"factor":8,"attention_factor":0.9,"ramp":"rotations"}`,
 	} {
 		for _, request := range yarnRequests(t, yarn) {
-			for _, c := range emulate.Right(request.Op) {
+			for i, c := range emulate.Right(request.Op) {
+				if request.Op == "mla.layer" && i%6 > 0 {
+					continue // TestRightKernels runs all
+				}
 				if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
 					t.Errorf("%s %s, %s: %s: %s", request.Op, yarn, c, v.Status, v.Reason)
 				}
