@@ -32,7 +32,7 @@ var (
 		})
 	expKey = op.Key{
 		Name: "exp", Default: "exact",
-		Doc: "exponentials: exact, good to 2 ulp as ex2.approx is, or approx, __expf, good to (2 + 1.17|x|) ulp",
+		Doc: "exponentials: exact, good to 2 ulp as ex2.approx is, or approx, as __expf, good to 4; of rounded x·log₂e",
 	}
 )
 
