@@ -16,16 +16,21 @@ import (
 type Rows struct {
 	Q, K, V   *mat.Dense
 	Sees      func(row, key int) bool
+	Grows     bool // a later row sees more keys
 	sink      *float64
 	Dots      *mat.Dense // q·k
 	DotErrors Moments    // of these sums
 	p         *mat.Dense // weights
+	finite    *mat.Dense // V, without what is not finite
 	Errors    Moments    // of the weighted sums of values
 }
 
 // Moments are the second moments of the errors of sums: their own, and what all err by
 // together.
-type Moments struct{ Apart, Together *mat.Dense }
+type Moments struct {
+	Apart, Together *mat.Dense
+	pieces          []piece // in which sums over keys grow, if some see more keys than others
+}
 
 // addTo adds them to other second moments.
 func (e Moments) addTo(sum *mat.Dense) {
@@ -35,7 +40,7 @@ func (e Moments) addTo(sum *mat.Dense) {
 
 // SumErrors returns those of sums of so many products, whose squares add up to squares.
 func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Moments {
-	e := Moments{mat.DenseCopyOf(sums), mat.DenseCopyOf(sums)}
+	e := Moments{Apart: mat.DenseCopyOf(sums), Together: mat.DenseCopyOf(sums)}
 	rows, cols := sums.Dims()
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), squares.RawRowView(i)
@@ -49,7 +54,7 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 // Prepare computes what all runs share.
 func (h *Rows) Prepare(m Model) *Rows {
 	var dots2 mat.Dense
-	h.Dots = new(mat.Dense)
+	h.Dots, h.finite = new(mat.Dense), step.FiniteOrZero(h.V)
 	h.Dots.Mul(h.Q, h.K.T())
 	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), step.Squares(step.FiniteOrZero(h.K)).T())
 	_, width := h.Q.Dims()
@@ -61,9 +66,10 @@ func (h *Rows) Prepare(m Model) *Rows {
 	}
 	h.p = p
 	var sums2 mat.Dense
-	sums2.Mul(step.Squares(p), step.Squares(step.FiniteOrZero(h.V)))
+	sums2.Mul(step.Squares(p), step.Squares(h.finite))
 	_, keys := p.Dims()
 	h.Errors = m.SumErrors(m.probabilities, m.V, keys, attention.Values(p, h.V, attention.Options{}), &sums2)
+	h.Errors.pieces = h.newPieces()
 	return h
 }
 
@@ -200,7 +206,7 @@ func (a *Run) sumOf(
 type Exponentials struct {
 	x             *mat.Dense
 	largest, sums []float64
-	values        *mat.Dense // what weights that are divided after come to, once it is known
+	values        []*mat.Dense // what weights that are divided after come to piece by piece, once it is known
 }
 
 // Exponentials returns those of a head.
@@ -277,20 +283,19 @@ func (a *Run) power(x, largest float64) float64 {
 // Outputs returns outputs and log-sum-exps before their last rounding.
 func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 	divisors, lse, p := a.allWeights(h, e)
-	o := e.values
-	if o == nil || a.dividesFirst {
-		o = attention.Values(p, h.V, attention.Options{})
+	sums := e.values
+	if sums == nil || a.dividesFirst {
+		sums = h.sums(p)
 	}
 	if !a.dividesFirst {
-		e.values = o
-		o = mat.DenseCopyOf(o)
+		e.values = sums
 	}
+	o := mat.DenseCopyOf(sums[len(sums)-1])
 	rows, _ := o.Dims()
 	for s := range rows {
-		row, apart, together := o.RawRowView(s), h.Errors.Apart.RawRowView(s), h.Errors.Together.RawRowView(s)
-		inverse, size2 := a.inverse.Round(1/divisors[s]), divisors[s]*divisors[s]
+		row, inverse := o.RawRowView(s), a.inverse.Round(1/divisors[s])
+		a.addErrors(row, sums, h.Errors, s, divisors[s]*divisors[s])
 		for c, v := range row {
-			v += a.sum.Of(v, apart[c]*size2, together[c]*size2)
 			row[c] = a.output.Round(v * inverse)
 		}
 	}

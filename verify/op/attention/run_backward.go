@@ -206,7 +206,7 @@ type gradientSums struct {
 // errors returns the second moments of the errors of sums of products of operands of two types.
 func (g gradientSums) errors(m Model, x, y dtype.Type) Moments {
 	rows, cols := g.sums.Dims()
-	e := Moments{mat.NewDense(rows, cols, nil), mat.NewDense(rows, cols, nil)}
+	e := Moments{Apart: mat.NewDense(rows, cols, nil), Together: mat.NewDense(rows, cols, nil)}
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), g.squares.RawRowView(i)
 		for c, sum := range g.sums.RawRowView(i) {

@@ -143,10 +143,12 @@ func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run
 	if o.Mask == (attention.Mask{}) {
 		sees = func(int, int) bool { return true }
 	}
-	rows := (&Rows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees}).Prepare(h.m)
+	grows := o.Mask.Causal && o.Mask.Queries > 1
+	rows := (&Rows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees, Grows: grows}).Prepare(h.m)
 	flushed := rows
 	if h.c.Arithmetic.Subnormals == "flushed" {
-		flushed = (&Rows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees}).Prepare(h.m)
+		f := Rows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees, Grows: grows}
+		flushed = f.Prepare(h.m)
 	}
 	h.noteScale(rows, at, run)
 	b := &headBlock{h: h, at: at, run: run}

@@ -1,0 +1,126 @@
+package attention
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/attention"
+	"plumbline/verify/op/step"
+)
+
+// Where later queries see more keys, two rows with the same weights add up what both see in the
+// same way, and err alike until one of them ends: of zero queries under a causal mask all sums are
+// prefixes of one. Errors of sums over keys are therefore drawn piece by piece, of what has been
+// added up until then: rows that are there with the same bits err alike, others apart.
+
+// mostPieces is how many pieces the keys have: of a walk the last piece of 16, in which rows that
+// end in it err apart, makes an eighth of the variance.
+const mostPieces = 16
+
+// piece is some keys, those before end that no earlier piece has.
+type piece struct {
+	end     int
+	share   []float64  // of the keys that a row sees
+	squares *mat.Dense // of the terms, added up
+}
+
+// newPieces returns those of the keys: one, of which nothing needs to be known, unless rows grow.
+func (h *Rows) newPieces() []piece {
+	rows, keys := h.p.Dims()
+	if !h.Grows {
+		return []piece{{end: keys}}
+	}
+	pieces, start, v2 := make([]piece, min(keys, mostPieces)), 0, step.Squares(h.finite)
+	for i := range pieces {
+		end := (i + 1) * keys / len(pieces)
+		pieces[i] = piece{end, make([]float64, rows), new(mat.Dense)}
+		pieces[i].squares.Mul(step.Squares(between(h.p, start, end)), step.RowsBetween(v2, start, end))
+		start = end
+	}
+	for s := range rows {
+		h.shares(pieces, s)
+	}
+	return pieces
+}
+
+// shares fills in the shares of a row.
+func (h *Rows) shares(pieces []piece, s int) {
+	var seen, start int
+	for i := range pieces {
+		for j := start; j < pieces[i].end; j++ {
+			if h.Sees(s, j) {
+				seen++
+				pieces[i].share[s]++
+			}
+		}
+		start = pieces[i].end
+	}
+	for i := range pieces {
+		pieces[i].share[s] /= float64(max(seen, 1))
+	}
+}
+
+// between returns columns of a matrix.
+func between(m *mat.Dense, from, to int) *mat.Dense {
+	rows, _ := m.Dims()
+	return m.Slice(0, rows, from, to).(*mat.Dense)
+}
+
+// sums returns what weighted values have come to at the end of each piece.
+func (h *Rows) sums(p *mat.Dense) []*mat.Dense {
+	if h.finite == nil { // not prepared
+		h.finite = step.FiniteOrZero(h.V)
+	}
+	all, start := make([]*mat.Dense, len(h.Errors.pieces)), 0
+	for i, piece := range h.Errors.pieces {
+		all[i] = new(mat.Dense)
+		all[i].Mul(between(p, start, piece.end), step.RowsBetween(h.finite, start, piece.end))
+		if start = piece.end; i > 0 {
+			all[i].Add(all[i], all[i-1])
+		}
+	}
+	if h.finite != h.V {
+		all[len(all)-1] = attention.Values(p, h.V, attention.Options{})
+	}
+	return all
+}
+
+// addErrors adds the errors of its sums to a row, whose divisor's square is size2.
+func (a *Run) addErrors(row []float64, sums []*mat.Dense, e Moments, s int, size2 float64) {
+	apart, together := e.Apart.RawRowView(s), e.Together.RawRowView(s)
+	parts, last := make([]float64, len(sums)), len(sums)-1
+	for c, v := range row {
+		e.split(parts, sums, s, c, size2)
+		for i, part := range parts[:last] {
+			if part > 0 {
+				row[c] += a.sum.Of(sums[i].At(s, c), apart[c]*size2*part, 0)
+			}
+		}
+		row[c] += a.sum.Of(v, apart[c]*size2*parts[last], together[c]*size2)
+	}
+}
+
+// split fills in the part of a sum's variance that each piece makes. It goes with the squares of
+// what is there while the piece is added up: on the line from what it finds to what it leaves, and,
+// its terms being in an unknown order, around it.
+func (e Moments) split(parts []float64, sums []*mat.Dense, s, c int, size2 float64) {
+	last := len(parts) - 1
+	if parts[last] = 1; last == 0 {
+		return
+	}
+	var from, squares float64
+	for i, p := range e.pieces {
+		to, terms := sums[i].At(s, c), p.squares.At(s, c)*size2
+		parts[i] = p.share[s] * ((from*from+from*to+to*to)/3 + terms/6)
+		from, squares = to, squares+terms
+	}
+	whole := from*from/3 + squares/6
+	if whole > 0 && !math.IsInf(whole, 1) {
+		floats.Scale(1/whole, parts)
+		return
+	}
+	clear(parts)
+	parts[last] = 1
+}
