@@ -12,8 +12,15 @@ import (
 // two cores. A file of a few kilobytes may ask for years.
 const MaxWork = 3e12
 
-// productsPerSecond is what one core does. BenchmarkWork measures it op by op: 1.1 to 2.6·10⁹ on an
-// amd64 server of 2026.
+// MostOutputs is how many elements of outputs are judged together: what is known of each from its
+// runs takes some perOutput bytes, 13 GB for so many.
+const (
+	MostOutputs = 1 << 25
+	perOutput   = 400
+)
+
+// productsPerSecond is what one core does, on an amd64 server of 2026. BenchmarkWork measures it op
+// by op, on outputs that nothing explains: those take two or three times as long.
 const productsPerSecond = 1.8e9
 
 // Work estimates what judging a recording takes, in multiplications with addition as a product of
@@ -35,7 +42,7 @@ func Work(rec *recording.Recording) (float64, error) {
 }
 
 // JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable,
-// and the reason says what it asks for.
+// and the reason says what it asks for. So is one with more outputs than MostOutputs.
 func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
 	// What Work cannot bind, Judge cannot, and says so.
 	if work, err := Work(rec); err == nil && !(work <= most) {
@@ -43,7 +50,20 @@ func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
 			fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
 				rec.Name, work, lasting(work/(2*productsPerSecond)), most))
 	}
+	if n := outputsOf(rec); n > MostOutputs {
+		return unusable(rec,
+			fmt.Errorf("%s: %.0f elements of outputs, which take some %.2g GB of memory, want at most %d",
+				rec.Name, n, n*perOutput/1e9, MostOutputs))
+	}
 	return Judge(rec)
+}
+
+// outputsOf counts the elements of all outputs.
+func outputsOf(rec *recording.Recording) (n float64) {
+	for _, name := range rec.Outputs() {
+		n += Elements(rec.Shape("out." + name))
+	}
+	return n
 }
 
 // lasting writes a number of seconds as people say it.
@@ -63,7 +83,7 @@ func lasting(seconds float64) string {
 // the slices.
 const (
 	InputWork  = 50
-	outputWork = 1500
+	outputWork = 10000
 )
 
 // work adds up what the op does and what every element takes.
@@ -75,9 +95,7 @@ func (c *Case) work() float64 {
 			total += InputWork * Elements(c.Recording.Shape(name)) // once more, for its sha256
 		}
 	}
-	for _, name := range c.Recording.Outputs() {
-		total += outputWork * Elements(c.Recording.Shape("out."+name))
-	}
+	total += outputWork * outputsOf(c.Recording)
 	if c.Op.Work != nil {
 		total += c.Op.Work(c)
 	}

@@ -1,9 +1,12 @@
 package op_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -140,21 +143,21 @@ func TestWork(t *testing.T) {
 		return work
 	}
 	t.Run("twice the keys are nearly twice the work, keys that are not in use none", func(t *testing.T) {
-		once := askedAttention("attention.forward", 1, 64, 1024, 1, 1, 64, 64)
-		twice := askedAttention("attention.forward", 1, 64, 2048, 1, 1, 64, 64)
+		once := askedAttention("attention.forward", 1, 64, 8192, 1, 1, 64, 64)
+		twice := askedAttention("attention.forward", 1, 64, 16384, 1, 1, 64, 64)
 		if ratio := of(twice) / of(once); ratio < 1.7 || ratio > 2 {
 			t.Errorf("%v", ratio)
 		}
 		optest.Must(twice.Generate(
-			"kv_lens", recording.Recipe{Type: dtype.I32, Shape: []int{1}, Dist: "ints", Lo: 1024, Hi: 1025},
+			"kv_lens", recording.Recipe{Type: dtype.I32, Shape: []int{1}, Dist: "ints", Lo: 8192, Hi: 8193},
 		))
 		if ratio := of(twice) / of(once); ratio < 1 || ratio > 1.2 {
 			t.Errorf("with lengths: %v", ratio)
 		}
 	})
 	t.Run("gradients are more than twice the work", func(t *testing.T) {
-		forward := of(askedAttention("attention.forward", 1, 64, 512, 1, 1, 64, 64))
-		backward := of(askedAttention("attention.backward", 1, 64, 512, 1, 1, 64, 64))
+		forward := of(askedAttention("attention.forward", 1, 64, 8192, 1, 1, 64, 64))
+		backward := of(askedAttention("attention.backward", 1, 64, 8192, 1, 1, 64, 64))
 		if backward < 2*forward {
 			t.Errorf("%v and %v", forward, backward)
 		}
@@ -201,5 +204,25 @@ func TestJudgeWithin(t *testing.T) {
 	small.Op = "attention.sideways"
 	if v := op.JudgeWithin(small, op.MaxWork); !strings.Contains(v.Reason, "op not known") {
 		t.Error(v.Reason)
+	}
+}
+
+// TestManyOutputs: a file with more outputs than memory is asked for is refused by its head.
+func TestManyOutputs(t *testing.T) {
+	recipe := `{\"x\":{\"dtype\":\"BF16\",\"dist\":\"normal\",\"seed\":1,\"shape\":[32769,1024],\"sha256\":\"` +
+		strings.Repeat("0", 64) + `\"}}`
+	header := `{"__metadata__":{"plumbline":"1","op":"norm.rms","generated":"` + recipe + `"},` +
+		`"out.y":{"dtype":"BF16","shape":[32769,1024],"data_offsets":[0,67110912]}}`
+	path := filepath.Join(t.TempDir(), "many.safetensors")
+	head := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	optest.Must(os.WriteFile(path, append(head, header...), 0o600))
+	optest.Must(os.Truncate(path, int64(8+len(header)+67110912)))
+	rec, err := recording.Open(path)
+	optest.Must(err)
+	defer rec.Close()
+	v := op.JudgeWithin(rec, op.MaxWork)
+	if v.Status != verdict.Unusable || !strings.HasSuffix(v.Reason,
+		"33555456 elements of outputs, which take some 13 GB of memory, want at most 33554432") {
+		t.Errorf("%v: %s", v.Status, v.Reason)
 	}
 }

@@ -98,16 +98,20 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		return
 	}
 	scores(b, v.Outputs[nearest])
-	others(b, v.Outputs, nearest)
+	others(b, v, nearest)
 	b.WriteByte('\n')
 }
 
 // others writes what is to be said of the outputs beside the one nearest its limit.
-func others(b *strings.Builder, outputs []verdict.Output, nearest int) {
-	if n := len(outputs); n > 1 {
-		fmt.Fprintf(b, "  (nearest its limit of %d outputs)", n)
+func others(b *strings.Builder, v verdict.Verdict, nearest int) {
+	what := "nearest its limit"
+	if v.Status == verdict.Unexplained {
+		what = "farthest beyond its limit"
 	}
-	for i, o := range outputs {
+	if n := len(v.Outputs); n > 1 {
+		fmt.Fprintf(b, "  (%s of %d outputs)", what, n)
+	}
+	for i, o := range v.Outputs {
 		if i != nearest && o.Allowed > 0 {
 			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.InWords())
 		}

@@ -360,9 +360,12 @@ func partName(fam family, p int) string {
 	return fmt.Sprintf("all of %s %v is", fam.axis, index)
 }
 
-// tooLarge says by how much.
+// tooLarge says by how much; beyond the double, or the other sign, as a multiple.
 func tooLarge(factor float64) string {
-	if factor < 0 {
+	switch {
+	case factor < -0.995 || factor >= 0.995:
+		return fmt.Sprintf("%.2g times what it should be", 1+factor)
+	case factor < 0:
 		return fmt.Sprintf("%.2g %% too small", -100*factor)
 	}
 	return fmt.Sprintf("%.2g %% too large", 100*factor)
