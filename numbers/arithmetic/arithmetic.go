@@ -146,6 +146,9 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 	return min(variance, worst*worst) + float64(n)*step*step/12
 }
 
+// equalTerms is the variance, beside the square of the mean, that float64 leaves of equal terms.
+const equalTerms = 0x1p-49
+
 // alike is the second moment of the error that additions make together where the terms differ by
 // less than the sum's last place.
 func alike(n, sum, squares, u float64) float64 {
@@ -153,8 +156,12 @@ func alike(n, sum, squares, u float64) float64 {
 	if place == 0 {
 		return 0
 	}
-	together, apart := 0.15*n*place, math.Sqrt(max(0, squares/n-m*m))/place
-	agreement := 1 / (1 + apart*apart)
+	variance := squares/n - float64(m*m)
+	if variance < equalTerms*m*m {
+		variance = 0
+	}
+	together, apart := 0.15*n*place, math.Sqrt(variance)/place
+	agreement := 1 / (1 + float64(apart*apart))
 	if u > dtype.F32.UnitRoundoff() { // few places: terms whose spread is skewed keep a tenth
 		agreement = max(agreement, 0.1)
 	}

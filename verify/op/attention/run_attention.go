@@ -277,7 +277,7 @@ func (a *Run) power(x, largest float64) float64 {
 	if math.IsInf(x, -1) {
 		return 0
 	}
-	return a.exp.Exp(a.shifted.Round(x*math.Log2E-a.largest.Round(largest*math.Log2E)) * math.Ln2)
+	return a.exp.Exp(a.shifted.Round(float64(x*math.Log2E)-a.largest.Round(largest*math.Log2E)) * math.Ln2)
 }
 
 // Outputs returns outputs and log-sum-exps before their last rounding.

@@ -151,7 +151,7 @@ func (b *backwardRun) probability(x, lse float64) float64 {
 	case math.IsInf(x, -1):
 		return 0
 	case b.fused:
-		return b.power.Exp(b.exponent.Round(x*math.Log2E-b.largest.Round(lse*math.Log2E)) * math.Ln2)
+		return b.power.Exp(b.exponent.Round(float64(x*math.Log2E)-b.largest.Round(lse*math.Log2E)) * math.Ln2)
 	}
 	return b.power.Exp(b.exponent.Round(x - lse))
 }

@@ -113,7 +113,8 @@ func (e Moments) split(parts []float64, sums []*mat.Dense, s, c int, size2 float
 	var from, squares float64
 	for i, p := range e.pieces {
 		to, terms := sums[i].At(s, c), p.squares.At(s, c)*size2
-		parts[i] = p.share[s] * ((from*from+from*to+to*to)/3 + terms/6)
+		along := float64(from*from) + float64(from*to) + float64(to*to)
+		parts[i] = p.share[s] * (along/3 + terms/6)
 		from, squares = to, squares+terms
 	}
 	whole := from*from/3 + squares/6
