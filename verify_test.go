@@ -37,9 +37,7 @@ func TestRecordings(t *testing.T) {
 				if v.Status != verdict.Explained {
 					t.Error(words(v, rec.Provenance))
 				}
-				if number[name] < 2 || *long {
-					sameVerdictAgain(t, rec, v)
-				}
+				sameVerdictAgain(t, rec, v, number[name])
 			})
 			mutations := inTurn(golden.Mutations(rec, truth), number[name], count[rec.Op])
 			if truth[0].Truth.Len() >= fullSize {
@@ -105,13 +103,14 @@ var long = flag.Bool("long", false, "judge every recording many times, and plant
 // sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first two
 // of an op once more, or with -long all five times. MLA is left to the op's own test, for its time,
 // which judges every op's right kernels three times.
-func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict) {
-	again := 1
-	if *long {
+func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict, number int) {
+	again := 0
+	switch {
+	case strings.HasPrefix(rec.Op, "mla."):
+	case *long:
 		again = 5
-	}
-	if strings.HasPrefix(rec.Op, "mla.") {
-		again = 0
+	case number < 2:
+		again = 1
 	}
 	for range again {
 		if diff := cmp.Diff(first, op.Judge(rec)); diff != "" {

@@ -149,18 +149,23 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 // equalTerms is the variance, beside the square of the mean, that float64 leaves of equal terms.
 const equalTerms = 0x1p-49
 
+// termVariance returns the variance of n terms that add up to sum, and their squares to squares.
+func termVariance(n, sum, squares float64) float64 {
+	m := sum / n
+	if v := squares/n - float64(m*m); v >= equalTerms*m*m {
+		return v
+	}
+	return 0
+}
+
 // alike is the second moment of the error that additions make together where the terms differ by
 // less than the sum's last place.
 func alike(n, sum, squares, u float64) float64 {
-	m, place := sum/n, u*sum
+	place := u * sum
 	if place == 0 {
 		return 0
 	}
-	variance := squares/n - float64(m*m)
-	if variance < equalTerms*m*m {
-		variance = 0
-	}
-	together, apart := 0.15*n*place, math.Sqrt(variance)/place
+	together, apart := 0.15*n*place, math.Sqrt(termVariance(n, sum, squares))/place
 	agreement := 1 / (1 + float64(apart*apart))
 	if u > dtype.F32.UnitRoundoff() { // few places: terms whose spread is skewed keep a tenth
 		agreement = max(agreement, 0.1)
@@ -170,8 +175,7 @@ func alike(n, sum, squares, u float64) float64 {
 
 // partialSums returns Σ_{k=1..n} E[S_k²] for n terms in random order.
 func partialSums(n, sum, squares float64) float64 {
-	m := sum / n
-	v := max(0, squares/n-m*m)
+	m, v := sum/n, termVariance(n, sum, squares)
 	return m*m*n*(n+1)*(2*n+1)/6 + v*n*(n+1)/6
 }
 

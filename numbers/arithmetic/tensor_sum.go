@@ -59,8 +59,7 @@ func (t *TensorCore) Sum(n int, sum, squares float64) float64 {
 		return 0
 	}
 	terms, steps := float64(n), math.Ceil(float64(n)/float64(t.Products))
-	mean := sum / terms
-	apart := max(0, squares/terms-mean*mean)
+	apart := termVariance(terms, sum, squares)
 	if t.Late > 0 {
 		return t.nearest(math.Ceil(terms/float64(t.Late))*float64(t.Late/t.Products+1), sum, terms*apart)
 	}

@@ -65,11 +65,10 @@ func (h *Rows) Prepare(m Model) *Rows {
 		floats.Scale(1/d, p.RawRowView(s))
 	}
 	h.p = p
-	var sums2 mat.Dense
-	sums2.Mul(step.Squares(p), step.Squares(h.finite))
 	_, keys := p.Dims()
-	h.Errors = m.SumErrors(m.probabilities, m.V, keys, attention.Values(p, h.V, attention.Options{}), &sums2)
-	h.Errors.pieces = h.newPieces()
+	pieces, sums := h.newPieces(), attention.Values(p, h.V, attention.Options{})
+	h.Errors = m.SumErrors(m.probabilities, m.V, keys, sums, allSquares(pieces))
+	h.Errors.pieces = pieces
 	return h
 }
 

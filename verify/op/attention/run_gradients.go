@@ -192,7 +192,7 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 	m := s.out.m
 	o.Scale, o.SoftCap = m.Scale, m.softCap
 	dq, dk, dv := attention.Backward(q, s.k, s.v, do, o)
-	h := Rows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees, Grows: o.Mask.Causal && o.Mask.Queries > 1}
+	h := Rows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees, Grows: Grows(o.Mask)}
 	truth := m.newGradientTruth(&h, do, o)
 	termsQ, termsK, termsV := truth.terms()
 	termsQ.sums, termsK.sums, termsV.sums = dq, dk, dv

@@ -143,7 +143,7 @@ func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run
 	if o.Mask == (attention.Mask{}) {
 		sees = func(int, int) bool { return true }
 	}
-	grows := o.Mask.Causal && o.Mask.Queries > 1
+	grows := Grows(o.Mask)
 	rows := (&Rows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees, Grows: grows}).Prepare(h.m)
 	flushed := rows
 	if h.c.Arithmetic.Subnormals == "flushed" {

@@ -26,17 +26,21 @@ type piece struct {
 	squares *mat.Dense // of the terms, added up
 }
 
-// newPieces returns those of the keys: one, of which nothing needs to be known, unless rows grow.
+// Grows tells whether later queries see more keys.
+func Grows(m attention.Mask) bool { return m.Causal && m.Queries > 1 }
+
+// newPieces returns those of the keys: one unless rows grow.
 func (h *Rows) newPieces() []piece {
 	rows, keys := h.p.Dims()
-	if !h.Grows {
-		return []piece{{end: keys}}
+	count := 1
+	if h.Grows {
+		count = min(keys, mostPieces)
 	}
-	pieces, start, v2 := make([]piece, min(keys, mostPieces)), 0, step.Squares(h.finite)
+	pieces, start, v2 := make([]piece, count), 0, step.Squares(h.finite)
 	for i := range pieces {
-		end := (i + 1) * keys / len(pieces)
+		end := (i + 1) * keys / count
 		pieces[i] = piece{end, make([]float64, rows), new(mat.Dense)}
-		pieces[i].squares.Mul(step.Squares(between(h.p, start, end)), step.RowsBetween(v2, start, end))
+		pieces[i].squares.Mul(step.Squares(step.ColumnsBetween(h.p, start, end)), step.RowsBetween(v2, start, end))
 		start = end
 	}
 	for s := range rows {
@@ -62,10 +66,13 @@ func (h *Rows) shares(pieces []piece, s int) {
 	}
 }
 
-// between returns columns of a matrix.
-func between(m *mat.Dense, from, to int) *mat.Dense {
-	rows, _ := m.Dims()
-	return m.Slice(0, rows, from, to).(*mat.Dense)
+// allSquares adds up the squares of the terms of all pieces.
+func allSquares(pieces []piece) *mat.Dense {
+	all := mat.DenseCopyOf(pieces[0].squares)
+	for _, p := range pieces[1:] {
+		all.Add(all, p.squares)
+	}
+	return all
 }
 
 // sums returns what weighted values have come to at the end of each piece.
@@ -76,7 +83,7 @@ func (h *Rows) sums(p *mat.Dense) []*mat.Dense {
 	all, start := make([]*mat.Dense, len(h.Errors.pieces)), 0
 	for i, piece := range h.Errors.pieces {
 		all[i] = new(mat.Dense)
-		all[i].Mul(between(p, start, piece.end), step.RowsBetween(h.finite, start, piece.end))
+		all[i].Mul(step.ColumnsBetween(p, start, piece.end), step.RowsBetween(h.finite, start, piece.end))
 		if start = piece.end; i > 0 {
 			all[i].Add(all[i], all[i-1])
 		}

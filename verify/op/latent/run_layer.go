@@ -174,7 +174,7 @@ func (l *layerRun) head(h int, q, latent, ropeKey *mat.Dense) *mat.Dense {
 func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	mask := attention.Mask{Causal: l.cfg.Causal}
 	mask.Queries, mask.Keys = dots.Dims()
-	h := &attend.Rows{Q: q, K: k, V: v, Sees: mask.Sees, Grows: mask.Causal && mask.Queries > 1}
+	h := &attend.Rows{Q: q, K: k, V: v, Sees: mask.Sees, Grows: attend.Grows(mask)}
 	if l.exact {
 		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
@@ -253,6 +253,5 @@ func (l *layerRun) turn(x *mat.Dense) *mat.Dense {
 
 // columns copies n columns from the given one on.
 func columns(m *mat.Dense, from, n int) *mat.Dense {
-	rows, _ := m.Dims()
-	return mat.DenseCopyOf(m.Slice(0, rows, from, from+n))
+	return mat.DenseCopyOf(step.ColumnsBetween(m, from, from+n))
 }

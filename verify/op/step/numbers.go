@@ -61,5 +61,11 @@ func RowsBetween(m *mat.Dense, a, b int) *mat.Dense {
 	return m.Slice(a, b, 0, cols).(*mat.Dense)
 }
 
+// ColumnsBetween views columns a … b−1.
+func ColumnsBetween(m *mat.Dense, a, b int) *mat.Dense {
+	rows, _ := m.Dims()
+	return m.Slice(0, rows, a, b).(*mat.Dense)
+}
+
 // Pages is how many pages hold n keys.
 func Pages(n, page int) int { return (n + page - 1) / page }
