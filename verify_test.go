@@ -3,13 +3,13 @@
 package plumbline_test
 
 import (
-	"flag"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"plumbline/golden"
+	"plumbline/internal/check"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/report"
@@ -69,7 +69,7 @@ func numbered(t *testing.T) (number, count map[string]int) {
 // quarter for one recording of an op and another quarter for the next; with -long all.
 func inTurn(all []golden.Mutation, number, count int) (kept []golden.Mutation) {
 	for i, m := range all {
-		if m.Output != "" || *long || count < 4 || (number+i)%4 == 0 {
+		if m.Output != "" || *check.Long || count < 4 || (number+i)%4 == 0 {
 			kept = append(kept, m)
 		}
 	}
@@ -90,15 +90,13 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 		if m.Output != "" {
 			kind = strings.TrimPrefix(m.Name, m.Output+": ")
 		}
-		if !seen[kind] && (*long || m.Output != "" && len(seen)%3 == 0) {
+		if !seen[kind] && (*check.Long || m.Output != "" && len(seen)%3 == 0) {
 			kept = append(kept, m)
 		}
 		seen[kind] = true
 	}
 	return kept
 }
-
-var long = flag.Bool("long", false, "judge every recording many times, and plant more in the largest")
 
 // sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first two
 // of an op once more, or with -long all five times. MLA is left to the op's own test, for its time,
@@ -107,7 +105,7 @@ func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verd
 	again := 0
 	switch {
 	case strings.HasPrefix(rec.Op, "mla."):
-	case *long:
+	case *check.Long:
 		again = 5
 	case number < 2:
 		again = 1

@@ -1,24 +1,12 @@
 package optest
 
 import (
-	"flag"
 	"testing"
 
 	"plumbline/verify/emulate"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
-
-// Long is set where tests may take long.
-var Long = flag.Bool("long", false, "run every right and wrong kernel on every seed, and the tables at full size")
-
-// Times is how often a test draws: with -long, and by default.
-func Times(all, few int) int {
-	if *Long {
-		return all
-	}
-	return few
-}
 
 // JudgeKernel judges what a kernel makes of a request.
 func JudgeKernel(t *testing.T, request *recording.Recording, c emulate.Config) verdict.Verdict {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"plumbline/internal/check"
 	_ "plumbline/verify/emulate/all"
 
 	"plumbline/numbers/tensor"
@@ -97,13 +97,11 @@ func TestTableIsWhatIsGenerated(t *testing.T) {
 	}
 }
 
-var long = flag.Bool("long", false, "run every request")
-
 // TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the
 // request, and what a right kernel returns is explained. It runs every fourth, or all with -long.
 func TestSmallRequestsAreExplained(t *testing.T) {
 	for i, f := range files() {
-		if f.full || i%4 != 0 && !*long {
+		if f.full || i%4 != 0 && !*check.Long {
 			continue
 		}
 		t.Run(f.base(), func(t *testing.T) {

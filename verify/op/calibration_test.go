@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -24,7 +25,7 @@ const seeds = 200
 
 // turns returns which of n configurations a seed runs: one of them, in turn, or all with -long.
 func turns(seed, n int) []int {
-	if *optest.Long {
+	if *check.Long {
 		all := make([]int, n)
 		for i := range all {
 			all[i] = i
@@ -42,7 +43,7 @@ func TestRightKernels(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
-			for seed := range optest.Times(seeds, seeds/12) {
+			for seed := range check.Times(seeds, seeds/12) {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := optest.JudgeKernel(t, request, configs[i])
@@ -110,7 +111,7 @@ func TestWrongKernels(t *testing.T) {
 				}
 				seen := 0
 				for seed := range uint64(seeds) {
-					if seen >= 1 && !*optest.Long {
+					if seen >= 1 && !*check.Long {
 						break
 					}
 					seen += wrongKernel(t, opName, mistake, seed)
@@ -163,7 +164,7 @@ func truncationFound(t *testing.T, opName, mistake string) (found, of int) {
 		if v.Status == verdict.Unexplained {
 			found++
 		}
-		if of == 6 && !*optest.Long {
+		if of == 6 && !*check.Long {
 			break
 		}
 	}
@@ -238,7 +239,7 @@ func TestOddInputs(t *testing.T) {
 					if scores.name == "outliers" && c.Scores == dtype.F16 {
 						continue // overflows
 					}
-					if !*optest.Long && (n+i+k)%47 != 0 {
+					if !*check.Long && (n+i+k)%47 != 0 {
 						continue
 					}
 					v, narrow := optest.JudgeKernel(
@@ -392,7 +393,7 @@ func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Confi
 	t.Helper()
 	var sum float64
 	for seed := range uint64(seeds) {
-		if requests == 12 && !*optest.Long {
+		if requests == 12 && !*check.Long {
 			break
 		}
 		rec, err := emulate.Run(emulate.Request(opName, seed), c)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"plumbline/internal/optest"
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -68,7 +68,7 @@ func TestExtremesOfAllOps(t *testing.T) {
 		if opName == "mla.layer" {
 			seeds = 10
 		}
-		seeds *= uint64(optest.Times(100, 1))
+		seeds *= uint64(check.Times(100, 1))
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()
 			faults := 0

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"plumbline/internal/optest"
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -156,7 +156,7 @@ func (e extremes) declare(r *recording.Recording) {
 // TestExtremeInputs: σ is a number or infinite, whatever the inputs; it is 0 only where the truth
 // is a number of working precision or nothing but its kind is judged.
 func TestExtremeInputs(t *testing.T) {
-	count := optest.Times(100000, 100)
+	count := check.Times(100000, 100)
 	for _, opName := range []string{"attention.forward", "attention.backward", "attention.merge", "mla.decode"} {
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -154,7 +155,7 @@ func (c faintCase) numbers(t *testing.T, rec *recording.Recording) []float64 {
 func TestFaintMistakes(t *testing.T) {
 	missed, requests := map[string]bool{}, map[*recording.Recording]*known{}
 	for _, c := range faintCases() {
-		if !*optest.Long && slices.Contains(tooFaint, c.mistake) {
+		if !*check.Long && slices.Contains(tooFaint, c.mistake) {
 			missed[c.mistake] = true
 			continue
 		}

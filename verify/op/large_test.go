@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -84,7 +85,7 @@ func TestLargeRightKernels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			configs := emulate.Right(name)
 			for seed := range seeds {
-				if !*optest.Long && (name != "mla.decode" || seed != 3 && seed != 5) {
+				if !*check.Long && (name != "mla.decode" || seed != 3 && seed != 5) {
 					continue
 				}
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {

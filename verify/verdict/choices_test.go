@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
@@ -67,7 +68,7 @@ func judgeChoiceOf(c Choice, got *tensor.Tensor) Output {
 }
 
 func TestRightGatesAreExplained(t *testing.T) {
-	for seed := range uint64(times(200, 50)) {
+	for seed := range uint64(check.Times(200, 50)) {
 		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
 			n := 64
 			if seed == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
@@ -74,7 +75,7 @@ func TestALimitThatNobodyMeetsIsNotJudged(t *testing.T) {
 func TestNoSigmaMakesALimitNaN(t *testing.T) {
 	extremes := []float64{0, 5e-324, 1e-170, 1e-9, 1, 1e154, 1e200, math.MaxFloat64, math.Inf(1), math.NaN()}
 	types := []dtype.Type{dtype.F64, dtype.BF16, dtype.F32, dtype.F8E4M3}
-	for _, typ := range types[:times(4, 2)] {
+	for _, typ := range types[:check.Times(4, 2)] {
 		for _, a := range extremes {
 			for _, b := range extremes {
 				for _, truths := range [][]float64{{0, 1, 2, 4}, {1, 0, 0, 0}, {0, 0, 1, 2}} {

@@ -2,26 +2,16 @@ package verdict
 
 import (
 	"encoding/json"
-	"flag"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
-
-var long = flag.Bool("long", false, "judge right outputs of more seeds")
-
-// times is how often a test draws: with -long, and by default.
-func times(all, few int) int {
-	if *long {
-		return all
-	}
-	return few
-}
 
 // sampled returns an expectation with what runs deviate by whose errors are independent and normal.
 // σ stays as it is.
@@ -70,7 +60,7 @@ func TestRightKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, sigma := range []float64{0, 1e-6, 1e-3, 3e-3, 0.1} {
 		for _, typ := range []dtype.Type{dtype.BF16, dtype.F16, dtype.F32} {
-			for range times(20, 8) {
+			for range check.Times(20, 8) {
 				e, got := makeExpected(rng, typ, sigma, 2, 3, 4, 32)
 				out := Judge(e, got)
 				if out.Status != Explained {
@@ -130,7 +120,7 @@ func (e Expected) dividedByRows(rng *rand.Rand) Expected {
 func TestErrorsSharedByARow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	failed := 0
-	for range times(200, 60) {
+	for range check.Times(200, 60) {
 		e, got := makeExpected(rng, dtype.F32, 1e-3, 4, 64)
 		for r := range 4 { // every row is divided by one wrong sum
 			factor := 1 + 1e-3*rng.NormFloat64()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -43,7 +44,7 @@ func TestGradientShapesAgree(t *testing.T) {
 		{2, emulate.Config{}}, {0, emulate.Config{Scores: dtype.BF16, NormalizeFirst: true}},
 		{-2, emulate.Config{}}, {0, emulate.Config{}},
 	}
-	if !*optest.Long {
+	if !*check.Long {
 		cases = cases[:1]
 	}
 	for _, c := range cases {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -16,7 +17,7 @@ import (
 // TestPrefixesOfOneSum: rows whose weights are equal, each with one key more than the one before,
 // err alike, and all in a column one way: queries of zeros, of no size, and one query repeated.
 func TestPrefixesOfOneSum(t *testing.T) {
-	for seed := range uint64(optest.Times(40, 2)) {
+	for seed := range uint64(check.Times(40, 2)) {
 		for _, size := range []float64{0, 1e-20, 1} {
 			for _, c := range []emulate.Config{{}, {NormalizeFirst: true}, {Tile: 16}} {
 				t.Run(fmt.Sprintf("seed %d, queries of %v, %s", seed, size, c), func(t *testing.T) {

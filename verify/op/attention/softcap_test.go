@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -66,7 +67,7 @@ func TestSoftCapChain(t *testing.T) {
 		eager, wide, half, alone, {Tile: 64}, {Tile: 64, FastTanh: true}, {Tile: 16, FastExp: true, Splits: 2},
 	}
 	for _, opName := range []string{"attention.forward", "attention.backward"} {
-		seeds := uint64(optest.Times(24, 4))
+		seeds := uint64(check.Times(24, 4))
 		for i, c := range configs {
 			t.Run(fmt.Sprintf("%s, %s", opName, c), func(t *testing.T) {
 				t.Parallel()

@@ -309,7 +309,7 @@ func TestJudgeAsAChild(t *testing.T) {
 // TestTwentyGigabytes judges calls with a cache of 20 GB, stored and generated, of which a million
 // keys are in use, in less than 2 GiB.
 func TestTwentyGigabytes(t *testing.T) {
-	if !*optest.Long {
+	if !*check.Long {
 		t.Skip("some ten minutes: run with -long")
 	}
 	if runtime.GOOS != "linux" {

@@ -3,6 +3,7 @@ package latent_test
 import (
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -51,7 +52,7 @@ func firstKeys(t *testing.T, layer *recording.Recording) *recording.Recording {
 
 // TestSubnormalLayers: a layer in F16 whose latents and values are among its subnormal numbers.
 func TestSubnormalLayers(t *testing.T) {
-	for seed := range uint64(optest.Times(8, 4)) {
+	for seed := range uint64(check.Times(8, 4)) {
 		request := emulate.Request("mla.layer", seed).Clone()
 		size := map[string]float64{
 			"x": 1, "w_dkv": []float64{1e-3, 1e-5}[seed%2], "w_ukv": []float64{1, 1e-5}[seed/2%2],

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -22,7 +23,7 @@ func TestShapesAgree(t *testing.T) {
 		deviation float64 // of the scores
 		scores    dtype.Type
 	}{{6, dtype.BF16}, {3, dtype.F32}, {0.5, dtype.F32}, {6, dtype.F32}, {3, dtype.BF16}}
-	if !*optest.Long {
+	if !*check.Long {
 		cases = cases[:1]
 	}
 	for _, c := range cases {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -48,7 +49,7 @@ func expectedOutputs(t *testing.T, requests []*recording.Recording) []verdict.Ex
 // decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
 // 128 heads.
 func TestTable(t *testing.T) {
-	heads := optest.Times(128, 4)
+	heads := check.Times(128, 4)
 	inputs := []*recording.Recording{
 		optest.DecodeRequest(heads, 4096, 1, 0, 1), optest.DecodeRequest(heads, 4096, 3, 0, 2),
 		optest.DecodeRequest(heads, 4096, 2, 1, 3), optest.DecodeRequest(heads, 1000, 0.2, 0, 4),
@@ -78,7 +79,7 @@ func TestTable(t *testing.T) {
 			for k, c := range []emulate.Config{
 				{Tile: 16, Splits: 7}, {Tile: 64, Splits: 4}, {Tile: 128, Splits: 1}, {NormalizeFirst: true},
 			} {
-				if !*optest.Long && (i+k)%2 > 0 {
+				if !*check.Long && (i+k)%2 > 0 {
 					continue
 				}
 				out, allclose, diff := run(t, i, c)

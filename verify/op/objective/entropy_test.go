@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -59,11 +60,11 @@ func TestEntropyOfLogitsThatRoundAlike(t *testing.T) {
 		{"ordinary", func() float64 { return 2 * rng.NormFloat64() }},
 	} {
 		for _, typ := range []dtype.Type{dtype.BF16, dtype.F16} {
-			if typ == dtype.F16 && !*optest.Long {
+			if typ == dtype.F16 && !*check.Long {
 				continue
 			}
 			// Five values have a log-sum-exp near 10.35, far from a number of BF16.
-			logits := tensor.New(optest.Times(16, 5), 13460)
+			logits := tensor.New(check.Times(16, 5), 13460)
 			for i := range logits.Data {
 				logits.Data[i] = typ.Round(c.draw())
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -348,7 +349,7 @@ func TestUnusableObjectives(t *testing.T) {
 
 // TestMasksOfAnyType: the same mask in another type is the same mask.
 func TestMasksOfAnyType(t *testing.T) {
-	for seed := range uint64(optest.Times(20, 4)) {
+	for seed := range uint64(check.Times(20, 4)) {
 		r := optest.Recorded(t, "ppo.loss", seed)
 		mask, err := r.Tensor("mask")
 		if err != nil {
