@@ -61,12 +61,7 @@ func SiLUDerivative(z float64) float64 {
 // DeepSeek-V3's inference code.
 func SwiGLU(x []float64, w1, w3, w2 mat.Matrix) []float64 {
 	checkShapes(x, w1, w3, w2)
-	gate, up := times(w1, x), times(w3, x)
-	hidden := make([]float64, len(gate))
-	for i := range hidden {
-		hidden[i] = SiLU(gate[i]) * up[i]
-	}
-	return times(w2, hidden)
+	return times(w2, hidden(x, w1, w3, math.Inf(1)))
 }
 
 // SwiGLUBackward returns the gradients of a loss with respect to the token and the weights, given
@@ -80,22 +75,7 @@ func SwiGLU(x []float64, w1, w3, w2 mat.Matrix) []float64 {
 // Shapes as in SwiGLU; dy is [d]. For many tokens the gradients of the weights are sums over them.
 // It implements GLU Variants (6) (derived).
 func SwiGLUBackward(x []float64, w1, w3, w2 mat.Matrix, dy []float64) (dx []float64, dw1, dw3, dw2 *mat.Dense) {
-	checkShapes(x, w1, w3, w2)
-	if out, _ := w2.Dims(); len(dy) != out {
-		panic(badShape)
-	}
-	a, b, dh := times(w1, x), times(w3, x), times(w2.T(), dy)
-	h, da, db := make([]float64, len(a)), make([]float64, len(a)), make([]float64, len(a))
-	for i := range a {
-		h[i] = SiLU(a[i]) * b[i]
-		da[i] = dh[i] * b[i] * SiLUDerivative(a[i])
-		db[i] = dh[i] * SiLU(a[i])
-	}
-	dx = times(w1.T(), da)
-	for k, v := range times(w3.T(), db) {
-		dx[k] += v
-	}
-	return dx, outer(da, x), outer(db, x), outer(dy, h)
+	return clampedBackward(x, w1, w3, w2, dy, math.Inf(1))
 }
 
 // times returns w x.

@@ -2,7 +2,6 @@ package moe
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -10,10 +9,12 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
+
+	"plumbline/internal/check"
 )
 
 // u is the unit roundoff of float64.
-const u = 0x1p-53
+const u = check.U
 
 func TestSigmoid(t *testing.T) {
 	t.Run("at zero it is one half", func(t *testing.T) {
@@ -22,7 +23,7 @@ func TestSigmoid(t *testing.T) {
 		}
 	})
 	t.Run("σ(ln 3) = 3/4", func(t *testing.T) {
-		near(t, "σ", Sigmoid(math.Log(3)), 0.75, 4*u)
+		check.Near(t, "σ", Sigmoid(math.Log(3)), 0.75, 4*u)
 	})
 	t.Run("it never leaves [0, 1] and never becomes NaN", func(t *testing.T) {
 		for z, want := range map[float64]float64{math.Inf(-1): 0, -1e308: 0, 1e308: 1, math.Inf(1): 1} {
@@ -79,7 +80,7 @@ func TestSiLU(t *testing.T) {
 		}
 	}))
 	t.Run("it is smallest at −1.2784645, where it is −0.2784645", func(t *testing.T) {
-		near(t, "silu", SiLU(-1.2784645427610738), -0.2784645427610738, 8*u)
+		check.Near(t, "silu", SiLU(-1.2784645427610738), -0.2784645427610738, 8*u)
 	})
 	t.Run("at minus infinity it is NaN, although the limit is zero", func(t *testing.T) {
 		if got := SiLU(math.Inf(-1)); !math.IsNaN(got) {
@@ -96,7 +97,7 @@ func TestSiLUDerivative(t *testing.T) {
 	})
 	t.Run("it is the slope of SiLU", func(t *testing.T) {
 		for z := -8.0; z <= 8; z += 0.25 {
-			near(t, "silu′", SiLUDerivative(z), fd.Derivative(SiLU, z, &fd.Settings{Formula: fd.Central}), 1e-8)
+			check.Near(t, "silu′", SiLUDerivative(z), fd.Derivative(SiLU, z, &fd.Settings{Formula: fd.Central}), 1e-8)
 		}
 	})
 	t.Run("the slopes of the two sides add to one", rapid.MakeCheck(func(t *rapid.T) {
@@ -107,7 +108,7 @@ func TestSiLUDerivative(t *testing.T) {
 		}
 	}))
 	t.Run("it vanishes at the minimum", func(t *testing.T) {
-		near(t, "silu′", SiLUDerivative(-1.2784645427610738), 0, 8*u)
+		check.Near(t, "silu′", SiLUDerivative(-1.2784645427610738), 0, 8*u)
 	})
 }
 
@@ -120,14 +121,14 @@ func TestSwiGLU(t *testing.T) {
 	t.Run("one unit, by hand", func(t *testing.T) {
 		// silu(2·3)·(5·3)·7 = 6σ(6)·105.
 		one := func(v float64) *mat.Dense { return mat.NewDense(1, 1, []float64{v}) }
-		near(t, "y", SwiGLU([]float64{3}, one(2), one(5), one(7))[0], 6*105/(1+math.Exp(-6)), 630*8*u)
+		check.Near(t, "y", SwiGLU([]float64{3}, one(2), one(5), one(7))[0], 6*105/(1+math.Exp(-6)), 630*8*u)
 	})
 	t.Run("a shut gate gives zero, exactly", func(t *testing.T) {
 		// silu(0) = 0.
-		nearAll(t, "y", SwiGLU(x, zero, w3, w2), make([]float64, d), 0)
+		check.NearAll(t, "y", SwiGLU(x, zero, w3, w2), make([]float64, d), 0)
 	})
 	t.Run("without anything behind the gate it gives zero, exactly", func(t *testing.T) {
-		nearAll(t, "y", SwiGLU(x, w1, zero, w2), make([]float64, d), 0)
+		check.NearAll(t, "y", SwiGLU(x, w1, zero, w2), make([]float64, d), 0)
 	})
 	t.Run("a wide open gate is its own value: y = W2 (W1 x ⊙ W3 x)", func(t *testing.T) {
 		// With W1 x ≥ 40, σ is 1 in float64.
@@ -138,12 +139,12 @@ func TestSwiGLU(t *testing.T) {
 		open.Apply(func(_, _ int, _ float64) float64 { return 8 }, open)
 		h := times(w3, ones)
 		floats.Scale(40, h)
-		nearAll(t, "y", SwiGLU(ones, open, w3, w2), times(w2, h), 400*float64(d+f)*u)
+		check.NearAll(t, "y", SwiGLU(ones, open, w3, w2), times(w2, h), 400*float64(d+f)*u)
 	})
 	t.Run("it is linear in what passes the gate", func(t *testing.T) {
 		var w3Twice mat.Dense
 		w3Twice.Scale(2, w3)
-		nearAll(t, "y", SwiGLU(x, w1, &w3Twice, w2), floats.ScaleTo(make([]float64, d), 2, y), 0)
+		check.NearAll(t, "y", SwiGLU(x, w1, &w3Twice, w2), floats.ScaleTo(make([]float64, d), 2, y), 0)
 	})
 	t.Run("inner units are a set: another order changes nothing", func(t *testing.T) {
 		// Rows of W1 and W3 and columns of W2 move together; W2's sum of f terms below 1 is added
@@ -154,7 +155,7 @@ func TestSwiGLU(t *testing.T) {
 			r3.SetRow(i, mat.Row(nil, f-1-i, w3))
 			r2.SetCol(i, mat.Col(nil, f-1-i, w2))
 		}
-		nearAll(t, "y", SwiGLU(x, r1, r3, r2), y, sumBound(d, f))
+		check.NearAll(t, "y", SwiGLU(x, r1, r3, r2), y, sumBound(d, f))
 	})
 	t.Run("two networks side by side are one of twice the inner width", func(t *testing.T) {
 		// So DeepSeek's code runs N_s shared experts as a single one.
@@ -164,7 +165,7 @@ func TestSwiGLU(t *testing.T) {
 		both3.Stack(w3, v3)
 		both2.Augment(w2, v2)
 		want := floats.AddTo(make([]float64, d), y, SwiGLU(x, v1, v3, v2))
-		nearAll(t, "y", SwiGLU(x, &both1, &both3, &both2), want, sumBound(d, 2*f))
+		check.NearAll(t, "y", SwiGLU(x, &both1, &both3, &both2), want, sumBound(d, 2*f))
 	})
 	t.Run("gate and up are not the same: swapped they give another result", func(t *testing.T) {
 		if floats.EqualApprox(SwiGLU(x, w3, w1, w2), y, 0.01) {
@@ -185,14 +186,7 @@ func TestSwiGLU(t *testing.T) {
 			func() { SwiGLU(x, w1, w3, w3) },
 			func() { SwiGLUBackward(x, w1, w3, w2, x[1:]) },
 		} {
-			func() {
-				defer func() {
-					if got := recover(); got != badShape {
-						t.Errorf("panic: %v", got)
-					}
-				}()
-				f()
-			}()
+			check.Panics(t, badShape, f)
 		}
 	})
 }
@@ -200,7 +194,7 @@ func TestSwiGLU(t *testing.T) {
 func TestSwiGLUBackward(t *testing.T) {
 	const d, f = 4, 6
 	x, w1, w3, w2 := network(d, f, 3)
-	dy := values(d, 4)
+	dy := check.Random(4, d, 1)
 	y := SwiGLU(x, w1, w3, w2)
 	dx, dw1, dw3, dw2 := SwiGLUBackward(x, w1, w3, w2, dy)
 
@@ -218,7 +212,7 @@ func TestSwiGLUBackward(t *testing.T) {
 		}
 		at := slices.Concat(x, w1.RawMatrix().Data, w3.RawMatrix().Data, w2.RawMatrix().Data)
 		got := slices.Concat(dx, dw1.RawMatrix().Data, dw3.RawMatrix().Data, dw2.RawMatrix().Data)
-		nearAll(t, "gradient", got, fd.Gradient(nil, loss, at, &fd.Settings{Formula: fd.Central}), 1e-8)
+		check.NearAll(t, "gradient", got, fd.Gradient(nil, loss, at, &fd.Settings{Formula: fd.Central}), 1e-8)
 	})
 	t.Run("there are 3 d f parameters to learn", func(t *testing.T) {
 		if got := len(slices.Concat(dw1.RawMatrix().Data, dw3.RawMatrix().Data, dw2.RawMatrix().Data)); got != 3*d*f {
@@ -228,23 +222,23 @@ func TestSwiGLUBackward(t *testing.T) {
 	t.Run("what the network is linear in, W2 and W3, gives the loss back", func(t *testing.T) {
 		// Euler: Σ W2 ⊙ dW2 = Σ W3 ⊙ dW3 = dy·y, sums of d f terms below 1.
 		want := floats.Dot(dy, y)
-		near(t, "W2", floats.Dot(w2.RawMatrix().Data, dw2.RawMatrix().Data), want, d*sumBound(d, f))
-		near(t, "W3", floats.Dot(w3.RawMatrix().Data, dw3.RawMatrix().Data), want, d*sumBound(d, f))
+		check.Near(t, "W2", floats.Dot(w2.RawMatrix().Data, dw2.RawMatrix().Data), want, d*sumBound(d, f))
+		check.Near(t, "W3", floats.Dot(w3.RawMatrix().Data, dw3.RawMatrix().Data), want, d*sumBound(d, f))
 	})
 	t.Run("behind a shut gate the gate alone still learns", func(t *testing.T) {
 		// silu(0) = 0 stops dW2, dW3 and, with W1 = 0, dx; silu′(0) = ½ leaves dW1 = ½ (W2ᵀdy ⊙ W3
 		// x) xᵀ.
 		dx, dw1, dw3, dw2 := SwiGLUBackward(x, mat.NewDense(f, d, nil), w3, w2, dy)
 		stopped := slices.Concat(dx, dw3.RawMatrix().Data, dw2.RawMatrix().Data)
-		nearAll(t, "dx, dW3, dW2", stopped, make([]float64, len(stopped)), 0)
+		check.NearAll(t, "dx, dW3, dW2", stopped, make([]float64, len(stopped)), 0)
 		da := floats.MulTo(make([]float64, f), times(w2.T(), dy), times(w3, x))
 		floats.Scale(0.5, da)
-		nearAll(t, "dW1", dw1.RawMatrix().Data, outer(da, x).RawMatrix().Data, 4*u)
+		check.NearAll(t, "dW1", dw1.RawMatrix().Data, outer(da, x).RawMatrix().Data, 4*u)
 	})
 	t.Run("where the token is zero nothing is learnt from it", func(t *testing.T) {
 		dx, dw1, dw3, dw2 := SwiGLUBackward(make([]float64, d), w1, w3, w2, dy)
 		all := slices.Concat(dx, dw1.RawMatrix().Data, dw3.RawMatrix().Data, dw2.RawMatrix().Data)
-		nearAll(t, "gradient", all, make([]float64, len(all)), 0)
+		check.NearAll(t, "gradient", all, make([]float64, len(all)), 0)
 	})
 }
 
@@ -254,38 +248,8 @@ func sumBound(d, f int) float64 { return float64(2*(d+f+8)*d*d*f) * u }
 
 // network returns a token and weights in [−1, 1).
 func network(d, f int, seed uint64) (x []float64, w1, w3, w2 *mat.Dense) {
-	return values(d, seed), mat.NewDense(
-		f, d, values(f*d, seed+10),
-	), mat.NewDense(f, d, values(f*d, seed+20)), mat.NewDense(d, f, values(d*f, seed+30))
-}
-
-// values returns n values in [−1, 1).
-func values(n int, seed uint64) []float64 {
-	r := rand.New(rand.NewPCG(seed, 4))
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = 2*r.Float64() - 1
-	}
-	return x
-}
-
-// near fails unless got is within bound of want.
-func near(t *testing.T, what string, got, want, bound float64) {
-	t.Helper()
-	if !(math.Abs(got-want) <= bound) {
-		t.Errorf("%s: got %.17g, want %.17g, allowed %.3g", what, got, want, bound)
-	}
-}
-
-// nearAll is near for every element.
-func nearAll(t *testing.T, what string, got, want []float64, bound float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: got %d elements, want %d", what, len(got), len(want))
-	}
-	for i := range got {
-		near(t, what, got[i], want[i], bound)
-	}
+	w := func(r, c int, seed uint64) *mat.Dense { return mat.NewDense(r, c, check.Random(seed, r*c, 1)) }
+	return check.Random(seed, d, 1), w(f, d, seed+10), w(f, d, seed+20), w(d, f, seed+30)
 }
 
 func TestShapes(t *testing.T) {
@@ -302,22 +266,12 @@ func TestShapes(t *testing.T) {
 			"forward":  func() { SwiGLU(x, c[0], c[1], c[2]) },
 			"backward": func() { SwiGLUBackward(x, c[0], c[1], c[2], dy) },
 		} {
-			t.Run("weights that do not fit are refused: "+name+", "+way, func(t *testing.T) { refused(t, f) })
+			t.Run("weights that do not fit are refused: "+name+", "+way, func(t *testing.T) {
+				check.Panics(t, badShape, f)
+			})
 		}
 	}
 	t.Run("so is a gradient that is not the result's", func(t *testing.T) {
-		refused(t, func() { SwiGLUBackward(x, m(4, 3), m(4, 3), m(3, 4), dy[1:]) })
+		check.Panics(t, badShape, func() { SwiGLUBackward(x, m(4, 3), m(4, 3), m(3, 4), dy[1:]) })
 	})
-}
-
-// refused demands the panic of shapes that do not fit.
-func refused(t *testing.T, f func()) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if got := recover(); got != badShape {
-			t.Errorf("panic %v, want %q", got, badShape)
-		}
-	}()
-	f()
 }
