@@ -93,8 +93,14 @@ func (t *TensorCore) Step(acc float64, a, b []float64) float64 {
 	if emax > specialExponent {
 		return notFinite(acc, a, b)
 	}
+	return t.aligned(acc, a, b, emax)
+}
+
+// aligned returns the sum of terms whose largest exponent is emax.
+func (t *TensorCore) aligned(acc float64, a, b []float64, emax int) float64 {
 	up := math.Float64frombits(uint64(1023+t.Fraction-emax) << 52)
 	sum := int64(acc * up)
+	b = b[:len(a)]
 	for i, x := range a {
 		sum += int64(x * b[i] * up)
 	}

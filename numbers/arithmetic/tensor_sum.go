@@ -55,24 +55,50 @@ func (a Accumulator) SumOf(operands dtype.Type, n int, sum, squares float64) flo
 // nearest, and an accumulator added at the end, err as sums of F16 and F32 do, of as many terms as
 // there are roundings.
 func (t *TensorCore) Sum(n int, sum, squares float64) float64 {
+	pull, scatter := t.Loss(n, sum, squares)
+	return pull*pull + scatter
+}
+
+// Loss returns the two parts of Sum: what a sum loses on average, toward zero, and the variance
+// around it. Where sums are multiplied by scales and added, the first parts add up with the signs
+// of the sums, the second as variances do.
+func (t *TensorCore) Loss(n int, sum, squares float64) (pull, scatter float64) {
 	if n == 0 || squares == 0 {
-		return 0
+		return 0, 0
 	}
 	terms, steps := float64(n), math.Ceil(float64(n)/float64(t.Products))
 	apart := termVariance(terms, sum, squares)
 	if t.Late > 0 {
-		return t.nearest(math.Ceil(terms/float64(t.Late))*float64(t.Late/t.Products+1), sum, terms*apart)
+		return 0, t.nearest(math.Ceil(terms/float64(t.Late))*float64(t.Late/t.Products+1), sum, terms*apart)
 	}
 	partial := math.Sqrt(sum*sum*(steps+1)*(2*steps+1)/(6*steps*steps) + terms*apart*(steps+1)/(6*steps))
 	product := math.Sqrt(squares / terms)
 	lost, share := math.Ldexp(0.72, -t.Fraction-1)*partial, shareCut(partial/math.Ldexp(product, t.Fraction+2-t.bits))
-	pull, scatter := share*lost*math.Abs(sum)/product, share*lost*lost*terms*4/3
+	pull, scatter = share*lost*math.Abs(sum)/product, share*lost*lost*terms*4/3
 	if t.Result == dtype.F16 {
-		return pull*pull + scatter + t.nearest(steps, sum, terms*apart)
+		return pull, scatter + t.nearest(steps, sum, terms*apart)
 	}
 	last := math.Ldexp(1, t.Kept-t.Fraction) // the last bit of a sum, in units of its last place
 	pull += (steps*(1-last) + last) * math.Ldexp(0.36*0.85, -t.Kept) * partial
-	return pull*pull + scatter
+	return pull, scatter
+}
+
+// PromotedSum is Sum for chains of so many products each, which are added up without loss.
+//
+// With m and v the mean and the variance of the sums of the c chains, each is about √(m²+v), and m²
+// of it is what they share, so that their pulls P add up by that share, and scatter s apart:
+//
+//	E[e²] = c s + P² (c + c (c−1) m²/(m²+v)),  c = n/every
+func (t *TensorCore) PromotedSum(n, every int, sum, squares float64) float64 {
+	if n <= every || every == 0 || squares == 0 {
+		return t.Sum(n, sum, squares)
+	}
+	chains := float64(n) / float64(every)
+	mean := sum / chains
+	variance := float64(every) * termVariance(float64(n), sum, squares)
+	pull, scatter := t.Loss(every, math.Hypot(mean, math.Sqrt(variance)), squares/chains)
+	together := mean * mean / (mean*mean + variance)
+	return chains*scatter + pull*pull*(chains+chains*(chains-1)*together)
 }
 
 // shareCut is the share of products that lose bits, for sums r times as large as those beside which
