@@ -19,6 +19,7 @@ var floors = []struct {
 }{
 	{"numbers/*", []string{"numbers/*"}},
 	{"attention", nil}, {"moe", nil}, {"norm", nil}, {"policy", nil}, {"rope", nil},
+	{"fp8", []string{"numbers/dtype"}},
 	{"mla", []string{"attention", "norm", "rope"}},
 	{"dpo", []string{"policy"}}, {"grpo", []string{"policy"}}, {"ppo", []string{"policy"}}, {"rl", []string{"policy"}},
 	{"verify/recording", []string{"numbers/*"}},

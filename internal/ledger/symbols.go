@@ -29,7 +29,7 @@ var letters = map[rune]string{
 	'Γ': `\Gamma`, 'Δ': `\Delta`, 'Θ': `\Theta`, 'Λ': `\Lambda`, 'Ξ': `\Xi`, 'Φ': `\Phi`, 'Ψ': `\Psi`, 'Ω': `\Omega`,
 	'∞': `\infty`, '∂': `\partial`, '∇': `\nabla`, 'ℓ': `\ell`, '∅': `\varnothing`, '⊤': `\top`, '𝟙': `\mathbb{1}`,
 	'ℝ': `\mathbb{R}`, '𝔼': `\mathbb{E}`, 'Â': `\hat{A}`, 'â': `\hat{a}`, 'ê': `\hat{e}`, 'ĝ': `\hat{g}`,
-	'ŷ': `\hat{y}`,
+	'ŷ': `\hat{y}`, 'Ŵ': `\hat{W}`, 'Ŷ': `\hat{Y}`,
 	'½': `\tfrac{1}{2}`, '¼': `\tfrac{1}{4}`, 'ȳ': `\bar{y}`, 'ē': `\bar{e}`, 'õ': `\tilde{o}`,
 }
 
