@@ -202,7 +202,7 @@ func TestGroupedProduct(t *testing.T) {
 			GroupedProduct(a, []Blocked{b[0], b[3], b[2], b[1]}, []int{3, 0, 4, 0}), 0)
 	})
 	t.Run("counts that do not add up are a mistake of the caller", func(t *testing.T) {
-		for _, counts := range [][]int{{2, 0, 4, 0}, {2, 0, 4, 2}, {-1, 4, 4, 0}, {8, -1, 0, 0}} {
+		for _, counts := range [][]int{{2, 0, 4, 0}, {2, 0, 4, 2}, {-1, 4, 4, 0}, {-1, 7, 0, 0}, {8, -1, 0, 0}} {
 			check.Panics(t, badCounts, func() { GroupedProduct(a, b, counts) })
 		}
 	})
