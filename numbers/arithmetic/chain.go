@@ -20,7 +20,7 @@ const (
 	topBits   = 0x8080808080808080
 )
 
-// Row returns operands of the tensor core's type.
+// Row returns operands of the tensor core's type. It keeps x and does not copy it.
 func (t *TensorCore) Row(x []float64) Row {
 	r := Row{values: x}
 	if t.bits > 2*precision(dtype.F8E4M3) {
