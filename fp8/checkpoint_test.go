@@ -1,9 +1,12 @@
 package fp8_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -11,7 +14,6 @@ import (
 	"plumbline/fp8"
 	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
-	"plumbline/numbers/tensor"
 	"plumbline/verify/recording"
 )
 
@@ -65,23 +67,23 @@ func TestDequantiseCheckpoint(t *testing.T) {
 	})
 }
 
-// stored writes a weight in the layout of a checkpoint to a file and returns what is read from it.
+// stored writes a weight to a file as a checkpoint has it, which is no recording, and returns what
+// is read from it.
 func stored(t *testing.T, q fp8.Blocked) (codes, scales *mat.Dense) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	file := recording.New("checkpoint")
-	for name, part := range map[string]*mat.Dense{weight: q.Codes, weight + "_scale_inv": q.Scales} {
-		of := dtype.F32
-		if name == weight {
-			of = dtype.F8E4M3
-		}
-		rows, cols := part.Dims()
-		file.Set(name, of, tensor.Of(part.RawMatrix().Data, rows, cols))
-	}
-	if err := file.Save(path); err != nil {
+	path := filepath.Join(t.TempDir(), "model-00001-of-000163.safetensors")
+	codeBytes, scaleBytes := encoded(dtype.F8E4M3, q.Codes), encoded(dtype.F32, q.Scales)
+	rows, cols := q.Codes.Dims()
+	scaleRows, scaleCols := q.Scales.Dims()
+	header := fmt.Sprintf(`{"__metadata__":{"format":"pt"},`+
+		`%q:{"dtype":"F8_E4M3","shape":[%d,%d],"data_offsets":[0,%d]},`+
+		`%q:{"dtype":"F32","shape":[%d,%d],"data_offsets":[%[4]d,%[8]d]}}`,
+		weight, rows, cols, len(codeBytes), weight+"_scale_inv", scaleRows, scaleCols, len(codeBytes)+len(scaleBytes))
+	file := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	if err := os.WriteFile(path, slices.Concat(file, []byte(header), codeBytes, scaleBytes), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	again, err := recording.Open(path)
+	again, err := recording.OpenTensors(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +92,14 @@ func stored(t *testing.T, q fp8.Blocked) (codes, scales *mat.Dense) {
 		t.Errorf("types %s", got)
 	}
 	return loaded(t, again, weight), loaded(t, again, weight+"_scale_inv")
+}
+
+// encoded returns the bytes of a matrix in a type.
+func encoded(typ dtype.Type, m *mat.Dense) []byte {
+	data := m.RawMatrix().Data
+	bytes := make([]byte, len(data)*typ.Size())
+	typ.Encode(bytes, data)
+	return bytes
 }
 
 // loaded returns a tensor of a file as a matrix.

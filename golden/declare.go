@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -193,6 +194,10 @@ func otherLayoutDeclared(wrong *recording.Recording) string {
 // otherScale multiplies the scale by √(192/576); that of an MLA layer becomes 1/√(latent + rope).
 func otherScale(wrong *recording.Recording) string {
 	switch {
+	case wrong.Op == "fp8.cast":
+		return otherKindOfScale(wrong)
+	case wrong.Op == "moe.gate" && !wrong.Has("out.weights"):
+		return "no weights are recorded"
 	case wrong.Op == "mla.layer":
 		return setAttr(wrong, "scale", 1/math.Sqrt(float64(wrong.Shape("w_dkv")[0])))
 	case attrNumber(wrong, "scale") == 0:
@@ -200,6 +205,19 @@ func otherScale(wrong *recording.Recording) string {
 		return setAttr(wrong, "scale", 1/math.Sqrt(3*float64(q[len(q)-1])))
 	}
 	return scaleAttr(wrong, "scale", math.Sqrt(192.0/576))
+}
+
+// otherKindOfScale declares powers of two for scales that are none, or the other way round.
+func otherKindOfScale(wrong *recording.Recording) string {
+	switch {
+	case !wrong.Has("out.scale"):
+		return "no scale is recorded"
+	case wrong.Type("out.scale") == dtype.F8E8M0:
+		return "F8_E8M0 has powers of two alone"
+	case wrong.Attrs["scale"] == "UE8M0":
+		return setWord(wrong, "scale", "F32")
+	}
+	return setWord(wrong, "scale", "UE8M0")
 }
 
 // queries returns S, which is the second axis of q, or of x in a layer.

@@ -23,7 +23,7 @@ const (
 
 // The most that the embedded recordings, and all together, may take.
 const (
-	mostEmbedded = 5 << 20
+	mostEmbedded = 8 << 20
 	mostOfAll    = 30 << 20
 )
 

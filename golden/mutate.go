@@ -42,13 +42,13 @@ type Wrong struct {
 func Mutations(rec *recording.Recording, truth []verdict.Expected) []Mutation {
 	var list []Mutation
 	for _, want := range truth {
-		for _, m := range outputMutations {
-			if want.Type.Float() && (m.only == nil || m.only(rec.Op, want)) {
+		for _, m := range slices.Concat(outputMutations, choiceMutations) {
+			if m.only == nil && want.Type.Float() || m.only != nil && m.only(rec.Op, want) {
 				list = append(list, m.of(rec, want, truth))
 			}
 		}
 	}
-	for _, m := range declarationMutations {
+	for _, m := range slices.Concat(declarationMutations, choiceAttributes) {
 		if m.attr == "" || declared(rec, m.attr) != nil {
 			list = append(list, m.of(rec, truth))
 		}
@@ -429,6 +429,9 @@ func (o *output) otherLayout() string {
 // truncate cuts the truth off. It shows where the last rounding is most of the error that is
 // explained.
 func (o *output) truncate() string {
+	if o.want.Choice != nil {
+		return "codes are judged to the last bit, and their truth is rounded already"
+	}
 	var inside, judged float64
 	for i, t := range o.want.Truth.Data {
 		if math.IsNaN(t) || math.IsInf(t, 0) || !o.want.Judged(i) || t == 0 {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	_ "plumbline/verify/emulate/all"
 
@@ -21,7 +22,7 @@ import (
 func main() {
 	folder := flag.String("o", filepath.Join("golden", "testdata"), "folder to write to")
 	flag.Parse()
-	for _, e := range examples {
+	for _, e := range allExamples() {
 		rec, err := e.make()
 		if err == nil {
 			err = rec.Save(filepath.Join(*folder, e.name+".safetensors"))
@@ -32,6 +33,8 @@ func main() {
 		}
 	}
 }
+
+func allExamples() []example { return slices.Concat(examples, expertExamples) }
 
 // An example is one recording: a request, and how the kernel that answers it computes.
 type example struct {

@@ -14,7 +14,7 @@ func TestFilesAreWhatIsGenerated(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("other processors fuse products and sums")
 	}
-	for _, e := range examples {
+	for _, e := range allExamples() {
 		t.Run(e.name, func(t *testing.T) {
 			if e.name == "mla-decode-v3-bf16" {
 				t.Skip("full size")

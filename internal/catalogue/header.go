@@ -70,6 +70,8 @@ func cppDefault(a op.Attr) string {
 			return "true, 1, nullptr"
 		}
 		return "true, 0, nullptr"
+	case [2]int:
+		return fmt.Sprintf("false, 0, %q", a.String())
 	case nil:
 		return "false, 0, nullptr"
 	default:

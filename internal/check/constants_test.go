@@ -98,7 +98,7 @@ func unlike(code, listed map[string]constant) (found []string) {
 }
 
 // listedRow is a row of the page that lists a named constant, its file and its value.
-var listedRow = regexp.MustCompile("(?m)^\\| `([a-z]+\\.\\w+)` \\| `([^`]+)` \\| `([^`]+)` \\|")
+var listedRow = regexp.MustCompile("(?m)^\\| `([a-z0-9]+\\.\\w+)` \\| `([^`]+)` \\| `([^`]+)` \\|")
 
 func listedConstants(page string) map[string]constant {
 	listed := map[string]constant{}

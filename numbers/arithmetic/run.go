@@ -70,6 +70,20 @@ func (r *Run) Exact() bool { return r.exact }
 // half of the runs, false in the exact one and the native one.
 func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.native }
 
+// Order returns the numbers below n in an order of the run's own, for a place where no grid can be
+// stretched: steps of a tensor core take codes as they are, and only which of them it takes
+// together is a kernel's choice. In the exact run and the native one they are in order.
+func (r *Run) Order(n int) []int {
+	if order := r.rng.Perm(n); !r.exact && !r.native {
+		return order
+	}
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return order
+}
+
 // stretch draws the factor of a place: its logarithm is uniform over a binade, as that of a
 // mantissa.
 func (r *Run) stretch() float64 {

@@ -3,6 +3,7 @@ package arithmetic
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"plumbline/numbers/dtype"
@@ -102,5 +103,21 @@ func TestDecisionsInDoubt(t *testing.T) {
 	})
 	if !seen[0] || !seen[1] {
 		t.Error("a margin within a rounding of 0 is decided one way only")
+	}
+}
+
+func TestOrder(t *testing.T) {
+	in := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	for _, r := range []*Run{NewExact(), NewNative()} {
+		if got := r.Order(8); !slices.Equal(got, in) {
+			t.Errorf("%v, want the order of the terms", got)
+		}
+	}
+	first, again, other := NewRun(1).Order(8), NewRun(1).Order(8), NewRun(2).Order(8)
+	if !slices.Equal(first, again) || slices.Equal(first, other) {
+		t.Errorf("%v, %v again, and %v", first, again, other)
+	}
+	if slices.Sort(first); !slices.Equal(first, in) {
+		t.Errorf("%v are not the numbers below 8", first)
 	}
 }

@@ -48,11 +48,17 @@ type Config struct {
 	Angle    dtype.Type // position × frequency; Invalid is F32
 	Output   dtype.Type // of the outputs; Invalid is the input type, and F32 for log-sum-exps and tables
 
+	Gate    dtype.Type // logits of a gate, and in a layer its weights; Invalid is the working type
+	Combine dtype.Type // weighted outputs of experts, and their sums; Invalid is the working type
+	Indices dtype.Type // of integer outputs; Invalid is I32
+	Slots   Slots      // order of a token's experts
+	Fusion  Fusion     // how much of an expert keeps the working type
+
 	Form        string      // of mla.layer: naive or absorbed; "" is naive
 	Frequencies Frequencies // how rotary frequencies are formed
 
 	// weights are divided before they multiply, in one go, as in an eager framework: of keys in a
-	// softmax, of tokens in a loss
+	// softmax, of tokens in a loss, of experts, of a unit by its sigmoid
 	NormalizeFirst bool
 	// the softmax denominator sums the rounded weights; such a kernel gives no log-sum-exp, which
 	// would err as they do
@@ -67,6 +73,7 @@ type Config struct {
 	FastExp         bool // and their argument times log₂e rounded before it, as in __expf: declared
 	FastTanh        bool // tanh with the error of the special function unit, 2⁻¹¹ relative: declared
 	OperandsRounded bool // accumulate TF32: operands are rounded to nearest, not cut
+	TiesLast        bool // of equal scores the one of the higher index is the better
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
@@ -91,7 +98,7 @@ func (c Config) structure() []string {
 		{c.Tile > 0, fmt.Sprintf("tile %d", c.Tile)},
 		{c.Splits > 0, fmt.Sprintf("splits %d", c.Splits)},
 		{true, c.Order.String()},
-		{c.Order == Shuffled, fmt.Sprintf("seed %d", c.Seed)},
+		{c.Order == Shuffled || c.Slots == AtRandom, fmt.Sprintf("seed %d", c.Seed)},
 		{c.Accumulate != arithmetic.F32, fmt.Sprintf("accumulate %s", c.Accumulate)},
 	} {
 		if part.given {
@@ -103,9 +110,13 @@ func (c Config) structure() []string {
 
 func (c Config) types() []string {
 	var words []string
-	types := []dtype.Type{c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Output}
+	types := []dtype.Type{
+		c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Gate, c.Combine, c.Indices,
+		c.Output,
+	}
 	for i, name := range []string{
-		"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "output",
+		"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "gate", "combine", "indices",
+		"output",
 	} {
 		if types[i] != dtype.Invalid {
 			words = append(words, name+" "+types[i].String())
@@ -114,6 +125,12 @@ func (c Config) types() []string {
 	if c.Frequencies != Power {
 		words = append(words, "frequencies "+c.Frequencies.String())
 	}
+	if c.Slots != AsChosen {
+		words = append(words, "slots "+c.Slots.String())
+	}
+	if c.Fusion != Unfused {
+		words = append(words, "fused "+c.Fusion.String())
+	}
 	return words
 }
 
@@ -121,11 +138,11 @@ func (c Config) flags() []string {
 	var words []string
 	flags := []bool{
 		c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate, c.Flushed,
-		c.FastExp, c.FastTanh, c.OperandsRounded,
+		c.FastExp, c.FastTanh, c.OperandsRounded, c.TiesLast,
 	}
 	for i, name := range []string{
 		"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate",
-		"flushed", "fast exp", "fast tanh", "operands rounded",
+		"flushed", "fast exp", "fast tanh", "operands rounded", "ties last",
 	} {
 		if flags[i] {
 			words = append(words, name)

@@ -93,6 +93,12 @@ func Load[T Number](j *Job, name string) []T {
 	return convert(j.Input(name), func(v float64) T { return flushed(j, T(v)) })
 }
 
+// LoadRows returns entries from … to−1 of the first axis of an input, and decodes no other of one
+// that is read in parts.
+func LoadRows[T Number](j *Job, name string, from, to int) []T {
+	return convert(j.Rows(name, from, to), func(v float64) T { return flushed(j, T(v)) })
+}
+
 // LoadInts returns an integer input, nil for one that is missing.
 func (j *Job) LoadInts(name string) []int {
 	return convert(j.Input(name), func(v float64) int { return int(v) })
@@ -126,6 +132,23 @@ func Store[T Number](j *Job, name string, t dtype.Type, data []T) {
 	j.Recording.Set("out."+name, cmp.Or(j.Output, t), x)
 }
 
+// StoreInts sets an integer output. One of one axis is as long as the data, and left out where
+// there is none.
+func (j *Job) StoreInts(name string, data []int) {
+	shape := j.OutputShape(name)
+	if len(shape) == 1 {
+		shape[0] = len(data)
+	}
+	if len(data) == 0 {
+		return
+	}
+	x := tensor.New(shape...)
+	for i, v := range data {
+		x.Data[i] = float64(v)
+	}
+	j.Recording.Set("out."+name, cmp.Or(j.Indices, dtype.I32), x)
+}
+
 // StoreMain is store for the output that the mistakes of storing befall.
 func StoreMain[T Number](j *Job, name string, t dtype.Type, data []T) {
 	shape := j.OutputShape(name)
@@ -154,6 +177,8 @@ func (j *Job) said() map[string]string {
 		"scores":        j.Scores.String(),
 		"cap_chain":     cmp.Or(j.CapChain, j.Scores).String(),
 		"group_sum":     cmp.Or(j.GroupSum, j.Accumulate.Working()).String(),
+		"gate":          cmp.Or(j.Gate, j.Accumulate.Working()).String(),
+		"combine":       cmp.Or(j.Combine, j.Accumulate.Working()).String(),
 		"exp":           approximated(j.FastExp),
 		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),

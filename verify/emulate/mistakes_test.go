@@ -113,6 +113,31 @@ func TestMistakesHide(t *testing.T) {
 		{"causal-missing", "with one token", find(t, "mla.layer", func(r *recording.Recording) bool {
 			return r.Shape("x")[1] == 1
 		}), emulate.Config{}},
+		{"group-score-max", "without groups", find(t, "moe.gate", func(r *recording.Recording) bool {
+			return r.Attrs["groups"] == nil
+		}), emulate.Config{}},
+		{"gate-bias-in-weights", "without a bias", find(t, "moe.gate", func(r *recording.Recording) bool {
+			return !r.Has("bias")
+		}), emulate.Config{}},
+		{"routed-scale-twice", "with a scale of 1", find(t, "moe.layer", func(r *recording.Recording) bool {
+			return r.Attrs["scale"] == nil
+		}), emulate.Config{}},
+		{"gate-bf16", "where that is declared", emulate.Request("moe.gate", 1), emulate.Config{Gate: dtype.BF16}},
+		{"weight-of-first-slot", "with one expert a token", find(t, "moe.experts", func(r *recording.Recording) bool {
+			return r.Shape("indices")[1] == 1
+		}), emulate.Config{}},
+		{"counts-shifted", "with one expert", find(t, "moe.experts", func(r *recording.Recording) bool {
+			return r.Shape("w_gate")[0] == 1
+		}), emulate.Config{}},
+		{"shared-expert-missing", "where there is none", find(t, "moe.experts", func(r *recording.Recording) bool {
+			return !r.Has("shared_gate")
+		}), emulate.Config{}},
+		{"balanced-moved", "with the other rule", find(t, "moe.bias_update", func(r *recording.Recording) bool {
+			return r.Attrs["rule"] == "proportional"
+		}), emulate.Config{}},
+		{"pairs-by-slot", "with one slot", find(t, "moe.dispatch", func(r *recording.Recording) bool {
+			return r.Shape("indices")[1] == 1
+		}), emulate.Config{}},
 		{"query-untransposed", "in the naive form", emulate.Request("mla.layer", 1), emulate.Config{Form: "naive"}},
 	}
 	for _, c := range cases {

@@ -21,19 +21,22 @@ const (
 	Flag               // true or false
 	Choice             // one of several words
 	YaRN               // the object that describes a stretched rotation
+	Pair               // two whole numbers, neither of them 0
 )
 
 // String returns the kind in one word, as the catalogue in JSON has it.
-func (k Kind) String() string { return [...]string{"number", "count", "flag", "choice", "yarn"}[k] }
+func (k Kind) String() string {
+	return [...]string{"number", "count", "flag", "choice", "yarn", "pair"}[k]
+}
 
 // Attr is one attribute of an op.
 type Attr struct {
 	Name    string
 	Kind    Kind
-	Default any      // float64, int, bool or string; nil where Missing says what happens
+	Default any      // float64, int, bool, string or [2]int; nil where Missing says what happens
 	Missing string   // "required", or in words what a missing attribute means
 	Choices []string // of a Choice
-	Letter  string   // of a Count: the letter that it binds in shapes
+	Letter  string   // of a Count: the letter that it binds in shapes; of a Pair with 0 and 1 behind it
 	Doc     string
 }
 
@@ -44,6 +47,9 @@ const Required = "required"
 func (a Attr) String() string {
 	if a.Default == nil {
 		return a.Missing
+	}
+	if both, ok := a.Default.([2]int); ok {
+		return fmt.Sprintf("[%d,%d]", both[0], both[1])
 	}
 	return fmt.Sprint(a.Default)
 }
@@ -59,6 +65,8 @@ func (a Attr) Values() string {
 		return "true or false"
 	case Choice:
 		return strings.Join(a.Choices, " or ")
+	case Pair:
+		return "list of two whole numbers"
 	}
 	return "object or null"
 }
@@ -81,8 +89,27 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		return flag(value)
 	case Choice:
 		return a.choice(value)
+	case Pair:
+		return pair(value)
 	}
 	return yarn(value)
+}
+
+// pair reads a list of two whole numbers, such as [1, 128].
+func pair(value any) (both [2]int, err error) {
+	list, ok := value.([]any)
+	if !ok || len(list) != 2 {
+		return both, fmt.Errorf("found %s, want a list of two whole numbers, such as [1,128]", spelling.Show(value))
+	}
+	for i, v := range list {
+		if both[i], err = count(v); err != nil {
+			return both, err
+		}
+		if both[i] == 0 {
+			return both, fmt.Errorf("found %s, want whole numbers from 1 on", spelling.Show(value))
+		}
+	}
+	return both, nil
 }
 
 func flag(value any) (bool, error) {

@@ -23,9 +23,9 @@ const (
 	kept       = 1 << 24 // deviations in memory
 )
 
-// runsOf returns how often a program is run whose outputs have n elements together, the smallest of
+// RunsOf returns how often a program is run whose outputs have n elements together, the smallest of
 // them few, and which takes so many roundings. A loss has no neighbours that tell of its σ.
-func runsOf(n, few int, work float64) int {
+func RunsOf(n, few int, work float64) int {
 	most := float64(MostRuns)
 	if few < pooled {
 		most *= 2
@@ -46,17 +46,27 @@ type Expectation struct {
 
 // Run runs a program for the outputs that the recording has.
 func (c *Case) Run(p Program, work float64, all ...Expectation) []verdict.Expected {
-	var expected []verdict.Expected
-	for _, e := range all {
-		if c.Wants(e.Name) {
-			expected = append(expected, verdict.Expected{
-				Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
-			})
-		}
-	}
+	var wanted []Expectation
 	few := pooled // of what the op has, so that what a recording has changes nothing
 	for _, e := range all {
-		few = min(few, len(e.Truth))
+		if few = min(few, len(e.Truth)); c.Wants(e.Name) {
+			wanted = append(wanted, e)
+		}
+	}
+	return run(p, few, work, wanted)
+}
+
+// RunAll is Run for outputs that need not be among those of the op: what a choice is made by.
+func (c *Case) RunAll(p Program, work float64, all ...Expectation) []verdict.Expected {
+	return run(p, pooled, work, all)
+}
+
+func run(p Program, few int, work float64, all []Expectation) []verdict.Expected {
+	var expected []verdict.Expected
+	for _, e := range all {
+		expected = append(expected, verdict.Expected{
+			Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
+		})
 	}
 	execute(p, few, work, expected)
 	return expected
@@ -70,7 +80,7 @@ func execute(p Program, few int, work float64, expected []verdict.Expected) {
 		n += e.Truth.Len()
 	}
 	for form, forms := 0, 1; form < forms; form++ {
-		forms = p.sample(form, runsOf(n, few, work), expected)
+		forms = p.sample(form, RunsOf(n, few, work), expected)
 	}
 }
 
@@ -92,7 +102,7 @@ func (p Program) sample(form, n int, expected []verdict.Expected) (forms int) {
 	for i := range expected {
 		deviations := deviationsOf(&expected[i], exact[expected[i].Name], outputs, wholly != nil)
 		if wholly != nil {
-			larger(deviations, deviationsOf(&expected[i], exactWholly[expected[i].Name], wholly, true))
+			Larger(deviations, deviationsOf(&expected[i], exactWholly[expected[i].Name], wholly, true))
 		}
 		own := deviationsOf(&expected[i], exact[expected[i].Name], []map[string][]float64{native}, wholly != nil)
 		expected[i].AddForm(verdict.NewSample(
@@ -120,8 +130,8 @@ func (p Program) runs(
 	return runs, outputs
 }
 
-// larger takes for each element the deviations of the side on which it errs more.
-func larger(deviations, other [][]float64) {
+// Larger takes for each element the deviations of the side on which it errs more.
+func Larger(deviations, other [][]float64) {
 	for i := range deviations[0] {
 		var here, there float64
 		for k := range deviations {

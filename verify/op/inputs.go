@@ -153,6 +153,13 @@ func (c *Case) Rows(name string, from, to int) *tensor.Tensor {
 	return tensor.Of(c.part(name, from*row, (to-from)*row), shape...)
 }
 
+// Block returns rows from … to−1 of matrix i of an input [E,R,C], or of an input [R,C] itself.
+func (c *Case) Block(name string, i, from, to int) *mat.Dense {
+	shape := c.Recording.Shape(name)
+	rows, width := shape[len(shape)-2], shape[len(shape)-1]
+	return mat.NewDense(to-from, width, c.part(name, (i*rows+from)*width, (to-from)*width))
+}
+
 // HeadRows returns positions from … to−1 of head h in sequence b of an input [B,S,H,D], as a matrix
 // of one row each.
 func (c *Case) HeadRows(name string, b, h, from, to int) *mat.Dense {

@@ -57,9 +57,11 @@ type Tensor struct {
 	Optional bool
 	Doc      string
 
-	Other []string // another shape that it may have, with another number of axes
-	Parts bool     // read in parts where it is large, by Rows or HeadRows and never by Input
-	Any   bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
+	Other  []string // another shape that it may have, with another number of axes
+	Parts  bool     // read in parts where it is large, by Rows or HeadRows and never by Input
+	Scales bool     // of F8_E8M0 too
+	Empty  bool     // it may have no elements
+	Any    bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
 }
 
 // ShapeText returns the declared shape in words.
@@ -286,6 +288,12 @@ func (op *Op) defaults() arithmetic.Declared {
 			d.Form = k.Default
 		case "group_sum":
 			d.GroupSum = dtype.F32
+		case "gate":
+			d.Gate = dtype.F32
+		case "combine":
+			d.Combine = dtype.F32
+		case "promote_every":
+			d.PromoteEvery = 128
 		}
 	}
 	return d

@@ -3,7 +3,9 @@ package op
 func init() { Plant(storing, faint) }
 
 // ofRows are the ops whose main output is rows that are stored one by one.
-var ofRows = []string{"attention.forward", "mla.decode", "mla.layer", "norm.rms", "rope.apply"}
+var ofRows = []string{
+	"attention.forward", "mla.decode", "mla.layer", "moe.experts", "moe.layer", "norm.rms", "rope.apply",
+}
 
 // storing are the mistakes of writing an output.
 var storing = []Mistake{

@@ -74,6 +74,7 @@ type Recording struct {
 // entry is a tensor, stored or generated. It never changes once it is in a recording, so that
 // clones can share it.
 type entry struct {
+	output bool // integers that float64 does not hold are read as it rounds them: they are wrong anyway
 	dtype  dtype.Type
 	shape  []int
 	data   *io.SectionReader
@@ -95,7 +96,13 @@ func New(op string) *Recording {
 }
 
 // Open reads and checks the header of a file and keeps the file open: tensors are read on demand.
-func Open(path string) (*Recording, error) {
+func Open(path string) (*Recording, error) { return open(path, Read) }
+
+// OpenTensors opens any safetensors file, a checkpoint's say, as a recording of no op: it has
+// tensors under any names, and its metadata as Extra.
+func OpenTensors(path string) (*Recording, error) { return open(path, readTensors) }
+
+func open(path string, read func(r io.ReaderAt, size int64, name string) (*Recording, error)) (*Recording, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, within(path, cause(err))
@@ -108,7 +115,7 @@ func Open(path string) (*Recording, error) {
 	if err != nil {
 		return nil, within(path, cause(err))
 	}
-	r, err := Read(file, info.Size(), path)
+	r, err := read(file, info.Size(), path)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -132,12 +139,31 @@ func Read(r io.ReaderAt, size int64, name string) (*Recording, error) {
 
 // read is Read with a limit of elements that may be generated.
 func read(r io.ReaderAt, size int64, name string, limit int64) (*Recording, error) {
+	rec, err := readTensors(r, size, name)
+	if err == nil {
+		err = within(name, rec.understand(limit))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rec, nil
+}
+
+// understand reads the metadata of a file that is to be a recording.
+func (r *Recording) understand(limit int64) error {
+	metadata := r.Extra
+	r.limit, r.Extra = limit, map[string]string{}
+	return within(metadataKey, r.describe(metadata))
+}
+
+// readTensors reads and checks the header of a file that need not be a recording.
+func readTensors(r io.ReaderAt, size int64, name string) (*Recording, error) {
 	text, err := readHeader(r, size)
 	if err != nil {
 		return nil, within(name, err)
 	}
 	begin := int64(8 + len(text))
-	rec, err := parse(text, io.NewSectionReader(r, begin, size-begin), limit)
+	rec, err := parse(text, io.NewSectionReader(r, begin, size-begin))
 	if err != nil {
 		return nil, within(name, err)
 	}
@@ -145,21 +171,22 @@ func read(r io.ReaderAt, size int64, name string, limit int64) (*Recording, erro
 	return rec, nil
 }
 
-// parse makes a recording of a header and the data that follows it.
-func parse(text []byte, data *io.SectionReader, limit int64) (*Recording, error) {
+// parse makes a recording of a header and the data that follows it, with the metadata as Extra.
+func parse(text []byte, data *io.SectionReader) (*Recording, error) {
 	h, err := parseHeader(text, data.Size())
 	if err != nil {
 		return nil, err
 	}
 	r := New("")
-	r.limit = limit
+	r.Extra = maps.Clone(h.metadata)
 	for _, t := range h.tensors {
 		r.stored = append(r.stored, t.name)
 		r.entries[t.name] = &entry{
 			dtype: t.dtype, shape: t.shape, data: io.NewSectionReader(data, t.begin, t.end-t.begin),
+			output: strings.HasPrefix(t.name, "out."),
 		}
 	}
-	return r, within(metadataKey, r.describe(h.metadata))
+	return r, nil
 }
 
 // describe reads the metadata.
@@ -319,7 +346,7 @@ func (e *entry) read(x []float64, offset int) error {
 		if n, err := e.data.ReadAt(b, int64(offset+done)*int64(size)); n < len(b) {
 			return within("data", err)
 		}
-		if i, err := undecodable(e.dtype, b); err != nil {
+		if i, err := undecodable(e.dtype, b); err != nil && !(e.output && e.dtype == dtype.I64) {
 			return fmt.Errorf("index %v: %w", tensor.Unravel(offset+done+i, e.shape), err)
 		}
 		e.dtype.Decode(part, b)

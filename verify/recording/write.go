@@ -116,8 +116,11 @@ func (r *Recording) readable(text []byte, size int64) error {
 	if len(text) > maxHeader {
 		return fmt.Errorf("header: %d bytes, want at most %d", len(text), maxHeader)
 	}
-	_, err := parse(text, io.NewSectionReader(bytes.NewReader(nil), 0, size), r.limit)
-	return err
+	again, err := parse(text, io.NewSectionReader(bytes.NewReader(nil), 0, size))
+	if err != nil {
+		return err
+	}
+	return again.understand(r.limit)
 }
 
 // metadata returns the JSON object of that name. Objects without members are left out.

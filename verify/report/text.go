@@ -118,6 +118,9 @@ func others(b *strings.Builder, v verdict.Verdict, nearest int) {
 		if o.Vouches > 0 {
 			fmt.Fprintf(b, "  %s to 1 ± %s", Printable(o.Name), brief(o.Vouches))
 		}
+		if o.NotJudged != "" {
+			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.NotJudged)
+		}
 	}
 }
 

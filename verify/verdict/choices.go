@@ -23,6 +23,12 @@ type Choice interface {
 	Mistaken(i int) []float64
 }
 
+// Worded is a choice that can say of a whole output that is wrong more than row by row: which
+// mistake or which other convention gives it.
+type Worded interface {
+	Words(got []float64) []string
+}
+
 // Answer is what is said of one row of a choice.
 type Answer struct {
 	Grade Grade
@@ -89,7 +95,10 @@ func judgeChoice(want Expected, got *tensor.Tensor) Output {
 		out.Status = Unexplained
 		w := out.WrongRows[0]
 		out.Reasons = []string{fmt.Sprintf("%s; worst row %d: %s", out.InWords(), w.Row, w.Why)}
-	case out.Rows == 0:
+		if words, can := c.(Worded); can {
+			out.Reasons = append(words.Words(got.Data), out.Reasons...)
+		}
+	case out.Rows == 0 && c.Rows() > 0:
 		out.Status, out.Reasons = Undetermined, []string{"no row is judged"}
 	default:
 		if out.Blind = blindChoice(c); len(out.Blind) > 0 {
@@ -136,30 +145,30 @@ func (c *ChoiceCount) list(w WrongRow) {
 }
 
 // blindChoice names the answers that no kernel means and that would be right in every row: then
-// these inputs cannot tell.
+// these inputs cannot tell. Zeros that are the exact answer are none of them.
 func blindChoice(c Choice) (names []string) {
+	if wrong, _ := grades(c, c.Mistaken); wrong == 0 {
+		names = append(names, "any answer")
+	}
 	zeros := make([]float64, c.Width())
-	for _, a := range []struct {
-		name string
-		of   func(i int) []float64
-	}{
-		{"any answer", c.Mistaken},
-		{"zeros", func(int) []float64 { return zeros }},
-	} {
-		if passesEverywhere(c, a.of) {
-			names = append(names, a.name)
-		}
+	if wrong, allowed := grades(c, func(int) []float64 { return zeros }); wrong == 0 && allowed > 0 {
+		names = append(names, "zeros")
 	}
 	return names
 }
 
-func passesEverywhere(c Choice, answer func(i int) []float64) bool {
+// grades counts the rows in which an answer is wrong, and those in which it is right by an
+// allowance.
+func grades(c Choice, answer func(i int) []float64) (wrong, allowed int) {
 	for i := range c.Rows() {
-		if c.Judge(i, answer(i)).Grade == Wrong {
-			return false
+		switch c.Judge(i, answer(i)).Grade {
+		case Wrong:
+			wrong++
+		case Tied, Within:
+			allowed++
 		}
 	}
-	return true
+	return wrong, allowed
 }
 
 // apart is the distance of a score below another in units of the bounds of both, +Inf where

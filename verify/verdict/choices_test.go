@@ -169,8 +169,11 @@ func TestTiesAndBounds(t *testing.T) {
 }
 
 func TestChoicesThatCannotTell(t *testing.T) {
-	all := &TopK{N: 2, E: 2, K: 2, Scores: []float64{1, 2, 3, 4}, Bounds: make([]float64, 4)}
-	zeros := &Codes{Type: dtype.F8E4M3, Quotients: make([]float64, 4), Bounds: make([]float64, 4)}
+	all := &TopK{N: 2, E: 2, K: 1, Scores: []float64{1, 2, 3, 4}, Bounds: []float64{1, 1, 1, 1}}
+	zeros := &Codes{
+		Type: dtype.F8E4M3, N: 4, Exact: func(int) float64 { return 0 },
+		Right: func(_ int, some []float64) []float64 { return append(some, 0) },
+	}
 	either := &Decisions{Exact: []float64{0, 1}, Values: 2, Others: map[int][]float64{0: {1}, 1: {0}}}
 	masked := &Decisions{Exact: []float64{0, 1}, Values: 2, Skip: []bool{true, true}}
 	for _, x := range []struct {
@@ -178,8 +181,7 @@ func TestChoicesThatCannotTell(t *testing.T) {
 		got  *tensor.Tensor
 		want string
 	}{
-		{all, tensor.Of([]float64{1, 0, 0, 1}, 2, 2), "any answer would pass"},
-		{zeros, tensor.Of(make([]float64, 4), 4), "zeros would pass"},
+		{all, tensor.Of([]float64{1, 0}, 2, 1), "any answer and zeros would pass"},
 		{either, tensor.Of([]float64{0, 1}, 2), "any answer and zeros would pass"},
 		{masked, tensor.Of([]float64{0, 1}, 2), "no row is judged"},
 	} {
@@ -187,35 +189,43 @@ func TestChoicesThatCannotTell(t *testing.T) {
 			t.Errorf("%T: %v %v, want %q", x.c, out.Status, out.Reasons, x.want)
 		}
 	}
+	if out := judgeChoiceOf(zeros, tensor.Of(make([]float64, 4), 4)); out.Status != Explained {
+		t.Errorf("zeros that are the exact answer: %v %v", out.Status, out.Reasons)
+	}
 }
 
-// quantised returns the quotients of 4096 elements, and their codes by two right recipes and one
-// that truncates.
+// quantised returns what is expected of 4096 codes, x/s or x·(1/s), with both of these, and codes
+// that are truncated.
 func quantised(seed uint64) (c *Codes, divided, multiplied, cut *tensor.Tensor) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	typ, n := dtype.F8E4M3, 4096
-	c = &Codes{Type: typ, Saturate: true}
 	divided, multiplied, cut = tensor.New(n), tensor.New(n), tensor.New(n)
-	s := float32(3.7) / 448
+	s, quotients := float32(3+rng.Float64())/448, make([]float64, n)
 	for i := range n {
 		x := float32(dtype.BF16.Round(rng.Float64()*7.4 - 3.7))
 		if i%4 == 0 { // next to a midpoint between two codes
-			x = (float32(i%16) + 16.5) * s
+			x = (float32(2*(i%8)) + 17) * s
 		}
 		q := float64(x) / float64(s)
-		c.Quotients, c.Bounds = append(c.Quotients, q), append(c.Bounds, math.Abs(q)*3*dtype.F32.UnitRoundoff())
+		quotients[i] = q
 		divided.Data[i] = typ.RoundSaturating(float64(x / s))
 		multiplied.Data[i] = typ.RoundSaturating(float64(x * (1 / s)))
-		r := c.round(q)
-		if math.Abs(r) > math.Abs(q) {
-			r = typ.Round(math.Copysign(max(0, math.Abs(r)-typ.Spacing(q)), q))
+		cut.Data[i] = typ.RoundSaturating(q)
+		if math.Abs(cut.Data[i]) > math.Abs(q) {
+			cut.Data[i] = typ.Round(math.Copysign(math.Abs(cut.Data[i])-typ.Spacing(q), q))
 		}
-		cut.Data[i] = r
 	}
+	at := func(x *tensor.Tensor) func(i int, some []float64) []float64 {
+		return func(i int, some []float64) []float64 { return append(some, x.Data[i]) }
+	}
+	c = &Codes{Type: typ, Of: "codes", N: n, Exact: func(i int) float64 { return quotients[i] }}
+	c.Right = func(i int, some []float64) []float64 { return append(some, divided.Data[i], multiplied.Data[i]) }
+	c.Others = []Convention{{"truncated", at(cut)}, {"divided", at(divided)}}
 	return c, divided, multiplied, cut
 }
 
 func TestCodesOfAQuantiser(t *testing.T) {
+	allowed := 0
 	for seed := range uint64(200) {
 		c, divided, multiplied, cut := quantised(seed)
 		for _, got := range []*tensor.Tensor{divided, multiplied} {
@@ -223,17 +233,26 @@ func TestCodesOfAQuantiser(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, out.Reasons)
 			}
 		}
-		if out := judgeChoiceOf(c, cut); out.Status != Unexplained || out.Wrong < 1000 {
+		allowed += judgeChoiceOf(c, multiplied).Allowed
+		out := judgeChoiceOf(c, cut)
+		if out.Status != Unexplained || out.Wrong < 1000 {
 			t.Fatalf("truncation, seed %d: %v %s", seed, out.Status, out.InWords())
 		}
+		if len(out.Reasons) != 2 || out.Reasons[0] != "each of the codes would be right truncated" {
+			t.Fatalf("truncation, seed %d: %q", seed, out.Reasons)
+		}
+	}
+	if allowed == 0 {
+		t.Error("the recipes agree everywhere")
 	}
 }
 
 func TestSpecialCodes(t *testing.T) {
 	nan, negative := math.NaN(), math.Copysign(0, -1)
+	right := [][]float64{{0}, {nan}, {1}, {1, 1.125}, {448}, nil}
 	c := &Codes{
-		Type: dtype.F8E4M3, Quotients: []float64{0, nan, 1.0625, 1.0625, 1e9, 1},
-		Bounds: []float64{0, 0, 0, 1e-6, 0, nan},
+		Type: dtype.F8E4M3, Of: "codes", N: len(right), Exact: func(int) float64 { return 1 },
+		Right: func(i int, some []float64) []float64 { return append(some, right[i]...) },
 	}
 	for _, x := range []struct {
 		i    int
@@ -242,10 +261,39 @@ func TestSpecialCodes(t *testing.T) {
 	}{
 		{0, negative, Exact}, {0, nan, Wrong}, {1, nan, Exact}, {1, 0, Wrong},
 		{2, 1, Exact}, {2, 1.125, Wrong}, {3, 1.125, Within}, {3, 1.25, Wrong},
-		{4, nan, Exact}, {4, 448, Wrong}, {5, 448, Unjudged},
+		{4, nan, Wrong}, {4, 448, Exact}, {5, 448, Unjudged},
 	} {
 		if a := c.Judge(x.i, []float64{x.got}); a.Grade != x.want {
-			t.Errorf("quotient %v, code %v: grade %d, want %d", c.Quotients[x.i], x.got, a.Grade, x.want)
+			t.Errorf("right %v, code %v: grade %d, want %d", right[x.i], x.got, a.Grade, x.want)
+		}
+	}
+}
+
+// A convention counts where every number that is judged is one of its own, wherever it is right or
+// wrong.
+func TestConventionsOfCodes(t *testing.T) {
+	wants := func(x ...float64) func(i int, some []float64) []float64 {
+		return func(i int, some []float64) []float64 {
+			if i == 2 {
+				return some
+			}
+			return append(some, x[i])
+		}
+	}
+	c := &Codes{
+		Type: dtype.F32, Of: "scales", N: 3, Exact: func(int) float64 { return 1 }, Right: wants(1, 2),
+		Others: []Convention{{"twice", wants(2, 4)}, {"once", wants(1, 4)}, {"and once more", wants(1, 4)}},
+	}
+	for _, x := range []struct {
+		got  []float64
+		want string
+	}{
+		{[]float64{2, 4, 0}, "each of the scales would be right twice"},
+		{[]float64{1, 4, 9}, "each of the scales would be right once;each of the scales would be right and once more"},
+		{[]float64{2, 2, 0}, ""},
+	} {
+		if words := strings.Join(c.Words(x.got), ";"); words != x.want {
+			t.Errorf("%v: %q, want %q", x.got, words, x.want)
 		}
 	}
 }

@@ -3,76 +3,93 @@ package verdict
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 )
 
-// Codes expects of a quantiser the code of each true quotient, or a neighbour where the quotient
-// lies within its bound of the midpoint between both. −0 equals +0; NaN and infinities are exact.
+// Codes expects of each number of an output one of the few that right kernels store there: the
+// codes of a quantiser, or the scales beside them. They are judged to the last bit, but that −0
+// equals +0.
 type Codes struct {
-	Type      dtype.Type
-	Quotients []float64 // true x/s of each element
-	Bounds    []float64 // largest error of each quotient before it is rounded
-	Saturate  bool      // beyond the largest value the code is that of the largest value
-	Skip      []bool    // elements of which nothing is expected; nil: none
+	Type dtype.Type
+	Of   string // what they are, in the plural: "codes", "scales"
+	N    int
+	// Right appends the numbers that are right at one place, that of exact arithmetic first. Where
+	// there is none nothing is expected.
+	Right  func(i int, some []float64) []float64
+	Exact  func(i int) float64 // before it is rounded, for reports
+	Others []Convention
 }
 
-// Unit returns "codes": each is a row of its own.
-func (c *Codes) Unit() string { return "codes" }
+// Convention is another way of making all numbers of an output: a known mistake, or what is right
+// where something else is declared.
+type Convention struct {
+	Says  string // what it does, after "each would be right"
+	Right func(i int, some []float64) []float64
+}
 
-// Rows returns the number of codes.
-func (c *Codes) Rows() int { return len(c.Quotients) }
+// Unit returns what the numbers are: each is a row of its own.
+func (c *Codes) Unit() string { return c.Of }
+
+// Rows returns how many numbers there are.
+func (c *Codes) Rows() int { return c.N }
 
 // Width returns 1.
 func (c *Codes) Width() int { return 1 }
 
-func (c *Codes) round(x float64) float64 {
-	if c.Saturate {
-		return c.Type.RoundSaturating(x)
-	}
-	return c.Type.Round(x)
-}
-
-// Judge judges code i by its value. Where the bound is NaN nothing is expected.
+// Judge judges number i by its value.
 func (c *Codes) Judge(i int, got []float64) Answer {
-	if c.Skip != nil && c.Skip[i] || math.IsNaN(c.Bounds[i]) {
+	right := c.Right(i, nil)
+	if len(right) == 0 {
 		return Answer{Grade: Unjudged}
 	}
-	q, b, r := c.Quotients[i], c.Bounds[i], got[0]
-	exact := c.round(q)
-	switch {
-	case r == exact || math.IsNaN(r) && math.IsNaN(exact):
+	switch at := slices.IndexFunc(right, func(r float64) bool { return alike(r, got[0]) }); {
+	case at == 0:
 		return Answer{Grade: Exact}
-	case c.reaches(q, b, r):
+	case at > 0:
 		return Answer{Grade: Within}
 	}
-	w := WrongRow{Got: r, Want: exact, Score: q, Best: exact + (r-exact)/2}
-	w.Bounds = apart(0, math.Abs(q-w.Best), b)
-	w.Why = fmt.Sprintf("code %v for the quotient %.9g, want %v: %.3g bounds from the midpoint %v",
-		r, q, exact, w.Bounds, w.Best)
-	return Answer{Wrong, w}
+	exact := c.Exact(i)
+	steps := math.Abs(got[0]-exact) / c.Type.Spacing(right[0])
+	if math.IsNaN(steps) {
+		steps = math.Inf(1)
+	}
+	return Answer{Wrong, WrongRow{
+		Got: got[0], Want: right[0], Score: exact, Best: right[0], Bounds: steps,
+		Why: fmt.Sprintf("%v, want %v, of %.9g before it is rounded: %.3g steps away", got[0], right[0], exact, steps),
+	}}
 }
 
-// reaches tells whether a quotient within bound of q rounds to r. Rounding keeps the order, so the
-// codes of both ends enclose all others.
-func (c *Codes) reaches(q, bound, r float64) bool {
-	if !dtype.Finite(q) {
-		return false
-	}
-	lo, hi := c.round(q-bound), c.round(q+bound)
-	if math.IsNaN(r) {
-		return math.IsNaN(lo) || math.IsNaN(hi)
-	}
-	if math.IsNaN(lo) && q-bound < 0 {
-		lo = -c.Type.Max()
-	}
-	if math.IsNaN(hi) && q+bound > 0 {
-		hi = c.Type.Max()
-	}
-	return lo <= r && r <= hi
-}
+// alike tells whether two numbers are equal, or both NaN.
+func alike(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
 // Mistaken returns the largest value of the other sign.
 func (c *Codes) Mistaken(i int) []float64 {
-	return []float64{-math.Copysign(c.Type.Max(), c.Quotients[i])}
+	return []float64{-math.Copysign(c.Type.Max(), c.Exact(i))}
+}
+
+// Words names the conventions under which every number would be right.
+func (c *Codes) Words(got []float64) (words []string) {
+	for _, o := range c.Others {
+		if c.agree(o, got) {
+			words = append(words, fmt.Sprintf("each of the %s would be right %s", c.Of, o.Says))
+		}
+	}
+	return words
+}
+
+// agree tells whether every number that is judged is one of a convention's.
+func (c *Codes) agree(o Convention, got []float64) bool {
+	var some []float64
+	for i, g := range got {
+		if some = c.Right(i, some[:0]); len(some) == 0 {
+			continue
+		}
+		some = o.Right(i, some[:0])
+		if !slices.ContainsFunc(some, func(r float64) bool { return alike(r, g) }) {
+			return false
+		}
+	}
+	return true
 }

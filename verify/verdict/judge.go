@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -32,6 +33,8 @@ type Expected struct {
 	// Unjudged marks the elements of which nothing is expected, those outside a mask. Nil: all are
 	// judged.
 	Unjudged []bool
+	// Why says why these are not judged, where the recording's own mask does not.
+	Why string
 	// Others lists, by index, further truths that an element may have: where a branch is decided
 	// within the error of what it hangs on, either side is right. An element is judged against the
 	// nearest.
@@ -230,14 +233,8 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 	if want.Choice != nil {
 		return judgeChoice(want, got)
 	}
-	out := Output{
-		Name: want.Name, Type: want.Type.String(), Shape: want.Truth.Shape, Elements: len(want.judged(want.Truth.Data)),
-	}
-	if out.Elements == 0 {
-		out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
-		if want.Truth.Len() > 0 {
-			out.Reasons[0] = "the mask leaves no element to judge"
-		}
+	out := want.described()
+	if out.Status == Undetermined {
 		return out
 	}
 	best := out
@@ -251,6 +248,26 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 		}
 	}
 	return best
+}
+
+// described returns what is said of an output before it is judged: undetermined where there is
+// nothing to judge.
+func (e Expected) described() Output {
+	out := Output{
+		Name: e.Name, Type: e.Type.String(), Shape: e.Truth.Shape, Elements: len(e.judged(e.Truth.Data)),
+	}
+	n := e.Truth.Len()
+	if n > out.Elements && e.Why != "" {
+		out.NotJudged = fmt.Sprintf("%d of %d elements are not judged: %s", n-out.Elements, n, e.Why)
+	}
+	if out.Elements > 0 {
+		return out
+	}
+	out.Status, out.Reasons = Undetermined, []string{"the output has no elements"}
+	if n > 0 {
+		out.Reasons[0] = cmp.Or(out.NotJudged, "the mask leaves no element to judge")
+	}
+	return out
 }
 
 // judgeForm judges an output as one of a kernel of one form.

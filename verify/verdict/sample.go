@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"plumbline/numbers/dtype"
+
 	"gonum.org/v1/gonum/mathext"
 )
 
@@ -60,6 +62,23 @@ func NewSample(
 // cancelled is how small a second moment is, beside the largest, that is what float64 leaves of
 // numbers that cancel: the square of 2⁻⁵² over the 2⁻²⁴ of a float32, and some.
 const cancelled = 0x1p-50
+
+// Bounds returns what right kernels, of any form, err by at most in each element: σ times the limit
+// of elements. Choices are made by numbers that are not recorded, within these.
+func (e Expected) Bounds() []float64 {
+	bounds := make([]float64, len(e.Sigma))
+	e.Type, e.Axes, e.Outputs = dtype.F64, make([]string, len(e.Truth.Shape)), 1
+	for _, form := range e.each() {
+		if form.Sample == nil {
+			continue
+		}
+		limit := Judge(form, e.Truth).MaxZLimit
+		for i, s := range form.Sigma {
+			bounds[i] = max(bounds[i], limit*s)
+		}
+	}
+	return bounds
+}
 
 // telling returns second moments without those, which tell nothing and differ between processors.
 func telling(own []float64) []float64 {

@@ -91,6 +91,88 @@ func (r *row) choose(got []float64) (WrongRow, bool) {
 	return WrongRow{}, false
 }
 
+// Best returns the choice of exact arithmetic in row i, best first.
+func (t *TopK) Best(i int) []int { return t.row(i).best() }
+
+// Others returns sets other than the best that some scores inside their bounds have as their best
+// in row i, and whether these are all: no more than most are looked for.
+func (t *TopK) Others(i, most int) (sets [][]int, all bool) {
+	r := t.row(i)
+	if hasNaN(r.scores, r.bounds, r.groups, r.groupBounds) {
+		return nil, true
+	}
+	seen := map[string]bool{}
+	for _, groups := range r.groupSets(most) {
+		open := [][]int{largest(r.scores, r.K, func(e int) bool { return r.groups == nil || groups[r.group(e)] })}
+		for len(open) > 0 && len(seen) <= most {
+			set := open[0]
+			open = open[1:]
+			slices.Sort(set)
+			name := fmt.Sprint(set)
+			if seen[name] || !r.admitsSet(set) {
+				continue
+			}
+			seen[name] = true
+			sets = append(sets, set)
+			open = append(open, r.neighbours(set, groups)...)
+		}
+	}
+	best := r.best()
+	slices.Sort(best)
+	sets = slices.DeleteFunc(sets, func(set []int) bool { return slices.Equal(set, best) })
+	return sets, len(seen) <= most
+}
+
+// admitsSet tells whether some scores inside their bounds have the set as their best.
+func (r row) admitsSet(set []int) bool {
+	r.chosen = make([]bool, r.E)
+	for _, e := range set {
+		r.chosen[e] = true
+	}
+	return len(set) == r.K && r.admits(1)
+}
+
+// neighbours returns sets with one expert changed for another that may be better.
+func (r row) neighbours(set []int, groups []bool) (sets [][]int) {
+	for k, out := range set {
+		for e := range r.E {
+			near := r.scores[e]+r.bounds[e] >= r.scores[out]-r.bounds[out]
+			if near && !slices.Contains(set, e) && (r.groups == nil || groups[r.group(e)]) {
+				other := slices.Clone(set)
+				other[k] = e
+				sets = append(sets, other)
+			}
+		}
+	}
+	return sets
+}
+
+// groupSets returns sets of groups that may be the best ones, the best first: with single groups
+// changed for others whose scores may be as good.
+func (r row) groupSets(most int) (sets [][]bool) {
+	best := make([]bool, max(r.Groups, 1))
+	for _, g := range largest(r.groups, r.TopGroups, func(int) bool { return true }) {
+		best[g] = true
+	}
+	sets = [][]bool{best}
+	for i := 0; i < len(sets) && len(sets) <= most; i++ {
+		for out := range r.groups {
+			for in := range r.groups {
+				near := r.groups[in]+r.groupBounds[in] >= r.groups[out]-r.groupBounds[out]
+				if !sets[i][out] || sets[i][in] || !near {
+					continue
+				}
+				other := slices.Clone(sets[i])
+				other[out], other[in] = false, true
+				if !slices.ContainsFunc(sets, func(s []bool) bool { return slices.Equal(s, other) }) {
+					sets = append(sets, other)
+				}
+			}
+		}
+	}
+	return sets
+}
+
 // best returns the choice of exact arithmetic, best first.
 func (r row) best() []int {
 	if r.groups == nil {
@@ -221,8 +303,11 @@ func (r row) fault(exact []int) WrongRow {
 	return w
 }
 
-// Mistaken returns the k worst experts, of any group.
+// Mistaken returns the k worst experts, of any group; of as many as there are, one of them k times.
 func (t *TopK) Mistaken(i int) []float64 {
+	if t.K == t.E {
+		return make([]float64, t.K)
+	}
 	negative := make([]float64, t.E)
 	for e, s := range t.row(i).scores {
 		negative[e] = -s

@@ -68,6 +68,7 @@ type Output struct {
 	// what no kernel means and would be explained as well: zeros, the negative, another order
 	Blind     []string  `json:"blind,omitempty"`
 	Unmoved   []string  `json:"-"`                    // what of these is the truth itself
+	NotJudged string    `json:"not_judged,omitempty"` // how many elements are not, and why; of a mask nothing is said
 	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
 	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
 	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first

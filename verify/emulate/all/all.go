@@ -5,6 +5,7 @@ package all
 import (
 	_ "plumbline/verify/op/all"
 	_ "plumbline/verify/op/attention/emulated"
+	_ "plumbline/verify/op/experts/emulated"
 	_ "plumbline/verify/op/latent/emulated"
 	_ "plumbline/verify/op/objective/emulated"
 	_ "plumbline/verify/op/position/emulated"

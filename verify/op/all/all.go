@@ -4,6 +4,8 @@ package all
 
 import (
 	_ "plumbline/verify/op/attention"
+	_ "plumbline/verify/op/experts"
+	_ "plumbline/verify/op/fp8"
 	_ "plumbline/verify/op/latent"
 	_ "plumbline/verify/op/objective"
 	_ "plumbline/verify/op/position"

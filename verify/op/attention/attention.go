@@ -57,7 +57,7 @@ var mergeOp = &op.Op{
 		{Name: "lse", Shape: []string{"N"}, Axes: []string{"query"}, Doc: "log-sum-exp"},
 	},
 	Attrs:      []op.Attr{LSEBase},
-	Arithmetic: []op.Key{SoftmaxKeys[0], expKey, op.SubnormalsKey},
+	Arithmetic: []op.Key{SoftmaxKeys[0], step.ExpKey, op.SubnormalsKey},
 	Truth:      attentionMerge,
 	Work:       func(c *op.Case) float64 { return 20 * c.Extent("P") * c.Extent("N") * c.Extent("V") },
 }

@@ -7,6 +7,7 @@ import (
 	"plumbline/attention"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 )
 
 // SoftmaxKeys are what every kernel with a softmax has, attentionKeys what one with a soft cap has,
@@ -19,7 +20,7 @@ var (
 			Name: "scores", Default: "F32",
 			Doc: "attention scores (in the backward pass also the gradient of the weights, which has their shape)",
 		},
-		expKey, op.SubnormalsKey,
+		step.ExpKey, op.SubnormalsKey,
 	}
 	attentionKeys = append(SoftmaxKeys[:len(SoftmaxKeys):len(SoftmaxKeys)],
 		op.Key{
@@ -30,10 +31,6 @@ var (
 			Name: "tanh", Default: "exact",
 			Doc: "tanh of a soft cap: exact, good to 2 ulp, or approx, the fast instruction, good to 2⁻¹¹",
 		})
-	expKey = op.Key{
-		Name: "exp", Default: "exact",
-		Doc: "exponentials: exact, good to 2 ulp as ex2.approx is, or approx, as __expf, good to 4; of rounded x·log₂e",
-	}
 )
 
 var attentionInputs = []op.Tensor{

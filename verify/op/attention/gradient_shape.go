@@ -84,7 +84,7 @@ func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
 		if g.p.At(s, j) == 0 {
 			return 0
 		}
-		apart, together := m.SumError(t.output, m.V, width, dp, d2[s]*v2[j]/float64(width))
+		apart, together := m.accumulate.ProductError(t.output, m.V, width, dp, d2[s]*v2[j]/float64(width))
 		return apart + together + m.stored(m.Scores, dp)
 	}, g.dp)
 	return &errors

@@ -45,7 +45,7 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), squares.RawRowView(i)
 		for j, sum := range sums.RawRowView(i)[:cols] {
-			apart[j], together[j] = m.SumError(x, y, n, sum, squares[j])
+			apart[j], together[j] = m.accumulate.ProductError(x, y, n, sum, squares[j])
 		}
 	}
 	return e
@@ -309,19 +309,4 @@ func (a *Run) allWeights(h *Rows, e *Exponentials) (divisors, lse []float64, p *
 		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], e.sums[s], h.sink)
 	}
 	return divisors, lse, p
-}
-
-// cutTogether is the part of a tensor core's error that all its sums have together, toward zero:
-// all of it but what single products lose.
-const cutTogether = 0.8
-
-// SumError returns the second moments of the error of a sum of products of operands of two types:
-// its own, and what all sums err by together.
-func (m Model) SumError(x, y dtype.Type, n int, sum, squares float64) (apart, together float64) {
-	variance, apart, together := m.sumParts(x, y, n, sum, squares)
-	share := cutTogether
-	if !m.accumulate.Truncates() {
-		share = m.agreement(n, sum, squares)
-	}
-	return apart + variance*(1-share), together + variance*share
 }

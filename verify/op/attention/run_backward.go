@@ -210,7 +210,7 @@ func (g gradientSums) errors(m Model, x, y dtype.Type) Moments {
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), g.squares.RawRowView(i)
 		for c, sum := range g.sums.RawRowView(i) {
-			apart[c], together[c] = m.SumError(x, y, int(g.terms[i]), sum, squares[c])
+			apart[c], together[c] = m.accumulate.ProductError(x, y, int(g.terms[i]), sum, squares[c])
 		}
 	}
 	return e

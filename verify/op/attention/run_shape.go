@@ -95,7 +95,9 @@ func (h *headShape) row(s int, a *Run, shape []float64) {
 		if h.scores != nil {
 			shape[c] += h.scores.around(s, c, o, scores, 0, 0)
 		}
-		apart, together := h.m.SumError(h.m.probabilities, h.m.V, keys, o, h.own.v2.At(s, c)/h.m.weightRho2())
+		apart, together := h.m.accumulate.ProductError(
+			h.m.probabilities, h.m.V, keys, o, h.own.v2.At(s, c)/h.m.weightRho2(),
+		)
 		shape[c] = max(0, shape[c]) + apart + together + argumentShape*h.m.rho2()*o*o
 	}
 }
@@ -121,7 +123,7 @@ func (m Model) weightRho2() float64 {
 func (h *headShape) score(s, j int) float64 {
 	x, m := h.t.scores.At(s, j), h.m
 	_, width := h.t.q.Dims()
-	apart, together := m.SumError(m.Q, m.K, width, x/m.Scale, h.q2[s]*h.k2[j]/float64(width))
+	apart, together := m.accumulate.ProductError(m.Q, m.K, width, x/m.Scale, h.q2[s]*h.k2[j]/float64(width))
 	e := m.Scale*m.Scale*(apart+together) + argumentShape*m.rho2()*(1+x*x)
 	if m.storesScores() {
 		rho := arithmetic.Rho(m.Scores)

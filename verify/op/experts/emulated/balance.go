@@ -1,0 +1,247 @@
+package emulated
+
+import (
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("moe.balance_loss", emulate.Kernel{
+		Float32: balanceLoss[float32], Float64: balanceLoss[float64], Request: requestBalance, Right: balances(),
+	})
+	emulate.Register("moe.bias_update", emulate.Kernel{
+		Float32: biasUpdate[float32], Float64: biasUpdate[float64], Request: requestBias, Right: emulate.Orders(),
+	})
+}
+
+// balance is a loss of load, α Σ f P: shares of the tokens times mean scores, of experts or of
+// devices. Like a route of a gate it is computed right beside a wrong one, to see whether a mistake
+// shows.
+type balance[T emulate.Number] struct {
+	*emulate.Job
+	sums       *emulate.Summer[T]
+	scores     []T
+	ids        []int
+	devices    []int // of each expert; nil: none are given
+	N, E, K, D int
+	kind       string
+	mistake    string
+}
+
+// balanceLoss computes the loss, which is F32.
+func balanceLoss[T emulate.Number](j *emulate.Job) {
+	b := &balance[T]{
+		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), scores: emulate.Load[T](j, "scores"),
+		ids: j.LoadInts("indices"), devices: j.LoadInts("groups"), N: j.Dim("N"), E: j.Dim("E"), K: j.Dim("K"),
+		kind: j.Word("kind"), mistake: j.Mistake,
+	}
+	if b.devices != nil {
+		b.D = slices.Max(b.devices) + 1
+	}
+	right := *b
+	right.mistake = ""
+	loss := b.loss()
+	j.Show(loss != right.loss())
+	emulate.Store(j, "loss", emulate.Working[T](), []T{loss})
+}
+
+func (b *balance[T]) makes(mistake string) bool { return b.mistake == mistake }
+
+// loss returns that of all tokens, or the mean of those of sequences.
+func (b *balance[T]) loss() T {
+	length := b.N
+	if b.kind == "sequence" && b.Has("sequence_length") && !b.makes("batch-mean-for-sequence") {
+		length = b.Int("sequence_length")
+	}
+	var losses []T
+	for from := 0; from < b.N; from += length {
+		f, p := b.shares(from, from+length), b.means(from, from+length)
+		if b.kind == "device" || b.kind == "communication" {
+			f, p = b.ofDevices(f, p)
+		}
+		losses = append(losses, b.sums.Dot(f, p))
+	}
+	loss := b.sums.Sum(losses)
+	if !b.makes("sequences-summed") {
+		loss /= T(len(losses))
+	}
+	if b.makes("alpha-missing") {
+		return loss
+	}
+	return T(b.Float("alpha")) * loss
+}
+
+// chosen returns the experts that count for a token. It makes the mistakes of counting.
+func (b *balance[T]) chosen(n int) []int {
+	ids := slices.Clone(emulate.Row(b.ids, n, b.K))
+	switch {
+	case b.makes("counts-of-scores"):
+		row := emulate.Row(b.scores, n, b.E)
+		order := indices(b.E)
+		slices.SortStableFunc(order, func(a, c int) int { return descending(row[a], row[c]) })
+		return order[:min(b.K, b.E)]
+	case b.makes("padding-counted"):
+		for k, e := range ids {
+			ids[k] = max(e, 0)
+		}
+	case b.makes("first-choices-only"):
+		ids = ids[:1]
+	}
+	return slices.DeleteFunc(ids, func(e int) bool { return e < 0 })
+}
+
+// shares returns f of each expert, E/(K T) times the number of its tokens.
+func (b *balance[T]) shares(from, to int) []T {
+	counts := make([]T, b.E)
+	for n := from; n < to; n++ {
+		for _, e := range b.chosen(n) {
+			counts[e]++
+		}
+	}
+	slots := T(b.K)
+	if b.makes("first-choices-only") {
+		slots = 1
+	}
+	switch tokens := T(to - from); {
+	case b.makes("loss-unscaled"):
+		return each(counts, func(c T) T { return c / tokens })
+	case b.NormalizeFirst:
+		return each(counts, func(c T) T { return c / (slots * tokens) * T(b.E) })
+	default:
+		return each(counts, func(c T) T { return c * T(b.E) / (slots * tokens) })
+	}
+}
+
+// means returns P of each expert, its mean score.
+func (b *balance[T]) means(from, to int) []T {
+	columns := make([][]T, b.E)
+	for n := from; n < to; n++ {
+		row := emulate.Row(b.scores, n, b.E)
+		if b.Flag("normalize_scores") && !b.makes("scores-unnormalized") {
+			sum := b.sums.Sum(row)
+			row = each(row, func(s T) T { return s / sum })
+		}
+		for e, s := range row {
+			columns[e] = append(columns[e], s)
+		}
+	}
+	means := make([]T, b.E)
+	for e, column := range columns {
+		means[e] = b.sums.Sum(column) / T(to-from)
+	}
+	return means
+}
+
+// ofDevices returns f and P of devices.
+func (b *balance[T]) ofDevices(f, p []T) (shares, scores []T) {
+	members := make([][]int, b.D)
+	for e, d := range b.devices {
+		members[d] = append(members[d], e)
+	}
+	for _, experts := range members {
+		share := b.sums.Sum(pick(f, experts))
+		if !b.makes("device-shares-summed") {
+			share /= T(max(len(experts), 1))
+		}
+		shares, scores = append(shares, share), append(scores, b.sums.Sum(pick(p, experts)))
+	}
+	if b.kind == "communication" {
+		shares = b.sent()
+	}
+	return shares, scores
+}
+
+// sent returns f of each device where a token counts once for all its experts there, D/(M T) times
+// the number of its tokens.
+func (b *balance[T]) sent() []T {
+	counts := make([]T, b.D)
+	for n := range b.N {
+		var to []int
+		for _, e := range b.chosen(n) {
+			if d := b.devices[e]; !slices.Contains(to, d) || b.makes("experts-for-devices") {
+				to = append(to, d)
+				counts[d]++
+			}
+		}
+	}
+	most := b.D
+	if b.Has("top_groups") && !b.makes("top-groups-missing") {
+		most = b.Int("top_groups")
+	}
+	return each(counts, func(c T) T { return c * T(b.D) / (T(most) * T(b.N)) })
+}
+
+// bias is one step of the bias of a gate.
+type bias[T emulate.Number] struct {
+	*emulate.Job
+	sums    *emulate.Summer[T]
+	before  []T
+	load    []T
+	mistake string
+}
+
+// biasUpdate computes the bias after a step, in the type that it had before.
+func biasUpdate[T emulate.Number](j *emulate.Job) {
+	b := &bias[T]{
+		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), before: emulate.Load[T](j, "bias"),
+		load: emulate.Load[T](j, "load"), mistake: j.Mistake,
+	}
+	right, typ := *b, j.Recording.Type("bias")
+	right.mistake = ""
+	after := b.after()
+	j.Show(!slices.Equal(emulate.RoundEach(typ, slices.Clone(after)), emulate.RoundEach(typ, right.after())))
+	emulate.Store(j, "bias", typ, after)
+}
+
+func (b *bias[T]) makes(mistake string) bool { return b.mistake == mistake }
+
+// after returns the bias and its steps.
+func (b *bias[T]) after() []T {
+	mean, rate := b.mean(b.load), T(b.Float("rate"))
+	steps := make([]T, len(b.load))
+	for e, n := range b.load {
+		steps[e] = rate * b.direction(mean-n)
+	}
+	if b.Flag("center") && !b.makes("center-missing") {
+		middle := b.sums.Sum(steps) / T(len(steps))
+		if b.makes("bias-centered") {
+			middle = b.sums.Sum(b.before) / T(len(steps))
+		}
+		steps = each(steps, func(s T) T { return s - middle })
+	}
+	after := slices.Clone(b.before)
+	for e, s := range steps {
+		switch {
+		case b.makes("bias-frozen"):
+		case b.makes("bias-sign-reversed"):
+			after[e] -= s
+		default:
+			after[e] += s
+		}
+	}
+	return after
+}
+
+// mean returns that of the loads.
+func (b *bias[T]) mean(load []T) T {
+	if b.makes("empty-experts-left-out") {
+		load = slices.DeleteFunc(slices.Clone(load), func(n T) bool { return n == 0 })
+	}
+	return b.sums.Sum(load) / T(max(len(load), 1))
+}
+
+// direction returns what a step is rate times of.
+func (b *bias[T]) direction(off T) T {
+	proportional := b.Word("rule") == "proportional"
+	switch {
+	case proportional != b.makes("rules-exchanged"):
+		return off
+	case off > 0, off == 0 && b.makes("balanced-moved"):
+		return 1
+	case off < 0:
+		return -1
+	}
+	return 0
+}

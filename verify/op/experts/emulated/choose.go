@@ -1,0 +1,153 @@
+package emulated
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+// ranked returns what experts are chosen by: scores and the bias.
+func (g *gate[T]) ranked(scores []T) []T {
+	ranked := slices.Clone(scores)
+	for e, b := range g.bias {
+		switch {
+		case g.makes("bias-missing"):
+			b = 0
+		case g.makes("bias-bf16"):
+			b = emulate.Round(dtype.BF16, b)
+		}
+		ranked[e] += b
+	}
+	if g.makes("ties-by-epsilon") {
+		for e := range ranked {
+			ranked[e] -= T(3e-7) * T(e)
+		}
+	}
+	return ranked
+}
+
+// choose returns the experts of a token, best first.
+func (g *gate[T]) choose(ranked []T) []int {
+	candidates := g.members(ranked)
+	if g.makes("groups-masked-with-zero") {
+		masked := make([]T, g.E)
+		for _, e := range candidates {
+			masked[e] = ranked[e]
+		}
+		ranked, candidates = masked, indices(g.E)
+	}
+	switch {
+	case g.makes("last-choice-lost") && len(candidates) > g.K:
+		chosen := g.best(ranked, candidates, g.K+1)
+		slices.Sort(chosen)
+		return chosen[:g.K]
+	case g.makes("expert-twice"):
+		return g.withRepeats(ranked, candidates)
+	}
+	return g.best(ranked, candidates, g.K)
+}
+
+// withRepeats takes a chosen expert out of the choice by writing 0 in its place, which is the
+// largest again where what is left is negative.
+func (g *gate[T]) withRepeats(ranked []T, candidates []int) (chosen []int) {
+	left := slices.Clone(ranked)
+	for range g.K {
+		e := g.best(left, candidates, 1)[0]
+		chosen, left[e] = append(chosen, e), 0
+	}
+	return chosen
+}
+
+// members returns the experts that may be chosen: all, or those of the best groups.
+func (g *gate[T]) members(ranked []T) (experts []int) {
+	if g.groups == 1 || g.makes("groups-missing") {
+		return indices(g.E)
+	}
+	scores, size := make([]T, g.groups), g.E/g.groups
+	for i := range scores {
+		scores[i] = g.groupScore(emulate.Row(ranked, i, size))
+	}
+	for _, i := range g.best(scores, indices(g.groups), g.kept) {
+		for e := range size {
+			experts = append(experts, i*size+e)
+		}
+	}
+	slices.Sort(experts)
+	return experts
+}
+
+// groupScore returns the sum of the best scores of a group.
+func (g *gate[T]) groupScore(group []T) T {
+	best, rule := 2, g.Word("group_score")
+	switch {
+	case g.makes("group-score-max"):
+		rule = "max"
+	case g.makes("group-score-top2"):
+		rule = "top2"
+	}
+	switch rule {
+	case "max":
+		best = 1
+	case "share":
+		best = (g.K + g.kept - 1) / g.kept
+	}
+	return g.scalars.Sum(pick(group, g.best(group, indices(len(group)), min(best, len(group)))))
+}
+
+// best returns the k candidates of the highest scores, best first. Equal scores go to the lower
+// index, or where the configuration says so to the higher.
+func (g *gate[T]) best(scores []T, candidates []int, k int) []int {
+	order := slices.Clone(candidates)
+	if g.TiesLast {
+		slices.Reverse(order)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return descending(scores[a], scores[b]) })
+	return order[:k]
+}
+
+// descending orders the larger number first, and NaN before all.
+func descending[T emulate.Number](a, b T) int {
+	switch {
+	case a > b, a != a && b == b:
+		return -1
+	case a < b, b != b && a == a:
+		return 1
+	}
+	return 0
+}
+
+// arranged returns the slots of token n in the order of the configuration.
+func arranged[T emulate.Number](j *emulate.Job, n int, r route[T]) []int {
+	slots := indices(len(r.experts))
+	switch j.Slots {
+	case emulate.Backwards:
+		slices.Reverse(slots)
+	case emulate.ByExpert:
+		slices.SortStableFunc(slots, func(a, b int) int { return r.experts[a] - r.experts[b] })
+	case emulate.ByWeight:
+		slices.SortStableFunc(slots, func(a, b int) int { return descending(r.weights[a], r.weights[b]) })
+	case emulate.AtRandom:
+		rng := rand.New(rand.NewPCG(j.Seed, uint64(n)))
+		rng.Shuffle(len(slots), func(a, b int) { slots[a], slots[b] = slots[b], slots[a] })
+	}
+	return slots
+}
+
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// pick returns the elements of x at some places.
+func pick[T any](x []T, places []int) []T {
+	y := make([]T, len(places))
+	for i, at := range places {
+		y[i] = x[at]
+	}
+	return y
+}

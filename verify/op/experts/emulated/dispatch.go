@@ -1,0 +1,121 @@
+package emulated
+
+import (
+	"slices"
+
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("moe.dispatch", emulate.Kernel{
+		Float32: moeDispatch, Float64: moeDispatch, Request: requestDispatch, Right: dispatches(),
+	})
+}
+
+// dispatch sorts pairs of token and expert by expert as GPUs do: tiles of tokens count theirs, sums
+// of the counts say where each tile writes, and a tile writes its pairs one after the other.
+type dispatch struct {
+	*emulate.Job
+	ids     []int
+	N, K, E int
+	mistake string
+}
+
+// moeDispatch rounds nothing.
+func moeDispatch(j *emulate.Job) {
+	d := &dispatch{
+		Job: j, ids: j.LoadInts("indices"), N: j.Dim("N"), K: j.Dim("K"), E: j.Int("experts"), mistake: j.Mistake,
+	}
+	right := *d
+	right.mistake = ""
+	order, counts := d.sort()
+	rightOrder, rightCounts := right.sort()
+	j.Show(!slices.Equal(order, rightOrder) || !slices.Equal(counts, rightCounts))
+	j.StoreInts("order", order)
+	j.StoreInts("counts", counts)
+}
+
+func (d *dispatch) makes(mistake string) bool { return d.mistake == mistake }
+
+// sort returns the pairs in the order of their experts, and how many each expert has.
+func (d *dispatch) sort() (order, counts []int) {
+	counts = make([]int, d.E)
+	var tiles [][]int
+	for from := 0; from < len(d.ids); from += d.Tile * d.K {
+		tile := make([]int, d.E)
+		for _, e := range d.ids[from:min(from+d.Tile*d.K, len(d.ids))] {
+			if e >= 0 {
+				tile[e]++
+			}
+		}
+		tiles = append(tiles, slices.Clone(counts)) // of those before
+		for e, n := range tile {
+			counts[e] += n
+		}
+	}
+	order = make([]int, sum(counts))
+	for i, before := range tiles {
+		d.write(order, i, before, firsts(counts))
+	}
+	return order, d.counted(counts)
+}
+
+// write writes the pairs of tile i, whose experts have so many before it and begin in these rows.
+func (d *dispatch) write(order []int, i int, before, first []int) {
+	for at := i * d.Tile * d.K; at < min((i+1)*d.Tile*d.K, len(d.ids)); at++ {
+		e := d.ids[at]
+		if e < 0 {
+			continue
+		}
+		row := first[e] + before[e]
+		if d.makes("unstable-sort") { // whoever comes first
+			row = first[e+1] - 1 - before[e]
+		}
+		before[e]++
+		order[row] = d.number(at/d.K, at%d.K)
+	}
+}
+
+// number returns what stands in a row for slot k of token n.
+func (d *dispatch) number(n, k int) int {
+	switch {
+	case d.makes("pairs-by-slot"):
+		return k*d.N + n
+	case d.makes("tokens-for-pairs"):
+		return n
+	}
+	return n*d.K + k
+}
+
+// counted returns the counts as they are written.
+func (d *dispatch) counted(counts []int) []int {
+	switch {
+	case d.makes("counts-cumulative"):
+		return firsts(counts)[1:]
+	case d.makes("counts-shifted"):
+		return append(counts[d.E-1:], counts[:d.E-1]...)
+	case d.makes("padding-counted"):
+		for _, e := range d.ids {
+			if e < 0 {
+				counts[0]++
+			}
+		}
+	}
+	return counts
+}
+
+// firsts returns the row in which each expert begins, and the number of all.
+func firsts(counts []int) []int {
+	first := make([]int, len(counts)+1)
+	for e, n := range counts {
+		first[e+1] = first[e] + n
+	}
+	return first
+}
+
+func sum(counts []int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,248 @@
+package emulated
+
+import (
+	"cmp"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("moe.experts", emulate.Kernel{
+		Float32: moeExperts[float32], Float64: moeExperts[float64], Request: requestExperts, Right: mixtures(),
+	})
+	emulate.Register("moe.layer", emulate.Kernel{
+		Float32: moeLayer[float32], Float64: moeLayer[float64], Request: requestLayer, Right: layers(),
+	})
+}
+
+// mixture sends tokens to experts and sums what comes back. It rounds weighted outputs, each sum
+// and the sum with the shared experts to the type of the combination.
+type mixture[T emulate.Number] struct {
+	*networks[T]
+	x       []T
+	routes  []route[T]
+	combine dtype.Type
+	outputs [][][]T // by token and slot; nil: none
+}
+
+// pair is a token in one of its slots.
+type pair struct{ token, slot int }
+
+// moeExperts sums the experts that are given for each token.
+func moeExperts[T emulate.Number](j *emulate.Job) {
+	ids, weights, K := j.LoadInts("indices"), emulate.Load[T](j, "weights"), j.Dim("K")
+	routes := make([]route[T], j.Dim("N"))
+	for n := range routes {
+		routes[n] = route[T]{emulate.Row(ids, n, K), emulate.Row(weights, n, K)}
+	}
+	mix(newNetworks[T](j), routes)
+}
+
+// moeLayer is gate and experts. The gate sums by itself where its operands are of another type.
+func moeLayer[T emulate.Number](j *emulate.Job) {
+	w := newNetworks[T](j)
+	c := j.Config
+	g := newGate[T](j, &c)
+	routes := make([]route[T], j.Dim("N"))
+	for n := range routes {
+		routes[n] = g.token(n)
+		emulate.RoundEach(g.narrow, routes[n].weights)
+	}
+	mix(w, routes)
+}
+
+// mix writes the output of every token, in the type of x.
+func mix[T emulate.Number](w *networks[T], routes []route[T]) {
+	m := &mixture[T]{
+		networks: w, x: emulate.Load[T](w.Job, "x"), routes: routes,
+		combine: cmp.Or(w.Combine, emulate.Working[T]()), outputs: make([][][]T, len(routes)),
+	}
+	for n, r := range routes {
+		m.outputs[n] = make([][]T, len(r.experts))
+	}
+	m.run()
+	var shared network[T]
+	if m.Recording.Has("shared_gate") {
+		shared = m.loadShared()
+	}
+	var y []T
+	for n := range routes {
+		sum := m.sum(n)
+		if shared.gate != nil {
+			m.addShared(sum, m.output(shared, emulate.Row(m.x, n, m.d), 1))
+		}
+		y = append(y, sum...)
+	}
+	emulate.StoreMain(m.Job, "y", m.input, y)
+}
+
+// run runs the experts one after the other, each on the tokens that it has.
+func (m *mixture[T]) run() {
+	rows := m.rows()
+	m.shiftRows(rows)
+	for e, pairs := range rows {
+		if len(pairs) == 0 {
+			continue
+		}
+		net := m.load(e)
+		for _, p := range pairs {
+			m.outputs[p.token][p.slot] = m.expert(net, p)
+		}
+	}
+}
+
+// rows returns the pairs of each expert.
+func (m *mixture[T]) rows() [][]pair {
+	rows := make([][]pair, m.Dim("E"))
+	for n, r := range m.routes {
+		for k, e := range r.experts {
+			if e = m.expertOf(r.experts, k); e >= 0 {
+				rows[e] = append(rows[e], pair{n, k})
+			}
+		}
+	}
+	return rows
+}
+
+// expertOf returns the expert of a slot, below 0 for none. It makes the mistakes with ids.
+func (m *mixture[T]) expertOf(experts []int, k int) int {
+	e, right := experts[k], experts[k]
+	last := m.Dim("E") - 1
+	switch {
+	case m.Makes("local-ids") && e > last/2:
+		e = -1
+	case m.Makes("negative-ids-wrap") && e < 0:
+		e = max(e+last+1, 0)
+	case m.Makes("duplicates-dropped") && e >= 0 && slices.Contains(experts[:k], e):
+		e = -1
+	case m.Makes("last-choice-lost") && m.Op.Name == "moe.experts" && k == len(experts)-1:
+		e = -1
+	}
+	m.Show(max(e, -1) != max(right, -1))
+	return e
+}
+
+// shiftRows makes the mistake of segments that begin one row late: the first row of each goes to
+// the expert of the row before.
+func (m *mixture[T]) shiftRows(rows [][]pair) {
+	if !m.Makes("counts-shifted") {
+		return
+	}
+	before := -1
+	for e, pairs := range rows {
+		if len(pairs) == 0 {
+			continue
+		}
+		if before >= 0 {
+			rows[before], rows[e] = append(rows[before], pairs[0]), pairs[1:]
+			m.Show(true)
+		}
+		before = e
+	}
+}
+
+// expert returns the output of an expert for one of its rows, unweighted unless weights multiply
+// what is hidden.
+func (m *mixture[T]) expert(net network[T], p pair) []T {
+	x := emulate.Row(m.x, p.token, m.d)
+	weight := m.weight(p)
+	if m.Makes("weight-on-input") {
+		m.Show(weight != 1)
+		x, weight = each(x, func(v T) T { return emulate.Round(m.input, v*weight) }), 1
+	}
+	y := m.output(net, x, weight)
+	if m.Makes("tile-unwritten") {
+		m.Show(m.d > 1)
+		clear(y[(m.d+1)/2:])
+	}
+	return y
+}
+
+// weight returns that of a slot. It makes the mistakes with weights.
+func (m *mixture[T]) weight(p pair) T {
+	weights := m.routes[p.token].weights
+	right, w := weights[p.slot], weights[p.slot]
+	switch {
+	case m.Makes("weights-missing"):
+		w = 1
+	case m.Makes("weight-of-first-slot"):
+		w = weights[0]
+	case m.Makes("weight-twice"):
+		w *= w
+	}
+	m.Show(w != right)
+	return w
+}
+
+// sum returns the routed part of the output of token n.
+func (m *mixture[T]) sum(n int) []T {
+	var terms [][]T
+	for _, k := range arranged(m.Job, n, m.routes[n]) {
+		if y := m.outputs[n][k]; y != nil {
+			terms = append(terms, m.weighted(y, pair{n, k}))
+		}
+	}
+	if len(terms) == 0 {
+		return make([]T, m.d)
+	}
+	return emulate.RoundEach(m.combine, m.add(terms))
+}
+
+// weighted returns an output times its weight.
+func (m *mixture[T]) weighted(y []T, p pair) []T {
+	if m.inside || m.Makes("weight-on-input") {
+		return slices.Clone(y)
+	}
+	w := m.weight(p)
+	return m.rounded(each(y, func(v T) T { return v * w }))
+}
+
+// add sums terms one by one, or in pairs as a tree does.
+func (m *mixture[T]) add(terms [][]T) []T {
+	if m.Order == emulate.Pairwise && len(terms) > 1 {
+		half := len(terms) / 2
+		return m.plus(m.add(terms[:half]), m.add(terms[half:]))
+	}
+	sum := terms[0]
+	for _, y := range terms[1:] {
+		sum = m.plus(sum, y)
+	}
+	return sum
+}
+
+// plus adds y to a sum.
+func (m *mixture[T]) plus(sum, y []T) []T {
+	for i, v := range y {
+		sum[i] += v
+	}
+	return m.rounded(sum)
+}
+
+// rounded rounds to the type of the combination, unless a fused kernel adds up without.
+func (m *mixture[T]) rounded(x []T) []T {
+	if m.Makes("combine-bf16") {
+		m.Show(m.combine != dtype.BF16)
+		emulate.RoundEach(dtype.BF16, x)
+	}
+	if m.Fusion == emulate.FusedExpert {
+		return x
+	}
+	return emulate.RoundEach(m.combine, x)
+}
+
+// addShared adds the output of the shared experts to a sum.
+func (m *mixture[T]) addShared(sum, y []T) {
+	factor := T(1)
+	switch {
+	case m.Makes("shared-expert-missing"):
+		factor = 0
+	case m.Makes("shared-expert-scaled"):
+		factor = 2
+	case m.Makes("shared-expert-divided"):
+		factor = 1 / T(m.Float("scale"))
+	}
+	m.Show(factor != 1)
+	emulate.RoundEach(m.combine, m.plus(sum, each(y, func(v T) T { return v * factor })))
+}

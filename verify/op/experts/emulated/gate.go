@@ -1,0 +1,234 @@
+// Package emulated has kernels of a mixture of experts, right and wrong, as hardware would run
+// them.
+package emulated
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("moe.gate", emulate.Kernel{
+		Float32: moeGate[float32], Float64: moeGate[float64], Request: requestGate, Right: gates(),
+	})
+}
+
+// gate routes tokens to experts. It rounds logits to the type of the gate; all else is in the
+// working type: scores, which the bias is added to and groups are scored by, and weights. A nil
+// products says that logits are given.
+type gate[T emulate.Number] struct {
+	*emulate.Job
+	products, scalars *emulate.Summer[T]
+	x, weight, given  []T
+	bias              []T // nil: none
+	E, K              int
+	groups, kept      int
+	scoring           string
+	narrow            dtype.Type
+	eps, scale        T
+	mistake           string // "" for a right gate
+}
+
+// route is where a token goes: experts, in the order that the gate gives them, and their weights.
+type route[T emulate.Number] struct {
+	experts []int
+	weights []T
+}
+
+// newGate returns the gate of a kernel, with the accumulator of c where logits are products.
+func newGate[T emulate.Number](j *emulate.Job, c *emulate.Config) *gate[T] {
+	j.Gate = cmp.Or(j.Gate, emulate.Working[T]())
+	g := &gate[T]{
+		Job: j, bias: emulate.Load[T](j, "bias"), E: j.Dim("E"), K: j.Int("top_k"), groups: j.Int("groups"),
+		kept: j.Int("top_groups"), scoring: j.Word("score"), narrow: j.Gate, eps: T(j.Float("norm_eps")),
+		scale: T(j.Float("scale")), mistake: j.Mistake,
+	}
+	if j.Recording.Has("logits") {
+		g.given = emulate.Load[T](j, "logits")
+		g.scalars = emulate.NewSummer[T](c, j.Recording.Type("logits")).Plain()
+		return g
+	}
+	g.x, g.weight = emulate.Load[T](j, "x"), emulate.Load[T](j, "weight")
+	g.products = emulate.NewSummer[T](c, operands(j, "x", "weight"))
+	g.scalars = g.products.Plain()
+	return g
+}
+
+// operands is the type that two inputs are multiplied in: theirs, or F32 where they differ.
+func operands(j *emulate.Job, a, b string) dtype.Type {
+	if j.Recording.Type(a) != j.Recording.Type(b) {
+		return dtype.F32
+	}
+	return j.Recording.Type(a)
+}
+
+// moeGate writes the experts of every token and their weights, which are F32.
+func moeGate[T emulate.Number](j *emulate.Job) {
+	g := newGate[T](j, &j.Config)
+	var experts []int
+	var weights []T
+	for n := range j.Dim("N") {
+		r := g.token(n)
+		experts, weights = append(experts, r.experts...), append(weights, r.weights...)
+	}
+	j.StoreInts("indices", experts)
+	emulate.Store(j, "weights", dtype.F32, weights)
+}
+
+// token routes token n, and notes whether a mistake shows in it.
+func (g *gate[T]) token(n int) route[T] {
+	r := g.route(n)
+	if g.mistake != "" {
+		right := *g
+		right.mistake = ""
+		g.Show(differ(r, right.route(n)))
+	}
+	return r
+}
+
+// differ tells whether two routes do not send a token to the same experts with the same weights, up
+// to some roundings.
+func differ[T emulate.Number](a, b route[T]) bool {
+	for k, e := range a.experts {
+		at := slices.Index(b.experts, e)
+		if at < 0 || math.Abs(float64(a.weights[k]-b.weights[at])) > 0x1p-20*math.Abs(float64(b.weights[at])) {
+			return true
+		}
+	}
+	return false
+}
+
+// makes is Makes for a gate that may be the right twin of a wrong one.
+func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
+
+func (g *gate[T]) route(n int) route[T] {
+	logits := g.logits(n)
+	scores := g.scores(logits)
+	if g.makes("scores-bf16") {
+		emulate.RoundEach(dtype.BF16, scores)
+	}
+	ranked := g.ranked(scores)
+	chosen := g.choose(ranked)
+	var values []T
+	for _, e := range chosen {
+		values = append(values, g.value(e, logits, scores, ranked))
+	}
+	r := route[T]{experts: chosen, weights: values}
+	r.experts, r.weights = g.arrange(n, r)
+	r.weights = g.weigh(r.weights)
+	if g.makes("weights-misplaced") {
+		slices.Sort(r.experts)
+	}
+	return r
+}
+
+// arrange puts experts and what they score into the order in which the gate gives them.
+func (g *gate[T]) arrange(n int, r route[T]) (experts []int, values []T) {
+	for _, k := range arranged(g.Job, n, r) {
+		experts, values = append(experts, r.experts[k]), append(values, r.weights[k])
+	}
+	return experts, values
+}
+
+// logits returns those of token n.
+func (g *gate[T]) logits(n int) []T {
+	var row []T
+	if g.products == nil {
+		row = slices.Clone(emulate.Row(g.given, n, g.E))
+	} else {
+		d := len(g.weight) / g.E
+		for e := range g.E {
+			row = append(row, g.products.Dot(emulate.Row(g.x, n, d), emulate.Row(g.weight, e, d)))
+		}
+	}
+	if g.makes("gate-bf16") {
+		emulate.RoundEach(dtype.BF16, row)
+	}
+	return emulate.RoundEach(g.narrow, row)
+}
+
+// scores returns those of all experts.
+func (g *gate[T]) scores(logits []T) []T {
+	switch {
+	case g.scoring == "softmax", g.scoring == "sigmoid" && g.makes("softmax-for-sigmoid"):
+		return g.softmax(logits)
+	case g.scoring == "sqrt_softplus":
+		return each(logits, g.rootSoftplus)
+	}
+	return each(logits, func(z T) T { return 1 / (1 + emulate.Exponential(g.Job, -z)) })
+}
+
+func (g *gate[T]) softmax(logits []T) []T {
+	most := slices.Max(logits)
+	scores := each(logits, func(z T) T {
+		if math.IsInf(float64(z), -1) {
+			return 0
+		}
+		return emulate.Exponential(g.Job, z-most)
+	})
+	sum := g.scalars.Sum(scores)
+	return each(scores, func(s T) T { return s / sum })
+}
+
+// rootSoftplus returns √log(1+e^z), where z itself stands for the logarithm from 20 on.
+func (g *gate[T]) rootSoftplus(z T) T {
+	if z > 20 {
+		return T(math.Sqrt(float64(z)))
+	}
+	return T(math.Sqrt(float64(T(math.Log1p(float64(emulate.Exponential(g.Job, z)))))))
+}
+
+func each[T any](x []T, f func(T) T) []T {
+	y := make([]T, len(x))
+	for i, v := range x {
+		y[i] = f(v)
+	}
+	return y
+}
+
+// value returns what the weight of an expert is made of: its score.
+func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
+	switch {
+	case g.makes("gate-bias-in-weights"):
+		return ranked[e]
+	case g.makes("weights-logits") && !g.Flag("normalize"):
+		return logits[e]
+	case g.makes("softmax-after-mask") && g.scoring == "softmax" && g.groups > 1 && !g.Flag("normalize"):
+		in := g.members(ranked)
+		return g.softmax(pick(logits, in))[slices.Index(in, e)]
+	}
+	return scores[e]
+}
+
+// weigh makes weights of the scores of chosen experts.
+func (g *gate[T]) weigh(weights []T) []T {
+	normalize := g.Flag("normalize") && !g.makes("weights-unnormalized") || g.makes("weights-normalized")
+	sum, scale := g.scalars.Sum(weights), g.factor()
+	factor := scale / (sum + g.eps)
+	switch {
+	case !normalize:
+		factor = scale
+	case g.makes("eps-after-division"):
+		return each(weights, func(w T) T { return (w/sum + g.eps) * scale })
+	case g.makes("norm-eps-missing"):
+		factor = scale / sum
+	case g.NormalizeFirst, scale == 1:
+		return each(weights, func(w T) T { return w / (sum + g.eps) * scale })
+	}
+	return each(weights, func(w T) T { return w * factor })
+}
+
+// factor returns what weights are multiplied by at the end.
+func (g *gate[T]) factor() T {
+	switch {
+	case g.makes("routed-scale-missing"):
+		return 1
+	case g.makes("routed-scale-twice"):
+		return g.scale * g.scale
+	}
+	return g.scale
+}

@@ -1,0 +1,135 @@
+package emulated
+
+import (
+	"cmp"
+
+	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+// networks are the gated feed-forward networks of experts,
+//
+//	y = W2 (silu(W1 x) ⊙ (W3 x))
+//
+// which round W1 x, W3 x, the activation, its product with the linear part, that times a weight
+// where weights multiply what is hidden, and the output to the intermediate type. Config.Fusion
+// leaves some of it out.
+type networks[T emulate.Number] struct {
+	*emulate.Job
+	inner, outer *emulate.Summer[T] // products of W1 and W3, and of W2
+	d            int
+	limit        T    // of the inner units; 0: none
+	inside       bool // weights multiply what is hidden
+	input        dtype.Type
+}
+
+// network is one expert: its three matrices, W1 and W3 [F,d] and W2 [d,F].
+type network[T emulate.Number] struct{ gate, up, down []T }
+
+func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
+	input := j.Recording.Type("x")
+	j.Intermediate = cmp.Or(j.Intermediate, input)
+	w := &networks[T]{
+		Job: j, inner: emulate.NewSummer[T](&j.Config, operands(j, "x", "w_gate")), d: j.Dim("d"),
+		limit: T(j.Float("swiglu_limit")), inside: j.Word("weight_at") == "hidden", input: input,
+	}
+	c := j.Config // what is hidden may be wider than a tensor core takes
+	hidden := j.Intermediate
+	if hidden != j.Recording.Type("w_down") {
+		hidden = dtype.F32
+	}
+	w.outer = emulate.NewSummer[T](&c, hidden)
+	if j.Makes("accumulate-bf16") {
+		j.Show(j.Accumulate != arithmetic.BF16)
+		w.inner.Narrow(dtype.BF16)
+		w.outer.Narrow(dtype.BF16)
+	}
+	return w
+}
+
+// load returns expert e of the routed ones.
+func (w *networks[T]) load(e int) network[T] {
+	return network[T]{
+		emulate.LoadRows[T](w.Job, "w_gate", e, e+1), emulate.LoadRows[T](w.Job, "w_up", e, e+1),
+		emulate.LoadRows[T](w.Job, "w_down", e, e+1),
+	}
+}
+
+// loadShared returns the shared experts as one.
+func (w *networks[T]) loadShared() network[T] {
+	return network[T]{
+		emulate.Load[T](w.Job, "shared_gate"), emulate.Load[T](w.Job, "shared_up"),
+		emulate.Load[T](w.Job, "shared_down"),
+	}
+}
+
+// kept rounds to the intermediate type, unless a kernel fused so far keeps the result as it is.
+func (w *networks[T]) kept(x T, fused emulate.Fusion) T {
+	if w.Fusion >= fused {
+		return x
+	}
+	return emulate.Round(w.Intermediate, x)
+}
+
+// never is fused by no kernel.
+const never = emulate.FusedExpert + 1
+
+// output returns what a network makes of x, where weights multiply what is hidden with this one.
+func (w *networks[T]) output(net network[T], x []T, weight T) []T {
+	h := make([]T, len(net.gate)/w.d)
+	for f := range h {
+		gate, up := w.units(net, x, f)
+		h[f] = w.hidden(gate, up, weight)
+	}
+	y := make([]T, w.d)
+	for i := range y {
+		y[i] = w.kept(w.outer.Dot(h, emulate.Row(net.down, i, len(h))), emulate.FusedActivation)
+	}
+	return y
+}
+
+// units returns W1 x and W3 x of inner unit f, from matrices that stand one behind the other.
+func (w *networks[T]) units(net network[T], x []T, f int) (gate, up T) {
+	width := len(net.gate) / w.d
+	at, beside := f, f+width
+	switch {
+	case w.Makes("gate-up-swapped"):
+		at, beside = beside, at
+	case w.Makes("gate-up-interleaved"):
+		at, beside = 2*f, 2*f+1
+	}
+	w.Show(at != f || beside != f+width)
+	gate, up = w.unit(net, x, at), w.unit(net, x, beside)
+	if w.limit > 0 {
+		low, high := min(gate, w.limit), max(min(up, w.limit), -w.limit)
+		if !w.Makes("limit-missing") {
+			return low, high
+		}
+		w.Show(low != gate || high != up)
+	}
+	return gate, up
+}
+
+// unit returns element f of W1 x, followed by those of W3 x.
+func (w *networks[T]) unit(net network[T], x []T, f int) T {
+	matrix, width := net.gate, len(net.gate)/w.d
+	if f >= width {
+		matrix, f = net.up, f-width
+	}
+	return w.kept(w.inner.Dot(x, emulate.Row(matrix, f, w.d)), emulate.FusedExpert)
+}
+
+// hidden returns what W2 multiplies.
+func (w *networks[T]) hidden(gate, up, weight T) T {
+	one := 1 + emulate.Exponential(w.Job, -gate)
+	silu := gate / one
+	if w.NormalizeFirst {
+		silu = gate * (1 / one)
+	}
+	h := w.kept(silu, emulate.FusedActivation) * up
+	if !w.inside {
+		return w.kept(h, never)
+	}
+	return w.kept(w.kept(h, emulate.FusedActivation)*weight, never)
+}

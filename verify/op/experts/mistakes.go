@@ -1,0 +1,360 @@
+package experts
+
+import (
+	"slices"
+
+	"plumbline/verify/op"
+)
+
+func init() { op.Plant(choosing, weighing, networking, sending, balancing) }
+
+var (
+	ofGate    = []string{"moe.gate", "moe.layer"}
+	ofExperts = []string{"moe.experts", "moe.layer"}
+)
+
+// choosing are the mistakes of a gate that chooses experts.
+var choosing = []op.Mistake{
+	{
+		ID: "group-score-max", Ops: ofGate, Thread: "vllm-project/vllm#13474",
+		Sentence: "a group's score is its best, as in DeepSeek-V2, whatever the request says",
+		Hidden:   "without groups, where that is asked for, or where no token's experts change",
+	},
+	{
+		ID: "group-score-top2", Ops: ofGate, Thread: "NVIDIA/Megatron-LM#1441",
+		Sentence: "a group's score is the sum of its two best, whatever the request says",
+		Hidden:   "without groups, where that is asked for, or where no token's experts change",
+	},
+	{
+		ID: "groups-missing", Ops: ofGate,
+		Sentence: "experts of all groups may be chosen",
+		Hidden:   "without groups, or where every token's best experts are in its best groups",
+	},
+	{
+		ID: "groups-masked-with-zero", Ops: ofGate, Thread: "deepseek-ai/DeepSeek-V3#741",
+		Sentence: "0 stands for the scores of dropped groups, which beats negative ones",
+		Hidden:   "without groups, or where no score with its bias is negative, as in released models",
+	},
+	{
+		ID: "softmax-for-sigmoid", Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
+		Sentence: "scores are a softmax",
+		Hidden:   "with another score than sigmoid",
+	},
+	{
+		ID: "gate-bf16", Ops: ofGate, Thread: "sgl-project/sglang#38695",
+		Sentence: "logits are stored in BF16",
+		Hidden:   "where BF16 holds every logit, or the kernel declares it",
+	},
+	{
+		ID: "scores-bf16", Ops: ofGate, Thread: "ViperEkura/AstrAI#57",
+		Sentence: "scores are stored in BF16",
+		Hidden:   "where BF16 holds every score",
+	},
+	{
+		ID: "bias-bf16", Ops: []string{"moe.gate"}, Thread: "vllm-project/vllm#23640",
+		Sentence: "the bias is stored in BF16",
+		Hidden:   "without a bias, where BF16 holds it, or where no token's experts change",
+	},
+	{
+		ID: "bias-missing", Ops: ofGate, Thread: "tenstorrent/tt-metal#47705",
+		Sentence: "experts are chosen without the bias",
+		Hidden:   "without a bias, or where no token's experts change",
+	},
+	{
+		ID: "ties-by-epsilon", Ops: []string{"moe.gate"}, Thread: "sgl-project/sglang#31768",
+		Sentence: "3e-7 times its index is taken off a score, so that ties go to the lower index",
+		Hidden:   "where no scores lie that close at the end of the choice",
+	},
+	{
+		ID: "expert-twice", Ops: ofGate, Thread: "vllm-project/vllm-omni#7175",
+		Sentence: "a chosen expert is taken out of the choice by writing 0, and chosen again where all others are " +
+			"negative",
+		Hidden: "where enough experts have scores above 0",
+	},
+	{
+		ID: "last-choice-lost", Ops: ofGate, Thread: "sgl-project/sglang#8125",
+		Sentence: "one expert more is chosen, in the order of their numbers, and the last gives way to the shared " +
+			"expert",
+		Hidden: "where the last is the worst, or there is no expert more",
+	},
+}
+
+// weighing are the mistakes of weights.
+var weighing = []op.Mistake{
+	{
+		ID: "gate-bias-in-weights", Ops: ofGate, Thread: "vllm-project/vllm#12002",
+		Sentence: "weights are made of scores with the bias",
+		Hidden:   "without a bias, or with one expert whose weight is normalised",
+	},
+	{
+		ID: "softmax-after-mask", Ops: ofGate, Thread: "InternLM/lmdeploy#3030",
+		Sentence: "the softmax of the weights is over the experts of the kept groups",
+		Hidden:   "with another score than softmax, without groups, or with normalised weights",
+	},
+	{
+		ID: "weights-unnormalized", Ops: ofGate, Thread: "pytorch/torchtitan#1448",
+		Sentence: "weights are not divided by their sum",
+		Hidden:   "where they should not be",
+	},
+	{
+		ID: "weights-normalized", Ops: ofGate,
+		Sentence: "weights are divided by their sum although they should not be",
+		Hidden:   "where they should be",
+	},
+	{
+		ID: "weights-logits", Ops: ofGate, Thread: "sgl-project/sglang#35160",
+		Sentence: "weights that are not normalised are logits",
+		Hidden:   "with normalised weights",
+	},
+	{
+		ID: "eps-after-division", Ops: ofGate, Thread: "tenstorrent/tt-metal#33153",
+		Sentence: "norm_eps is added to the quotient",
+		Hidden:   "without it or normalised weights, or where it is negligible beside 1 and the sum is not beside it",
+	},
+	{
+		ID: "norm-eps-missing", Ops: ofGate,
+		Sentence: "norm_eps is left out",
+		Hidden:   "without it or normalised weights, or where it is negligible beside every sum",
+	},
+	{
+		ID: "routed-scale-missing", Ops: ofGate, Thread: "sgl-project/sglang#8333",
+		Sentence: "weights are not multiplied by scale",
+		Hidden:   "with a scale of 1",
+	},
+	{
+		ID: "routed-scale-twice", Ops: ofGate, Thread: "vllm-project/vllm#24119",
+		Sentence: "weights are multiplied by scale twice",
+		Hidden:   "with a scale of 1",
+	},
+	{
+		ID: "weights-misplaced", Ops: ofGate,
+		Sentence: "experts are sorted by their numbers, and their weights are not",
+		Hidden:   "where both orders agree, or with one expert a token",
+	},
+}
+
+// networking are the mistakes of expert networks.
+var networking = []op.Mistake{
+	{
+		ID: "gate-up-swapped", Ops: ofExperts, Thread: "ml-explore/mlx-lm#767",
+		Sentence: "W1 and W3 change places",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "gate-up-interleaved", Ops: ofExperts, Thread: "Dao-AILab/sonic-moe#12",
+		Sentence: "W1 and W3 stand one behind the other, and are read as rows in turn",
+		Hidden:   "with one inner unit",
+	},
+	{
+		ID: "limit-missing", Ops: ofExperts,
+		Sentence: "inner units have no limit",
+		Hidden:   "without a limit, or where none reaches it",
+	},
+	{
+		ID: "accumulate-bf16", Ops: ofExperts,
+		Sentence: "sums of products are kept in BF16",
+		Hidden:   "where the kernel declares that",
+	},
+	{
+		ID: "shared-expert-missing", Ops: ofExperts,
+		Sentence: "the shared experts are left out",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "shared-expert-scaled", Ops: ofExperts, Thread: "sgl-project/sglang#35535",
+		Sentence: "the shared experts count twice, as where two devices add them",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "shared-expert-divided", Ops: []string{"moe.layer"}, Thread: "sgl-project/sglang#28237",
+		Sentence: "the shared experts are divided by scale, which nothing multiplies them by",
+		Hidden:   "where there are none, or with a scale of 1",
+	},
+	{
+		ID: "tile-unwritten", Ops: ofExperts, Thread: "Avarok-Cybersecurity/atlas#474",
+		Sentence: "the second half of the columns that an expert gives is never written",
+		Hidden:   "with one column",
+	},
+	{
+		ID: "combine-bf16", Ops: ofExperts,
+		Sentence: "outputs of experts are weighted and added up in BF16",
+		Hidden:   "where the kernel declares that",
+	},
+}
+
+// sending are the mistakes between tokens and experts.
+var sending = slices.Concat([]op.Mistake{
+	{
+		ID: "weight-on-input", Ops: ofExperts, Thread: "vllm-project/vllm#16744",
+		Sentence: "a weight multiplies what its expert reads, not what it gives",
+		Hidden:   "with weights of 1",
+	},
+	{
+		ID: "weight-twice", Ops: ofExperts, Thread: "vllm-project/vllm#43694",
+		Sentence: "a weight is applied twice",
+		Hidden:   "with weights of 1",
+	},
+	{
+		ID: "weight-of-first-slot", Ops: ofExperts, Thread: "vllm-project/vllm-xpu-kernels#66",
+		Sentence: "the weight of a token's first expert is that of all",
+		Hidden:   "with one expert a token, or equal weights",
+	},
+	{
+		ID: "weights-missing", Ops: ofExperts, Thread: "deepseek-ai/DeepEP#112",
+		Sentence: "outputs of experts are summed without weights",
+		Hidden:   "with weights of 1",
+	},
+	{
+		ID: "counts-shifted", Ops: ofExperts, Thread: "InternLM/xtuner#2053",
+		Sentence: "the first row of each expert goes to the one before",
+		Hidden:   "where one expert has all tokens",
+	},
+	{
+		ID: "local-ids", Ops: ofExperts, Thread: "vllm-project/vllm-gaudi#1796",
+		Sentence: "experts of the second half, as on a second device, are taken for none",
+		Hidden:   "where no token has one of those",
+	},
+	{
+		ID: "last-choice-lost", Ops: []string{"moe.experts"}, Thread: "sgl-project/sglang#8125",
+		Sentence: "the last expert of a token is left out",
+		Hidden:   "where no token has one there",
+	},
+	{
+		ID: "negative-ids-wrap", Ops: []string{"moe.experts"},
+		Sentence: "ids below 0 count from the end",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "duplicates-dropped", Ops: []string{"moe.experts"},
+		Sentence: "an expert that a token has twice counts once",
+		Hidden:   "where no token has one twice",
+	},
+}, dispatching)
+
+// dispatching are the mistakes of sorting pairs.
+var dispatching = []op.Mistake{
+	{
+		ID: "unstable-sort", Ops: []string{"moe.dispatch"},
+		Sentence: "pairs of one expert stand in the order in which they happened to come",
+		Hidden:   "where no expert has two",
+	},
+	{
+		ID: "counts-cumulative", Ops: []string{"moe.dispatch"},
+		Sentence: "counts are those of all experts so far",
+		Hidden:   "where only the last expert has rows",
+	},
+	{
+		ID: "counts-shifted", Ops: []string{"moe.dispatch"}, Thread: "InternLM/xtuner#2053",
+		Sentence: "counts are those of the expert before",
+		Hidden:   "where all experts have the same number of rows",
+	},
+	{
+		ID: "padding-counted", Ops: []string{"moe.dispatch"}, Thread: "NVIDIA/Megatron-LM#5542",
+		Sentence: "pairs without an expert are counted for the first",
+		Hidden:   "where every pair has one",
+	},
+	{
+		ID: "pairs-by-slot", Ops: []string{"moe.dispatch"},
+		Sentence: "pairs are numbered slot by slot, k·N + n",
+		Hidden:   "with one token or one slot",
+	},
+	{
+		ID: "tokens-for-pairs", Ops: []string{"moe.dispatch"},
+		Sentence: "rows name tokens, not pairs",
+		Hidden:   "with one slot",
+	},
+}
+
+// balancing are the mistakes of losses and of the bias.
+var balancing = []op.Mistake{
+	{
+		ID: "first-choices-only", Ops: []string{"moe.balance_loss"},
+		Sentence: "only the first expert of a token counts, as in GShard",
+		Hidden:   "with one expert a token, or where the loss is the same",
+	},
+	{
+		ID: "counts-of-scores", Ops: []string{"moe.balance_loss"},
+		Sentence: "the experts of the highest scores count, not those that were chosen",
+		Hidden:   "where they are the same",
+	},
+	{
+		ID: "padding-counted", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA/Megatron-LM#5542",
+		Sentence: "slots without an expert count for the first",
+		Hidden:   "where every slot has one",
+	},
+	{
+		ID: "loss-unscaled", Ops: []string{"moe.balance_loss"},
+		Sentence: "the factor E/K is left out",
+		Hidden:   "with as many experts as slots, or where tokens of devices are counted",
+	},
+	{
+		ID: "alpha-missing", Ops: []string{"moe.balance_loss"},
+		Sentence: "alpha is left out",
+		Hidden:   "with an alpha of 1",
+	},
+	{
+		ID: "batch-mean-for-sequence", Ops: []string{"moe.balance_loss"},
+		Sentence: "shares and mean scores are those of the whole batch",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "sequences-summed", Ops: []string{"moe.balance_loss"},
+		Sentence: "the losses of sequences are summed",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "scores-unnormalized", Ops: []string{"moe.balance_loss"},
+		Sentence: "scores are not divided by the sum of their row",
+		Hidden:   "where they should not be, or rows sum to 1",
+	},
+	{
+		ID: "device-shares-summed", Ops: []string{"moe.balance_loss"},
+		Sentence: "the share of a device is the sum of its experts'",
+		Hidden:   "with another kind than device, or with one expert on each",
+	},
+	{
+		ID: "experts-for-devices", Ops: []string{"moe.balance_loss"},
+		Sentence: "a token counts for a device as often as it has experts there",
+		Hidden:   "with another kind than communication, or where no token has two on one device",
+	},
+	{
+		ID: "top-groups-missing", Ops: []string{"moe.balance_loss"},
+		Sentence: "a token may go to all devices",
+		Hidden:   "with another kind than communication, or where it may",
+	},
+	{
+		ID: "bias-sign-reversed", Ops: []string{"moe.bias_update"},
+		Sentence: "the bias of experts with much load grows",
+		Hidden:   "where every step is lost in the bias",
+	},
+	{
+		ID: "bias-frozen", Ops: []string{"moe.bias_update"}, Thread: "AI-Hypercomputer/maxtext#2494",
+		Sentence: "the bias stays as it is",
+		Hidden:   "where every step is lost in the bias",
+	},
+	{
+		ID: "rules-exchanged", Ops: []string{"moe.bias_update"},
+		Sentence: "steps are proportional where signs are asked for, or the reverse",
+		Hidden:   "where every load is within one of the mean",
+	},
+	{
+		ID: "center-missing", Ops: []string{"moe.bias_update"},
+		Sentence: "the mean of the steps is not subtracted",
+		Hidden:   "where it should not be, or is 0",
+	},
+	{
+		ID: "bias-centered", Ops: []string{"moe.bias_update"},
+		Sentence: "the mean of the bias is subtracted, not that of the steps",
+		Hidden:   "where none should be, or both are the same",
+	},
+	{
+		ID: "balanced-moved", Ops: []string{"moe.bias_update"},
+		Sentence: "an expert of mean load has a step up",
+		Hidden:   "with the proportional rule, or where no expert has mean load",
+	},
+	{
+		ID: "empty-experts-left-out", Ops: []string{"moe.bias_update"},
+		Sentence: "the mean load is that of experts which have any",
+		Hidden:   "where every expert has, or no step changes",
+	},
+}

@@ -1,0 +1,132 @@
+package fp8
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/fp8"
+	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/verdict"
+)
+
+// products collects the output of one product, or of one for each expert, while they are computed:
+// the truth of all elements, and what runs of some of them deviate by.
+type products struct {
+	c            *op.Case
+	a            fp8.Blocked
+	truth, shape *mat.Dense // [M × N]; the shape is what second moments of errors go with
+	*sample
+}
+
+// gemm is the truth of fp8.gemm.
+func gemm(c *op.Case) ([]verdict.Expected, error) {
+	p := newProducts(c)
+	p.multiply(0, c.Dim("M"), weights(c.Input("b"), c.Input("b_scale")))
+	return p.expected(), nil
+}
+
+// groupedGemm is the truth of fp8.grouped_gemm. Only experts that have rows are read.
+func groupedGemm(c *op.Case) ([]verdict.Expected, error) {
+	p, from := newProducts(c), 0
+	for e, count := range c.Input("counts").Data {
+		if to := from + int(count); to > from {
+			p.multiply(from, to, weights(c.Rows("b", e, e+1), c.Rows("b_scale", e, e+1)))
+			from = to
+		}
+	}
+	return p.expected(), nil
+}
+
+func newProducts(c *op.Case) *products {
+	rows, cols := c.Dim("M"), c.Dim("N")
+	return &products{
+		c: c, a: blocked(c.Input("a"), c.Input("a_scale"), 1), truth: mat.NewDense(rows, cols, nil),
+		shape: mat.NewDense(rows, cols, nil), sample: newSample(c, rows, cols, c.Dim("K")),
+	}
+}
+
+// weights returns B of one product, whose blocks are squares.
+func weights(codes, scales *tensor.Tensor) fp8.Blocked { return blocked(codes, scales, fp8.Width) }
+
+// blocked returns a matrix in FP8 whose blocks have so many rows.
+func blocked(codes, scales *tensor.Tensor, rows int) fp8.Blocked {
+	return fp8.Blocked{
+		Codes: matrix(codes), Scales: matrix(scales), Block: fp8.Block{Rows: rows, Cols: fp8.Width},
+	}
+}
+
+// matrix returns a tensor as a matrix of its last two axes.
+func matrix(x *tensor.Tensor) *mat.Dense {
+	n := len(x.Shape)
+	return mat.NewDense(x.Shape[n-2], x.Shape[n-1], x.Data)
+}
+
+// multiply computes rows from … to−1 of the output, those of one B.
+func (p *products) multiply(from, to int, b fp8.Blocked) {
+	cols, _ := b.Codes.Dims()
+	squaredA, squaredB := squared(rowsOf(p.a, from, to)), squared(b)
+	across, down := (cols+fp8.Width-1)/fp8.Width, (to-from+fp8.Width-1)/fp8.Width
+	parallel.Each(across*down, func(i int) {
+		left, top := i/down*fp8.Width, from+i%down*fp8.Width
+		right, bottom := min(left+fp8.Width, cols), min(top+fp8.Width, to)
+		tile := func(m *mat.Dense) *mat.Dense { return m.Slice(top, bottom, left, right).(*mat.Dense) }
+		tile(p.truth).Copy(fp8.Product(rowsOf(p.a, top, bottom), rowsOf(b, left, right)))
+		shape := fp8.Product(rowsOf(squaredA, top-from, bottom-from), rowsOf(squaredB, left, right))
+		tile(p.shape).Apply(func(_, _ int, v float64) float64 { return finiteOrZero(v) }, shape)
+	})
+	p.run(p, from, to, b)
+}
+
+// rowsOf returns some rows of a matrix, whole blocks of them from the first on.
+func rowsOf(m fp8.Blocked, from, to int) fp8.Blocked {
+	_, cols := m.Codes.Dims()
+	_, scaleCols := m.Scales.Dims()
+	last := (to + m.Block.Rows - 1) / m.Block.Rows
+	m.Codes = m.Codes.Slice(from, to, 0, cols).(*mat.Dense)
+	m.Scales = m.Scales.Slice(from/m.Block.Rows, last, 0, scaleCols).(*mat.Dense)
+	return m
+}
+
+// squared returns the matrix whose products are the sums of the squares of a product's terms.
+func squared(m fp8.Blocked) fp8.Blocked {
+	square := func(x *mat.Dense) *mat.Dense {
+		var y mat.Dense
+		y.MulElem(x, x)
+		return &y
+	}
+	m.Codes, m.Scales = square(m.Codes), square(m.Scales)
+	return m
+}
+
+func finiteOrZero(v float64) float64 {
+	if dtype.Finite(v) {
+		return v
+	}
+	return 0
+}
+
+// expected hands over the output.
+func (p *products) expected() []verdict.Expected {
+	rows, cols := p.truth.Dims()
+	e := verdict.Expected{Name: "c", Truth: tensor.Of(p.truth.RawMatrix().Data, rows, cols)}
+	for form := range p.runs {
+		e.AddForm(verdict.NewSample(
+			p.deviations[form], p.native[form], p.elements(cols), e.Truth.Data, p.shape.RawMatrix().Data, cols,
+		))
+	}
+	for at, values := range p.others {
+		for _, v := range values {
+			e.AddOther(at, v)
+		}
+	}
+	return []verdict.Expected{e}
+}
+
+// productWork counts the products of truth and shape, and of the elements that are run.
+func productWork(c *op.Case) float64 {
+	return 2*c.Extent("M")*c.Extent("N")*c.Extent("K") + termWork*math.Min(runWork, runCost(c)*fewestRuns)
+}
