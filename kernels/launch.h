@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gate.h"
 #include "objective.h"
 #include "scalar.h"
 
@@ -179,6 +180,91 @@ struct PreferenceCall {
   Type type;
 };
 
+// From logits [N,E], or from x [N,d] and weight [E,d]; bias [E] or null.
+struct GateCall : Gate {
+  const void *logits, *x, *weight, *bias;
+  int N, d;
+  Type logitsType, xType, weightType, biasType;
+  void *indices;  // [N,K], of 64 bits if wide
+  bool wide;
+  float *weights;  // [N,K]
+};
+
+// indices: the experts of all pairs, those below 0 left out.
+struct DispatchCall {
+  const int *indices;
+  int pairs, E;
+  void *order, *counts;  // [as many as are not left out] and [E], of 64 bits if wide
+  bool wide;
+  int *work;   // [E], counts of 32 bits
+  int *place;  // [pairs], the row of each pair; or null
+};
+
+// x [N,d], gate and up [E,F,d], down [E,d,F], indices and weights [N,K]; shared gate and up [Fs,d], down [d,Fs], or null. order, counts and place are those
+// of the dispatch.
+struct ExpertsCall {
+  const void *x, *gate, *up, *down, *sharedGate, *sharedUp, *sharedDown, *weights;
+  const int *indices, *order, *counts, *place;
+  int N, K, d, E, F, Fs;
+  float limit;  // 0: none
+  bool weightAtHidden;
+  Type weightsType;
+  void *hidden, *routed;              // work space [N·K,F] and [N·K,d]
+  void *sharedHidden, *sharedOutput;  // work space [N,Fs] and [N,d]
+  void *y;                            // [N,d]
+};
+
+enum BalanceKind { balanceExpert, balanceDevice, balanceCommunication, balanceSequence };
+
+// scores [N,E], indices [N,K], groups [E] or null. A row of sums is over the sequences, one of N tokens unless the kind is of sequences.
+struct BalanceCall {
+  const void *scores;
+  const int *indices, *groups;
+  int N, E, K, kind, length, devices, most;  // length: tokens of a sequence; most: devices of a token
+  bool normalize;
+  float alpha;
+  float *rowSums;          // work space [N]
+  float *shares, *counts;  // work space [N/length, E] and [N/length, most(E, devices)]
+  float *loss;             // []
+  Type type;
+};
+
+// bias and load [E]
+struct BiasCall {
+  const void *bias;
+  const int64_t *load;
+  int E;
+  float rate;
+  bool proportional, center;
+  void *out;  // [E]
+  Type type;
+};
+
+enum CastRecipe { castDivide, castReciprocal, castAmax };
+
+// x [M,K] in blocks of b0 × b1
+struct CastCall {
+  const void *x;
+  int M, K, b0, b1, recipe;  // recipe: a CastRecipe
+  bool e5m2, powers, codes;  // codes: scales are powers of two, and stored as F8_E8M0
+  float floor;               // the least that an amax counts as
+  uint8_t *q;                // [M,K]
+  void *scale;               // [⌈M/b0⌉,⌈K/b1⌉]
+  Type type;
+};
+
+// Codes of F8_E4M3: a [M,K] and b [E,N,K], with scales [M,⌈K/128⌉] and [E,⌈N/128⌉,⌈K/128⌉], which are codes of F8_E8M0 if so said. counts [E] are the rows of
+// each matrix of b; null: all, of one matrix.
+struct ProductCall {
+  const uint8_t *a, *b;
+  const void *aScale, *bScale;
+  bool aCodes, bCodes;
+  const int *counts;
+  int M, N, K, E;
+  void *c;  // [M,N]
+  Type type;
+};
+
 struct GenerateCall {
   int dist;  // 0 uniform, 1 normal, 2 ints
   uint64_t seed;
@@ -209,6 +295,14 @@ struct GenerateCall {
 #define VARIANTS_OF_ppo_value_loss(X) X(right) X(aggregation_swapped) X(micro_batch_mean) X(mask_shifted) X(value_gradient_cut)
 #define VARIANTS_OF_grpo_advantage(X) X(right) X(group_over_batch) X(std_ddof) X(eps_inside_root)
 #define VARIANTS_OF_dpo_loss(X) X(right) X(lengths_mistaken) X(smoothing_unpaired)
+
+#define VARIANTS_OF_moe_gate(X) \
+  X(right) X(gate_bias_in_weights) X(group_score_max) X(groups_masked_with_zero) X(weights_unnormalized) X(routed_scale_missing) X(routed_scale_twice)
+#define VARIANTS_OF_moe_dispatch(X) X(right)
+#define VARIANTS_OF_moe_experts(X) X(right) X(gate_up_swapped) X(shared_expert_missing) X(weight_of_first_slot)
+#define VARIANTS_OF_moe_balance(X) X(right)
+#define VARIANTS_OF_fp8_cast(X) X(right)
+#define VARIANTS_OF_fp8_gemm(X) X(right) X(scales_transposed) X(scale_of_first_block) X(promotion_missing) X(tile_unwritten)
 
 #define DECLARE_ROPE(variant)            \
   namespace variant {                    \
@@ -250,6 +344,16 @@ struct GenerateCall {
 #define DECLARE_VALUE_LOSS(variant) DECLARE(ppoValueLoss, ValueLossCall, variant)
 #define DECLARE_GROUP_ADVANTAGE(variant) DECLARE(grpoAdvantage, GroupAdvantageCall, variant)
 #define DECLARE_DPO(variant) DECLARE(dpoLoss, PreferenceCall, variant)
+#define DECLARE_GATE(variant) DECLARE(moeGate, GateCall, variant)
+#define DECLARE_DISPATCH(variant) DECLARE(moeDispatch, DispatchCall, variant)
+#define DECLARE_EXPERTS(variant)             \
+  DECLARE(moeExperts, ExpertsCall, variant)  \
+  DECLARE(moeExpertsF32, ExpertsCall, variant)
+#define DECLARE_BALANCE(variant)              \
+  DECLARE(moeBalanceLoss, BalanceCall, variant) \
+  DECLARE(moeBiasUpdate, BiasCall, variant)
+#define DECLARE_CAST(variant) DECLARE(fp8Cast, CastCall, variant)
+#define DECLARE_PRODUCT(variant) DECLARE(fp8Product, ProductCall, variant)
 VARIANTS_OF_rope(DECLARE_ROPE)
 VARIANTS_OF_norm_rms(DECLARE_NORM)
 VARIANTS_OF_attention_forward(DECLARE_FORWARD)
@@ -264,6 +368,12 @@ VARIANTS_OF_policy_loss_logits(DECLARE_POLICY_LOGITS)
 VARIANTS_OF_ppo_value_loss(DECLARE_VALUE_LOSS)
 VARIANTS_OF_grpo_advantage(DECLARE_GROUP_ADVANTAGE)
 VARIANTS_OF_dpo_loss(DECLARE_DPO)
+VARIANTS_OF_moe_gate(DECLARE_GATE)
+VARIANTS_OF_moe_dispatch(DECLARE_DISPATCH)
+VARIANTS_OF_moe_experts(DECLARE_EXPERTS)
+VARIANTS_OF_moe_balance(DECLARE_BALANCE)
+VARIANTS_OF_fp8_cast(DECLARE_CAST)
+VARIANTS_OF_fp8_gemm(DECLARE_PRODUCT)
 
 // Limits of the tensor-core kernels, for messages before a launch.
 constexpr int maxAttentionWidth = 256, maxDecodeWidth = 576, maxDecodeValues = 512;

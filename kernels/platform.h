@@ -48,6 +48,7 @@ DEVICE float shuffle(float x, int lane) { return __shfl_sync(0xffffffffu, x, lan
 DEVICE float shuffleXor(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 DEVICE unsigned whichLanes(bool yes) { return __ballot_sync(0xffffffffu, yes); }
 DEVICE int lowestBit(unsigned mask) { return __ffs(int(mask)) - 1; }
+DEVICE int countBits(unsigned mask) { return __popc(mask); }
 
 #endif
 

@@ -1,4 +1,4 @@
-// Sums over the threads of a block.
+// Sums and maxima over the threads of a block.
 #pragma once
 #include "platform.h"
 
@@ -14,6 +14,16 @@ template <int threads> DEVICE float blockSum(float x, float *parts) {
   float sum = 0;
   for (int w = 0; w < threads / 32; w++) sum += parts[w];
   return sum;
+}
+
+// blockMax returns the largest of all threads of a block, likewise.
+template <int threads> DEVICE float blockMax(float x, float *parts) {
+  x = warpMax(x);
+  barrier();
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  barrier();
+  for (int w = 0; w < threads / 32; w++) x = fmaxf(x, parts[w]);
+  return x;
 }
 
 }  // namespace plumbline

@@ -14,6 +14,9 @@
 //
 // What is rounded: products are exact; each mma adds sixteen of them and the accumulator in one fused sum that is cut off toward zero (on Hopper at
 // 25 fraction bits of the largest term, the result at float32). That is the declared accumulator F32_HOPPER.
+//
+// FP8 goes through wgmma m64n64k32, which compute capability 9 alone has: 128 threads, a warpgroup, compute acc[64×64] += a[64×32] · b[64×32]ᵀ from shared memory. Warp w
+// has rows 16w …, in fragments like the above, eight columns after the other.
 #pragma once
 #include "bf16.h"
 
@@ -27,6 +30,11 @@ inline void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b
 inline void copyAsync(bf16 *to, const bf16 *from, bool there) { oncpu::copyAsync(to, from, there); }
 inline void commitCopies() { oncpu::commitCopies(); }
 template <int pending> inline void waitCopies() { oncpu::waitCopies(pending); }
+inline void publishShared() {}
+template <int HALVES, int TILES> inline void beginProducts(float (&)[HALVES][TILES][4]) {}
+inline void multiplyCodes(float (&acc)[8][4], uint64_t a, uint64_t b, bool keep) { oncpu::wgmma(acc, a, b, keep); }
+template <int HALVES, int TILES> inline void endProducts(float (&)[HALVES][TILES][4]) {}
+inline uint32_t sharedAddress(const void *p) { return uint32_t(static_cast<const unsigned char *>(p) - oncpu::sharedMemory()); }
 
 #else
 
@@ -55,8 +63,59 @@ DEVICE void copyAsync(bf16 *to, const bf16 *from, bool there) {
 DEVICE void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // waitCopies waits until at most that many of this thread's groups of copies are under way.
 template <int pending> DEVICE void waitCopies() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
+DEVICE uint32_t sharedAddress(const void *p) { return uint32_t(__cvta_generic_to_shared(p)); }
+
+// wgmma is there where the code is compiled for sm_90a; elsewhere its kernels end at once, and the recorder does not launch them.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define WGMMA(text) asm volatile(text ::: "memory")
+#else
+#define WGMMA(text)
+#endif
+
+// publishShared lets the tensor core see what this thread wrote to shared memory, once all threads have met behind it.
+DEVICE void publishShared() { WGMMA("fence.proxy.async.shared::cta;"); }
+// beginProducts stands before the first of several products, endProducts behind the last: only then the accumulators may be read.
+template <int HALVES, int TILES> DEVICE void holdInRegisters(float (&acc)[HALVES][TILES][4]) {
+#pragma unroll
+  for (int i = 0; i < HALVES * TILES * 4; i++) asm volatile("" : "+f"(acc[i / (TILES * 4)][i / 4 % TILES][i % 4])::"memory");
+}
+template <int HALVES, int TILES> DEVICE void beginProducts(float (&acc)[HALVES][TILES][4]) {
+  holdInRegisters(acc);
+  WGMMA("wgmma.fence.sync.aligned;");
+}
+template <int HALVES, int TILES> DEVICE void endProducts(float (&acc)[HALVES][TILES][4]) {
+  WGMMA("wgmma.commit_group.sync.aligned;");
+  WGMMA("wgmma.wait_group.sync.aligned 0;");
+  holdInRegisters(acc);
+}
+// multiplyCodes adds a product of F8_E4M3 codes to the accumulators, or puts it in their place.
+DEVICE void multiplyCodes(float (&acc)[8][4], uint64_t a, uint64_t b, bool keep) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define FOUR(n) "+f"(acc[n][0]), "+f"(acc[n][1]), "+f"(acc[n][2]), "+f"(acc[n][3])
+  asm volatile(
+      "{.reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k32.f32.e4m3.e4m3 "
+      "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31}, %32, %33, p, 1, 1;}"
+      : FOUR(0), FOUR(1), FOUR(2), FOUR(3), FOUR(4), FOUR(5), FOUR(6), FOUR(7)
+      : "l"(a), "l"(b), "r"(int(keep)));
+#undef FOUR
+#else
+  asm volatile("trap;");
+#endif
+}
 
 #endif
+
+// Tiles of codes for wgmma have rows of 128 bytes, each of whose eight chunks of 16 bytes stands in the place that the row's number mod 8 exchanges it for, so that
+// eight neighbouring rows lie in different banks (PTX ISA, "128-byte swizzling modes"). The exchange is one of address bits: tiles begin at multiples of 1024.
+constexpr int swizzleBytes = 1024;
+BOTH int swizzled(int row, int chunk) { return row * 128 + (chunk ^ row % 8) * 16; }
+DEVICE unsigned char *alignedForSwizzle(unsigned char *p) { return p + (swizzleBytes - sharedAddress(p) % swizzleBytes) % swizzleBytes; }
+
+// codeRows describes such rows to wgmma, from a column on: where they begin, 1024 bytes from eight rows to the next eight, and the way of the exchange.
+DEVICE uint64_t codeRows(const uint8_t *at) {
+  return uint64_t(sharedAddress(at) >> 4 & 0x3FFF) | uint64_t(1) << 16 | uint64_t(swizzleBytes >> 4) << 32 | uint64_t(1) << 62;
+}
+DEVICE void copyAsync(uint8_t *to, const uint8_t *from, bool there) { copyAsync(reinterpret_cast<bf16 *>(to), reinterpret_cast<const bf16 *>(from), there); }
 
 // Rows of a tile in shared memory are 16 bytes longer than their columns, so that eight neighbouring rows lie in different banks.
 BOTH constexpr int padded(int columns) { return columns + 8; }

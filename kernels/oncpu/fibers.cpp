@@ -331,6 +331,39 @@ void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, cons
   std::memcpy(acc, w.out[me].acc, sizeof acc);
 }
 
+namespace {
+
+// codeAt returns the value of a code that a descriptor of swizzled rows leads to (PTX ISA, "Matrix descriptor"): its address bits 4 to 6 are exchanged by bits 7 to 9.
+double codeAt(uint64_t descriptor, int row, int k) {
+  static const auto values = [] {
+    std::vector<double> all(256);
+    for (uint32_t code = 0; code < 256; code++) all[code] = valueOf(e4m3, code);
+    return all;
+  }();
+  const size_t start = size_t(descriptor & 0x3FFF) * 16, stride = size_t(descriptor >> 32 & 0x3FFF) * 16;
+  size_t at = start + size_t(row / 8) * stride + size_t(row % 8 * 128 + k);
+  at ^= (at >> 7 & 7) << 4;
+  if (descriptor >> 62 != 1 || start % 1024 >= 128) fail("a descriptor of other than swizzled rows of 128 bytes");
+  if (at >= block->shared) fail("a descriptor leads outside the block's shared memory");
+  return values[block->memory[at]];
+}
+
+}  // namespace
+
+// wgmma computes this lane's part of a product of a warpgroup, m64n64k32 of F8_E4M3.
+void wgmma(float (&acc)[8][4], uint64_t a, uint64_t b, bool keep) {
+  const int row = int(threadNow.x) / 32 * 16 + lane() / 4;
+  double x[2][32], y[32];
+  for (int k = 0; k < 32; k++) {
+    for (int i = 0; i < 2; i++) x[i][k] = codeAt(a, row + 8 * i, k);
+  }
+  for (int column = 0; column < 16; column++) {
+    const int n = column / 2, e = column % 2;
+    for (int k = 0; k < 32; k++) y[k] = codeAt(b, n * 8 + lane() % 4 * 2 + e, k);
+    for (int i = 0; i < 2; i++) acc[n][2 * i + e] = stepOf(e4m3.step, keep ? acc[n][2 * i + e] : 0, x[i], y);
+  }
+}
+
 void copyAsync(void *to, const void *from, bool there) {
   insideShared(to);
   if (there && reinterpret_cast<uintptr_t>(from) % 16 != 0) fail("source of a copy not aligned to 16 bytes");

@@ -37,6 +37,7 @@ float shuffle(float x, int lane);
 unsigned ballot(bool yes);
 void loadMatrices(uint32_t (&r)[4], const plumbline::bf16 *row, bool transposed);
 void mma(float (&acc)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, const Operands &type = bf16, Result result = Result::Float32);
+void wgmma(float (&acc)[8][4], uint64_t a, uint64_t b, bool keep);
 void copyAsync(void *to, const void *from, bool there);
 void commitCopies();
 void waitCopies(int pending);
@@ -58,3 +59,4 @@ inline float shuffle(float x, int lane) { return oncpu::shuffle(x, lane); }
 inline float shuffleXor(float x, int mask) { return oncpu::shuffle(x, int(oncpu::threadNow.x % 32) ^ mask); }
 inline unsigned whichLanes(bool yes) { return oncpu::ballot(yes); }
 inline int lowestBit(unsigned mask) { return __builtin_ctz(mask); }
+inline int countBits(unsigned mask) { return __builtin_popcount(mask); }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../fp8.h"
 #include "../tensor_core.h"
 
 using namespace oncpu;
@@ -121,12 +122,75 @@ void testFragments() {
   }
 }
 
+// A product of 64 × 128 codes with as many, in four steps of 32, once from nothing and once more on top.
+__global__ void wgmmaKernel(float (*out)[64][64], const uint8_t (*a)[128], const uint8_t (*b)[128]) {
+  unsigned char *sa = plumbline::alignedForSwizzle(oncpu::sharedMemory()), *sb = sa + 64 * 128;
+  for (int i = threadIdx.x; i < 64 * 128; i += 128) {
+    sa[plumbline::swizzled(i / 128, i % 128 / 16) + i % 16] = a[i / 128][i % 128];
+    sb[plumbline::swizzled(i / 128, i % 128 / 16) + i % 16] = b[i / 128][i % 128];
+  }
+  ::barrier();
+  float acc[1][8][4];
+  for (int turn = 0; turn < 2; turn++) {
+    plumbline::beginProducts(acc);
+    for (int k = 0; k < 128; k += 32) plumbline::multiplyCodes(acc[0], plumbline::codeRows(sa + k), plumbline::codeRows(sb + k), turn > 0 || k > 0);
+    plumbline::endProducts(acc);
+  }
+  for (int n = 0; n < 8; n++) {
+    for (int e = 0; e < 4; e++) (*out)[threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + e / 2 * 8][n * 8 + threadIdx.x % 4 * 2 + e % 2] = acc[0][n][e];
+  }
+}
+
+void testWarpgroups() {
+  static uint8_t a[64][128], b[64][128];
+  static float out[64][64];
+  uint32_t state = 1;
+  const auto code = [&] {
+    state = state * 1664525 + 1013904223;
+    return uint8_t((state >> 24) % 0x7F | (state >> 16 & 0x80));  // no NaN
+  };
+  for (int i = 0; i < 64 * 128; i++) a[i / 128][i % 128] = code(), b[i / 128][i % 128] = code();
+  launch(wgmmaKernel, dim3(1), 128, 2 * 64 * 128 + 1024, &out, a, b);
+  int differ = 0;
+  for (int i = 0; i < 64 * 64; i++) {
+    float acc = 0;
+    for (int k = 0; k < 256; k += 32) {
+      double x[32], y[32];
+      for (int j = 0; j < 32; j++) x[j] = valueOf(e4m3, a[i / 64][(k + j) % 128]), y[j] = valueOf(e4m3, b[i % 64][(k + j) % 128]);
+      acc = stepOf(e4m3.step, acc, x, y);
+    }
+    differ += !same(out[i / 64][i % 64], acc);
+  }
+  check(differ == 0, "elements of a warpgroup's product differ", differ, 0);
+}
+
+// Codes of both formats, half way between neighbours too, and beyond the last.
+void testCodes() {
+  using plumbline::roundToE4M3, plumbline::roundToE5M2;
+  for (const Operands *o : {&e4m3, &e5m2}) {
+    const auto round = [&](double x) { return int(o == &e4m3 ? roundToE4M3(float(x)) : roundToE5M2(float(x))); };
+    const int last = o == &e4m3 ? 0x7E : 0x7B;
+    for (int c = 0; c <= last; c++) {
+      const double x = valueOf(*o, uint32_t(c)), middle = (x + valueOf(*o, uint32_t(c) + 1)) / 2;
+      check(round(x) == c && round(-x) == (c | 0x80), "a code is that of its value", round(x), c);
+      if (c < last) check(round(middle) == c + c % 2 && round(middle * 1.0001) == c + 1 && round(middle * 0.9999) == c, "between two codes, the even one", round(middle), c + c % 2);
+    }
+    check(round(1e30) == last && round(-INFINITY) == (last | 0x80) && round(NAN) == 0x7F, "what lies beyond is brought to the largest", round(1e30), last);
+  }
+  check(plumbline::powerFrom(0.75f) == 1 && plumbline::powerFrom(0.5f) == 0.5f && plumbline::powerFrom(0x1.000002p-3f) == 0.25f, "the least power of two from there on", plumbline::powerFrom(0.75f), 1);
+  for (int c = 0; c < 255; c++) {
+    check(plumbline::powerOfCode(uint8_t(c)) == std::ldexp(1.0f, c - 127) && (c == 0 || plumbline::codeOfPower(plumbline::powerOfCode(uint8_t(c))) == c), "codes of powers of two", plumbline::powerOfCode(uint8_t(c)), std::ldexp(1.0, c - 127));
+  }
+}
+
 }  // namespace
 
 int main() {
   testRecorded();
   testSpecial();
   testFragments();
+  testWarpgroups();
+  testCodes();
   std::printf("tensor core of the stand-in: %d checks, %d failures\n", checks, failures);
   return failures != 0;
 }

@@ -109,6 +109,24 @@ int Binder::choice(const std::string &name, const std::vector<std::string> &word
   fail("attrs: " + quoteJson(name) + ": found " + quoteJson(word));
 }
 
+std::pair<int, int> Binder::pair(const std::string &name, std::pair<int, int> otherwise) {
+  const Json *j = attr(name);
+  if (!j) return otherwise;
+  return within("attrs: " + quoteJson(name), [&] {
+    const auto &items = j->want(Json::Array, "an array").items;
+    if (items.size() != 2) fail("want two numbers");
+    return std::pair<int, int>(int(items[0].asWhole(0, INT_MAX / 2)), int(items[1].asWhole(0, INT_MAX / 2)));
+  });
+}
+
+Element Binder::outputType(const std::string &output, const std::vector<Element> &types) {
+  const Json *outputs = r.provenance.find("outputs"), *j = outputs ? outputs->find(output) : nullptr;
+  if (!j) return types[0];
+  const Element e = elementNamed(within("outputs", [&] { return j->asString(); }));
+  if (std::find(types.begin(), types.end(), e) == types.end()) fail("outputs: " + quoteJson(output) + ": found " + j->dump() + ", which this kernel does not make");
+  return e;
+}
+
 namespace {
 
 YaRN parseYaRN(const Json &j) {

@@ -113,6 +113,10 @@ class Binder {
   }
   // choice returns the number of the word found.
   int choice(const std::string &name, const std::vector<std::string> &words);
+  // pair returns two whole numbers.
+  std::pair<int, int> pair(const std::string &name, std::pair<int, int> otherwise);
+  // outputType returns the type that the request asks for an output in, as "outputs" of its provenance says: one of those given, or the first.
+  Element outputType(const std::string &output, const std::vector<Element> &types);
   YaRN yarn();
   bool base2() { return choice("lse_base", {"e", "2"}) == 1; }
 
@@ -163,5 +167,6 @@ struct Bound {
 };
 const std::vector<Bound> &attentionOps();
 const std::vector<Bound> &objectiveOps();
+const std::vector<Bound> &expertOps();
 
 }  // namespace plumbline

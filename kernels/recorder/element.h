@@ -13,7 +13,7 @@
 
 namespace plumbline {
 
-enum Element { ElementF64, ElementF32, ElementF16, ElementBF16, ElementI64, ElementI32, ElementU8, ElementBool, ElementNone };
+enum Element { ElementF64, ElementF32, ElementF16, ElementBF16, ElementE4M3, ElementE5M2, ElementE8M0, ElementI64, ElementI32, ElementU8, ElementBool, ElementNone };
 
 EITHER int sizeOf(Element e) {
   switch (e) {
@@ -26,7 +26,7 @@ EITHER int sizeOf(Element e) {
     default: return 1;
   }
 }
-EITHER bool isFloat(Element e) { return e <= ElementBF16; }
+EITHER bool isFloat(Element e) { return e <= ElementE8M0; }
 
 EITHER uint64_t bitsOfDouble(double x) {
   uint64_t u;
@@ -39,15 +39,17 @@ EITHER double doubleOfBits(uint64_t u) {
   return x;
 }
 
-// roundTo returns the code of x rounded to nearest even into a format of 1 sign bit, `exponent` and `fraction` bits with infinities, as IEEE 754 has it.
-EITHER uint64_t roundTo(double x, int exponent, int fraction) {
+// roundTo returns the code of x rounded to nearest even into a format of 1 sign bit, `exponent` and `fraction` bits with infinities, as IEEE 754 has it; or
+// without, as F8_E4M3: its highest exponent is of numbers too, and the last code the only NaN.
+EITHER uint64_t roundTo(double x, int exponent, int fraction, bool finite = false) {
   const uint64_t u = bitsOfDouble(x), sign = u >> 63 << (exponent + fraction);
   const int bias = (1 << (exponent - 1)) - 1, field = int(u >> 52 & 0x7FF);
-  const uint64_t infinity = uint64_t(2 * bias + 1) << fraction;
+  const uint64_t infinity = uint64_t(2 * bias + 1) << fraction, nan = (uint64_t(1) << (exponent + fraction)) - 1;
+  if (finite && field == 0x7FF) return nan;
   if (field == 0x7FF) return u << 12 != 0 ? infinity | uint64_t(1) << (fraction - 1) : sign | infinity;
   if (field == 0) return sign;  // float64's subnormals are far below every narrow format
   const int e = field - 1023;
-  if (e > bias) return sign | infinity;
+  if (e > bias + finite) return finite ? nan : sign | infinity;
   const uint64_t mantissa = (u & ((uint64_t(1) << 52) - 1)) | uint64_t(1) << 52;
   const bool normal = e >= 1 - bias;
   const int drop = 52 - fraction + (normal ? 0 : 1 - bias - e);
@@ -55,7 +57,16 @@ EITHER uint64_t roundTo(double x, int exponent, int fraction) {
   const uint64_t kept = mantissa >> drop, rest = mantissa & ((uint64_t(1) << drop) - 1), middle = uint64_t(1) << (drop - 1);
   const uint64_t rounded = kept + (rest > middle || (rest == middle && (kept & 1)) ? 1 : 0);
   const uint64_t code = normal ? (uint64_t(e + bias - 1) << fraction) + rounded : rounded;  // a carry moves into the exponent by itself
+  if (finite) return code < nan ? sign | code : nan;
   return sign | (code < infinity ? code : infinity);
+}
+
+// roundToE8M0 returns the code of the nearest power of two: 127 more than its exponent. What is no positive number, or too large, is NaN.
+EITHER uint64_t roundToE8M0(double x) {
+  if (!(x > 0)) return 0xFF;
+  const uint64_t u = bitsOfDouble(x);
+  const int code = int(u >> 52) - 1023 + 127, up = (u & ((uint64_t(1) << 52) - 1)) > uint64_t(1) << 51 || ((u & ((uint64_t(1) << 52) - 1)) == uint64_t(1) << 51 && code % 2 != 0);
+  return code < 0 ? 0 : code + up < 0xFF ? uint64_t(code + up) : 0xFF;
 }
 
 // encode returns the code of x in its low bits. Integers have been checked to be whole and in range.
@@ -65,15 +76,19 @@ EITHER uint64_t encode(Element e, double x) {
     case ElementF32: return roundTo(x, 8, 23);
     case ElementF16: return roundTo(x, 5, 10);
     case ElementBF16: return roundTo(x, 8, 7);
+    case ElementE4M3: return roundTo(x, 4, 3, true);
+    case ElementE5M2: return roundTo(x, 5, 2);
+    case ElementE8M0: return roundToE8M0(x);
     default: return uint64_t(int64_t(x));
   }
 }
 
 // fromCode returns the value of a narrow floating code.
-EITHER double fromCode(uint64_t code, int exponent, int fraction) {
+EITHER double fromCode(uint64_t code, int exponent, int fraction, bool finite = false) {
   const int bias = (1 << (exponent - 1)) - 1, field = int(code >> fraction & ((1u << exponent) - 1));
   const uint64_t mantissa = code & ((uint64_t(1) << fraction) - 1), sign = code >> (exponent + fraction) << 63;
-  if (field == 2 * bias + 1) return doubleOfBits(sign | 0x7FF0000000000000u | mantissa << (52 - fraction));
+  if (finite && (code & ((uint64_t(1) << (exponent + fraction)) - 1)) == (uint64_t(1) << (exponent + fraction)) - 1) return doubleOfBits(0x7FF8000000000000u);
+  if (!finite && field == 2 * bias + 1) return doubleOfBits(sign | 0x7FF0000000000000u | mantissa << (52 - fraction));
   if (field != 0) return doubleOfBits(sign | uint64_t(field - bias + 1023) << 52 | mantissa << (52 - fraction));
   const double value = double(mantissa) * doubleOfBits(uint64_t(1023 + 1 - bias - fraction) << 52);
   return sign ? -value : value;
@@ -88,6 +103,9 @@ inline double decode(Element e, const unsigned char *data, size_t i) {
     case ElementF32: return fromCode(code, 8, 23);
     case ElementF16: return fromCode(code, 5, 10);
     case ElementBF16: return fromCode(code, 8, 7);
+    case ElementE4M3: return fromCode(code, 4, 3, true);
+    case ElementE5M2: return fromCode(code, 5, 2);
+    case ElementE8M0: return code == 0xFF ? doubleOfBits(0x7FF8000000000000u) : doubleOfBits((code + 1023 - 127) << 52);
     case ElementI64: return double(int64_t(code));
     case ElementI32: return double(int32_t(uint32_t(code)));
     default: return double(code);
@@ -122,7 +140,7 @@ EITHER double scaled(double value, int exp2, double shift) {
 }
 
 inline const char *nameOf(Element e) {
-  const char *names[] = {"F64", "F32", "F16", "BF16", "I64", "I32", "U8", "BOOL", "?"};
+  const char *names[] = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0", "I64", "I32", "U8", "BOOL", "?"};
   return names[e];
 }
 inline Element elementNamed(const std::string &name) {

@@ -59,7 +59,8 @@ void testRounding() {
   check(roundTo(1 + 1.0 / 256 + std::ldexp(1, -40), 8, 7) == 0x3F81, "BF16 is rounded once, not by way of F32");
   check(roundTo(-0.0, 8, 7) == 0x8000 && roundTo(-INFINITY, 8, 7) == 0xFF80 && roundTo(NAN, 8, 7) == 0x7FC0, "BF16 of -0, -inf and NaN");
   for (uint64_t code = 0; code < 65536; code++) {
-    for (Element e : {ElementF16, ElementBF16}) {
+    for (Element e : {ElementF16, ElementBF16, ElementE4M3, ElementE5M2, ElementE8M0}) {
+      if (sizeOf(e) == 1 && code > 255) continue;
       unsigned char bytes[2] = {static_cast<unsigned char>(code), static_cast<unsigned char>(code >> 8)};
       const double x = decode(e, bytes, 0);
       if (x == x && encode(e, x) != code) check(false, "codes of " + std::string(nameOf(e)) + " survive decoding: " + std::to_string(code));
@@ -82,6 +83,11 @@ void testRecipes() {
       R"({"dist":"ints","dtype":"I32","edits":[{"index":[4],"value":-7}],"hi":1000000,"lo":-5,"seed":8,"sha256":"76c7c61c264abeb05a08c1f618ec7fec24ee91f2739b22bfc651127857c76d4d","shape":[50]})",
       R"({"dist":"permutation","dtype":"I64","seed":9,"sha256":"a7f05dd04b7aa2cbbe6b358098ebec1c2e0ddd27ac39d2436faed6bb21bf47fa","shape":[1001]})",
       R"({"dist":"ints","dtype":"U8","hi":256,"lo":0,"seed":10,"sha256":"77959fbe56a8ba6e016dea617c3083316008a98af7bb9b1b85bb2898466a7c99","shape":[33]})",
+      R"({"dist":"normal","dtype":"F8_E4M3","exp2":8,"seed":21,"sha256":"1b48a490f6e6bd98dd67e432a0d1e741b03fbabf54fab6d460ba10573e6fd64b","shape":[1000]})",
+      R"({"dist":"uniform","dtype":"F8_E4M3","edits":[{"index":[3],"value":464},{"index":[4],"value":-464.5},{"index":[5],"value":"nan"}],"exp2":-6,"seed":22,"sha256":"670c2e8cdc1e01efb3b724a6deb4918bfa08834884a3c5c46d19dbe47e40ea49","shape":[1000]})",
+      R"({"dist":"normal","dtype":"F8_E5M2","exp2":15,"seed":23,"sha256":"b60683997d4d42ff200fea17f587ba134a3b4e079d4d0ef811f2f3132292d64b","shape":[1000]})",
+      R"({"dist":"normal","dtype":"F8_E5M2","exp2":-15,"seed":24,"sha256":"c50c47418850801f791447a4a5280c10fb5ccd46af5557b7318200d3004eece1","shape":[1000]})",
+      R"({"dist":"uniform","dtype":"F8_E8M0","edits":[{"index":[0],"value":7.174648137343064e-43},{"index":[1],"value":1.2760588759535192e38},{"index":[2],"value":2.5521177519070385e38},{"index":[3],"value":3},{"index":[4],"value":6}],"exp2":2,"seed":25,"sha256":"c6db0d0fb67b0d500ad12ba38d84ab8cb8266f89248770b5eb2343893052ba84","shape":[1000],"shift":3})",
       R"({"dist":"ints","dtype":"BF16","hi":300,"lo":-300,"seed":11,"sha256":"577b4ff9957a166e238f955cc2612f3c58f199a82dd4832974465914e8a67aa4","shape":[16]})",
   };
   for (const char *text : recipes) {
@@ -268,6 +274,27 @@ void testValuesAndPreferences() {
         "advantages of a group, of one output and of equal rewards");
 }
 
+void testGates() {
+  using namespace right;
+  const float values[] = {0.5f, 2, -1, 2, 0.5f, 3, -4, 0};
+  const auto at = [&](int n, Ranked last) { return bestAfter(values, n, last, 0, 1); };
+  const Ranked best = at(8, first()), second = at(8, best), third = at(8, second), fourth = at(8, third);
+  check(best.at == 5 && second.at == 1 && third.at == 3 && fourth.at == 0 && at(8, fourth).at == 4, "the best of all, then ties in their order");
+  check(bestAfter(values, 8, first(), 2, 4).at == 2 && at(1, {0.5f, 0}).at == 1, "the best of every fourth from the third on, and of nothing");
+  Gate g{8, 6, 2, 2, sigmoidScore, topTwoOfGroup, true, 0.5f, 2.5f};
+  check(groupValue(g, values) == 4 && groupValue(g, values + 4) == 3.5f, "a group's score is the sum of its two best");
+  g.groupScore = shareOfGroup;
+  check(groupValue(g, values) == 4.5f && summedOfGroup({8, 5, 2, 2, 0, shareOfGroup, false, 0, 1}) == 3, "or of ⌈K/groups kept⌉");
+  g.groupScore = topOfGroup;
+  check(groupValue(g, values + 4) == 3 && groupValue({8, 1, 8, 1, 0, topTwoOfGroup, false, 0, 1}, values) == 0.5f, "or its best; a group of one has no second");
+  check(scoreOf(sigmoidScore, 0) == 0.5f && scoreOf(sigmoidScore, -INFINITY) == 0 && near(scoreOf(sqrtSoftplusScore, 0), std::sqrt(std::log(2.0)), 1e-6) &&
+            near(scoreOf(sqrtSoftplusScore, 100), 10, 1e-6) && near(scoreOf(sqrtSoftplusScore, -40), std::exp(-20.0), 1e-6),
+        "scores of logits");
+  check(gateWeight(g, 0.25f, 0.75f) == 0.5f && weighed(0.25f, 2) == 0.25f && maskedOut() == -INFINITY, "weights are scores over their sum and eps, times the scale");
+  g.normalize = false;
+  check(gateWeight(g, 0.25f, 0.75f) == 0.625f, "or scores times the scale");
+}
+
 // An attribute that is left out is what the catalogue says, of each op its own; what it has no default for, and what the op does not have, is refused.
 void testDefaults() {
   Recording norm, decode;
@@ -286,7 +313,7 @@ void testDefaults() {
 
 void testMistakes() {
   check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
-  check(mistakes().size() == 29, "29 mistakes");
+  check(mistakes().size() == 42, "42 mistakes");
   for (const Mistake &m : mistakes()) {
     for (const std::string &op : m.ops) check(!m.what(op).empty(), "the catalogue says what a mistake does");
   }
@@ -308,6 +335,7 @@ int hostTest() {
   testSurrogates();
   testDivergences();
   testValuesAndPreferences();
+  testGates();
   testDefaults();
   testMistakes();
   testChildren(check);

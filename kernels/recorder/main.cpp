@@ -149,9 +149,10 @@ Difference compare(const Job &job, const Bytes &right, const Bytes &wrong) {
 }
 
 // shows returns whether a mistake can be seen at all: an element is off by a 64th of the largest, or a twentieth of all differ, by more than last bits. Another
-// constant than the maximum changes last bits everywhere: that shows nothing.
+// constant than the maximum changes last bits everywhere, and a short accumulator those that it has: that shows nothing.
 bool shows(const std::string &mistake, const Difference &d) {
   if (mistake == "fixed-maximum") return d.largest > 1.0 / 16;
+  if (mistake == "promotion-missing") return d.largest > 1.0 / 64;
   return d.largest > 1.0 / 64 || (double(d.elements) >= double(d.of) / 20 && d.largest > 1.0 / (1 << 20));
 }
 
@@ -407,7 +408,8 @@ int work(const Options &options, Progress &progress, const Trouble &trouble, con
 size_t opRank(const std::string &op) {
   static const std::vector<std::string> order = {
       "rope.table", "rope.apply",     "norm.rms", "policy.kl",      "grpo.advantage",  "dpo.loss",          "ppo.gae",    "ppo.value_loss",
-      "ppo.loss",   "policy.logprob", "grpo.loss", "attention.merge", "attention.forward", "attention.backward", "mla.decode",
+      "ppo.loss",   "policy.logprob", "grpo.loss", "moe.dispatch", "moe.bias_update", "moe.balance_loss", "moe.gate", "fp8.cast", "attention.merge", "attention.forward", "attention.backward", "mla.decode",
+      "moe.experts", "moe.layer", "fp8.gemm", "fp8.grouped_gemm",
   };
   return size_t(std::find(order.begin(), order.end(), op) - order.begin());
 }

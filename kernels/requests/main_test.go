@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"plumbline/internal/check"
@@ -97,11 +98,17 @@ func TestTableIsWhatIsGenerated(t *testing.T) {
 	}
 }
 
+// unjudged are the ops that nothing judges or emulates yet.
+var unjudged = []string{
+	"fp8.cast", "fp8.gemm", "fp8.grouped_gemm",
+	"moe.balance_loss", "moe.bias_update", "moe.dispatch", "moe.experts", "moe.gate", "moe.layer",
+}
+
 // TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the
 // request, and what a right kernel returns is explained. It runs every fourth, or all with -long.
 func TestSmallRequestsAreExplained(t *testing.T) {
 	for i, f := range files() {
-		if f.full || i%4 != 0 && !*check.Long {
+		if f.full || i%4 != 0 && !*check.Long || slices.Contains(unjudged, f.op) {
 			continue
 		}
 		t.Run(f.base(), func(t *testing.T) {

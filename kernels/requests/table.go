@@ -12,7 +12,7 @@ import (
 const preface = `# Requests
 
 Recordings without outputs: what kernels are run on. ` + "`go run ./kernels/requests`" + ` writes all files and this table, and makes the same bytes at every run.
-Inputs are recipes, so the files are small; block tables, lengths, sinks, masks and groups are stored. The inputs of an op are listed without those, and
+Inputs are recipes, so the files are small; block tables, lengths, sinks, masks, groups, experts of tokens and scales that are powers of two are stored. The inputs of an op are listed without those, and
 without what has another's shape. Keys behind a length, pages that hold no key, and tokens outside a mask are NaN unless the name says stale.
 
 The requests of ` + "`others`" + ` are for other people's kernels: ops and types that the kernels of this project do not take. Those of ` + "`large`" + ` are to be timed; their outputs
