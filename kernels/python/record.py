@@ -17,6 +17,7 @@ import subprocess
 import sys
 import traceback
 
+from experts import EXPERTS
 from objectives import OBJECTIVES
 from producers import FOLDER, PRODUCERS, Refused
 from recordings import WIDTHS, Request, write
@@ -65,11 +66,11 @@ def opened(path):
 
 def default_requests():
     folder = FOLDER.parent / "requests"
-    return sorted(folder.glob("*.safetensors")) + sorted((folder / "others").glob("*.safetensors"))
+    return sorted(folder.glob("*.safetensors")) + sorted((folder / "others").rglob("*.safetensors"))
 
 
 def chosen(request, options):
-    return [p for p in PRODUCERS + OBJECTIVES if request.op in p.ops and (not options.only or p.name in options.only)]
+    return [p for p in PRODUCERS + OBJECTIVES + EXPERTS if request.op in p.ops and (not options.only or p.name in options.only)]
 
 
 def dry_run(requests, options):
@@ -95,6 +96,7 @@ def attempt(request, producer, device, options):
     reason = producer.missing() or producer.refuses(request)
     if reason:
         return "skipped", reason
+    device = getattr(producer, "device", device)
     try:
         names = list(request.stored) + list(request.generated)
         outputs = producer.run(request, {name: request.tensor(name).to(device) for name in names})

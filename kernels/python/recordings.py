@@ -11,7 +11,7 @@ import pathlib
 import struct
 
 # Widths in bytes, and names in torch.
-WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
+WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}
 TORCH_NAMES = {
     "F64": "float64",
     "F32": "float32",
@@ -19,6 +19,7 @@ TORCH_NAMES = {
     "BF16": "bfloat16",
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
     "I64": "int64",
     "I32": "int32",
     "U8": "uint8",
