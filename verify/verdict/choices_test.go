@@ -226,7 +226,7 @@ func quantised(seed uint64) (c *Codes, divided, multiplied, cut *tensor.Tensor) 
 
 func TestCodesOfAQuantiser(t *testing.T) {
 	allowed := 0
-	for seed := range uint64(200) {
+	for seed := range uint64(check.Times(200, 20)) {
 		c, divided, multiplied, cut := quantised(seed)
 		for _, got := range []*tensor.Tensor{divided, multiplied} {
 			if out := judgeChoiceOf(c, got); out.Status != Explained {
