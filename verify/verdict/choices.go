@@ -147,7 +147,7 @@ func (c *ChoiceCount) list(w WrongRow) {
 // blindChoice names the answers that no kernel means and that would be right in every row: then
 // these inputs cannot tell. Zeros that are the exact answer are none of them.
 func blindChoice(c Choice) (names []string) {
-	if wrong, _ := grades(c, c.Mistaken); wrong == 0 {
+	if wrong, _ := grades(c, c.Mistaken); wrong == 0 && c.Rows() > 0 {
 		names = append(names, "any answer")
 	}
 	zeros := make([]float64, c.Width())

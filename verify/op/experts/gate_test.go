@@ -178,3 +178,15 @@ func TestErrorsOfAGate(t *testing.T) {
 		says(t, c.words, rec, verdict.Unusable, c.words)
 	}
 }
+
+// TestARankWithoutTokens: where every pair is left out the order is empty, and right.
+func TestARankWithoutTokens(t *testing.T) {
+	rec := recording.New("moe.dispatch")
+	rec.Set("indices", dtype.I32, tensor.Of([]float64{-1, -1}, 1, 2))
+	rec.Attrs = map[string]any{"experts": json.Number("3")}
+	rec.Set("out.order", dtype.I32, tensor.New(0))
+	rec.Set("out.counts", dtype.I32, tensor.New(3))
+	says(t, "no pair", rec, verdict.Explained, "")
+	rec.Set("out.counts", dtype.I32, tensor.Of([]float64{0, 1, 0}, 3))
+	says(t, "a count of none", rec, verdict.Unexplained, "counts: ")
+}
