@@ -147,28 +147,28 @@ func (c *ChoiceCount) list(w WrongRow) {
 // blindChoice names the answers that no kernel means and that would be right in every row: then
 // these inputs cannot tell. Zeros that are the exact answer are none of them.
 func blindChoice(c Choice) (names []string) {
-	if wrong, _ := grades(c, c.Mistaken); wrong == 0 && c.Rows() > 0 {
+	if passes, _ := passesEverywhere(c, c.Mistaken); passes && c.Rows() > 0 {
 		names = append(names, "any answer")
 	}
 	zeros := make([]float64, c.Width())
-	if wrong, allowed := grades(c, func(int) []float64 { return zeros }); wrong == 0 && allowed > 0 {
+	if passes, allowed := passesEverywhere(c, func(int) []float64 { return zeros }); passes && allowed {
 		names = append(names, "zeros")
 	}
 	return names
 }
 
-// grades counts the rows in which an answer is wrong, and those in which it is right by an
-// allowance.
-func grades(c Choice, answer func(i int) []float64) (wrong, allowed int) {
+// passesEverywhere tells whether an answer is wrong in no row, and whether it is right by an
+// allowance in one.
+func passesEverywhere(c Choice, answer func(i int) []float64) (passes, allowed bool) {
 	for i := range c.Rows() {
 		switch c.Judge(i, answer(i)).Grade {
 		case Wrong:
-			wrong++
+			return false, false
 		case Tied, Within:
-			allowed++
+			allowed = true
 		}
 	}
-	return wrong, allowed
+	return true, allowed
 }
 
 // apart is the distance of a score below another in units of the bounds of both, +Inf where
