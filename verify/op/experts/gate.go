@@ -133,11 +133,12 @@ func gateOf(c *op.Case) moe.Gate {
 // gate is moe.gate.
 func gate(c *op.Case) ([]verdict.Expected, error) {
 	var expected []verdict.Expected
+	g := inputsOf(c)
 	if c.Wants("indices") {
-		expected = append(expected, choiceOf(c))
+		expected = append(expected, choiceOf(g.rank()))
 	}
 	if c.Wants("weights") {
-		weights, err := gateWeights(c)
+		weights, err := gateWeights(g)
 		if err != nil {
 			return nil, err
 		}
@@ -146,19 +147,10 @@ func gate(c *op.Case) ([]verdict.Expected, error) {
 	return expected, nil
 }
 
-// atOnce is how many scores are looked at together, so that what runs deviate by fits in memory.
-const atOnce = 1 << 19
-
-// choiceOf returns what is expected of the sets of experts: what runs deviate by in the scores that
-// they are chosen by says what is too near to tell apart.
-func choiceOf(c *op.Case) verdict.Expected {
-	n, experts, groups := c.Dim("N"), c.Dim("E"), c.Int("groups")
-	t := &verdict.TopK{N: n, E: experts, K: c.Int("top_k"), Groups: groups, TopGroups: c.Int("top_groups")}
-	for from, step := 0, max(1, atOnce/experts); from < n; from += step {
-		addScores(c, t, from, min(from+step, n))
-	}
-	e := verdict.Expected{Name: "indices", Choice: t, Truth: tensor.New(n, t.K), Sigma: make([]float64, n*t.K)}
-	for i := range n {
+// choiceOf returns what is expected of the sets of experts.
+func choiceOf(t *verdict.TopK) verdict.Expected {
+	e := verdict.Expected{Name: "indices", Choice: t, Truth: tensor.New(t.N, t.K), Sigma: make([]float64, t.N*t.K)}
+	for i := range t.N {
 		for k, expert := range t.Best(i) {
 			e.Truth.Data[i*t.K+k] = float64(expert)
 		}
@@ -166,16 +158,31 @@ func choiceOf(c *op.Case) verdict.Expected {
 	return e
 }
 
+// atOnce is how many scores are looked at together, so that what runs deviate by fits in memory.
+const atOnce = 1 << 19
+
+// rank returns what experts are chosen by: what runs deviate by in their scores says what is too
+// near to tell apart.
+func (g *gateInputs) rank() *verdict.TopK {
+	n, experts := g.c.Dim("N"), g.c.Dim("E")
+	t := &verdict.TopK{N: n, E: experts, K: g.gate.TopK, Groups: g.gate.Groups, TopGroups: g.gate.TopGroups}
+	for from, step := 0, max(1, atOnce/experts); from < n; from += step {
+		g.addScores(t, from, min(from+step, n))
+	}
+	return t
+}
+
 // addScores adds the scores of tokens from … to−1, those of their groups, and the bounds of both.
-func addScores(c *op.Case, t *verdict.TopK, from, to int) {
-	g, tokens := inputsOf(c, from, to), to-from
+func (g *gateInputs) addScores(t *verdict.TopK, from, to int) {
 	var ranked, groups []float64
-	for n := range tokens {
+	for n := from; n < to; n++ {
 		row := moe.BiasedScores(g.gate.Score(g.logits(n)), g.bias)
 		ranked, groups = append(ranked, row...), append(groups, g.gate.GroupScore(row, t.Groups)...)
 	}
-	all := c.RunAll(
-		gateProgram(c, from, to, (*gateRun).choosing), float64(stepsOfScore*tokens*t.E),
+	tokens := to - from
+	choosing := func(r *gateRun) map[string][]float64 { return r.choosing(from, to) }
+	all := g.c.RunAll(
+		g.program(choosing), float64(stepsOfScore*tokens*t.E),
 		op.Expectation{Name: "ranked", Truth: ranked, Shape: []int{tokens, t.E}},
 		op.Expectation{Name: "groups", Truth: groups, Shape: []int{tokens, t.Groups}},
 	)
@@ -186,11 +193,13 @@ func addScores(c *op.Case, t *verdict.TopK, from, to int) {
 // stepsOfScore is how many roundings a score takes in a run.
 const stepsOfScore = 12
 
-// gateProgram is the gate of tokens from … to−1 as kernels compute it, of which outputs tells what
-// is asked for.
-func gateProgram(c *op.Case, from, to int, outputs func(*gateRun) map[string][]float64) op.Program {
-	return c.EitherWay(func(c *op.Case) op.Program {
-		inputs := inputsOf(c, from, to)
+// program is the gate as kernels compute it, of which outputs tells what is asked for.
+func (g *gateInputs) program(outputs func(*gateRun) map[string][]float64) op.Program {
+	return g.c.EitherWay(func(c *op.Case) op.Program {
+		inputs := g
+		if c != g.c {
+			inputs = inputsOf(c)
+		}
 		return func(r *arithmetic.Run) map[string][]float64 { return outputs(inputs.in(r)) }
 	})
 }

@@ -25,7 +25,8 @@ const mostSets = 16
 // layer is moe.layer: the gate, the experts that it chooses, and for tokens whose experts the
 // errors of the scores leave open, each set that they leave.
 func layer(c *op.Case) ([]verdict.Expected, error) {
-	m, t, g := mixtureOf(c), choiceOf(c).Choice.(*verdict.TopK), inputsOf(c, 0, c.Dim("N"))
+	m, g := mixtureOf(c), inputsOf(c)
+	t := g.rank()
 	sets, unjudged := make([][][]int, m.tokens), []bool(nil)
 	for n := range m.tokens {
 		others, all := t.Others(n, mostSets)

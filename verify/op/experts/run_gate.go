@@ -21,24 +21,21 @@ type gateInputs struct {
 	given   *mat.Dense // logits, a row for each token
 	product *step.Product
 	bias    []float64 // nil: none
-	tokens  int
 }
 
-// inputsOf reads the logits of tokens from … to−1.
-func inputsOf(c *op.Case, from, to int) *gateInputs {
-	g := &gateInputs{c: c, gate: gateOf(c), tokens: to - from}
+func inputsOf(c *op.Case) *gateInputs {
+	g := &gateInputs{c: c, gate: gateOf(c)}
 	if c.Input("bias") != nil {
 		g.bias = c.Input("bias").Row()
 	}
 	if c.Recording.Has("logits") {
-		g.given = step.RowsBetween(c.Input("logits").View(0), from, to)
+		g.given = c.Input("logits").View(0)
 		return g
 	}
-	x, weight := step.RowsBetween(c.Input("x").View(0), from, to), c.Input("weight").View(0)
 	operands := step.Operands{
 		Accumulate: c.Arithmetic.Accumulate, X: c.Recording.Type("x"), W: c.Recording.Type("weight"),
 	}
-	g.product, _ = operands.Multiply(x, step.Whole(weight))
+	g.product, _ = operands.Multiply(c.Input("x").View(0), step.Whole(c.Input("weight").View(0)))
 	return g
 }
 
@@ -157,10 +154,11 @@ func (g *gateRun) rootSoftplus(logits []float64) []float64 {
 	return logits
 }
 
-// choosing returns what experts are chosen by: scores with the bias, and those of groups.
-func (g *gateRun) choosing() map[string][]float64 {
+// choosing returns what experts of tokens from … to−1 are chosen by: scores with the bias, and
+// those of groups.
+func (g *gateRun) choosing(from, to int) map[string][]float64 {
 	var ranked, groups []float64
-	for n := range g.tokens {
+	for n := from; n < to; n++ {
 		row := g.biased.RoundAll(moe.BiasedScores(g.rowOf(n), g.bias))
 		ranked, groups = append(ranked, row...), append(
 			groups, g.group.RoundAll(g.gate.GroupScore(row, g.gate.Groups))...,
@@ -171,10 +169,10 @@ func (g *gateRun) choosing() map[string][]float64 {
 
 // eachWeighs returns the weights of the sets of experts that each token may have.
 func (g *gateRun) eachWeighs(sets [][][]int) (weights [][][]float64) {
-	for n := range g.tokens {
+	for n, open := range sets {
 		scores := g.rowOf(n)
 		weights = append(weights, nil)
-		for _, chosen := range sets[n] {
+		for _, chosen := range open {
 			weights[n] = append(weights[n], g.weigh(scores, chosen))
 		}
 	}

@@ -13,9 +13,10 @@ import (
 
 // gateWeights returns what is expected of the weights: those of the experts that were recorded,
 // right or wrong. Where that is no set of experts nothing is.
-func gateWeights(c *op.Case) (verdict.Expected, error) {
+func gateWeights(g *gateInputs) (verdict.Expected, error) {
+	c := g.c
 	if !c.Wants("indices") {
-		return weightsAlone(c)
+		return weightsAlone(g)
 	}
 	indices, err := c.Recording.Tensor("out.indices")
 	if err != nil {
@@ -31,27 +32,27 @@ func gateWeights(c *op.Case) (verdict.Expected, error) {
 			}
 		}
 	}
-	e := weightsOf(c, chosen, skipped)
+	e := g.weightsOf(chosen, skipped)
 	e.Why = "their indices are no set of experts"
 	return e, nil
 }
 
 // weightsOf returns what is expected of the weights of experts chosen.
-func weightsOf(c *op.Case, chosen [][]int, skipped []bool) verdict.Expected {
-	n, g := len(chosen), inputsOf(c, 0, len(chosen))
+func (g *gateInputs) weightsOf(chosen [][]int, skipped []bool) verdict.Expected {
+	n := len(chosen)
 	var truth []float64
 	for i, experts := range chosen {
 		truth = append(truth, g.weights(i, experts)...)
 	}
-	program := gateProgram(c, 0, n, func(g *gateRun) map[string][]float64 {
+	program := g.program(func(g *gateRun) map[string][]float64 {
 		var weights []float64
 		for i, experts := range chosen {
 			weights = append(weights, g.weigh(g.rowOf(i), experts)...)
 		}
 		return map[string][]float64{"weights": weights}
 	})
-	return c.RunAll(program, float64(stepsOfScore*n*c.Dim("E")),
-		op.Expectation{Name: "weights", Truth: truth, Shape: []int{n, c.Int("top_k")}, Unjudged: skipped})[0]
+	return g.c.RunAll(program, float64(stepsOfScore*n*g.c.Dim("E")),
+		op.Expectation{Name: "weights", Truth: truth, Shape: []int{n, g.gate.TopK}, Unjudged: skipped})[0]
 }
 
 // weights returns those of the chosen experts of token n.
@@ -78,12 +79,12 @@ func setOf(row []float64, experts int) (chosen []int, isSet bool) {
 
 // weightsAlone returns what is expected of weights without the experts that they are of: those of
 // the best experts, the largest recorded weight being that of the one that weighs most.
-func weightsAlone(c *op.Case) (verdict.Expected, error) {
-	recorded, err := c.Recording.Tensor("out.weights")
+func weightsAlone(g *gateInputs) (verdict.Expected, error) {
+	recorded, err := g.c.Recording.Tensor("out.weights")
 	if err != nil {
 		return verdict.Expected{}, err
 	}
-	t, g := choiceOf(c).Choice.(*verdict.TopK), inputsOf(c, 0, c.Dim("N"))
+	t := g.rank()
 	chosen, skipped := make([][]int, t.N), make([]bool, t.N*t.K)
 	others := make([][][]int, t.N)
 	for i := range t.N {
@@ -95,7 +96,7 @@ func weightsAlone(c *op.Case) (verdict.Expected, error) {
 			}
 		}
 	}
-	e := weightsOf(c, chosen, skipped)
+	e := g.weightsOf(chosen, skipped)
 	e.Why = fmt.Sprintf("more than %d sets of experts may be chosen", mostSets)
 	for i, sets := range others {
 		g.addBranch(&e, i, sets, recorded)
