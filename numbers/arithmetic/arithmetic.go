@@ -86,6 +86,18 @@ func (a Accumulator) Working() dtype.Type {
 	return dtype.F32
 }
 
+// Scalar returns the accumulator of scalar sums, of weights or scores, which no kernel keeps in less
+// than working precision.
+func (a Accumulator) Scalar() Accumulator {
+	if a == F64 {
+		return F64
+	}
+	return F32
+}
+
+// Narrow tells whether a type is narrower than the working precision.
+func (a Accumulator) Narrow(t dtype.Type) bool { return t.UnitRoundoff() > a.Working().UnitRoundoff() }
+
 // meanInverseSquare is E[1/m²] for a mantissa m in [1, 2) whose logarithm is uniform: 3/(8 ln 2).
 // Its root is 0.736.
 const meanInverseSquare = 3 / (8 * math.Ln2)

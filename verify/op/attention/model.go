@@ -25,20 +25,11 @@ func (m Model) storesScores() bool { return m.narrow(m.Scores) }
 
 // narrow tells whether a type is narrower than the working precision.
 func (m Model) narrow(t dtype.Type) bool {
-	return t.UnitRoundoff() > m.accumulate.Working().UnitRoundoff()
+	return m.accumulate.Narrow(t)
 }
 
 // rho2 is ρ² of the working precision.
 func (m Model) rho2() float64 {
 	rho := arithmetic.Rho(m.accumulate.Working())
 	return rho * rho
-}
-
-// scalarSum is the accumulator of the sum of weights, which no kernel keeps in less than working
-// precision.
-func (m Model) scalarSum() arithmetic.Accumulator {
-	if m.accumulate == arithmetic.F64 {
-		return arithmetic.F64
-	}
-	return arithmetic.F32
 }

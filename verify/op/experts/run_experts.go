@@ -35,11 +35,6 @@ func networksOf(c *op.Case) *networks {
 	return n
 }
 
-// narrow tells whether a type is narrower than the working precision.
-func (n *networks) narrow(t dtype.Type) bool {
-	return t.UnitRoundoff() > n.c.Arithmetic.Accumulate.Working().UnitRoundoff()
-}
-
 // expertRun has the places of an expert network.
 type expertRun struct {
 	*networks
@@ -95,7 +90,7 @@ const (
 func (n *networks) combining(r *arithmetic.Run) *combineRun {
 	c := &combineRun{
 		networks: n, weighted: r.Grid(n.combine), partial: r.Grid(n.combine), shared: r.Grid(n.combine),
-		fused: r.Coin() && !n.narrow(n.combine), out: n.c.Recording.Type("out.y"),
+		fused: r.Coin() && !n.c.Arithmetic.Accumulate.Narrow(n.combine), out: n.c.Recording.Type("out.y"),
 	}
 	for range orders - 1 {
 		if r.Coin() {

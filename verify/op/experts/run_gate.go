@@ -71,7 +71,7 @@ func (g *gateInputs) in(r *arithmetic.Run) *gateRun {
 		exp: step.Exponential(g.c, r), log: r.Function(work, 4), tanh: r.Function(work, 2), one: r.Grid(work),
 		quotient: r.Grid(work),
 		root:     r.Grid(work), biased: r.Grid(work), group: r.Grid(work), total: r.Grid(work), divided: r.Grid(work),
-		scaled: r.Grid(work), weight: r.Grid(g.c.Arithmetic.Gate), eps: r.Grid(work), adder: r.Adder(scalarSum(acc)),
+		scaled: r.Grid(work), weight: r.Grid(g.c.Arithmetic.Gate), eps: r.Grid(work), adder: r.Adder(acc.Scalar()),
 		factorFirst: r.Coin(), stored: g.c.Recording.Type("out.weights"), other: g.otherForm(r),
 	}
 }
@@ -87,15 +87,6 @@ func (g *gateInputs) otherForm(r *arithmetic.Run) bool {
 		return r.Coin()
 	}
 	return r.Form(2) == 1
-}
-
-// scalarSum is the accumulator of sums of scores, which no kernel keeps in less than working
-// precision.
-func scalarSum(a arithmetic.Accumulator) arithmetic.Accumulator {
-	if a == arithmetic.F64 {
-		return arithmetic.F64
-	}
-	return arithmetic.F32
 }
 
 // rowOf returns the scores of token n.
@@ -224,5 +215,5 @@ func (g *gateRun) last(w float64) float64 {
 
 // isNarrow tells whether the gate has a type narrower than the working precision.
 func (g *gateRun) isNarrow() bool {
-	return g.narrowed.Type().UnitRoundoff() > g.c.Arithmetic.Accumulate.Working().UnitRoundoff()
+	return g.c.Arithmetic.Accumulate.Narrow(g.narrowed.Type())
 }
