@@ -437,7 +437,7 @@ func (o *output) truncate() string {
 		if math.IsNaN(t) || math.IsInf(t, 0) || !o.want.Judged(i) || t == 0 {
 			continue
 		}
-		o.Data[i] = towardZero(o.want.Type, t)
+		o.Data[i] = o.want.Type.Truncate(t)
 		share := o.want.Sigma[i] / explained(o.want, i)
 		inside += share * share
 		judged++
@@ -446,13 +446,4 @@ func (o *output) truncate() string {
 		return fmt.Sprintf("%.0f %% of the explained error comes from inside the kernel", 100*share)
 	}
 	return ""
-}
-
-// towardZero rounds to the neighbour of t on the side of zero.
-func towardZero(t dtype.Type, x float64) float64 {
-	y := t.Round(x)
-	if math.Abs(y) > math.Abs(x) {
-		y = t.Round(y - math.Copysign(t.Spacing(x), x))
-	}
-	return y
 }

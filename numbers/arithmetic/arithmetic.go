@@ -86,8 +86,8 @@ func (a Accumulator) Working() dtype.Type {
 	return dtype.F32
 }
 
-// Scalar returns the accumulator of scalar sums, of weights or scores, which no kernel keeps in less
-// than working precision.
+// Scalar returns the accumulator of scalar sums, of weights or scores, which no kernel keeps in
+// less than working precision.
 func (a Accumulator) Scalar() Accumulator {
 	if a == F64 {
 		return F64

@@ -43,6 +43,15 @@ func (t Type) RoundSaturating(x float64) float64 {
 	return t.Round(max(f.min, min(x, f.max)))
 }
 
+// Truncate returns the value of t next to x on the side of zero; what overflows is rounded.
+func (t Type) Truncate(x float64) float64 {
+	y := t.Round(x)
+	if math.Abs(y) > math.Abs(x) && !math.IsInf(y, 0) {
+		y = t.Round(y - math.Copysign(t.Spacing(x), x))
+	}
+	return y
+}
+
 // RoundUpE8M0 returns the smallest power of two that is at least x and that F8_E8M0 holds: the
 // scale that quantisers choose so that dividing by it cannot overflow, 2^⌈log₂ x⌉ without the error
 // of a logarithm. Above 2^127, below or at zero and for NaN the result is NaN.

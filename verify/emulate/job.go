@@ -79,15 +79,6 @@ func RoundEach[T Number](t dtype.Type, x []T) []T {
 	return x
 }
 
-// truncated returns the value of t next to x on the side of zero.
-func truncated(t dtype.Type, x float64) float64 {
-	y := t.Round(x)
-	if math.Abs(y) > math.Abs(x) && !math.IsInf(y, 0) {
-		y = t.Round(y - math.Copysign(t.Spacing(x), x))
-	}
-	return y
-}
-
 // Load returns an input in the working type, nil for one that is missing.
 func Load[T Number](j *Job, name string) []T {
 	return convert(j.Input(name), func(v float64) T { return flushed(j, T(v)) })

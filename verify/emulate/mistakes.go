@@ -60,7 +60,7 @@ func enlarge[T Number](j *Job, data []T) {
 func truncate[T Number](j *Job, t dtype.Type, data []T) {
 	for i := range data {
 		j.Show(t.Round(float64(data[i])) != float64(data[i]))
-		data[i] = T(truncated(t, float64(data[i])))
+		data[i] = T(t.Truncate(float64(data[i])))
 	}
 }
 

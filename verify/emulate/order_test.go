@@ -83,7 +83,7 @@ func TestNarrowSumsStick(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	for _, x := range []float64{1, 1 + 0x1p-9, 1 + 0x1p-7, 2 - 0x1p-20, -1.999, 3e-40, -65504.9, 0} {
 		for _, typ := range []dtype.Type{dtype.BF16, dtype.F16, dtype.F32} {
-			got := truncated(typ, x)
+			got := typ.Truncate(x)
 			if typ.Round(got) != got || math.Abs(got) > math.Abs(x) || math.Abs(x)-math.Abs(got) >= typ.Spacing(got) {
 				t.Errorf("%v truncated to %v is %v", x, typ, got)
 			}

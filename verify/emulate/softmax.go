@@ -295,7 +295,7 @@ func (k *Softmax[T]) roundWeights(p []T) []T {
 		return RoundEach(k.Weights, p)
 	}
 	for i := range p {
-		p[i] = T(truncated(k.Weights, float64(p[i])))
+		p[i] = T(k.Weights.Truncate(float64(p[i])))
 	}
 	return p
 }

@@ -171,6 +171,14 @@ func passesEverywhere(c Choice, answer func(i int) []float64) (passes, allowed b
 	return true, allowed
 }
 
+// Index returns a recorded number as one of the whole numbers below n, and whether it is one.
+func Index(x float64, n int) (int, bool) {
+	if !(x >= 0 && x < float64(n)) || x != math.Floor(x) {
+		return 0, false
+	}
+	return int(x), true
+}
+
 // apart is the distance of a score below another in units of the bounds of both, +Inf where
 // neither may err.
 func apart(below, above, bounds float64) float64 {

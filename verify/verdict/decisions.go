@@ -28,8 +28,8 @@ func (d *Decisions) Width() int { return 1 }
 func (d *Decisions) Judge(i int, got []float64) Answer {
 	x, want := got[0], d.Exact[i]
 	wrong := WrongRow{Got: x, Want: want, Score: math.NaN(), Best: math.NaN(), Bounds: math.Inf(1)}
-	switch {
-	case !(x >= 0 && x < float64(d.Values)) || x != math.Floor(x):
+	switch _, in := Index(x, d.Values); {
+	case !in:
 		wrong.Why = fmt.Sprintf("%v is out of range, of %d", x, d.Values)
 	case d.Skip != nil && d.Skip[i]:
 		return Answer{Grade: Unjudged}

@@ -66,10 +66,11 @@ const outOfRange = math.MinInt
 
 // classOf returns the class of a recorded number.
 func (o *Order) classOf(x float64) int {
-	if !(x >= 0 && x < float64(len(o.Classes))) || x != math.Floor(x) {
+	i, in := Index(x, len(o.Classes))
+	if !in {
 		return outOfRange
 	}
-	return o.Classes[int(x)]
+	return o.Classes[i]
 }
 
 // Words says what a wrong order as a whole is.

@@ -78,15 +78,16 @@ func (r *row) choose(got []float64) (WrongRow, bool) {
 	nan := math.NaN()
 	for _, x := range got {
 		fault := WrongRow{Got: x, Want: nan, Score: nan, Best: nan, Bounds: math.Inf(1)}
-		if !(x >= 0 && x < float64(r.E)) || x != math.Floor(x) {
+		e, in := Index(x, r.E)
+		if !in {
 			fault.Why = fmt.Sprintf("index %v is out of range, of %d", x, r.E)
 			return fault, true
 		}
-		if r.chosen[int(x)] {
-			fault.Why, fault.Score = fmt.Sprintf("index %v is there twice", x), r.scores[int(x)]
+		if r.chosen[e] {
+			fault.Why, fault.Score = fmt.Sprintf("index %v is there twice", x), r.scores[e]
 			return fault, true
 		}
-		r.chosen[int(x)] = true
+		r.chosen[e] = true
 	}
 	return WrongRow{}, false
 }

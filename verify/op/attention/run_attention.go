@@ -121,7 +121,7 @@ func (m Model) NewRun(r *arithmetic.Run) *Run {
 		divided: m.NarrowGrid(r, m.capChain), bent: m.NarrowGrid(r, m.capChain),
 		multiplied: m.NarrowGrid(r, m.capChain), capped: m.NarrowGrid(r, m.Scores),
 		tanh: r.Function(work, 2), shifted: r.Grid(work), exp: r.Function(work, 2),
-		total: r.Adder(m.accumulate.Scalar()),
+		total:  r.Adder(m.accumulate.Scalar()),
 		chain:  r.Adder(m.accumulate),
 		weight: r.Grid(m.probabilities), inverse: r.Grid(work), output: r.Grid(work), lse: r.Grid(work),
 		added: r.Grid(work), log: r.Function(work, 2), flushes: r.Coin(), fused: r.Coin(),

@@ -51,7 +51,7 @@ func (m Model) newBackward(r *arithmetic.Run, t gradientTypes) *backwardRun {
 		withSink: r.Grid(work), exponent: r.Grid(work), kept: r.Grid(t.inter), dp: r.Noise(cuts), dqSum: r.Noise(cuts),
 		dkSum: r.Noise(cuts), dvSum: r.Noise(cuts), dpKept: m.NarrowGrid(r, m.Scores), o: r.Grid(t.output),
 		fed: r.Grid(m.probabilities), delta: r.Adder(m.accumulate.Scalar()), difference: r.Grid(work),
-		lever: r.Grid(work),
+		lever:      r.Grid(work),
 		scaledOnce: r.Grid(work), after: r.Grid(work), headK: r.Grid(t.k), headV: r.Grid(t.v), partial: r.Grid(t.group),
 		fromWeights: eager, feedsBack: r.Coin() && eager, scalesFirst: r.Coin() || eager,
 		byHead: t.shared && (r.Coin() || m.narrow(t.group)),

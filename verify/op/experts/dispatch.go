@@ -62,10 +62,11 @@ func checkIDs(c *op.Case) error {
 	experts := c.Extent("E")
 	for i, id := range c.Input("indices").Data {
 		if id >= experts {
+			at := tensor.Unravel(i, c.Recording.Shape("indices"))
 			return fmt.Errorf(
 				"tensor %q: element %v is %.0f, want less than %.0f, the number of experts, or below 0 for none",
-				"indices",
-				tensor.Unravel(i, c.Recording.Shape("indices")), id, experts)
+				"indices", at, id, experts,
+			)
 		}
 	}
 	return nil

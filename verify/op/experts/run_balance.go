@@ -2,6 +2,7 @@ package experts
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -52,11 +53,7 @@ func mostDevices(c *op.Case) int {
 	if c.Has("top_groups") {
 		return c.Int("top_groups")
 	}
-	most := 0
-	for _, d := range devicesOf(c) {
-		most = max(most, d+1)
-	}
-	return most
+	return slices.Max(devicesOf(c)) + 1
 }
 
 // lossRun has the places of a loss: means of scores, shares of tokens, and the sum of their
@@ -101,7 +98,7 @@ func lossProgram(c *op.Case, ids [][]int) op.Program {
 
 // of returns Σ f P of tokens from … to−1.
 func (l *lossRun) of(from, to int, ids [][]int) float64 {
-	shares, means := l.shares(ids), l.scores(from, to)
+	shares, means := l.share.RoundAll(moe.Frequencies(ids, l.c.Dim("E"))), l.scores(from, to)
 	if l.c.Word("kind") == "device" || l.c.Word("kind") == "communication" {
 		shares, means = l.byDevice(shares, means, ids)
 	}
@@ -135,27 +132,11 @@ func (l *lossRun) scores(from, to int) []float64 {
 	return means
 }
 
-// shares returns E/(K T) times the tokens of each expert.
-func (l *lossRun) shares(ids [][]int) []float64 {
-	counts := make([]float64, l.c.Dim("E"))
-	for _, row := range ids {
-		for _, e := range row {
-			if e >= 0 {
-				counts[e]++
-			}
-		}
-	}
-	for e, n := range counts {
-		counts[e] = l.share.Round(n * float64(len(counts)) / float64(l.c.Dim("K")*len(ids)))
-	}
-	return counts
-}
-
 // byDevice returns shares and scores of devices: the mean share of a device's experts, or that of
 // tokens which are sent to it.
 func (l *lossRun) byDevice(shares, means []float64, ids [][]int) (f, p []float64) {
 	devices := devicesOf(l.c)
-	members := make([][]int, mostOf(devices)+1)
+	members := make([][]int, slices.Max(devices)+1)
 	for e, d := range devices {
 		members[d] = append(members[d], e)
 	}
@@ -169,33 +150,9 @@ func (l *lossRun) byDevice(shares, means []float64, ids [][]int) (f, p []float64
 		f[d] = l.part.Round(l.group.Sum(of) / math.Max(1, float64(len(of))))
 	}
 	if l.c.Word("kind") == "communication" {
-		for d, n := range sentTo(devices, len(members), ids) {
-			f[d] = l.part.Round(n * float64(len(members)) / float64(mostDevices(l.c)*len(ids)))
-		}
+		f = l.part.RoundAll(moe.SentFrequencies(ids, devices, mostDevices(l.c)))
 	}
 	return f, p
-}
-
-func mostOf(devices []int) (most int) {
-	for _, d := range devices {
-		most = max(most, d)
-	}
-	return most
-}
-
-// sentTo counts the tokens that are sent to each device.
-func sentTo(devices []int, n int, ids [][]int) []float64 {
-	counts := make([]float64, n)
-	for _, row := range ids {
-		sent := make([]bool, n)
-		for _, e := range row {
-			if e >= 0 && !sent[devices[e]] {
-				sent[devices[e]] = true
-				counts[devices[e]]++
-			}
-		}
-	}
-	return counts
 }
 
 // biasUpdate is moe.bias_update.

@@ -3,7 +3,6 @@ package experts
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"plumbline/numbers/tensor"
@@ -65,13 +64,8 @@ func (g *gateInputs) weights(n int, chosen []int) []float64 {
 func setOf(row []float64, experts int) (chosen []int, isSet bool) {
 	isSet = true
 	for _, x := range row {
-		e := 0
-		if x >= 0 && x < float64(experts) && x == math.Floor(x) {
-			e = int(x)
-		} else {
-			isSet = false
-		}
-		isSet = isSet && !slices.Contains(chosen, e)
+		e, in := verdict.Index(x, experts)
+		isSet = isSet && in && !slices.Contains(chosen, e)
 		chosen = append(chosen, e)
 	}
 	return chosen, isSet

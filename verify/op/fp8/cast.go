@@ -57,10 +57,11 @@ func quantise(c *op.Case) ([]verdict.Expected, error) {
 	codes := &verdict.Codes{
 		Type: q.format, Of: "codes", N: len(q.x), Exact: q.quotient, Right: q.rightCodes,
 	}
-	for _, o := range q.otherScales() {
+	others := q.otherScales()
+	for _, o := range others {
 		scales.Others = append(scales.Others, verdict.Convention{Says: o.says, Right: o.scales})
 	}
-	codes.Others = q.otherCodes()
+	codes.Others = q.otherCodes(others)
 	return c.Wanted(
 		expected("q", codes, q.rows, q.cols), expected("scale", scales, len(q.amax)/q.scaleCols, q.scaleCols),
 	), nil

@@ -97,8 +97,8 @@ func (q *cast) transposed(b int) int {
 	return b%rows*q.scaleCols + b/rows
 }
 
-// otherCodes lists the ways of making codes that are known from the wild.
-func (q *cast) otherCodes() []verdict.Convention {
+// otherCodes lists the ways of making codes that are known from the wild, by other scales too.
+func (q *cast) otherCodes(scales []otherScale) []verdict.Convention {
 	all := q.otherRecipes()
 	if q.recorded != nil {
 		all = append(all, verdict.Convention{
@@ -106,7 +106,7 @@ func (q *cast) otherCodes() []verdict.Convention {
 			Right: q.codesBy(func(b int, some []float64) []float64 { return append(some, q.right[b]...) }, !q.ue8m0),
 		})
 	}
-	for _, o := range q.otherScales() {
+	for _, o := range scales {
 		all = append(all, verdict.Convention{Says: "with its scale " + o.says, Right: q.codesBy(o.scales, o.amax)})
 	}
 	return append(all, q.otherRoundings()...)
@@ -182,11 +182,7 @@ func quotients(x, s, amax, largest float64) [3]float64 {
 
 // truncated returns the code next to x on the side of zero.
 func (q *cast) truncated(x float64) float64 {
-	y := q.format.RoundSaturating(x)
-	if math.Abs(y) > math.Abs(x) {
-		y = q.format.Round(y - math.Copysign(q.format.Spacing(x), x))
-	}
-	return y
+	return q.format.Truncate(max(-q.largestCode, min(x, q.largestCode)))
 }
 
 // halfUp returns the code next to x, of two equally near the larger one.

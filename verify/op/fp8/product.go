@@ -7,9 +7,9 @@ import (
 
 	"plumbline/fp8"
 	"plumbline/internal/parallel"
-	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
@@ -76,7 +76,7 @@ func (p *products) multiply(from, to int, b fp8.Blocked) {
 		tile := func(m *mat.Dense) *mat.Dense { return m.Slice(top, bottom, left, right).(*mat.Dense) }
 		tile(p.truth).Copy(fp8.Product(rowsOf(p.a, top, bottom), rowsOf(b, left, right)))
 		shape := fp8.Product(rowsOf(squaredA, top-from, bottom-from), rowsOf(squaredB, left, right))
-		tile(p.shape).Apply(func(_, _ int, v float64) float64 { return finiteOrZero(v) }, shape)
+		tile(p.shape).Copy(step.FiniteOrZero(shape))
 	})
 	p.run(p, from, to, b)
 }
@@ -93,20 +93,8 @@ func rowsOf(m fp8.Blocked, from, to int) fp8.Blocked {
 
 // squared returns the matrix whose products are the sums of the squares of a product's terms.
 func squared(m fp8.Blocked) fp8.Blocked {
-	square := func(x *mat.Dense) *mat.Dense {
-		var y mat.Dense
-		y.MulElem(x, x)
-		return &y
-	}
-	m.Codes, m.Scales = square(m.Codes), square(m.Scales)
+	m.Codes, m.Scales = step.Squares(m.Codes), step.Squares(m.Scales)
 	return m
-}
-
-func finiteOrZero(v float64) float64 {
-	if dtype.Finite(v) {
-		return v
-	}
-	return 0
 }
 
 // expected hands over the output.

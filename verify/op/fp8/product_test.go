@@ -223,16 +223,8 @@ func TestSpoiltProducts(t *testing.T) {
 			p.says(t, name, typ, spoilt, verdict.Unexplained)
 		}
 	}
-	p.says(t, "truncated", dtype.BF16, changed(c, truncated), verdict.Unexplained)
-}
-
-// truncated cuts an element off to BF16.
-func truncated(_ int, x float64) float64 {
-	y := dtype.BF16.Round(x)
-	if math.Abs(y) > math.Abs(x) {
-		y = dtype.BF16.Round(y - math.Copysign(dtype.BF16.Spacing(x), x))
-	}
-	return y
+	cut := changed(c, func(_ int, x float64) float64 { return dtype.BF16.Truncate(x) })
+	p.says(t, "truncated", dtype.BF16, cut, verdict.Unexplained)
 }
 
 func abs(i int) int { return max(i, -i) }

@@ -79,7 +79,7 @@ func (b *balance[T]) chosen(n int) []int {
 	switch {
 	case b.makes("counts-of-scores"):
 		row := emulate.Row(b.scores, n, b.E)
-		order := indices(b.E)
+		order := emulate.Indices(b.E)
 		slices.SortStableFunc(order, func(a, c int) int { return descending(row[a], row[c]) })
 		return order[:min(b.K, b.E)]
 	case b.makes("padding-counted"):
@@ -141,11 +141,11 @@ func (b *balance[T]) ofDevices(f, p []T) (shares, scores []T) {
 		members[d] = append(members[d], e)
 	}
 	for _, experts := range members {
-		share := b.sums.Sum(pick(f, experts))
+		share := b.sums.Sum(emulate.Picked(f, experts))
 		if !b.makes("device-shares-summed") {
 			share /= T(max(len(experts), 1))
 		}
-		shares, scores = append(shares, share), append(scores, b.sums.Sum(pick(p, experts)))
+		shares, scores = append(shares, share), append(scores, b.sums.Sum(emulate.Picked(p, experts)))
 	}
 	if b.kind == "communication" {
 		shares = b.sent()

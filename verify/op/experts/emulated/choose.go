@@ -36,7 +36,7 @@ func (g *gate[T]) choose(ranked []T) []int {
 		for _, e := range candidates {
 			masked[e] = ranked[e]
 		}
-		ranked, candidates = masked, indices(g.E)
+		ranked, candidates = masked, emulate.Indices(g.E)
 	}
 	switch {
 	case g.makes("last-choice-lost") && len(candidates) > g.K:
@@ -63,13 +63,13 @@ func (g *gate[T]) withRepeats(ranked []T, candidates []int) (chosen []int) {
 // members returns the experts that may be chosen: all, or those of the best groups.
 func (g *gate[T]) members(ranked []T) (experts []int) {
 	if g.groups == 1 || g.makes("groups-missing") {
-		return indices(g.E)
+		return emulate.Indices(g.E)
 	}
 	scores, size := make([]T, g.groups), g.E/g.groups
 	for i := range scores {
 		scores[i] = g.groupScore(emulate.Row(ranked, i, size))
 	}
-	for _, i := range g.best(scores, indices(g.groups), g.kept) {
+	for _, i := range g.best(scores, emulate.Indices(g.groups), g.kept) {
 		for e := range size {
 			experts = append(experts, i*size+e)
 		}
@@ -93,7 +93,7 @@ func (g *gate[T]) groupScore(group []T) T {
 	case "share":
 		best = (g.K + g.kept - 1) / g.kept
 	}
-	return g.scalars.Sum(pick(group, g.best(group, indices(len(group)), min(best, len(group)))))
+	return g.scalars.Sum(emulate.Picked(group, g.best(group, emulate.Indices(len(group)), min(best, len(group)))))
 }
 
 // best returns the k candidates of the highest scores, best first. Equal scores go to the lower
@@ -120,7 +120,7 @@ func descending[T emulate.Number](a, b T) int {
 
 // arranged returns the slots of token n in the order of the configuration.
 func arranged[T emulate.Number](j *emulate.Job, n int, r route[T]) []int {
-	slots := indices(len(r.experts))
+	slots := emulate.Indices(len(r.experts))
 	switch j.Slots {
 	case emulate.Backwards:
 		slices.Reverse(slots)
@@ -133,21 +133,4 @@ func arranged[T emulate.Number](j *emulate.Job, n int, r route[T]) []int {
 		rng.Shuffle(len(slots), func(a, b int) { slots[a], slots[b] = slots[b], slots[a] })
 	}
 	return slots
-}
-
-func indices(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
-// pick returns the elements of x at some places.
-func pick[T any](x []T, places []int) []T {
-	y := make([]T, len(places))
-	for i, at := range places {
-		y[i] = x[at]
-	}
-	return y
 }

@@ -199,7 +199,7 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 		return logits[e]
 	case g.makes("softmax-after-mask") && g.scoring == "softmax" && g.groups > 1 && !g.Flag("normalize"):
 		in := g.members(ranked)
-		return g.softmax(pick(logits, in))[slices.Index(in, e)]
+		return g.softmax(emulate.Picked(logits, in))[slices.Index(in, e)]
 	}
 	return scores[e]
 }

@@ -58,7 +58,7 @@ func loaded(m *emulate.Maker, scores *tensor.Tensor, k int) (ids []int) {
 		for e := range row {
 			row[e] *= m.Within(0.5, 1)
 		}
-		order := indices(len(row))
+		order := emulate.Indices(len(row))
 		slices.SortFunc(order, func(a, b int) int { return descending(row[a], row[b]) })
 		for _, e := range order[:k] {
 			if padded && m.Chance(0.2) && t > 0 {

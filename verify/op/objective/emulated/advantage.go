@@ -43,7 +43,7 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 	}
 	if j.Makes("group-over-batch") {
 		right := slices.Clone(advantage)
-		g.normalize(indices(len(ids)), advantage)
+		g.normalize(emulate.Indices(len(ids)), advantage)
 		j.Show(!slices.Equal(advantage, right))
 	}
 	emulate.Store(j, "advantage", j.Recording.Type("rewards"), advantage)
@@ -51,7 +51,7 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 
 // normalize computes the advantages of one group.
 func (g *grouped[T]) normalize(outputs []int, advantage []T) {
-	x := picked(g.rewards, outputs)
+	x := emulate.Picked(g.rewards, outputs)
 	mean := g.mean(x)
 	if len(x) == 1 && !g.Makes("group-of-one-centred") {
 		mean = 0
@@ -110,13 +110,4 @@ func (g *grouped[T]) conventions() (std string, eps float64) {
 		eps = 1e-4
 	}
 	return std, eps
-}
-
-// indices returns 0 … n−1.
-func indices(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }

@@ -25,14 +25,13 @@ type batch[T emulate.Number] struct {
 	N, L   int
 	mask   []bool
 	places [][]int // of the tokens of each sequence that the mask keeps
-	log2   T
 }
 
 // newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
 // precision where no type is given.
 func newRows[T emulate.Number](j *emulate.Job, n, l int) *batch[T] {
 	j.Intermediate = cmp.Or(j.Intermediate, emulate.Working[T]())
-	return &batch[T]{Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), N: n, L: l, log2: T(math.Log2E)}
+	return &batch[T]{Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), N: n, L: l}
 }
 
 // newBatch reads the mask. Kernels leave out what it leaves out; nothing is multiplied by 0.
@@ -76,15 +75,6 @@ func (b *batch[T]) each(f func(i, at int)) {
 	}
 }
 
-// picked returns the elements of x at some places.
-func picked[T any](x []T, places []int) []T {
-	y := make([]T, len(places))
-	for i, at := range places {
-		y[i] = x[at]
-	}
-	return y
-}
-
 // mean returns that of element-wise results; of none it is 0.
 func (b *batch[T]) mean(x []T) T {
 	return b.kept(b.kept(b.sums.Sum(x)) / T(max(len(x), 1)))
@@ -100,18 +90,7 @@ func (b *batch[T]) kept(x T) T {
 
 // exp returns e^x, as Config says, as an element-wise result.
 func (b *batch[T]) exp(x T) T {
-	return b.kept(b.power(x))
-}
-
-func (b *batch[T]) power(x T) T {
-	y := T(math.Exp(float64(x)))
-	if b.Base2 {
-		y = T(math.Exp2(float64(T(x * b.log2))))
-	}
-	if b.Approximate && dtype.Finite(y) {
-		y *= 1 + T(emulate.Wobble(float64(x))*0x1p-22)
-	}
-	return y
+	return b.kept(emulate.Exponential(b.Job, x))
 }
 
 // weights returns what a token of each sequence weighs in the loss.
@@ -163,7 +142,7 @@ func (b *batch[T]) divisor() int {
 func (b *batch[T]) storeParts(losses []T) {
 	sums := make([]T, b.N)
 	for i, places := range b.places {
-		sums[i] = b.kept(b.sums.Sum(picked(losses, places)))
+		sums[i] = b.kept(b.sums.Sum(emulate.Picked(losses, places)))
 	}
 	emulate.Store(b.Job, "token_loss", emulate.Working[T](), losses)
 	emulate.Store(b.Job, "sequence_loss", emulate.Working[T](), sums)
@@ -224,7 +203,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 	}
 	var parts []T
 	for _, places := range b.places {
-		part := b.kept(b.sums.Sum(picked(losses, places)))
+		part := b.kept(b.sums.Sum(emulate.Picked(losses, places)))
 		if mode == "sequence_mean" && len(places) > 0 {
 			part = b.kept(part / b.kept(T(len(places))))
 		}
@@ -237,7 +216,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 	case "constant":
 		return b.kept(b.kept(b.sums.Sum(parts)) / b.kept(n*T(b.Int("aggregate_length"))))
 	}
-	flat := picked(losses, slices.Concat(b.places...))
+	flat := emulate.Picked(losses, slices.Concat(b.places...))
 	return b.kept(b.kept(b.sums.Sum(flat)) / b.kept(T(max(len(flat), 1))))
 }
 

@@ -144,11 +144,11 @@ func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
 
 // logSigmoid returns log σ(x) without overflow.
 func (p *preference[T]) logSigmoid(x T) T {
-	return p.kept(min(x, 0) - T(math.Log1p(float64(p.power(-T(math.Abs(float64(x))))))))
+	return p.kept(min(x, 0) - T(math.Log1p(float64(emulate.Exponential(p.Job, -T(math.Abs(float64(x))))))))
 }
 
 func (p *preference[T]) sigmoid(x T) T {
-	e := p.power(-T(math.Abs(float64(x))))
+	e := emulate.Exponential(p.Job, -T(math.Abs(float64(x))))
 	if x < 0 {
 		return p.kept(e / (1 + e))
 	}

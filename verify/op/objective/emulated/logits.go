@@ -91,7 +91,7 @@ func (f *fromLogits[T]) backward(gradient []T) []T {
 func (f *fromLogits[T]) probabilities(x []T) []T {
 	m, p := slices.Max(x), make([]T, len(x))
 	for j, v := range x {
-		p[j] = f.power(v - m)
+		p[j] = emulate.Exponential(f.Job, v-m)
 	}
 	sum := f.sums.Sum(p)
 	for j, v := range x {

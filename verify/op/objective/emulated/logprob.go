@@ -85,7 +85,7 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	}
 	exps := make([]T, len(x))
 	for i, v := range x {
-		exps[i] = b.power(v - m)
+		exps[i] = emulate.Exponential(b.Job, v-m)
 	}
 	sum := b.sums.Sum(exps)
 	logarithm := T(math.Log(float64(sum)))

@@ -59,7 +59,7 @@ func (g *recursion[T]) steps(i int) []int {
 	if !g.Makes("gae-through-masked") || len(steps) == 0 {
 		return steps
 	}
-	through := indices(steps[len(steps)-1] + 1)[i*g.L:]
+	through := emulate.Indices(steps[len(steps)-1] + 1)[i*g.L:]
 	g.Show(len(through) != len(steps))
 	return through
 }
@@ -132,7 +132,7 @@ func (g *recursion[T]) whiten(advantage []T) {
 		g.Show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
 	case "whiten-over-padding":
 		g.Show(slices.Contains(g.mask, false))
-		groups[0] = indices(len(g.mask))
+		groups[0] = emulate.Indices(len(g.mask))
 	}
 	for _, group := range groups {
 		g.whitenGroup(advantage, group)
@@ -140,7 +140,7 @@ func (g *recursion[T]) whiten(advantage []T) {
 }
 
 func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
-	x := picked(advantage, group)
+	x := emulate.Picked(advantage, group)
 	mean := g.mean(x)
 	for k := range x {
 		x[k] = g.kept(x[k] - mean)
