@@ -19,14 +19,7 @@ type request struct {
 // attrs sets attributes; numbers are float64 or int.
 func (r *request) attrs(values map[string]any) {
 	for key, v := range values {
-		switch v := v.(type) {
-		case int:
-			r.Attrs[key] = recording.Number(float64(v))
-		case float64:
-			r.Attrs[key] = recording.Number(v)
-		default:
-			r.Attrs[key] = v
-		}
+		r.Attrs[key] = recording.Value(v)
 	}
 }
 

@@ -20,14 +20,7 @@ type builder struct {
 
 // set gives an attribute a value; numbers are float64 or int.
 func (b *builder) set(name string, value any) {
-	switch v := value.(type) {
-	case int:
-		b.Attrs[name] = recording.Number(float64(v))
-	case float64:
-		b.Attrs[name] = recording.Number(v)
-	default:
-		b.Attrs[name] = v
-	}
+	b.Attrs[name] = recording.Value(value)
 }
 
 // bell is a recipe of deviation 2/√3 · 2^exp2 in the request's type.

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"plumbline/numbers/dtype"
-	"plumbline/verify/recording"
 )
 
 // cast adds what is quantised, of deviation around 2^exp2.
@@ -12,7 +11,7 @@ func (b *builder) cast(exp2, m, k int) { b.make("x", b.bell(exp2, m, k)) }
 
 // block sets the shape of blocks.
 func (b *builder) block(rows, columns int) {
-	b.Attrs["block"] = []any{recording.Number(float64(rows)), recording.Number(float64(columns))}
+	b.set("block", []int{rows, columns})
 }
 
 var casts = []request{

@@ -24,6 +24,24 @@ func Number(x float64) json.Number {
 	return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 }
 
+// Value returns the value of an attribute as it stands in Attrs: numbers, of lists too, as JSON has
+// them, everything else as it is.
+func Value(v any) any {
+	switch v := v.(type) {
+	case int:
+		return Number(float64(v))
+	case float64:
+		return Number(v)
+	case []int:
+		list := make([]any, len(v))
+		for i, n := range v {
+			list[i] = Value(n)
+		}
+		return list
+	}
+	return v
+}
+
 // WriteTo writes the recording as a safetensors file. The bytes are determined by the content: the
 // metadata in the order of the package comment, then Extra by key; JSON objects with sorted keys;
 // tensors in file order. In the data the widest element types come first, so that every tensor is

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -292,5 +293,17 @@ func TestWritingMakesNoSecondCopy(t *testing.T) {
 		}
 	}); got > 1<<20 {
 		t.Errorf("%d bytes allocated to write 8 MiB", got)
+	}
+}
+
+// TestValue: an attribute that Go has as a number reads back as the same one.
+func TestValue(t *testing.T) {
+	for _, c := range []struct{ of, want any }{
+		{3, json.Number("3")}, {0.1, json.Number("0.1")}, {true, true}, {"sigmoid", "sigmoid"},
+		{[]int{1, 128}, []any{json.Number("1"), json.Number("128")}},
+	} {
+		if got := Value(c.of); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v: %#v, want %#v", c.of, got, c.want)
+		}
 	}
 }

@@ -98,20 +98,7 @@ type builder struct {
 
 // set gives an attribute a value.
 func (b *builder) set(name string, value any) {
-	switch v := value.(type) {
-	case int:
-		b.Attrs[name] = recording.Number(float64(v))
-	case float64:
-		b.Attrs[name] = recording.Number(v)
-	case []int:
-		var list []any
-		for _, n := range v {
-			list = append(list, recording.Number(float64(n)))
-		}
-		b.Attrs[name] = list
-	default:
-		b.Attrs[name] = v
-	}
+	b.Attrs[name] = recording.Value(value)
 }
 
 // bell adds numbers of deviation 2/√3 · 2^exp2.
