@@ -34,7 +34,7 @@ type layerRun struct {
 	w                  mla.Weights
 	cfg                mla.Config
 	plan               *layerPlan
-	next               int // of the plan
+	next, nextRows     int // of the plan
 	exact              bool
 	sums               [layerSums]arithmetic.Noise
 	model              attend.Model
@@ -47,11 +47,12 @@ type layerRun struct {
 	attention          *attend.Run
 }
 
-// layerPlan is what all runs share, product by product in the order that a run meets them: the
-// second moments that errors of sums hang on. It is filled in by exact runs.
+// layerPlan is what all runs share, in the order that a run meets them: products, whose second
+// moments errors of sums hang on, and those of attention. It is filled in by exact runs.
 type layerPlan struct {
-	errors  []attend.Moments
-	nothing *mat.Dense // a score's sum has its error before it is scaled
+	products []*step.Product
+	errors   []attend.Moments
+	nothing  *mat.Dense // a score's sum has its error before it is scaled
 }
 
 // layerProgram is the layer as kernels compute it.
@@ -63,7 +64,7 @@ func layerProgram(c *op.Case) op.Program {
 			of = flushed
 		}
 		if r.Exact() {
-			plan.errors, plan.nothing = nil, mat.NewDense(c.Dim("S"), c.Dim("S"), nil)
+			*plan = layerPlan{nothing: mat.NewDense(c.Dim("S"), c.Dim("S"), nil)}
 		}
 		l, out := newLayerRun(of, r, plan), map[string][]float64{}
 		for b := range c.Dim("B") {
@@ -178,38 +179,40 @@ func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	if l.exact {
 		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
-	h.Dots, h.DotErrors, h.Errors = dots, attend.Moments{Apart: l.plan.nothing, Together: l.plan.nothing}, l.shared()
+	h.Dots, h.DotErrors = dots, attend.Moments{Apart: l.plan.nothing, Together: l.plan.nothing}
+	h.Errors = l.plan.errors[l.nextRows]
+	l.nextRows++
 	o, _ := l.attention.Outputs(h, l.attention.Exponentials(h))
 	return o
 }
 
-// shared returns the second moments of the next product.
-func (l *layerRun) shared() attend.Moments {
-	l.next++
-	return l.plan.errors[l.next-1]
-}
-
 // product returns x·wᵀ with the errors of its sums, x having the given type.
 func (l *layerRun) product(at layerSum, typ dtype.Type, x, w *mat.Dense) *mat.Dense {
-	y, terms := new(mat.Dense), w.RawMatrix().Cols
+	if l.exact {
+		return l.planned(at, typ, x, w)
+	}
+	shared, noise := l.plan.products[l.next], &l.sums[at]
+	l.next++
+	y := new(mat.Dense)
 	y.Mul(x, w.T())
+	rows, _ := y.Dims()
+	for i := range rows {
+		shared.Err(noise, i, y.RawRowView(i), 1)
+	}
+	return y
+}
+
+// planned returns x·wᵀ, and keeps for all runs what its sums err by.
+func (l *layerRun) planned(at layerSum, typ dtype.Type, x, w *mat.Dense) *mat.Dense {
 	other := l.weights
 	if at == sumScore || at == sumRopeScore {
 		other = l.inter
 	}
-	if l.exact {
-		var squared mat.Dense
-		squared.Mul(step.Squares(step.FiniteOrZero(x)), step.Squares(step.FiniteOrZero(w)).T())
-		l.plan.errors = append(l.plan.errors, l.model.SumErrors(typ, other, terms, y, &squared))
-	}
-	errors, noise := l.shared(), &l.sums[at]
-	rows, _ := y.Dims()
-	for i := range rows {
-		row, apart, together := y.RawRowView(i), errors.Apart.RawRowView(i), errors.Together.RawRowView(i)
-		for j, v := range row {
-			row[j] += noise.Of(v, apart[j], together[j])
-		}
-	}
+	operands := step.Operands{Accumulate: l.c.Arithmetic.Accumulate, X: typ, W: other}
+	p, _ := operands.Multiply(x, step.Whole(w))
+	y := p.Y
+	p.Y, p.Squares = nil, nil // runs have their own
+	l.plan.products = append(l.plan.products, p)
 	return y
 }
 
