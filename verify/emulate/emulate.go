@@ -52,7 +52,11 @@ type Config struct {
 	Combine dtype.Type // weighted outputs of experts, and their sums; Invalid is the working type
 	Indices dtype.Type // of integer outputs; Invalid is I32
 	Slots   Slots      // order of a token's experts
+	Scales  dtype.Type // of FP8 blocks, if they are powers of two; Invalid is F32
 	Fusion  Fusion     // how much of an expert keeps the working type
+
+	PromoteEvery int    // elements of K between promotions of an FP8 product; 0 is 128
+	Recipe       string // of FP8 codes where the request leaves it open: divide, reciprocal, amax; "" is divide
 
 	Form        string      // of mla.layer: naive or absorbed; "" is naive
 	Frequencies Frequencies // how rotary frequencies are formed
@@ -74,6 +78,8 @@ type Config struct {
 	FastTanh        bool // tanh with the error of the special function unit, 2⁻¹¹ relative: declared
 	OperandsRounded bool // accumulate TF32: operands are rounded to nearest, not cut
 	TiesLast        bool // of equal scores the one of the higher index is the better
+	Dequantised     bool // FP8 codes are multiplied by their scales before they are summed
+	ScaleInverted   bool // FP8 scales are inverses of (1/amax)·largest
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
@@ -95,11 +101,13 @@ func (c Config) structure() []string {
 	}{
 		{c.Mistake != "", c.Mistake},
 		{c.Form != "", c.Form},
+		{c.Recipe != "", c.Recipe},
 		{c.Tile > 0, fmt.Sprintf("tile %d", c.Tile)},
 		{c.Splits > 0, fmt.Sprintf("splits %d", c.Splits)},
 		{true, c.Order.String()},
 		{c.Order == Shuffled || c.Slots == AtRandom, fmt.Sprintf("seed %d", c.Seed)},
 		{c.Accumulate != arithmetic.F32, fmt.Sprintf("accumulate %s", c.Accumulate)},
+		{c.PromoteEvery > 0, fmt.Sprintf("promoted every %d", c.PromoteEvery)},
 	} {
 		if part.given {
 			words = append(words, part.word)
@@ -112,11 +120,11 @@ func (c Config) types() []string {
 	var words []string
 	types := []dtype.Type{
 		c.Probabilities, c.Scores, c.Intermediate, c.CapChain, c.GroupSum, c.Angle, c.Gate, c.Combine, c.Indices,
-		c.Output,
+		c.Scales, c.Output,
 	}
 	for i, name := range []string{
 		"probabilities", "scores", "intermediate", "cap chain", "group sum", "angle", "gate", "combine", "indices",
-		"output",
+		"scales", "output",
 	} {
 		if types[i] != dtype.Invalid {
 			words = append(words, name+" "+types[i].String())
@@ -138,11 +146,11 @@ func (c Config) flags() []string {
 	var words []string
 	flags := []bool{
 		c.Fused, c.NormalizeFirst, c.DenominatorRounded, c.Base2, c.ScaleRounded, c.NormTwice, c.Approximate, c.Flushed,
-		c.FastExp, c.FastTanh, c.OperandsRounded, c.TiesLast,
+		c.FastExp, c.FastTanh, c.OperandsRounded, c.TiesLast, c.Dequantised, c.ScaleInverted,
 	}
 	for i, name := range []string{
 		"fused", "normalised first", "denominator rounded", "base 2", "scale rounded", "norm twice", "approximate",
-		"flushed", "fast exp", "fast tanh", "operands rounded", "ties last",
+		"flushed", "fast exp", "fast tanh", "operands rounded", "ties last", "dequantised", "scale inverted",
 	} {
 		if flags[i] {
 			words = append(words, name)

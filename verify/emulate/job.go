@@ -42,7 +42,7 @@ func newJob(request *recording.Recording, c Config) (*Job, error) {
 	if needsSplits[c.Mistake] {
 		splits, tile = 3, 8
 	}
-	j.Splits, j.Tile = cmp.Or(c.Splits, splits), cmp.Or(c.Tile, tile)
+	j.Splits, j.Tile, j.PromoteEvery = cmp.Or(c.Splits, splits), cmp.Or(c.Tile, tile), cmp.Or(c.PromoteEvery, 128)
 	return j, nil
 }
 
@@ -161,8 +161,8 @@ func (j *Job) declare() {
 
 // said returns what the kernel would say in every key. Kernels have filled in the defaults of the
 // types that they use; what few kernels do is said only where it is done.
-func (j *Job) said() map[string]string {
-	said := map[string]string{
+func (j *Job) said() map[string]any {
+	said := map[string]any{
 		"accumulate":    j.Accumulate.String(),
 		"probabilities": j.Probabilities.String(),
 		"scores":        j.Scores.String(),
@@ -174,6 +174,7 @@ func (j *Job) said() map[string]string {
 		"tanh":          approximated(j.FastTanh),
 		"angle":         j.Angle.String(),
 		"form":          j.Form,
+		"promote_every": recording.Number(float64(j.PromoteEvery)),
 	}
 	if j.Intermediate != dtype.Invalid {
 		said["intermediate"] = j.Intermediate.String()

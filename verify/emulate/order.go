@@ -61,15 +61,16 @@ type Summer[T Number] struct {
 	ones         []T
 }
 
-// NewSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take 16-bit
-// operands; others are summed in F32, and c is changed to say so.
+// NewSummer returns the sums of an accumulator. Tensor cores and narrow accumulators take operands
+// of 8 and 16 bits; others are summed in F32, and c is changed to say so.
 func NewSummer[T Number](c *Config, operands dtype.Type) *Summer[T] {
 	s := &Summer[T]{Order: c.Order, seed: c.Seed, permutations: map[int][]int{}}
 	if c.Accumulate == arithmetic.TF32 && operands == dtype.F32 {
 		s.mode, s.core, s.tf32, s.nearest = tensorCore, core(arithmetic.F32Ampere, operands), true, c.OperandsRounded
 		return s
 	}
-	if operands.Size() != 2 && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() &&
+	short := operands.Size() == 1 || operands.Size() == 2
+	if !short && c.Accumulate != arithmetic.F64 || c.Accumulate.Truncates() &&
 		!summed(c.Accumulate, operands) {
 		c.Accumulate = arithmetic.F32
 	}

@@ -59,7 +59,7 @@ type Tensor struct {
 
 	Other  []string // another shape that it may have, with another number of axes
 	Parts  bool     // read in parts where it is large, by Rows or HeadRows and never by Input
-	Scales bool     // of F8_E8M0 too
+	Scales bool     // of codes, and of type F8_E8M0 too
 	Empty  bool     // it may have no elements
 	Any    bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
 }

@@ -4,7 +4,8 @@ func init() { Plant(storing, faint) }
 
 // ofRows are the ops whose main output is rows that are stored one by one.
 var ofRows = []string{
-	"attention.forward", "mla.decode", "mla.layer", "moe.experts", "moe.layer", "norm.rms", "rope.apply",
+	"attention.forward", "fp8.gemm", "fp8.grouped_gemm", "mla.decode", "mla.layer", "moe.experts", "moe.layer",
+	"norm.rms", "rope.apply",
 }
 
 // storing are the mistakes of writing an output.

@@ -93,8 +93,7 @@ func judgeChoice(want Expected, got *tensor.Tensor) Output {
 	switch {
 	case out.Wrong > 0:
 		out.Status = Unexplained
-		w := out.WrongRows[0]
-		out.Reasons = []string{fmt.Sprintf("%s; worst row %d: %s", out.InWords(), w.Row, w.Why)}
+		out.Reasons = []string{fmt.Sprintf("%s; worst %s", out.InWords(), out.WrongRows[0].words(c, got.Shape))}
 		if words, can := c.(Worded); can {
 			out.Reasons = append(words.Words(got.Data), out.Reasons...)
 		}
@@ -106,6 +105,14 @@ func judgeChoice(want Expected, got *tensor.Tensor) Output {
 		}
 	}
 	return out
+}
+
+// words says which row is wrong, or which element where each is a row, and why.
+func (w WrongRow) words(c Choice, shape []int) string {
+	if c.Width() == 1 {
+		return fmt.Sprintf("at %v: %s", tensor.Unravel(w.Row, shape), w.Why)
+	}
+	return fmt.Sprintf("row %d: %s", w.Row, w.Why)
 }
 
 // countRows judges every row of an answer.

@@ -2,6 +2,7 @@ package fp8
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/fp8"
 	"plumbline/numbers/dtype"
@@ -25,7 +26,7 @@ func (q *cast) otherScales() []otherScale {
 	rows, whole := q.widerMaxima()
 	all := []otherScale{
 		of("as its inverse", func(b int) []float64 { return inverses(q.right[b]) }),
-		of("without the floor", func(b int) []float64 { return q.kept(fp8.Scale(q.amax[b], 0, q.format)) }),
+		of("without the floor", q.unfloored),
 		of("for the largest number of its whole row of blocks", func(b int) []float64 {
 			return q.scalesOf(b, rows[b/q.scaleCols])
 		}),
@@ -45,6 +46,14 @@ func (q *cast) otherScales() []otherScale {
 	return append(all, of("rounded up to a power of two, which is UE8M0", func(b int) []float64 {
 		return []float64{dtype.RoundUpE8M0(q.right[b][0])}
 	}))
+}
+
+// unfloored returns scales of a block without the floor: of zeros 0, or what is made of it.
+func (q *cast) unfloored(b int) []float64 {
+	if q.amax[b] == 0 {
+		return []float64{0, math.NaN(), dtype.RoundUpE8M0(0)}
+	}
+	return q.kept(fp8.Scale(q.amax[b], 0, q.format))
 }
 
 // ratio is the scale of a block for another largest code.
@@ -97,19 +106,30 @@ func (q *cast) transposed(b int) int {
 	return b%rows*q.scaleCols + b/rows
 }
 
-// otherCodes lists the ways of making codes that are known from the wild, by other scales too.
-func (q *cast) otherCodes(scales []otherScale) []verdict.Convention {
-	all := q.otherRecipes()
-	if q.recorded != nil {
+// otherCodes lists the ways of making codes that are known from the wild; those by other scales,
+// whose last bits nobody has recorded, are the last.
+func (q *cast) otherCodes(scales []otherScale) (all []verdict.Convention) {
+	if q.wrongScale() {
 		all = append(all, verdict.Convention{
 			Says:  "with the right scale, which is not the one that is recorded",
 			Right: q.codesBy(func(b int, some []float64) []float64 { return append(some, q.right[b]...) }, !q.ue8m0),
 		})
 	}
+	all = slices.Concat(all, q.otherRecipes(), q.otherRoundings())
 	for _, o := range scales {
 		all = append(all, verdict.Convention{Says: "with its scale " + o.says, Right: q.codesBy(o.scales, o.amax)})
 	}
-	return append(all, q.otherRoundings()...)
+	return all
+}
+
+// wrongScale tells whether a recorded scale is none of the right ones.
+func (q *cast) wrongScale() bool {
+	for b, s := range q.recorded {
+		if right := q.rightScales(b, nil); len(right) > 0 && !slices.Contains(right, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // otherRecipes lists those that are not declared, where one is.
@@ -161,15 +181,18 @@ func (q *cast) otherRoundings() []verdict.Convention {
 			return some
 		}}
 	}
-	return []verdict.Convention{
+	all := []verdict.Convention{
 		of("truncated, not rounded", q.truncated),
 		of("if ties went away from zero", q.halfUp),
 		of("if the largest number stood for all from 256 on", q.saturatedEarly),
-		of("in the bytes of an FNUZ format, which mean half", func(x float64) float64 {
-			return q.format.RoundSaturating(2 * x)
-		}),
 		of("if what is too large became NaN", q.format.Round),
 	}
+	if q.format == dtype.F8E4M3 {
+		all = append(all, of("in the bytes of the FNUZ format, which mean half", func(x float64) float64 {
+			return q.format.Round(2 * x) // NaN is the byte of its largest number
+		}))
+	}
+	return all
 }
 
 // quotients returns what the recipes round to a code.

@@ -73,10 +73,12 @@ func (p *products) multiply(from, to int, b fp8.Blocked) {
 	parallel.Each(across*down, func(i int) {
 		left, top := i/down*fp8.Width, from+i%down*fp8.Width
 		right, bottom := min(left+fp8.Width, cols), min(top+fp8.Width, to)
-		tile := func(m *mat.Dense) *mat.Dense { return m.Slice(top, bottom, left, right).(*mat.Dense) }
-		tile(p.truth).Copy(fp8.Product(rowsOf(p.a, top, bottom), rowsOf(b, left, right)))
-		shape := fp8.Product(rowsOf(squaredA, top-from, bottom-from), rowsOf(squaredB, left, right))
-		tile(p.shape).Copy(step.FiniteOrZero(shape))
+		t := newTile(p, top, bottom, left, right)
+		t.add(
+			rowsOf(p.a, top, bottom), rowsOf(b, left, right), rowsOf(squaredA, top-from, bottom-from),
+			rowsOf(squaredB, left, right),
+		)
+		step.FiniteOrZero(t.shape)
 	})
 	p.run(p, from, to, b)
 }
@@ -88,6 +90,15 @@ func rowsOf(m fp8.Blocked, from, to int) fp8.Blocked {
 	last := (to + m.Block.Rows - 1) / m.Block.Rows
 	m.Codes = m.Codes.Slice(from, to, 0, cols).(*mat.Dense)
 	m.Scales = m.Scales.Slice(from/m.Block.Rows, last, 0, scaleCols).(*mat.Dense)
+	return m
+}
+
+// blockOf returns one block of the columns of a matrix.
+func blockOf(m fp8.Blocked, block int) fp8.Blocked {
+	rows, cols := m.Codes.Dims()
+	scaleRows, _ := m.Scales.Dims()
+	m.Codes = m.Codes.Slice(0, rows, block*fp8.Width, min((block+1)*fp8.Width, cols)).(*mat.Dense)
+	m.Scales = m.Scales.Slice(0, scaleRows, block, block+1).(*mat.Dense)
 	return m
 }
 
@@ -116,5 +127,5 @@ func (p *products) expected() []verdict.Expected {
 
 // productWork counts the products of truth and shape, and of the elements that are run.
 func productWork(c *op.Case) float64 {
-	return 2*c.Extent("M")*c.Extent("N")*c.Extent("K") + termWork*math.Min(runWork, runCost(c)*fewestRuns)
+	return 2*c.Extent("M")*c.Extent("N")*c.Extent("K") + termWork*math.Min(workOfRuns, runCost(c)*fewestRuns)
 }

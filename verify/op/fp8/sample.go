@@ -24,6 +24,9 @@ const (
 	termWork   = 8  // a term of a run, in products
 )
 
+// workOfRuns is runWork, but where a test lowers it.
+var workOfRuns = float64(runWork)
+
 // sample is what runs of some elements of an output deviate by: those where rows and columns that
 // are drawn meet.
 type sample struct {
@@ -42,7 +45,7 @@ func newSample(c *op.Case, rows, cols, width int) *sample {
 	m := newModel(c)
 	cost := float64(width + blockWork*m.blocks(width))
 	all := float64(rows) * float64(cols)
-	most := min(runWork/cost, keptRuns) / float64(m.forms*fewestRuns)
+	most := min(workOfRuns/cost, keptRuns) / float64(m.forms*fewestRuns)
 	runs := int(max(fewestRuns, min(op.MostRuns, fewestRuns*most/all)))
 	s.whole = all <= most
 	s.rows, s.cols = drawn(rows, rows), drawn(cols, cols)

@@ -1,0 +1,213 @@
+// Package emulated has the kernels of block-scaled FP8.
+package emulated
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("fp8.cast", emulate.Kernel{
+		Float32: fp8Cast, Float64: fp8Cast, Request: requestCast, Right: casts(),
+	})
+}
+
+// cast is one matrix to be quantised, in float32.
+type cast struct {
+	*emulate.Job
+	x          []float32
+	rows, cols int
+	tall, wide int // a block
+	across     int // blocks side by side
+	code       format
+	powers     bool
+	right      string // recipe
+	recipe     string // that is followed
+}
+
+// fp8Cast gives each block its scale, and each element its code.
+func fp8Cast(j *emulate.Job) {
+	block := j.Pair("block")
+	c := &cast{
+		Job: j, x: emulate.Load[float32](j, "x"), rows: j.Dim("M"), cols: j.Dim("K"), tall: block[0], wide: block[1],
+		across: (j.Dim("K") + block[1] - 1) / block[1], code: formatOf(j.Word("format")),
+		powers: j.Word("scale") == "UE8M0", right: cmp.Or(j.Word("recipe"), j.Recipe, "divide"),
+	}
+	c.recipe = c.right
+	if c.Makes("recipe-other") && j.Has("recipe") && !c.powers {
+		c.recipe = map[string]string{"divide": "amax", "amax": "reciprocal", "reciprocal": "amax"}[c.right]
+	}
+	sizes, right := c.sizes()
+	scales := make([]float32, len(sizes))
+	for b, size := range sizes {
+		scales[b] = c.scale(size)
+		j.Show(size != right[b] && scales[b] != c.scale(right[b]))
+	}
+	emulate.Store(j, "q", c.code.of, c.codes(sizes, scales))
+	emulate.Store(j, "scale", c.typeOfScales(), c.stored(scales))
+}
+
+// typeOfScales is F32 where a scale need not be a power of two.
+func (c *cast) typeOfScales() dtype.Type {
+	if !c.powers {
+		return dtype.F32
+	}
+	return cmp.Or(c.Scales, dtype.F32)
+}
+
+func (c *cast) blockOf(i int) int { return i/c.cols/c.tall*c.across + i%c.cols/c.wide }
+
+// sizes returns the largest size in each block, at least the floor: what is taken for it, and what
+// it is.
+func (c *cast) sizes() (sizes, right []float32) {
+	right = c.largest(false)
+	switch {
+	case c.Makes("amax-over-padding"):
+		sizes = c.largest(true)
+	case c.Makes("amax-of-row"):
+		sizes = spread(right, c.across)
+	case c.Makes("amax-of-tensor"):
+		sizes = spread(right, len(right))
+	default:
+		sizes = slices.Clone(right)
+	}
+	floor := float32(c.Float("amax_floor"))
+	for b := range sizes {
+		right[b] = max(right[b], floor)
+		if !c.Makes("floor-missing") {
+			sizes[b] = max(sizes[b], floor)
+		}
+	}
+	return sizes, right
+}
+
+// largest returns the largest size in each block; with what stands behind the end of a row, which
+// is the next one, as far as a ragged block would reach.
+func (c *cast) largest(padding bool) []float32 {
+	sizes := make([]float32, (c.rows+c.tall-1)/c.tall*c.across)
+	for i, x := range c.x {
+		if size := abs(x); size > sizes[c.blockOf(i)] {
+			sizes[c.blockOf(i)] = size
+		}
+	}
+	if lacks := c.across*c.wide - c.cols; padding && lacks > 0 {
+		for m := range c.rows - 1 {
+			b := m/c.tall*c.across + c.across - 1
+			for _, x := range emulate.Row(c.x, m+1, c.cols)[:min(lacks, c.cols)] {
+				sizes[b] = max(sizes[b], abs(x))
+			}
+		}
+	}
+	return sizes
+}
+
+// spread returns the largest of every n values in the place of each.
+func spread(values []float32, n int) []float32 {
+	wide := make([]float32, len(values))
+	for from := 0; from < len(values); from += n {
+		var largest float32
+		for _, v := range values[from : from+n] {
+			largest = max(largest, v)
+		}
+		emulate.Fill(wide[from:from+n], largest)
+	}
+	return wide
+}
+
+// scale returns the scale of a block by its largest size.
+func (c *cast) scale(size float32) float32 {
+	s := size / c.code.largest
+	switch {
+	case !c.powers && c.ScaleInverted:
+		return 1 / (1 / size * c.code.largest)
+	case !c.powers || c.Makes("scale-rounded-up"):
+		return s
+	case c.Makes("scale-truncated"):
+		c.Show(powerBelow(s) != powerAbove(s))
+		return powerBelow(s)
+	case c.Makes("scale-by-logarithm"):
+		by := float32(math.Exp2(math.Ceil(float64(float32(math.Log2(float64(s)))))))
+		c.Show(by != powerAbove(s))
+		return by
+	}
+	return powerAbove(s)
+}
+
+// powerAbove returns the power of two that is no less, by the bits of an exponent.
+func powerAbove(s float32) float32 {
+	bits := math.Float32bits(s)
+	if bits&(1<<23-1) != 0 {
+		bits += 1 << 23
+	}
+	return math.Float32frombits(bits &^ (1<<23 - 1))
+}
+
+func powerBelow(s float32) float32 { return math.Float32frombits(math.Float32bits(s) &^ (1<<23 - 1)) }
+
+// stored returns the scales as they are written.
+func (c *cast) stored(scales []float32) []float32 {
+	to, down := make([]float32, len(scales)), len(scales)/c.across
+	for b, s := range scales {
+		switch {
+		case c.Makes("scale-inverse"):
+			to[b] = 1 / s
+		case c.Makes("scale-rounded-up") && c.powers:
+			to[b] = powerAbove(s)
+		case c.Makes("scale-of-next-block"):
+			to[b] = scales[min(b+1, len(scales)-1)]
+		case c.Makes("scales-transposed"):
+			to[b] = scales[b%down*c.across+b/down]
+		default:
+			to[b] = s
+		}
+		c.Show(to[b] != s)
+	}
+	return to
+}
+
+// codes returns the code of every element.
+func (c *cast) codes(sizes, scales []float32) []float32 {
+	codes := make([]float32, len(c.x))
+	for i, x := range c.x {
+		b := c.blockOf(i)
+		right := c.code.nearest(c.quotient(c.right, x, scales[b], sizes[b]))
+		codes[i] = c.spoilt(c.quotient(c.recipe, x, scales[b], sizes[b]))
+		if c.Makes("tile-unwritten") && i%c.cols >= (c.cols-1)/128*128 {
+			codes[i] = 0
+		}
+		c.Show(codes[i] != right && right == right)
+	}
+	return codes
+}
+
+// quotient returns what a recipe rounds to a code.
+func (c *cast) quotient(recipe string, x, scale, size float32) float32 {
+	switch recipe {
+	case "reciprocal":
+		return x * (1 / scale)
+	case "amax":
+		if !c.powers {
+			return x * (c.code.largest / size)
+		}
+	}
+	return x / scale
+}
+
+// spoilt returns the code of a quotient, by the mistake that is made with codes.
+func (c *cast) spoilt(x float32) float32 {
+	switch {
+	case c.Makes("codes-truncated"):
+		return c.code.truncated(x)
+	case c.Makes("codes-half-up"):
+		return c.code.halfUp(x)
+	case c.Makes("saturated-at-256") && abs(c.code.nearest(x)) >= c.code.largest*4/7:
+		return sign(c.code.largest, x)
+	case c.Makes("codes-fnuz") && c.code.of == dtype.F8E4M3:
+		return c.code.fnuz(x)
+	}
+	return c.code.nearest(x)
+}
