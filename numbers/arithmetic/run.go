@@ -101,6 +101,10 @@ type Grid struct {
 	stretch, inverse float64 // 0: nothing is rounded
 	noise            float64 // what is this near to a number of the type, relative, is one but for earlier roundings
 	tiny             float64 // results below it become 0
+
+	// What certainly is not that near, by the bits that the type does not have: those less start
+	// are below between. It spares nearly every rounding the comparison.
+	spare, start, between uint64
 }
 
 // Grid returns the grid of a place where values are rounded to t.
@@ -109,21 +113,34 @@ func (r *Run) Grid(t dtype.Type) Grid {
 	if r.Coin() {
 		g.tiny = dtype.F32.MinNormal()
 	}
-	g.noise = dtype.F32.UnitRoundoff() / 64
+	noise := dtype.F32.UnitRoundoff() / 64
 	if t.UnitRoundoff() > dtype.F32.UnitRoundoff() {
-		g.noise = 16 * dtype.F32.UnitRoundoff()
+		noise = 16 * dtype.F32.UnitRoundoff()
 	}
 	g.inverse = 1 / g.stretch
 	if r.exact {
 		g = Grid{typ: t}
 	}
-	return g
+	return g.within(noise)
 }
 
 // After returns the grid where values bring so many roundings of F32 with them beside those that
 // all do: what is as near to a number of the type as that is one.
 func (g Grid) After(roundings float64) Grid {
-	g.noise += roundings * dtype.F32.UnitRoundoff()
+	return g.within(g.noise + roundings*dtype.F32.UnitRoundoff())
+}
+
+// within returns the grid with another noise. Of the bits of x that the type does not have, the
+// last is 2^−52 of x's binade, and noise·|x| is less than noise·2^53 of those, on both sides of the
+// numbers of the type.
+func (g Grid) within(noise float64) Grid {
+	if g.noise = noise; g.stretch == 0 {
+		return g
+	}
+	all, near := uint64(g.typ.UnitRoundoff()*(1<<53)), uint64(noise*(1<<53))+1
+	if g.spare, g.start, g.between = all-1, near+1, 0; all > 2*near+1 {
+		g.between = all - 2*near - 1
+	}
 	return g
 }
 
@@ -132,16 +149,12 @@ func (g *Grid) Type() dtype.Type { return g.typ }
 
 // Round rounds x. What the type has exactly stays as it is.
 func (g *Grid) Round(x float64) float64 {
-	if g.stretch == 0 {
-		return x
-	}
-	if g.typ != dtype.F32 || g.cuts {
+	if (math.Float64bits(x)-g.start)&g.spare >= g.between {
 		return g.round(x)
 	}
-	nearest := float64(float32(x))
-	y := float64(float32(x*g.stretch)) * g.inverse
-	if math.Abs(nearest-x) <= g.noise*math.Abs(x) || !(math.Abs(y) <= math.MaxFloat32) {
-		y = nearest
+	y := g.typ.Round(x*g.stretch) * g.inverse
+	if g.cuts || !(math.Abs(y) <= math.MaxFloat64) {
+		return g.round(x)
 	}
 	if math.Abs(y) < g.tiny {
 		return 0
@@ -149,21 +162,32 @@ func (g *Grid) Round(x float64) float64 {
 	return y
 }
 
-// round is Round for any type.
+// round is Round for any x.
 func (g *Grid) round(x float64) float64 {
-	if g.typ == dtype.F64 {
+	switch {
+	case g.stretch == 0:
+		return x
+	case g.typ == dtype.F64:
 		return x * g.stretch * g.inverse
 	}
-	nearest := g.typ.Round(x)
+	y := g.typ.Round(x)
+	if math.Abs(y-x) > g.noise*math.Abs(x) {
+		y = g.stretched(x, y)
+	}
+	if math.Abs(y) < g.tiny {
+		return 0
+	}
+	return y
+}
+
+// stretched rounds x to the stretched grid, or to nearest where that overflows.
+func (g *Grid) stretched(x, nearest float64) float64 {
 	y := g.typ.Round(x*g.stretch) * g.inverse
 	if g.cuts && math.Abs(y) > math.Abs(x) {
 		y -= math.Copysign(g.typ.Spacing(x*g.stretch)*g.inverse, x)
 	}
-	if d := math.Abs(nearest - x); d <= g.noise*math.Abs(x) || d != d || math.IsInf(y, 0) {
-		y = nearest
-	}
-	if math.Abs(y) < g.tiny {
-		return 0
+	if math.IsInf(y, 0) {
+		return nearest
 	}
 	return y
 }
@@ -281,7 +305,8 @@ func gcd(a, b int) int {
 type Function struct {
 	Grid
 	amplitude, frequency, phase float64
-	argument                    Grid // of exponentials, which are formed in base 2
+	argument                    Grid    // of exponentials, which are formed in base 2
+	log2e                       float64 // as the argument is multiplied by it
 }
 
 // Function returns the place of a function that is good to so many ulp in type t.
@@ -291,6 +316,7 @@ func (r *Run) Function(t dtype.Type, ulp float64) Function {
 		phase:    r.rng.Float64(),
 		argument: r.Grid(t),
 	}
+	f.log2e = f.argument.Round(math.Log2E)
 	if r.native {
 		f.amplitude = 0
 	}
@@ -302,7 +328,7 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	y := math.Exp(f.argument.Round(x*f.argument.Round(math.Log2E)) * math.Ln2)
+	y := math.Exp(f.argument.Round(x*f.log2e) * math.Ln2)
 	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
 		return f.Round(y * (1 + float64(near*f.amplitude*f.wave(x))))
 	}
@@ -389,8 +415,5 @@ func bell(h uint64) float64 {
 // unknown order has around that over all orders (a squared Brownian bridge): large once in four.
 func stretched(h uint64) float64 {
 	const small, large = 0.48360247, 2.54919334 // 1 − √(0.8/3), 1 + √(0.8·3)
-	if h&3 == 0 {
-		return large
-	}
-	return small
+	return [...]float64{large, small, small, small}[h&3]
 }

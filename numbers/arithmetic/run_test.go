@@ -31,6 +31,7 @@ func TestStretchedGrid(t *testing.T) {
 			t.Error(g.Round(1.5), g.Round(0.7))
 		}
 	})
+	t.Run("what is compared with a number of the type is all that is near one", roundsEverywhereAlike)
 	t.Run("the native run rounds as hardware does, the exact one not at all", func(t *testing.T) {
 		native, exact := NewNative().Grid(dtype.BF16), NewExact().Grid(dtype.BF16)
 		for range 100 {
@@ -46,6 +47,31 @@ func TestStretchedGrid(t *testing.T) {
 			t.Error("two runs of one number differ")
 		}
 	})
+}
+
+// roundsEverywhereAlike holds Round, which looks at the bits of a number first, to the plain
+// formula: beside numbers of the type, at both edges of its range, and anywhere.
+func roundsEverywhereAlike(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 1))
+	for k := range 400 {
+		r := NewRun(k)
+		if k%20 == 0 {
+			r = NewExact()
+		}
+		for _, typ := range []dtype.Type{dtype.F64, dtype.F32, dtype.BF16, dtype.F16, dtype.F8E4M3, dtype.F8E5M2} {
+			g := r.Grid(typ)
+			if g.cuts = k%3 == 0; k%2 == 0 {
+				g = g.After(float64(k % 7))
+			}
+			for range 200 {
+				x := typ.Round(rng.NormFloat64() * math.Exp2(float64(rng.IntN(300)-150)))
+				x *= 1 + (2*rng.Float64()-1)*math.Exp2(-float64(rng.IntN(56)))
+				if got, want := g.Round(x), g.round(x); math.Float64bits(got) != math.Float64bits(want) {
+					t.Fatalf("run %d, %s: %v rounds to %v, want %v", k, typ, x, got, want)
+				}
+			}
+		}
+	}
 }
 
 func TestAdderMeetsEveryTermOnce(t *testing.T) {

@@ -158,7 +158,7 @@ func (k kin) shrunk(own []float64) (variances []float64, prior float64) {
 	if pooled == nil {
 		return own, 0
 	}
-	prior = priorRuns(poolScatter(own, pooled), runs, own)
+	prior = priorRuns(poolScatter(logarithms(own), pooled), runs, own)
 	variances = make([]float64, len(own))
 	for p, v := range own {
 		if variances[p] = pooled[p]; v > 0 {
@@ -232,7 +232,8 @@ func (k kin) linear(got float64, of func(s statistics) float64, least, largest, 
 	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
 	variance = least + max(0, variance-least*more)
-	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, more, largest, runs-1, chance)}
+	student := studentQuantile(runs-1, chance)
+	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, more, largest, student, chance)}
 }
 
 // nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
@@ -245,13 +246,13 @@ func nearer(got, mean, native float64) float64 {
 }
 
 // reach is what a sum of errors of that variance, less its mean over the runs, exceeds with a
-// chance, the variance known to so many degrees of freedom. The fewer errors stand behind it, the
-// more it has of their tail. Where it is of `more` times the errors that were run, `least` of it
-// independent, the mean is that much less certain.
-func (k kin) reach(variance, least, more, largest, freedom, chance float64) float64 {
+// chance, with the quantile of Student's t for the degrees of freedom to which the variance is
+// known. The fewer errors stand behind it, the more it has of their tail. Where it is of `more`
+// times the errors that were run, `least` of it independent, the mean is that much less certain.
+func (k kin) reach(variance, least, more, largest, student, chance float64) float64 {
 	tail := k.tail * min(1, largest*variance/least)
 	ofMean := (variance + least*(more-1)) / float64(len(k.runs))
-	return calibration * math.Sqrt((variance+ofMean)*tailed(studentQuantile(freedom, chance), chance, tail))
+	return calibration * math.Sqrt((variance+ofMean)*tailed(student, chance, tail))
 }
 
 // scalesOf judges the error along the truth itself, part by part: a factor on all of it.
@@ -271,6 +272,7 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at int) {
 	m, parts := k.factors[f], k.geometry.families[f].parts
 	worst = line{0, 1}
+	each, freedom, student := chance/float64(parts), math.NaN(), 0.0 // which most parts share
 	for p := range parts {
 		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
 			continue
@@ -281,7 +283,10 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 		if math.Abs(value) < leastReach*math.Sqrt(variance) {
 			continue
 		}
-		reach := k.reach(variance, 1, more, k.geometry.largest[f][p], m.freedom(p), chance/float64(parts))
+		if own := m.freedom(p); own != freedom {
+			freedom, student = own, studentQuantile(own, each)
+		}
+		reach := k.reach(variance, 1, more, k.geometry.largest[f][p], student, each)
 		if l := (line{value, reach}); l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}

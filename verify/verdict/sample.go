@@ -96,25 +96,35 @@ func telling(own []float64) []float64 {
 // least, and how much. Of a row that was not run its own elements tell nothing.
 func (s *Sample) pool(own, truth, shape []float64, columns int) (pooled []float64, scatter float64) {
 	runs := float64(len(s.Deviations))
+	logs := logarithms(own)
 	byTruth, alike := proportional(own, squared(truth), runs), proportional(own, ones(len(own)), runs)
-	rest, least := tightest(own, alike, proportional(own, shape, runs))
-	pools := [][]float64{byTruth, rest, mixed(own, byTruth, rest, least, runs)}
+	rest, least := tightest(logs, alike, proportional(own, shape, runs))
+	pools := [][]float64{byTruth, rest, mixed(own, logs, byTruth, rest, least, runs)}
 	if s.whole() {
 		pools = append(pools, rowPool(own, columns, runs))
 	}
-	pooled, scatter = tightest(own, pools...)
+	pooled, scatter = tightest(logs, pools...)
 	if pooled == nil { // nothing errs
 		pooled = make([]float64, len(own))
 	}
 	return pooled, scatter
 }
 
-// tightest returns the pool around which second moments scatter least, the first of equals, and how
-// much; nil if there is none.
-func tightest(own []float64, pools ...[]float64) (best []float64, scatter float64) {
+// logarithms returns those of second moments, −∞ where nothing errs.
+func logarithms(own []float64) []float64 {
+	logs := make([]float64, len(own))
+	for i, v := range own {
+		logs[i] = math.Log(v)
+	}
+	return logs
+}
+
+// tightest returns the pool around which second moments of these logarithms scatter least, the
+// first of equals, and how much; nil if there is none.
+func tightest(logs []float64, pools ...[]float64) (best []float64, scatter float64) {
 	scatter = math.Inf(1)
 	for _, p := range pools {
-		if v := poolScatter(own, p); p != nil && (best == nil || v < scatter) {
+		if v := poolScatter(logs, p); p != nil && (best == nil || v < scatter) {
 			best, scatter = p, v
 		}
 	}
@@ -203,7 +213,7 @@ func proportional(own, shape []float64, runs float64) []float64 {
 // mixed expects second moments in proportion to a sum of two pools, as of errors that are in part a
 // factor on the truth: in the share around which they scatter least, and less than around the
 // second pool.
-func mixed(own, a, b []float64, least, runs float64) (best []float64) {
+func mixed(own, logs, a, b []float64, least, runs float64) (best []float64) {
 	if a == nil || b == nil {
 		return nil
 	}
@@ -212,7 +222,7 @@ func mixed(own, a, b []float64, least, runs float64) (best []float64) {
 		for i := range sum {
 			sum[i] = a[i] + math.Ldexp(b[i], power)
 		}
-		if scatter := poolScatter(own, sum); scatter < least {
+		if scatter := poolScatter(logs, sum); scatter < least {
 			best, least = slices.Clone(sum), scatter
 		}
 	}
@@ -237,14 +247,14 @@ func rowPool(own []float64, columns int, runs float64) []float64 {
 }
 
 // poolScatter is the variance of the logarithms of second moments around what is expected.
-func poolScatter(own, pooled []float64) float64 {
+func poolScatter(logs, pooled []float64) float64 {
 	if pooled == nil {
 		return math.Inf(1)
 	}
 	var mean, squares, n float64
-	for i, v := range own {
-		if v > 0 && pooled[i] > 0 {
-			x := math.Log(v) - math.Log(pooled[i])
+	for i, v := range logs {
+		if v > math.Inf(-1) && pooled[i] > 0 {
+			x := v - math.Log(pooled[i])
 			n++
 			d := x - mean
 			mean += d / n

@@ -260,12 +260,16 @@ func (j *judgement) newKin() kin {
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
 	k.wide = make([]statistics, min(len(k.runs), fewestWide))
 	parallel.Each(len(k.runs), func(r int) {
-		k.runs[r] = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Deviations[r], 1, true), j.columns)
-		if r < len(k.wide) {
-			k.wide[r] = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Deviations[r], far, true), j.columns)
+		times := []float64{1, far}
+		if r >= len(k.wide) {
+			times = times[:1]
+		}
+		errors := j.pretend(k.sampled, j.want.Sample.Deviations[r], true, times)
+		if k.runs[r] = k.sampled.of(errors[0], j.columns); r < len(k.wide) {
+			k.wide[r] = k.sampled.of(errors[1], j.columns)
 		}
 	})
-	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, 1, false), j.columns)
+	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, false, []float64{1})[0], j.columns)
 	k.tail = j.tailShare(k.sampled)
 	k.weighRows(j.columns)
 	if k.sampled != k.geometry {
@@ -376,29 +380,40 @@ const (
 	fewestWide = 12
 )
 
-// pretend returns the scaled errors of a kernel that errs as a run does, one of the sample or not,
-// times a factor.
-func (j *judgement) pretend(g *geometry, deviations []float64, times float64, sampled bool) []float64 {
-	w := make([]float64, len(j.scores))
+// pretend returns the scaled errors of kernels that err as a run does, one of the sample or not,
+// times each factor.
+func (j *judgement) pretend(g *geometry, deviations []float64, sampled bool, times []float64) [][]float64 {
+	w := make([][]float64, len(times))
+	for k := range w {
+		w[k] = make([]float64, len(j.scores))
+	}
 	for e, d := range deviations {
 		i := j.want.Sample.at(e)
 		if !g.judged[i] || math.IsNaN(d) {
 			continue
 		}
-		t := j.want.Truth.Data[i]
-		x := t + times*d
-		if j.want.Type != dtype.F64 {
-			x = steady(x)
+		sigma := j.want.Sigma[i]
+		if sampled {
+			sigma = j.want.Sample.others(sigma, d)
 		}
-		if e := j.want.Type.Round(x) - t; !math.IsInf(e, 0) && !math.IsNaN(e) {
-			sigma := j.want.Sigma[i]
-			if sampled {
-				sigma = j.want.Sample.others(sigma, d)
+		scale := deviation(sigma, j.ulp[i])
+		for k, by := range times {
+			if e := j.recorded(i, by*d); !math.IsInf(e, 0) && !math.IsNaN(e) {
+				w[k][i] = e / scale
 			}
-			w[i] = e / deviation(sigma, j.ulp[i])
 		}
 	}
 	return w
+}
+
+// recorded is what an element is off by in the output's type, of a kernel that errs so before.
+func (j *judgement) recorded(i int, d float64) float64 {
+	t := j.want.Truth.Data[i]
+	x := t + d
+	if j.want.Type != dtype.F64 {
+		x = steady(x)
+	}
+	return j.want.Type.Round(x) - t
 }
 
 // steady rounds x to 41 bits: what a run gives is a number of float32 where its own units are the

@@ -97,38 +97,55 @@ func (h *Rows) sums(p *mat.Dense) []*mat.Dense {
 // addErrors adds the errors of its sums to a row, whose divisor's square is size2.
 func (a *Run) addErrors(row []float64, sums []*mat.Dense, e Moments, s int, size2 float64) {
 	apart, together := e.Apart.RawRowView(s), e.Together.RawRowView(s)
-	parts, last := make([]float64, len(sums)), len(sums)-1
+	g, last := e.growth(sums, s), len(sums)-1
 	for c, v := range row {
-		e.split(parts, sums, s, c, size2)
-		for i, part := range parts[:last] {
+		g.split(c, size2)
+		for i, part := range g.parts[:last] {
 			if part > 0 {
-				row[c] += a.sum.Of(sums[i].At(s, c), apart[c]*size2*part, 0)
+				row[c] += a.sum.Of(g.sums[i][c], apart[c]*size2*part, 0)
 			}
 		}
-		row[c] += a.sum.Of(v, apart[c]*size2*parts[last], together[c]*size2)
+		row[c] += a.sum.Of(v, apart[c]*size2*g.parts[last], together[c]*size2)
 	}
 }
 
-// split fills in the part of a sum's variance that each piece makes. It goes with the squares of
-// what is there while the piece is added up: on the line from what it finds to what it leaves, and,
-// its terms being in an unknown order, around it.
-func (e Moments) split(parts []float64, sums []*mat.Dense, s, c int, size2 float64) {
-	last := len(parts) - 1
-	if parts[last] = 1; last == 0 {
+// growth is how the sums of a row grow, piece by piece.
+type growth struct {
+	share         []float64   // of the keys
+	sums, squares [][]float64 // what they have come to; of the terms of a piece
+	parts         []float64   // of a sum's variance, scratch
+}
+
+func (e Moments) growth(sums []*mat.Dense, s int) growth {
+	n := len(sums)
+	rows, numbers := make([][]float64, 2*n), make([]float64, 2*n)
+	g := growth{share: numbers[:n], parts: numbers[n:], sums: rows[:n], squares: rows[n:]}
+	for i, p := range e.pieces {
+		g.share[i], g.sums[i], g.squares[i] = p.share[s], sums[i].RawRowView(s), p.squares.RawRowView(s)
+	}
+	return g
+}
+
+// split fills in the part of the variance of sum c that each piece makes. It goes with the squares
+// of what is there while the piece is added up: on the line from what it finds to what it leaves,
+// and, its terms being in an unknown order, around it.
+func (g *growth) split(c int, size2 float64) {
+	last := len(g.parts) - 1
+	if g.parts[last] = 1; last == 0 {
 		return
 	}
 	var from, squares float64
-	for i, p := range e.pieces {
-		to, terms := sums[i].At(s, c), p.squares.At(s, c)*size2
+	for i, share := range g.share {
+		to, terms := g.sums[i][c], g.squares[i][c]*size2
 		along := float64(from*from) + float64(from*to) + float64(to*to)
-		parts[i] = p.share[s] * (along/3 + terms/6)
+		g.parts[i] = share * (along/3 + terms/6)
 		from, squares = to, squares+terms
 	}
 	whole := from*from/3 + squares/6
 	if whole > 0 && !math.IsInf(whole, 1) {
-		floats.Scale(1/whole, parts)
+		floats.Scale(1/whole, g.parts)
 		return
 	}
-	clear(parts)
-	parts[last] = 1
+	clear(g.parts)
+	g.parts[last] = 1
 }
