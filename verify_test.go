@@ -37,12 +37,13 @@ func TestRecordings(t *testing.T) {
 				if v.Status != verdict.Explained {
 					t.Error(words(v, rec.Provenance))
 				}
-				sameVerdictAgain(t, rec, v, number[name])
+				sameVerdictAgain(t, rec, v, number[name][""])
 			})
-			mutations := inTurn(golden.Mutations(rec, truth), number[name], count[rec.Op])
+			mutations := golden.Mutations(rec, truth)
 			if truth[0].Truth.Len() >= fullSize {
 				mutations = onceAKind(mutations)
 			}
+			mutations = inTurn(rec.Op, mutations, number[name], count)
 			for _, m := range mutations {
 				t.Run(m.Name, func(t *testing.T) { slipsNotThrough(t, m) })
 			}
@@ -50,26 +51,39 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// numbered counts the recordings of each op, and says which of them a recording is.
-func numbered(t *testing.T) (number, count map[string]int) {
+// part is an output of an op, or with "" the op itself.
+type part struct{ op, output string }
+
+// numbered counts the recordings of each op and output, and says which of them a recording is.
+func numbered(t *testing.T) (number map[string]map[string]int, count map[part]int) {
 	t.Helper()
-	number, count = map[string]int{}, map[string]int{}
+	number, count = map[string]map[string]int{}, map[part]int{}
 	for _, name := range golden.Names() {
 		rec, err := golden.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		number[name] = count[rec.Op]
-		count[rec.Op]++
+		number[name] = map[string]int{}
+		for _, output := range append(rec.Outputs(), "") {
+			number[name][output] = count[part{rec.Op, output}]
+			count[part{rec.Op, output}]++
+		}
 	}
 	return number, count
 }
 
-// inTurn keeps of the mistakes in what is declared, for each of which the truth is computed anew, a
-// quarter for one recording of an op and another quarter for the next; with -long all.
-func inTurn(all []golden.Mutation, number, count int) (kept []golden.Mutation) {
+// inTurn keeps a quarter of the mistakes for one recording of an op, or of an output of it, and
+// another quarter for the next; with -long, where there are few recordings, and of truncations,
+// which show on few, all.
+func inTurn(op string, all []golden.Mutation, number map[string]int, count map[part]int) (kept []golden.Mutation) {
+	first := map[string]int{"": 0}
 	for i, m := range all {
-		if m.Output != "" || *check.Long || count < 4 || (number+i)%4 == 0 {
+		if _, met := first[m.Output]; !met {
+			first[m.Output] = i
+		}
+		n, turn := count[part{op, m.Output}], number[m.Output]+i-first[m.Output]
+		few := n < 4 || m.Output != "" && (n < 8 || strings.HasSuffix(m.Name, ": truncated"))
+		if *check.Long || few || turn%4 == 0 {
 			kept = append(kept, m)
 		}
 	}
@@ -81,8 +95,8 @@ func inTurn(all []golden.Mutation, number, count int) (kept []golden.Mutation) {
 const fullSize = 1 << 18
 
 // onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in, and
-// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps every
-// third of the first. Smaller recordings of the same ops have all of those.
+// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps none
+// of the second. Smaller recordings of the same ops have all of those.
 func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	seen := map[string]bool{}
 	for _, m := range all {
@@ -90,7 +104,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 		if m.Output != "" {
 			kind = strings.TrimPrefix(m.Name, m.Output+": ")
 		}
-		if !seen[kind] && (*check.Long || m.Output != "" && len(seen)%3 == 0) {
+		if !seen[kind] && (*check.Long || m.Output != "") {
 			kept = append(kept, m)
 		}
 		seen[kind] = true
@@ -98,8 +112,8 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	return kept
 }
 
-// sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first two
-// of an op once more, or with -long all five times. MLA is left to the op's own test, for its time,
+// sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first of
+// an op once more, or with -long all five times. MLA is left to the op's own test, for its time,
 // which judges every op's right kernels three times.
 func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict, number int) {
 	again := 0
@@ -107,7 +121,7 @@ func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verd
 	case strings.HasPrefix(rec.Op, "mla."):
 	case *check.Long:
 		again = 5
-	case number < 2:
+	case number < 1:
 		again = 1
 	}
 	for range again {
