@@ -106,7 +106,7 @@ func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chanc
 	variance = 1 + max(0, variance-1)*more
 	l := line{
 		nearer(got.along[d], mean*math.Sqrt(more), k.native.along[d]*math.Sqrt(more)),
-		k.reach(variance, 1, more, toward.largest, studentQuantile(runs-1, chance), chance),
+		k.reach(variance, extent{1, toward.largest, more, k.plainScatter}, studentQuantile(runs-1, chance), chance),
 	}
 	factor := l.value / toward.norm
 	if l.beyond() > 1 && !(k.directions[d].oneSided && factor < 0) {

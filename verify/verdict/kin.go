@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/stat"
+
 	"plumbline/numbers/tensor"
 )
 
@@ -203,8 +205,10 @@ func (j *judgement) largestIn(fam family, part int) (z float64) {
 // meansOf judges the mean of the scaled errors, plain and toward larger sizes.
 func (j *judgement) meansOf(out *Output, k kin, got statistics, chance float64) {
 	n := k.geometry.n
-	plain := k.linear(got.plain, func(s statistics) float64 { return s.plain }, 1/n, 1/n, n/k.sampled.n, chance)
-	outward := k.linear(got.outward, func(s statistics) float64 { return s.outward }, 1/n, 1/n, n/k.sampled.n, chance)
+	each := extent{1 / n, 1 / n, n / k.sampled.n, k.plainScatter}
+	plain := k.linear(got.plain, func(s statistics) float64 { return s.plain }, each, chance)
+	each.scatter = k.outwardScatter
+	outward := k.linear(got.outward, func(s statistics) float64 { return s.outward }, each, chance)
 	worst := plain
 	if outward.beyond() > plain.beyond() {
 		worst = outward
@@ -224,16 +228,22 @@ type line struct{ value, limit float64 }
 
 func (l line) beyond() float64 { return math.Abs(l.value) / l.limit }
 
-// linear judges a statistic by its mean and variance over the runs; least is the variance that it
-// has if all errors are independent, which runs that agree do not undercut, and largest the share
-// of that which the largest error has. Of the elements that were run, a mean has least·more if they
+// extent is what a statistic that is linear in the errors is of.
+type extent struct {
+	least   float64 // its variance if all errors are independent
+	largest float64 // the share of that which the largest error has
+	more    float64 // how many times as much there is as of what was run
+	scatter float64 // variance from element to element of what all runs have in common
+}
+
+// linear judges a statistic by its mean and variance over the runs; runs that agree do not undercut
+// the variance of independent errors. Of the elements that were run, a mean has least·more if they
 // are independent; what is beyond comes from errors in common, of which all elements have as much.
-func (k kin) linear(got float64, of func(s statistics) float64, least, largest, more, chance float64) line {
+func (k kin) linear(got float64, of func(s statistics) float64, e extent, chance float64) line {
 	mean, variance := k.moments(of, 1)
 	runs := float64(len(k.runs))
-	variance = least + max(0, variance-least*more)
-	student := studentQuantile(runs-1, chance)
-	return line{nearer(got, mean, of(k.native)), k.reach(variance, least, more, largest, student, chance)}
+	variance = e.least + max(0, variance-e.least*e.more)
+	return line{nearer(got, mean, of(k.native)), k.reach(variance, e, studentQuantile(runs-1, chance), chance)}
 }
 
 // nearer returns how far a statistic is from its mean over the runs or from what the hardware's own
@@ -247,11 +257,12 @@ func nearer(got, mean, native float64) float64 {
 
 // reach is what a sum of errors of that variance, less its mean over the runs, exceeds with a
 // chance, with the quantile of Student's t for the degrees of freedom to which the variance is
-// known. The fewer errors stand behind it, the more it has of their tail. Where it is of `more`
-// times the errors that were run, `least` of it independent, the mean is that much less certain.
-func (k kin) reach(variance, least, more, largest, student, chance float64) float64 {
-	tail := k.tail * min(1, largest*variance/least)
-	ofMean := (variance + least*(more-1)) / float64(len(k.runs))
+// known. The fewer errors stand behind it, the more it has of their tail. Where it is of more than
+// was run, the mean is that much less certain: by what the runs leave open of independent errors,
+// and by what they have in common, which is another number in each element.
+func (k kin) reach(variance float64, e extent, student, chance float64) float64 {
+	tail := k.tail * min(1, e.largest*variance/e.least)
+	ofMean := (variance+e.least*(e.more-1))/float64(len(k.runs)) + e.scatter*e.least*(e.more-1)
 	return calibration * math.Sqrt((variance+ofMean)*tailed(student, chance, tail))
 }
 
@@ -286,7 +297,7 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 		if own := m.freedom(p); own != freedom {
 			freedom, student = own, studentQuantile(own, each)
 		}
-		reach := k.reach(variance, 1, more, k.geometry.largest[f][p], student, each)
+		reach := k.reach(variance, extent{1, k.geometry.largest[f][p], more, k.outwardScatter}, student, each)
 		if l := (line{value, reach}); l.beyond() > worst.beyond() {
 			worst, at = l, p
 		}
@@ -305,7 +316,8 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, chance 
 	mean, variance := k.scatters[f].mean, k.scatters[f].variance
 	runs := float64(len(k.runs) - 1)
 	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
-	if value := meanFactor(got.families[f].along, k.geometry.norms[f], k.scatters[f].units); value > limit {
+	all := func(int) float64 { return 1 }
+	if value := meanFactor(got.families[f].along, k.geometry.norms[f], k.scatters[f].units, all); value > limit {
 		out.Reasons = append(out.Reasons, fmt.Sprintf(
 			"each %s is off by a factor of its own, %.3g times the limit", fam.axis, math.Sqrt(value/limit),
 		))
@@ -313,16 +325,20 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, chance 
 }
 
 // meanFactor is the mean square of errors along the truth in units of their variances, over the
-// parts that have any.
-func meanFactor(along, norms, variances []float64) float64 {
+// parts that have any, where each part has so many times as much as was run.
+func meanFactor(along, norms, variances []float64, more func(p int) float64) float64 {
 	var sum, n float64
 	for p, a := range along {
 		if norms[p] > 0 {
-			sum, n = sum+a*a/max(1, variances[p]), n+1
+			sum, n = sum+grown(a*a, more(p))/max(1, variances[p]), n+1
 		}
 	}
 	return sum / max(n, 1)
 }
+
+// grown is the square of an error along the truth of so many times as many elements: of independent
+// errors it stays 1, and what is beyond, of errors in common, grows with them.
+func grown(square, more float64) float64 { return 1 + (square-1)*more }
 
 // alongMoments returns mean and variance over the runs of each part's error along the truth, and of
 // how many degrees of freedom the variances are.
@@ -338,7 +354,29 @@ func (k kin) alongMoments(f int) partMoments {
 		}
 	}
 	variances, prior := k.shrunk(variances)
+	k.tellOthers(f, means, variances)
 	return partMoments{means, variances, k.freedom(f, prior)}
+}
+
+// tellOthers gives the parts that were not run the mean factor of those that were, and the variance
+// that this has from part to part.
+func (k kin) tellOthers(f int, means, variances []float64) {
+	var factors []float64
+	for p, norm := range k.geometry.norms[f] {
+		if k.sampled.norms[f][p] > 0 {
+			factors = append(factors, means[p]/math.Sqrt(norm))
+		}
+	}
+	if len(factors) < 2 || len(factors) == len(means) {
+		return
+	}
+	mean, variance := stat.MeanVariance(factors, nil)
+	for p, norm := range k.geometry.norms[f] {
+		if k.sampled.norms[f][p] == 0 {
+			means[p] = mean * math.Sqrt(norm)
+			variances[p] += variance * norm
+		}
+	}
 }
 
 // more is how many times the square of the truth a part has of the elements that were run; 1 if

@@ -227,6 +227,9 @@ type kin struct {
 	tail       float64 // share of the errors' tail that is that of sums in an unknown order
 	// relative variance of the mean squares of rows beside that of runs, where some rows were run
 	rowScatter float64
+	// variance from element to element of what all runs have in common, where some were run: of an
+	// error as it is, and of one toward larger sizes
+	plainScatter, outwardScatter float64
 
 	meanSquares, factors []partMoments // of each family
 	scatters             []scatter
@@ -274,6 +277,7 @@ func (j *judgement) newKin() kin {
 	k.weighRows(j.columns)
 	if k.sampled != k.geometry {
 		k.rowScatter = k.scatterOfRows()
+		k.plainScatter, k.outwardScatter = j.scatterOfMeans(k.sampled)
 	}
 	for f := range k.geometry.families {
 		k.meanSquares = append(k.meanSquares, k.squaresOf(f))
@@ -292,7 +296,10 @@ func (k kin) scatterMoments(f int) scatter {
 	if ran < all {
 		s.units = ones(len(s.units))
 	}
-	of := func(s2 statistics) float64 { return meanFactor(s2.families[f].along, k.sampled.norms[f], s.units) }
+	whole := func(p int) float64 { return k.more(f, p) }
+	of := func(s2 statistics) float64 {
+		return meanFactor(s2.families[f].along, k.sampled.norms[f], s.units, whole)
+	}
 	mean, variance := k.moments(of, 2)
 	s.mean, s.variance = max(mean, of(k.native), 1), variance
 	if ran < all {
@@ -314,7 +321,7 @@ func held(norms []float64) (n float64) {
 // scatterOfParts is the variance from part to part of the mean square of a factor over the runs.
 func (k kin) scatterOfParts(f int) float64 {
 	_, variance, _ := k.across(k.sampled.norms[f], func(s statistics, p int) float64 {
-		return square(s.families[f].along[p])
+		return grown(square(s.families[f].along[p]), k.more(f, p))
 	})
 	return variance
 }
@@ -347,6 +354,30 @@ func (k *kin) scatterOfRows() float64 {
 	counts := k.sampled.rowCounts
 	mean, variance, within := k.across(counts, func(s statistics, r int) float64 { return s.rowSquares[r] / counts[r] })
 	return max(0, variance-within) / max(mean*mean, leastMean*leastMean)
+}
+
+// scatterOfMeans is the variance from element to element of the mean over the runs, in units of σ,
+// of errors and of errors toward larger sizes. Sums that are cut off err toward zero, each by a
+// mean of its own, and the elements that were run do not say those of the others.
+func (j *judgement) scatterOfMeans(g *geometry) (plain, outward float64) {
+	var n, sum, signed, squares float64
+	runs := float64(len(j.want.Sample.Deviations))
+	of := make([]float64, len(j.want.Sample.Deviations))
+	for e := range j.want.Sample.Native {
+		i := j.want.Sample.at(e)
+		if !g.judged[i] {
+			continue
+		}
+		for r, run := range j.want.Sample.Deviations {
+			of[r] = run[e] / deviation(j.want.Sigma[i], j.ulp[i])
+		}
+		if mean, variance := stat.MeanVariance(of, nil); !math.IsNaN(variance) {
+			n, sum, signed = n+1, sum+mean, signed+mean*g.sign[i]
+			squares += mean*mean - variance/runs
+		}
+	}
+	n = max(n, 1)
+	return max(0, squares/n-square(sum/n)), max(0, squares/n-square(signed/n))
 }
 
 // weighRows gives rows weights by how much their factors err, as far as the runs tell: where few

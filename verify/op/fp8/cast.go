@@ -200,6 +200,9 @@ func (q *cast) kept(s float64) []float64 {
 
 // scalesFor returns the scales by which the codes of a block may have been made.
 func (q *cast) scalesFor(b int) []float64 {
+	if q.recorded != nil && q.special[b] == hasInf && math.IsNaN(q.recorded[b]) {
+		return []float64{math.NaN(), math.Inf(1)} // of which UE8M0 has but one
+	}
 	if q.recorded != nil {
 		return q.recorded[b : b+1]
 	}
