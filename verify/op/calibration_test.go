@@ -43,7 +43,7 @@ func TestRightKernels(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
-			for seed := range check.Times(seeds, seeds/12) {
+			for seed := range check.Times(seeds, seeds/16) {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := optest.JudgeKernel(t, request, configs[i])
@@ -170,7 +170,7 @@ func truncationFound(t *testing.T, opName, mistake string) (found, of int) {
 		if v.Status == verdict.Unexplained {
 			found++
 		}
-		if of == 6 && !*check.Long {
+		if of == check.Times(seeds, 4) {
 			break
 		}
 	}
@@ -394,12 +394,16 @@ func TestCalibration(t *testing.T) {
 }
 
 // pooled returns the root mean square of an output's scores, over the requests in which it has that
-// type.
+// type: with -long all, else a dozen, or of the ops that take longest eight.
 func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Config) (score float64, requests int) {
 	t.Helper()
 	var sum float64
+	few := 12
+	if strings.HasPrefix(opName, "attention.") || strings.HasPrefix(opName, "mla.") {
+		few = 8
+	}
 	for seed := range uint64(seeds) {
-		if requests == 12 && !*check.Long {
+		if requests == check.Times(seeds, few) {
 			break
 		}
 		rec, err := emulate.Run(emulate.Request(opName, seed), c)

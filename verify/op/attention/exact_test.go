@@ -26,7 +26,7 @@ func TestOneKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := op.Judge(rec); v.Status != verdict.Explained {
+	if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 		t.Errorf("%s: %s", v.Status, v.Reason)
 	}
 	for output, off := range map[string]float64{"lse": 2e-9, "o": 1e-5} {
@@ -36,7 +36,7 @@ func TestOneKey(t *testing.T) {
 		}
 		wrong := rec.Clone()
 		wrong.Set("out."+output, dtype.F32, tensor.Of([]float64{got.Data[0] + off}, got.Shape...))
-		if v := op.Judge(wrong); v.Status != verdict.Unexplained {
+		if v := optest.Judge(t, wrong); v.Status != verdict.Unexplained {
 			t.Errorf("%s off by %v: %s", output, off, v.Status)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -22,11 +21,11 @@ func TestUnturnedKey(t *testing.T) {
 			continue
 		}
 		rec := firstKeys(t, layer)
-		if v := op.Judge(rec); v.Status != verdict.Explained {
+		if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 			t.Errorf("seed %d: %s: %s", seed, v.Status, v.Reason)
 		}
 		for i := range 4 {
-			if v := op.Judge(optest.Nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
+			if v := optest.Judge(t, optest.Nudged(t, rec, "rope_key", i)); v.Status == verdict.Unexplained {
 				found++
 			}
 			seen++

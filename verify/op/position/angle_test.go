@@ -91,7 +91,7 @@ func TestFastSines(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if v := op.Judge(rec); v.Status != verdict.Unexplained {
+		if v := optest.Judge(t, rec); v.Status != verdict.Unexplained {
 			t.Errorf("%s: a fast sine is %s", name, v.Status)
 		}
 	}
@@ -145,11 +145,11 @@ func unitsAreFound(t *testing.T, request *recording.Recording, output string, c 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := op.Judge(rec); v.Status != verdict.Explained {
+	if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 		t.Errorf("%s: %s", v.Status, v.Reason)
 	}
 	for i := range 4 {
-		if v := op.Judge(optest.Nudged(t, rec, output, i)); v.Status != verdict.Unexplained {
+		if v := optest.Judge(t, optest.Nudged(t, rec, output, i)); v.Status != verdict.Unexplained {
 			t.Errorf("element %d is a unit off, and %s", i, v.Status)
 		}
 	}
@@ -290,7 +290,7 @@ func TestSubnormalInputs(t *testing.T) {
 				continue // hidden, or what is not written is below the normal numbers
 			}
 			wrong.Arithmetic["subnormals"] = "flushed"
-			if v := op.Judge(wrong); v.Status != verdict.Unexplained {
+			if v := optest.Judge(t, wrong); v.Status != verdict.Unexplained {
 				t.Errorf("%s, seed %d: an output that is not written is %s", opName, seed, v.Status)
 			}
 		}
@@ -372,7 +372,7 @@ func declaredRecurrence(t *testing.T, request *recording.Recording, c emulate.Co
 		t.Fatal(err)
 	}
 	rec.Arithmetic["frequencies"] = "recurrent"
-	if v := op.Judge(rec); v.Status != verdict.Explained {
+	if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 		t.Errorf("%v, %s: %s: %s", request.Attrs, c, v.Status, v.Reason)
 	}
 }
@@ -393,11 +393,11 @@ func TestRecurrentAngles(t *testing.T) {
 	for _, dim := range []int{64, 128, 256} {
 		for _, base := range []float64{10000, 500000, 1e6, 12345} {
 			rec := recurrentAngles(dim, base)
-			if v := op.Judge(rec); v.Status != verdict.Explained {
+			if v := optest.Judge(t, rec); v.Status != verdict.Explained {
 				t.Errorf("dim %d, base %v: %s: %s", dim, base, v.Status, v.Reason)
 			}
 			rec.Attrs["base"] = recording.Number(base * 1.001)
-			if v := op.Judge(rec); v.Status != verdict.Unexplained {
+			if v := optest.Judge(t, rec); v.Status != verdict.Unexplained {
 				t.Errorf("dim %d, base %v: a base off by a thousandth is %s", dim, base, v.Status)
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -63,7 +62,7 @@ func TestYaRNKeys(t *testing.T) {
 				if err != nil || request.Op == "mla.layer" && mistake == "yarn-range-unrounded" {
 					continue // hidden, or few pairs: no index between the ends
 				}
-				if v := op.Judge(rec); v.Status != verdict.Unexplained {
+				if v := optest.Judge(t, rec); v.Status != verdict.Unexplained {
 					t.Errorf("%s %s, %s: %s", request.Op, yarn, mistake, v.Status)
 				}
 			}
