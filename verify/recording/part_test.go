@@ -159,8 +159,8 @@ func TestWhatIsTooLargeIsNotDecodedWhole(t *testing.T) {
 	wantError(t, err, `x.safetensors: tensor "q": shape [2 134217729]: more than the 268435456 elements that`)
 }
 
-// TestDigestsStream makes 64 MiB of bf16 to learn its sha256, in a memory that does not depend on
-// its size, and the same as if it stood in memory.
+// TestDigestsStream makes 32 MiB of bf16, or 64 with -long, to learn its sha256, in a memory that
+// does not depend on its size, and the same as if it stood in memory.
 func TestDigestsStream(t *testing.T) {
 	rows := check.Times(32, 16)
 	rc := Recipe{Type: dtype.BF16, Shape: []int{rows, 1 << 20}, Dist: "normal", Seed: 1}
