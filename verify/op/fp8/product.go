@@ -112,9 +112,10 @@ func squared(m fp8.Blocked) fp8.Blocked {
 func (p *products) expected() []verdict.Expected {
 	rows, cols := p.truth.Dims()
 	e := verdict.Expected{Name: "c", Truth: tensor.Of(p.truth.RawMatrix().Data, rows, cols)}
-	for form, native := range p.native {
-		runs := append(p.deviations[form], native) // most kernels take codes in order, as the native run does
-		e.AddForm(verdict.NewSample(runs, native, p.elements(cols), e.Truth.Data, p.shape.RawMatrix().Data, cols))
+	for form := range p.runs {
+		e.AddForm(verdict.NewSample(
+			p.deviations[form], p.native[form], p.elements(cols), e.Truth.Data, p.shape.RawMatrix().Data, cols,
+		))
 	}
 	for at, values := range p.others {
 		for _, v := range values {

@@ -76,7 +76,6 @@ type productRun struct {
 	operandA, operandB arithmetic.Grid
 	term               arithmetic.Grid
 	cut                bool // operands of TF32 are cut, else rounded
-	bySign             bool // a tensor core takes the positive products of a block first
 
 	sums, terms []float64 // scratch
 }
@@ -199,14 +198,8 @@ func (r *productRun) chains(a, b operand, first, last int) {
 	switch {
 	case first < last && r.core != nil:
 		r.sums = append(r.sums, r.longChain(a, b, first, last))
-	case r.core != nil && !r.bySign:
-		r.sums = r.core.Chain(r.sums, a.blocks[first], b.blocks[first], r.every)
 	case r.core != nil:
-		x, y := a.codes[first], b.codes[first]
-		for start := 0; start < len(x); start += r.every {
-			end := min(start+r.every, len(x))
-			r.sums = append(r.sums, r.dot(0, x[start:end], y[start:end]))
-		}
+		r.sums = r.core.Chain(r.sums, a.blocks[first], b.blocks[first], r.every)
 	case first < last:
 		r.sums = append(r.sums, r.inner.Sum(r.longTerms(a, b, first, last)))
 	default:
@@ -224,29 +217,9 @@ func (r *productRun) longChain(a, b operand, first, last int) (acc float64) {
 		if i > first {
 			acc = dtype.F32.Round(acc * ratio(a, b, i-1, i))
 		}
-		acc = r.dot(acc, a.codes[i], b.codes[i])
+		acc = r.core.Dot(acc, a.codes[i], b.codes[i])
 	}
 	return acc
-}
-
-// dot adds products in a tensor core.
-//
-// What it loses hangs on the largest sum on the way. Where terms of both signs nearly cancel that is
-// small in most orders, and a kernel's own may be one of the few in which a bit is lost that none of
-// the runs loses. With the positive products first the sum is as large as it gets.
-func (r *productRun) dot(acc float64, x, y []float64) float64 {
-	if !r.bySign {
-		return r.core.Dot(acc, x, y)
-	}
-	first, second := make([]float64, 0, len(x)), make([]float64, 0, len(x))
-	for _, positive := range []bool{true, false} {
-		for k, v := range x {
-			if v*y[k] > 0 == positive {
-				first, second = append(first, v), append(second, y[k])
-			}
-		}
-	}
-	return r.core.Dot(acc, first, second)
 }
 
 // longTerms returns the terms of blocks in units of the last one's scales.
@@ -282,7 +255,7 @@ func (r *productRun) products(x, y []float64) []float64 {
 // ofValues returns the sum of products of what codes stand for.
 func (r *productRun) ofValues(x, y []float64) float64 {
 	if r.core != nil {
-		return r.dot(0, x, y)
+		return r.core.Dot(0, x, y)
 	}
 	terms := r.products(x, y)
 	if !r.fused {

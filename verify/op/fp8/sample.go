@@ -62,7 +62,6 @@ func newSample(c *op.Case, rows, cols, width int) *sample {
 			all = append(all, m.newRun(arithmetic.NewRun(k+1).In(form), width))
 			deviations[k] = make([]float64, n)
 		}
-		all[runs].bySign = true
 		s.runs, s.deviations = append(s.runs, all), append(s.deviations, deviations)
 		s.native = append(s.native, make([]float64, n))
 	}
