@@ -53,6 +53,9 @@ func (j *judgement) scaled() []float64 {
 func (j *judgement) elementOf(out *Output, k kin, chance float64) {
 	each := chance / float64(max(out.Elements, 1))
 	out.MaxZLimit = math.Sqrt(tailed(studentQuantile(j.freedom(), each), each, k.tail))
+	if j.want.Sample.rare > 0 { // a loss of a bit more may be as rare again
+		out.MaxZLimit = max(out.MaxZLimit, 2*k.largest)
+	}
 	j.elementReasons(out)
 }
 

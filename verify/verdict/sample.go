@@ -23,6 +23,7 @@ type Sample struct {
 
 	once  sync.Once
 	prior float64 // runs' worth of what pooling knows of an element's σ
+	rare  float64 // and of what all errors together say, where few runs may err at an element
 	kin   kin
 }
 
@@ -41,22 +42,51 @@ type Sample struct {
 func NewSample(
 	deviations [][]float64, native []float64, elements []int, truth, shape []float64, columns int,
 ) (*Sample, []float64) {
-	s := &Sample{Deviations: deviations, Native: native, elements: elements}
+	return (&Sample{Deviations: deviations, Native: native, elements: elements}).measured(truth, shape, columns)
+}
+
+// NewRareSample is NewSample where it may be chance that no run errs at an element, or by little:
+// a sum that nearly always fits loses a bit in a few orders, and a kernel's may be one of them. One
+// more run errs at each element as much as all do on the mean.
+func NewRareSample(
+	deviations [][]float64, native []float64, elements []int, truth, shape []float64, columns int,
+) (*Sample, []float64) {
+	s := &Sample{Deviations: deviations, Native: native, elements: elements, rare: 1}
+	return s.measured(truth, shape, columns)
+}
+
+// measured returns the sample with σ of each element.
+func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float64) {
 	own, runs := s.secondMoments(len(truth))
-	all := float64(len(deviations))
+	all := float64(len(s.Deviations))
 	told := telling(own)
 	pooled, scatter := s.pool(told, truth, shape, columns)
 	s.prior = priorRuns(scatter, all, told)
+	rare := s.rare * meanRatio(own, pooled, runs)
 	sigma := make([]float64, len(own))
 	for i, v := range own {
+		known, square := s.prior+s.rare, (s.prior+rare)*pooled[i]
 		switch k := runs[i]; {
-		case k == 0, !s.whole(): // not run, or every run overflows, which is right too
+		case (k == 0 || !s.whole()) && s.rare == 0: // not run, or every run overflows, which is right too
 			sigma[i] = math.Sqrt(pooled[i])
-		case v > 0:
-			sigma[i] = math.Sqrt((k*v + s.prior*pooled[i]) / (k + s.prior))
+		case k == 0, !s.whole():
+			sigma[i] = math.Sqrt(square / known)
+		case v > 0 || s.rare > 0:
+			sigma[i] = math.Sqrt((k*v + square) / (k + known))
 		}
 	}
 	return s, sigma
+}
+
+// meanRatio is the mean of second moments in units of what is expected of them.
+func meanRatio(own, pooled, runs []float64) float64 {
+	var sum, n float64
+	for i, v := range own {
+		if runs[i] > 0 && pooled[i] > 0 {
+			sum, n = sum+v/pooled[i], n+1
+		}
+	}
+	return sum / max(n, 1)
 }
 
 // cancelled is how small a second moment is, beside the largest, that is what float64 leaves of

@@ -225,6 +225,7 @@ type kin struct {
 	native     statistics
 	directions []Direction
 	tail       float64 // share of the errors' tail that is that of sums in an unknown order
+	largest    float64 // score of a run, by σ from the others
 	// relative variance of the mean squares of rows beside that of runs, where some rows were run
 	rowScatter float64
 	// variance from element to element of what all runs have in common, where some were run: of an
@@ -273,7 +274,7 @@ func (j *judgement) newKin() kin {
 		}
 	})
 	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, false, []float64{1})[0], j.columns)
-	k.tail = j.tailShare(k.sampled)
+	k.tail, k.largest = j.tailShare(k.sampled)
 	k.weighRows(j.columns)
 	if k.sampled != k.geometry {
 		k.rowScatter = k.scatterOfRows()
@@ -456,7 +457,7 @@ func steady(x float64) float64 {
 
 // others is σ of an element as the other runs have it: what one run is judged by must not know it.
 func (s *Sample) others(sigma, d float64) float64 {
-	all := float64(len(s.Deviations)) + s.prior
+	all := float64(len(s.Deviations)) + s.prior + s.rare
 	if all < 2 || sigma == 0 || !s.whole() {
 		return sigma
 	}
@@ -465,8 +466,9 @@ func (s *Sample) others(sigma, d float64) float64 {
 }
 
 // tailShare tells from the runs' kurtosis how far the tail of the errors is from a normal one and
-// near that of sums in an unknown order, see walkQuantile. Few numbers leave it uncertain.
-func (j *judgement) tailShare(g *geometry) float64 {
+// near that of sums in an unknown order, see walkQuantile. Few numbers leave it uncertain. It
+// returns the largest score of a run, too.
+func (j *judgement) tailShare(g *geometry) (share, largest float64) {
 	var second, fourth, n float64
 	for _, run := range j.want.Sample.Deviations {
 		for e, d := range run {
@@ -476,15 +478,16 @@ func (j *judgement) tailShare(g *geometry) float64 {
 			}
 			x := d / j.want.Sample.others(j.want.Sigma[i], d)
 			second, fourth, n = second+x*x, fourth+x*x*x*x, n+1
+			largest = max(largest, math.Abs(x))
 		}
 	}
 	if second == 0 {
-		return 0
+		return 0, 0
 	}
 	freedom := j.freedom()
 	normal := 3 * (freedom - 2) / max(freedom-4, 1)
 	kurtosis := fourth*n/(second*second) + 2*math.Sqrt(24/n)
-	return min(1, max(0, (kurtosis/normal-1)/(walkSecond-1)))
+	return min(1, max(0, (kurtosis/normal-1)/(walkSecond-1))), largest
 }
 
 // walkSecond is E[r²] of the squared Brownian bridge in units of its mean.
@@ -494,7 +497,7 @@ const walkSecond = 1.8
 // elements were run for all.
 func (j *judgement) freedom() float64 {
 	if !j.want.Sample.whole() {
-		return max(1, j.want.Sample.prior)
+		return max(1, j.want.Sample.prior+j.want.Sample.rare)
 	}
 	return float64(len(j.want.Sample.Deviations)) + j.want.Sample.prior
 }

@@ -113,7 +113,7 @@ func (p *products) expected() []verdict.Expected {
 	rows, cols := p.truth.Dims()
 	e := verdict.Expected{Name: "c", Truth: tensor.Of(p.truth.RawMatrix().Data, rows, cols)}
 	for form := range p.runs {
-		e.AddForm(verdict.NewSample(
+		e.AddForm(verdict.NewRareSample(
 			p.deviations[form], p.native[form], p.elements(cols), e.Truth.Data, p.shape.RawMatrix().Data, cols,
 		))
 	}
