@@ -136,9 +136,9 @@ var gates = []request{
 		b.gate(gated{K: 33})
 		b.make("logits", b.bell(0, 7, 33))
 	}},
-	{name: "one", catch: "one expert, whose weight is 1", build: func(b *builder) {
-		b.gate(gated{K: 1})
-		b.make("logits", b.bell(0, 5, 1))
+	{name: "one", catch: "one expert of a token, whose weight is 1; groups of one expert", build: func(b *builder) {
+		b.gate(gated{K: 1, groups: 2, kept: 1, groupScore: "max"})
+		b.make("logits", b.bell(0, 5, 2))
 	}},
 	{name: "wide", catch: "indices of 64 bits", build: func(b *builder) {
 		b.gate(gated{K: 6, groups: 4, kept: 2})
