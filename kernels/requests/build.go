@@ -37,6 +37,22 @@ func around(shift float32, rc recipe) recipe {
 	return rc
 }
 
+// as is a recipe in another type than the request's.
+func as(t dtype.Type, rc recipe) recipe {
+	rc.Type = t
+	return rc
+}
+
+// between is a recipe of float32 numbers from middle − 2^exp2 up to middle + 2^exp2.
+func between(middle float32, exp2 int, shape ...int) recipe {
+	return around(middle, recipe{Type: dtype.F32, Shape: shape, Dist: "uniform", Exp2: exp2})
+}
+
+// ids is a recipe of integers from lo up to hi − 1.
+func ids(t dtype.Type, lo, hi int64, shape ...int) recipe {
+	return recipe{Type: t, Shape: shape, Dist: "ints", Lo: lo, Hi: hi}
+}
+
 // planted adds edits to a recipe.
 func planted(rc recipe, edits ...recording.Edit) recipe {
 	rc.Edits = append(slices.Clone(rc.Edits), edits...)
@@ -51,7 +67,7 @@ func edit(value float64, index ...int) recording.Edit {
 func (b *builder) make(name string, rc recipe) {
 	rc.Seed = seed(b.name, name)
 	if b.digests != nil {
-		rc.SHA256 = b.digests(name)
+		rc.SHA256 = b.digests(name, rc)
 	}
 	if err := b.Generate(name, rc); err != nil && b.err == nil {
 		b.err = err

@@ -22,7 +22,7 @@ func (b *builder) networks(m mixture) {
 
 // weighed adds positive weights of all pairs, none like another.
 func (b *builder) weighed(t dtype.Type, m mixture) {
-	b.make("weights", recipe{Type: t, Shape: []int{m.N, m.K}, Dist: "uniform", Exp2: -2, Shift: level(0.375)})
+	b.make("weights", as(t, between(0.375, -2, m.N, m.K)))
 }
 
 // routed adds all inputs of experts; every below-th pair has the id −1 (0: none).

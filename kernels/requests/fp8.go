@@ -97,14 +97,13 @@ var casts = []request{
 
 // codes adds a matrix of F8_E4M3 codes to ±256.
 func (b *builder) codes(name string, shape ...int) {
-	b.make(name, recipe{Type: dtype.F8E4M3, Shape: shape, Dist: "normal", Exp2: 6})
+	b.make(name, as(dtype.F8E4M3, b.bell(6, shape...)))
 }
 
 // scales adds positive scales between 3 and 7 times 2^(exp2−1), so that no two blocks have the
 // same.
 func (b *builder) scales(name string, exp2 int, shape ...int) {
-	shift := float32(math.Ldexp(2.5, exp2))
-	b.make(name, recipe{Type: dtype.F32, Shape: shape, Dist: "uniform", Exp2: exp2, Shift: &shift})
+	b.make(name, between(float32(math.Ldexp(2.5, exp2)), exp2, shape...))
 }
 
 // powers stores scales that are powers of two, 2^−9 … 2^−3, in a type that has them.
@@ -145,9 +144,7 @@ func (b *builder) scaledBy(t dtype.Type, m, n, k int) {
 func (b *builder) towardOneSide(m, n, k int) {
 	b.outputs("c", b.t)
 	for name, rows := range map[string]int{"a": m, "b": n} {
-		b.make(name, recipe{
-			Type: dtype.F8E4M3, Shape: []int{rows, k}, Dist: "uniform", Exp2: 6, Shift: level(96),
-		})
+		b.make(name, as(dtype.F8E4M3, between(96, 6, rows, k)))
 	}
 	b.scales("a_scale", -9, m, blocks(k))
 	b.scales("b_scale", -11, blocks(n), blocks(k))
@@ -182,17 +179,9 @@ var products = []request{
 	{name: "long-signed", catch: "the same with sums around 0", build: func(b *builder) { b.product(8, 32, 4096) }},
 	{name: "cancelled", catch: "a block that takes away what another has added", build: func(b *builder) {
 		b.outputs("c", b.t)
-		b.make("a", planted(
-			recipe{
-				Type: dtype.F8E4M3, Shape: []int{9, 256}, Dist: "normal", Exp2: 5,
-			}, edit(256, 2, 3), edit(-256, 2, 200),
-		))
+		b.make("a", planted(as(dtype.F8E4M3, b.bell(5, 9, 256)), edit(256, 2, 3), edit(-256, 2, 200)))
 		b.scales("a_scale", -9, 9, 2)
-		b.make("b", planted(
-			recipe{
-				Type: dtype.F8E4M3, Shape: []int{48, 256}, Dist: "normal", Exp2: 5,
-			}, edit(448, 7, 3), edit(448, 7, 200),
-		))
+		b.make("b", planted(as(dtype.F8E4M3, b.bell(5, 48, 256)), edit(448, 7, 3), edit(448, 7, 200)))
 		b.powers("b_scale", dtype.F32, 1, 2)
 	}},
 	{name: "v3-up-1", full: true, catch: "DeepSeek-V3's 7168 × 2048, one row", build: func(b *builder) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"plumbline/numbers/dtype"
-	"plumbline/verify/recording"
 )
 
 // gated sets how experts are chosen; what is 0 or empty keeps its default.
@@ -43,9 +42,7 @@ func (b *builder) gate(g gated) {
 
 // bias adds a bias of E experts around a level.
 func (b *builder) bias(level float32, exp2, e int) {
-	rc := shifted(level, b.bell(exp2, e))
-	rc.Type = dtype.F32
-	b.make("bias", rc)
+	b.make("bias", as(dtype.F32, shifted(level, b.bell(exp2, e))))
 }
 
 // outputs asks for an output in a type that its inputs do not say.
@@ -113,11 +110,7 @@ var gates = []request{
 	}},
 	{name: "ties", catch: "ties that go to the higher index", build: func(b *builder) {
 		b.gate(gated{K: 5, groups: 4, kept: 2})
-		b.make("logits", planted(
-			recipe{
-				Type: b.t, Shape: []int{20, 32}, Dist: "ints", Lo: -2, Hi: 3,
-			}, edit(0, 3), edit(-1, 11), edit(2, 17, 31),
-		))
+		b.make("logits", planted(ids(b.t, -2, 3, 20, 32), edit(0, 3), edit(-1, 11), edit(2, 17, 31)))
 	}},
 	{name: "near-ties", types: []dtype.Type{dtype.F32}, catch: "logits rounded to BF16, which makes ties of all",
 		build: func(b *builder) {
@@ -155,9 +148,7 @@ var gates = []request{
 		build: func(b *builder) {
 			b.gate(gated{K: 4})
 			b.make("x", b.bell(0, 12, 257))
-			weight := b.bell(-4, 32, 257)
-			weight.Type = dtype.F32
-			b.make("weight", weight)
+			b.make("weight", as(dtype.F32, b.bell(-4, 32, 257)))
 		}},
 	{name: "v3-tokens", full: true, catch: "DeepSeek-V3's gate from 7168 columns", build: func(b *builder) {
 		b.gate(deepSeekV3)
@@ -175,11 +166,9 @@ var gates = []request{
 // scored adds positive scores [n, e] and k experts for each token, of which every below-th id is
 // −1.
 func (b *builder) scored(n, e, k, below int) {
-	b.make("scores", recipe{Type: b.t, Shape: []int{n, e}, Dist: "uniform", Exp2: -2, Shift: level(0.5)})
+	b.make("scores", as(b.t, between(0.5, -2, n, e)))
 	b.chosen(dtype.I32, n, e, k, below)
 }
-
-func level(x float32) *float32 { return &x }
 
 // chosen stores different experts for each token, some of them more often than others, of which
 // every below-th id is −1 (0: none).
@@ -282,7 +271,7 @@ var biasUpdates = []request{
 	}},
 	{name: "v3", types: []dtype.Type{dtype.F32}, full: true, catch: "256 experts", build: func(b *builder) {
 		b.bias(0, -2, 256)
-		b.make("load", recipe{Type: dtype.I32, Shape: []int{256}, Dist: "ints", Lo: 0, Hi: 4096})
+		b.make("load", ids(dtype.I32, 0, 4096, 256))
 	}},
 }
 
@@ -310,21 +299,17 @@ var dispatches = []request{
 	{name: "one-expert", types: integers, catch: "all rows of one expert", build: func(b *builder) {
 		b.set("experts", 3)
 		b.outputs("order", b.t)
-		b.make("indices", recipe{Type: b.t, Shape: []int{300, 1}, Dist: "ints", Lo: 1, Hi: 2})
+		b.make("indices", ids(b.t, 1, 2, 300, 1))
 	}},
 	{name: "one-pair", types: integers, catch: "one pair", build: func(b *builder) { b.sorted(1, 4, 1, 0) }},
 	{name: "nobody", types: integers, catch: "no pair that counts but one", build: func(b *builder) {
 		b.set("experts", 4)
 		b.outputs("order", b.t)
-		b.make("indices", planted(
-			recipe{
-				Type: b.t, Shape: []int{40, 2}, Dist: "ints", Lo: -1, Hi: 0,
-			}, recording.Edit{Index: []int{20, 1}, Value: 3},
-		))
+		b.make("indices", planted(ids(b.t, -1, 0, 40, 2), edit(3, 20, 1)))
 	}},
 	{name: "v3", types: integers, full: true, catch: "DeepSeek-V3's experts of 4096 tokens", build: func(b *builder) {
 		b.set("experts", 256)
 		b.outputs("order", b.t)
-		b.make("indices", recipe{Type: b.t, Shape: []int{4096, 8}, Dist: "ints", Lo: 0, Hi: 256})
+		b.make("indices", ids(b.t, 0, 256, 4096, 8))
 	}},
 }
