@@ -271,8 +271,8 @@ struct GenerateCall {
   int exp2;
   double shift;
   int64_t lo, hi;
-  int code;  // an Element of recorder/element.h
-  size_t count;
+  int code;             // an Element of recorder/element.h
+  size_t first, count;  // elements first … first+count−1, into out
   void *out;
 };
 

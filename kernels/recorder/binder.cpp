@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "catalogue.h"
+#include "inputs.h"
 
 namespace plumbline {
 
@@ -16,14 +17,18 @@ Shape Binder::shape(const std::string &name, size_t axes) {
     if (n == 0) fail("tensor " + quoteJson(name) + ": shape " + textOf(s) + " has an axis of length 0");
     if (n > INT_MAX) fail("tensor " + quoteJson(name) + ": shape " + textOf(s) + " is too long");
   }
+  checkSize(name, s);
   return s;
+}
+
+void Binder::checkSize(const std::string &name, const Shape &shape) const {
+  if (countOf(shape) > mostElements) fail("tensor " + quoteJson(name) + ": shape " + textOf(shape) + ", want at most " + std::to_string(mostElements) + " elements: this kernel's indices have 32 bits");
 }
 
 std::vector<int64_t> Binder::integers(const std::string &name) {
   const Element e = element(name);
   if (isFloat(e)) fail("tensor " + quoteJson(name) + ": type " + nameOf(e) + ", want an integer type");
   const auto bytes = materialise(name);
-  made = Buffer();
   std::vector<int64_t> values(size_t(countOf(info(name).second)));
   for (size_t i = 0; i < values.size(); i++) {
     if (e == ElementI64) {
@@ -39,7 +44,6 @@ std::vector<float> Binder::asFloats(const std::string &name) {
   const Element e = element(name);
   if (!isFloat(e) || e == ElementF64) fail("tensor " + quoteJson(name) + ": type " + nameOf(e) + ", want F32, F16 or BF16");
   const auto bytes = materialise(name);
-  made = Buffer();
   std::vector<float> values(size_t(countOf(info(name).second)));
   for (size_t i = 0; i < values.size(); i++) values[i] = float(decode(e, bytes.data(), i));
   return values;
@@ -48,7 +52,6 @@ std::vector<float> Binder::asFloats(const std::string &name) {
 std::vector<float> Binder::numbers(const std::string &name) {
   const Element e = element(name);
   const auto bytes = materialise(name);
-  made = Buffer();
   std::vector<float> values(size_t(countOf(info(name).second)));
   for (size_t i = 0; i < values.size(); i++) values[i] = float(decode(e, bytes.data(), i));
   return values;
@@ -68,8 +71,10 @@ std::vector<uint8_t> Binder::mask(const std::string &name, const Shape &expected
 
 void *Binder::output(const std::string &name, Element e, const Shape &shape) {
   if (r.find("out." + name)) fail("tensor \"out." + name + "\": stored already: this is a recording, not a request");
+  checkSize("out." + name, shape);
   job.outputs.push_back({name, e, shape, poisoned(size_t(countOf(shape)) * size_t(sizeOf(e)))});
   job.bytes += double(job.outputs.back().data.size());
+  job.memoryBytes += job.outputs.back().data.size();
   return job.outputs.back().data.get();
 }
 
@@ -195,26 +200,20 @@ std::pair<Element, const Shape &> Binder::info(const std::string &name) {
   return {g->second.element, g->second.shape};
 }
 
+const void *Binder::onDevice(const std::string &name) {
+  const auto [element, shape] = info(name);
+  if (sketch) {
+    job.memoryBytes += size_t(countOf(shape)) * size_t(sizeOf(element));
+    return nullptr;
+  }
+  if (const Tensor *t = r.find(name)) return keep(Buffer(t->bytes.data(), t->bytes.size()));
+  if (dry && countOf(shape) > mostWhole) return keep(Buffer(size_t(countOf(shape)) * size_t(sizeOf(element))));  // takes a processor minutes
+  return keep(within("tensor " + quoteJson(name), [&] { return makeOnDevice(r.generated.at(name)); }));
+}
+
 std::vector<unsigned char> Binder::materialise(const std::string &name) {
-  made = Buffer();
   if (const Tensor *t = r.find(name)) return t->bytes;
-  const Recipe &recipe = r.generated.at(name);
-  return within("tensor " + quoteJson(name), [&] {
-    std::vector<unsigned char> bytes;
-    const bool floats = isFloat(recipe.element);
-    if (dry || recipe.dist == Permutation || !floats) {
-      bytes = makeOnHost(recipe);
-    } else {
-      made = Buffer(size_t(countOf(recipe.shape)) * size_t(sizeOf(recipe.element)));
-      generate({recipe.dist, recipe.seed, recipe.exp2, recipe.shift, recipe.lo, recipe.hi, recipe.element, size_t(countOf(recipe.shape)), made.get()});
-      finish();
-      bytes = made.download();
-    }
-    applyEdits(recipe, bytes);
-    checkDigest(recipe, bytes);
-    if (!recipe.edits.empty()) made = Buffer();
-    return bytes;
-  });
+  return within("tensor " + quoteJson(name), [&] { return makeOnHost(r.generated.at(name)); });
 }
 
 }  // namespace plumbline

@@ -45,6 +45,9 @@ class Binder {
   const bool sketch;
   Job job;
 
+  // The most elements that an input or an output may have. Kernels whose indices have 64 bits set it to INT64_MAX before they ask for what is that large.
+  int64_t mostElements = INT_MAX;
+
   bool has(const std::string &name) const { return r.find(name) != nullptr || r.generated.count(name) != 0; }
 
   // shape returns the shape of an input of that many axes.
@@ -69,14 +72,9 @@ class Binder {
   }
 
   // onDevice returns an input in device memory.
-  const void *onDevice(const std::string &name) {
-    if (sketch) return nullptr;
-    const auto bytes = materialise(name);
-    if (!made.get()) return keep(Buffer(bytes.data(), bytes.size()));
-    return keep(std::move(made));
-  }
+  const void *onDevice(const std::string &name);
 
-  // integers returns an integer input on the host.
+  // What is read on the host has at most mostWhole elements (inputs.h). integers returns an integer input.
   std::vector<int64_t> integers(const std::string &name);
 
   // asFloats returns a small floating input on the host, exactly.
@@ -128,7 +126,6 @@ class Binder {
 
  private:
   std::set<std::string> asked, named;
-  Buffer made;  // an input that materialise made on the device and that the host did not have to change
 
   const Json *attr(const std::string &name) {
     asked.insert(name);
@@ -142,6 +139,7 @@ class Binder {
   std::pair<Element, const Shape &> info(const std::string &name);
 
   void *keep(Buffer b) {
+    job.memoryBytes += b.size();
     job.memory.push_back(std::move(b));
     return job.memory.back().get();
   }
@@ -151,9 +149,9 @@ class Binder {
     return b;
   }
 
-  // materialise returns the bytes of an input. A generated one is made on the device, comes back for its edits and its sha256, and stays on the
-  // device in `made` if the edits did not change it.
+  // materialise returns the bytes of an input.
   std::vector<unsigned char> materialise(const std::string &name);
+  void checkSize(const std::string &name, const Shape &shape) const;
 };
 
 inline const char *elementName(Type t) { return t == BF16 ? "BF16" : "F32"; }

@@ -24,6 +24,13 @@ Buffer &Buffer::operator=(Buffer &&other) noexcept {
   return *this;
 }
 
+Buffer::Buffer(const void *data, size_t n) : Buffer(n) { upload(0, data, n); }
+std::vector<unsigned char> Buffer::download() const {
+  std::vector<unsigned char> out(bytes);
+  download(0, out.data(), bytes);
+  return out;
+}
+
 #ifdef PLUMBLINE_ON_CPU
 
 Device openDevice() {
@@ -40,19 +47,24 @@ Buffer::Buffer(size_t n) : bytes(n) {
   if (dry || n == 0) return;
   if (posix_memalign(&at, 256, n) != 0) std::abort();  // not a byte more, so that AddressSanitizer sees what goes beyond
 }
-Buffer::Buffer(const void *data, size_t n) : Buffer(n) {
-  if (at != nullptr) std::memcpy(at, data, n);
-}
 Buffer::~Buffer() { std::free(at); }
+void Buffer::upload(size_t offset, const void *from, size_t n) const {
+  if (at != nullptr) std::memcpy(as<char>() + offset, from, n);
+}
+void Buffer::download(size_t offset, void *to, size_t n) const {
+  if (at != nullptr) std::memcpy(to, as<char>() + offset, n);
+}
 void Buffer::poison() const {
   if (at != nullptr) std::memset(at, 0xFF, bytes);
 }
-std::vector<unsigned char> Buffer::download() const {
-  std::vector<unsigned char> out(bytes);
-  if (at != nullptr) std::memcpy(out.data(), at, bytes);
-  return out;
-}
 void finish() {}
+size_t freeMemory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("MemAvailable:", 0) == 0) return size_t(std::strtoull(line.c_str() + 13, nullptr, 10)) * 1024;
+  }
+  return SIZE_MAX;
+}
 bool deviceLost() { return false; }
 Times measure(const std::function<void()> &) { return {}; }
 void measureCeilings(const Device &, Ceilings &) {}
@@ -102,17 +114,20 @@ Device openDevice() {
 Buffer::Buffer(size_t n) : bytes(n) {
   if (!dry && n > 0) CHECK(cudaMalloc(&at, n));
 }
-Buffer::Buffer(const void *data, size_t n) : Buffer(n) {
-  if (at != nullptr) CHECK(cudaMemcpy(at, data, n, cudaMemcpyHostToDevice));
-}
 Buffer::~Buffer() { cudaFree(at); }  // an error here is that of an earlier call
 void Buffer::poison() const {
   if (at != nullptr) CHECK(cudaMemset(at, 0xFF, bytes));
 }
-std::vector<unsigned char> Buffer::download() const {
-  std::vector<unsigned char> out(bytes);
-  if (at != nullptr) CHECK(cudaMemcpy(out.data(), at, bytes, cudaMemcpyDeviceToHost));
-  return out;
+void Buffer::upload(size_t offset, const void *from, size_t n) const {
+  if (at != nullptr) CHECK(cudaMemcpy(as<char>() + offset, from, n, cudaMemcpyHostToDevice));
+}
+void Buffer::download(size_t offset, void *to, size_t n) const {
+  if (at != nullptr) CHECK(cudaMemcpy(to, as<char>() + offset, n, cudaMemcpyDeviceToHost));
+}
+size_t freeMemory() {
+  size_t free = 0, all = 0;
+  CHECK(cudaMemGetInfo(&free, &all));
+  return free;
 }
 void finish() {
   CHECK(cudaDeviceSynchronize());
@@ -126,7 +141,7 @@ bool deviceLost() {
 Times measure(const std::function<void()> &work) {
   constexpr int warmUp = 3, most = 21;
   constexpr float enough = 500;  // milliseconds
-  Buffer other(size_t(256) << 20);
+  Buffer other(measureMemory);
   cudaEvent_t begin, end;
   CHECK(cudaEventCreate(&begin));
   CHECK(cudaEventCreate(&end));

@@ -33,11 +33,16 @@ class Buffer {
   size_t size() const { return bytes; }
   void poison() const;  // every byte 0xFF: NaN in every floating type
   std::vector<unsigned char> download() const;
+  void download(size_t offset, void *to, size_t n) const;
+  void upload(size_t offset, const void *from, size_t n) const;
 
  private:
   void *at = nullptr;
   size_t bytes = 0;
 };
+
+// freeMemory returns the bytes of device memory that nobody has taken.
+size_t freeMemory();
 
 // With dry set, buffers stay null and nothing is copied: requests can be checked without a device.
 extern bool dry;
@@ -49,6 +54,8 @@ struct Times {
   double median = 0, least = 0, most = 0;  // microseconds
   int runs = 0;
 };
+
+constexpr size_t measureMemory = size_t(256) << 20;  // device memory that measure takes
 
 // measure runs work a few times unmeasured, then measures each of several runs, with the second-level cache filled with other data before each.
 // On a processor it measures nothing.

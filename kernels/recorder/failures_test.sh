@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests what the recorder does when its requests hang, crash, lose the device or are not there; no GPU is needed.
+# Tests what the recorder does when its requests hang, crash, lose the device, do not fit it or are not there, and inputs made in small pieces; no GPU is needed.
 #
 #   kernels/recorder/failures_test.sh [RECORDER]     (default: build/recorder-cpu)
 set -uo pipefail
@@ -35,7 +35,9 @@ expect 0 5 'ceilings: Aborted' --inject crash:ceilings "${requests[@]}"
 expect 1 0 '5 requests were not run' --inject crash:device "${requests[@]}"
 expect 0 1 'nothing.safetensors *passed over: No such file' nothing.safetensors "${requests[0]}"
 expect 1 0 'none of the requests is there' nothing.safetensors
+expect 1 0 'policy-kl-k1.*needs .* GB of the device.s memory, of which 0.0 GB are free' --inject full:device "${requests[@]}"
+expect 0 5 'policy-kl-k1.*recorded' --piece 1000 "${requests[@]}"
 expect 1 0 'not run: time is up' --seconds 0 "${requests[@]}"
 [ "$(timeout 60 "$recorder" --out "$work/out" "${requests[@]}" | head -n 1 | cut -c 1-4)" = rope ] || { echo "FAIL simple ops come first"; bad=1; }
-[ $bad -eq 0 ] && echo "failures test: 12 checks, 0 failed"
+[ $bad -eq 0 ] && echo "failures test: 14 checks, 0 failed"
 exit $bad

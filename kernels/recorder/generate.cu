@@ -1,4 +1,4 @@
-// Generated inputs, made on the device by the integer recipe of element.h. Permutations and edits are the host's.
+// Parts of generated inputs, made on the device by the integer recipe of element.h. Permutations and edits are the host's.
 #include "element.h"
 #include "launch.h"
 #include "platform.h"
@@ -8,7 +8,7 @@ namespace plumbline {
 namespace {
 
 BOTH void generateOne(const GenerateCall &c, size_t i) {
-  const uint64_t code = encode(Element(c.code), scaled(drawn(c.dist, c.seed, i, c.lo, c.hi), c.exp2, c.shift));
+  const uint64_t code = encode(Element(c.code), scaled(drawn(c.dist, c.seed, c.first + i, c.lo, c.hi), c.exp2, c.shift));
   switch (sizeOf(Element(c.code))) {
     case 8: static_cast<uint64_t *>(c.out)[i] = code; break;
     case 4: static_cast<uint32_t *>(c.out)[i] = uint32_t(code); break;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "binder.h"
+#include "inputs.h"
 #include "launch.h"
 #include "ops.h"
 #include "recording.h"
@@ -40,6 +41,20 @@ void testDigests() {
   check(sha256(abc.data(), 3) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "sha256 of abc (FIPS 180-4)");
   check(sha256(two.data(), two.size()) == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1", "sha256 of two blocks (FIPS 180-4)");
   check(sha256(million.data(), million.size()) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", "sha256 of a million a");
+  for (size_t piece : {1, 55, 56, 63, 64, 65, 1000}) {
+    for (bool instructions : {false, true}) {
+      Sha256 digest(instructions);
+      for (size_t i = 0; i < million.size(); i += piece) digest.add(million.data() + i, std::min(piece, million.size() - i));
+      check(digest.hex() == sha256(million.data(), million.size()), "sha256 of a million a, " + std::to_string(piece) + " at a time");
+    }
+  }
+  bool same = true;
+  for (size_t n = 0; n < 200; n++) {
+    Sha256 fast, plain(false);
+    fast.add(million.data(), n), plain.add(million.data(), n);
+    same = same && fast.hex() == plain.hex();
+  }
+  check(same, "sha256 of up to 199 bytes, by instructions and by plain arithmetic");
 }
 
 void testRounding() {
@@ -91,12 +106,12 @@ void testRecipes() {
       R"({"dist":"ints","dtype":"BF16","hi":300,"lo":-300,"seed":11,"sha256":"577b4ff9957a166e238f955cc2612f3c58f199a82dd4832974465914e8a67aa4","shape":[16]})",
   };
   for (const char *text : recipes) {
-    check(!refuses([&] {
-      const Recipe r = parseRecipe(parseJson(text));
-      std::vector<unsigned char> bytes = makeOnHost(r);
-      applyEdits(r, bytes);
-      checkDigest(r, bytes);
-    }), std::string("recipe gives the bytes that Go makes: ") + text);
+    const size_t before = pieceBytes;
+    for (size_t bytes : {size_t(1), size_t(24), size_t(1000), before}) {
+      pieceBytes = bytes;
+      check(!refuses([&] { makeOnHost(parseRecipe(parseJson(text))); }), "recipe gives the bytes that Go makes, in pieces of " + std::to_string(bytes) + ": " + text);
+    }
+    pieceBytes = before;
   }
   const std::string digest(64, '0');
   const std::string good = R"("dtype":"F32","shape":[2],"dist":"uniform","seed":1,"sha256":")" + digest + "\"";
@@ -104,15 +119,42 @@ void testRecipes() {
     return !refuses([&] { parseRecipe(parseJson("{" + members + "}")); });
   };
   check(parses(good), "a recipe");
-  check(refuses([&] {
-    const Recipe r = parseRecipe(parseJson("{" + good + "}"));
-    checkDigest(r, makeOnHost(r));
-  }), "another sha256");
+  check(refuses([&] { makeOnHost(parseRecipe(parseJson("{" + good + "}"))); }), "another sha256");
   check(!parses(good + ",\"lo\":1"), "lo without ints");
   check(!parses(good + ",\"exp2\":901"), "exp2 of 901");
   check(!parses(good + ",\"more\":1"), "an unknown key");
   check(!parses(good + R"(,"edits":[{"index":[2],"value":1}])"), "an edit behind the shape");
   check(!parses(good + R"(,"edits":[{"index":[1],"value":"NaN"}])"), "an edit of NaN in capitals");
+}
+
+// An edit that spans pieces is planted in each, and pieces that none touches are not told to be edited.
+void testEditsInPieces() {
+  Recipe r;
+  r.element = ElementU8, r.shape = {4, 5}, r.dist = Ints, r.lo = 7, r.hi = 8;
+  r.edits = {{{1}, 3}, {{2, 0}, 4}};
+  std::string planted, edited;
+  for (int64_t first = 0; first < 20; first += 4) {
+    Bytes piece(size_t(std::min(int64_t(4), 20 - first)));
+    makePart(r, first, piece);
+    edited += applyEdits(r, first, piece) ? 'e' : '-';
+    for (unsigned char x : piece) planted += char('0' + x);
+  }
+  check(planted == "77777333334777777777" && edited == "-ee--", "edits of rows 5 to 9 and of element 10 in pieces of four");
+}
+
+// What is larger than a kernel's indices or the host's memory is refused before it is made.
+void testSizes() {
+  Recording request;
+  request.op = "norm.rms";
+  Recipe &x = request.generated["x"];
+  x.element = ElementBF16, x.shape = {1 << 16, 1 << 16};
+  const Device none;
+  Binder b(request, none, "", true);
+  check(refuses([&] { b.shape("x", 2); }) && refuses([&] { b.output("y", ElementBF16, x.shape); }), "2^32 elements with indices of 32 bits");
+  check(refuses([&] { b.numbers("x"); }), "2^32 elements on the host");
+  b.mostElements = INT64_MAX;
+  check(!refuses([&] { b.shape("x", 2); }) && b.onDevice("x") == nullptr && b.job.memoryBytes == size_t(1) << 33, "2^32 elements with indices of 64 bits take 8 GiB");
+  check(refuses([] { countOf({1 << 30, 1 << 11}); }) && countOf({1 << 30, 1 << 10}) == int64_t(1) << 40, "2^40 elements at most");
 }
 
 void testJson() {
@@ -326,6 +368,8 @@ int hostTest() {
   testDigests();
   testRounding();
   testRecipes();
+  testEditsInPieces();
+  testSizes();
   testJson();
   testFiles();
   testMasks();

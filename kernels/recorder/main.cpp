@@ -1,7 +1,7 @@
 // recorder takes requests, runs the kernels on them and writes recordings.
 //
 //	recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings]
-//	         [--patience SECONDS] [--seconds SECONDS] REQUEST…
+//	         [--patience SECONDS] [--seconds SECONDS] [--piece BYTES] REQUEST…
 //	recorder --host-test | --list | --sources
 //
 // Recordings are written to DIR under the name of their request, those of a mistake to DIR/invalid with the mistake in the
@@ -12,7 +12,7 @@
 // Simple ops come first. The work is done in a process of its own: if a request costs it the device, or its life, or takes
 // longer than --patience (15 seconds for each step on a GPU), another goes on behind that request. A kernel's file that hung
 // twice, or cost eight processes, is not run again. What is not begun within --seconds is not run. The ceilings are
-// measured last, in a process of their own, and added to what is recorded.
+// measured last, in a process of their own, and added to what is recorded. Generated inputs are made --piece bytes at a time (64 MiB).
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +26,7 @@
 
 #include "device.h"
 #include "host_test.h"
+#include "inputs.h"
 #include "ops.h"
 #include "supervise.h"
 #include "sources.inc"  // written by the Makefile: {file, sha256} of every source
@@ -108,15 +109,15 @@ size_t unwritten(const Output &o, const std::vector<unsigned char> &bytes) {
   return count;
 }
 
-using Bytes = std::vector<std::vector<unsigned char>>;
+using Outputs = std::vector<Bytes>;
 
 // runOnce poisons the outputs, runs the job and returns what it left.
-Bytes runOnce(const Job &job) {
+Outputs runOnce(const Job &job) {
   for (const Output &o : job.outputs) o.data.poison();
   if (job.prepare) job.prepare();
   job.run();
   finish();
-  Bytes all;
+  Outputs all;
   for (const Output &o : job.outputs) all.push_back(o.data.download());
   return all;
 }
@@ -128,7 +129,7 @@ struct Difference {
 };
 
 // compare leaves out what is not judged.
-Difference compare(const Job &job, const Bytes &right, const Bytes &wrong) {
+Difference compare(const Job &job, const Outputs &right, const Outputs &wrong) {
   Difference d;
   for (size_t o = 0; o < right.size(); o++) {
     const Element e = job.outputs[o].element;
@@ -170,6 +171,12 @@ std::string outputPath(const Options &o, const std::string &path) {
   const std::string end = ".safetensors";
   if (name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0) name.resize(name.size() - end.size());
   return o.out + "/invalid/" + name + "." + m->name + end;
+}
+
+std::string text(const char *format, double a, double b) {
+  char line[160];
+  std::snprintf(line, sizeof line, format, a, b);
+  return line;
 }
 
 // inputBytes returns the bytes of a request's generated inputs.
@@ -216,6 +223,7 @@ class Recorder {
       const Job sketch = sketchJob(request, device, wrong);
       if (sketch.flops > options.largest * 1e9) return passOver(path, "larger than asked for");
       std::snprintf(progress.source, sizeof progress.source, "%s", sketch.sources[0].c_str());
+      if (!options.check) afford(sketch);
     }
     if (trouble.shuns(progress.source)) fail("not run: " + std::string(progress.source) + " hung or crashed too often");
     step(inputBytes(request) / 50e6);  // made, fetched and digested on the host
@@ -227,7 +235,7 @@ class Recorder {
     }
     step();
     injectInto(path);
-    const Bytes outputs = runOnce(job);
+    const Outputs outputs = runOnce(job);
     Difference difference;
     if (mistake) {
       step();
@@ -250,6 +258,12 @@ class Recorder {
   }
 
  private:
+  // afford throws if the device has not the memory for a job and its measurement; beside a wrong kernel there is the right one.
+  void afford(const Job &sketch) const {
+    const size_t needed = sketch.memoryBytes * (mistake ? 2 : 1) + (options.times && device.gpu ? measureMemory : 0), free = injected(options, "full", "device") ? 0 : freeMemory();
+    if (needed > free) fail(text("needs %.1f GB of the device's memory, of which %.1f GB are free", double(needed) * 1e-9, double(free) * 1e-9));
+  }
+
   const Options &options;
   Progress &progress;
   const Trouble &trouble;
@@ -265,7 +279,7 @@ class Recorder {
     fail("the device is lost, on purpose");
   }
 
-  void write(const Recording &request, const Job &job, const std::string &path, const Bytes &outputs, const Times &times,
+  void write(const Recording &request, const Job &job, const std::string &path, const Outputs &outputs, const Times &times,
              const Difference &difference) const {
     Recording out = request;
     for (size_t o = 0; o < outputs.size(); o++) {
@@ -353,7 +367,7 @@ class Recorder {
 };
 
 int usage() {
-  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] [--patience SECONDS] [--seconds SECONDS] REQUEST...\n       recorder --host-test | --list | --sources\n");
+  std::fprintf(stderr, "usage: recorder [--mistake NAME] [--out DIR] [--check] [--time-only] [--no-times] [--largest GFLOP] [--no-ceilings] [--patience SECONDS] [--seconds SECONDS] [--piece BYTES] REQUEST...\n       recorder --host-test | --list | --sources\n");
   return 2;
 }
 
@@ -467,12 +481,6 @@ void supervise(const Options &options, Progress &progress, const timespec &begin
 
 // --- ceilings
 
-std::string text(const char *format, double a, double b) {
-  char line[160];
-  std::snprintf(line, sizeof line, format, a, b);
-  return line;
-}
-
 // measureLast measures what the device can do, in a child, and keeps what of it counts.
 void measureLast(const Options &options, Progress &progress) {
   Ceilings &c = progress.ceilings;
@@ -580,6 +588,8 @@ int run(int argc, char **argv) {
       o.patience = std::strtod(argv[++i], nullptr);
     } else if (arg == "--seconds" && i + 1 < argc) {
       o.seconds = std::strtod(argv[++i], nullptr);
+    } else if (arg == "--piece" && i + 1 < argc) {
+      pieceBytes = size_t(std::strtoull(argv[++i], nullptr, 10));
     } else if ((arg == "--mistake" || arg == "--out" || arg == "--inject") && i + 1 < argc) {
       (arg == "--out" ? o.out : arg == "--mistake" ? o.mistake : o.inject) = argv[++i];
     } else if (arg.empty() || arg[0] == '-') {

@@ -37,6 +37,7 @@ struct Job {
   Json arithmetic = Json::object();     // what the kernel says of itself
   std::vector<uint8_t> judged;          // of outputs with as many elements; empty: all of them
   double bytes = 0, flops = 0;          // least traffic, and operations of the formula
+  size_t memoryBytes = 0;               // of the device, that inputs, outputs and scratch take; of a sketch too
   bool tensorCores = false;
   std::string how;                      // a remark for the note
   std::vector<Buffer> memory;           // what has to live as long as the job

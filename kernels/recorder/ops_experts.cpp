@@ -167,6 +167,7 @@ void bindDispatch(Binder &b) {
 
 // expertInputs binds the weights of all experts, and the attributes, to a call whose N, K and d are known. All have the type of x.
 void expertInputs(Binder &b, ExpertsCall &c, Type type) {
+  b.mostElements = INT64_MAX;
   const Shape gate = b.shape("w_gate", 3);
   c.E = int(gate[0]), c.F = int(gate[1]);
   const auto weights = [&](const std::string &name, const Shape &shape) {
@@ -301,6 +302,7 @@ const void *scales(Binder &b, const std::string &name, const Shape &shape, bool 
 
 void bindProduct(Binder &b) {
   const bool grouped = b.r.op == "fp8.grouped_gemm";
+  b.mostElements = INT64_MAX;
   const Shape a = b.shape("a", 2), matrices = b.shape("b", grouped ? 3 : 2);
   if (b.device.major != 9) fail("this kernel is of wgmma, which compute capability 9 alone has");
   ProductCall c{};

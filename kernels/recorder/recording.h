@@ -12,7 +12,7 @@ namespace plumbline {
 
 using Shape = std::vector<int64_t>;
 
-// countOf returns the number of elements of a shape.
+// countOf returns the number of elements of a shape, and throws if that is more than a tensor may have.
 int64_t countOf(const Shape &shape);
 std::string textOf(const Shape &shape);
 
@@ -61,13 +61,7 @@ std::vector<unsigned char> formatRecording(const Recording &r);
 void writeFile(const std::string &path, const std::vector<unsigned char> &bytes);
 
 Recipe parseRecipe(const Json &j);
-// makeOnHost makes an input without a device; edit and the check of its sha256 are separate.
-std::vector<unsigned char> makeOnHost(const Recipe &r);
-// permutation returns the Fisher–Yates permutation of n numbers.
-std::vector<int64_t> permutation(int64_t n, uint64_t seed);
-// applyEdits plants the edits.
-void applyEdits(const Recipe &r, std::vector<unsigned char> &bytes);
-// checkDigest throws if the bytes are not those that the recipe promises.
-void checkDigest(const Recipe &r, const std::vector<unsigned char> &bytes);
+// checkInteger throws if an integer type lacks the value.
+void checkInteger(Element e, double x);
 
 }  // namespace plumbline

@@ -1,8 +1,13 @@
 #include "sha256.h"
 
-#include <cstdint>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 namespace plumbline {
 
@@ -19,7 +24,7 @@ constexpr uint32_t roundConstants[64] = {
 
 uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-void compress(uint32_t (&state)[8], const unsigned char *block) {
+void compressBlock(uint32_t (&state)[8], const unsigned char *block) {
   uint32_t w[64];
   for (int i = 0; i < 16; i++) w[i] = uint32_t(block[4 * i]) << 24 | uint32_t(block[4 * i + 1]) << 16 | uint32_t(block[4 * i + 2]) << 8 | block[4 * i + 3];
   for (int i = 16; i < 64; i++) {
@@ -36,22 +41,88 @@ void compress(uint32_t (&state)[8], const unsigned char *block) {
   for (int i = 0; i < 8; i++) state[i] += sums[i];
 }
 
+void compressPlainly(uint32_t (&state)[8], const unsigned char *data, size_t blocks) {
+  for (size_t i = 0; i < blocks; i++) compressBlock(state, data + 64 * i);
+}
+
+#if defined(__x86_64__)
+
+bool hasInstructions() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 19) || !(c & 1u << 9)) return false;  // SSE4.1, SSSE3
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & 1u << 29;
+}
+
+// compressFast has the state in two registers, words A, B, E, F and C, D, G, H, as the instructions want it.
+__attribute__((target("sha,sse4.1,ssse3"))) void compressFast(uint32_t (&state)[8], const unsigned char *data, size_t blocks) {
+  const __m128i bigEndian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+  const auto load = [](const void *p) __attribute__((target("sse4.1"))) { return _mm_loadu_si128(static_cast<const __m128i *>(p)); };
+  __m128i low = _mm_shuffle_epi32(load(state), 0xB1), high = _mm_shuffle_epi32(load(state + 4), 0x1B);
+  __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xF0);
+  for (; blocks > 0; blocks--, data += 64) {
+    const __m128i before[2] = {abef, cdgh};
+    __m128i w[4] = {};
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {  // four rounds each; w has the words of the last sixteen
+      if (i < 4) {
+        w[i] = _mm_shuffle_epi8(load(data + 16 * i), bigEndian);
+      } else {
+        const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]), _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4));
+        w[i % 4] = _mm_sha256msg2_epu32(sum, w[(i + 3) % 4]);
+      }
+      const __m128i k = _mm_add_epi32(w[i % 4], load(roundConstants + 4 * i));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0E));
+    }
+    abef = _mm_add_epi32(abef, before[0]), cdgh = _mm_add_epi32(cdgh, before[1]);
+  }
+  low = _mm_shuffle_epi32(abef, 0x1B), high = _mm_shuffle_epi32(cdgh, 0xB1);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(state), _mm_blend_epi16(low, high, 0xF0));
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(state + 4), _mm_alignr_epi8(high, low, 8));
+}
+
+#else
+
+bool hasInstructions() { return false; }
+constexpr auto compressFast = compressPlainly;
+
+#endif
+
 }  // namespace
 
-std::string sha256(const void *data, size_t bytes) {
-  uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+Sha256::Sha256(bool instructions) : compress(instructions && hasInstructions() ? compressFast : compressPlainly) {}
+
+void Sha256::add(const void *data, size_t bytes) {
   const auto *in = static_cast<const unsigned char *>(data);
-  const size_t whole = bytes / 64 * 64, rest = bytes - whole;
-  for (size_t i = 0; i < whole; i += 64) compress(state, in + i);
-  unsigned char tail[128] = {};
-  if (rest > 0) std::memcpy(tail, in + whole, rest);
-  tail[rest] = 0x80;
-  const size_t length = rest < 56 ? 64 : 128;
-  for (int i = 0; i < 8; i++) tail[length - 1 - i] = static_cast<unsigned char>(uint64_t(bytes) * 8 >> 8 * i);
-  for (size_t i = 0; i < length; i += 64) compress(state, tail + i);
+  size_t pending = size_t(length % 64);
+  length += bytes;
+  if (pending > 0) {
+    const size_t n = std::min(bytes, 64 - pending);
+    std::memcpy(rest + pending, in, n);
+    in += n, bytes -= n, pending += n;
+    if (pending < 64) return;
+    compress(state, rest, 1);
+  }
+  compress(state, in, bytes / 64);
+  if (bytes % 64 > 0) std::memcpy(rest, in + bytes / 64 * 64, bytes % 64);
+}
+
+std::string Sha256::hex() const {
+  Sha256 end = *this;
+  const unsigned char padding[64] = {0x80};
+  unsigned char bits[8];
+  for (int i = 0; i < 8; i++) bits[7 - i] = static_cast<unsigned char>(length * 8 >> 8 * i);
+  end.add(padding, 1 + (119 - length % 64) % 64);  // up to eight bytes before the end of a block
+  end.add(bits, 8);
   char text[65];
-  for (int i = 0; i < 8; i++) std::snprintf(text + 8 * i, 9, "%08x", state[i]);
+  for (int i = 0; i < 8; i++) std::snprintf(text + 8 * i, 9, "%08x", end.state[i]);
   return text;
+}
+
+std::string sha256(const void *data, size_t bytes) {
+  Sha256 digest;
+  digest.add(data, bytes);
+  return digest.hex();
 }
 
 }  // namespace plumbline
