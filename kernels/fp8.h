@@ -39,6 +39,9 @@ DEVICE uint32_t bitsOfFloat(float x) {
 // powerFrom returns the least power of two that is x or more, for a normal x.
 DEVICE float powerFrom(float x) { return floatOf((bitsOfFloat(x) + 0x7FFFFF) & 0xFF800000); }
 
+// powerBelow returns the largest power of two that is x or less.
+DEVICE float powerBelow(float x) { return floatOf(bitsOfFloat(x) & 0xFF800000); }
+
 // A scale as F8_E8M0 is its exponent field. Code 0 is 2⁻¹²⁷, a subnormal float.
 DEVICE uint8_t codeOfPower(float x) { return uint8_t(bitsOfFloat(x) >> 23); }
 DEVICE float powerOfCode(uint8_t code) { return floatOf(code == 0 ? 0x00400000u : uint32_t(code) << 23); }

@@ -193,7 +193,7 @@ struct GateCall : Gate {
 // indices: the experts of all pairs, those below 0 left out.
 struct DispatchCall {
   const int *indices;
-  int pairs, E;
+  int pairs, K, E;
   void *order, *counts;  // [as many as are not left out] and [E], of 64 bits if wide
   bool wide;
   int *work;   // [E], counts of 32 bits
@@ -298,10 +298,11 @@ struct GenerateCall {
 
 #define VARIANTS_OF_moe_gate(X) \
   X(right) X(gate_bias_in_weights) X(group_score_max) X(groups_masked_with_zero) X(weights_unnormalized) X(routed_scale_missing) X(routed_scale_twice)
-#define VARIANTS_OF_moe_dispatch(X) X(right)
+#define VARIANTS_OF_moe_dispatch(X) X(right) X(pairs_by_slot) X(counts_shifted) X(counts_cumulative)
 #define VARIANTS_OF_moe_experts(X) X(right) X(gate_up_swapped) X(shared_expert_missing) X(weight_of_first_slot)
-#define VARIANTS_OF_moe_balance(X) X(right)
-#define VARIANTS_OF_fp8_cast(X) X(right)
+#define VARIANTS_OF_moe_balance(X) \
+  X(right) X(padding_counted) X(sequences_summed) X(device_shares_summed) X(bias_sign_reversed) X(center_missing) X(balanced_moved)
+#define VARIANTS_OF_fp8_cast(X) X(right) X(scale_truncated) X(floor_missing) X(amax_of_row)
 #define VARIANTS_OF_fp8_gemm(X) X(right) X(scales_transposed) X(scale_of_first_block) X(promotion_missing) X(tile_unwritten)
 
 #define DECLARE_ROPE(variant)            \

@@ -31,6 +31,14 @@ __global__ void rowSumKernel(BalanceCall c) {
   if (threadIdx.x % 32 == 0) c.rowSums[token] = sum;
 }
 
+// chosenFrom returns the expert that an id is counted for; an id below 0 is nobody's.
+DEVICE int chosenFrom(int id) {
+#ifdef MISTAKE_PADDING_COUNTED
+  return id < 0 ? 0 : id;
+#endif
+  return id;
+}
+
 // The mean score of an expert over a sequence's tokens, and how often it was chosen.
 __global__ void shareKernel(BalanceCall c) {
   SHARED_MEMORY(memory);
@@ -40,7 +48,7 @@ __global__ void shareKernel(BalanceCall c) {
   for (int t = threadIdx.x; t < c.length; t += balanceThreads) {
     const int64_t token = int64_t(sequence) * c.length + t;
     sum += score(c, token, e);
-    for (int k = 0; k < c.K; k++) count += c.indices[token * c.K + k] == e;
+    for (int k = 0; k < c.K; k++) count += chosenFrom(c.indices[token * c.K + k]) == e;
   }
   sum = blockSum<balanceThreads>(sum, parts);
   count = blockSum<balanceThreads>(count, parts);
@@ -68,6 +76,14 @@ __global__ void sentKernel(BalanceCall c) {
 // expertTerm returns f P of an expert in one sequence, f = E/(K T) · count.
 DEVICE float expertTerm(const BalanceCall &c, int64_t i) { return float(c.E) / (float(c.K) * float(c.length)) * c.counts[i] * c.shares[i]; }
 
+// ofDevice returns f′ of a device, from the sum of its experts' f.
+DEVICE float ofDevice(float sum, float experts) {
+#ifdef MISTAKE_DEVICE_SHARES_SUMMED
+  return sum;
+#endif
+  return sum / experts;
+}
+
 // deviceTerm returns f′P′ or f″P″ of a device: f′ the mean of f over its experts, f″ = D/(M T) · tokens sent to it.
 DEVICE float deviceTerm(const BalanceCall &c, int device) {
   float share = 0, count = 0, experts = 0;
@@ -79,7 +95,15 @@ DEVICE float deviceTerm(const BalanceCall &c, int device) {
   }
   if (experts == 0) return 0;
   if (c.kind == balanceCommunication) return float(c.devices) / (float(c.most) * float(c.N)) * c.counts[device] * share;
-  return float(c.E) / (float(c.K) * float(c.N)) * (count / experts) * share;
+  return float(c.E) / (float(c.K) * float(c.N)) * ofDevice(count, experts) * share;
+}
+
+// ofSequences returns the loss of a batch from the sum of its sequences'.
+DEVICE float ofSequences(float sum, int sequences) {
+#ifdef MISTAKE_SEQUENCES_SUMMED
+  return sum;
+#endif
+  return sum / float(sequences);
 }
 
 __global__ void balanceKernel(BalanceCall c) {
@@ -89,13 +113,30 @@ __global__ void balanceKernel(BalanceCall c) {
   float sum = 0;
   for (int i = threadIdx.x; i < terms; i += balanceThreads) sum += ofExperts ? expertTerm(c, i) : deviceTerm(c, i);
   sum = blockSum<balanceThreads>(sum, reinterpret_cast<float *>(memory));
-  if (threadIdx.x == 0) *c.loss = c.alpha * (sum / float(sequences));
+  if (threadIdx.x == 0) *c.loss = c.alpha * ofSequences(sum, sequences);
+}
+
+// signOf returns the sign of a step, for an expert that had so much less than the mean.
+DEVICE int signOf(int64_t below) {
+#ifdef MISTAKE_BIAS_SIGN_REVERSED
+  below = -below;
+#endif
+#ifdef MISTAKE_BALANCED_MOVED
+  return below >= 0 ? 1 : -1;
+#endif
+  return below > 0 ? 1 : below < 0 ? -1 : 0;
+}
+
+DEVICE bool centers(const BiasCall &c) {
+#ifdef MISTAKE_CENTER_MISSING
+  return false;
+#endif
+  return c.center;
 }
 
 // step returns what is added to an expert's bias, before the steps' mean is taken off.
 DEVICE float step(const BiasCall &c, int64_t total, int e) {
-  const int64_t above = total - c.load[e] * c.E;
-  if (!c.proportional) return above > 0 ? c.rate : above < 0 ? -c.rate : 0.0f;
+  if (!c.proportional) return c.rate * float(signOf(total - c.load[e] * c.E));
   return c.rate * (float(total) / float(c.E) - float(c.load[e]));
 }
 
@@ -107,7 +148,7 @@ __global__ void biasKernel(BiasCall c) {
   for (int e = threadIdx.x; e < c.E; e += balanceThreads) sum += step(c, total, e);
   const float mean = blockSum<balanceThreads>(sum, reinterpret_cast<float *>(memory)) / float(c.E);
   for (int e = threadIdx.x; e < c.E; e += balanceThreads) {
-    const float by = step(c, total, e), value = readAs(c.bias, c.type, e) + (c.center ? by - mean : by);
+    const float by = step(c, total, e), value = readAs(c.bias, c.type, e) + (centers(c) ? by - mean : by);
     if (c.type == BF16) {
       store(static_cast<bf16 *>(c.out) + e, value);
     } else {

@@ -28,6 +28,22 @@ DEVICE Ahead ahead(bool yes, int *parts) {
   return a;
 }
 
+// countedAs returns where an expert's count is written.
+DEVICE int countedAs(const DispatchCall &c, int expert) {
+#ifdef MISTAKE_COUNTS_SHIFTED
+  return (expert + 1) % c.E;
+#endif
+  return expert;
+}
+
+// numberOf returns the number of pair n·K + k.
+DEVICE int numberOf(const DispatchCall &c, int pair) {
+#ifdef MISTAKE_PAIRS_BY_SLOT
+  return pair % c.K * (c.pairs / c.K) + pair / c.K;
+#endif
+  return pair;
+}
+
 __global__ void countKernel(DispatchCall c) {
   SHARED_MEMORY(memory);
   const int expert = blockIdx.x;
@@ -38,7 +54,7 @@ __global__ void countKernel(DispatchCall c) {
   }
   if (threadIdx.x != 0) return;
   c.work[expert] = sum;
-  storeInt(c.counts, c.wide, expert, sum);
+  storeInt(c.counts, c.wide, countedAs(c, expert), sum);
 }
 
 __global__ void placeKernel(DispatchCall c) {
@@ -50,10 +66,13 @@ __global__ void placeKernel(DispatchCall c) {
     const int pair = first + int(threadIdx.x);
     const bool mine = pair < c.pairs && c.indices[pair] == expert;
     const Ahead a = ahead(mine, reinterpret_cast<int *>(memory));
-    if (mine) storeInt(c.order, c.wide, row + a.mine, pair);
+    if (mine) storeInt(c.order, c.wide, row + a.mine, numberOf(c, pair));
     if (mine && c.place != nullptr) c.place[pair] = row + a.mine;
     row += a.all;
   }
+#ifdef MISTAKE_COUNTS_CUMULATIVE
+  if (threadIdx.x == 0) storeInt(c.counts, c.wide, expert, row);
+#endif
 }
 
 }  // namespace

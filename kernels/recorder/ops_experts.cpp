@@ -6,6 +6,10 @@ namespace plumbline {
 namespace {
 
 #define LAUNCHER_OF_moeGate(v) {#v, v::moeGate},
+#define LAUNCHER_OF_moeDispatch(v) {#v, v::moeDispatch},
+#define LAUNCHER_OF_moeBalanceLoss(v) {#v, v::moeBalanceLoss},
+#define LAUNCHER_OF_moeBiasUpdate(v) {#v, v::moeBiasUpdate},
+#define LAUNCHER_OF_fp8Cast(v) {#v, v::fp8Cast},
 #define LAUNCHER_OF_moeExperts(v) {#v, v::moeExperts},
 #define LAUNCHER_OF_moeExpertsF32(v) {#v, v::moeExpertsF32},
 #define LAUNCHER_OF_fp8Product(v) {#v, v::fp8Product},
@@ -124,7 +128,8 @@ void bindBalance(Binder &b) {
   b.job.bytes += double(countOf(scores)) * sizeOf(c.type);
   b.job.flops = 3 * double(countOf(scores));
   b.job.sources = sourcesWith("moe_balance.cu", {"experts.h"});
-  b.job.run = [=] { right::moeBalanceLoss(c); };
+  const auto launcher = variantOf(LAUNCHERS(BalanceCall, VARIANTS_OF_moe_balance, moeBalanceLoss), b.mistake);
+  b.job.run = [=] { launcher(c); };
 }
 
 void bindBias(Binder &b) {
@@ -143,13 +148,14 @@ void bindBias(Binder &b) {
   b.job.bytes += (8.0 + sizeOf(c.type)) * c.E;
   b.job.flops = 4.0 * c.E;
   b.job.sources = sourcesWith("moe_balance.cu", {"experts.h"});
-  b.job.run = [=] { right::moeBiasUpdate(c); };
+  const auto launcher = variantOf(LAUNCHERS(BiasCall, VARIANTS_OF_moe_balance, moeBiasUpdate), b.mistake);
+  b.job.run = [=] { launcher(c); };
 }
 
 void bindDispatch(Binder &b) {
   const Shape indices = b.shape("indices", 2);
   DispatchCall c{};
-  c.pairs = int(countOf(indices)), c.E = b.count("experts", 0);
+  c.pairs = int(countOf(indices)), c.K = int(indices[1]), c.E = b.count("experts", 0);
   if (c.E < 1) fail("attrs: \"experts\": want 1 or more");
   const std::vector<int> all = whole(b, "indices", INT_MIN, c.E);
   const int64_t rows = std::count_if(all.begin(), all.end(), [](int e) { return e >= 0; });
@@ -160,7 +166,8 @@ void bindDispatch(Binder &b) {
   c.order = b.output("order", element, {rows});
   c.counts = b.output("counts", element, {c.E});
   b.job.sources = sourcesWith("moe_dispatch.cu", {"experts.h"});
-  b.job.run = [=] { right::moeDispatch(c); };
+  const auto launcher = variantOf(LAUNCHERS(DispatchCall, VARIANTS_OF_moe_dispatch, moeDispatch), b.mistake);
+  b.job.run = [=] { launcher(c); };
 }
 
 // --- experts
@@ -198,7 +205,7 @@ void expertInputs(Binder &b, ExpertsCall &c, Type type) {
 // runExperts sorts the pairs of a call and runs its experts; first comes what makes its indices, if they are not there.
 void runExperts(Binder &b, ExpertsCall c, Type type, const std::function<void()> &before) {
   DispatchCall sort{};
-  sort.indices = c.indices, sort.pairs = c.N * c.K, sort.E = c.E;
+  sort.indices = c.indices, sort.pairs = c.N * c.K, sort.K = c.K, sort.E = c.E;
   sort.order = b.scratch<int>(size_t(sort.pairs)), sort.counts = b.scratch<int>(size_t(c.E));
   sort.work = b.scratch<int>(size_t(c.E)), sort.place = b.scratch<int>(size_t(sort.pairs));
   c.order = static_cast<int *>(sort.order), c.counts = sort.work, c.place = sort.place;
@@ -281,7 +288,8 @@ void bindCast(Binder &b) {
   b.job.flops = 2 * double(countOf(x));
   b.job.how = "x is read twice, which is not counted";
   b.job.sources = sourcesWith("fp8_cast.cu", {"fp8.h"});
-  b.job.run = [=] { right::fp8Cast(c); };
+  const auto launcher = variantOf(LAUNCHERS(CastCall, VARIANTS_OF_fp8_cast, fp8Cast), b.mistake);
+  b.job.run = [=] { launcher(c); };
 }
 
 // codes returns a matrix of codes on the device.
