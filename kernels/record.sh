@@ -75,7 +75,7 @@ finish() {
 
 arguments=("$@")
 requests=("$@")
-large=()
+large=() vast=() # vast: inputs of tens of gigabytes
 if [ $quick = yes ] && [ ${#requests[@]} -eq 0 ]; then
 	for name in rope-apply-half-bf16 norm-rms-odd-bf16 attention-forward-ragged-bf16 attention-backward-gqa-bf16 attention-merge-odd-bf16 mla-decode-plain-bf16 \
 		policy-logprob-two-bf16 ppo-loss-plain-bf16 moe-dispatch-plain-i32 moe-bias-update-sign-f32 moe-balance-loss-sequence-f32 moe-gate-v3-f32 moe-gate-tokens-bf16 \
@@ -89,7 +89,9 @@ elif [ ${#requests[@]} -eq 0 ]; then
 	for f in requests/*.safetensors; do
 		[ "$f" = "${requests[0]}" ] || requests+=("$f")
 	done
-	large=(requests/large/*.safetensors)
+	for f in requests/large/*.safetensors; do
+		case $f in *-v3-all-*) vast+=("$f") ;; *) large+=("$f") ;; esac
+	done
 	shopt -u nullglob
 fi
 [ ${#requests[@]} -gt 0 ] || echo "no requests: give files, or put them into kernels/requests" >&2
@@ -115,11 +117,11 @@ if [ $dry = yes ]; then
 	fi
 	if [ ${#requests[@]} -gt 0 ]; then
 		step "requests: attributes, shapes, generated inputs and their sha256"
-		$recorder --check "${requests[@]}" "${large[@]}" >"$OUT/requests.txt" || failed "checking requests"
+		$recorder --check "${requests[@]}" "${large[@]}" "${vast[@]}" >"$OUT/requests.txt" || failed "checking requests"
 		awk '/GFLOP/ { n++; flops += $3; bytes += $5 } END { printf "%d requests, %.1f GFLOP, %.0f MB\n", n, flops, bytes }' "$OUT/requests.txt"
 		step "would be run"
 		echo "recorder --out DIR    ${#requests[@]} requests"
-		echo "recorder --time-only    ${#large[@]} requests"
+		echo "recorder --time-only    ${#large[@]} requests, and ${#vast[@]} of all experts"
 		command -v python3 >/dev/null && echo "python/record.py: $(python3 python/record.py --dry-run | tail -n 1)"
 		$recorder --list | while IFS=$'\t' read -r name id ops what; do echo "recorder --mistake $name --out DIR    $id: $ops"; done
 		step "the small ones on a processor"
@@ -245,6 +247,11 @@ if [ -n "$plumbline" ] && [ -d "$work/invalid" ]; then
 	grep -vE '^(unexplained|  )' "$work/invalid.txt" >>"$work/verdicts"
 	echo "invalid: $(tail -n 1 "$work/invalid.txt")"
 	! grep -q '^explained' "$work/invalid.txt" || failed "wrong kernels that are explained: the verdicts name them"
+fi
+
+if [ ${#vast[@]} -gt 0 ]; then
+	step "all of DeepSeek-V3's experts"
+	timeout "$(atMost 120)" build/recorder --time-only "${vast[@]}" >>"$work/table" || failed "requests of all experts"
 fi
 
 if command -v compute-sanitizer >/dev/null && [ "$(left)" -gt 60 ]; then

@@ -194,7 +194,7 @@ class Recorder {
   Recorder(const Options &o, Progress &p, const Trouble &t) : options(o), progress(p), trouble(t) {
     if (options.check) {
       dry = true;
-      device.multiprocessors = 132;
+      device.multiprocessors = 132, device.major = 9;  // those of an H100
     } else {
       progress.patience.allow(patienceToOpen);
       failOnPurpose(options, "device");

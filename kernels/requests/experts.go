@@ -97,7 +97,14 @@ var mixtures = []request{
 		catch: "256 experts, 8 of a token, a sixteenth of DeepSeek-V3's widths", build: func(b *builder) {
 			b.routed(mixture{N: 64, d: 448, F: 128, E: 256, K: 8, shared: 128}, 0)
 		}},
+	{name: "v3-all", full: true, types: []dtype.Type{dtype.BF16}, folder: large,
+		catch: "all of DeepSeek-V3's experts, 23 GB: indices of 32 bits", build: func(b *builder) {
+			b.routed(allOfV3, 0)
+		}},
 }
+
+// allOfV3 are DeepSeek-V3's experts at their own widths.
+var allOfV3 = mixture{N: 64, d: 7168, F: 2048, E: 256, K: 8, shared: 2048}
 
 // routedHere adds all inputs of a layer.
 func (b *builder) routedHere(m mixture, bias float32) {
@@ -133,5 +140,10 @@ var mixtureLayers = []request{
 		catch: "DeepSeek-V3's gate and 256 experts, a sixteenth of their widths", build: func(b *builder) {
 			b.gate(deepSeekV3)
 			b.routedHere(mixture{N: 64, d: 448, F: 128, E: 256, K: 8, shared: 128}, -1.2)
+		}},
+	{name: "v3-all", full: true, types: []dtype.Type{dtype.BF16}, folder: large,
+		catch: "a layer of DeepSeek-V3, 23 GB: indices of 32 bits", build: func(b *builder) {
+			b.gate(deepSeekV3)
+			b.routedHere(allOfV3, -1.2)
 		}},
 }

@@ -248,4 +248,13 @@ var groupedProducts = []request{
 		catch: "eight of DeepSeek-V3's experts with 512 rows each, to measure", build: func(b *builder) {
 			b.byExpert(4096, 7168, 512, 512, 512, 512, 512, 512, 512, 512)
 		}},
+	{name: "v3-all", full: true, types: []dtype.Type{dtype.BF16}, folder: large,
+		catch: "all of DeepSeek-V3's experts, 7.5 GB, a fifth without rows: indices of 32 bits",
+		build: func(b *builder) {
+			counts := make([]float64, 256)
+			for i := range counts {
+				counts[i] = float64(i % 5)
+			}
+			b.byExpert(4096, 7168, counts...)
+		}},
 }

@@ -57,7 +57,7 @@ func write(folder string) error {
 // The folders of requests that are not run by default.
 const (
 	others = "others" // for other people's code alone
-	large  = "large"  // outputs of tens of megabytes: to be timed, not to be kept
+	large  = "large"  // tens of megabytes and more: to be timed, not to be kept
 )
 
 // A request is one call, in each of its types.

@@ -15,8 +15,8 @@ Recordings without outputs: what kernels are run on. ` + "`go run ./kernels/requ
 Inputs are recipes, so the files are small; block tables, lengths, sinks, masks, groups, experts of tokens and scales that are powers of two are stored. The inputs of an op are listed without those, and
 without what has another's shape. Keys behind a length, pages that hold no key, and tokens outside a mask are NaN unless the name says stale.
 
-The requests of ` + "`others`" + ` are for other people's code: ops and types that the kernels of this project do not take, and gates, experts and FP8 as published models and libraries have them. Those of ` + "`large`" + ` are to be timed; their outputs
-are too large to keep.
+The requests of ` + "`others`" + ` are for other people's code: ops and types that the kernels of this project do not take, and gates, experts and FP8 as published models and libraries have them. Those of ` + "`large`" + ` are to be timed: what
+they take or give is too large to keep.
 `
 
 // table returns the README: for every request its types, shapes and what it catches.
