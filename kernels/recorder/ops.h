@@ -13,7 +13,6 @@ namespace plumbline {
 struct Mistake {
   const char *name, *id;  // id: its number in the bank of mistakes, or ""
   std::vector<std::string> ops;
-  const char *sentence = nullptr;  // what such a kernel does, where the catalogue does not say it yet
 
   // what returns what the catalogue says that such a kernel of the op does.
   std::string what(const std::string &op) const;

@@ -36,7 +36,7 @@ func main() {
 func write(folder string) error {
 	for _, f := range files() {
 		path := filepath.Join(folder, f.path())
-		rec, err := f.make(known(path))
+		rec, err := f.make(known(path, few))
 		if err != nil {
 			return err
 		}
@@ -147,8 +147,9 @@ type digests func(input string, rc recipe) string
 const few = 1 << 17
 
 // known gives the digests of inputs of a large request that a file has, where the recipe is the
-// same: those of all DeepSeek-V3's experts take minutes. It is nil where there is nothing to take.
-func known(path string) digests {
+// same: those of all DeepSeek-V3's experts take minutes. Of few elements they are computed; it is
+// nil then.
+func known(path string, few int) digests {
 	old, err := recording.Open(path)
 	if err != nil {
 		return nil

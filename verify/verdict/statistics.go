@@ -261,6 +261,23 @@ func (j *judgement) newKin() kin {
 			k.sampled.toward = append(k.sampled.toward, j.unit(d, k.sampled))
 		}
 	}
+	j.pretendAll(&k)
+	k.tail, k.largest = j.tailShare(k.sampled)
+	k.weighRows(j.columns)
+	if k.sampled != k.geometry {
+		k.rowScatter = k.scatterOfRows()
+		k.plainScatter, k.outwardScatter = j.scatterOfMeans(k.sampled)
+	}
+	for f := range k.geometry.families {
+		k.meanSquares = append(k.meanSquares, k.squaresOf(f))
+		k.factors = append(k.factors, k.alongMoments(f))
+		k.scatters = append(k.scatters, k.scatterMoments(f))
+	}
+	return k
+}
+
+// pretendAll fills in the statistics of the runs.
+func (j *judgement) pretendAll(k *kin) {
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
 	k.wide = make([]statistics, min(len(k.runs), fewestWide))
 	parallel.Each(len(k.runs), func(r int) {
@@ -274,18 +291,6 @@ func (j *judgement) newKin() kin {
 		}
 	})
 	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, false, []float64{1})[0], j.columns)
-	k.tail, k.largest = j.tailShare(k.sampled)
-	k.weighRows(j.columns)
-	if k.sampled != k.geometry {
-		k.rowScatter = k.scatterOfRows()
-		k.plainScatter, k.outwardScatter = j.scatterOfMeans(k.sampled)
-	}
-	for f := range k.geometry.families {
-		k.meanSquares = append(k.meanSquares, k.squaresOf(f))
-		k.factors = append(k.factors, k.alongMoments(f))
-		k.scatters = append(k.scatters, k.scatterMoments(f))
-	}
-	return k
 }
 
 // scatterMoments returns mean and variance over the runs of the mean square of all factors of a

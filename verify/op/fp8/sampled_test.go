@@ -64,8 +64,9 @@ func setQuantised(rec *recording.Recording, name string, x *tensor.Tensor, block
 	}
 }
 
-// TestElementsThatAreNotRun: where a product is too large for all elements to be run, σ of the others
-// is near what it would have been, and what it is taken to be uncertain by covers the difference.
+// TestElementsThatAreNotRun: where a product is too large for all elements to be run, σ of the
+// others is near what it would have been, and what it is taken to be uncertain by covers the
+// difference.
 func TestElementsThatAreNotRun(t *testing.T) {
 	rec, err := emulate.Run(wide(1), emulate.Config{Output: dtype.F32, Accumulate: arithmetic.F32Hopper})
 	optest.Must(err)
