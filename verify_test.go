@@ -95,8 +95,8 @@ func inTurn(op string, all []golden.Mutation, number map[string]int, count map[p
 const fullSize = 1 << 18
 
 // onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in, and
-// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps none
-// of the second. Smaller recordings of the same ops have all of those.
+// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps three
+// of the first and none of the second. Smaller recordings of the same ops have all of those.
 func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	seen := map[string]bool{}
 	for _, m := range all {
@@ -109,7 +109,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 		}
 		seen[kind] = true
 	}
-	return kept
+	return kept[:check.Times(len(kept), min(len(kept), 3))]
 }
 
 // sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first of

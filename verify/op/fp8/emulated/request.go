@@ -95,11 +95,14 @@ func atPowers(m *emulate.Maker, x *tensor.Tensor) {
 	}
 }
 
+// mostProducts is how many products of codes a request has at most.
+const mostProducts = 1 << 18
+
 func requestGemm(m *emulate.Maker) {
 	rows, cols := emulate.Pick(m, 1, 2, 7, 16), emulate.Pick(m, 1, 8, 100, 130, 200, 260)
 	width := widthOf(m)
-	if rows*cols*width > 1<<19 {
-		rows = 2
+	if rows*cols*width > mostProducts {
+		width = emulate.Pick(m, 31, 64)
 	}
 	if cols <= 8 {
 		width = emulate.Pick(m, width, width, 2048, 4100)
@@ -120,6 +123,9 @@ func requestGrouped(m *emulate.Maker) {
 		counts[m.IntN(experts)], rows = 2, 2
 	}
 	cols, width := emulate.Pick(m, 1, 8, 100, 130, 200), widthOf(m)
+	if rows*cols*width > mostProducts {
+		cols = 8
+	}
 	codes(m, "a", rows, width)
 	codes(m, "b", experts, cols, width)
 	m.Ints("counts", counts, experts)
