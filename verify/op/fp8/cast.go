@@ -33,7 +33,7 @@ type cast struct {
 // special says what a block has that is no ordinary number.
 type special int
 
-// A block of zeros is special where no floor keeps its scale from 0.
+// A block of zeros, and NaN, is special where no floor keeps its scale from 0.
 const (
 	ordinary special = iota
 	hasNaN
@@ -138,7 +138,7 @@ func (q *cast) measure() {
 		}
 	}
 	for b, amax := range q.amax {
-		if max(float32(amax), float32(q.floor)) == 0 && q.special[b] == ordinary {
+		if max(float32(amax), float32(q.floor)) == 0 {
 			q.special[b] = onlyZeros
 		}
 	}

@@ -248,3 +248,24 @@ func TestErrorsOfProducts(t *testing.T) {
 		t.Errorf("%s: %s", v.Status, v.Reason)
 	}
 }
+
+// TestScalesOfExpertsWithoutRows: nobody reads them, so that they may be anything.
+func TestScalesOfExpertsWithoutRows(t *testing.T) {
+	for seed := range uint64(40) {
+		rec := optest.Recorded(t, "fp8.grouped_gemm", seed)
+		counts, err := rec.Tensor("counts")
+		optest.Must(err)
+		scales, err := rec.Tensor("b_scale")
+		optest.Must(err)
+		each := scales.Len() / counts.Len()
+		for e, n := range counts.Data {
+			before := scales.Data[e*each]
+			scales.Data[e*each] = math.NaN()
+			rec.Set("b_scale", rec.Type("b_scale"), scales)
+			if v := op.Judge(rec); (v.Status == verdict.Unusable) != (n > 0) {
+				t.Errorf("seed %d, an expert with %.0f rows has a scale of NaN: %s: %s", seed, n, v.Status, v.Reason)
+			}
+			scales.Data[e*each] = before
+		}
+	}
+}

@@ -17,8 +17,9 @@ import (
 // more; then those of some rows and columns.
 const (
 	runWork    = 1 << 31
+	easyWork   = 1 << 27 // up to which there are as many runs as there may be
 	keptRuns   = 1 << 24 // deviations in memory
-	fewestRuns = 24
+	fewestRuns = 16
 	fewestRun  = 32 // rows, and columns, that are run at least
 	blockWork  = 16 // what a block costs beside its terms
 	termWork   = 8  // a term of a run, in products
@@ -46,7 +47,7 @@ func newSample(c *op.Case, rows, cols, width int) *sample {
 	cost := float64(width + blockWork*m.blocks(width))
 	all := float64(rows) * float64(cols)
 	most := min(workOfRuns/cost, keptRuns) / float64(m.forms*fewestRuns)
-	runs := int(max(fewestRuns, min(op.MostRuns, fewestRuns*most/all)))
+	runs := int(max(fewestRuns, min(op.MostRuns, easyWork/(cost*all*float64(m.forms)))))
 	s.whole = all <= most
 	s.rows, s.cols = drawn(rows, rows), drawn(cols, cols)
 	if !s.whole {
