@@ -37,7 +37,9 @@ type Config struct {
 	Fused      bool                   // product and sum rounded once, as an fma does
 
 	Probabilities dtype.Type // softmax weights before the value product; Invalid is the value type
-	Scores        dtype.Type // attention scores, before and after scaling; Invalid does not round them
+	// attention scores, before and after scaling; of a gate, scores and all that is made of them.
+	// Invalid does not round them
+	Scores dtype.Type
 	// between two chained products; Invalid is the input type. Of an objective: all element-wise
 	// results; Invalid is the working type
 	Intermediate dtype.Type

@@ -66,8 +66,10 @@ var gateAttrs = []op.Attr{
 	{Name: "scale", Kind: op.Number, Default: 1.0, Doc: "what weights are multiplied by at the end"},
 }
 
-// gateKey is the type of logits.
-var gateKey = op.Key{Name: "gate", Default: "F32", Doc: "logits of the gate"}
+// gateKey is the type of logits and scores.
+var gateKey = op.Key{
+	Name: "gate", Default: "F32", Doc: "logits of the gate; its scores and what is made of them may be rounded to it",
+}
 
 func checkGate(c *op.Case) error {
 	x, weight := c.Recording.Has("x"), c.Recording.Has("weight")

@@ -48,11 +48,11 @@ func (g *gateInputs) logits(n int) []float64 {
 }
 
 // gateRun has the places of a gate. Logits are rounded to the type of the gate; all else is scalar
-// work.
+// work, or, in a framework that rounds every result to the type of the gate, is rounded to it too.
 type gateRun struct {
 	*gateInputs
 	sums                          arithmetic.Noise
-	logit, narrowed               arithmetic.Grid
+	logit, narrowed, score        arithmetic.Grid
 	exp, log, tanh                arithmetic.Function
 	one, quotient, root           arithmetic.Grid
 	biased, group, total, divided arithmetic.Grid
@@ -65,15 +65,38 @@ type gateRun struct {
 
 func (g *gateInputs) in(r *arithmetic.Run) *gateRun {
 	acc := g.c.Arithmetic.Accumulate
-	work := acc.Working()
+	work, result := acc.Working(), acc.Working()
+	if g.eager(r) {
+		result = g.c.Arithmetic.Gate
+	}
 	return &gateRun{
 		gateInputs: g, sums: r.Noise(acc.Truncates()), logit: r.Grid(work), narrowed: r.Grid(g.c.Arithmetic.Gate),
 		exp: step.Exponential(g.c, r), log: r.Function(work, 4), tanh: r.Function(work, 2), one: r.Grid(work),
-		quotient: r.Grid(work),
-		root:     r.Grid(work), biased: r.Grid(work), group: r.Grid(work), total: r.Grid(work), divided: r.Grid(work),
-		scaled: r.Grid(work), weight: r.Grid(g.c.Arithmetic.Gate), eps: r.Grid(work), adder: r.Adder(acc.Scalar()),
+		quotient: r.Grid(work), root: r.Grid(work), score: r.Grid(result), biased: r.Grid(g.biasedIn(r, result)),
+		group: r.Grid(result), total: r.Grid(work), divided: r.Grid(result), scaled: r.Grid(result),
+		weight: r.Grid(g.c.Arithmetic.Gate), eps: r.Grid(result), adder: r.Adder(acc.Scalar()),
 		factorFirst: r.Coin(), stored: g.c.Recording.Type("out.weights"), other: g.otherForm(r),
 	}
+}
+
+// eager draws the form of a gate in a narrow type: whether results are rounded to it, or logits
+// alone.
+func (g *gateInputs) eager(r *arithmetic.Run) bool {
+	switch {
+	case !g.c.Arithmetic.Accumulate.Narrow(g.c.Arithmetic.Gate):
+		return false
+	case g.c.Op.Name == "moe.layer":
+		return r.Coin()
+	}
+	return r.Form(2) == 1
+}
+
+// biasedIn is the type of scores with the bias: a sum with a wider bias is wide.
+func (g *gateInputs) biasedIn(r *arithmetic.Run, result dtype.Type) dtype.Type {
+	if wide := r.Coin(); wide || g.bias != nil && g.c.Recording.Type("bias") != result {
+		return g.c.Arithmetic.Accumulate.Working()
+	}
+	return result
 }
 
 // otherForm draws the form of scores, which are ½ + ½ tanh(z/2) as well as 1/(1+e^−z), and
@@ -98,6 +121,15 @@ func (g *gateRun) rowOf(n int) []float64 {
 	if g.isNarrow() {
 		g.narrowed.RoundAll(logits)
 	}
+	scores := g.scores(logits)
+	if g.score.Type() != g.quotient.Type() {
+		g.score.RoundAll(scores)
+	}
+	return scores
+}
+
+// scores returns those of logits, in their place.
+func (g *gateRun) scores(logits []float64) []float64 {
 	switch g.c.Word("score") {
 	case "softmax":
 		return g.softmax(logits)
@@ -123,7 +155,7 @@ func (g *gateRun) softmax(logits []float64) []float64 {
 	}
 	sum := g.adder.Sum(powers)
 	if g.other {
-		lse := g.biased.Round(largest + g.log.Log(sum))
+		lse := g.root.Round(largest + g.log.Log(sum))
 		for e, z := range logits {
 			logits[e] = g.exp.Exp(g.one.Round(z - lse))
 		}
@@ -180,6 +212,9 @@ func (g *gateRun) weigh(scores []float64, chosen []int) []float64 {
 		return weights
 	}
 	sum := g.adder.Sum(weights)
+	if g.score.Type() != g.quotient.Type() {
+		sum = g.score.Round(sum)
+	}
 	if g.gate.NormEps != 0 {
 		sum = g.eps.Round(sum + g.gate.NormEps)
 	}

@@ -20,6 +20,9 @@ func (g *gate[T]) ranked(scores []T) []T {
 		}
 		ranked[e] += b
 	}
+	if g.Scores == g.Recording.Type("bias") {
+		g.rounded(ranked)
+	}
 	if g.makes("ties-by-epsilon") {
 		for e := range ranked {
 			ranked[e] -= T(3e-7) * T(e)
@@ -93,7 +96,8 @@ func (g *gate[T]) groupScore(group []T) T {
 	case "share":
 		best = (g.K + g.kept - 1) / g.kept
 	}
-	return g.scalars.Sum(emulate.Picked(group, g.best(group, emulate.Indices(len(group)), min(best, len(group)))))
+	picked := emulate.Picked(group, g.best(group, emulate.Indices(len(group)), min(best, len(group))))
+	return g.rounded([]T{g.scalars.Sum(picked)})[0]
 }
 
 // best returns the k candidates of the highest scores, best first. Equal scores go to the lower

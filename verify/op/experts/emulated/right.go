@@ -14,6 +14,8 @@ func gates() []emulate.Config {
 		emulate.Config{Gate: dtype.BF16},
 		emulate.Config{Gate: dtype.BF16, Output: dtype.BF16, Slots: emulate.ByExpert, NormalizeFirst: true},
 		emulate.Config{Gate: dtype.F16, Slots: emulate.ByWeight, Indices: dtype.I64},
+		emulate.Config{Gate: dtype.BF16, Scores: dtype.BF16, Output: dtype.BF16},
+		emulate.Config{Gate: dtype.BF16, Scores: dtype.BF16, Order: emulate.Pairwise, Base2: true},
 		emulate.Config{NormalizeFirst: true, Slots: emulate.ByExpert, Indices: dtype.I64, Order: emulate.Strided},
 		emulate.Config{Base2: true, Slots: emulate.AtRandom, Seed: 5, Output: dtype.BF16},
 		emulate.Config{Approximate: true, Base2: true, Order: emulate.Strided, TiesLast: true},
@@ -88,5 +90,6 @@ func layers() []emulate.Config {
 		c.Gate = t
 		all = append(all, c)
 	}
-	return append(all, emulate.Config{TiesLast: true, Gate: dtype.BF16, Intermediate: dtype.F32})
+	return append(all, emulate.Config{Gate: dtype.BF16, Scores: dtype.BF16, Intermediate: dtype.BF16},
+		emulate.Config{TiesLast: true, Gate: dtype.BF16, Intermediate: dtype.F32})
 }
