@@ -78,7 +78,7 @@ func (p *products) multiply(from, to int, b fp8.Blocked) {
 			rowsOf(p.a, top, bottom), rowsOf(b, left, right), rowsOf(squaredA, top-from, bottom-from),
 			rowsOf(squaredB, left, right),
 		)
-		step.FiniteOrZero(t.shape)
+		t.shape.Copy(step.FiniteOrZero(t.shape))
 	})
 	p.run(p, from, to, b)
 }
