@@ -17,7 +17,7 @@ import (
 )
 
 // TestRecordings has two kinds of sub-tests for every embedded recording: that it is explained, and
-// again with the same numbers, and that each mistake planted in it is not. Mistakes in an output
+// that each mistake planted in it is not. Mistakes in an output
 // leave the truth as it is, which is computed once for all of them.
 func TestRecordings(t *testing.T) {
 	number, count := numbered(t)
@@ -37,7 +37,7 @@ func TestRecordings(t *testing.T) {
 				if v.Status != verdict.Explained {
 					t.Error(words(v, rec.Provenance))
 				}
-				sameVerdictAgain(t, rec, v, number[name][""])
+				sameVerdictAgain(t, rec, v)
 			})
 			mutations := golden.Mutations(rec, truth)
 			if truth[0].Truth.Len() >= fullSize {
@@ -112,19 +112,11 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	return kept[:check.Times(len(kept), min(len(kept), 3))]
 }
 
-// sameVerdictAgain: judged again, a recording gives the same numbers to the last bit: the first of
-// an op once more, or with -long all five times. MLA is left to the op's own test, for its time,
-// which judges every op's right kernels three times.
-func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict, number int) {
-	again := 0
-	switch {
-	case strings.HasPrefix(rec.Op, "mla."):
-	case *check.Long:
-		again = 5
-	case number < 1:
-		again = 1
-	}
-	for range again {
+// sameVerdictAgain: with -long a recording that is judged again, five times, gives the same numbers
+// to the last bit. Without it that is left to the ops' own test, which judges right kernels of each
+// op three times.
+func sameVerdictAgain(t *testing.T, rec *recording.Recording, first verdict.Verdict) {
+	for range check.Times(5, 0) {
 		if diff := cmp.Diff(first, op.Judge(rec)); diff != "" {
 			t.Errorf("judged again: %s", diff)
 		}

@@ -41,7 +41,7 @@ func countMistakes(t *testing.T, request *recording.Recording, form string, show
 	t.Helper()
 	var right *recording.Recording
 	for _, mistake := range emulate.Mistakes(request.Op) {
-		if shown[mistake] == check.Times(6, 3) {
+		if shown[mistake] == check.Times(6, 2) {
 			continue
 		}
 		got, err := emulate.Run(request, emulate.Config{Mistake: mistake, Form: form})

@@ -43,7 +43,7 @@ func TestRightKernels(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
-			for seed := range check.Times(seeds, seeds/16) {
+			for seed := range check.Times(seeds, seeds/20) {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := optest.JudgeKernel(t, request, configs[i])
@@ -170,7 +170,7 @@ func truncationFound(t *testing.T, opName, mistake string) (found, of int) {
 		if v.Status == verdict.Unexplained {
 			found++
 		}
-		if of == check.Times(seeds, 4) {
+		if of == check.Times(seeds, 3) {
 			break
 		}
 	}

@@ -159,6 +159,9 @@ func TestFaintMistakes(t *testing.T) {
 			missed[c.mistake] = true
 			continue
 		}
+		if !*check.Long && c.request.Op == "mla.decode" { // all of these are made in attention as well
+			continue
+		}
 		if requests[c.request] == nil {
 			requests[c.request] = &known{runs: map[emulate.Config]*recording.Recording{}}
 		}
