@@ -312,17 +312,19 @@ func TestTruncatingSums(t *testing.T) {
 // TestCalibration holds σ to what kernels do that make the roundings they declare. Over many
 // requests, the root mean square of the scores is between 0.6 and 1.2 where roundings to a narrow
 // type dominate, and lower, down to 0.15, where kernels add up float32 in a better order than a
-// plain sequential sum, or have exact operands.
+// plain sequential sum, or have exact operands. It runs every second case, or all with -long.
 func TestCalibration(t *testing.T) {
 	eager := emulate.Config{
 		NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16,
 	}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		op, output string
 		dtype      dtype.Type
 		config     emulate.Config
 		low, high  float64
 	}{
+		{"fp8.gemm", "c", dtype.F32, emulate.Config{Accumulate: arithmetic.F32Hopper, Output: dtype.F32}, 0.6, 1.2},
+		{"fp8.grouped_gemm", "c", dtype.F32, emulate.Config{Output: dtype.F32}, 0.4, 1.2},
 		{"attention.forward", "o", dtype.BF16, emulate.Config{NormalizeFirst: true}, 0.6, 1.2},
 		{"attention.forward", "o", dtype.BF16, emulate.Config{Tile: 64}, 0.6, 1.2},
 		{"attention.forward", "o", dtype.F16, emulate.Config{Tile: 16, Splits: 4}, 0.6, 1.2},
@@ -382,6 +384,9 @@ func TestCalibration(t *testing.T) {
 		// differences of models, which are larger
 		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.2},
 	} {
+		if !*check.Long && i%2 > 0 {
+			continue
+		}
 		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {
 			t.Parallel()
 			score, n := pooled(t, c.op, c.output, c.dtype, c.config)
