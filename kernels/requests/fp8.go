@@ -187,6 +187,10 @@ var products = []request{
 	{name: "v3-up-1", full: true, catch: "DeepSeek-V3's 7168 × 2048, one row", build: func(b *builder) {
 		b.product(1, 2048, 7168)
 	}},
+	{name: "v3-down-1", full: true, types: []dtype.Type{dtype.BF16}, catch: "7168 columns from 2048, one row",
+		build: func(b *builder) {
+			b.product(1, 7168, 2048)
+		}},
 	{name: "v3-down-64", full: true, types: []dtype.Type{dtype.BF16}, catch: "7168 columns from 2048, 64 rows",
 		build: func(b *builder) {
 			b.product(64, 7168, 2048)
