@@ -95,7 +95,7 @@ func inTurn(op string, all []golden.Mutation, number map[string]int, count map[p
 const fullSize = 1 << 18
 
 // onceAKind keeps the first mutation of each kind: a mistake in an output, whichever it is in, and
-// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps three
+// a mistake in what is declared, for which the truth is computed anew. Without -long it keeps two
 // of the first and none of the second. Smaller recordings of the same ops have all of those.
 func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 	seen := map[string]bool{}
@@ -109,7 +109,7 @@ func onceAKind(all []golden.Mutation) (kept []golden.Mutation) {
 		}
 		seen[kind] = true
 	}
-	return kept[:check.Times(len(kept), min(len(kept), 3))]
+	return kept[:check.Times(len(kept), min(len(kept), 2))]
 }
 
 // sameVerdictAgain: with -long a recording that is judged again, five times, gives the same numbers
