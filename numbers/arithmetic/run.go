@@ -78,11 +78,13 @@ func (r *Run) Coin() bool { return r.rng.Uint64()&1 == 1 && !r.exact && !r.nativ
 // runs does each, the others have any order. In the exact run and the native one they are in order.
 func (r *Run) Order(n int) []int {
 	order, kind := r.rng.Perm(n), r.rng.IntN(4)
-	if kind > 1 && !r.exact && !r.native {
-		return order
+	if r.exact || r.native {
+		kind = 0
 	}
-	slices.Sort(order)
-	if kind == 1 && !r.exact && !r.native {
+	if kind < 2 {
+		slices.Sort(order)
+	}
+	if kind == 1 {
 		slices.Reverse(order)
 	}
 	return order

@@ -62,17 +62,18 @@ func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float
 	told := telling(own)
 	pooled, scatter := s.pool(told, truth, shape, columns)
 	s.prior = priorRuns(scatter, all, told)
-	rare := s.rare * meanRatio(own, pooled, runs)
+	known, share := s.prior+s.rare, 1.0
+	if s.rare > 0 {
+		share = (s.prior + s.rare*meanRatio(own, pooled, runs)) / known
+	}
 	sigma := make([]float64, len(own))
 	for i, v := range own {
-		known, square := s.prior+s.rare, (s.prior+rare)*pooled[i]
+		expected := share * pooled[i]
 		switch k := runs[i]; {
-		case (k == 0 || !s.whole()) && s.rare == 0: // not run, or every run overflows, which is right too
-			sigma[i] = math.Sqrt(pooled[i])
-		case k == 0, !s.whole():
-			sigma[i] = math.Sqrt(square / known)
+		case k == 0, !s.whole(): // not run, or every run overflows, which is right too
+			sigma[i] = math.Sqrt(expected)
 		case v > 0 || s.rare > 0:
-			sigma[i] = math.Sqrt((k*v + square) / (k + known))
+			sigma[i] = math.Sqrt((k*v + known*expected) / (k + known))
 		}
 	}
 	return s, sigma

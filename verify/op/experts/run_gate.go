@@ -58,6 +58,7 @@ type gateRun struct {
 	biased, group, total, divided arithmetic.Grid
 	scaled, weight, eps           arithmetic.Grid
 	adder                         arithmetic.Adder
+	eager                         bool       // results are rounded to the type of the gate
 	factorFirst                   bool       // scale/Σ multiplies the scores
 	other                         bool       // scores have their other form
 	stored                        dtype.Type // of weights; Invalid: they are used as they are
@@ -65,8 +66,8 @@ type gateRun struct {
 
 func (g *gateInputs) in(r *arithmetic.Run) *gateRun {
 	acc := g.c.Arithmetic.Accumulate
-	work, result := acc.Working(), acc.Working()
-	if g.eager(r) {
+	work, result, eager := acc.Working(), acc.Working(), g.isEager(r)
+	if eager {
 		result = g.c.Arithmetic.Gate
 	}
 	return &gateRun{
@@ -75,13 +76,13 @@ func (g *gateInputs) in(r *arithmetic.Run) *gateRun {
 		quotient: r.Grid(work), root: r.Grid(work), score: r.Grid(result), biased: r.Grid(g.biasedIn(r, result)),
 		group: r.Grid(result), total: r.Grid(work), divided: r.Grid(result), scaled: r.Grid(result),
 		weight: r.Grid(g.c.Arithmetic.Gate), eps: r.Grid(result), adder: r.Adder(acc.Scalar()),
-		factorFirst: r.Coin(), stored: g.c.Recording.Type("out.weights"), other: g.otherForm(r),
+		eager: eager, factorFirst: r.Coin(), stored: g.c.Recording.Type("out.weights"), other: g.otherForm(r),
 	}
 }
 
-// eager draws the form of a gate in a narrow type: whether results are rounded to it, or logits
+// isEager draws the form of a gate in a narrow type: whether results are rounded to it, or logits
 // alone.
-func (g *gateInputs) eager(r *arithmetic.Run) bool {
+func (g *gateInputs) isEager(r *arithmetic.Run) bool {
 	switch {
 	case !g.c.Arithmetic.Accumulate.Narrow(g.c.Arithmetic.Gate):
 		return false
@@ -122,7 +123,7 @@ func (g *gateRun) rowOf(n int) []float64 {
 		g.narrowed.RoundAll(logits)
 	}
 	scores := g.scores(logits)
-	if g.score.Type() != g.quotient.Type() {
+	if g.eager {
 		g.score.RoundAll(scores)
 	}
 	return scores
@@ -212,7 +213,7 @@ func (g *gateRun) weigh(scores []float64, chosen []int) []float64 {
 		return weights
 	}
 	sum := g.adder.Sum(weights)
-	if g.score.Type() != g.quotient.Type() {
+	if g.eager {
 		sum = g.score.Round(sum)
 	}
 	if g.gate.NormEps != 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/verify/op/experts"
 )
 
@@ -28,18 +29,8 @@ func TestTokensThatAreNotRun(t *testing.T) {
 	if !slices.Equal(few.Truth.Data, whole.Truth.Data) {
 		t.Error("the truth is another")
 	}
-	ratios, n := sortedRatios(few.Sigma, whole.Sigma), len(whole.Sigma)
+	ratios, n := optest.Ratios(few.Sigma, whole.Sigma), len(whole.Sigma)
 	if median, low, high := ratios[n/2], ratios[n/50], ratios[n-n/50]; math.Abs(median) > 0.25 || low < -1 || high > 1 {
 		t.Errorf("log₂ of the ratios of σ: %.2g in the middle, from %.2g to %.2g", median, low, high)
 	}
-}
-
-// sortedRatios returns the logarithms of the ratios of two lists, in order.
-func sortedRatios(a, b []float64) []float64 {
-	ratios := make([]float64, len(a))
-	for i, s := range a {
-		ratios[i] = math.Log2(s / b[i])
-	}
-	slices.Sort(ratios)
-	return ratios
 }

@@ -237,12 +237,20 @@ func (q *cast) codes(x, s, amax float64, recipes []fp8.Recipe, some []float64) [
 
 // addCode appends a code that is not there yet.
 func addCode(some []float64, code float64) []float64 {
-	for _, other := range some {
-		if other == code || math.IsNaN(other) && math.IsNaN(code) {
-			return some
-		}
+	if holds(some, code) {
+		return some
 	}
 	return append(some, code)
+}
+
+// holds tells whether a number is one of some; NaN is one number.
+func holds(some []float64, x float64) bool {
+	for _, other := range some {
+		if other == x || math.IsNaN(other) && math.IsNaN(x) {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *cast) code(x, s, amax float64, r fp8.Recipe) float64 {

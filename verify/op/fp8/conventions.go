@@ -125,7 +125,7 @@ func (q *cast) otherCodes(scales []otherScale) (all []verdict.Convention) {
 // wrongScale tells whether a recorded scale is none of the right ones.
 func (q *cast) wrongScale() bool {
 	for b, s := range q.recorded {
-		if right := q.rightScales(b, nil); len(right) > 0 && !slices.Contains(right, s) {
+		if right := q.rightScales(b, nil); len(right) > 0 && !holds(right, s) {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ import (
 // products collects the output of one product, or of one for each expert, while they are computed:
 // the truth of all elements, and what runs of some of them deviate by.
 type products struct {
+	model
 	c            *op.Case
 	a            fp8.Blocked
 	truth, shape *mat.Dense // [M × N]; the shape is what second moments of errors go with
@@ -42,10 +43,10 @@ func groupedGemm(c *op.Case) ([]verdict.Expected, error) {
 }
 
 func newProducts(c *op.Case) *products {
-	rows, cols := c.Dim("M"), c.Dim("N")
+	rows, cols, m := c.Dim("M"), c.Dim("N"), newModel(c)
 	return &products{
-		c: c, a: blocked(c.Input("a"), c.Input("a_scale"), 1), truth: mat.NewDense(rows, cols, nil),
-		shape: mat.NewDense(rows, cols, nil), sample: newSample(c, rows, cols, c.Dim("K")),
+		model: m, c: c, a: blocked(c.Input("a"), c.Input("a_scale"), 1), truth: mat.NewDense(rows, cols, nil),
+		shape: mat.NewDense(rows, cols, nil), sample: newSample(m, rows, cols, c.Dim("K")),
 	}
 }
 

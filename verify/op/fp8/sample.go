@@ -41,9 +41,8 @@ type sample struct {
 }
 
 // newSample draws which elements of M × N are run, and makes the runs.
-func newSample(c *op.Case, rows, cols, width int) *sample {
+func newSample(m model, rows, cols, width int) *sample {
 	s := &sample{others: map[int][]float64{}}
-	m := newModel(c)
 	cost := float64(width + blockWork*m.blocks(width))
 	all := float64(rows) * float64(cols)
 	most := min(workOfRuns/cost, keptRuns) / float64(m.forms*fewestRuns)

@@ -79,12 +79,7 @@ func TestElementsThatAreNotRun(t *testing.T) {
 	if !slices.Equal(few.Truth.Data, whole.Truth.Data) {
 		t.Error("the truth is another")
 	}
-	ratios := make([]float64, len(whole.Sigma))
-	for i, s := range few.Sigma {
-		ratios[i] = math.Log2(s / whole.Sigma[i])
-	}
-	slices.Sort(ratios)
-	n := len(ratios)
+	ratios, n := optest.Ratios(few.Sigma, whole.Sigma), len(whole.Sigma)
 	if median, least := ratios[n/2], ratios[0]+math.Log2(fewLimit/wholeLimit); math.Abs(median) > 0.25 || least < 0 {
 		t.Errorf("log₂ of the ratio of σ: %.2g in the middle; that of what errors are allowed: %.2g", median, least)
 	}

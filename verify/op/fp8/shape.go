@@ -19,7 +19,7 @@ type tile struct {
 
 func newTile(p *products, top, bottom, left, right int) *tile {
 	t := &tile{
-		model: newModel(p.c), truth: p.truth.Slice(top, bottom, left, right).(*mat.Dense),
+		model: p.model, truth: p.truth.Slice(top, bottom, left, right).(*mat.Dense),
 		shape: p.shape.Slice(top, bottom, left, right).(*mat.Dense),
 	}
 	if t.core != nil {
@@ -34,15 +34,15 @@ func newTile(p *products, top, bottom, left, right int) *tile {
 func (t *tile) add(a, b, squaredA, squaredB fp8.Blocked) {
 	_, blocks := a.Scales.Dims()
 	for block := range blocks {
-		sums, squares := fp8.Product(blockOf(a, block), blockOf(b, block)), fp8.Product(
-			blockOf(squaredA, block), blockOf(squaredB, block),
-		)
+		x := blockOf(a, block)
+		sums := fp8.Product(x, blockOf(b, block))
+		squares := fp8.Product(blockOf(squaredA, block), blockOf(squaredB, block))
 		t.truth.Add(t.truth, sums)
 		if t.core == nil {
 			t.shape.Add(t.shape, squares)
 			continue
 		}
-		_, width := blockOf(a, block).Codes.Dims()
+		_, width := x.Codes.Dims()
 		t.lose(sums, squares, width)
 	}
 	if t.core == nil {

@@ -21,7 +21,7 @@ func (g *gate[T]) ranked(scores []T) []T {
 		ranked[e] += b
 	}
 	if g.Scores == g.Recording.Type("bias") {
-		g.rounded(ranked)
+		ranked = each(ranked, g.rounded)
 	}
 	if g.makes("ties-by-epsilon") {
 		for e := range ranked {
@@ -97,7 +97,7 @@ func (g *gate[T]) groupScore(group []T) T {
 		best = (g.K + g.kept - 1) / g.kept
 	}
 	picked := emulate.Picked(group, g.best(group, emulate.Indices(len(group)), min(best, len(group))))
-	return g.rounded([]T{g.scalars.Sum(picked)})[0]
+	return g.rounded(g.scalars.Sum(picked))
 }
 
 // best returns the k candidates of the highest scores, best first. Equal scores go to the lower

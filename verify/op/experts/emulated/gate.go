@@ -107,7 +107,7 @@ func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
 
 func (g *gate[T]) route(n int) route[T] {
 	logits := g.logits(n)
-	scores := g.rounded(g.scores(logits))
+	scores := each(g.scores(logits), g.rounded)
 	if g.makes("scores-bf16") {
 		emulate.RoundEach(dtype.BF16, scores)
 	}
@@ -126,12 +126,12 @@ func (g *gate[T]) route(n int) route[T] {
 	return r
 }
 
-// rounded rounds to the type of scores, in place, where all that is made of them is rounded.
-func (g *gate[T]) rounded(x []T) []T {
+// rounded rounds to the type of scores, where all that is made of them is rounded.
+func (g *gate[T]) rounded(x T) T {
 	if g.Scores == dtype.Invalid {
 		return x
 	}
-	return emulate.RoundEach(g.Scores, x)
+	return emulate.Round(g.Scores, x)
 }
 
 // arrange puts experts and what they score into the order in which the gate gives them.
@@ -221,8 +221,8 @@ func (g *gate[T]) weigh(weights []T) []T {
 	case !normalize:
 		factor = scale
 	case g.Scores != dtype.Invalid:
-		divisor := g.rounded([]T{g.rounded([]T{sum})[0] + g.eps})[0]
-		return each(weights, func(w T) T { return g.rounded([]T{w / divisor})[0] * scale })
+		divisor := g.rounded(g.rounded(sum) + g.eps)
+		return each(weights, func(w T) T { return g.rounded(w/divisor) * scale })
 	case g.makes("eps-after-division"):
 		return each(weights, func(w T) T { return (w/sum + g.eps) * scale })
 	case g.makes("norm-eps-missing"):

@@ -154,13 +154,26 @@ func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
 
 // row appends a row of the output.
 func (p *product[T]) row(m int, b *operand[T]) {
+	var x []T
+	if p.Dequantised {
+		x = p.dequantised(emulate.Row(p.a.codes, m, p.width), func(i int) T { return p.scaleA(m, i) })
+	}
 	for n := range p.Dim("N") {
 		if p.Dequantised {
-			p.out = append(p.out, p.ofValues(m, n, b))
+			p.out = append(p.out, p.ofValues(x, n, b))
 		} else {
 			p.out = append(p.out, p.ofCodes(m, n, b))
 		}
 	}
+}
+
+// dequantised returns what a row of codes stands for.
+func (p *product[T]) dequantised(codes []T, scale func(block int) T) []T {
+	values := make([]T, len(codes))
+	for k, code := range codes {
+		values[k] = code * scale(k/block)
+	}
+	return values
 }
 
 // ofCodes returns an element: sums of codes, promoted to F32, times scales, added up.
@@ -250,13 +263,10 @@ func (p *product[T]) arranged(x []T) []float64 {
 	return y
 }
 
-// ofValues returns an element: the sum of products of what codes stand for.
-func (p *product[T]) ofValues(m, n int, b *operand[T]) T {
-	x, y := make([]T, p.width), make([]T, p.width)
-	for k := range x {
-		x[k] = p.a.codes[m*p.width+k] * p.scaleA(m, k/block)
-		y[k] = b.codes[n*p.width+k] * p.scaleB(b, n, k/block)
-	}
+// ofValues returns an element of column n: the sum of products of what codes stand for, x those of
+// its row.
+func (p *product[T]) ofValues(x []T, n int, b *operand[T]) T {
+	y := p.dequantised(emulate.Row(b.codes, n, p.width), func(i int) T { return p.scaleB(b, n, i) })
 	splits := min(max(p.Splits, 1), p.width)
 	var parts []T
 	for s := range splits {
