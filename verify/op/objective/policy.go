@@ -2,12 +2,10 @@ package objective
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/internal/parallel"
-	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/policy"
 	"plumbline/verify/op"
@@ -121,8 +119,8 @@ func checkToken(c *op.Case, i int) error {
 	return nil
 }
 
-// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one
-// chain loses what no other does, see oneByOne: then all its log-probabilities may be off by that.
+// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one chain
+// loses what no other does, see step.OneByOne: then all its log-probabilities may be off by that.
 func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
 	n, temperature := c.Dim("N"), c.Float("temperature")
 	logprob, entropy := make([]float64, n), make([]float64, n)
@@ -131,13 +129,13 @@ func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
 		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
 		logp := policy.LogSoftmax(row, temperature)
 		logprob[i], entropy[i] = logp[token], policy.Entropy(row, temperature)
-		forward[i], backward[i] = oneByOne(logp, c.Arithmetic.Accumulate.Type())
+		forward[i], backward[i] = step.OneByOne(logp, c.Arithmetic.Accumulate.Type())
 		forward[i], backward[i] = logprob[i]+forward[i], logprob[i]+backward[i]
 	})
 	expected := c.Run(logProbProgram(c), 16*float64(n*c.Dim("vocab")),
 		op.Expectation{Name: "logprob", Truth: logprob, Shape: []int{n}},
 		op.Expectation{Name: "entropy", Truth: entropy, Shape: []int{n}})
-	if expected[0].Name == "logprob" && c.Dim("vocab") > scalarLoop {
+	if expected[0].Name == "logprob" && c.Dim("vocab") > step.ScalarLoop {
 		all := make([]int, n)
 		for i := range all {
 			all[i] = i
@@ -147,34 +145,4 @@ func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
 		})
 	}
 	return expected, nil
-}
-
-// scalarLoop is the longest vocabulary of which a sum over it in one chain is taken for granted.
-const scalarLoop = 1024
-
-// lanes returns in how many partial sums at least a vocabulary is added up: beyond a thousand
-// tokens in eight, the floats of a vector register. A chain of a hundred thousand additions loses
-// so much that it would hide mistakes; what exactly it loses, oneByOne says.
-func lanes(vocab int) float64 {
-	if vocab > scalarLoop {
-		return 8
-	}
-	return 1
-}
-
-// oneByOne returns by how much a log-probability is larger where the vocabulary is added up in one
-// chain, from its first token or from its last: by what the sum no longer feels. 0 for vocabularies
-// whose σ has it.
-func oneByOne(logp []float64, typ dtype.Type) (forward, backward float64) {
-	if len(logp) <= scalarLoop {
-		return 0, 0
-	}
-	m := step.Maximum(logp)
-	var first, last, exact float64
-	for j := range logp {
-		back := len(logp) - 1 - j
-		x, y := typ.Round(math.Exp(logp[j]-m)), typ.Round(math.Exp(logp[back]-m))
-		first, last, exact = typ.Round(first+x), typ.Round(last+y), exact+x
-	}
-	return math.Log(exact / first), math.Log(exact / last)
 }

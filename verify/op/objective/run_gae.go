@@ -7,6 +7,7 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 )
 
 // recursionRun is generalised advantage estimation as kernels compute it: backwards one token after
@@ -24,17 +25,17 @@ type recursionRun struct {
 
 func (e eager) newRecursion(rewards, values, mask *mat.Dense) *recursionRun {
 	g := &recursionRun{
-		eager: e, rewards: rewards, values: values, mask: mask, ahead: e.place(), first: e.place(), delta: e.place(),
-		product: e.place(), next: e.place(), decays: e.place(), advantage: e.last("advantage"),
-		returns: e.last("return"), scan: e.Coin(),
+		eager: e, rewards: rewards, values: values, mask: mask, ahead: e.Place(), first: e.Place(), delta: e.Place(),
+		product: e.Place(), next: e.Place(), decays: e.Place(), advantage: e.Last("advantage"),
+		returns: e.Last("return"), scan: e.Coin(),
 	}
 	if e.Coin() {
 		g.order = 1
 	} else if e.Coin() {
 		g.order = 2
 	}
-	g.gamma = e.constant(e.c.Float("gamma"))
-	g.decay = e.constant(e.constant(e.c.Float("gamma")) * e.constant(e.c.Float("lambda")))
+	g.gamma = e.Constant(e.Case.Float("gamma"))
+	g.decay = e.Constant(e.Constant(e.Case.Float("gamma")) * e.Constant(e.Case.Float("lambda")))
 	return g
 }
 
@@ -97,7 +98,7 @@ func (g *recursionRun) accumulate(x, kept []float64) {
 
 // whiteningRun whitens as kernels do.
 type whiteningRun struct {
-	sum, squares                    summation
+	sum, squares                    step.Summation
 	mean, centred, square, variance arithmetic.Grid
 	root                            arithmetic.Function
 	kept, inverse, last             arithmetic.Grid
@@ -106,21 +107,21 @@ type whiteningRun struct {
 
 func (e eager) newWhitening(output string) whiteningRun {
 	return whiteningRun{
-		e.summation(), e.summation(), e.place(), e.place(), e.inside(), e.place(), e.Function(e.work, 2), e.narrow(),
-		e.place(), e.last(output), e.Coin(),
+		e.Summation(), e.Summation(), e.Place(), e.Place(), e.Inside(), e.Place(), e.Function(e.Work, 2), e.Narrow(),
+		e.Place(), e.Last(output), e.Coin(),
 	}
 }
 
 // of whitens numbers.
 func (w *whiteningRun) of(x []float64) []float64 {
 	n := float64(len(x))
-	mean := w.mean.Round(w.sum.of(x) / max(n, 1))
+	mean := w.mean.Round(w.sum.Of(x) / max(n, 1))
 	y, squares := make([]float64, len(x)), make([]float64, len(x))
 	for k, v := range x {
 		y[k] = w.centred.Round(v - mean)
 		squares[k] = w.square.Round(y[k] * y[k])
 	}
-	variance := w.variance.Round(w.squares.of(squares)/max(n-1, 1)) + 1e-8
+	variance := w.variance.Round(w.squares.Of(squares)/max(n-1, 1)) + 1e-8
 	inverse := w.kept.Round(w.root.Of(1/math.Sqrt(variance), variance))
 	for k := range y {
 		if w.divides {
@@ -140,7 +141,7 @@ func gaeProgram(c *op.Case) op.Program {
 		e := newEager(c, r)
 		g, white := e.newRecursion(rewards, values, mask), e.newWhitening("advantage")
 		if c.Flag("whiten") {
-			g.advantage = e.place() // whitening takes what is kept
+			g.advantage = e.Place() // whitening takes what is kept
 		}
 		advantage, returns := make([]float64, n*l), make([]float64, n*l)
 		for i := range n {

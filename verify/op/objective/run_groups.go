@@ -5,13 +5,14 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 )
 
 // groupRun normalises the rewards of a group as kernels do.
 type groupRun struct {
 	std                                             string
 	eps                                             float64
-	sum, squares                                    summation
+	sum, squares                                    step.Summation
 	mean, centred, square, variance, added, inverse arithmetic.Grid
 	root                                            arithmetic.Function
 	kept, last                                      arithmetic.Grid
@@ -20,12 +21,12 @@ type groupRun struct {
 
 func (e eager) newGroup() groupRun {
 	g := groupRun{
-		std: e.c.Word("std"), eps: e.c.Float("eps"), sum: e.summation(), squares: e.summation(), mean: e.place(),
-		centred: e.place(), square: e.inside(), variance: e.place(), added: e.place(), inverse: e.place(),
-		root: e.Function(e.work, 1), kept: e.narrow(), last: e.last("advantage"), reciprocal: e.Coin(),
+		std: e.Case.Word("std"), eps: e.Case.Float("eps"), sum: e.Summation(), squares: e.Summation(), mean: e.Place(),
+		centred: e.Place(), square: e.Inside(), variance: e.Place(), added: e.Place(), inverse: e.Place(),
+		root: e.Function(e.Work, 1), kept: e.Narrow(), last: e.Last("advantage"), reciprocal: e.Coin(),
 	}
 	if g.std == "none" {
-		g.centred = e.last("advantage")
+		g.centred = e.Last("advantage")
 	}
 	return g
 }
@@ -42,7 +43,7 @@ func (g *groupRun) over(x, n float64) float64 {
 func (g *groupRun) of(rewards []float64) []float64 {
 	n, mean := float64(len(rewards)), 0.0
 	if n > 1 {
-		mean = g.mean.Round(g.over(g.sum.of(rewards), n))
+		mean = g.mean.Round(g.over(g.sum.Of(rewards), n))
 	}
 	x, squares := make([]float64, len(rewards)), make([]float64, len(rewards))
 	for k, r := range rewards {
@@ -68,7 +69,7 @@ func (g *groupRun) divisor(squares []float64) float64 {
 		if g.std == "sample" {
 			n--
 		}
-		variance := g.variance.Round(g.over(g.squares.of(squares), n))
+		variance := g.variance.Round(g.over(g.squares.Of(squares), n))
 		deviation = g.kept.Round(g.root.Of(math.Sqrt(variance), variance))
 	}
 	return g.added.Round(deviation + g.eps)

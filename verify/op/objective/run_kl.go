@@ -5,6 +5,7 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 )
 
 // estimator is an estimate of the divergence as kernels form it.
@@ -12,7 +13,7 @@ type estimator struct {
 	name               string
 	limit, upper       float64
 	delta, square, sum arithmetic.Grid
-	exp                power
+	exp                step.Power
 	bend               arithmetic.Grid // of the derivative
 	oneFirst           bool            // (e^δ − 1) − δ, not (e^δ − δ) − 1
 	inside             *arithmetic.Branch
@@ -21,11 +22,11 @@ type estimator struct {
 // newEstimator returns one for n tokens. k1 is a difference and no more.
 func (e eager) newEstimator(name string, limit float64, n int, output string) estimator {
 	s := estimator{
-		name: name, limit: limit, upper: e.constant(limit), delta: e.place(), square: e.place(), sum: e.place(),
-		exp: e.power(), bend: e.place(), oneFirst: e.Coin(), inside: e.Branch(n, 0, 1),
+		name: name, limit: limit, upper: e.Constant(limit), delta: e.Place(), square: e.Place(), sum: e.Place(),
+		exp: e.Power(), bend: e.Place(), oneFirst: e.Coin(), inside: e.Branch(n, 0, 1),
 	}
 	if name == "k1" && output != "" {
-		s.delta = e.last(output)
+		s.delta = e.Last(output)
 	}
 	return s
 }
@@ -44,7 +45,7 @@ func (s *estimator) of(at int, logprob, ref float64) (value, slope float64) {
 		through = s.inside.Taken(at, s.limit-math.Abs(delta))
 		delta = min(max(delta, -s.upper), s.upper)
 	}
-	power := s.exp.of(delta)
+	power := s.exp.Of(delta)
 	slope = arithmetic.Times(through, s.bend.Round(1-power))
 	switch {
 	case math.IsInf(power, 1):
@@ -62,7 +63,7 @@ func klProgram(c *op.Case) op.Program {
 	return func(r *arithmetic.Run) map[string][]float64 {
 		e := newEager(c, r)
 		s := e.newEstimator(c.Word("estimator"), c.Float("limit"), n*l, "kl")
-		last, kl := e.last("kl"), make([]float64, n*l)
+		last, kl := e.Last("kl"), make([]float64, n*l)
 		eachJudged(mask, func(i, t int) {
 			value, _ := s.of(i*l+t, logprob.At(i, t), ref.At(i, t))
 			kl[i*l+t] = last.Round(value)

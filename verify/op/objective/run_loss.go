@@ -7,12 +7,13 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
+	"plumbline/verify/op/step"
 )
 
 // surrogateRun is the loss of a token through its ratio, as kernels compute it.
 type surrogateRun struct {
 	clip                    string
-	ratio                   power
+	ratio                   step.Power
 	low, high, dual, limit  float64
 	dualOff, limitOff       bool
 	loss, bounded, weighted arithmetic.Grid
@@ -24,9 +25,9 @@ type surrogateRun struct {
 // newSurrogate returns the places, with n decisions each.
 func (e eager) newSurrogate(o *objective, n int) surrogateRun {
 	return surrogateRun{
-		clip: o.clip, ratio: e.power(), low: e.constant(1 - e.constant(o.low)),
-		high: e.constant(1 + e.constant(o.high)), dual: e.constant(o.dual), limit: e.constant(o.Limit),
-		dualOff: o.dual == 0, limitOff: o.Limit == 0, loss: e.place(), bounded: e.place(), weighted: e.place(),
+		clip: o.clip, ratio: e.Power(), low: e.Constant(1 - e.Constant(o.low)),
+		high: e.Constant(1 + e.Constant(o.high)), dual: e.Constant(o.dual), limit: e.Constant(o.Limit),
+		dualOff: o.dual == 0, limitOff: o.Limit == 0, loss: e.Place(), bounded: e.Place(), weighted: e.Place(),
 		holds: [2]*arithmetic.Branch{
 			e.Branch(n, 0, 1, 0.5, 0.75), e.Branch(n, 0, 1, 0.5, 0.75),
 		}, passes: e.Branch(n, 1, 0.5, 0.75), bounds: e.Branch(n, 0, 1, 0.5, 0.75),
@@ -45,7 +46,7 @@ func (s *surrogateRun) of(at int, x, logprob, advantage float64) (loss, slope fl
 		through = s.limits.Taken(at, s.limit-math.Abs(x))
 		x = min(max(x, -s.limit), s.limit)
 	}
-	r := s.ratio.of(x)
+	r := s.ratio.Of(x)
 	bounded := min(max(r, s.low), s.high)
 	if s.clip == "cispo" {
 		return s.cispo(bounded, logprob, advantage)
@@ -93,7 +94,7 @@ type lossRun struct {
 	coefficient                                 float64
 	logratio, mean, whole, divergence           arithmetic.Grid
 	weighted, slopes, slopeWeighted, slopeParts arithmetic.Grid
-	sequence, shared                            summation
+	sequence, shared                            step.Summation
 	weights                                     *mat.Dense
 	weightsFirst                                bool
 	gradient, token                             arithmetic.Grid
@@ -108,12 +109,12 @@ func newLossRun(c *op.Case, r *arithmetic.Run, o *objective) *lossRun {
 	}
 	k := &lossRun{
 		eager: e, o: o, surrogate: e.newSurrogate(o, decisions), kl: e.newEstimator(o.kl, 0, n*l, ""),
-		coefficient: e.constant(o.coefficient), logratio: e.place(), mean: e.place(), whole: e.place(),
-		divergence: e.place(), weighted: e.place(), slopes: e.place(), slopeWeighted: e.place(), slopeParts: e.place(),
-		sequence: e.summation(), shared: e.summation(), weightsFirst: e.Coin(), gradient: e.last("dlogprob"),
-		token: e.last("token_loss"),
+		coefficient: e.Constant(o.coefficient), logratio: e.Place(), mean: e.Place(), whole: e.Place(),
+		divergence: e.Place(), weighted: e.Place(), slopes: e.Place(), slopeWeighted: e.Place(), slopeParts: e.Place(),
+		sequence: e.Summation(), shared: e.Summation(), weightsFirst: e.Coin(), gradient: e.Last("dlogprob"),
+		token: e.Last("token_loss"),
 	}
-	weight := e.place()
+	weight := e.Place()
 	k.weights = mat.NewDense(n, l, nil)
 	k.weights.Apply(func(_, _ int, w float64) float64 { return weight.Round(w) }, o.Weights)
 	return k
@@ -140,7 +141,7 @@ func (k *lossRun) row(i int, logprob, policy, kl, gradient []float64) {
 		slopes = append(slopes, k.slopes.Round(gradient[t]))
 	}
 	if k.o.sequence && k.o.clip != "cispo" && len(at) > 0 {
-		each := k.shared.of(slopes) / float64(len(at))
+		each := k.shared.Of(slopes) / float64(len(at))
 		for _, t := range at {
 			gradient[t] = each
 		}
@@ -159,7 +160,7 @@ func (k *lossRun) logRatios(i int, logprob []float64) (at []int, x []float64) {
 		}
 	}
 	if k.o.sequence && len(at) > 0 {
-		mean := k.mean.Round(k.sequence.of(x) / float64(len(at)))
+		mean := k.mean.Round(k.sequence.Of(x) / float64(len(at)))
 		for s := range x {
 			x[s] = mean
 		}
@@ -207,17 +208,17 @@ func (k *lossRun) aggregate(losses []float64) float64 {
 		case k.weightsFirst:
 			terms = append(terms, row...)
 		case len(row) > 0:
-			terms = append(terms, k.weighted.Round(weight*k.sequence.of(row)))
+			terms = append(terms, k.weighted.Round(weight*k.sequence.Of(row)))
 		}
 	}
-	return k.shared.of(terms)
+	return k.shared.Of(terms)
 }
 
 // parts returns the losses of tokens and their sums over sequences.
 func (k *lossRun) parts(losses []float64) (tokens, sequences []float64) {
 	n, l := k.o.Mask.Dims()
 	tokens, sequences = make([]float64, n*l), make([]float64, n)
-	last := k.last("sequence_loss")
+	last := k.Last("sequence_loss")
 	for i := range n {
 		var row []float64
 		for t := range l {
@@ -242,12 +243,12 @@ func lossProgram(c *op.Case, o *objective) op.Program {
 }
 
 // outputs puts the outputs together.
-func (k *lossRun) outputs(c *op.Case, policy, kl, gradient []float64, soft *softmaxRun) map[string][]float64 {
+func (k *lossRun) outputs(c *op.Case, policy, kl, gradient []float64, soft *step.Softmax) map[string][]float64 {
 	losses := make([]float64, len(policy))
 	for i := range losses {
 		losses[i] = policy[i] + kl[i]
 	}
-	out, apart, last := map[string][]float64{}, k.Coin() && k.o.ref != nil, k.last("loss")
+	out, apart, last := map[string][]float64{}, k.Coin() && k.o.ref != nil, k.Last("loss")
 	if apart {
 		out["loss"] = []float64{last.Round(k.aggregate(policy) + k.aggregate(kl))}
 	} else {
@@ -259,7 +260,7 @@ func (k *lossRun) outputs(c *op.Case, policy, kl, gradient []float64, soft *soft
 	}
 	out["token_loss"], out["sequence_loss"] = k.parts(losses)
 	if c.Wants("dlogits") {
-		out["dlogits"] = soft.backward(c, k.o, gradient, k.slopes)
+		out["dlogits"] = backward(soft, c, k.o, gradient, k.slopes)
 	}
 	for i, g := range gradient {
 		gradient[i] = k.gradient.Round(g)

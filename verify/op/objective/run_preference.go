@@ -24,13 +24,13 @@ type preferenceRun struct {
 
 func (e eager) newPreferenceRun(p *preference) *preferenceRun {
 	r := &preferenceRun{
-		preference: p, h: e.place(), x: e.place(), byModel: e.Coin(), exp: e.Function(e.work, 2),
-		log:  e.Function(e.work, 2),
-		soft: e.place(), sigmoid: e.place(), part: e.place(), slope: e.place(), whole: e.place(), half: e.place(),
-		square: e.place(), beta: e.constant(p.beta), smooth: e.constant(1 - p.smoothing), back: e.constant(p.smoothing),
+		preference: p, h: e.Place(), x: e.Place(), byModel: e.Coin(), exp: e.Function(e.Work, 2),
+		log:  e.Function(e.Work, 2),
+		soft: e.Place(), sigmoid: e.Place(), part: e.Place(), slope: e.Place(), whole: e.Place(), half: e.Place(),
+		square: e.Place(), beta: e.Constant(p.beta), smooth: e.Constant(1 - p.smoothing), back: e.Constant(p.smoothing),
 	}
 	for side := range 2 {
-		r.difference[side], r.perToken[side], r.margin[side] = e.place(), e.place(), e.place()
+		r.difference[side], r.perToken[side], r.margin[side] = e.Place(), e.Place(), e.Place()
 	}
 	return r
 }
@@ -84,12 +84,12 @@ func preferenceProgram(c *op.Case, p *preference) op.Program {
 	n := len(p.Chosen)
 	return func(run *arithmetic.Run) map[string][]float64 {
 		e := newEager(c, run)
-		r, sum, mean, last := e.newPreferenceRun(p), e.summation(), e.place(), e.last("loss")
+		r, sum, mean, last := e.newPreferenceRun(p), e.Summation(), e.Place(), e.Last("loss")
 		out := map[string][]float64{}
 		names := []string{"chosen_reward", "rejected_reward", "dchosen", "drejected"}
 		grids := make([]arithmetic.Grid, len(names))
 		for k, name := range names {
-			out[name], grids[k] = make([]float64, n), e.last(name)
+			out[name], grids[k] = make([]float64, n), e.Last(name)
 		}
 		losses := make([]float64, n)
 		for i := range n {
@@ -106,7 +106,7 @@ func preferenceProgram(c *op.Case, p *preference) op.Program {
 				out[name][i] = grids[k].Round(x[k])
 			}
 		}
-		out["loss"] = []float64{last.Round(sum.of(losses) / float64(n))}
+		out["loss"] = []float64{last.Round(sum.Of(losses) / float64(n))}
 		return out
 	}
 }

@@ -23,9 +23,9 @@ type valueRun struct {
 
 func (e eager) newValue(n int) valueRun {
 	return valueRun{
-		clip: e.c.Float("clip"), width: e.constant(e.c.Float("clip")), error: e.place(), edge: e.place(),
-		beyond: e.place(), square: e.place(), squareOfEdge: e.place(), anew: e.Coin(), outside: e.Branch(n, 0, 1),
-		holds: e.Branch(n, 0, 1, 0.5, 0.75), moved: e.place(), gradient: e.last("dvalues"),
+		clip: e.Case.Float("clip"), width: e.Constant(e.Case.Float("clip")), error: e.Place(), edge: e.Place(),
+		beyond: e.Place(), square: e.Place(), squareOfEdge: e.Place(), anew: e.Coin(), outside: e.Branch(n, 0, 1),
+		holds: e.Branch(n, 0, 1, 0.5, 0.75), moved: e.Place(), gradient: e.Last("dvalues"),
 	}
 }
 
@@ -61,7 +61,7 @@ func valueProgram(c *op.Case, o *objective) op.Program {
 			loss, slope := v.of(at, values.At(i, t), old.At(i, t), returns.At(i, t))
 			losses[at], gradient[at] = loss, v.gradient.Round(slope*k.weights.At(i, t))
 		})
-		last := k.last("loss")
+		last := k.Last("loss")
 		out := map[string][]float64{"dvalues": gradient, "loss": {last.Round(k.aggregate(losses))}}
 		out["token_loss"], out["sequence_loss"] = k.parts(losses)
 		return out
