@@ -119,8 +119,9 @@ func checkToken(c *op.Case, i int) error {
 	return nil
 }
 
-// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one chain
-// loses what no other does, see step.OneByOne: then all its log-probabilities may be off by that.
+// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one
+// chain loses what no other does, see step.OneByOne: then all its log-probabilities may be off by
+// that.
 func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
 	n, temperature := c.Dim("N"), c.Float("temperature")
 	logprob, entropy := make([]float64, n), make([]float64, n)
