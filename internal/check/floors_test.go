@@ -21,6 +21,8 @@ var floors = []struct {
 	{"attention", nil}, {"moe", nil}, {"norm", nil}, {"policy", nil}, {"rope", nil},
 	{"fp8", []string{"numbers/dtype"}},
 	{"mla", []string{"attention", "norm", "rope"}},
+	{"mtp", []string{"attention", "mla", "norm", "policy", "rope"}},
+	{"model", []string{"attention", "fp8", "mla", "moe", "mtp", "norm", "policy", "rope", "numbers/*"}},
 	{"dpo", []string{"policy"}}, {"grpo", []string{"policy"}}, {"ppo", []string{"policy"}}, {"rl", []string{"policy"}},
 	{"verify/recording", []string{"numbers/*"}},
 	{"verify/verdict", []string{"numbers/*"}},
