@@ -10,4 +10,5 @@ import (
 	_ "plumbline/verify/op/latent/emulated"
 	_ "plumbline/verify/op/objective/emulated"
 	_ "plumbline/verify/op/position/emulated"
+	_ "plumbline/verify/op/prediction/emulated"
 )

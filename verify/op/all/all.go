@@ -9,5 +9,6 @@ import (
 	_ "plumbline/verify/op/latent"
 	_ "plumbline/verify/op/objective"
 	_ "plumbline/verify/op/position"
+	_ "plumbline/verify/op/prediction"
 	_ "plumbline/verify/op/product"
 )

@@ -127,7 +127,7 @@ func checkNetworks(c *op.Case) error {
 // expertsWork counts the products of all experts, with those of their squares and of the runs.
 func expertsWork(c *op.Case) float64 {
 	products := c.Extent("N") * c.Extent("d") * (c.Extent("K")*c.Extent("F") + c.Extent("Fs"))
-	return 6*products + min(runProducts, op.MostRuns*products)
+	return 6*products + min(step.RunProducts, op.MostRuns*products)
 }
 
 // sumOfExperts is moe.experts.

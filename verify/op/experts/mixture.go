@@ -58,9 +58,6 @@ type mixtureRun struct {
 	*combineRun
 }
 
-// runProducts is how many products all runs together may take. Beyond, some tokens are run for all.
-const runProducts = 1 << 35
-
 // runElements is how many outputs of experts may be in memory in all runs: 512 MiB. A test lowers
 // it.
 var runElements = 1 << 26
@@ -90,14 +87,10 @@ func (m *mixture) products() float64 {
 	return float64(m.width) * (m.c.Extent("K")*m.c.Extent("F") + m.c.Extent("Fs"))
 }
 
-// productsForARounding is how many products of matrices take as long as a rounding is let to take
-// where runs are counted.
-const productsForARounding = 1 << 9
-
 // drawRuns draws the places of all runs.
 func (m *mixture) drawRuns() {
 	n := m.tokens * m.width
-	for k := range op.RunsOf(n, n, float64(m.tokens)*m.products()/productsForARounding) + 1 {
+	for k := range op.RunsOf(n, n, float64(m.tokens)*m.products()/step.ProductsForARounding) + 1 {
 		r := arithmetic.NewNative()
 		if k > 0 {
 			r = arithmetic.NewRun(k)
@@ -115,7 +108,7 @@ func (m *mixture) drawRuns() {
 // many more.
 func (m *mixture) sample() {
 	perToken := float64(len(m.runs)*m.width) * (m.c.Extent("K") + 1)
-	most := min(runProducts/(float64(len(m.runs))*m.products()), float64(runElements)/perToken)
+	most := min(step.RunProducts/(float64(len(m.runs))*m.products()), float64(runElements)/perToken)
 	count := max(1, min(m.tokens, int(most)))
 	for i := range count {
 		m.sent[i*m.tokens/count].sampled = true

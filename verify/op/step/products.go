@@ -16,6 +16,14 @@ type Product struct {
 	apart, together *mat.Dense
 }
 
+// RunProducts is how many products all runs of an op together may take. Beyond, some rows are run
+// for all. ProductsForARounding is how many take as long as a rounding is let to take where runs
+// are counted.
+const (
+	RunProducts          = 1 << 35
+	ProductsForARounding = 1 << 9
+)
+
 // Operands are the two of a product of matrices: their types, and the accumulator that sums it.
 type Operands struct {
 	Accumulate arithmetic.Accumulator

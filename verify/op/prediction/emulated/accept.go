@@ -1,0 +1,161 @@
+package emulated
+
+import (
+	"cmp"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("mtp.accept", emulate.Kernel{
+		Float32: mtpAccept[float32], Float64: mtpAccept[float64], Request: requestAccept, Right: accepts(),
+	})
+}
+
+// acceptance is the verification of one row: k drafts against k+1 distributions.
+type acceptance[T emulate.Number] struct {
+	*emulate.Job
+	sums  *emulate.Summer[T]
+	k     int
+	vocab int
+	draft []int
+	q, p  []T
+	u     []T
+	wrong string // the mistake; "" for the right answer to compare with
+}
+
+// mtpAccept decides row by row. Whether a mistake shows is seen beside the right answer.
+func mtpAccept[T emulate.Number](j *emulate.Job) {
+	j.Intermediate = cmp.Or(j.Intermediate, emulate.Working[T]())
+	sums := emulate.NewSummer[T](&j.Config, dtype.F32)
+	k, vocab := j.Dim("k"), j.Dim("vocab")
+	draft, u := j.LoadInts("draft_tokens"), emulate.Load[T](j, "uniforms")
+	accepted, next := make([]int, j.Dim("B")), make([]int, j.Dim("B"))
+	for b := range accepted {
+		a := &acceptance[T]{
+			Job: j, sums: sums, k: k, vocab: vocab, draft: emulate.Row(draft, b, k), u: emulate.Row(u, b, k+1),
+			q: emulate.LoadRows[T](j, "draft_probs", b, b+1), p: emulate.LoadRows[T](j, "target_probs", b, b+1),
+		}
+		rightAccepted, rightNext := a.verify()
+		a.wrong = j.Mistake
+		accepted[b], next[b] = a.verify()
+		j.Show(accepted[b] != rightAccepted || next[b] != rightNext)
+	}
+	j.StoreInts("accepted", accepted)
+	j.StoreInts("next_token", next)
+}
+
+func (a *acceptance[T]) makes(mistake string) bool { return a.wrong == mistake }
+
+func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
+
+// verify returns how many drafts are kept, and the token after them.
+func (a *acceptance[T]) verify() (accepted, next int) {
+	good := make([]bool, a.k)
+	for i, token := range a.draft {
+		good[i] = a.accepts(a.p[i*a.vocab+token], a.q[i*a.vocab+token], i)
+	}
+	accepted = slices.Index(append(good, false), false)
+	if a.makes("acceptances-counted") {
+		accepted = len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
+	}
+	row := accepted
+	if a.makes("bonus-row-always") {
+		row = a.k
+	}
+	return accepted, a.next(row)
+}
+
+// accepts tells whether draft i is kept.
+func (a *acceptance[T]) accepts(p, q T, i int) bool {
+	u := a.u[i]
+	switch {
+	case a.makes("accepted-if-sampled"): // one sample of the target is the draft
+		return a.draw(a.weights(emulate.Row(a.p, i, a.vocab), nil), u) == a.draft[i]
+	case a.makes("ratio-inverted"):
+		return u < a.kept(q/p)
+	case a.makes("draft-taken-for-sure"): // as if the draft were its distribution's only token
+		return u < p
+	case a.makes("accepted-if-likelier"):
+		return p >= q
+	case a.NormalizeFirst:
+		return a.kept(u*q) < p
+	}
+	return u < a.kept(p/q)
+}
+
+// next draws the token after the drafts that are kept.
+func (a *acceptance[T]) next(row int) int {
+	p, u := emulate.Row(a.p, row, a.vocab), a.u[a.k]
+	if a.makes("uniform-reused") {
+		u = a.u[min(row, a.k-1)]
+	}
+	if row == a.k || a.makes("sampled-from-target") {
+		return a.draw(a.weights(p, nil), u)
+	}
+	return a.draw(a.weights(p, emulate.Row(a.q, row, a.vocab)), u)
+}
+
+// weights returns what a token is drawn from: p, or what q leaves over of it.
+func (a *acceptance[T]) weights(p, q []T) []T {
+	w := slices.Clone(p)
+	for x := range q {
+		w[x] = a.kept(p[x] - q[x])
+		if a.makes("residual-absolute") {
+			w[x] = max(w[x], -w[x])
+		}
+		w[x] = max(w[x], 0)
+	}
+	return w
+}
+
+// draw returns the first token whose cumulative sum exceeds u times the sum of all.
+func (a *acceptance[T]) draw(weights []T, u T) int {
+	total := a.kept(a.sums.Sum(weights))
+	if a.NormalizeFirst && total > 0 {
+		for x, w := range weights {
+			weights[x] = a.kept(w / total)
+		}
+		total = 1
+	}
+	if a.makes("residual-unnormalised") {
+		total = 1
+	}
+	return a.first(weights, a.kept(u*total))
+}
+
+// first returns the first token whose cumulative sum exceeds a threshold, or the last with a
+// weight. Sums are one chain, or where there are splits chains of a block.
+func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
+	var before, inside T
+	for x, w := range weights {
+		if a.Splits > 1 && x%a.Tile == 0 {
+			before, inside = before+inside, 0
+		}
+		inside += w
+		if a.kept(before+inside) > threshold {
+			return x
+		}
+		if w > 0 {
+			last = x
+		}
+	}
+	return last
+}
+
+// accepts are right configurations: chains and blocks, ratios and products, types of results.
+func accepts() []emulate.Config {
+	all := emulate.Orders()
+	for _, c := range emulate.Orders()[:4] {
+		c.NormalizeFirst = true
+		all = append(all, c)
+	}
+	for _, tile := range []int{32, 64, 256, 1024} {
+		all = append(all, emulate.Config{Splits: 2, Tile: tile}, emulate.Config{
+			Splits: 2, Tile: tile, NormalizeFirst: true, Order: emulate.Strided, Indices: dtype.I64,
+		})
+	}
+	return append(all, emulate.Config{Intermediate: dtype.BF16}, emulate.Config{Intermediate: dtype.BF16, Splits: 2})
+}

@@ -1,0 +1,159 @@
+package emulated
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+)
+
+func init() {
+	emulate.Register("mtp.loss", emulate.Kernel{
+		Float32: mtpLoss[float32], Float64: mtpLoss[float64], Request: requestLoss, Right: losses(),
+	})
+}
+
+// loss is the cross-entropy of all depths.
+type loss[T emulate.Number] struct {
+	*emulate.Job
+	sums                     *emulate.Summer[T]
+	logits                   []T
+	tokens                   []int
+	depths, positions, vocab int
+	shift                    int  // from a position to the token that it predicts, at depth 0
+	wraps                    bool // beyond the last token stands the first
+}
+
+// mtpLoss computes it in the working type, element-wise results rounded to the intermediate one.
+func mtpLoss[T emulate.Number](j *emulate.Job) {
+	j.Intermediate = cmp.Or(j.Intermediate, emulate.Working[T]())
+	l := &loss[T]{
+		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), logits: emulate.Load[T](j, "logits"),
+		tokens: j.LoadInts("tokens"), depths: j.Dim("D"), positions: j.Dim("T"), vocab: j.Dim("vocab"), shift: 1,
+	}
+	switch {
+	case j.Makes("labels-shifted-twice"):
+		l.shift = 2
+	case j.Makes("labels-unshifted"):
+		l.shift = 0
+	case j.Makes("roll-wraps"):
+		l.wraps = true
+	}
+	perDepth := make([]T, l.depths)
+	for k := range perDepth {
+		perDepth[k] = l.depth(k + 1)
+	}
+	emulate.Store(j, "per_depth", emulate.Working[T](), perDepth)
+	emulate.Store(j, "loss", emulate.Working[T](), []T{l.weighted(perDepth)})
+}
+
+func (l *loss[T]) kept(x T) T { return emulate.Round(l.Intermediate, x) }
+
+// depth returns the loss of depth k.
+func (l *loss[T]) depth(k int) T {
+	var losses []T
+	for i := range l.positions {
+		target, right := l.target(i+k+l.shift), l.target(i+k+1)
+		if i+k+1 >= len(l.tokens) {
+			right = -1
+		}
+		if target >= 0 {
+			losses = append(losses, -l.logProb(emulate.Row(l.logits, (k-1)*l.positions+i, l.vocab), target))
+		}
+		l.Show(target != right)
+	}
+	over := l.divisor(len(losses))
+	if len(losses) == 0 {
+		return 0
+	}
+	if l.NormalizeFirst {
+		terms := make([]T, len(losses))
+		for i, x := range losses {
+			terms[i] = l.kept(x * l.kept(1/T(over)))
+		}
+		return l.kept(l.sums.Sum(terms))
+	}
+	return l.kept(l.kept(l.sums.Sum(losses)) / T(over))
+}
+
+// target returns the token at a place, −1 where there is none.
+func (l *loss[T]) target(at int) int {
+	switch {
+	case at < len(l.tokens):
+		return l.tokens[at]
+	case l.wraps:
+		return l.tokens[at-len(l.tokens)]
+	}
+	return -1
+}
+
+// divisor returns what the sum of a depth is divided by, n of whose positions count.
+func (l *loss[T]) divisor(n int) int {
+	over := l.positions
+	if l.Word("divisor") == "valid" {
+		over = n
+	}
+	other := over
+	switch {
+	case l.Makes("divisor-exchanged"):
+		other = l.positions + n - over
+	case l.Makes("divisor-of-tokens"):
+		other = len(l.tokens)
+	case l.Makes("summed"):
+		other = 1
+	}
+	l.Show(n > 0 && other != over)
+	return max(other, 1)
+}
+
+// logProb returns the log-probability of a token.
+func (l *loss[T]) logProb(z []T, token int) T {
+	m := slices.Max(z)
+	exps := make([]T, len(z))
+	for i, v := range z {
+		exps[i] = emulate.Exponential(l.Job, v-m)
+	}
+	logarithm := T(math.Log(float64(l.sums.Sum(exps))))
+	if l.Base2 {
+		return l.kept(z[token] - l.kept(m+logarithm))
+	}
+	return l.kept(z[token] - m - logarithm)
+}
+
+// weighted returns weight/D · Σ.
+func (l *loss[T]) weighted(perDepth []T) T {
+	weight := T(l.Float("weight"))
+	share := l.kept(weight / T(l.depths))
+	switch {
+	case l.Makes("weight-undivided"):
+		l.Show(l.depths > 1)
+		share = l.kept(weight)
+	case l.Makes("weight-missing"):
+		l.Show(weight != 1)
+		share = l.kept(1 / T(l.depths))
+	}
+	if l.NormalizeFirst {
+		terms := make([]T, len(perDepth))
+		for k, x := range perDepth {
+			terms[k] = l.kept(share * x)
+		}
+		return l.kept(l.sums.Sum(terms))
+	}
+	return l.kept(share * l.kept(l.sums.Sum(perDepth)))
+}
+
+// losses are right configurations: orders, exponentials, and types of element-wise results.
+func losses() []emulate.Config {
+	all := append(emulate.Orders(), emulate.Config{Base2: true},
+		emulate.Config{Approximate: true, Base2: true, Order: emulate.Strided},
+	)
+	for _, c := range emulate.Orders()[:4] {
+		c.NormalizeFirst = true
+		all = append(all, c)
+	}
+	return append(all, emulate.Config{Intermediate: dtype.BF16},
+		emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true, Base2: true},
+		emulate.Config{Intermediate: dtype.F16, Order: emulate.Strided}, emulate.Config{Output: dtype.BF16})
+}
