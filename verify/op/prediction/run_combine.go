@@ -71,6 +71,9 @@ func positions(n int) []int {
 	return all
 }
 
+// runProducts is how many products all runs together may take. A test lowers it.
+var runProducts float64 = step.RunProducts
+
 // drawRuns draws the places of all runs, and chooses the rows that are run, evenly spaced.
 func (m *combiner) drawRuns() {
 	perRow := 2 * float64(m.width) * float64(m.width)
@@ -79,7 +82,7 @@ func (m *combiner) drawRuns() {
 	for k := range op.RunsOf(n, n, float64(m.rows)*perRow/step.ProductsForARounding) {
 		m.runs = append(m.runs, m.in(arithmetic.NewRun(k+1)))
 	}
-	count := max(1, min(m.rows, int(step.RunProducts/(float64(len(m.runs))*perRow))))
+	count := max(1, min(m.rows, int(runProducts/(float64(len(m.runs))*perRow))))
 	for i := range count {
 		m.sampled = append(m.sampled, i*m.rows/count)
 	}
