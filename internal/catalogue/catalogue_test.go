@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -89,21 +88,6 @@ func TestPageSaysWhatEveryKeyMeans(t *testing.T) {
 	for key := range keys {
 		if !strings.Contains(text, "\n| `"+key+"` | ") {
 			t.Errorf("the table of declared arithmetic lacks %s", key)
-		}
-	}
-}
-
-// TestWhatIsNotYetThereIsNot: an op that has come leaves the list of those that will.
-func TestWhatIsNotYetThereIsNot(t *testing.T) {
-	_, section, ok := strings.Cut(page(t), "\n### Not yet\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)`").FindAllStringSubmatch(section, -1)
-	if !ok || len(rows) == 0 {
-		t.Fatal("no list of ops that are not yet there")
-	}
-	for _, row := range rows {
-		if op.Lookup(row[1]) != nil {
-			t.Errorf("%s is there", row[1])
 		}
 	}
 }

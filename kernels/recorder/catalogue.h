@@ -578,7 +578,7 @@ inline constexpr CatalogueMistake catalogueMistakes[] = {
     {"mtp.accept", "acceptances-counted", "drafts behind one that is refused are counted"},
     {"mtp.accept", "sampled-from-target", "after a refusal the next token is drawn from p, not from what q leaves over of it"},
     {"mtp.accept", "bonus-row-always", "the next token is drawn from the last row, whatever was refused"},
-    {"mtp.accept", "residual-absolute", "the residual is |p − q|"},
+    {"mtp.accept", "residual-absolute", "the residual is the size of p − q, not what of it is above 0"},
     {"mtp.accept", "residual-unnormalised", "the uniform is not multiplied by the sum of the residual"},
     {"mtp.accept", "uniform-reused", "the uniform that refused a draft draws the next token too"},
     {"mtp.combine", "halves-exchanged", "the halves are in the other order than the projection has them"},

@@ -137,7 +137,7 @@ var accepting = []op.Mistake{
 	},
 	{
 		ID: "residual-absolute", Ops: ofAccept,
-		Sentence: "the residual is |p − q|",
+		Sentence: "the residual is the size of p − q, not what of it is above 0",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{
