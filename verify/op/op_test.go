@@ -258,6 +258,23 @@ func TestUnusableByOp(t *testing.T) {
 			r.Set("norm_q", r.Type("x"), tensor.New(8))
 		}, "want either w_dq, norm_q and w_uq, or w_q alone"},
 		{"mla.layer", "a negative scale", attr("scale", json.Number("-1")), "want a positive scale"},
+		{"mtp.combine", "half a projection", func(r *recording.Recording) {
+			r.Set("projection", dtype.F32, tensor.New(r.Shape("hidden")[1], r.Shape("hidden")[1]))
+		}, `tensor "projection": shape`},
+		{"mtp.combine", "an unknown order", attr("order", "reversed"), "want hidden_first or embedding_first"},
+		{"mtp.loss", "a token that is not there", fill("tokens", 1e6), `tensor "tokens": element 2 is 1e+06, want 0 to`},
+		{
+			"mtp.accept", "a negative token", fill("draft_tokens", -1),
+			`tensor "draft_tokens": element [0 0] is -1, want 0 to`,
+		},
+		{
+			"mtp.accept", "a percentage", fill("uniforms", 42),
+			`tensor "uniforms": element [0 0] is 42, want 0 to 1`,
+		},
+		{
+			"mtp.accept", "a negative probability", fill("draft_probs", -0.5),
+			`tensor "draft_probs": element [0 0 0] is -0.5, want a probability`,
+		},
 	} {
 		t.Run(c.op+" "+c.name, func(t *testing.T) {
 			r := optest.Recorded(t, c.op, 2)
