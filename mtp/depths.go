@@ -22,8 +22,8 @@ type Depths struct {
 //
 //	Emb(t)
 //
-// embedding is [V × d], tokens are rows of it; the result is [len(tokens) × d].
-// It implements DeepSeek-V3 (21), its Emb.
+// embedding is [V × d], tokens are rows of it; the result is [len(tokens) × d]. It implements
+// DeepSeek-V3 (21), its Emb.
 func Embed(tokens []int, embedding mat.Matrix) *mat.Dense {
 	_, d := embedding.Dims()
 	rows := mat.NewDense(len(tokens), d, nil)
@@ -35,10 +35,10 @@ func Embed(tokens []int, embedding mat.Matrix) *mat.Dense {
 
 // EmbedBackward returns the gradient of Embed for the embedding, given that of its rows.
 //
-//	dEmb(v) = Σ_{i: t_i = v} drows_i
+//	dEmb(v) = Σ_{i: t_i = v} dx_i
 //
-// drows is [len(tokens) × d], the result is [vocabulary × d].
-// It implements DeepSeek-V3 (21), its Emb (derived).
+// drows is dx, [len(tokens) × d], the result is [vocabulary × d]. It implements DeepSeek-V3 (21),
+// its Emb (derived).
 func EmbedBackward(tokens []int, vocabulary int, drows mat.Matrix) *mat.Dense {
 	rows, d := drows.Dims()
 	if rows != len(tokens) {
@@ -138,8 +138,8 @@ func first(m mat.Matrix, n int) *mat.Dense {
 //	z_i = 0 for i > T−k
 //
 // m is [n × V], the result is [rows × V]. It gives the logits of depth k, which has T−k positions,
-// the T rows that the losses divide by; the others count in none.
-// It implements DeepSeek-V3 (24), its division by T.
+// the T rows that the losses divide by; the others count in none. It implements DeepSeek-V3 (24),
+// its division by T.
 func Extend(m mat.Matrix, rows int) *mat.Dense {
 	n, cols := m.Dims()
 	if n > rows {
@@ -154,7 +154,7 @@ func Extend(m mat.Matrix, rows int) *mat.Dense {
 // what is shared and for the modules, given dlogits.
 //
 //	dh^k = dOutHead(dP^k) + dh^{k+1} through depth k+1
-//	dEmb = Σ_k dEmb^k,  dW_OutHead = Σ_k dW^k
+//	dEmb = Σ_k dEmb^k,  dW = Σ_k dW^k
 //
 // h0 and tokens are those of Forward, dlogits[k−1] is [T−k × V]; dh0 is [T × d], ds has the shapes
 // of s. What the embedding and the head learn is to be added to what the main model's own loss has

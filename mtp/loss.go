@@ -61,8 +61,8 @@ func sumLoss(logits mat.Matrix, tokens []int, k int) (sum float64) {
 //
 //	dz_iv = (P^k_{i+k+1}[v] − 𝟙(v = t_{i+k+1}))/T
 //
-// logits is [T × V] and so is the result, 0 in rows that do not count.
-// It implements DeepSeek-V3 (24) (derived).
+// logits is [T × V] and so is the result, 0 in rows that do not count. It implements DeepSeek-V3
+// (24) (derived).
 func DepthLossBackward(logits mat.Matrix, tokens []int, k int) *mat.Dense {
 	rows, _ := logits.Dims()
 	return sumLossBackward(logits, tokens, k, rows)
@@ -72,8 +72,8 @@ func DepthLossBackward(logits mat.Matrix, tokens []int, k int) *mat.Dense {
 //
 //	dz_iv = (P^k_{i+k+1}[v] − 𝟙(v = t_{i+k+1}))/n
 //
-// Shapes are those of DepthLossBackward; where no row counts the gradient is 0.
-// It implements DeepSeek-V3 (24) with the mean of the code of Megatron-LM (derived).
+// Shapes are those of DepthLossBackward; where no row counts the gradient is 0. It implements
+// DeepSeek-V3 (24) with the mean of the code of Megatron-LM (derived).
 func DepthLossValidBackward(logits mat.Matrix, tokens []int, k int) *mat.Dense {
 	return sumLossBackward(logits, tokens, k, Targets(logits, tokens, k))
 }

@@ -12,11 +12,11 @@ import (
 // p and q are the probabilities of the token in the model and in the draft. A token that q excludes
 // is never drafted; if it comes all the same it is kept where p > 0, as the limit has it, and
 // refused where p = 0. Differs in code: accepting where one sample of p is the token, with
-// probability p, which emits something else than p. It implements Fast Inference from Transformers
-// via Speculative Decoding (Leviathan et al. 2022), section 2.3.
+// probability p, which emits something else than p. It implements Speculative Decoding (Leviathan
+// et al. 2022), section 2.3.
 func AcceptProbability(p, q float64) float64 {
 	switch {
-	case p >= q && p > 0:
+	case p > q:
 		return 1
 	case q == 0:
 		return 0
@@ -31,8 +31,7 @@ func AcceptProbability(p, q float64) float64 {
 //
 // p and q are [V] and so is the result, which is not normalised: it sums to 1 − α, what Draw
 // divides by. Differs in code: p itself, which emits too much of what the draft likes already. It
-// implements Fast Inference from Transformers via Speculative Decoding (Leviathan et al. 2022),
-// section 2.3.
+// implements Speculative Decoding (Leviathan et al. 2022), section 2.3.
 func Residual(p, q []float64) []float64 {
 	if len(p) != len(q) {
 		panic(badShapes)
@@ -50,8 +49,8 @@ func Residual(p, q []float64) []float64 {
 //
 // weights is [V], not negative, of any sum; u lies in [0, 1). Sums go from token 0 on; where
 // rounding leaves none above, it is the last with a weight, and −1 where there is no weight at all.
-// It implements Fast Inference from Transformers via Speculative Decoding (Leviathan et al. 2022),
-// section 2.2, its sampling, by inversion.
+// It implements Speculative Decoding (Leviathan et al. 2022), section 2.2, its sampling, by
+// inversion.
 func Draw(weights []float64, u float64) int {
 	limit := u * floats.Sum(weights)
 	sum, last := 0.0, -1
@@ -76,7 +75,7 @@ func Draw(weights []float64, u float64) int {
 // says at each and after them; u has k+1 uniform numbers of [0, 1), the last for next. Rows are
 // probabilities, at the temperature that is wanted, in both. Where rounding leaves no residual,
 // next is drawn from p_i. With k = 0 q is not looked at, and this is plain sampling. It implements
-// Fast Inference from Transformers via Speculative Decoding (Leviathan et al. 2022), algorithm 1.
+// Speculative Decoding (Leviathan et al. 2022), algorithm 1.
 func Accept(draft []int, q, p mat.Matrix, u []float64) (accepted, next int) {
 	checkDraft(draft, q, p, u)
 	last := u[len(draft)]
