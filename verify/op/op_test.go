@@ -262,7 +262,10 @@ func TestUnusableByOp(t *testing.T) {
 			r.Set("projection", dtype.F32, tensor.New(r.Shape("hidden")[1], r.Shape("hidden")[1]))
 		}, `tensor "projection": shape`},
 		{"mtp.combine", "an unknown order", attr("order", "reversed"), "want hidden_first or embedding_first"},
-		{"mtp.loss", "a token that is not there", fill("tokens", 1e6), `tensor "tokens": element 2 is 1e+06, want 0 to`},
+		{
+			"mtp.loss", "a token that is not there", fill("tokens", 1e6),
+			`tensor "tokens": element 2 is 1e+06, want 0 to`,
+		},
 		{
 			"mtp.accept", "a negative token", fill("draft_tokens", -1),
 			`tensor "draft_tokens": element [0 0] is -1, want 0 to`,
