@@ -43,9 +43,15 @@ func (d *Decisions) Judge(i int, got []float64) Answer {
 	return Answer{Wrong, wrong}
 }
 
+// othersListed is how many decisions that are right too a report lists.
+const othersListed = 8
+
 func alsoRight(others []float64) string {
-	if len(others) == 0 {
+	switch n := len(others) - othersListed; {
+	case len(others) == 0:
 		return ""
+	case n > 0:
+		return fmt.Sprintf(" (also right: %v and %d more)", others[:othersListed], n)
 	}
 	return fmt.Sprintf(" (also right: %v)", others)
 }

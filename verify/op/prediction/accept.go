@@ -113,7 +113,7 @@ func decisions(name string, open [][]int, skip []bool, values int) verdict.Expec
 	return verdict.Expected{Name: name, Choice: d, Truth: tensor.Of(d.Exact, n), Sigma: make([]float64, n)}
 }
 
-// look reads the probabilities of the drafted tokens.
+// look reads all rows, and keeps the probabilities of the drafted tokens.
 func (v *verification) look() error {
 	for b := range v.c.Dim("B") {
 		for i := range v.drafts {
@@ -127,6 +127,9 @@ func (v *verification) look() error {
 				return err
 			}
 			v.p, v.q = append(v.p, p[token]), append(v.q, q[token])
+		}
+		if _, err := v.row("target_probs", b, v.drafts); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -49,8 +49,14 @@ var lossOp = &op.Op{
 	},
 }
 
+// mostDepths bounds what a number in a file makes room for.
+const mostDepths = 1 << 12
+
 // checkLoss checks the tokens that are predicted.
 func checkLoss(c *op.Case) error {
+	if d := c.Dim("D"); d > mostDepths {
+		return fmt.Errorf("tensor %q: %d depths, want at most %d", "logits", d, mostDepths)
+	}
 	tokens, vocab := c.Input("tokens").Data, c.Dim("vocab")
 	counted := min(len(tokens), c.Dim("D")+c.Dim("T")+1)
 	for i := 2; i < counted; i++ { // depth 1 predicts none of the first two

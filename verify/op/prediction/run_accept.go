@@ -1,6 +1,7 @@
 package prediction
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -13,19 +14,23 @@ import (
 	"plumbline/verify/op/step"
 )
 
-// marginProgram computes p/q − u as kernels compare: the ratio with u, or p with u·q.
+// marginProgram computes p/q − u as kernels compare: the ratio with u, p with u·q, or logarithms of
+// all three.
 func (v *verification) marginProgram() op.Program {
 	return func(r *arithmetic.Run) map[string][]float64 {
 		e := step.NewEager(v.c, r)
-		ratio, product, byProduct := e.Place(), e.Place(), e.Coin()
+		ratio, product, log, byProduct, byLogs := e.Place(), e.Place(), e.Function(e.Work, 2), e.Coin(), e.Coin()
 		margins := make([]float64, len(v.p))
 		for at := range margins {
 			p, q, u := v.p[at], v.q[at], v.uniform(at)
 			switch {
-			case q == 0:
+			case q == 0 || p == 0:
 				margins[at] = mtp.AcceptProbability(p, q) - u
 			case byProduct:
 				margins[at] = min((p-product.Round(u*q))/q, 1-u)
+			case byLogs && u > 0:
+				difference := product.Round(ratio.Round(log.Log(p)-log.Log(q)) - log.Log(u))
+				margins[at] = min(u*math.Expm1(difference), 1-u)
 			default:
 				margins[at] = min(ratio.Round(p/q), 1) - u
 			}
@@ -54,8 +59,8 @@ func newDraw(c *op.Case, weights []float64, residual bool, u float64) *draw {
 }
 
 // tokens returns what may be drawn, that of exact arithmetic first: a token whose own step may be
-// the first to lead above the threshold. A kernel that adds up a large vocabulary in one chain
-// errs more than any other, and always alike: what it draws is right too.
+// the first to lead above the threshold. A kernel that adds up all in one chain errs more than any
+// other, and always alike: what it draws is right too.
 func (d *draw) tokens() []int {
 	exact := mtp.Draw(d.weights, d.u)
 	if exact < 0 {
@@ -88,7 +93,7 @@ func (d *draw) look() {
 	if typ == dtype.Invalid {
 		typ = acc.Working()
 	}
-	steps := float64(min(n, step.ScalarLoop) + n/shortest)
+	steps := float64(min(n, longest) + n/shortest)
 	reach := 2 * (steps*acc.Type().UnitRoundoff() + scalarSteps*typ.UnitRoundoff()) * floats.Sum(d.weights)
 	d.first = sort.Search(n, func(x int) bool { return d.above[x] >= -reach })
 	d.last = min(n, 1+sort.Search(n, func(x int) bool { return d.above[x] > reach }))
@@ -97,8 +102,11 @@ func (d *draw) look() {
 // scalarSteps is how many results are rounded between a weight and the comparison, and more.
 const scalarSteps = 8
 
-// shortest is the shortest block of a cumulative sum that is formed in blocks: a warp's.
-const shortest = 32
+// A cumulative sum is formed in blocks: as short as a warp's, as long as those of scans on GPUs.
+const (
+	shortest = 32
+	longest  = 4096
+)
 
 // bounds returns what right kernels err by at most in the cumulative sums less the threshold, from
 // token first on.
@@ -150,8 +158,10 @@ func (d *draw) scanIn(r *arithmetic.Run) *scan {
 		outer: r.Grid(acc.Type()), sum: e.Narrow(), quotient: e.Place(), total: r.Adder(acc.Scalar()),
 		block: shortest, dividesFirst: r.Coin(), dividesLast: r.Coin(), byLast: r.Coin(),
 	}
-	for s.block < step.ScalarLoop && r.Coin() {
-		s.block *= 2
+	for _, doublings := range []int{1, 2, 4} { // each size from shortest to longest as often
+		if r.Coin() {
+			s.block <<= doublings
+		}
 	}
 	return s
 }
@@ -191,12 +201,9 @@ func (s *scan) above(sums []float64, last, total, u float64) []float64 {
 	return above
 }
 
-// chains returns what kernels draw that add up a large vocabulary in one chain, from its first
-// token: of weights, against u times their last sum or their sum by itself, or of shares.
+// chains returns what kernels draw that add up all weights in one chain, from the first token: of
+// weights, against u times their last sum or their sum by itself, or of shares.
 func (d *draw) chains() (tokens []int) {
-	if len(d.weights) <= step.ScalarLoop {
-		return nil
-	}
 	typ := d.c.Arithmetic.Accumulate.Type()
 	total := typ.Round(floats.Sum(d.weights))
 	weights, shares := make([]float64, len(d.weights)), make([]float64, len(d.weights))

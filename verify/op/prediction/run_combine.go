@@ -88,11 +88,14 @@ func (m *combiner) drawRuns() {
 	}
 }
 
+// in returns the places of a run. The accumulator is that of the product; squares of a norm are
+// scalar sums.
 func (m *combiner) in(r *arithmetic.Run) *combineRun {
 	acc := m.c.Arithmetic.Accumulate
 	return &combineRun{
-		normHidden: step.NewNorm(r, acc, m.inter, m.inter), normEmbedding: step.NewNorm(r, acc, m.inter, m.inter),
-		kept: [2]arithmetic.Grid{r.Grid(m.inter), r.Grid(m.inter)}, sum: r.Noise(acc.Truncates()),
+		normHidden:    step.NewNorm(r, acc.Scalar(), m.inter, m.inter),
+		normEmbedding: step.NewNorm(r, acc.Scalar(), m.inter, m.inter),
+		kept:          [2]arithmetic.Grid{r.Grid(m.inter), r.Grid(m.inter)}, sum: r.Noise(acc.Truncates()),
 	}
 }
 
