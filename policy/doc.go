@@ -18,6 +18,8 @@
 //	m                mask [N × L], 0 for tokens that do not count, else 1 (or anything)
 //	w                weights [N × L] of the tokens in the loss
 //	GC               gradient coefficient of a token
+//	h, W, y          hidden state of a position, the head of the model, the token to be predicted
+//	Δ                log π_a − log π_b of a token, of two engines that should be one policy
 //
 // A derivative is called Backward and is for log π of the sampled token, everything else held
 // fixed, unless it says for the logits. At a kink it is that of the inside of the interval, as
