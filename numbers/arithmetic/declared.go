@@ -23,7 +23,7 @@ type Declared struct {
 	Combine       dtype.Type  // sum of expert outputs
 	CapChain      dtype.Type  // each step of a soft cap
 	GroupSum      dtype.Type  // sum of the gradients of a group's heads
-	Form          string      // naive or absorbed
+	Form          string      // which of several forms of an op: naive or absorbed, any or stable
 	Exp           string      // exact or approx: the vendor's fast instruction
 	Tanh          string      // exact or approx
 	Frequencies   string      // power or recurrent: each from the one before
@@ -33,7 +33,7 @@ type Declared struct {
 
 // words are the keys whose value is one of several words.
 var words = map[string][]string{
-	"form":        {"naive", "absorbed"},
+	"form":        {"naive", "absorbed", "any", "stable"},
 	"exp":         {"exact", "approx"},
 	"tanh":        {"exact", "approx"},
 	"frequencies": {"power", "recurrent"},

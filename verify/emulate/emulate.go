@@ -60,7 +60,9 @@ type Config struct {
 	PromoteEvery int    // elements of K between promotions of an FP8 product; 0 is 128
 	Recipe       string // of FP8 codes where the request leaves it open: divide, reciprocal, amax; "" is divide
 
-	Form        string      // of mla.layer: naive or absorbed; "" is naive
+	// of mla.layer: naive or absorbed; of log-probabilities: any or stable. Another, and "", is the
+	// op's default
+	Form        string
 	Frequencies Frequencies // how rotary frequencies are formed
 
 	// weights are divided before they multiply, in one go, as in an eager framework: of keys in a

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -37,13 +38,23 @@ func newJob(request *recording.Recording, c Config) (*Job, error) {
 		return nil, err
 	}
 	j := &Job{Config: c, Case: bound, note: c.String()}
-	j.Form, j.Angle = cmp.Or(c.Form, bound.Arithmetic.Form), cmp.Or(c.Angle, bound.Arithmetic.Angle)
+	j.Form, j.Angle = bound.Arithmetic.Form, cmp.Or(c.Angle, bound.Arithmetic.Angle)
+	if hasForm(bound.Op, c.Form) {
+		j.Form = c.Form
+	}
 	splits, tile := 0, 64
 	if needsSplits[c.Mistake] {
 		splits, tile = 3, 8
 	}
 	j.Splits, j.Tile, j.PromoteEvery = cmp.Or(c.Splits, splits), cmp.Or(c.Tile, tile), cmp.Or(c.PromoteEvery, 128)
 	return j, nil
+}
+
+// hasForm tells whether an op has a form of that name.
+func hasForm(o *op.Op, form string) bool {
+	return slices.ContainsFunc(o.Arithmetic, func(k op.Key) bool {
+		return k.Name == "form" && slices.Contains(k.Values(), form)
+	})
 }
 
 // Makes tells whether the kernel is to make the named mistake.

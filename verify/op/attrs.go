@@ -16,17 +16,18 @@ type Kind int
 
 // The kinds of attributes.
 const (
-	Number Kind = iota // any finite number
-	Count              // a whole number, not negative
-	Flag               // true or false
-	Choice             // one of several words
-	YaRN               // the object that describes a stretched rotation
-	Pair               // two whole numbers, neither of them 0
+	Number  Kind = iota // any finite number
+	Count               // a whole number, not negative
+	Flag                // true or false
+	Choice              // one of several words
+	YaRN                // the object that describes a stretched rotation
+	Pair                // two whole numbers, neither of them 0
+	Integer             // a whole number, which may be negative
 )
 
 // String returns the kind in one word, as the catalogue in JSON has it.
 func (k Kind) String() string {
-	return [...]string{"number", "count", "flag", "choice", "yarn", "pair"}[k]
+	return [...]string{"number", "count", "flag", "choice", "yarn", "pair", "integer"}[k]
 }
 
 // Attr is one attribute of an op.
@@ -67,6 +68,8 @@ func (a Attr) Values() string {
 		return strings.Join(a.Choices, " or ")
 	case Pair:
 		return "list of two whole numbers"
+	case Integer:
+		return "whole number, which may be negative"
 	}
 	return "object or null"
 }
@@ -91,6 +94,8 @@ func (a Attr) resolve(value any, present bool) (any, error) {
 		return a.choice(value)
 	case Pair:
 		return pair(value)
+	case Integer:
+		return integer(value)
 	}
 	return yarn(value)
 }
@@ -160,6 +165,18 @@ func count(value any) (int, error) {
 	}
 	if x != math.Trunc(x) || x < 0 || x > maxCount {
 		return 0, fmt.Errorf("found %s, want a whole number from 0 to %d", spelling.Show(value), maxCount)
+	}
+	return int(x), nil
+}
+
+// integer reads a whole number of either sign.
+func integer(value any) (int, error) {
+	x, err := number(value)
+	if err != nil {
+		return 0, err
+	}
+	if x != math.Trunc(x) || math.Abs(x) > maxCount {
+		return 0, fmt.Errorf("found %s, want a whole number from −%d to %d", spelling.Show(value), maxCount, maxCount)
 	}
 	return int(x), nil
 }

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ type Case struct {
 	dims      map[string]float64 // letters of the shapes
 	binder    map[string]string  // the tensor whose shape bound a letter
 	inputs    map[string]*input
+	sides     map[string]*Case // with the arithmetic of each
 
 	trouble *trouble
 	flush   bool // numbers below the normal float32 numbers count as zero
@@ -63,7 +65,7 @@ func bind(rec *recording.Recording) (*Case, error) {
 func bindHead(op *Op, rec *recording.Recording) (*Case, error) {
 	c := &Case{
 		Op: op, Recording: rec, attrs: map[string]any{}, dims: map[string]float64{}, binder: map[string]string{},
-		inputs: newInputs(op, rec), trouble: new(trouble),
+		inputs: newInputs(op, rec), sides: map[string]*Case{}, trouble: new(trouble),
 	}
 	for _, step := range []func() error{c.bindAttrs, c.bindArithmetic, c.bindNames, c.bindShapes} {
 		if err := step(); err != nil {
@@ -150,11 +152,46 @@ func absent(names []string, object map[string]any) []string {
 	return slices.DeleteFunc(names, func(name string) bool { _, ok := object[name]; return ok })
 }
 
+// bindArithmetic reads what is declared: of all, and where an op has sides of each.
 func (c *Case) bindArithmetic() error {
+	common := maps.Clone(c.Recording.Arithmetic)
+	for _, side := range c.Op.Sides {
+		delete(common, side)
+	}
 	var err error
-	c.Arithmetic, err = arithmetic.Parse(c.Recording.Arithmetic, c.Op.defaults(), c.Op.keys())
-	return err
+	if c.Arithmetic, err = c.Op.declared(common); err != nil {
+		return err
+	}
+	for _, side := range c.Op.Sides {
+		own, ok := c.Recording.Arithmetic[side].(map[string]any)
+		if said := c.Recording.Arithmetic[side]; said != nil && !ok {
+			return fmt.Errorf("arithmetic: %q: found %s, want an object", side, spelling.Show(said))
+		}
+		all := maps.Clone(common)
+		maps.Copy(all, own)
+		other := *c
+		if other.Arithmetic, err = c.Op.declared(all); err != nil {
+			return fmt.Errorf("of side %q: %w", side, err)
+		}
+		c.sides[side] = &other
+	}
+	return nil
 }
+
+// declared reads declared keys.
+func (op *Op) declared(said map[string]any) (arithmetic.Declared, error) {
+	for _, k := range op.Arithmetic {
+		s, ok := said[k.Name].(string)
+		if ok && k.Words != nil && !slices.Contains(k.Words, s) {
+			return arithmetic.Declared{}, fmt.Errorf("arithmetic: %q: found %s, want %s%s", k.Name, spelling.Quote(s),
+				strings.Join(k.Words, " or "), spelling.Suggest(s, k.Words))
+		}
+	}
+	return arithmetic.Parse(said, op.defaults(), op.keys())
+}
+
+// Side returns the case with the arithmetic of one side.
+func (c *Case) Side(name string) *Case { return c.sides[name] }
 
 // bindNames checks that every tensor belongs to the op, and that none it needs is missing.
 func (c *Case) bindNames() error {
@@ -327,11 +364,21 @@ func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 // OutputShape returns the shape of an output, whether the recording has it or not.
 func (c *Case) OutputShape(name string) []int {
 	shape := []int{}
-	for _, expression := range c.Op.output(name).Shape {
+	for _, expression := range c.boundAxes(c.Op.output(name)) {
 		n, _ := c.dimension(expression)
 		shape = append(shape, int(n))
 	}
 	return shape
+}
+
+// boundAxes returns the declared shape whose letters all have lengths.
+func (c *Case) boundAxes(t Tensor) []string {
+	for _, expression := range t.Shape {
+		if _, known := c.dimension(expression); !known && t.Other != nil {
+			return t.Other
+		}
+	}
+	return t.Shape
 }
 
 // Trouble returns what kept an input from being read after it had been checked, if anything did:

@@ -35,6 +35,9 @@ type Op struct {
 	Outputs    []Tensor
 	Attrs      []Attr
 	Arithmetic []Key
+	// Sides are the engines of an op that has several: each may declare arithmetic of its own, in
+	// an object of that name, and what stands beside it is said of all.
+	Sides []string
 
 	// Exact says that every output is judged to the last bit: nothing is flushed.
 	Exact bool
@@ -97,12 +100,16 @@ type Key struct {
 	Name    string
 	Default string // in words where it depends on the inputs
 	Doc     string
+	Words   []string // the values of a key that has more in other ops; nil: all
 }
 
 // Values lists what may be declared of the key. One without a default names the device.
 func (k Key) Values() []string {
-	if k.Default == Required {
+	switch {
+	case k.Default == Required:
 		return arithmetic.Devices()
+	case k.Words != nil:
+		return slices.Clone(k.Words)
 	}
 	return arithmetic.Values(k.Name)
 }
@@ -219,7 +226,8 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	for i := range expected {
 		expected[i].Type = rec.Type("out." + expected[i].Name)
 		expected[i].Outputs = len(expected)
-		expected[i].Axes = op.output(expected[i].Name).Axes
+		axes := op.output(expected[i].Name).Axes
+		expected[i].Axes = axes[len(axes)-len(expected[i].Truth.Shape):] // of one with fewer, the last
 		unbound(&expected[i])
 		if !op.Exact {
 			addUnderflow(&expected[i])

@@ -11,8 +11,8 @@ import (
 )
 
 // SubnormalsKey is for ops whose inputs may be flushed.
-var SubnormalsKey = Key{"subnormals", "kept",
-	"kept (results below the normal float32 numbers may still be 0), or flushed: such inputs may count as 0 too"}
+var SubnormalsKey = Key{Name: "subnormals", Default: "kept",
+	Doc: "kept (results below the normal float32 numbers may still be 0), or flushed: such inputs may count as 0 too"}
 
 // EitherWay returns a program that in half of its runs takes inputs below the normal float32
 // numbers for zero, if the recording says that they may be.

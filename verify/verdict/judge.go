@@ -35,6 +35,8 @@ type Expected struct {
 	Unjudged []bool
 	// Why says why these are not judged, where the recording's own mask does not.
 	Why string
+	// Untold says why it tells nothing that an output is explained: then it is undetermined.
+	Untold string
 	// Others lists, by index, further truths that an element may have: where a branch is decided
 	// within the error of what it hangs on, either side is right. An element is judged against the
 	// nearest.
@@ -373,6 +375,8 @@ func (j *judgement) undetermined(want Expected, out *Output) {
 		)}
 	case j.noLimit:
 		out.Reasons = []string{"a limit is not a number"}
+	case want.Untold != "":
+		out.Reasons = []string{want.Untold}
 	default:
 		out.blindTo(want, j.got.Data)
 		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool {

@@ -70,7 +70,10 @@ var layerOp = &op.Op{
 		{Name: "intermediate", Default: "the input type", Doc: "between two chained products"},
 		{Name: "scores", Default: "F32", Doc: "attention scores"},
 		{Name: "probabilities", Default: "the input type", Doc: "softmax weights before the value product"},
-		{Name: "form", Default: "naive", Doc: "naive or absorbed: which products the layer chains"},
+		{
+			Name: "form", Default: "naive", Words: []string{"naive", "absorbed"},
+			Doc: "naive or absorbed: which products the layer chains",
+		},
 	},
 	Check: checkLayer,
 	Truth: mlaLayer,

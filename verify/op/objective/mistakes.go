@@ -160,6 +160,17 @@ var mistakes = []op.Mistake{
 		Hidden:   "without logits, or where no counted token is followed by another one that differs",
 	},
 	{
+		ID: "kept-missing", Ops: []string{"policy.logprob"},
+		Thread:   "huggingface/trl#6789",
+		Sentence: "log-probabilities are not renormalised over the tokens that the sampler kept",
+		Hidden:   "without a kept set, or where it has every possible token",
+	},
+	{
+		ID: "lse-subtracted", Ops: []string{"policy.logprob"},
+		Sentence: "log-probabilities are z − lse, which is rounded as logits are, though the stable form is declared",
+		Hidden:   "where no logit is large",
+	},
+	{
 		ID: "entropy-of-token", Ops: []string{"policy.logprob"},
 		Sentence: "the entropy is estimated by −log π of the token",
 		Hidden:   "where that is the entropy, as with a token that is certain",

@@ -5,17 +5,15 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"plumbline/internal/parallel"
 	"plumbline/numbers/tensor"
 	"plumbline/policy"
 	"plumbline/verify/op"
-	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
 )
 
 var temperatureAttr = op.Attr{Name: "temperature", Kind: op.Number, Default: 1.0, Doc: "what logits are divided by"}
 
-func init() { op.Register(klOp, logprobOp) }
+func init() { op.Register(klOp) }
 
 // klOp is policy.kl.
 var klOp = &op.Op{
@@ -38,26 +36,6 @@ var klOp = &op.Op{
 	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
 	Check:      all(checkKL, checkMask),
 	Truth:      policyKL,
-}
-
-// logprobOp is policy.logprob.
-var logprobOp = &op.Op{
-	Name:      "policy.logprob",
-	Doc:       "Log-probabilities of sampled tokens, and the entropy of the distributions they were sampled from.",
-	Equations: []string{"policy.LogProb", "policy.LogSoftmax", "policy.Entropy"},
-	Inputs: []op.Tensor{
-		{Name: "logits", Shape: []string{"N", "vocab"}, Doc: "logits; −∞ excludes a token"},
-		{Name: "tokens", Shape: []string{"N"}, Integer: true, Doc: "sampled tokens"},
-	},
-	Outputs: []op.Tensor{
-		{Name: "logprob", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "log-probabilities of the tokens"},
-		{Name: "entropy", Shape: []string{"N"}, Axes: []string{"token"}, Doc: "entropies, in nats"},
-	},
-	Attrs:      []op.Attr{temperatureAttr},
-	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
-	Check:      checkLogProb,
-	Truth:      policyLogProb,
-	Work:       func(c *op.Case) float64 { return op.TokenWork * c.Extent("N") * c.Extent("vocab") },
 }
 
 func checkKL(c *op.Case) error {
@@ -98,15 +76,6 @@ func checkTemperature(c *op.Case) error {
 	return nil
 }
 
-func checkLogProb(c *op.Case) error {
-	for n := range c.Dim("N") {
-		if err := checkToken(c, n); err != nil {
-			return err
-		}
-	}
-	return checkTemperature(c)
-}
-
 // checkToken checks that a token, by its place in memory, is one of the vocabulary.
 func checkToken(c *op.Case, i int) error {
 	tokens := c.Input("tokens")
@@ -117,33 +86,4 @@ func checkToken(c *op.Case, i int) error {
 		)
 	}
 	return nil
-}
-
-// policyLogProb computes each token by itself. A kernel that adds up a large vocabulary in one
-// chain loses what no other does, see step.OneByOne: then all its log-probabilities may be off by
-// that.
-func policyLogProb(c *op.Case) ([]verdict.Expected, error) {
-	n, temperature := c.Dim("N"), c.Float("temperature")
-	logprob, entropy := make([]float64, n), make([]float64, n)
-	forward, backward := make([]float64, n), make([]float64, n)
-	parallel.Each(n, func(i int) {
-		row, token := c.Input("logits").Row(i), int(c.Input("tokens").Data[i])
-		logp := policy.LogSoftmax(row, temperature)
-		logprob[i], entropy[i] = logp[token], policy.Entropy(row, temperature)
-		forward[i], backward[i] = step.OneByOne(logp, c.Arithmetic.Accumulate.Type())
-		forward[i], backward[i] = logprob[i]+forward[i], logprob[i]+backward[i]
-	})
-	expected := c.Run(logProbProgram(c), 16*float64(n*c.Dim("vocab")),
-		op.Expectation{Name: "logprob", Truth: logprob, Shape: []int{n}},
-		op.Expectation{Name: "entropy", Truth: entropy, Shape: []int{n}})
-	if expected[0].Name == "logprob" && c.Dim("vocab") > step.ScalarLoop {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
-		expected[0].Branches = append(expected[0].Branches, verdict.Branch{
-			Elements: all, Truths: [][]float64{forward, backward},
-		})
-	}
-	return expected, nil
 }

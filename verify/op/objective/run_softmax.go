@@ -45,21 +45,3 @@ func backward(
 	})
 	return dlogits
 }
-
-// logProbProgram computes policy.logprob.
-func logProbProgram(c *op.Case) op.Program {
-	logits, tokens, n := c.Input("logits"), c.Input("tokens").Data, c.Dim("N")
-	return func(r *arithmetic.Run) map[string][]float64 {
-		s := newEager(c, r).NewSoftmax(c.Float("temperature"))
-		logprob, entropy := make([]float64, n), make([]float64, n)
-		logLast, entropyLast := s.Last("logprob"), s.Last("entropy")
-		for i := range n {
-			d, token := s.Of(logits.Row(i)), int(tokens[i])
-			logprob[i] = logLast.Round(s.LogProb(d, token))
-			if c.Wants("entropy") && !d.ExcludesAll() {
-				entropy[i] = entropyLast.Round(s.EntropyOf(d))
-			}
-		}
-		return map[string][]float64{"logprob": logprob, "entropy": entropy}
-	}
-}

@@ -33,6 +33,9 @@ func (e Eager) NewSoftmax(temperature float64) *Softmax {
 	}
 }
 
+// Stable leaves log-probabilities one form, (x − max) − log Σ.
+func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE = false, false }
+
 // temper returns logits over the temperature.
 func (s *Softmax) temper(logits []float64) []float64 {
 	x := make([]float64, len(logits))

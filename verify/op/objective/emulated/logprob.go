@@ -4,13 +4,19 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
 func init() {
 	emulate.Register("policy.logprob", emulate.Kernel{
 		Float32: logProb[float32], Float64: logProb[float64], Request: requestLogProb,
-		Right: append(objectives(), eagerObjectives("policy.logprob")...),
+		Right: append(
+			append(objectives(), eagerObjectives("policy.logprob")...), emulate.Config{Form: "stable"},
+			emulate.Config{Form: "stable", Order: emulate.Strided},
+			emulate.Config{Form: "stable", Intermediate: dtype.BF16},
+			emulate.Config{Form: "stable", Base2: true, NormalizeFirst: true},
+		),
 	})
 }
 
@@ -22,18 +28,46 @@ func logProb[T emulate.Number](j *emulate.Job) {
 		j.Show(temperature != 1)
 		temperature = 1
 	}
+	b.unstable()
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
-		row := b.scaled(emulate.Row(logits, i, b.L), temperature)
+		if j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
+			continue
+		}
+		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
 		token := tokens[i]
 		if j.Makes("token-shifted") {
-			token = tokens[(i+1)%b.N]
+			token = min(max(tokens[(i+1)%b.N], 0), b.L-1)
 			j.Show(row[token] != row[tokens[i]])
 		}
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
 	}
 	emulate.Store(j, "logprob", emulate.Working[T](), logprob)
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
+}
+
+// unstable makes the mistake of a form that is not declared.
+func (b *batch[T]) unstable() {
+	if b.Makes("lse-subtracted") {
+		b.Job.Form = "stable"
+	}
+}
+
+// keptOf returns the logits of row i, −∞ for what the sampler did not keep.
+func (b *batch[T]) keptOf(logits []T, i int) []T {
+	kept := b.Input("kept")
+	if kept == nil {
+		return logits
+	}
+	row := slices.Clone(logits)
+	for j, k := range kept.Row(i) {
+		if k == 0 && b.Makes("kept-missing") {
+			b.Show(!math.IsInf(float64(row[j]), -1))
+		} else if k == 0 {
+			row[j] = T(math.Inf(-1))
+		}
+	}
+	return row
 }
 
 // scaled returns logits over the temperature; a mistaken sampler's filter leaves out the smaller
@@ -75,6 +109,13 @@ func (b *batch[T]) entropyTerms(x, exps []T, sum, m, logarithm T) []T {
 	return terms
 }
 
+// subtractsLSE tells whether a log-probability is z − lse: of kernels of base 2 and of those that
+// round what they keep, where nothing else is declared, and by mistake.
+func (b *batch[T]) subtractsLSE() bool {
+	free := !b.NormalizeFirst && b.Job.Form != "stable"
+	return b.Makes("lse-subtracted") || free && (b.Base2 || b.Intermediate != emulate.Working[T]())
+}
+
 // logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p
 // x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
 // element-wise result, but they are.
@@ -91,12 +132,13 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	logarithm := T(math.Log(float64(sum)))
 	lse := b.kept(m + logarithm)
 	logprob = b.kept(x[token] - m - logarithm)
+	if b.subtractsLSE() {
+		b.Show(b.Makes("lse-subtracted") && logprob != b.kept(x[token]-lse))
+		logprob = b.kept(x[token] - lse)
+	}
 	entropy = -b.kept(b.sums.Sum(b.entropyTerms(x, exps, sum, m, logarithm)))
 	if !b.NormalizeFirst {
 		entropy = b.kept(lse + entropy)
-		if b.Intermediate != emulate.Working[T]() {
-			logprob = b.kept(x[token] - lse)
-		}
 	}
 	if b.Makes("entropy-of-token") {
 		b.Show(entropy != -logprob)

@@ -309,7 +309,7 @@ func responses(m *emulate.Maker, side string, n int, drift float64) []int {
 
 func requestLogProb(m *emulate.Maker) {
 	n, vocab := emulate.Pick(m, 1, 5, 20), emulate.Pick(m, 5, 33, 200, 1000)
-	x := m.Normals(emulate.Pick(m, 0.0, 0, 20), m.Within(1, 4), n, vocab)
+	x := m.Normals(emulate.Pick(m, 0.0, 0, 20, 0, 0, 20, 0, 0, 20, 300), m.Within(1, 4), n, vocab)
 	tokens := make([]int, n)
 	for i := range tokens {
 		tokens[i] = m.IntN(vocab)
@@ -322,8 +322,38 @@ func requestLogProb(m *emulate.Maker) {
 		}
 	}
 	m.Set("logits", emulate.Pick(m, dtype.F32, dtype.F32, dtype.BF16), x)
-	m.Ints("tokens", tokens, n)
 	if m.Chance(0.6) {
 		m.Number("temperature", emulate.Pick(m, 0.6, 0.7, 2))
 	}
+	if m.Chance(0.3) {
+		keptTokens(m, x, tokens)
+	}
+	if ignore := emulate.Pick(m, -100, -1, tokens[n-1]); m.Chance(0.3) && tokens[0] != ignore {
+		ignoreSome(m, ignore, tokens)
+	}
+	m.Ints("tokens", tokens, n)
+}
+
+// ignoreSome leaves some rows but the first without a token.
+func ignoreSome(m *emulate.Maker, ignore int, tokens []int) {
+	m.Whole("ignore_index", ignore)
+	for i := 1; i < len(tokens); i++ {
+		if m.Chance(0.2) {
+			tokens[i] = ignore
+		}
+	}
+}
+
+// keptTokens stores the set of tokens that a sampler kept: the likelier ones, and the token itself.
+func keptTokens(m *emulate.Maker, logits *tensor.Tensor, tokens []int) {
+	kept := tensor.New(logits.Shape...)
+	for i, token := range tokens {
+		cut := logits.Row(i)[token] - m.Within(0, 2)
+		for j, z := range logits.Row(i) {
+			if z >= cut || j == token {
+				kept.Row(i)[j] = 1
+			}
+		}
+	}
+	m.Set("kept", emulate.Pick(m, dtype.Bool, dtype.U8, dtype.F32), kept)
 }
