@@ -19,6 +19,8 @@ type Softmax struct {
 	lse, logp, term, entropy, parts, product, one arithmetic.Grid
 	byReciprocal, fromLSE, backFromLSE            bool
 	fromLogs, oneFirst                            bool
+	binary                                        arithmetic.Grid
+	inBase2                                       bool // exponents are x·log₂e − m·log₂e, the last rounded
 }
 
 // NewSoftmax returns the places of a softmax of logits over a temperature.
@@ -30,11 +32,12 @@ func (e Eager) NewSoftmax(temperature float64) *Softmax {
 		sum: e.Adder(e.sums), mean: e.Adder(e.sums), lse: e.Place(), logp: e.Place(), term: e.Place(),
 		entropy: e.Place(), parts: e.Place(), product: e.Place(), one: e.Place(), byReciprocal: e.Coin(),
 		fromLSE: e.Coin(), backFromLSE: e.Coin(), fromLogs: e.Coin(), oneFirst: e.Coin(),
+		binary: e.Inside(), inBase2: e.Coin() && e.Coin(),
 	}
 }
 
-// Stable leaves log-probabilities one form, (x − max) − log Σ.
-func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE = false, false }
+// Stable leaves log-probabilities one form, (x − max) − log Σ, with Σ of e^{x−max}.
+func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE, s.inBase2 = false, false, false }
 
 // temper returns logits over the temperature.
 func (s *Softmax) temper(logits []float64) []float64 {
@@ -68,6 +71,10 @@ func (s *Softmax) Of(logits []float64) Distribution {
 	}
 	d.sum = s.sum.SumInLanes(d.exps, lanes(len(d.x)))
 	d.logOf = s.log.Log(d.sum)
+	if s.inBase2 { // all exponents are off by as much as that of the largest, which was to be 0
+		largest := d.largest * s.binary.Round(math.Log2E)
+		d.logOf += (largest - s.binary.Round(largest)) * math.Ln2
+	}
 	return d
 }
 
