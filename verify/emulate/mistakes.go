@@ -9,7 +9,10 @@ import (
 )
 
 // needsSplits lists the mistakes that only split kernels make.
-var needsSplits = map[string]bool{"merge-base": true, "split-dropped": true, "sink-per-split": true}
+var needsSplits = map[string]bool{
+	"merge-base": true, "split-dropped": true, "sink-per-split": true, "last-chunk-dropped": true,
+	"last-chunk-alone": true,
+}
 
 // Mistakes returns the names of the wrong kernels of an op.
 func Mistakes(name string) []string {

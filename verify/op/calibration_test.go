@@ -381,6 +381,11 @@ func TestCalibration(t *testing.T) {
 		{"ppo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.2},
 		{"grpo.loss", "dlogprob", dtype.F32, emulate.Config{Intermediate: dtype.F16, NormalizeFirst: true}, 0.4, 1.2},
 		{"ppo.value_loss", "dvalues", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.4, 1.2},
+		{"policy.cross_entropy", "dhidden", dtype.BF16, emulate.Config{}, 0.5, 1.2},
+		{"policy.cross_entropy", "dhidden", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.5, 1.2},
+		{"policy.cross_entropy", "dhidden", dtype.F32, emulate.Config{}, 0.2, 1.2},
+		{"policy.cross_entropy", "dweight", dtype.F32, emulate.Config{Intermediate: dtype.BF16}, 0.5, 1.2},
+		{"policy.cross_entropy", "dweight", dtype.BF16, emulate.Config{Combine: dtype.BF16}, 0.4, 1.2},
 		// differences of models, which are larger
 		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.2},
 	} {

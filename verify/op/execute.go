@@ -233,12 +233,13 @@ func (c *Case) Wanted(all ...verdict.Expected) []verdict.Expected {
 	return kept
 }
 
-// Batch is a Program that computes many runs together, where they share what is read of large
+// Batch is a Program that computes all runs together, where they share what is read of large
 // inputs. It makes no decisions.
 type Batch func(runs []*arithmetic.Run) []map[string][]float64
 
-// RunBatch is Run for a Batch.
-func (c *Case) RunBatch(p Batch, work float64, all ...Expectation) []verdict.Expected {
+// RunBatch is Run for a Batch of so many forms. Truths are looked at once the batch has run, which
+// may fill them in.
+func (c *Case) RunBatch(p Batch, forms int, work float64, all ...Expectation) []verdict.Expected {
 	few, n := pooled, 0
 	var expected []verdict.Expected
 	for _, e := range all {
@@ -249,23 +250,24 @@ func (c *Case) RunBatch(p Batch, work float64, all ...Expectation) []verdict.Exp
 			n += len(e.Truth)
 		}
 	}
-	for form, forms := 0, 1; form < forms; form++ {
-		forms = p.sample(form, RunsOf(n, few, work), expected)
+	outputs := p(batchOf(forms, RunsOf(n, few, work)))
+	for each := len(outputs) / forms; len(outputs) > 0; outputs = outputs[each:] {
+		for i := range expected {
+			e := &expected[i]
+			deviations := deviationsOf(e, outputs[0][e.Name], outputs[1:each], false)
+			e.AddForm(verdict.NewSample(deviations[1:], deviations[0], nil, e.Truth.Data, nil, e.Columns()))
+		}
 	}
 	return expected
 }
 
-// sample adds the sample of one form, and returns how many there are.
-func (p Batch) sample(form, n int, expected []verdict.Expected) (forms int) {
-	runs := []*arithmetic.Run{arithmetic.NewExact().In(form), arithmetic.NewNative().In(form)}
-	for k := range n {
-		runs = append(runs, arithmetic.NewRun(k+1).In(form))
+// batchOf returns the runs of each form: the exact one, the native one, and n others.
+func batchOf(forms, n int) (runs []*arithmetic.Run) {
+	for form := range forms {
+		runs = append(runs, arithmetic.NewExact().In(form), arithmetic.NewNative().In(form))
+		for k := range n {
+			runs = append(runs, arithmetic.NewRun(k+1).In(form))
+		}
 	}
-	outputs := p(runs)
-	for i := range expected {
-		e := &expected[i]
-		deviations := deviationsOf(e, outputs[0][e.Name], outputs[1:], false)
-		e.AddForm(verdict.NewSample(deviations[1:], deviations[0], nil, e.Truth.Data, nil, e.Columns()))
-	}
-	return runs[0].Forms()
+	return runs
 }

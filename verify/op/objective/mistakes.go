@@ -142,6 +142,54 @@ var mistakes = []op.Mistake{
 		Hidden:   "without logits, or where every token has probability 1 or no gradient",
 	},
 	{
+		ID: "ignored-counted", Ops: []string{"policy.cross_entropy"},
+		Thread:   "NVIDIA/Megatron-LM#3159",
+		Sentence: "the divisor counts rows whose target is ignored",
+		Hidden:   "with a sum, or where every row counts",
+	},
+	{
+		ID: "ignored-leak", Ops: []string{"policy.cross_entropy"},
+		Sentence: "rows whose target is ignored have a gradient",
+		Hidden:   "where every row counts",
+	},
+	{
+		ID: "temperature-missing", Ops: []string{"policy.cross_entropy"},
+		Thread:   "huggingface/trl#3029",
+		Sentence: "logits are not divided by the temperature",
+		Hidden:   "with a temperature of 1, or where no row counts",
+	},
+	{
+		ID: "gradient-untempered", Ops: []string{"policy.cross_entropy"},
+		Sentence: "gradients are not divided by the temperature",
+		Hidden:   "with a temperature of 1, or where no row counts",
+	},
+	{
+		ID: "gradient-undivided", Ops: []string{"policy.cross_entropy"},
+		Sentence: "gradients are those of the sum where the loss is the mean",
+		Hidden:   "with a sum, or where fewer than two rows count",
+	},
+	{
+		ID: "targets-shifted", Ops: []string{"policy.cross_entropy"},
+		Thread:   "radixark/miles#2215",
+		Sentence: "targets are shifted once more: each row has the next one's",
+		Hidden:   "never",
+	},
+	{
+		ID: "target-missing", Ops: []string{"policy.cross_entropy"},
+		Sentence: "the gradient of logits is that of all tokens, without the target's own",
+		Hidden:   "where no row counts",
+	},
+	{
+		ID: "last-chunk-dropped", Ops: []string{"policy.cross_entropy"},
+		Sentence: "the last chunk of the vocabulary is left out of the sum of exponentials",
+		Hidden:   "with one chunk",
+	},
+	{
+		ID: "last-chunk-alone", Ops: []string{"policy.cross_entropy"},
+		Sentence: "the gradient of the head is that of the last chunk of rows, and not their sum",
+		Hidden:   "with one chunk",
+	},
+	{
 		ID: "filtered", Ops: []string{"policy.logprob"},
 		Thread:   "huggingface/trl#2358",
 		Sentence: "log-probabilities are renormalised over the likelier half of the tokens",

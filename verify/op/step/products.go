@@ -46,13 +46,19 @@ func Whole(w *mat.Dense) Weights {
 // blockElements is how many elements of weights are read at a time: 32 MiB.
 const blockElements = 1 << 22
 
+// blocks returns how many blocks there are, and the function that reads one.
+func (w Weights) blocks() (n int, read func(i int) (from, to int, block *mat.Dense)) {
+	rows := max(1, min(blockElements/w.Columns, (w.Rows+1)/2))
+	return (w.Rows + rows - 1) / rows, func(i int) (from, to int, block *mat.Dense) {
+		from, to = i*rows, min((i+1)*rows, w.Rows)
+		return from, to, w.Block(from, to)
+	}
+}
+
 // each calls f for every block of rows.
 func (w Weights) each(f func(from, to int, block *mat.Dense)) {
-	rows := max(1, min(blockElements/w.Columns, (w.Rows+1)/2))
-	parallel.Each((w.Rows+rows-1)/rows, func(i int) {
-		from, to := i*rows, min((i+1)*rows, w.Rows)
-		f(from, to, w.Block(from, to))
-	})
+	n, read := w.blocks()
+	parallel.Each(n, func(i int) { f(read(i)) })
 }
 
 // Multiply returns x·wᵀ, x being [n × k], and rows·wᵀ for further rows, which runs have in the
@@ -85,6 +91,48 @@ func (o Operands) Multiply(x *mat.Dense, w Weights, rows ...[]float64) (p *Produ
 		}
 	})
 	return p, others
+}
+
+// together is how many blocks are in work at a time where their sums are added up in order.
+const together = 8
+
+// Contract returns x·w, x being [n × m] for w of m rows, and rows·w for further rows [k × m], which
+// runs have in the place of x.
+func (o Operands) Contract(x *mat.Dense, w Weights, rows *mat.Dense) (p *Product, others *mat.Dense) {
+	n, terms := x.Dims()
+	k, _ := rows.Dims()
+	y, squares := mat.NewDense(n+k, w.Columns, nil), mat.NewDense(n, w.Columns, nil)
+	var all mat.Dense
+	all.Stack(x, rows)
+	x2 := Squares(FiniteOrZero(x))
+	blocks, read := w.blocks()
+	for first := 0; first < blocks; first += together {
+		var sums, sumsOfSquares [together]mat.Dense
+		inWork := min(together, blocks-first)
+		parallel.Each(inWork, func(i int) {
+			from, to, block := read(first + i)
+			sums[i].Mul(ColumnsBetween(&all, from, to), block)
+			sumsOfSquares[i].Mul(ColumnsBetween(x2, from, to), Squares(FiniteOrZero(block)))
+		})
+		for i := range inWork {
+			y.Add(y, &sums[i])
+			squares.Add(squares, &sumsOfSquares[i])
+		}
+	}
+	return o.Of(RowsBetween(y, 0, n), squares, terms), RowsBetween(y, n, n+k)
+}
+
+// Of returns what is known of a product y of so many terms, whose squares add up to squares.
+func (o Operands) Of(y, squares *mat.Dense, terms int) *Product {
+	n, columns := y.Dims()
+	p := &Product{
+		Y: mat.NewDense(n, columns, nil), Squares: mat.NewDense(n, columns, nil),
+		apart: mat.NewDense(n, columns, nil), together: mat.NewDense(n, columns, nil),
+	}
+	for i := range n {
+		o.fill(p, i, 0, terms, y.RawRowView(i), squares.RawRowView(i))
+	}
+	return p
 }
 
 // fill stores a part of row i, from column first on.
