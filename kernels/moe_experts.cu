@@ -1,8 +1,7 @@
 // moe.experts in bfloat16 on tensor cores: SwiGLU experts as products of the rows of each with its matrices, rows sorted by expert (moe_dispatch.cu).
 //
-// A block computes 64 rows by 64 columns. The first kernel gathers tokens through the order of the dispatch and forms gate and up together, so that their
-// activation stays in registers; the second multiplies by W2; the third sums a token's experts. Eight warps share a tile: warp w has rows 16·(w mod 4) … and half w/4 of
-// the columns. The next 64 elements of the common axis arrive by asynchronous copies meanwhile. Shared experts go through the same kernels, as one
+// A block computes 64 rows by 64 columns (tiles.h). The first kernel gathers tokens through the order of the dispatch and forms gate and up together, so that their
+// activation stays in registers; the second multiplies by W2; the third sums a token's experts. Shared experts go through the same kernels, as one
 // expert of all tokens.
 //
 // Roundings. Products are sums of the tensor core (accumulate F32_HOPPER, see tensor_core.h). Gate and up stay in float32 through the activation, expf (2 ulp), a
@@ -10,59 +9,13 @@
 // summed in float32 by fused products with their weights in the order of the slots, the shared output is added last (combine F32), and the sum is rounded
 // once. No atomics: two runs give the same bits.
 #include "experts.h"
-#include "tensor_core.h"
+#include "tiles.h"
 
 namespace plumbline {
 namespace VARIANT {
 namespace {
 
-constexpr int expertThreads = 256, tileRows = 64, tileColumns = 64, tileDepth = 64, halfColumns = tileColumns / 2;
-constexpr int tileStride = padded(tileDepth), tileElements = tileRows * tileStride;
-
-// Stage holds what one step along the common axis takes: rows, and one or two tiles of weights.
-template <int MATRICES> struct Stage {
-  bf16 rows[tileElements];
-  bf16 weights[MATRICES][tileElements];
-};
-
-// Place says where a thread's part of a tile is.
-struct Place {
-  int strip, half, group;
-  DEVICE Place() : strip(threadIdx.x / 32 % 4), half(threadIdx.x / 32 / 4), group(threadIdx.x % 32 / 4) {}
-  DEVICE int row(int i) const { return strip * 16 + group + 8 * i; }
-};
-
-// loadRows copies columns k … k+63 of the tile's rows, each found by rowOf.
-template <class RowOf> DEVICE void loadRows(bf16 *tile, const bf16 *matrix, int width, int rows, int k, RowOf rowOf) {
-  for (int i = threadIdx.x; i < tileRows * tileDepth / 8; i += expertThreads) {
-    const int r = i / (tileDepth / 8), column = i % (tileDepth / 8) * 8;
-    const bool there = r < rows && k + column < width;
-    copyAsync(tile + r * tileStride + column, there ? matrix + rowOf(r) * width + k + column : matrix, there);
-  }
-}
-
-// multiplyTiles goes along the common axis: load fills a stage from column k on, multiply adds its products.
-template <int MATRICES, class Load, class Multiply> DEVICE void multiplyTiles(Stage<MATRICES> *stages, int width, Load load, Multiply multiply) {
-  load(stages[0], 0);
-  commitCopies();
-  for (int k = 0; k < width; k += tileDepth) {
-    const int now = k / tileDepth % 2;
-    if (k + tileDepth < width) load(stages[1 - now], k + tileDepth);
-    commitCopies();
-    waitCopies<1>();  // this stage is here, the next may be under way
-    barrier();
-    multiply(stages[now]);
-    barrier();  // all warps are done with it
-  }
-  waitCopies<0>();
-}
-
-// Adds the products of a warp's strip of rows with its half of a tile of weights.
-DEVICE void multiplyStrip(float (&acc)[halfColumns / 8][4], const Place &at, const bf16 *rows, const bf16 *weights) {
-  multiplyTransposed<tileDepth, halfColumns>(acc, rows + at.strip * 16 * tileStride, tileStride, weights + at.half * halfColumns * tileStride, tileStride);
-}
-
-__global__ void __launch_bounds__(expertThreads) upKernel(ExpertsCall c, Network w) {
+__global__ void __launch_bounds__(tileThreads) upKernel(ExpertsCall c, Network w) {
   SHARED_MEMORY(memory);
   auto *stages = reinterpret_cast<Stage<2> *>(memory);
   const RowTile tile = rowTile<tileRows>(w.counts, w.E, w.rows, blockIdx.y);
@@ -73,8 +26,10 @@ __global__ void __launch_bounds__(expertThreads) upKernel(ExpertsCall c, Network
   const Place at;
   float gate[halfColumns / 8][4] = {}, up[halfColumns / 8][4] = {};
   const auto load = [&](Stage<2> &s, int k) {
-    loadRows(s.rows, x, c.d, tile.rows, k, [&](int r) { return int64_t(w.order == nullptr ? tile.first + r : w.order[tile.first + r] / c.K); });
-    for (int i = 0; i < 2; i++) loadTile<tileColumns, tileDepth, expertThreads>(s.weights[i], weights[i] + k, c.d, w.F - column0, c.d - k);
+    loadRows(s.rows, x, tile.rows, c.d - k, [&](int r, int column) {
+      return x + int64_t(w.order == nullptr ? tile.first + r : w.order[tile.first + r] / c.K) * c.d + k + column;
+    });
+    for (int i = 0; i < 2; i++) loadTile<tileColumns, tileDepth, tileThreads>(s.weights[i], weights[i] + k, c.d, w.F - column0, c.d - k);
   };
   multiplyTiles(stages, c.d, load, [&](const Stage<2> &s) {
     multiplyStrip(gate, at, s.rows, s.weights[0]);
@@ -94,7 +49,7 @@ __global__ void __launch_bounds__(expertThreads) upKernel(ExpertsCall c, Network
   }
 }
 
-__global__ void __launch_bounds__(expertThreads) downKernel(ExpertsCall c, Network w) {
+__global__ void __launch_bounds__(tileThreads) downKernel(ExpertsCall c, Network w) {
   SHARED_MEMORY(memory);
   auto *stages = reinterpret_cast<Stage<1> *>(memory);
   const RowTile tile = rowTile<tileRows>(w.counts, w.E, w.rows, blockIdx.y);
@@ -104,8 +59,8 @@ __global__ void __launch_bounds__(expertThreads) downKernel(ExpertsCall c, Netwo
   const Place at;
   float acc[halfColumns / 8][4] = {};
   const auto load = [&](Stage<1> &s, int k) {
-    loadRows(s.rows, hidden, w.F, tile.rows, k, [&](int r) { return int64_t(tile.first + r); });
-    loadTile<tileColumns, tileDepth, expertThreads>(s.weights[0], down + k, w.F, c.d - column0, w.F - k);
+    loadRows(s.rows, hidden, tile.rows, w.F - k, [&](int r, int column) { return hidden + int64_t(tile.first + r) * w.F + k + column; });
+    loadTile<tileColumns, tileDepth, tileThreads>(s.weights[0], down + k, w.F, c.d - column0, w.F - k);
   };
   multiplyTiles(stages, w.F, load, [&](const Stage<1> &s) { multiplyStrip(acc, at, s.rows, s.weights[0]); });
 #pragma unroll
@@ -117,8 +72,8 @@ __global__ void __launch_bounds__(expertThreads) downKernel(ExpertsCall c, Netwo
 
 void run(const ExpertsCall &c, const Network &w) {
   const unsigned tiles = unsigned(tilesAtMost<tileRows>(w.counts, w.E, w.rows));
-  launch(upKernel, dim3(ceilDivide(w.F, tileColumns), tiles), expertThreads, 2 * sizeof(Stage<2>), c, w);
-  launch(downKernel, dim3(ceilDivide(c.d, tileColumns), tiles), expertThreads, 2 * sizeof(Stage<1>), c, w);
+  launch(upKernel, dim3(ceilDivide(w.F, tileColumns), tiles), tileThreads, 2 * sizeof(Stage<2>), c, w);
+  launch(downKernel, dim3(ceilDivide(c.d, tileColumns), tiles), tileThreads, 2 * sizeof(Stage<1>), c, w);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 //
 // Roundings. Everything is float32 (accumulate, intermediate and combine F32): an element of a product is a sum of fused products, each lane over every 32nd,
 // joined by a tree; activation and combination are those of experts.h.
+#include "dot.h"
 #include "experts.h"
 
 namespace plumbline {
@@ -9,13 +10,6 @@ namespace VARIANT {
 namespace {
 
 constexpr int plainThreads = 256, plainWarps = plainThreads / 32;
-
-// dotOfWarp returns Σ a_i b_i.
-DEVICE float dotOfWarp(const float *a, const float *b, int width) {
-  float sum = 0;
-  for (int i = threadIdx.x % 32; i < width; i += 32) sum = fmaf(a[i], b[i], sum);
-  return warpSum(sum);
-}
 
 // A block has one row and a column for each warp.
 DEVICE int columnOfWarp() { return blockIdx.x * plainWarps + threadIdx.x / 32; }

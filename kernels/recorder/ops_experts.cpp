@@ -221,7 +221,8 @@ void runExperts(Binder &b, ExpertsCall c, Type type, const std::function<void()>
 }
 
 std::vector<std::string> expertSources(Type type) {
-  return type == BF16 ? sourcesWith("moe_experts.cu", {"experts.h", "moe_dispatch.cu", "tensor_core.h"}) : sourcesWith("moe_experts_f32.cu", {"experts.h", "moe_dispatch.cu"});
+  return type == BF16 ? sourcesWith("moe_experts.cu", {"experts.h", "moe_dispatch.cu", "tiles.h", "tensor_core.h"})
+                      : sourcesWith("moe_experts_f32.cu", {"experts.h", "moe_dispatch.cu", "dot.h"});
 }
 
 const char *sumsOf(Type type) { return type == BF16 ? "F32_HOPPER" : "F32"; }
