@@ -265,6 +265,39 @@ struct ProductCall {
   Type type;
 };
 
+// hidden and embedding [N,d], norms [d], projection [d,2d]
+struct CombineCall {
+  const void *hidden, *embedding, *normHidden, *normEmbedding, *projection;
+  int N, d;
+  float eps;
+  bool embeddingFirst, maskFirst;  // maskFirst: the first row has no embedding
+  void *normalisedHidden, *normalisedEmbedding;  // work space [N,d]
+  void *y;                                       // [N,d]
+  Type type, normHiddenType, normEmbeddingType;
+};
+
+// logits [depth,T,vocab], and as many tokens as are known
+struct PredictionLossCall {
+  const void *logits;
+  const int *tokens;
+  int depth, T, vocab, known;
+  bool valid;  // losses are divided by the positions that count, otherwise by T
+  float weight;
+  float *losses;           // work space [depth,T]
+  float *perDepth, *loss;  // [depth] and []
+  Type type;
+};
+
+// tokens [B,k], the draft's probabilities q [B,k,vocab], the target's p [B,k+1,vocab], uniforms u [B,k+1]
+struct AcceptCall {
+  const int *tokens;
+  const void *q, *p, *u;
+  int B, k, vocab;
+  Type draftType, targetType, uniformType;
+  void *accepted, *next;  // [B], of 64 bits if wide
+  bool wideAccepted, wideNext;
+};
+
 struct GenerateCall {
   int dist;  // 0 uniform, 1 normal, 2 ints
   uint64_t seed;
@@ -304,6 +337,10 @@ struct GenerateCall {
   X(right) X(padding_counted) X(sequences_summed) X(device_shares_summed) X(bias_sign_reversed) X(center_missing) X(balanced_moved)
 #define VARIANTS_OF_fp8_cast(X) X(right) X(scale_truncated) X(floor_missing) X(amax_of_row)
 #define VARIANTS_OF_fp8_gemm(X) X(right) X(scales_transposed) X(scale_of_first_block) X(promotion_missing) X(tile_unwritten)
+
+#define VARIANTS_OF_mtp_combine(X) X(right) X(halves_exchanged) X(hidden_norm_missing) X(embedding_unshifted) X(first_not_masked)
+#define VARIANTS_OF_mtp_loss(X) X(right) X(labels_shifted_twice) X(roll_wraps) X(divisor_exchanged) X(weight_undivided)
+#define VARIANTS_OF_mtp_accept(X) X(right) X(bonus_row_always) X(accepted_if_sampled) X(sampled_from_target)
 
 #define DECLARE_ROPE(variant)            \
   namespace variant {                    \
@@ -355,6 +392,11 @@ struct GenerateCall {
   DECLARE(moeBiasUpdate, BiasCall, variant)
 #define DECLARE_CAST(variant) DECLARE(fp8Cast, CastCall, variant)
 #define DECLARE_PRODUCT(variant) DECLARE(fp8Product, ProductCall, variant)
+#define DECLARE_COMBINE(variant)              \
+  DECLARE(mtpCombine, CombineCall, variant)   \
+  DECLARE(mtpCombineF32, CombineCall, variant)
+#define DECLARE_PREDICTION_LOSS(variant) DECLARE(mtpLoss, PredictionLossCall, variant)
+#define DECLARE_ACCEPT(variant) DECLARE(mtpAccept, AcceptCall, variant)
 VARIANTS_OF_rope(DECLARE_ROPE)
 VARIANTS_OF_norm_rms(DECLARE_NORM)
 VARIANTS_OF_attention_forward(DECLARE_FORWARD)
@@ -375,6 +417,9 @@ VARIANTS_OF_moe_experts(DECLARE_EXPERTS)
 VARIANTS_OF_moe_balance(DECLARE_BALANCE)
 VARIANTS_OF_fp8_cast(DECLARE_CAST)
 VARIANTS_OF_fp8_gemm(DECLARE_PRODUCT)
+VARIANTS_OF_mtp_combine(DECLARE_COMBINE)
+VARIANTS_OF_mtp_loss(DECLARE_PREDICTION_LOSS)
+VARIANTS_OF_mtp_accept(DECLARE_ACCEPT)
 
 // Limits of the tensor-core kernels, for messages before a launch.
 constexpr int maxAttentionWidth = 256, maxDecodeWidth = 576, maxDecodeValues = 512;

@@ -166,5 +166,6 @@ struct Bound {
 const std::vector<Bound> &attentionOps();
 const std::vector<Bound> &objectiveOps();
 const std::vector<Bound> &expertOps();
+const std::vector<Bound> &predictionOps();
 
 }  // namespace plumbline

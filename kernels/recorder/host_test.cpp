@@ -8,6 +8,7 @@
 #include "inputs.h"
 #include "launch.h"
 #include "ops.h"
+#include "prediction.h"
 #include "recording.h"
 #include "sha256.h"
 
@@ -337,6 +338,17 @@ void testGates() {
   check(gateWeight(g, 0.25f, 0.75f) == 0.625f, "or scores times the scale");
 }
 
+void testPrediction() {
+  using namespace right;
+  check(halfOf(2, 3, false).hidden && halfOf(2, 3, false).column == 2 && !halfOf(3, 3, false).hidden && halfOf(3, 3, false).column == 0, "the hidden state stands first");
+  check(!halfOf(2, 3, true).hidden && halfOf(5, 3, true).hidden && halfOf(5, 3, true).column == 2, "or the embedding");
+  check(embeddingOf(0, false) == 0 && embeddingOf(0, true) == -1 && embeddingOf(4, true) == 4, "the first position alone may have no embedding");
+  check(targetOf(0, 1, 5) == 2 && targetOf(2, 1, 5) == 4 && targetOf(3, 1, 5) == -1 && targetOf(2, 2, 5) == -1, "position i predicts token i + k + 1, if it is there");
+  check(depthDivisor(false, 6, 4) == 6 && depthDivisor(true, 6, 4) == 4 && depthDivisor(true, 6, 0) == 1, "T, or what counts");
+  check(depthWeight(0.5f, 2) == 0.25f && depthWeight(0.5f, 1) == 0.5f, "the weight is divided by the number of depths");
+  check(sourceOf(1, 3).row == 1 && sourceOf(1, 3).residual && sourceOf(3, 3).row == 3 && !sourceOf(3, 3).residual, "a residual where a draft was refused, the bonus row where none was");
+}
+
 // An attribute that is left out is what the catalogue says, of each op its own; what it has no default for, and what the op does not have, is refused.
 void testDefaults() {
   Recording norm, decode;
@@ -355,7 +367,7 @@ void testDefaults() {
 
 void testMistakes() {
   check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
-  check(mistakes().size() == 54, "54 mistakes");
+  check(mistakes().size() == 65, "65 mistakes");
   for (const Mistake &m : mistakes()) {
     for (const std::string &op : m.ops) check(!m.what(op).empty(), "the catalogue says what a mistake does");
   }
@@ -380,6 +392,7 @@ int hostTest() {
   testDivergences();
   testValuesAndPreferences();
   testGates();
+  testPrediction();
   testDefaults();
   testMistakes();
   testChildren(check);

@@ -63,6 +63,17 @@ const std::vector<Mistake> &mistakes() {
       {"scale-of-first-block", "F06", {"fp8.gemm", "fp8.grouped_gemm"}},
       {"promotion-missing", "F18", {"fp8.gemm", "fp8.grouped_gemm"}},
       {"tile-unwritten", "X13", {"fp8.gemm", "fp8.grouped_gemm"}},
+      {"halves-exchanged", "T01", {"mtp.combine"}},
+      {"hidden-norm-missing", "T04", {"mtp.combine"}},
+      {"embedding-unshifted", "T05", {"mtp.combine"}},
+      {"first-not-masked", "T12", {"mtp.combine"}},
+      {"labels-shifted-twice", "T06", {"mtp.loss"}},
+      {"roll-wraps", "T08", {"mtp.loss"}},
+      {"divisor-exchanged", "T10", {"mtp.loss"}},
+      {"weight-undivided", "T11", {"mtp.loss"}},
+      {"bonus-row-always", "T15", {"mtp.accept"}},
+      {"accepted-if-sampled", "T16", {"mtp.accept"}},
+      {"sampled-from-target", "T20", {"mtp.accept"}},
   };
   return all;
 }
@@ -91,6 +102,7 @@ Job bound(const Recording &r, const Device &d, const std::string &mistake, bool 
   std::vector<Bound> ops = attentionOps();
   ops.insert(ops.end(), objectiveOps().begin(), objectiveOps().end());
   ops.insert(ops.end(), expertOps().begin(), expertOps().end());
+  ops.insert(ops.end(), predictionOps().begin(), predictionOps().end());
   for (const Bound &op : ops) {
     if (r.op != op.op) continue;
     Binder b(r, d, mistake, sketch);
