@@ -19,6 +19,7 @@ import traceback
 
 from experts import EXPERTS
 from objectives import OBJECTIVES
+from prediction import PREDICTION
 from producers import FOLDER, PRODUCERS, Refused
 from recordings import WIDTHS, Request, write
 
@@ -70,7 +71,7 @@ def default_requests():
 
 
 def chosen(request, options):
-    return [p for p in PRODUCERS + OBJECTIVES + EXPERTS if request.op in p.ops and (not options.only or p.name in options.only)]
+    return [p for p in PRODUCERS + OBJECTIVES + EXPERTS + PREDICTION if request.op in p.ops and (not options.only or p.name in options.only)]
 
 
 def dry_run(requests, options):

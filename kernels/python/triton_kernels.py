@@ -1,6 +1,6 @@
-"""Triton kernels of this project: rotation, and attention with an online softmax.
+"""Triton kernels of this project: rotation, attention with an online softmax, and cross-entropy from hidden states.
 
-Both compute in float32 whatever the inputs are. attention rounds the softmax weights, not yet divided, to the type of the values; its products
+All compute in float32 whatever the inputs are. attention rounds the softmax weights, not yet divided, to the type of the values; its products
 run on tensor cores where the inputs have 16 bits, and in float32 ("ieee", not tf32) where they have 32.
 """
 
@@ -103,3 +103,88 @@ def attend(q, k, v, lens, sinks, o, lse, scale, causal, window, cap):
     nothing = torch.empty(1, dtype=torch.float32, device=q.device)
     _attend[grid](q, k, v, nothing if lens is None else lens, nothing if sinks is None else sinks, o, lse, scale, cap or 1.0, S, T, H, H // G, D, V, window,
                   causal, cap > 0, sinks is not None, lens is not None, rows, keys, width, values)
+
+
+@triton.jit
+def _logits(hidden, weight, row, column, N, d, V, temperature, WIDTH: tl.constexpr):
+    """Returns a tile of logits over the temperature, −∞ behind the vocabulary."""
+    i = tl.arange(0, WIDTH)
+    x = tl.zeros([row.shape[0], column.shape[0]], tl.float32)
+    for begin in range(0, d, WIDTH):
+        inside = (begin + i < d)[None, :]
+        h = tl.load(hidden + row[:, None] * d + (begin + i)[None, :], mask=(row < N)[:, None] & inside, other=0.0)
+        w = tl.load(weight + column[:, None] * d + (begin + i)[None, :], mask=(column < V)[:, None] & inside, other=0.0)
+        x += tl.dot(h, tl.trans(w), input_precision="ieee")
+    return tl.where((column < V)[None, :], x / temperature, -float("inf"))
+
+
+@triton.jit
+def _entropy_forward(hidden, weight, targets, losses, maxima, totals, N, d, V, ignored, temperature, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WIDTH: tl.constexpr):
+    """One program goes through the vocabulary for ROWS rows, with a running maximum and sum."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    target = tl.load(targets + row, mask=row < N, other=ignored)
+    largest = tl.full([ROWS], -float("inf"), tl.float32)
+    total, own = tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32)
+    for begin in range(0, V, COLUMNS):
+        column = begin + tl.arange(0, COLUMNS)
+        x = _logits(hidden, weight, row, column, N, d, V, temperature, WIDTH)
+        larger = tl.maximum(largest, tl.max(x, 1))
+        total = total * tl.exp(largest - larger) + tl.sum(tl.exp(x - larger[:, None]), 1)
+        own += tl.sum(tl.where(column[None, :] == target[:, None], x, 0.0), 1)
+        largest = larger
+    tl.store(maxima + row, largest, mask=row < N)
+    tl.store(totals + row, total, mask=row < N)
+    tl.store(losses + row, tl.where(target == ignored, 0.0, tl.log(total) - (own - largest)), mask=row < N)
+
+
+@triton.jit
+def _slopes(hidden, weight, targets, maxima, totals, row, column, N, d, V, ignored, temperature, scale, WIDTH: tl.constexpr):
+    """Returns the gradients of a tile of logits. A log-sum-exp would have lost bits of large logits, so the maximum and the sum come apart."""
+    target = tl.load(targets + row, mask=row < N, other=ignored)
+    x = _logits(hidden, weight, row, column, N, d, V, temperature, WIDTH)
+    p = tl.exp(x - tl.load(maxima + row, mask=row < N, other=0.0)[:, None]) / tl.load(totals + row, mask=row < N, other=1.0)[:, None]
+    slope = (p - tl.where(column[None, :] == target[:, None], 1.0, 0.0)) * scale
+    return tl.where((target != ignored)[:, None] & (row < N)[:, None], slope, 0.0)
+
+
+@triton.jit
+def _entropy_hidden(hidden, weight, targets, maxima, totals, out, N, d, V, ignored, temperature, scale, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WIDTH: tl.constexpr):
+    """One program computes WIDTH columns of the gradient of ROWS hidden states."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    i = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    sum = tl.zeros([ROWS, WIDTH], tl.float32)
+    for begin in range(0, V, COLUMNS):
+        column = begin + tl.arange(0, COLUMNS)
+        slope = _slopes(hidden, weight, targets, maxima, totals, row, column, N, d, V, ignored, temperature, scale, WIDTH)
+        w = tl.load(weight + column[:, None] * d + i[None, :], mask=(column < V)[:, None] & (i < d)[None, :], other=0.0)
+        sum += tl.dot(slope.to(w.dtype), w, input_precision="ieee")
+    tl.store(out + row[:, None] * d + i[None, :], sum.to(out.dtype.element_ty), mask=(row < N)[:, None] & (i < d)[None, :])
+
+
+@triton.jit
+def _entropy_weight(hidden, weight, targets, maxima, totals, out, N, d, V, ignored, temperature, scale, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WIDTH: tl.constexpr):
+    """One program computes WIDTH columns of the gradient of COLUMNS rows of the weights."""
+    column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    i = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    sum = tl.zeros([COLUMNS, WIDTH], tl.float32)
+    for begin in range(0, N, ROWS):
+        row = begin + tl.arange(0, ROWS)
+        slope = _slopes(hidden, weight, targets, maxima, totals, row, column, N, d, V, ignored, temperature, scale, WIDTH)
+        h = tl.load(hidden + row[:, None] * d + i[None, :], mask=(row < N)[:, None] & (i < d)[None, :], other=0.0)
+        sum += tl.dot(tl.trans(slope).to(h.dtype), h, input_precision="ieee")
+    tl.store(out + column[:, None] * d + i[None, :], sum.to(out.dtype.element_ty), mask=(column < V)[:, None] & (i < d)[None, :])
+
+
+def cross_entropy(hidden, weight, targets, ignored, temperature, divisor):
+    """Returns the losses of all rows, and the gradients of their sum over a divisor for hidden [N, d] and weight [V, d]. No logits are stored."""
+    (N, d), V = hidden.shape, weight.shape[0]
+    rows, columns, width = 32, 64, 32
+    filled = lambda shape, dtype: torch.full(shape, float("nan"), dtype=dtype, device=hidden.device)  # noqa: E731
+    losses, maxima, totals = (filled((N,), torch.float32) for _ in range(3))
+    dhidden, dweight = filled((N, d), hidden.dtype), filled((V, d), weight.dtype)
+    tiles = (rows, columns, width)
+    _entropy_forward[(triton.cdiv(N, rows),)](hidden, weight, targets, losses, maxima, totals, N, d, V, ignored, temperature, *tiles)
+    scale = 1 / (temperature * max(divisor, 1))
+    _entropy_hidden[(triton.cdiv(N, rows), triton.cdiv(d, width))](hidden, weight, targets, maxima, totals, dhidden, N, d, V, ignored, temperature, scale, *tiles)
+    _entropy_weight[(triton.cdiv(V, columns), triton.cdiv(d, width))](hidden, weight, targets, maxima, totals, dweight, N, d, V, ignored, temperature, scale, *tiles)
+    return losses, dhidden, dweight
