@@ -153,7 +153,7 @@ var mistakes = []op.Mistake{
 		Hidden:   "where every row counts",
 	},
 	{
-		ID: "temperature-missing", Ops: []string{"policy.cross_entropy"},
+		ID: "sampling-temperature-missing", Ops: []string{"policy.cross_entropy"},
 		Thread:   "huggingface/trl#3029",
 		Sentence: "logits are not divided by the temperature",
 		Hidden:   "with a temperature of 1, or where no row counts",

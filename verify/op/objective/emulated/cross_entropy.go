@@ -110,7 +110,7 @@ func (h *linearHead[T]) spoil() {
 			h.divisor = T(h.N)
 		}
 	}
-	if h.Makes("temperature-missing") {
+	if h.Makes("sampling-temperature-missing") {
 		h.Show(h.temperature != 1 && n > 0)
 		h.temperature = 1
 	}
