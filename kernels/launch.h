@@ -298,6 +298,22 @@ struct AcceptCall {
   bool wideAccepted, wideNext;
 };
 
+// hidden [N,d], weight [vocab,d], targets [N], below 0 where a row is ignored
+struct CrossEntropyCall {
+  const void *hidden, *weight;
+  const int *targets;
+  int N, d, vocab;
+  bool mean;
+  float temperature;
+  float *parts;                                       // work space [N,⌈vocab/64⌉,2]: maxima and sums of parts of the vocabulary
+  float *logits, *losses, *maximum, *inverse, *slope;  // work space [N], and one number: of the target, and of the softmax; the loss's for each row
+  void *slopes, *turned;                              // work space [N,vocabularyChunk] and [vocabularyChunk,N to a multiple of 8]: gradients of logits
+  float *sums;                                        // work space [N,d] of dhidden
+  float *loss;                                        // []
+  void *dhidden, *dweight;                            // [N,d] and [vocab,d]; null: not wanted
+  Type type;
+};
+
 struct GenerateCall {
   int dist;  // 0 uniform, 1 normal, 2 ints
   uint64_t seed;
@@ -340,6 +356,7 @@ struct GenerateCall {
 
 #define VARIANTS_OF_mtp_combine(X) X(right) X(halves_exchanged) X(hidden_norm_missing) X(embedding_unshifted) X(first_not_masked)
 #define VARIANTS_OF_mtp_loss(X) X(right) X(labels_shifted_twice) X(roll_wraps) X(divisor_exchanged) X(weight_undivided)
+#define VARIANTS_OF_policy_cross_entropy(X) X(right) X(sampling_temperature_missing) X(ignored_counted)
 #define VARIANTS_OF_mtp_accept(X) X(right) X(bonus_row_always) X(accepted_if_sampled) X(sampled_from_target)
 
 #define DECLARE_ROPE(variant)            \
@@ -396,6 +413,9 @@ struct GenerateCall {
   DECLARE(mtpCombine, CombineCall, variant)   \
   DECLARE(mtpCombineF32, CombineCall, variant)
 #define DECLARE_PREDICTION_LOSS(variant) DECLARE(mtpLoss, PredictionLossCall, variant)
+#define DECLARE_CROSS_ENTROPY(variant)                      \
+  DECLARE(policyCrossEntropy, CrossEntropyCall, variant)    \
+  DECLARE(policyCrossEntropyF32, CrossEntropyCall, variant)
 #define DECLARE_ACCEPT(variant) DECLARE(mtpAccept, AcceptCall, variant)
 VARIANTS_OF_rope(DECLARE_ROPE)
 VARIANTS_OF_norm_rms(DECLARE_NORM)
@@ -420,12 +440,16 @@ VARIANTS_OF_fp8_gemm(DECLARE_PRODUCT)
 VARIANTS_OF_mtp_combine(DECLARE_COMBINE)
 VARIANTS_OF_mtp_loss(DECLARE_PREDICTION_LOSS)
 VARIANTS_OF_mtp_accept(DECLARE_ACCEPT)
+VARIANTS_OF_policy_cross_entropy(DECLARE_CROSS_ENTROPY)
 
 // Limits of the tensor-core kernels, for messages before a launch.
 constexpr int maxAttentionWidth = 256, maxDecodeWidth = 576, maxDecodeValues = 512;
 
 // A block of the objectives' kernels takes that many tokens of a sequence.
 constexpr int chunkTokens = 1024;
+
+// policyCrossEntropy forms the gradients of that many columns of logits at a time.
+constexpr int vocabularyChunk = 4096;
 
 // A block of dpoLoss takes that many pairs.
 constexpr int blockPairs = 256;

@@ -3,7 +3,7 @@
 #
 #   kernels/record.sh [--dry-run | --quick] [REQUEST…]
 #
-# With --quick 25 small requests are recorded by the right kernels and judged, and nothing else: what to run first on a machine, in under a minute.
+# With --quick 26 small requests are recorded by the right kernels and judged, and nothing else: what to run first on a machine, in under a minute.
 #
 # Requests default to kernels/requests/*.safetensors; those of kernels/requests/large are timed too, but not kept, and those of others are for other people's
 # kernels alone. README.md, "On a machine with a GPU", says what to take to one.
@@ -80,7 +80,7 @@ if [ $quick = yes ] && [ ${#requests[@]} -eq 0 ]; then
 	for name in rope-apply-half-bf16 norm-rms-odd-bf16 attention-forward-ragged-bf16 attention-backward-gqa-bf16 attention-merge-odd-bf16 mla-decode-plain-bf16 \
 		policy-logprob-two-bf16 ppo-loss-plain-bf16 moe-dispatch-plain-i32 moe-bias-update-sign-f32 moe-balance-loss-sequence-f32 moe-gate-v3-f32 moe-gate-tokens-bf16 \
 		moe-experts-plain-bf16 moe-experts-odd-f32 moe-layer-v3-bf16 fp8-cast-rows-bf16 fp8-cast-powers-codes-bf16 \
-		mtp-combine-ragged-bf16 mtp-loss-two-depths-bf16 mtp-accept-plain-f32 \
+		mtp-combine-ragged-bf16 mtp-loss-two-depths-bf16 mtp-accept-plain-f32 policy-cross-entropy-ragged-bf16 \
 		fp8-gemm-plain-f32 fp8-gemm-ragged-bf16 fp8-grouped-gemm-plain-f32 fp8-grouped-gemm-empty-experts-bf16; do
 		requests+=("requests/$name.safetensors")
 	done

@@ -132,6 +132,11 @@ Element Binder::outputType(const std::string &output, const std::vector<Element>
   return e;
 }
 
+bool Binder::wanted(const std::string &output) {
+  const Json *outputs = r.provenance.find("outputs"), *j = outputs ? outputs->find(output) : nullptr;
+  return !j || within("outputs", [&] { return j->asString(); }) != "none";
+}
+
 namespace {
 
 YaRN parseYaRN(const Json &j) {

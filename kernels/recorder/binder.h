@@ -115,6 +115,8 @@ class Binder {
   std::pair<int, int> pair(const std::string &name, std::pair<int, int> otherwise);
   // outputType returns the type that the request asks for an output in, as "outputs" of its provenance says: one of those given, or the first.
   Element outputType(const std::string &output, const std::vector<Element> &types);
+  // wanted returns whether the request asks for an output: "none" there says that it does not.
+  bool wanted(const std::string &output);
   YaRN yarn();
   bool base2() { return choice("lse_base", {"e", "2"}) == 1; }
 

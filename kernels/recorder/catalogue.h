@@ -620,7 +620,7 @@ inline constexpr CatalogueMistake catalogueMistakes[] = {
     {"norm.rms", "output-per-mille", "the output is 1.001 times what it should be"},
     {"policy.cross_entropy", "ignored-counted", "the divisor counts rows whose target is ignored"},
     {"policy.cross_entropy", "ignored-leak", "rows whose target is ignored have a gradient"},
-    {"policy.cross_entropy", "temperature-missing", "logits are not divided by the temperature"},
+    {"policy.cross_entropy", "sampling-temperature-missing", "logits are not divided by the temperature"},
     {"policy.cross_entropy", "gradient-untempered", "gradients are not divided by the temperature"},
     {"policy.cross_entropy", "gradient-undivided", "gradients are those of the sum where the loss is the mean"},
     {"policy.cross_entropy", "targets-shifted", "targets are shifted once more: each row has the next one's"},

@@ -27,7 +27,7 @@ const std::vector<Mistake> &mistakes() {
       {"k3-upside-down", "L08", {"policy.kl", "ppo.loss", "grpo.loss"}},
       {"kl-sign", "L11", {"policy.kl", "ppo.loss", "grpo.loss"}},
       {"log-ratio-unlimited", "L13", {"policy.kl", "ppo.loss", "grpo.loss"}},
-      {"sampling-temperature-missing", "L15", {"policy.logprob", "ppo.loss", "grpo.loss"}},
+      {"sampling-temperature-missing", "L15", {"policy.logprob", "ppo.loss", "grpo.loss", "policy.cross_entropy"}},
       {"mask-shifted", "L17", {"policy.kl", "ppo.gae", "ppo.loss", "grpo.loss", "ppo.value_loss"}},
       {"gae-through-masked", "L22", {"ppo.gae"}},
       {"whiten-over-padding", "L23", {"ppo.gae"}},
@@ -74,6 +74,7 @@ const std::vector<Mistake> &mistakes() {
       {"bonus-row-always", "T15", {"mtp.accept"}},
       {"accepted-if-sampled", "T16", {"mtp.accept"}},
       {"sampled-from-target", "T20", {"mtp.accept"}},
+      {"ignored-counted", "T10", {"policy.cross_entropy"}},
   };
   return all;
 }

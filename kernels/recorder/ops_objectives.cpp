@@ -8,6 +8,8 @@ namespace plumbline {
 namespace {
 
 #define LAUNCHER_OF_policyLogProb(v) {#v, v::policyLogProb},
+#define LAUNCHER_OF_policyCrossEntropy(v) {#v, v::policyCrossEntropy},
+#define LAUNCHER_OF_policyCrossEntropyF32(v) {#v, v::policyCrossEntropyF32},
 #define LAUNCHER_OF_policyKL(v) {#v, v::policyKL},
 #define LAUNCHER_OF_ppoGAE(v) {#v, v::ppoGAE},
 #define LAUNCHER_OF_policyLoss(v) {#v, v::policyLoss},
@@ -64,6 +66,54 @@ void bindLogProb(Binder &b) {
   b.job.flops = 5.0 * double(countOf(logits));
   b.job.sources = sourcesWith("policy_logprob.cu", {"log_softmax.h"});
   const auto launcher = variantOf(LAUNCHERS(LogProbCall, VARIANTS_OF_policy_logprob, policyLogProb), b.mistake);
+  b.job.run = [=] { launcher(c); };
+}
+
+// crossEntropySpace adds the work space of a loss from hidden states.
+void crossEntropySpace(Binder &b, CrossEntropyCall &c) {
+  const size_t N = size_t(c.N), size = size_t(sizeOf(c.type));
+  c.logits = b.scratch<float>(N), c.losses = b.scratch<float>(N), c.maximum = b.scratch<float>(N), c.inverse = b.scratch<float>(N), c.slope = b.scratch<float>(1);
+  c.slopes = b.scratch<char>(N * vocabularyChunk * size);
+  if (c.type == F32) return;
+  c.parts = b.scratch<float>(N * size_t((c.vocab + 63) / 64) * 2);
+  c.turned = b.scratch<char>((N + 7) / 8 * 8 * vocabularyChunk * size);
+  c.sums = b.scratch<float>(N * size_t(c.d));
+}
+
+void bindCrossEntropy(Binder &b) {
+  const Shape hidden = b.shape("hidden", 2), weight = b.shape("weight", 2);
+  b.want("weight", {weight[0], hidden[1]}), b.want("targets", {hidden[0]});
+  CrossEntropyCall c{};
+  c.N = int(hidden[0]), c.d = int(hidden[1]), c.vocab = int(weight[0]);
+  c.type = b.floating("hidden");
+  b.same("weight", c.type);
+  if (c.type == BF16 && c.d % 8 != 0) fail("tensor \"hidden\": shape " + textOf(hidden) + ", want a width that is a multiple of 8 in BF16");
+  if (c.N > 65535) fail("tensor \"hidden\": more than 65535 rows: more than these kernels' grids take");
+  c.temperature = temperature(b);
+  c.mean = b.choice("reduction", {"mean", "sum"}) == 0;
+  const double ignored = b.number("ignore_index");
+  std::vector<int> targets;
+  for (int64_t t : b.integers("targets")) {
+    const bool counts = double(t) != ignored;
+    if (counts && (t < 0 || t >= c.vocab)) fail("tensor \"targets\": token " + std::to_string(t) + ", want 0 to " + std::to_string(c.vocab - 1));
+    targets.push_back(counts ? int(t) : -1);
+  }
+  c.targets = b.upload(targets);
+  c.hidden = b.onDevice("hidden"), c.weight = b.onDevice("weight");
+  crossEntropySpace(b, c);
+  c.loss = static_cast<float *>(b.output("loss", ElementF32, {}));
+  c.dhidden = b.output("dhidden", elementOf(c.type), hidden);
+  if (b.wanted("dweight")) c.dweight = b.output("dweight", elementOf(c.type), weight);
+  b.declare({{"accumulate", c.type == BF16 ? "F32_HOPPER" : "F32"}, {"intermediate", elementName(c.type)}, {"combine", "F32"}});
+  const double products = b.wanted("dweight") ? 3 : 2;
+  b.job.bytes += double(countOf(hidden) + countOf(weight)) * sizeOf(c.type);
+  b.job.flops = 2.0 * products * double(c.N) * double(countOf(weight));
+  b.job.tensorCores = c.type == BF16;
+  b.job.how = "the logits are formed twice and the weights read three times, which is not counted";
+  b.job.sources = c.type == BF16 ? sourcesWith("policy_cross_entropy.cu", {"cross_entropy.h", "log_softmax.h", "packs.h", "tiles.h", "tensor_core.h"})
+                                 : sourcesWith("policy_cross_entropy_f32.cu", {"cross_entropy.h", "log_softmax.h", "packs.h", "dot.h"});
+  const auto launcher = c.type == BF16 ? variantOf(LAUNCHERS(CrossEntropyCall, VARIANTS_OF_policy_cross_entropy, policyCrossEntropy), b.mistake)
+                                       : variantOf(LAUNCHERS(CrossEntropyCall, VARIANTS_OF_policy_cross_entropy, policyCrossEntropyF32), b.mistake);
   b.job.run = [=] { launcher(c); };
 }
 
@@ -320,7 +370,7 @@ const std::vector<Bound> &objectiveOps() {
   static const std::vector<Bound> all = {
       {"policy.logprob", bindLogProb}, {"policy.kl", bindKL},           {"ppo.gae", bindGAE},
       {"ppo.loss", bindLoss},          {"grpo.loss", bindLoss},         {"ppo.value_loss", bindValueLoss},
-      {"grpo.advantage", bindGroupAdvantage}, {"dpo.loss", bindDPO},
+      {"grpo.advantage", bindGroupAdvantage}, {"dpo.loss", bindDPO},        {"policy.cross_entropy", bindCrossEntropy},
   };
   return all;
 }

@@ -106,6 +106,7 @@ var families = []struct {
 	{"mtp.loss", predictionLosses},
 	{"mtp.accept", acceptances},
 	{"policy.logprob", logProbs},
+	{"policy.cross_entropy", crossEntropies},
 	{"policy.kl", divergences},
 	{"ppo.gae", recursions},
 	{"ppo.loss", policyLosses},
