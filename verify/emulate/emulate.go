@@ -85,6 +85,8 @@ type Config struct {
 	Dequantised     bool // FP8 codes are multiplied by their scales before they are summed
 	ScaleInverted   bool // FP8 scales are inverses of (1/amax)·largest
 
+	Other *Config // of the second engine, where an op has two; nil: the same
+
 	Mistake string // one of Mistakes, or "" for a right kernel
 }
 
@@ -94,7 +96,11 @@ var ErrHidden = errors.New("the mistake cannot show on this request")
 
 // String returns the configuration in a line, for messages: what differs from the zero value.
 func (c Config) String() string {
-	return strings.Join(slices.Concat(c.structure(), c.types(), c.flags()), ", ")
+	text := strings.Join(slices.Concat(c.structure(), c.types(), c.flags()), ", ")
+	if c.Other != nil {
+		text += "; the other: " + c.Other.String()
+	}
+	return text
 }
 
 func (c Config) structure() []string {

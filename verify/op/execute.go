@@ -237,18 +237,20 @@ func (c *Case) Wanted(all ...verdict.Expected) []verdict.Expected {
 // inputs. It makes no decisions.
 type Batch func(runs []*arithmetic.Run) []map[string][]float64
 
-// RunBatch is Run for a Batch of so many forms. Truths are looked at once the batch has run, which
-// may fill them in.
+// RunBatch is Run for a Batch of so many forms; outputs that are none of the op's are run as well.
+// Truths are looked at once the batch has run, which may fill them in.
 func (c *Case) RunBatch(p Batch, forms int, work float64, all ...Expectation) []verdict.Expected {
 	few, n := pooled, 0
 	var expected []verdict.Expected
 	for _, e := range all {
-		if few = min(few, len(e.Truth)); c.Wants(e.Name) {
-			expected = append(expected, verdict.Expected{
-				Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
-			})
-			n += len(e.Truth)
+		few = min(few, len(e.Truth))
+		if c.Op.hasOutput(e.Name) && !c.Wants(e.Name) {
+			continue
 		}
+		expected = append(expected, verdict.Expected{
+			Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
+		})
+		n += len(e.Truth)
 	}
 	outputs := p(batchOf(forms, RunsOf(n, few, work)))
 	for each := len(outputs) / forms; len(outputs) > 0; outputs = outputs[each:] {

@@ -273,6 +273,10 @@ func (op *Op) output(name string) Tensor {
 	return op.Outputs[i]
 }
 
+func (op *Op) hasOutput(name string) bool {
+	return slices.ContainsFunc(op.Outputs, func(t Tensor) bool { return t.Name == name })
+}
+
 // keys lists the names of the arithmetic keys that the op uses.
 func (op *Op) keys() []string {
 	names := make([]string, len(op.Arithmetic))

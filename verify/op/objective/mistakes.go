@@ -190,6 +190,47 @@ var mistakes = []op.Mistake{
 		Hidden:   "with one chunk",
 	},
 	{
+		ID: "sampling-temperature-missing", Ops: []string{"policy.mismatch"},
+		Thread:   "huggingface/trl#3029",
+		Sentence: "logits of the trainer are not divided by the sampler's temperature",
+		Hidden:   "with log-probabilities, or with a temperature of 1",
+	},
+	{
+		ID: "filtered", Ops: []string{"policy.mismatch"},
+		Thread:   "huggingface/trl#6789",
+		Sentence: "log-probabilities of the sampler alone are renormalised over the likelier half of the tokens",
+		Hidden:   "with log-probabilities, or with at most three tokens to choose from",
+	},
+	{
+		ID: "token-shifted", Ops: []string{"policy.mismatch"},
+		Thread:   "Goekdeniz-Guelmez/mlx-lm-lora#80",
+		Sentence: "log-probabilities of the sampler are one token late",
+		Hidden:   "with one token, or where neighbours have the same",
+	},
+	{
+		ID: "stale-head", Ops: []string{"policy.mismatch"},
+		Thread:   "vllm-project/vllm-ascend#13209",
+		Sentence: "the sampler has the weights of a step before",
+		Hidden:   "without hidden states",
+	},
+	{
+		ID: "ratio-inverted", Ops: []string{"policy.mismatch"},
+		Sentence: "differences are the sampler's less the trainer's",
+		Hidden:   "where both are equal",
+	},
+	{
+		ID: "k3-upside-down", Ops: []string{"policy.mismatch"},
+		Thread:   "walkinglabs/hands-on-modern-rl#27",
+		Sentence: "the ratio in k3 is upside down",
+		Hidden:   "where both engines agree",
+	},
+	{
+		ID: "mask-missing", Ops: []string{"policy.mismatch"},
+		Thread:   "huggingface/trl#2708",
+		Sentence: "statistics count tokens outside the mask",
+		Hidden:   "where the mask hides nothing",
+	},
+	{
 		ID: "filtered", Ops: []string{"policy.logprob"},
 		Thread:   "huggingface/trl#2358",
 		Sentence: "log-probabilities are renormalised over the likelier half of the tokens",
