@@ -21,6 +21,7 @@ type Softmax struct {
 	fromLogs, oneFirst                            bool
 	binary                                        arithmetic.Grid
 	inBase2                                       bool // exponents are x·log₂e − m·log₂e, the last rounded
+	expOfLSE                                      bool // probabilities are e^{x−lse}
 }
 
 // NewSoftmax returns the places of a softmax of logits over a temperature.
@@ -32,12 +33,12 @@ func (e Eager) NewSoftmax(temperature float64) *Softmax {
 		sum: e.Adder(e.sums), mean: e.Adder(e.sums), lse: e.Place(), logp: e.Place(), term: e.Place(),
 		entropy: e.Place(), parts: e.Place(), product: e.Place(), one: e.Place(), byReciprocal: e.Coin(),
 		fromLSE: e.Coin(), backFromLSE: e.Coin(), fromLogs: e.Coin(), oneFirst: e.Coin(),
-		binary: e.Inside(), inBase2: e.Coin() && e.Coin(),
+		binary: e.Inside(), inBase2: e.Coin() && e.Coin(), expOfLSE: e.Coin(),
 	}
 }
 
 // Stable leaves log-probabilities one form, (x − max) − log Σ, with Σ of e^{x−max}.
-func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE, s.inBase2 = false, false, false }
+func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE, s.inBase2, s.expOfLSE = false, false, false, false }
 
 // temper returns logits over the temperature.
 func (s *Softmax) temper(logits []float64) []float64 {
@@ -103,11 +104,14 @@ func (s *Softmax) logOf(d Distribution, j int, fromLSE bool) float64 {
 	return s.shifted.Round(d.x[j]-d.largest) - d.logOf
 }
 
-// probability returns p_j: of e^{x−m} over their sum, or from the log-probability, as narrow code
-// has it.
+// probability returns p_j: of e^{x−m} over their sum, or e^{x−lse}, or from the log-probability, as
+// narrow code has it.
 func (s *Softmax) probability(d Distribution, j int) float64 {
-	if s.narrowed() {
+	switch {
+	case s.narrowed():
 		return s.exp.Of(s.logp.Round(s.logOf(d, j, s.backFromLSE)))
+	case s.expOfLSE:
+		return s.exp.Of(s.shifted.Round(s.logOf(d, j, true)))
 	}
 	return s.parts.Round(d.exps[j] / d.sum)
 }
