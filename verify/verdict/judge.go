@@ -35,6 +35,9 @@ type Expected struct {
 	Unjudged []bool
 	// Why says why these are not judged, where the recording's own mask does not.
 	Why string
+	// Gap says that the output is what two sides differ by, which may be no more than both err by:
+	// that zeros would pass is an answer then.
+	Gap bool
 	// Untold says why it tells nothing that an output is explained: then it is undetermined.
 	Untold string
 	// Others lists, by index, further truths that an element may have: where a branch is decided
@@ -377,7 +380,7 @@ func (j *judgement) undetermined(want Expected, out *Output) {
 		out.Reasons = []string{"a limit is not a number"}
 	case want.Untold != "":
 		out.Reasons = []string{want.Untold}
-	default:
+	case !want.Gap:
 		out.blindTo(want, j.got.Data)
 		if wide := slices.DeleteFunc(slices.Clone(out.Blind), func(name string) bool {
 			return name == reversed

@@ -53,7 +53,7 @@ var mismatchOp = &op.Op{
 		{Name: "limit", Kind: op.Number, Default: 2.0, Doc: "ratios are within 1/limit and limit, or count in share"},
 		{
 			Name: "largest_logit", Kind: op.Number, Default: 0.0,
-			Doc: "with log-probabilities: the size of the largest logits, which their rounding hangs on; 0 is not known",
+			Doc: "with log-probabilities: how large logits were, on which their rounding hangs; 0 is not known",
 		},
 	},
 	Sides: []string{"a", "b"},
@@ -103,7 +103,7 @@ func checkEngines(c *op.Case) error {
 		"hidden": {"hidden_a", "weight_a", "tokens"},
 	}[group]
 	if group == "" {
-		return fmt.Errorf("tensor %q: want one of logprob_a and logprob_b, logits_a and logits_b, or hidden_a and weight_a",
+		return fmt.Errorf("tensor %q: want it with logprob_b, or logits_a and logits_b, or hidden_a and weight_a",
 			"logprob_a")
 	}
 	for _, name := range needed {
@@ -119,9 +119,6 @@ func checkEngines(c *op.Case) error {
 	if group == "logprob" {
 		return checkLogProbs(c)
 	}
-	if c.Float("largest_logit") != 0 {
-		return fmt.Errorf("attrs: %q: want it with log-probabilities alone", "largest_logit")
-	}
 	return checkSampled(c)
 }
 
@@ -136,8 +133,11 @@ func checkLogProbs(c *op.Case) error {
 	return checkEngineMask(c, c.Recording.Shape("logprob_a"))
 }
 
-// checkSampled checks the tokens in the mask.
+// checkSampled checks what goes with logits: the tokens in the mask.
 func checkSampled(c *op.Case) error {
+	if c.Float("largest_logit") != 0 {
+		return fmt.Errorf("attrs: %q: want it with log-probabilities alone", "largest_logit")
+	}
 	if err := checkEngineMask(c, c.Recording.Shape("tokens")); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func mismatch(c *op.Case) ([]verdict.Expected, error) {
 		if expected[i].Name == "share" {
 			e.addShares(&expected[i], margins)
 		}
-		expected[i].Untold = untold
+		expected[i].Gap, expected[i].Untold = true, untold
 	}
 	return expected, nil
 }
@@ -280,7 +280,8 @@ func (e *engines) isNoise(i int) bool {
 		return false
 	}
 	difference := e.a[i] - e.b[i]
-	return math.Abs(e.recorded[i]-difference) <= e.c.Recording.Type("out.delta").Spacing(difference)
+	return e.recorded[i] == difference || // both infinite, too
+		math.Abs(e.recorded[i]-difference) <= e.c.Recording.Type("out.delta").Spacing(difference)
 }
 
 // setTruth fills in what the equations say, once the log-probabilities are known. Recorded ones are
@@ -311,13 +312,8 @@ func (e *engines) setTruth() {
 
 // untold says why a verdict of explained would tell nothing of the gap.
 func (e *engines) untold() string {
-	switch {
-	case groupOf(e.c) != "logprob":
-		return ""
-	case e.c.Float("largest_logit") == 0:
+	if groupOf(e.c) == "logprob" && e.c.Float("largest_logit") == 0 {
 		return e.explaining()
-	case e.recorded == nil:
-		return "whether the gap is explained is told by delta alone, which is not recorded"
 	}
 	return ""
 }

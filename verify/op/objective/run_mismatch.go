@@ -146,6 +146,7 @@ func (k *engineRun) of(z []float64, token int) float64 {
 // other tokens are one.
 func (k *engineRun) noise(logprob, largest float64) float64 {
 	logprob = min(logprob, 0)
+	largest -= largest / (256 * math.Pi) // near it, and a number of no type
 	odds := logprob - math.Log1p(-math.Exp(logprob))
 	z := []float64{largest, largest - odds}
 	if odds < 0 {

@@ -34,7 +34,7 @@ func pairsOfEngines() []emulate.Config {
 		trainer.Other = &pair[1]
 		all = append(all, trainer)
 	}
-	return append(all, emulate.Config{Accumulate: arithmetic.F64})
+	return all
 }
 
 // enginePair runs both engines over the tokens in the mask.
@@ -74,7 +74,12 @@ func (p *enginePair[T]) logprobs(j *emulate.Job, name string) []T {
 		return given
 	}
 	logits := p.logits(j, name)
-	b := &batch[T]{Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32)}
+	own := *j
+	own.Intermediate = emulate.Working[T]()
+	if name == "a" && p.Makes("filtered") {
+		own.Mistake = ""
+	}
+	b := &batch[T]{Job: &own, sums: emulate.NewSummer[T](&own.Config, dtype.F32)}
 	out := make([]T, len(p.in))
 	for n, in := range p.in {
 		if in {
@@ -126,10 +131,6 @@ func (p *enginePair[T]) logprob(b *batch[T], name string, z []T, n int) T {
 	if name == "a" && p.Makes("sampling-temperature-missing") {
 		p.Show(temperature != 1)
 		temperature = 1
-	}
-	b.Intermediate = emulate.Working[T]()
-	if b.Makes("filtered") && name == "a" {
-		b.Mistake = ""
 	}
 	row := b.scaled(z, temperature)
 	p.Job.Show(b.filteredOut(row, z))
