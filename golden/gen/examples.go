@@ -215,6 +215,50 @@ var examples = []example{
 		kernel: emulate.Config{Order: emulate.Strided, Base2: true},
 	},
 	{
+		name: "policy-logprob-stable-f32", op: "policy.logprob",
+		note: "the stable form of large logits, rows that are ignored",
+		request: func(r *request) {
+			around := float32(300)
+			r.generate("logits", recording.Recipe{
+				Type: dtype.F32, Shape: []int{16, 300}, Dist: "normal", Exp2: 2, Shift: &around,
+			})
+			r.generate("tokens", recording.Recipe{
+				Type: dtype.I64, Shape: []int{16}, Dist: "ints", Lo: 0, Hi: 300,
+				Edits: []recording.Edit{{Index: []int{3}, Value: -100}, {Index: []int{9}, Value: -100}},
+			})
+			r.attrs(map[string]any{"ignore_index": -100})
+		},
+		kernel: emulate.Config{Form: "stable", Order: emulate.Pairwise},
+	},
+	{
+		name: "policy-cross-entropy-bf16", op: "policy.cross_entropy",
+		note: "a head in chunks of the vocabulary and of rows, rows that do not count, a temperature",
+		request: func(r *request) {
+			r.normal("hidden", dtype.BF16, 0, 12, 32)
+			r.normal("weight", dtype.BF16, -2, 65, 32)
+			r.generate("targets", recording.Recipe{
+				Type: dtype.I64, Shape: []int{12}, Dist: "ints", Lo: 0, Hi: 65,
+				Edits: []recording.Edit{{Index: []int{2}, Value: -100}, {Index: []int{11}, Value: -100}},
+			})
+			r.attrs(map[string]any{"temperature": 0.7})
+		},
+		kernel: emulate.Config{Tile: 16, Splits: 3, Order: emulate.Strided},
+	},
+	{
+		name: "policy-mismatch-heads-bf16", op: "policy.mismatch",
+		note: "logits in float32 of a trainer, in bf16 of a sampler; one head, hidden states that differ a little",
+		request: func(r *request) {
+			r.normal("hidden_a", dtype.BF16, 0, 32, 32)
+			r.nearby("hidden_b", "hidden_a")
+			r.normal("weight_a", dtype.BF16, -1, 80, 32)
+			r.generate("tokens", recording.Recipe{Type: dtype.I64, Shape: []int{32}, Dist: "ints", Lo: 0, Hi: 80})
+			r.attrs(map[string]any{"temperature": 0.7, "limit": 1.5})
+		},
+		kernel: emulate.Config{
+			Intermediate: dtype.F32, Other: &emulate.Config{Intermediate: dtype.BF16, Order: emulate.Strided},
+		},
+	},
+	{
 		name: "grpo-loss-k3-f32", op: "grpo.loss",
 		note: "ratios of tokens beyond every bound, a dual clip, k3, the mean of sequences; a sequence without tokens",
 		request: func(r *request) {

@@ -37,6 +37,19 @@ func (r *request) generate(name string, recipe recording.Recipe) {
 	}
 }
 
+// nearby stores an input that differs from another of bf16 as the noise of layers below makes it.
+func (r *request) nearby(name, of string) {
+	x, err := r.Tensor(of)
+	if err != nil {
+		r.err = err
+		return
+	}
+	for i := range x.Data {
+		x.Data[i] += float64((i*29)%31-15) / 128
+	}
+	r.Set(name, dtype.BF16, x)
+}
+
 // edit plants values in an input made by a recipe.
 func (r *request) edit(name string, edits ...recording.Edit) {
 	recipe, _ := r.Recipe(name)
