@@ -137,13 +137,12 @@ func (p *enginePair[T]) logprob(b *batch[T], name string, z []T, n int) T {
 	if math.IsInf(float64(row[p.tokens[n]]), -1) {
 		row = z
 	}
-	m, sum := slices.Max(row), T(0)
+	m := slices.Max(row)
 	exps := make([]T, len(row))
 	for i, x := range row {
 		exps[i] = emulate.Exponential(b.Job, x-m)
 	}
-	sum = b.sums.Sum(exps)
-	logarithm := T(math.Log(float64(sum)))
+	logarithm := T(math.Log(float64(b.sums.Sum(exps))))
 	if b.Base2 && b.Job.Form != "stable" {
 		return row[p.tokens[n]] - (m + logarithm)
 	}
@@ -220,12 +219,14 @@ func (p *enginePair[T]) store(delta []T) {
 		}
 		return 0
 	})
-	for name, terms := range map[string][]T{
-		"mean": size, "k1": of(func(x T) T { return -x }), "k2": of(func(x T) T { return x * x / 2 }),
-		"k3": of(p.k3), "share": outside,
-	} {
+	store := func(name string, terms []T) {
 		emulate.Store(p.Job, name, emulate.Working[T](), []T{sums.Sum(terms) / n})
 	}
+	store("mean", size)
+	store("k1", of(func(x T) T { return -x }))
+	store("k2", of(func(x T) T { return x * x / 2 }))
+	store("k3", of(p.k3))
+	store("share", outside)
 	emulate.Store(p.Job, "largest", emulate.Working[T](), []T{slices.Max(append(size, 0))})
 	emulate.Store(p.Job, "delta", emulate.Working[T](), delta)
 }
