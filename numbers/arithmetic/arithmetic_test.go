@@ -148,7 +148,7 @@ func TestParse(t *testing.T) {
 		{"accumulate", "FP32", `; did you mean "F32"?`},
 		{"accumulate", "hopper", `; did you mean "F32_HOPPER"?`},
 		{"probabilities", "torch.bfloat16", `; did you mean "BF16"?`},
-		{"form", "Absorbed", `found "Absorbed", want naive or absorbed; did you mean "absorbed"?`},
+		{"form", "Absorbed", `found "Absorbed", want naive or absorbed or any or stable; did you mean "absorbed"?`},
 		{
 			"accum", "F32",
 			`key "accum": this op knows accumulate, probabilities, form, promote_every; did you mean "accumulate"?`,

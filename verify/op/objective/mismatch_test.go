@@ -97,6 +97,16 @@ func TestMismatchOfLogProbabilities(t *testing.T) {
 		r.Arithmetic["b"] = map[string]any{"intermediate": "F32"}
 		judged(t, r, verdict.Undetermined, "below 4096 do not explain the largest difference")
 	})
+	// Neighbours in float32, as are the logits 10 − 23.0857…: they are no less off than others.
+	t.Run("log-probabilities in float32 are rounded even where their logits need not be", func(t *testing.T) {
+		r := gap(6, toBF16)
+		a, b := -23.085756301879883, -23.085758209228516
+		for name, x := range map[string]float64{"logprob_a": a, "logprob_b": b, "out.delta": a - b} {
+			r.Set(name, dtype.F32, tensor.Of([]float64{x}, 1, 1))
+		}
+		r.Attrs["largest_logit"] = json.Number("10")
+		judged(t, r, verdict.Explained, "")
+	})
 	t.Run("what is recorded is the difference, whatever is explained", func(t *testing.T) {
 		r := gap(5, toBF16)
 		r.Arithmetic["b"] = narrow
