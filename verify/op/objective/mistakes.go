@@ -197,7 +197,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "filtered", Ops: []string{"policy.mismatch"},
-		Thread:   "huggingface/trl#6789",
+		Thread:   "huggingface/trl#2358",
 		Sentence: "log-probabilities of the sampler alone are renormalised over the likelier half of the tokens",
 		Hidden:   "with log-probabilities, or with at most three tokens to choose from",
 	},
@@ -250,7 +250,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "kept-missing", Ops: []string{"policy.logprob"},
-		Thread:   "huggingface/trl#6789",
+		Thread:   "huggingface/trl#2358",
 		Sentence: "log-probabilities are not renormalised over the tokens that the sampler kept",
 		Hidden:   "without a kept set, or where it has every possible token",
 	},
