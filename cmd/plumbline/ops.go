@@ -93,6 +93,9 @@ func describeOp(w io.Writer, entry *op.Op) {
 	}
 	section(w, "attrs", attrs)
 	section(w, "arithmetic", keys)
+	if len(entry.Sides) > 0 {
+		fmt.Fprintf(w, "  or each in an object for one side: %s\n", strings.Join(entry.Sides, ", "))
+	}
 	section(w, "mistakes, and when they do not show", mistakeRows(entry.Mistakes()))
 	if len(entry.Equations) > 0 { // a step of hardware has none
 		fmt.Fprintf(w, "\nequations\n  %s\n", strings.Join(entry.Equations, ", "))

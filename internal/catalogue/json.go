@@ -29,6 +29,7 @@ type jsonOp struct {
 	Outputs    []jsonTensor  `json:"outputs"`
 	Attrs      []jsonAttr    `json:"attrs"`
 	Arithmetic []jsonKey     `json:"arithmetic"`
+	Sides      []string      `json:"sides,omitempty"`
 	Mistakes   []jsonMistake `json:"mistakes"`
 }
 
@@ -109,6 +110,7 @@ func describe(o *op.Op) jsonOp {
 		Arithmetic: each(o.Arithmetic, func(k op.Key) jsonKey {
 			return jsonKey{k.Name, arithmetic.KindOf(k.Name), k.Default, k.Values(), k.Doc}
 		}),
+		Sides: o.Sides,
 		Mistakes: each(o.Mistakes(), func(m op.Mistake) jsonMistake {
 			return jsonMistake{m.ID, m.Sentence, m.Hidden, m.Thread}
 		}),

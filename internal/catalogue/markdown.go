@@ -61,6 +61,10 @@ func section(b *strings.Builder, entry *op.Op) {
 		return []string{"`" + a.Name + "`", a.Values(), a.String(), a.Doc}
 	}))
 	table(b, []string{"arithmetic", "values", "default", "what it is"}, each(entry.Arithmetic, keyRow))
+	if len(entry.Sides) > 0 {
+		sides := strings.Join(entry.Sides, "`, `")
+		fmt.Fprintf(b, "Keys are of all sides, or stand in an object for each: `%s`.\n\n", sides)
+	}
 	table(b, []string{"mistake", "what such a kernel does", "hidden", "met in"}, each(entry.Mistakes(), mistakeRow))
 }
 

@@ -160,7 +160,7 @@ func (c *Case) bindArithmetic() error {
 	}
 	var err error
 	if c.Arithmetic, err = c.Op.declared(common); err != nil {
-		return err
+		return c.orSides(err)
 	}
 	for _, side := range c.Op.Sides {
 		own, ok := c.Recording.Arithmetic[side].(map[string]any)
@@ -176,6 +176,14 @@ func (c *Case) bindArithmetic() error {
 		c.sides[side] = &other
 	}
 	return nil
+}
+
+// orSides adds to what is wrong with declared keys that an op with sides takes those of each, too.
+func (c *Case) orSides(err error) error {
+	if len(c.Op.Sides) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; or an object of these for each side, %s", err, strings.Join(c.Op.Sides, " and "))
 }
 
 // declared reads declared keys.

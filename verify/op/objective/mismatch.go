@@ -1,9 +1,11 @@
 package objective
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/tensor"
@@ -53,14 +55,15 @@ var mismatchOp = &op.Op{
 		{Name: "limit", Kind: op.Number, Default: 2.0, Doc: "ratios are within 1/limit and limit, or count in share"},
 		{
 			Name: "largest_logit", Kind: op.Number, Default: 0.0,
-			Doc: "with log-probabilities: how large logits were, on which their rounding hangs; 0 is not known",
+			Doc: "with log-probabilities: how large logits over the temperature were, on which their rounding hangs; " +
+				"0 is not known",
 		},
 	},
 	Sides: []string{"a", "b"},
 	Arithmetic: []op.Key{
 		op.AccumulateKey, {
-			Name: "intermediate", Default: "the type of hidden or of logits; F32 with log-probabilities",
-			Doc: "logits, and what eager frameworks round beside them",
+			Name: "intermediate", Default: "the type of hidden; that of accumulate without",
+			Doc: "logits formed from hidden states, and what eager frameworks round beside logits",
 		}, formKey,
 	},
 	Check: all(checkEngines, checkTemperature, checkRatioLimit),
@@ -103,12 +106,12 @@ func checkEngines(c *op.Case) error {
 		"hidden": {"hidden_a", "weight_a", "tokens"},
 	}[group]
 	if group == "" {
-		return fmt.Errorf("tensor %q: want it with logprob_b, or logits_a and logits_b, or hidden_a and weight_a",
-			"logprob_a")
+		return fmt.Errorf("tensor %q: want one of three: logprob_a and logprob_b; logits_a, logits_b and tokens; or "+
+			"hidden_a, weight_a and tokens", "logprob_a")
 	}
 	for _, name := range needed {
 		if !c.Recording.Has(name) {
-			return fmt.Errorf("tensor %q: missing, want it with %s", name, needed[0])
+			return fmt.Errorf("tensor %q: missing, want %s together", name, strings.Join(needed, ", "))
 		}
 	}
 	for _, name := range c.Recording.Inputs() {
@@ -125,12 +128,28 @@ func checkEngines(c *op.Case) error {
 // checkLogProbs checks what goes with log-probabilities.
 func checkLogProbs(c *op.Case) error {
 	if c.Float("temperature") != 1 {
-		return fmt.Errorf("attrs: %q: found %v, want it with logits alone", "temperature", c.Float("temperature"))
+		return fmt.Errorf("attrs: %q: found %v, want it with logits alone: log-probabilities were formed with it",
+			"temperature", c.Float("temperature"))
 	}
-	if err := checkAtLeast0(c, "largest_logit"); err != nil {
+	if x := c.Float("largest_logit"); x < 0 || x > largestTried {
+		return fmt.Errorf("attrs: %q: found %v, want 0 to %d", "largest_logit", x, largestTried)
+	}
+	if err := checkEngineMask(c, c.Recording.Shape("logprob_a")); err != nil {
 		return err
 	}
-	return checkEngineMask(c, c.Recording.Shape("logprob_a"))
+	return errors.Join(checkNumbers(c, "logprob_a"), checkNumbers(c, "logprob_b"))
+}
+
+// checkNumbers checks that what counts is a number.
+func checkNumbers(c *op.Case, name string) error {
+	in := engineMask(c)
+	for i, x := range c.Input(name).Data {
+		if at := i * len(in) / len(c.Input(name).Data); in[at] && math.IsNaN(x) {
+			return fmt.Errorf("tensor %q: index %v is NaN, for a token that counts", name,
+				tensor.Unravel(i, c.Recording.Shape(name)))
+		}
+	}
+	return nil
 }
 
 // checkSampled checks what goes with logits: the tokens in the mask.
@@ -148,14 +167,21 @@ func checkSampled(c *op.Case) error {
 			}
 		}
 	}
+	for _, name := range []string{"logits_a", "logits_b", "hidden_a", "hidden_b"} {
+		if c.Recording.Has(name) {
+			if err := checkNumbers(c, name); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
 // checkEngineMask checks that a mask has the shape of the tokens, and zeros and ones.
 func checkEngineMask(c *op.Case, shape []int) error {
-	for name, wanted := range map[string]bool{"mask": true, "out.delta": false} {
-		if got := c.Recording.Shape(name); c.Recording.Has(name) && !slices.Equal(got, shape) {
-			return fmt.Errorf("tensor %q: shape %v, want %v, one for each token (mask: %v)", name, got, shape, wanted)
+	for _, name := range []string{"mask", "out.delta"} {
+		if c.Recording.Has(name) && !slices.Equal(c.Recording.Shape(name), shape) {
+			return fmt.Errorf("tensor %q: shape %v, want %v, one for each token", name, c.Recording.Shape(name), shape)
 		}
 	}
 	if !c.Recording.Has("mask") {
@@ -222,7 +248,10 @@ func mismatch(c *op.Case) ([]verdict.Expected, error) {
 		if expected[i].Name == "share" {
 			e.addShares(&expected[i], margins)
 		}
-		expected[i].Gap, expected[i].Untold = true, untold
+		expected[i].Gap = expected[i].Name == "delta"
+	}
+	if len(expected) > 0 {
+		expected[0].Untold = untold // once for all
 	}
 	return expected, nil
 }
@@ -312,8 +341,11 @@ func (e *engines) setTruth() {
 
 // untold says why a verdict of explained would tell nothing of the gap.
 func (e *engines) untold() string {
-	if groupOf(e.c) == "logprob" && e.c.Float("largest_logit") == 0 {
+	switch {
+	case groupOf(e.c) == "logprob" && e.c.Float("largest_logit") == 0:
 		return e.explaining()
+	case e.recorded == nil && (groupOf(e.c) == "logprob" || e.statistics[1] == 0):
+		return "whether the gap is explained is told by delta alone, which is not recorded"
 	}
 	return ""
 }
@@ -337,9 +369,9 @@ func (e *engines) explaining() string {
 	for logit < largestTried && !(gap <= e.boundAt(worst, logit)) {
 		logit *= 2
 	}
-	said := fmt.Sprintf("around %v explain", logit)
+	said := fmt.Sprintf("around %v would explain", logit)
 	if logit == largestTried {
-		said = fmt.Sprintf("below %v do not explain", logit)
+		said = fmt.Sprintf("below %v, all that models have, would not explain", logit)
 	}
 	return fmt.Sprintf("how large logits were is not said (largest_logit): such %s the largest difference, %.3g at %v",
 		said, gap, tensor.Unravel(worst, tokenShape(e.c)))
@@ -349,7 +381,7 @@ func (e *engines) explaining() string {
 func (e *engines) boundAt(i int, logit float64) float64 {
 	noise := func(r *arithmetic.Run) map[string][]float64 {
 		a, b := e.sides[0].in(r), e.sides[1].in(r)
-		return map[string][]float64{"noise": {a.noise(e.a[i], logit) - b.noise(e.b[i], logit)}}
+		return map[string][]float64{"noise": {a.noise(e.a[i], logitOf(0, logit)) - b.noise(e.b[i], logitOf(0, logit))}}
 	}
 	return e.c.RunAll(noise, 1, op.Expectation{Name: "noise", Truth: []float64{0}, Shape: []int{1}})[0].Bounds()[0]
 }

@@ -3,9 +3,11 @@ package objective_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 
 	"plumbline/internal/check"
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/policy"
@@ -95,7 +97,7 @@ func TestMismatchOfLogProbabilities(t *testing.T) {
 		delete(r.Attrs, "largest_logit")
 		judged(t, r, verdict.Undetermined, "explain the largest difference")
 		r.Arithmetic["b"] = map[string]any{"intermediate": "F32"}
-		judged(t, r, verdict.Undetermined, "below 4096 do not explain the largest difference")
+		judged(t, r, verdict.Undetermined, "below 4096, all that models have, would not explain the largest difference")
 	})
 	// Neighbours in float32, as are the logits 10 − 23.0857…: they are no less off than others.
 	t.Run("log-probabilities in float32 are rounded even where their logits need not be", func(t *testing.T) {
@@ -106,6 +108,34 @@ func TestMismatchOfLogProbabilities(t *testing.T) {
 		}
 		r.Attrs["largest_logit"] = json.Number("10")
 		judged(t, r, verdict.Explained, "")
+	})
+	t.Run("statistics alone say nothing of the gap", func(t *testing.T) {
+		r := gap(5, toBF16)
+		r.Arithmetic["b"] = narrow
+		a, b := optest.Input(t, r, "logprob_a").Data, optest.Input(t, r, "logprob_b").Data
+		m := policy.MismatchOf(a, b, slices.Repeat([]float64{1}, len(a)), 2)
+		r.Delete("out.delta")
+		r.Set("out.mean", dtype.F32, tensor.Of([]float64{m.Mean}))
+		judged(t, r, verdict.Undetermined, "told by delta alone")
+	})
+	t.Run("what counts is a number", func(t *testing.T) {
+		r := gap(5, toBF16)
+		a := optest.Input(t, r, "logprob_a")
+		a.Data[3] = math.NaN()
+		r.Set("logprob_a", dtype.F32, a)
+		judged(t, r, verdict.Unusable, `tensor "logprob_a": index [0 3] is NaN`)
+	})
+	t.Run("roundings of many tokens are not one", func(t *testing.T) {
+		r := gap(7, func(z float64) float64 { return toBF16(z) })
+		r.Arithmetic["b"] = narrow
+		b, delta := optest.Input(t, r, "logprob_b"), optest.Input(t, r, "out.delta")
+		for i := range b.Data { // less than two roundings are at most, on every token
+			b.Data[i] = float64(float32(b.Data[i] + 0.1))
+			delta.Data[i] = float64(float32(optest.Input(t, r, "logprob_a").Data[i] - b.Data[i]))
+		}
+		r.Set("logprob_b", dtype.F32, b)
+		r.Set("out.delta", dtype.F32, delta)
+		judged(t, r, verdict.Unexplained, "delta")
 	})
 	t.Run("what is recorded is the difference, whatever is explained", func(t *testing.T) {
 		r := gap(5, toBF16)
@@ -158,6 +188,12 @@ func TestMismatchOfHeads(t *testing.T) {
 		r.Set("out.k1", dtype.F32, tensor.Of([]float64{-m.K1}))
 		judged(t, r, verdict.Unexplained, "k1")
 	})
+	t.Run("statistics tell nothing where there is no gap", func(t *testing.T) {
+		r := heads(1)
+		r.Delete("out.delta")
+		r.Set("out.mean", dtype.F32, tensor.Of([]float64{1e-7}))
+		judged(t, r, verdict.Undetermined, "told by delta alone")
+	})
 	t.Run("a ratio near the limit may count or not", func(t *testing.T) {
 		r := heads(1.01)
 		delta, _ := r.Tensor("out.delta")
@@ -174,7 +210,7 @@ func TestMismatchOfHeads(t *testing.T) {
 	t.Run("either group is given, and whole", func(t *testing.T) {
 		r := heads(1)
 		r.Set("logprob_a", dtype.F32, tensor.New(n, 1))
-		judged(t, r, verdict.Unusable, `tensor "logprob_a": want it with logprob_b, or`)
+		judged(t, r, verdict.Unusable, `tensor "logprob_a": want one of three: logprob_a and logprob_b;`)
 		r = heads(1)
 		r.Delete("weight_a")
 		judged(t, r, verdict.Unusable, `tensor "weight_a": missing`)

@@ -92,9 +92,7 @@ func (e *engine) read(c *op.Case, hidden, weight string) {
 
 // narrow tells whether this side stores logits in less than working precision, of which the fused
 // softmax and the eager one are two forms.
-func (e *engine) narrow() bool {
-	return e.group != "logits" && e.c.Arithmetic.Accumulate.Narrow(e.stored)
-}
+func (e *engine) narrow() bool { return e.c.Arithmetic.Accumulate.Narrow(e.stored) }
 
 // forms returns how many forms both sides leave open together.
 func (e *engines) forms() int {
@@ -146,7 +144,6 @@ func (k *engineRun) of(z []float64, token int) float64 {
 // other tokens are one.
 func (k *engineRun) noise(logprob, largest float64) float64 {
 	logprob = min(logprob, 0)
-	largest -= largest / (256 * math.Pi) // near it, and a number of no type
 	odds := logprob - math.Log1p(-math.Exp(logprob))
 	z := []float64{largest, largest - odds}
 	if odds < 0 {
@@ -156,6 +153,16 @@ func (k *engineRun) noise(logprob, largest float64) float64 {
 		return 0
 	}
 	return k.of(z, 0) - logprob
+}
+
+// logitOf returns the size of the largest logit of token i where all are about that large: in the
+// same binade, a number of no type, and another for each token, since roundings of many tokens are
+// not one.
+func logitOf(i int, largest float64) float64 {
+	largest -= largest / (256 * math.Pi)
+	low := max(math.Exp2(math.Floor(math.Log2(largest))), largest*7/8)
+	_, share := math.Modf(float64(i+1) * math.Phi)
+	return largest - float64((largest-low)*share)
 }
 
 // mismatchRun are both sides in a run, and the statistics of it.
@@ -300,7 +307,7 @@ func (e *engines) difference(k *mismatchRun, i int) float64 {
 	switch {
 	case e.isNoise(i):
 		largest := e.c.Float("largest_logit")
-		return k.a.noise(e.a[i], largest) - k.b.noise(e.b[i], largest)
+		return k.a.noise(e.a[i], logitOf(i, largest)) - k.b.noise(e.b[i], logitOf(i, largest))
 	case groupOf(e.c) == "logprob":
 		return k.difference.Round(e.a[i] - e.b[i])
 	}
