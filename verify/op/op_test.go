@@ -378,6 +378,9 @@ func TestOutputsMayBeLeftOut(t *testing.T) {
 		full := optest.Recorded(t, opName, 4)
 		all := op.Judge(full)
 		for i, name := range full.Outputs() {
+			if opName == "policy.mismatch" && name != "delta" {
+				continue // of statistics alone more is said: that they do not tell of the gap
+			}
 			only := emulate.Request(opName, 4)
 			for key, value := range full.Arithmetic {
 				only.Arithmetic[key] = value

@@ -381,7 +381,7 @@ func (e *engines) explaining() string {
 func (e *engines) boundAt(i int, logit float64) float64 {
 	noise := func(r *arithmetic.Run) map[string][]float64 {
 		a, b := e.sides[0].in(r), e.sides[1].in(r)
-		return map[string][]float64{"noise": {a.noise(e.a[i], logitOf(0, logit)) - b.noise(e.b[i], logitOf(0, logit))}}
+		return map[string][]float64{"noise": {a.noise(i, e.a[i], logit) - b.noise(i, e.b[i], logit)}}
 	}
 	return e.c.RunAll(noise, 1, op.Expectation{Name: "noise", Truth: []float64{0}, Shape: []int{1}})[0].Bounds()[0]
 }

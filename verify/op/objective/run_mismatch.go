@@ -111,6 +111,7 @@ type engineRun struct {
 	soft     *step.Softmax
 	products arithmetic.Noise
 	logit    arithmetic.Grid
+	sums     [manySums]*float64 // once they are asked for
 }
 
 // in returns the places of a run.
@@ -140,10 +141,10 @@ func (k *engineRun) of(z []float64, token int) float64 {
 	return k.soft.Kept(k.soft.LogProb(k.soft.Of(k.logit.RoundAll(z)), token))
 }
 
-// noise returns by how much a log-probability is off whose largest logit has this size, and whose
-// other tokens are one.
-func (k *engineRun) noise(logprob, largest float64) float64 {
-	logprob = min(logprob, 0)
+// noise returns by how much the log-probability of token i is off whose largest logit is about this
+// large. Its other tokens are one, but for the rounding of their sum.
+func (k *engineRun) noise(i int, logprob, about float64) float64 {
+	logprob, largest := min(logprob, 0), logitOf(i, about)
 	odds := logprob - math.Log1p(-math.Exp(logprob))
 	z := []float64{largest, largest - odds}
 	if odds < 0 {
@@ -152,7 +153,20 @@ func (k *engineRun) noise(logprob, largest float64) float64 {
 	if math.IsInf(odds, 0) {
 		return 0
 	}
-	return k.of(z, 0) - logprob
+	return k.of(z, 0) - logprob + float64(math.Expm1(logprob)*k.sumError(i))
+}
+
+// manySums is how many sums over a vocabulary there are whose errors stand for those of all tokens.
+const manySums = 16
+
+// sumError returns what the sum of token i errs by.
+func (k *engineRun) sumError(i int) float64 {
+	at := i % manySums
+	if k.sums[at] == nil {
+		e := k.soft.SumError(at)
+		k.sums[at] = &e
+	}
+	return *k.sums[at]
 }
 
 // logitOf returns the size of the largest logit of token i where all are about that large: in the
@@ -307,7 +321,7 @@ func (e *engines) difference(k *mismatchRun, i int) float64 {
 	switch {
 	case e.isNoise(i):
 		largest := e.c.Float("largest_logit")
-		return k.a.noise(e.a[i], logitOf(i, largest)) - k.b.noise(e.b[i], logitOf(i, largest))
+		return k.a.noise(i, e.a[i], largest) - k.b.noise(i, e.b[i], largest)
 	case groupOf(e.c) == "logprob":
 		return k.difference.Round(e.a[i] - e.b[i])
 	}

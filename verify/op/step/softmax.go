@@ -44,7 +44,9 @@ func (e Eager) seldom() bool {
 }
 
 // Stable leaves log-probabilities one form, (x − max) − log Σ, with Σ of e^{x−max}.
-func (s *Softmax) Stable() { s.fromLSE, s.backFromLSE, s.inBase2, s.expOfLSE = false, false, false, false }
+func (s *Softmax) Stable() {
+	s.fromLSE, s.backFromLSE, s.inBase2, s.expOfLSE = false, false, false, false
+}
 
 // temper returns logits over the temperature.
 func (s *Softmax) temper(logits []float64) []float64 {
@@ -83,6 +85,18 @@ func (s *Softmax) Of(logits []float64) Distribution {
 		d.logOf += (largest - s.binary.Round(largest)) * math.Ln2
 	}
 	return d
+}
+
+// SumError returns what the logarithm of a sum over a large vocabulary is off by where that is not
+// known token by token: of as many as one chain has, of sizes that are as good as any.
+func (s *Softmax) SumError(number int) float64 {
+	terms, exact := make([]float64, ScalarLoop), 0.0
+	for j := range terms {
+		_, share := math.Modf(float64(number+j+1) * math.Phi)
+		terms[j] = math.Exp(-4 * share)
+		exact += terms[j]
+	}
+	return math.Log(s.sum.Sum(terms) / exact)
 }
 
 // Excludes tells whether a token has no probability.
