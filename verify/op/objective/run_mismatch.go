@@ -157,7 +157,7 @@ func (k *engineRun) noise(i int, logprob, about float64) float64 {
 }
 
 // manySums is how many sums over a vocabulary there are whose errors stand for those of all tokens.
-const manySums = 16
+const manySums = 4
 
 // sumError returns what the sum of token i errs by.
 func (k *engineRun) sumError(i int) float64 {
