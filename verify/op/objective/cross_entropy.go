@@ -54,7 +54,7 @@ var crossEntropyOp = &op.Op{
 			Doc: "parts of dweight, of chunks of rows, are rounded to it, added in it and kept in it",
 		},
 	},
-	Check: all(checkTargets, checkTemperature),
+	Check: all(checkTargets, checkTemperature, checkDweight),
 	Truth: crossEntropy,
 	Work:  crossEntropyWork,
 }
@@ -63,6 +63,18 @@ var crossEntropyOp = &op.Op{
 var storedKey = op.Key{
 	Name: "intermediate", Default: "the type of hidden",
 	Doc: "logits and their gradients, and what eager frameworks round beside them: log-probabilities, probabilities",
+}
+
+// mostDweight is how many elements of dweight are judged together: runs of each take a kilobyte.
+const mostDweight = 1 << 23
+
+// checkDweight bounds the memory that a few bytes may ask for.
+func checkDweight(c *op.Case) error {
+	if n := c.Extent("vocab") * c.Extent("d"); c.Wants("dweight") && n > mostDweight {
+		return fmt.Errorf("tensor %q: %.0f elements, which take some %.2g GB of memory, want at most %d, or none",
+			"out.dweight", n, n/1e6, mostDweight)
+	}
+	return nil
 }
 
 // checkTargets checks that targets are tokens of the vocabulary.

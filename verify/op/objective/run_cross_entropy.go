@@ -57,7 +57,7 @@ func (h *head) in(r *arithmetic.Run) *headRun {
 	}
 	e := newEager(&c, r)
 	k := &headRun{
-		h: h, soft: e.NewSoftmax(h.temperature), products: r.Noise(cuts), down: r.Noise(cuts), out: r.Noise(cuts),
+		h: h, soft: h.softmax(e), products: r.Noise(cuts), down: r.Noise(cuts), out: r.Noise(cuts),
 		logit: r.Grid(h.stored), slope: r.Grid(h.stored), each: e.Place(), total: e.Place(),
 		sum: r.Adder(c.Arithmetic.Accumulate.Scalar()), lossLast: e.Last("loss"), tokenLast: e.Last("token_loss"),
 		unit: e.Constant(1 / h.divisor), divideFirst: e.Coin(), parts: h.newParts(r, count),
@@ -70,6 +70,16 @@ func (h *head) in(r *arithmetic.Run) *headRun {
 		k.dhidden = make([]float64, h.c.Dim("N")*h.c.Dim("d"))
 	}
 	return k
+}
+
+// softmax returns the places of a softmax. That of an eager framework is one operation, of which
+// nothing but the result is rounded.
+func (h *head) softmax(e eager) *step.Softmax {
+	soft := e.NewSoftmax(h.temperature)
+	if e.Case.Arithmetic.Intermediate != dtype.Invalid && h.narrowStored() {
+		soft.Stable()
+	}
+	return soft
 }
 
 // mostStored is how many logits and gradients of all runs may be in memory: 2 GiB.
