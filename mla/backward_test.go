@@ -44,17 +44,6 @@ func (w Weights) parts() map[string][]float64 {
 	return parts
 }
 
-// moved returns the central differences of f for x, which it moves in place and puts back.
-func moved(f func() float64, x []float64) []float64 {
-	start := append([]float64(nil), x...)
-	gradient := check.Gradient(func(at []float64) float64 {
-		copy(x, at)
-		return f()
-	}, start)
-	copy(x, start)
-	return gradient
-}
-
 // weighted returns Σ y∘dy, the loss whose gradient for y is dy.
 func weighted(y, dy *mat.Dense) float64 {
 	return floats.Dot(y.RawMatrix().Data, dy.RawMatrix().Data)
@@ -91,12 +80,12 @@ func TestLayerBackward(t *testing.T) {
 		dx, dw := LayerBackward(x, w, c, dy)
 		loss := func() float64 { y, _, _ := Layer(x, w, c); return weighted(y, dy) }
 		got, weights := dw.parts(), w.parts()
-		check.NearAll(t, "dx", dx.RawMatrix().Data, moved(loss, x.RawMatrix().Data), layerSlope)
+		check.NearAll(t, "dx", dx.RawMatrix().Data, check.Moved(loss, x.RawMatrix().Data), layerSlope)
 		if len(got) != len(weights) {
 			t.Errorf("gradients of %d weights, want %d", len(got), len(weights))
 		}
 		for name, x := range weights {
-			check.NearAll(t, "d"+name, got[name], moved(loss, x), layerSlope)
+			check.NearAll(t, "d"+name, got[name], check.Moved(loss, x), layerSlope)
 			if floats.Norm(got[name], math.Inf(1)) < 0.01 {
 				t.Errorf("d%s is %v, too small to be told from none", name, got[name])
 			}
@@ -128,7 +117,7 @@ func TestLayerAbsorbedBackward(t *testing.T) {
 		loss := func() float64 { y, _, _ := LayerAbsorbed(x, w, twoBy); return weighted(y, dy) }
 		got := dw.parts()
 		for name, x := range w.parts() {
-			check.NearAll(t, "d"+name, got[name], moved(loss, x), layerSlope)
+			check.NearAll(t, "d"+name, got[name], check.Moved(loss, x), layerSlope)
 		}
 	})
 }
@@ -195,10 +184,10 @@ func TestCompressBackward(t *testing.T) {
 			return weighted(mat.DenseCopyOf(cQ), dcQ) + weighted(latent, dLatent) + weighted(ropeKey, dRopeKey)
 		}
 		dx, dw := CompressBackward(x, w, c, dcQ, dLatent, dRopeKey)
-		check.NearAll(t, "dx", dx.RawMatrix().Data, moved(loss, x.RawMatrix().Data), layerSlope)
+		check.NearAll(t, "dx", dx.RawMatrix().Data, check.Moved(loss, x.RawMatrix().Data), layerSlope)
 		weights := w.parts()
 		for name, g := range dw.parts() {
-			check.NearAll(t, "d"+name, g, moved(loss, weights[name]), layerSlope)
+			check.NearAll(t, "d"+name, g, check.Moved(loss, weights[name]), layerSlope)
 		}
 	})
 }
@@ -223,7 +212,7 @@ func TestHeadBackward(t *testing.T) {
 			for _, p := range [][2]*mat.Dense{{dh.UQ, h.UQ}, {dh.QR, h.QR}, {dh.UK, h.UK}, {dh.UV, h.UV}, {dcQ, cQ},
 				{dLatent, latent},
 				{mat.DenseCopyOf(dRopeKey), ropeKey}} {
-				check.NearAll(t, "gradient", p[0].RawMatrix().Data, moved(loss, p[1].RawMatrix().Data), layerSlope)
+				check.NearAll(t, "gradient", p[0].RawMatrix().Data, check.Moved(loss, p[1].RawMatrix().Data), layerSlope)
 			}
 		})
 		t.Run("AbsorbedBackward is the derivative of Absorbed, "+layout.String(), func(t *testing.T) {
@@ -231,7 +220,7 @@ func TestHeadBackward(t *testing.T) {
 			loss := func() float64 { return weighted(h.Absorbed(cQ, r), dq) }
 			dh, dcQ := h.AbsorbedBackward(cQ, r, dq)
 			for _, p := range [][2]*mat.Dense{{dh.UQ, h.UQ}, {dh.QR, h.QR}, {dh.UK, h.UK}, {dcQ, cQ}} {
-				check.NearAll(t, "gradient", p[0].RawMatrix().Data, moved(loss, p[1].RawMatrix().Data), layerSlope)
+				check.NearAll(t, "gradient", p[0].RawMatrix().Data, check.Moved(loss, p[1].RawMatrix().Data), layerSlope)
 			}
 		})
 	}
@@ -241,9 +230,9 @@ func TestHeadBackward(t *testing.T) {
 		}, normal(rng, 5, 4, 1), normal(rng, 3, 5, 1)
 		loss := func() float64 { return weighted(Output(o, wO), du) }
 		do, dwO := OutputBackward(o, wO, du)
-		check.NearAll(t, "dWO", dwO.RawMatrix().Data, moved(loss, wO.RawMatrix().Data), layerSlope)
+		check.NearAll(t, "dWO", dwO.RawMatrix().Data, check.Moved(loss, wO.RawMatrix().Data), layerSlope)
 		for i := range o {
-			check.NearAll(t, "do", do[i].RawMatrix().Data, moved(loss, o[i].RawMatrix().Data), layerSlope)
+			check.NearAll(t, "do", do[i].RawMatrix().Data, check.Moved(loss, o[i].RawMatrix().Data), layerSlope)
 		}
 	})
 	t.Run("rows that the rotation is not for are refused", func(t *testing.T) {

@@ -19,17 +19,6 @@ import (
 // some dozens of roundings; third derivatives of up to 400 are within it too.
 var slope = check.DifferenceBound(5, 64)
 
-// moved returns the central differences of f for x, which it moves in place and puts back.
-func moved(f func() float64, x []float64) []float64 {
-	start := slices.Clone(x)
-	gradient := check.Gradient(func(at []float64) float64 {
-		copy(x, at)
-		return f()
-	}, start)
-	copy(x, start)
-	return gradient
-}
-
 // along returns the central difference of f along v, for x, which it moves in place and puts back.
 func along(f func() float64, x, v []float64) float64 {
 	start := slices.Clone(x)
@@ -134,7 +123,7 @@ func TestBlockBackward(t *testing.T) {
 		t.Run("it is the derivative for the tokens, "+layer(l), func(t *testing.T) {
 			dx, _ := b.Backward(x, c, dy)
 			loss := func() float64 { return weighted(b.Forward(x, c, layer(l), nil), dy) }
-			check.NearAll(t, "dx", dx.RawMatrix().Data, moved(loss, x.RawMatrix().Data), slope)
+			check.NearAll(t, "dx", dx.RawMatrix().Data, check.Moved(loss, x.RawMatrix().Data), slope)
 		})
 	}
 	t.Run("a layer whose weights are 0 hands the gradient on as it is", func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestLanguageLoss(t *testing.T) {
 		logits, tokens := normals(7, 4, 6), []int{0, 2, 5, 2, 1}
 		loss := func() float64 { return LanguageLoss(logits, tokens) }
 		got := LanguageLossBackward(logits, tokens).RawMatrix().Data
-		check.NearAll(t, "dz", got, moved(loss, logits.RawMatrix().Data), check.DifferenceBound(5, 32))
+		check.NearAll(t, "dz", got, check.Moved(loss, logits.RawMatrix().Data), check.DifferenceBound(5, 32))
 	})
 }
 
@@ -52,7 +52,7 @@ func TestLoss(t *testing.T) {
 		logits := []*mat.Dense{normals(1, 5, 6), normals(2, 4, 6), normals(3, 3, 6)}
 		loss := func() float64 { return Loss(logits, sentence, 0.3) }
 		for k, d := range LossBackward(logits, sentence, 0.3) {
-			want := moved(loss, logits[k].RawMatrix().Data)
+			want := check.Moved(loss, logits[k].RawMatrix().Data)
 			check.NearAll(t, "dz", d.RawMatrix().Data, want, check.DifferenceBound(5, 32))
 		}
 	})

@@ -50,7 +50,7 @@ func checkGradients(t *testing.T, m *toy) {
 	loss := func() float64 { l, _ := m.loss(); return l }
 	compare := func(what string, got, x []float64) {
 		t.Helper()
-		check.NearAll(t, what, got, moved(loss, x), slope)
+		check.NearAll(t, what, got, check.Moved(loss, x), slope)
 		if len(x) > 0 && floats.Norm(got, math.Inf(1)) < 100*slope {
 			t.Errorf("%s is %v, too small to be told from none", what, got)
 		}
@@ -174,7 +174,7 @@ func TestSharedGradients(t *testing.T) {
 
 	t.Run("the head learns from the main model and from every depth", func(t *testing.T) {
 		dhead.Add(dhead, ds.Head)
-		check.NearAll(t, "dOutHead", data(dhead), moved(total, m.Head.RawMatrix().Data), slope)
+		check.NearAll(t, "dOutHead", data(dhead), check.Moved(total, m.Head.RawMatrix().Data), slope)
 	})
 	t.Run("the embedding learns on three paths: main loss, depths through h, depths directly", func(t *testing.T) {
 		paths := []*mat.Dense{through(dmain), through(dh0), ds.Embedding}
@@ -183,7 +183,7 @@ func TestSharedGradients(t *testing.T) {
 			sum.Add(sum, path)
 			check.Apart(t, "path", mat.Norm(path, 2), 0, 1e-3)
 		}
-		check.NearAll(t, "dEmb", data(sum), moved(total, m.Embedding.RawMatrix().Data), slope)
+		check.NearAll(t, "dEmb", data(sum), check.Moved(total, m.Embedding.RawMatrix().Data), slope)
 	})
 }
 

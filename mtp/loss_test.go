@@ -83,8 +83,8 @@ func TestDepthLossBackward(t *testing.T) {
 			mean := func() float64 { return mtp.DepthLossValid(z, tokens, k) }
 			bound := check.DifferenceBound(3, 64)
 			dprinted, dmean := mtp.DepthLossBackward(z, tokens, k), mtp.DepthLossValidBackward(z, tokens, k)
-			check.NearAll(t, "printed", data(dprinted), moved(printed, z.RawMatrix().Data), bound)
-			check.NearAll(t, "mean", data(dmean), moved(mean, z.RawMatrix().Data), bound)
+			check.NearAll(t, "printed", data(dprinted), check.Moved(printed, z.RawMatrix().Data), bound)
+			check.NearAll(t, "mean", data(dmean), check.Moved(mean, z.RawMatrix().Data), bound)
 		}
 	})
 	t.Run("each row sums to 0, and those that do not count are 0", func(t *testing.T) {

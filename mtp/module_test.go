@@ -162,11 +162,11 @@ func TestCombineBackward(t *testing.T) {
 		for _, order := range []mtp.Order{mtp.HiddenFirst, mtp.EmbeddingFirst} {
 			loss := func() float64 { return weighted(mtp.Combine(hidden, embedding, w, v, m, order, 1e-2), dy) }
 			dh, de, dw, dv, dm := mtp.CombineBackward(hidden, embedding, w, v, m, order, 1e-2, dy)
-			check.NearAll(t, "dh", data(dh), moved(loss, hidden.RawMatrix().Data), slope)
-			check.NearAll(t, "dEmb", data(de), moved(loss, embedding.RawMatrix().Data), slope)
-			check.NearAll(t, "dw", dw, moved(loss, w), slope)
-			check.NearAll(t, "dv", dv, moved(loss, v), slope)
-			check.NearAll(t, "dM", data(dm), moved(loss, m.RawMatrix().Data), slope)
+			check.NearAll(t, "dh", data(dh), check.Moved(loss, hidden.RawMatrix().Data), slope)
+			check.NearAll(t, "dEmb", data(de), check.Moved(loss, embedding.RawMatrix().Data), slope)
+			check.NearAll(t, "dw", dw, check.Moved(loss, w), slope)
+			check.NearAll(t, "dv", dv, check.Moved(loss, v), slope)
+			check.NearAll(t, "dM", data(dm), check.Moved(loss, m.RawMatrix().Data), slope)
 		}
 	})
 	// Length does not matter to the result, so no gradient lies along it.
@@ -233,10 +233,10 @@ func checkModuleBackward(t *testing.T, m mtp.Module, h, e, head *mat.Dense) {
 	loss := func() float64 { return weighted(m.Logits(m.Forward(h, e), head), dlogits) }
 	out, dhead, dnormHead := m.LogitsBackward(m.Forward(h, e), head, dlogits)
 	dh, de, dm := m.Backward(h, e, out)
-	check.NearAll(t, "dh", data(dh), moved(loss, h.RawMatrix().Data), slope)
-	check.NearAll(t, "dEmb", data(de), moved(loss, e.RawMatrix().Data), slope)
-	check.NearAll(t, "dOutHead", data(dhead), moved(loss, head.RawMatrix().Data), slope)
-	check.NearAll(t, "dNormHead", dnormHead, moved(loss, m.NormHead), slope)
-	check.NearAll(t, "dM", data(dm.Projection), moved(loss, m.Projection.RawMatrix().Data), slope)
+	check.NearAll(t, "dh", data(dh), check.Moved(loss, h.RawMatrix().Data), slope)
+	check.NearAll(t, "dEmb", data(de), check.Moved(loss, e.RawMatrix().Data), slope)
+	check.NearAll(t, "dOutHead", data(dhead), check.Moved(loss, head.RawMatrix().Data), slope)
+	check.NearAll(t, "dNormHead", dnormHead, check.Moved(loss, m.NormHead), slope)
+	check.NearAll(t, "dM", data(dm.Projection), check.Moved(loss, m.Projection.RawMatrix().Data), slope)
 	check.NearMatrix(t, "normed", m.Normed(h), norm.RMSRows(h, m.NormHead, m.Eps), 0)
 }

@@ -115,7 +115,7 @@ func TestFactorisedLoss(t *testing.T) {
 		heads := []*mat.Dense{matrix(1, 6, 7), matrix(2, 6, 7)}
 		loss := func() float64 { return mtp.FactorisedLoss(heads, tokens) }
 		for i, dz := range mtp.FactorisedLossBackward(heads, tokens) {
-			check.NearAll(t, "dz", data(dz), moved(loss, heads[i].RawMatrix().Data), slope)
+			check.NearAll(t, "dz", data(dz), check.Moved(loss, heads[i].RawMatrix().Data), slope)
 		}
 	})
 }
@@ -154,10 +154,10 @@ func TestParallel(t *testing.T) {
 	t.Run("its gradients are the slopes, of trunk, heads, unembedding and tokens", func(t *testing.T) {
 		loss := func() float64 { return mtp.FactorisedLoss(p.Logits(x), tokens) }
 		bound := check.DifferenceBound(200, 100)
-		check.NearAll(t, "dx", data(once.DX), moved(loss, x.RawMatrix().Data), bound)
-		check.NearAll(t, "df_u", data(once.DUnembedding), moved(loss, p.Unembedding.RawMatrix().Data), bound)
+		check.NearAll(t, "dx", data(once.DX), check.Moved(loss, x.RawMatrix().Data), bound)
+		check.NearAll(t, "df_u", data(once.DUnembedding), check.Moved(loss, p.Unembedding.RawMatrix().Data), bound)
 		for i := range w {
-			check.NearAll(t, "df", data(dw[i]), moved(loss, w[i].RawMatrix().Data), bound)
+			check.NearAll(t, "df", data(dw[i]), check.Moved(loss, w[i].RawMatrix().Data), bound)
 			check.Apart(t, "df", mat.Norm(dw[i], 2), 0, 0.01)
 		}
 	})

@@ -28,17 +28,6 @@ func data(m mat.Matrix) []float64 { return mat.DenseCopyOf(m).RawMatrix().Data }
 // weighted returns Σ y∘dy, the loss whose gradient for y is dy.
 func weighted(y, dy mat.Matrix) float64 { return floats.Dot(data(y), data(dy)) }
 
-// moved returns the central differences of f for x, which it moves in place and puts back.
-func moved(f func() float64, x []float64) []float64 {
-	start := append([]float64(nil), x...)
-	gradient := check.Gradient(func(at []float64) float64 {
-		copy(x, at)
-		return f()
-	}, start)
-	copy(x, start)
-	return gradient
-}
-
 // causal are options of a causal attention.
 var causal = attention.Options{Mask: attention.Mask{Causal: true}}
 

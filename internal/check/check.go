@@ -5,6 +5,7 @@ package check
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/mat"
@@ -106,6 +107,18 @@ func Derivative(f func(x float64) float64, x float64) float64 {
 // Gradient returns the central differences of f at x.
 func Gradient(f func(x []float64) float64, x []float64) []float64 {
 	return fd.Gradient(nil, f, x, &fd.Settings{Formula: fd.Central, Step: step})
+}
+
+// Moved is Gradient for what hangs on x without being given it: it moves x in place and puts it
+// back.
+func Moved(f func() float64, x []float64) []float64 {
+	start := slices.Clone(x)
+	gradient := Gradient(func(at []float64) float64 {
+		copy(x, at)
+		return f()
+	}, start)
+	copy(x, start)
+	return gradient
 }
 
 // DifferenceBound returns what a central difference is off by, h²·f‴/6 + roundings·u·f/h, for
