@@ -146,31 +146,29 @@ func (v *verification) row(name string, b, i int) ([]float64, error) {
 	return row, nil
 }
 
-// decide finds how many drafts may be kept in each row. Where the margin of a draft is within its
-// bound, either may be; so where it is 0, as many kernels compare with ≤, unless p is 0.
+// decide finds how many drafts may be kept in each row.
 func (v *verification) decide() {
 	margins, bounds := v.margins()
 	for b := range v.skip {
-		var certain []int
-		for i := 0; i <= v.drafts; i++ {
-			at := b*v.drafts + i
-			if i == v.drafts {
-				certain = append(certain, i)
-				break
-			}
-			if v.q[at] == 0 {
-				v.skip[b] = true
-			}
-			near := math.Abs(margins[at]) <= bounds[at] && v.p[at] > 0
-			if near || margins[at] <= 0 {
-				certain = append(certain, i)
-			}
-			if !near && margins[at] <= 0 {
-				break
-			}
-		}
-		v.kept = append(v.kept, v.exactFirst(b, certain, margins))
+		v.kept = append(v.kept, v.exactFirst(b, v.open(b, margins, bounds), margins))
 	}
+}
+
+// open returns how many drafts of a row may be kept. Where the margin of a draft is within its
+// bound, either may be; so where it is 0, as many kernels compare with ≤, unless p is 0.
+func (v *verification) open(b int, margins, bounds []float64) (open []int) {
+	for i := range v.drafts {
+		at := b*v.drafts + i
+		v.skip[b] = v.skip[b] || v.q[at] == 0
+		near, refused := math.Abs(margins[at]) <= bounds[at] && v.p[at] > 0, margins[at] <= 0
+		if near || refused {
+			open = append(open, i)
+		}
+		if refused && !near {
+			return open
+		}
+	}
+	return append(open, v.drafts)
 }
 
 // exactFirst puts the number that exact arithmetic keeps before the others.
@@ -208,8 +206,8 @@ func (v *verification) nextTokens() (tokens [][]int, skip []bool, err error) {
 	kept, skip, err := v.keptAsRecorded()
 	for b := range kept {
 		may := []int(nil)
-		if err == nil && !skip[b] {
-			may, err = v.drawn(b, kept[b])
+		if !skip[b] {
+			may = v.drawn(b, kept[b])
 		}
 		if len(may) == 0 {
 			may, skip[b] = []int{0}, true
@@ -241,32 +239,24 @@ func (v *verification) keptAsRecorded() (kept [][]int, skip []bool, err error) {
 }
 
 // drawn returns the tokens that may be drawn in a row where so many drafts are kept.
-func (v *verification) drawn(b int, kept []int) (tokens []int, err error) {
+func (v *verification) drawn(b int, kept []int) (tokens []int) {
+	u := v.c.Input("uniforms").Row(b)[v.drafts]
 	for _, accepted := range kept {
-		weights, err := v.weights(b, accepted)
-		if err != nil {
-			return nil, err
-		}
-		u := v.c.Input("uniforms").Row(b)[v.drafts]
-		for _, token := range newDraw(v.c, weights, accepted < v.drafts, u).tokens() {
+		for _, token := range newDraw(v.c, v.weights(b, accepted), accepted < v.drafts, u).tokens() {
 			if !slices.Contains(tokens, token) {
 				tokens = append(tokens, token)
 			}
 		}
 	}
-	return tokens, nil
+	return tokens
 }
 
 // weights returns what the next token is drawn from: the residual of the draft that is refused, or
-// the bonus row.
-func (v *verification) weights(b, accepted int) ([]float64, error) {
-	p, err := v.row("target_probs", b, accepted)
-	if err != nil || accepted == v.drafts {
-		return p, err
+// the bonus row. All rows have been looked at.
+func (v *verification) weights(b, accepted int) []float64 {
+	p := v.c.Block("target_probs", b, accepted, accepted+1).RawRowView(0)
+	if accepted == v.drafts {
+		return p
 	}
-	q, err := v.row("draft_probs", b, accepted)
-	if err != nil {
-		return nil, err
-	}
-	return mtp.Residual(p, q), nil
+	return mtp.Residual(p, v.c.Block("draft_probs", b, accepted, accepted+1).RawRowView(0))
 }

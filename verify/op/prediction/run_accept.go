@@ -44,17 +44,19 @@ type draw struct {
 	c        *op.Case
 	weights  []float64
 	residual bool // weights are differences, which are rounded
-	u        float64
+	u, total float64
 	above    []float64 // cumulative sums less the threshold
 
 	first, last int // tokens first … last−1 are near the threshold
 }
 
 func newDraw(c *op.Case, weights []float64, residual bool, u float64) *draw {
-	d := &draw{c: c, weights: weights, residual: residual, u: u, above: make([]float64, len(weights))}
-	threshold := u * floats.Sum(weights)
+	d := &draw{
+		c: c, weights: weights, residual: residual, u: u, total: floats.Sum(weights),
+		above: make([]float64, len(weights)),
+	}
 	floats.CumSum(d.above, weights)
-	floats.AddConst(-threshold, d.above)
+	floats.AddConst(-u*d.total, d.above)
 	return d
 }
 
@@ -89,12 +91,9 @@ func (d *draw) tokens() []int {
 // look finds the tokens near the threshold: from the first whose cumulative sum may be above it,
 // whatever the order, to the first whose sum cannot be below.
 func (d *draw) look() {
-	n, acc, typ := len(d.weights), d.c.Arithmetic.Accumulate, d.c.Arithmetic.Intermediate
-	if typ == dtype.Invalid {
-		typ = acc.Working()
-	}
+	n, acc, typ := len(d.weights), d.c.Arithmetic.Accumulate, step.ResultType(d.c)
 	steps := float64(min(n, longest) + n/shortest)
-	reach := 2 * (steps*acc.Type().UnitRoundoff() + scalarSteps*typ.UnitRoundoff()) * floats.Sum(d.weights)
+	reach := 2 * (steps*acc.Type().UnitRoundoff() + scalarSteps*typ.UnitRoundoff()) * d.total
 	d.first = sort.Search(n, func(x int) bool { return d.above[x] >= -reach })
 	d.last = min(n, 1+sort.Search(n, func(x int) bool { return d.above[x] > reach }))
 }
@@ -205,7 +204,7 @@ func (s *scan) above(sums []float64, last, total, u float64) []float64 {
 // weights, against u times their last sum or their sum by itself, or of shares.
 func (d *draw) chains() (tokens []int) {
 	typ := d.c.Arithmetic.Accumulate.Type()
-	total := typ.Round(floats.Sum(d.weights))
+	total := typ.Round(d.total)
 	weights, shares := make([]float64, len(d.weights)), make([]float64, len(d.weights))
 	for x, w := range d.weights {
 		weights[x] = typ.Round(w)

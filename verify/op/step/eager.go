@@ -20,12 +20,18 @@ type Eager struct {
 // NewEager returns the scalar work of a run, its results of the intermediate type where one is
 // declared.
 func NewEager(c *op.Case, r *arithmetic.Run) Eager {
-	work := c.Arithmetic.Accumulate.Working()
-	typ := c.Arithmetic.Intermediate
-	if typ == dtype.Invalid {
-		typ = work
+	return Eager{
+		Run: r, Case: c, Work: c.Arithmetic.Accumulate.Working(), typ: ResultType(c), sums: c.Arithmetic.Accumulate,
 	}
-	return Eager{Run: r, Case: c, Work: work, typ: typ, sums: c.Arithmetic.Accumulate}
+}
+
+// ResultType returns the type of results: the intermediate one, or where none is declared that of
+// working precision.
+func ResultType(c *op.Case) dtype.Type {
+	if t := c.Arithmetic.Intermediate; t != dtype.Invalid {
+		return t
+	}
+	return c.Arithmetic.Accumulate.Working()
 }
 
 // Place returns the grid of a place.
