@@ -111,15 +111,7 @@ func (o *output) changed(before []float64) bool {
 // explained returns the deviation of element i that the declared arithmetic explains, the last
 // rounding included.
 func explained(e verdict.Expected, i int) float64 {
-	return math.Hypot(widest(e, i), e.Type.Spacing(e.Truth.Data[i])/math.Sqrt(12))
-}
-
-// widest is σ of an element in the form that explains most.
-func widest(e verdict.Expected, i int) (sigma float64) {
-	for _, of := range e.Sigmas() {
-		sigma = max(sigma, of[i])
-	}
-	return sigma
+	return math.Hypot(e.Widest(i), e.Type.Spacing(e.Truth.Data[i])/math.Sqrt(12))
 }
 
 // columns is the length of the last axis.
@@ -441,27 +433,28 @@ func (o *output) truncate() string {
 		return "codes are judged to the last bit, and their truth is rounded already"
 	}
 	var inside, judged float64
+	last := 0
 	for i, t := range o.want.Truth.Data {
 		if math.IsNaN(t) || math.IsInf(t, 0) || !o.want.Judged(i) || t == 0 {
 			continue
 		}
 		o.Data[i] = o.want.Type.Truncate(t)
-		share := widest(o.want, i) / explained(o.want, i)
+		share := o.want.Widest(i) / explained(o.want, i)
 		inside += share * share
-		judged++
+		judged, last = judged+1, i
 	}
 	if share := inside / judged; share > 0.25 {
 		return fmt.Sprintf("%.0f %% of the explained error comes from inside the kernel", 100*share)
 	}
 	if judged == 1 { // no others go the same way
-		return o.beyondHalf()
+		return o.beyondHalf(last)
 	}
 	return ""
 }
 
-// beyondHalf says that the first element is hidden if what it lies beyond half a spacing is little.
-func (o *output) beyondHalf() string {
-	t := o.want.Truth.Data[0]
-	beyond := math.Abs(o.Data[0]-t) - o.want.Type.Spacing(t)/2
-	return drowned(max(beyond, 0)/widest(o.want, 0), 12)
+// beyondHalf says that element i is hidden if what it lies beyond half a spacing is little.
+func (o *output) beyondHalf(i int) string {
+	t := o.want.Truth.Data[i]
+	beyond := math.Abs(o.Data[i]-t) - o.want.Type.Spacing(t)/2
+	return drowned(max(beyond, 0)/o.want.Widest(i), 12)
 }

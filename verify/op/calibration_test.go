@@ -82,7 +82,7 @@ func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 			}
 			continue
 		}
-		ulp, sigma := e.Type.Spacing(truth), widest(e, i)
+		ulp, sigma := e.Type.Spacing(truth), e.Widest(i)
 		if moved > ulp+2*limits.MaxZLimit*sigma {
 			return true
 		}
@@ -95,14 +95,6 @@ func strong(e verdict.Expected, wrong []float64, limits verdict.Output) bool {
 // and not.
 func otherKind(truth, wrong float64) bool {
 	return math.IsNaN(truth) != math.IsNaN(wrong) || !math.IsNaN(truth) && truth != wrong
-}
-
-// widest is σ of an element in the form that explains most.
-func widest(e verdict.Expected, i int) (sigma float64) {
-	for _, s := range e.Sigmas() {
-		sigma = max(sigma, s[i])
-	}
-	return sigma
 }
 
 // TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the

@@ -44,6 +44,11 @@ type Expectation struct {
 	Unjudged []bool // nil: all are judged
 }
 
+// unrun returns what is expected before anything is run: the truth.
+func (e Expectation) unrun() verdict.Expected {
+	return verdict.Expected{Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged}
+}
+
 // Run runs a program for the outputs that the recording has.
 func (c *Case) Run(p Program, work float64, all ...Expectation) []verdict.Expected {
 	var wanted []Expectation
@@ -64,9 +69,7 @@ func (c *Case) RunAll(p Program, work float64, all ...Expectation) []verdict.Exp
 func run(p Program, few int, work float64, all []Expectation) []verdict.Expected {
 	var expected []verdict.Expected
 	for _, e := range all {
-		expected = append(expected, verdict.Expected{
-			Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
-		})
+		expected = append(expected, e.unrun())
 	}
 	execute(p, few, work, expected)
 	return expected
@@ -181,6 +184,19 @@ func DeviationOf(got, exact, truth float64) (d float64, fits bool) {
 	return math.NaN(), false
 }
 
+// RowDeviations returns what a run deviates by in the elements of an output from number first on.
+// Where it has another kind of number than is exact, that is right too.
+func RowDeviations(e *verdict.Expected, first int, got, exact []float64) []float64 {
+	deviations := make([]float64, len(got))
+	for j, x := range got {
+		var fits bool
+		if deviations[j], fits = DeviationOf(x, exact[j], exact[j]); !fits {
+			e.AddOther(first+j, x)
+		}
+	}
+	return deviations
+}
+
 // Carried returns what a program gives exactly, or the truth where float64 does not carry it there,
 // because its squares overflow, say: then it errs by as much as it misses the truth.
 func Carried(exact, truth float64) float64 {
@@ -247,9 +263,7 @@ func (c *Case) RunBatch(p Batch, forms int, work float64, all ...Expectation) []
 		if c.Op.hasOutput(e.Name) && !c.Wants(e.Name) {
 			continue
 		}
-		expected = append(expected, verdict.Expected{
-			Name: e.Name, Truth: tensor.Of(e.Truth, e.Shape...), Unjudged: e.Unjudged,
-		})
+		expected = append(expected, e.unrun())
 		n += len(e.Truth)
 	}
 	outputs := p(batchOf(forms, RunsOf(n, few, work)))

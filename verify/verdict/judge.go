@@ -66,6 +66,15 @@ func (e *Expected) AddForm(s *Sample, sigma []float64) {
 	e.Forms = append(e.Forms, Form{s, sigma})
 }
 
+// Widest returns σ of an element in the form that explains most.
+func (e *Expected) Widest(i int) (sigma float64) {
+	sigma = e.Sigma[i]
+	for _, f := range e.Forms {
+		sigma = max(sigma, f.Sigma[i])
+	}
+	return sigma
+}
+
 // Sigmas returns σ of each form.
 func (e *Expected) Sigmas() [][]float64 {
 	all := [][]float64{e.Sigma}

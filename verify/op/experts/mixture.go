@@ -300,7 +300,7 @@ func (m *mixture) deviations(want *verdict.Expected, n int) (most [][]float64) {
 		exact := m.exactly(n, c)
 		of := make([][]float64, len(m.runs))
 		for k := range m.runs {
-			of[k] = m.deviation(want, n, m.inOneRun(k, n, c), exact)
+			of[k] = op.RowDeviations(want, n*m.width, m.inOneRun(k, n, c), exact)
 		}
 		if c == 0 {
 			most = of
@@ -325,19 +325,6 @@ func (m *mixture) inOneRun(k, n, c int) []float64 {
 		outputs, experts = append(outputs, y), append(experts, t.experts[slot])
 	}
 	return r.sum(outputs, experts, weights, t.outputs[k].shared)
-}
-
-// deviation returns what a run deviates by in the output of a token. Where it has another kind of
-// number than is exact, that is right too.
-func (m *mixture) deviation(want *verdict.Expected, n int, y, exact []float64) []float64 {
-	d := make([]float64, m.width)
-	for j := range d {
-		var fits bool
-		if d[j], fits = op.DeviationOf(y[j], exact[j], exact[j]); !fits {
-			want.AddOther(n*m.width+j, y[j])
-		}
-	}
-	return d
 }
 
 // exactly returns the output of a token, sent as one of its choices says.

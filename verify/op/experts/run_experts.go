@@ -167,13 +167,6 @@ type expert struct {
 	number         int
 }
 
-func (n *networks) weights(name string, number int) step.Weights {
-	shape := n.c.Recording.Shape(name)
-	return step.Weights{Rows: shape[len(shape)-2], Columns: shape[len(shape)-1], Block: func(from, to int) *mat.Dense {
-		return n.c.Block(name, number, from, to)
-	}}
-}
-
 // sentRow is a token that an expert has, in which of its slots, and what it weighs, exactly and in
 // each run; nil: it is not run. Exact outputs are those before they are weighted.
 type sentRow struct {
@@ -195,11 +188,11 @@ func (s sentRow) inside(n *networks, k int) float64 {
 func (n *networks) run(e expert, x *mat.Dense, rows []sentRow, runs []*expertRun) (*step.Product, [][][]float64) {
 	acc, typ := n.c.Arithmetic.Accumulate, n.c.Recording.Type
 	in := step.Operands{Accumulate: acc, X: typ("x"), W: typ(e.gate)}
-	gate, _ := in.Multiply(x, n.weights(e.gate, e.number))
-	up, _ := in.Multiply(x, n.weights(e.up, e.number))
+	gate, _ := in.Multiply(x, step.WeightsOf(n.c, e.gate, e.number))
+	up, _ := in.Multiply(x, step.WeightsOf(n.c, e.up, e.number))
 	hidden, others := n.hidden(gate, up, rows, runs)
 	out := step.Operands{Accumulate: acc, X: n.inter, W: typ(e.down)}
-	exact, others := out.Multiply(hidden, n.weights(e.down, e.number), others...)
+	exact, others := out.Multiply(hidden, step.WeightsOf(n.c, e.down, e.number), others...)
 	of, next := make([][][]float64, len(rows)), 0
 	for i, row := range rows {
 		for k := range row.weights {

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 )
 
@@ -43,7 +44,7 @@ func checkMask(c *op.Case) error {
 	mask := c.Input("mask")
 	for i, m := range mask.Data {
 		if m != 0 && m != 1 {
-			return fmt.Errorf("tensor %q: index [%d %d]: found %v, want 0 or 1", "mask", i/c.Dim("L"), i%c.Dim("L"), m)
+			return fmt.Errorf("tensor %q: index %v: found %v, want 0 or 1", "mask", tensor.Unravel(i, mask.Shape), m)
 		}
 	}
 	return nil

@@ -120,10 +120,7 @@ type head struct {
 func newHead(c *op.Case) *head {
 	h := &head{
 		c: c, temperature: c.Float("temperature"), stored: c.TypeOr(c.Arithmetic.Intermediate, "hidden"), divisor: 1,
-		weight: step.Weights{
-			Rows: c.Dim("vocab"), Columns: c.Dim("d"),
-			Block: func(from, to int) *mat.Dense { return c.Block("weight", 0, from, to) },
-		},
+		weight: step.WeightsOf(c, "weight", 0),
 		operands: step.Operands{
 			Accumulate: c.Arithmetic.Accumulate, X: c.Recording.Type("hidden"), W: c.Recording.Type("weight"),
 		},

@@ -187,12 +187,7 @@ func checkEngineMask(c *op.Case, shape []int) error {
 	if !c.Recording.Has("mask") {
 		return nil
 	}
-	for i, m := range c.Input("mask").Data {
-		if m != 0 && m != 1 {
-			return fmt.Errorf("tensor %q: index %v: found %v, want 0 or 1", "mask", tensor.Unravel(i, shape), m)
-		}
-	}
-	return nil
+	return checkMask(c)
 }
 
 func checkRatioLimit(c *op.Case) error {

@@ -83,10 +83,7 @@ func (e *engine) read(c *op.Case, hidden, weight string) {
 	e.types = step.Operands{
 		Accumulate: e.c.Arithmetic.Accumulate, X: c.Recording.Type(hidden), W: c.Recording.Type(weight),
 	}
-	e.weight = step.Weights{
-		Rows: c.Dim("vocab"), Columns: c.Dim("d"),
-		Block: func(from, to int) *mat.Dense { return c.Block(weight, 0, from, to) },
-	}
+	e.weight = step.WeightsOf(c, weight, 0)
 	e.stored = c.TypeOr(e.stored, hidden)
 }
 

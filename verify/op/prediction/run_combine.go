@@ -125,9 +125,7 @@ func (m *combiner) multiply() {
 		further[m.rows+at] = m.row(m.runs[at%len(m.runs)], m.sampled[at/len(m.runs)])
 	})
 	operands := step.Operands{Accumulate: m.c.Arithmetic.Accumulate, X: m.inter, W: m.c.Recording.Type("projection")}
-	projection := step.Weights{Rows: m.width, Columns: 2 * m.width, Block: func(from, to int) *mat.Dense {
-		return m.c.Block("projection", 0, from, to)
-	}}
+	projection := step.WeightsOf(m.c, "projection", 0)
 	product, others := operands.Multiply(mtp.Concat(h, e, orderOf(m.c)), projection, further...)
 	m.product, m.truth = product, product.Y.RawMatrix().Data
 	m.hiddenPart, m.inRuns = others[:m.rows], others[m.rows:]
@@ -174,27 +172,15 @@ func (m *combiner) addSample(want *verdict.Expected) {
 		for j := range m.width {
 			elements = append(elements, i*m.width+j)
 		}
+		first := i * m.width
 		for k, r := range m.runs {
 			y := m.product.Err(&r.sum, i, m.inRuns[at*len(m.runs)+k], 1)
-			deviations[k] = append(deviations[k], m.deviation(want, i, y)...)
+			d := op.RowDeviations(want, first, y, m.truth[first:first+m.width])
+			deviations[k] = append(deviations[k], d...)
 		}
 	}
 	if len(m.sampled) == m.rows {
 		elements = nil
 	}
 	want.AddForm(verdict.NewSample(deviations[1:], deviations[0], elements, m.truth, m.shape(), m.width))
-}
-
-// deviation returns what a run deviates by in row i. Where it has another kind of number than is
-// exact, that is right too.
-func (m *combiner) deviation(want *verdict.Expected, i int, y []float64) []float64 {
-	d := make([]float64, m.width)
-	for j := range d {
-		at := i*m.width + j
-		var fits bool
-		if d[j], fits = op.DeviationOf(y[j], m.truth[at], m.truth[at]); !fits {
-			want.AddOther(at, y[j])
-		}
-	}
-	return d
 }

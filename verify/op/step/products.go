@@ -7,6 +7,7 @@ import (
 	"plumbline/internal/parallel"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
 )
 
 // Product is a product of matrices x·wᵀ, and what its sums hang on: their squares, and the second
@@ -41,6 +42,14 @@ type Weights struct {
 func Whole(w *mat.Dense) Weights {
 	rows, columns := w.Dims()
 	return Weights{rows, columns, func(from, to int) *mat.Dense { return RowsBetween(w, from, to) }}
+}
+
+// WeightsOf returns matrix number of an input [E,R,C], or an input [R,C] itself, as weights.
+func WeightsOf(c *op.Case, name string, number int) Weights {
+	shape := c.Recording.Shape(name)
+	return Weights{Rows: shape[len(shape)-2], Columns: shape[len(shape)-1], Block: func(from, to int) *mat.Dense {
+		return c.Block(name, number, from, to)
+	}}
 }
 
 // blockElements is how many elements of weights are read at a time: 32 MiB.

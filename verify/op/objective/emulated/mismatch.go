@@ -137,16 +137,8 @@ func (p *enginePair[T]) logprob(b *batch[T], name string, z []T, n int) T {
 	if math.IsInf(float64(row[p.tokens[n]]), -1) {
 		row = z
 	}
-	m := slices.Max(row)
-	exps := make([]T, len(row))
-	for i, x := range row {
-		exps[i] = emulate.Exponential(b.Job, x-m)
-	}
-	logarithm := T(math.Log(float64(b.sums.Sum(exps))))
-	if b.Base2 && b.Job.Form != "stable" {
-		return row[p.tokens[n]] - (m + logarithm)
-	}
-	return row[p.tokens[n]] - m - logarithm
+	logprob, _ := b.logSoftmax(row, p.tokens[n])
+	return logprob
 }
 
 // filteredOut tells whether a mistaken filter left a token out.
