@@ -118,7 +118,8 @@ func TestOpsPageNamesEverything(t *testing.T) {
 			names = append(names, "`"+x.Name+"`")
 		}
 		for _, x := range entry.Mistakes() {
-			names = append(names, "`"+x.ID+"` | "+x.Sentence+" | "+x.Hidden)
+			numbers := strings.Join(x.Numbers, ", ")
+			names = append(names, "`"+x.ID+"` | "+numbers+" | "+x.Sentence+" | "+x.Hidden)
 		}
 		for _, name := range names {
 			if !strings.Contains(text, name) {

@@ -63,12 +63,13 @@ type jsonKey struct {
 	Doc     string          `json:"doc"`
 }
 
-// jsonMistake has no thread where the mistake is folklore.
+// jsonMistake has no thread where the mistake is folklore, and numbers where the bank has it.
 type jsonMistake struct {
-	ID       string `json:"id"`
-	Sentence string `json:"sentence"`
-	Hidden   string `json:"hidden"`
-	Thread   string `json:"thread,omitempty"`
+	ID       string   `json:"id"`
+	Numbers  []string `json:"numbers,omitempty"`
+	Sentence string   `json:"sentence"`
+	Hidden   string   `json:"hidden"`
+	Thread   string   `json:"thread,omitempty"`
 }
 
 // JSON returns the description of ops, sorted by name and each once, indented. Tensors, attributes
@@ -112,7 +113,7 @@ func describe(o *op.Op) jsonOp {
 		}),
 		Sides: o.Sides,
 		Mistakes: each(o.Mistakes(), func(m op.Mistake) jsonMistake {
-			return jsonMistake{m.ID, m.Sentence, m.Hidden, m.Thread}
+			return jsonMistake{m.ID, m.Numbers, m.Sentence, m.Hidden, m.Thread}
 		}),
 	}
 }

@@ -65,7 +65,8 @@ func section(b *strings.Builder, entry *op.Op) {
 		sides := strings.Join(entry.Sides, "`, `")
 		fmt.Fprintf(b, "Keys are of all sides, or stand in an object for each: `%s`.\n\n", sides)
 	}
-	table(b, []string{"mistake", "what such a kernel does", "hidden", "met in"}, each(entry.Mistakes(), mistakeRow))
+	head := []string{"mistake", "number", "what such a kernel does", "hidden", "met in"}
+	table(b, head, each(entry.Mistakes(), mistakeRow))
 }
 
 func mistakeRow(m op.Mistake) []string {
@@ -74,7 +75,7 @@ func mistakeRow(m op.Mistake) []string {
 	if m.Thread != "" {
 		thread = fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", m.Thread, repository, number)
 	}
-	return []string{"`" + m.ID + "`", m.Sentence, m.Hidden, thread}
+	return []string{"`" + m.ID + "`", strings.Join(m.Numbers, ", "), m.Sentence, m.Hidden, thread}
 }
 
 // keyRow has the values of a key only where they are few words: types and accumulators are the same
