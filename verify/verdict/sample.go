@@ -260,21 +260,40 @@ func mixed(own, logs, a, b []float64, least, runs float64) (best []float64) {
 	return proportional(own, best, runs)
 }
 
-// rowPool expects what a row's mean logarithm says.
+// rowPool expects what a row's mean logarithm says; a row in which no run errs tells nothing, and
+// expects what the others say.
 func rowPool(own []float64, columns int, runs float64) []float64 {
 	pooled := make([]float64, len(own))
+	var all, erring float64
 	for r := 0; r < len(own); r += columns {
-		var logs, n float64
-		for _, v := range own[r : r+columns] {
-			if v > 0 {
-				logs, n = logs+math.Log(v), n+1
-			}
+		if mean, any := meanLogarithm(own[r : r+columns]); any {
+			all, erring = all+mean, erring+1
+			fill(pooled[r:r+columns], math.Exp(mean+1/runs))
 		}
-		for c := range columns {
-			pooled[r+c] = math.Exp(logs/max(n, 1) + 1/runs)
+	}
+	for r := 0; r < len(own) && erring > 0; r += columns {
+		if pooled[r] == 0 {
+			fill(pooled[r:r+columns], math.Exp(all/erring+1/runs))
 		}
 	}
 	return pooled
+}
+
+// meanLogarithm is that of what is more than nothing, and whether anything is.
+func meanLogarithm(own []float64) (mean float64, any bool) {
+	var logs, n float64
+	for _, v := range own {
+		if v > 0 {
+			logs, n = logs+math.Log(v), n+1
+		}
+	}
+	return logs / n, n > 0
+}
+
+func fill(x []float64, v float64) {
+	for i := range x {
+		x[i] = v
+	}
 }
 
 // poolScatter is the variance of the logarithms of second moments around what is expected.

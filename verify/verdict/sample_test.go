@@ -31,3 +31,23 @@ func TestErrorsOfTwoKinds(t *testing.T) {
 		}
 	}
 }
+
+// A row in which no run errs is expected to err as the others do, whatever their unit.
+func TestRowsInWhichNoRunErrs(t *testing.T) {
+	const rows, columns, runs, unit = 16, 4, 12, 1e-6
+	rng := rand.New(rand.NewPCG(12, 12))
+	deviations := make([][]float64, runs)
+	truth := make([]float64, rows*columns)
+	for k := range deviations {
+		deviations[k] = make([]float64, rows*columns)
+		for i := columns; i < len(truth); i++ { // rows of different errors, so that the row tells most
+			deviations[k][i] = unit * math.Exp2(float64(i/columns%4)) * rng.NormFloat64()
+		}
+	}
+	_, sigma := NewRareSample(deviations, deviations[0], nil, truth, nil, columns)
+	for i := range columns {
+		if sigma[i] > 16*unit {
+			t.Errorf("σ of element %d is %v, though none of the others' is above %v", i, sigma[i], 16*unit)
+		}
+	}
+}
