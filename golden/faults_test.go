@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/verify/diagnosis"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -30,7 +31,7 @@ var faults = []struct {
 	{"hostile-10-time-bomb-2e40", verdict.Unusable, "judging it takes some 4.5e+14 products"},
 	{"hostile-12-panic-scores-e4m3", verdict.Undetermined, "would pass as well"},
 	{"miss-cross-entropy-tokens-dropped", verdict.Unexplained, "dhidden"},
-	{"hostile-15-layout-bhsd", verdict.Unexplained, "axes 1 and 2 exchanged would explain it"},
+	{"hostile-15-layout-bhsd", verdict.Unexplained, "axes 1 and 2 exchanged"},
 }
 
 func TestFaultsOfThePast(t *testing.T) {
@@ -39,8 +40,12 @@ func TestFaultsOfThePast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := op.JudgeWithin(rec, op.MaxWork); v.Status != f.status || !strings.Contains(v.Reason, f.says) ||
-			v.Fault != "" {
+		v := diagnosis.Judge(rec, op.MaxWork, diagnosis.Budget)
+		said := v.Reason
+		if v.Diagnosis != nil {
+			said += v.Diagnosis.Sentence
+		}
+		if v.Status != f.status || !strings.Contains(said, f.says) || v.Fault != "" {
 			t.Errorf("%s: %s, %q, want %s with %q\n%s", f.name, v.Status, v.Reason, f.status, f.says, v.Fault)
 		}
 		rec.Close()

@@ -18,6 +18,7 @@ import (
 
 	_ "plumbline/verify/op/all"
 
+	"plumbline/verify/diagnosis"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/report"
@@ -68,7 +69,7 @@ func Check(t testing.TB, path string) {
 // op.MaxWork.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
-	if v := op.JudgeWithin(rec, op.MaxWork); v.Status != verdict.Explained {
+	if v := diagnosis.Judge(rec, op.MaxWork, diagnosis.Budget); v.Status != verdict.Explained {
 		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance)) + v.Fault))
 	}
 }

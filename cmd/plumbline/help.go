@@ -50,6 +50,8 @@ argument it judges the recordings that ship with Plumbline.
   -max-work N   judge no recording that asks for more than N products (multiplications with
                 addition), by an estimate from its shapes; 3e12, the default, is some ten minutes on
                 two cores. A larger one is unusable, and the estimate is given.
+  -diagnosis N  how much work, in products too, may be done to say what would explain a recording
+                that is not explained; 1e11 is the default, 0 asks for no diagnosis
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
@@ -64,6 +66,10 @@ inputs. With r the recorded value and ulp the spacing of the output type at t:
 
 Each stands before its limit, which a right kernel exceeds about once in a million recordings.
 Parts are judged too, and factors on them: every batch, head, row and column. Indices count from 0.
+
+What is not explained is diagnosed: other declarations, attributes and layouts are tried, rows and
+factors, and every mistake that kernels of the op are known to make (plumbline mistakes). The first
+sentence under the verdict says what explains everything, or what explains most.
 
 The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs
 cannot tell), unusable (not a recording of a known op).

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/term"
 
+	"plumbline/verify/diagnosis"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/report"
@@ -22,26 +23,37 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	details := flags.Bool("v", false, "")
 	color := flags.String("color", "auto", "")
 	mostWork := flags.Float64("max-work", op.MaxWork, "")
+	budget := flags.Float64("diagnosis", diagnosis.Budget, "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
 	}
 	colored, err := wantsColor(*color, stdout.file)
-	if err != nil {
-		return usageError(stderr, "verify", err)
+	if err == nil {
+		err = checkWork(*mostWork, *budget)
 	}
-	if !(*mostWork > 0) {
-		err := fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", *mostWork)
+	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
 	list := sources(args)
 	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
-	bench := newBench(judgeUpTo(*mostWork), newProgress(len(list), stderr), stderr)
+	bench := newBench(judgeUpTo(*mostWork, *budget), newProgress(len(list), stderr), stderr)
 	summary, err := judgeAll(bench, list, out)
 	if err != nil {
 		return cutShort(err, stdout, stderr)
 	}
 	return exitStatus(summary)
+}
+
+// checkWork checks the numbers of products that flags ask for.
+func checkWork(most, budget float64) error {
+	if !(most > 0) {
+		return fmt.Errorf("-max-work is %v, want a number of products above 0, or +Inf", most)
+	}
+	if !(budget >= 0) {
+		return fmt.Errorf("-diagnosis is %v, want a number of products, or 0 for no diagnosis", budget)
+	}
+	return nil
 }
 
 // cutShort says why a run did not come to its end.
@@ -89,10 +101,10 @@ func judgeAll(b *bench, list []source, out report.Report) (summary report.Summar
 }
 
 // judgeUpTo judges what asks for no more work than most, and says of anything else how that is
-// changed.
-func judgeUpTo(most float64) func(*recording.Recording) verdict.Verdict {
+// changed; what is not explained is diagnosed within a budget of work.
+func judgeUpTo(most, budget float64) func(*recording.Recording) verdict.Verdict {
 	return func(rec *recording.Recording) verdict.Verdict {
-		v := op.JudgeWithin(rec, most)
+		v := diagnosis.Judge(rec, most, budget)
 		if v.Status != verdict.Unusable {
 			return v
 		}

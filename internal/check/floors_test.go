@@ -40,6 +40,12 @@ var floors = []struct {
 		[]string{"numbers/*", "verify/emulate", "verify/op/attention/emulated", "verify/recording"},
 	},
 	{"verify/op/*/emulated", []string{"numbers/*", "verify/emulate", "verify/recording"}}, // nothing of the ops
+	{
+		"verify/diagnosis",
+		[]string{
+			"numbers/*", "verify/emulate", "verify/emulate/all", "verify/op", "verify/recording", "verify/verdict",
+		},
+	},
 	{"verify/report", []string{"numbers/*", "verify/op", "verify/verdict"}},
 }
 

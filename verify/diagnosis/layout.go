@@ -1,96 +1,100 @@
-package op
+package diagnosis
 
 import (
 	"fmt"
 	"slices"
 
 	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
-	"plumbline/verify/verdict"
 )
 
 // A layout slip is the commonest mistake in a recording itself: libraries keep heads before
 // positions, [B,H,S,D], where the contract has [B,S,H,D]. Where the sizes divide nothing shows it
-// but errors as large as the numbers. It is tried before anybody looks for it in the kernel.
-const (
-	farOff     = 20   // times the limit of the root mean square: a slip is no matter of last bits
-	layoutWork = 1e10 // products for one try, some seconds
-)
+// but errors as large as the numbers.
 
-// tryLayouts judges what is far off once more with positions and heads exchanged, and says so where
-// that explains it.
-func tryLayouts(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) verdict.Verdict {
-	op := Lookup(rec.Op)
-	worst := slices.IndexFunc(v.Outputs, func(o verdict.Output) bool { return o.RMS > farOff*o.RMSLimit })
-	if v.Status != verdict.Unexplained || worst < 0 {
-		return v
-	}
-	axes := layoutAxes(op)
+// layoutCandidates exchange positions and heads: of the outputs, of everything in shape, of
+// everything in memory, and of each input by itself.
+func layoutCandidates(s *subject) []candidate {
+	o := s.bound.Op
+	axes := layoutAxes(o)
 	if axes == "" {
-		return v
+		return nil
 	}
-	for _, try := range layoutSlips(op) {
-		if try.inputs && !quick(rec) {
-			continue // and nothing is decoded for it
+	want := " (want " + declaredOrder(o) + ")"
+	of := axes + " of the outputs exchanged" + want
+	all := []candidate{
+		propose("layout", "axes of the outputs exchanged", of, func() (outputs, error) {
+			return s.inOrder(s.right(), true), nil
+		}),
+		s.exchanged("axes exchanged", axes+" exchanged"+want, false, transposed),
+		s.exchanged("axes exchanged in memory", axes+" exchanged in memory"+want, true, reread),
+	}
+	for _, t := range o.Inputs {
+		if a := headAxis(t); a >= 0 && s.rec.Has(t.Name) {
+			said := fmt.Sprintf("axes %d and %d of %s exchanged in memory (want %s)", a, a+1, t.Name, t.ShapeText())
+			all = append(all, propose("layout", "axes of "+t.Name+" exchanged", said, func() (outputs, error) {
+				return s.exact(exchange(s.request, []op.Tensor{t}, "", reread))
+			}))
 		}
-		other := try.change(rec)
-		if other == nil || !explainedSo(other, expected, try.inputs) {
+	}
+	return all
+}
+
+// exchanged is the explanation that axes of everything were exchanged in a way, which leaves shapes
+// as the contract has them or not.
+func (s *subject) exchanged(id, said string, own bool, how func(*tensor.Tensor, int) *tensor.Tensor) candidate {
+	o := s.bound.Op
+	c := propose("layout", id, said, func() (outputs, error) {
+		right, err := s.exact(exchange(s.request, o.Inputs, "", how))
+		return s.inOrder(right, own), err
+	})
+	c.again = func() *recording.Recording {
+		return exchange(exchange(s.rec, o.Inputs, "", how), o.Outputs, "out.", how)
+	}
+	return c
+}
+
+// exact returns what a kernel that rounds nothing gives for a request.
+func (s *subject) exact(request *recording.Recording) (outputs, error) {
+	if request == nil {
+		return nil, emulate.ErrHidden
+	}
+	c := emulate.Exact("")
+	c.Form = s.bound.Arithmetic.Form
+	return outputsOf(emulate.Run(request, c))
+}
+
+// right returns the right truth of what was recorded.
+func (s *subject) right() outputs {
+	all := outputs{}
+	for _, v := range s.views {
+		all[v.want.Name] = v.truth
+	}
+	return all
+}
+
+// inOrder returns outputs with the data of those that have heads in the other order; own says that
+// their shape is the contract's, and not the exchanged one.
+func (s *subject) inOrder(all outputs, own bool) outputs {
+	for _, t := range s.bound.Op.Outputs {
+		a, x := headAxis(t), all[t.Name]
+		if a < 0 || x == nil || !s.rec.Has("out."+t.Name) {
 			continue
 		}
-		out := &v.Outputs[worst]
-		said := axes + try.what + " would explain it (want " + declaredOrder(op) + ")"
-		out.Reasons = append([]string{said}, out.Reasons...)
-		v.Reason = reason(v)
-		return v
-	}
-	return v
-}
-
-// layoutSlip is one way to mistake the layout, undone by change.
-type layoutSlip struct {
-	what   string // was done to the axes
-	change func(rec *recording.Recording) *recording.Recording
-	inputs bool // are changed too
-}
-
-func layoutSlips(op *Op) []layoutSlip {
-	return []layoutSlip{
-		{" of the outputs exchanged", func(r *recording.Recording) *recording.Recording {
-			return reread(r, op.Outputs, "out.")
-		}, false},
-		{" exchanged", func(r *recording.Recording) *recording.Recording {
-			return exchanged(exchanged(r, op.Inputs, ""), op.Outputs, "out.")
-		}, true},
-		{" exchanged in memory", func(r *recording.Recording) *recording.Recording {
-			return reread(reread(r, op.Inputs, ""), op.Outputs, "out.")
-		}, true},
-	}
-}
-
-// explainedSo tells whether a recording is explained; anew says that its inputs have changed, and
-// with them the truth.
-func explainedSo(rec *recording.Recording, expected []verdict.Expected, anew bool) bool {
-	if anew {
-		if !quick(rec) {
-			return false
+		shape := slices.Clone(s.rec.Shape("out." + t.Name))
+		if !own {
+			shape[a], shape[a+1] = shape[a+1], shape[a]
 		}
-		var err error
-		if expected, err = Expect(rec); err != nil {
-			return false
-		}
+		all[t.Name] = transposed(tensor.Of(x, shape...), a).Data
 	}
-	return JudgeAgainst(rec, expected).Status == verdict.Explained
-}
-
-// quick tells whether a recording asks for so little work that it is judged to try something.
-func quick(rec *recording.Recording) bool {
-	work, err := Work(rec)
-	return err == nil && work <= layoutWork
+	return all
 }
 
 // headAxis returns the axis of positions in a declared shape that has heads right after them, and
 // −1 where there is none.
-func headAxis(t Tensor) int {
+func headAxis(t op.Tensor) int {
 	for a := range len(t.Shape) - 1 {
 		if slices.Contains([]string{"S", "T", "N"}, t.Shape[a]) && slices.Contains([]string{"H", "G"}, t.Shape[a+1]) {
 			return a
@@ -101,8 +105,8 @@ func headAxis(t Tensor) int {
 
 // layoutAxes names the axes that may be exchanged, the same in all tensors of an op; "" where it
 // has none.
-func layoutAxes(op *Op) string {
-	for _, t := range op.Outputs {
+func layoutAxes(o *op.Op) string {
+	for _, t := range o.Outputs {
 		if a := headAxis(t); a >= 0 {
 			return fmt.Sprintf("axes %d and %d", a, a+1)
 		}
@@ -111,28 +115,15 @@ func layoutAxes(op *Op) string {
 }
 
 // declaredOrder is the shape that the contract has, as a question to whoever wrote the file.
-func declaredOrder(op *Op) string {
-	i := slices.IndexFunc(op.Outputs, func(t Tensor) bool { return headAxis(t) >= 0 })
-	return op.Outputs[i].Name + " " + op.Outputs[i].ShapeText()
+func declaredOrder(o *op.Op) string {
+	i := slices.IndexFunc(o.Outputs, func(t op.Tensor) bool { return headAxis(t) >= 0 })
+	return o.Outputs[i].Name + " " + o.Outputs[i].ShapeText()
 }
 
-// exchanged returns the recording with positions and heads exchanged, in shapes and data; nil if a
-// tensor cannot be read.
-func exchanged(rec *recording.Recording, tensors []Tensor, prefix string) *recording.Recording {
-	return changed(rec, tensors, prefix, transposed)
-}
-
-// reread returns it with the data taken to be in the other order, and the shapes as they are.
-func reread(rec *recording.Recording, tensors []Tensor, prefix string) *recording.Recording {
-	return changed(rec, tensors, prefix, func(x *tensor.Tensor, a int) *tensor.Tensor {
-		shape := slices.Clone(x.Shape)
-		shape[a], shape[a+1] = shape[a+1], shape[a]
-		return transposed(tensor.Of(x.Data, shape...), a)
-	})
-}
-
-func changed(
-	rec *recording.Recording, tensors []Tensor, prefix string, change func(*tensor.Tensor, int) *tensor.Tensor,
+// exchange returns a recording with positions and heads of some tensors exchanged; nil if one
+// cannot be read.
+func exchange(
+	rec *recording.Recording, tensors []op.Tensor, prefix string, how func(*tensor.Tensor, int) *tensor.Tensor,
 ) *recording.Recording {
 	if rec == nil {
 		return nil
@@ -147,9 +138,16 @@ func changed(
 		if err != nil {
 			return nil
 		}
-		other.Set(name, rec.Type(name), change(x, a))
+		other.Set(name, rec.Type(name), how(x, a))
 	}
 	return other
+}
+
+// reread takes the data to be in the other order, and leaves the shape as it is.
+func reread(x *tensor.Tensor, a int) *tensor.Tensor {
+	shape := slices.Clone(x.Shape)
+	shape[a], shape[a+1] = shape[a+1], shape[a]
+	return transposed(tensor.Of(x.Data, shape...), a)
 }
 
 // transposed exchanges axes a and a+1.

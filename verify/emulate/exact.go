@@ -3,6 +3,7 @@ package emulate
 import (
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
 )
 
 // Exact returns a kernel that rounds nothing: what a mistake makes of the truth, or with "" the
@@ -12,5 +13,16 @@ func Exact(mistake string) Config {
 		Accumulate: arithmetic.F64, Probabilities: dtype.F64, Scores: dtype.F64, Intermediate: dtype.F64,
 		CapChain: dtype.F64, Angle: dtype.F64, Output: dtype.F64, Gate: dtype.F64,
 		Combine: dtype.F64, Mistake: mistake,
+	}
+}
+
+// DeclaredBy returns a kernel that rounds what a recording declares, and its outputs not at all.
+func DeclaredBy(c *op.Case) Config {
+	d := c.Arithmetic
+	return Config{
+		Accumulate: d.Accumulate, Probabilities: d.Probabilities, Scores: d.Scores, Intermediate: d.Intermediate,
+		CapChain: d.CapChain, Angle: d.Angle, Gate: d.Gate, Combine: d.Combine, Form: d.Form, Output: dtype.F64,
+		PromoteEvery: d.PromoteEvery, FastExp: d.Exp == "approx", FastTanh: d.Tanh == "approx",
+		Flushed: d.Subnormals == "flushed",
 	}
 }

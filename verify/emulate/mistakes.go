@@ -14,6 +14,9 @@ var needsSplits = map[string]bool{
 	"last-chunk-alone": true,
 }
 
+// NeedsSplits tells whether only split kernels make a mistake.
+func NeedsSplits(mistake string) bool { return needsSplits[mistake] }
+
 // Mistakes returns the names of the wrong kernels of an op.
 func Mistakes(name string) []string {
 	var names []string

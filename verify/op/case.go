@@ -372,7 +372,7 @@ func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 // OutputShape returns the shape of an output, whether the recording has it or not.
 func (c *Case) OutputShape(name string) []int {
 	shape := []int{}
-	for _, expression := range c.boundAxes(c.Op.output(name)) {
+	for _, expression := range c.boundAxes(c.Op.Output(name)) {
 		n, _ := c.dimension(expression)
 		shape = append(shape, int(n))
 	}
@@ -442,3 +442,6 @@ func (c *Case) TypeOr(declared dtype.Type, input string) dtype.Type {
 	}
 	return c.Recording.Type(input)
 }
+
+// Letters returns the letters of shapes that have lengths, in alphabetical order.
+func (c *Case) Letters() []string { return slices.Sorted(maps.Keys(c.dims)) }

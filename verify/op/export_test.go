@@ -11,6 +11,3 @@ func KeptElements(n int) (before int) {
 
 // ParseYaRN reads the attribute.
 var ParseYaRN = yarn
-
-// What layouts are tried by.
-var Changed, Transposed, Exchanged = changed, transposed, exchanged

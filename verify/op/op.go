@@ -65,6 +65,7 @@ type Tensor struct {
 	Scales bool     // of codes, and of type F8_E8M0 too
 	Empty  bool     // it may have no elements
 	Any    bool     // of any type: masks and lengths come as integers, as truth values and as floating-point numbers
+	Pairs  string   // of an output: the one whose elements its own stand beside, in any order of a row
 }
 
 // ShapeText returns the declared shape in words.
@@ -139,17 +140,32 @@ func Lookup(name string) *Op {
 // Judge computes the truth of a recording and judges every output it has. A recording that cannot
 // be judged is unusable, with the reason; so is one that meets a fault of ours.
 func Judge(rec *recording.Recording) verdict.Verdict {
-	v, err := guarded(func() (verdict.Verdict, error) {
-		expected, err := Expect(rec)
-		if err != nil {
-			return verdict.Verdict{}, err
-		}
-		return tryLayouts(rec, expected, JudgeAgainst(rec, expected)), nil
-	})
-	if err != nil {
-		return unusable(rec, err)
-	}
+	v, _ := judge(rec)
 	return v
+}
+
+// JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable,
+// and the reason says what it asks for. So is one with more outputs than MostOutputs.
+func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
+	v, _ := JudgeKnown(rec, most)
+	return v
+}
+
+// JudgeKnown is JudgeWithin, and returns what is expected of the outputs too, nil where that is not
+// known.
+func JudgeKnown(rec *recording.Recording, most float64) (verdict.Verdict, []verdict.Expected) {
+	if err := affordable(rec, most); err != nil {
+		return unusable(rec, err), nil
+	}
+	return judge(rec)
+}
+
+func judge(rec *recording.Recording) (verdict.Verdict, []verdict.Expected) {
+	expected, err := Expect(rec)
+	if err != nil {
+		return unusable(rec, err), nil
+	}
+	return JudgeAgainst(rec, expected), expected
 }
 
 // JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a
@@ -226,7 +242,7 @@ func expect(rec *recording.Recording) ([]verdict.Expected, error) {
 	for i := range expected {
 		expected[i].Type = rec.Type("out." + expected[i].Name)
 		expected[i].Outputs = len(expected)
-		axes := op.output(expected[i].Name).Axes
+		axes := op.Output(expected[i].Name).Axes
 		expected[i].Axes = axes[len(axes)-len(expected[i].Truth.Shape):] // of one with fewer, the last
 		unbound(&expected[i])
 		if !op.Exact {
@@ -268,7 +284,8 @@ func addUnderflow(e *verdict.Expected) {
 	}
 }
 
-func (op *Op) output(name string) Tensor {
+// Output returns the declaration of an output.
+func (op *Op) Output(name string) Tensor {
 	i := slices.IndexFunc(op.Outputs, func(t Tensor) bool { return t.Name == name })
 	return op.Outputs[i]
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"plumbline/verify/recording"
-	"plumbline/verify/verdict"
 )
 
 // MaxWork is how much work a recording may ask for unless the caller says more: some ten minutes on
@@ -41,21 +40,19 @@ func Work(rec *recording.Recording) (float64, error) {
 	})
 }
 
-// JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable,
-// and the reason says what it asks for. So is one with more outputs than MostOutputs.
-func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
+// affordable says of a recording that asks for more work than most, or has more outputs than
+// MostOutputs, what it asks for.
+func affordable(rec *recording.Recording, most float64) error {
 	// What Work cannot bind, Judge cannot, and says so.
 	if work, err := Work(rec); err == nil && !(work <= most) {
-		return unusable(rec,
-			fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
-				rec.Name, work, lasting(work/(2*productsPerSecond)), most))
+		return fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
+			rec.Name, work, lasting(work/(2*productsPerSecond)), most)
 	}
 	if n := outputsOf(rec); n > MostOutputs {
-		return unusable(rec,
-			fmt.Errorf("%s: %.0f elements of outputs, which take some %.2g GB of memory, want at most %d",
-				rec.Name, n, n*perOutput/1e9, MostOutputs))
+		return fmt.Errorf("%s: %.0f elements of outputs, which take some %.2g GB of memory, want at most %d",
+			rec.Name, n, n*perOutput/1e9, MostOutputs)
 	}
-	return Judge(rec)
+	return nil
 }
 
 // outputsOf counts the elements of all outputs.

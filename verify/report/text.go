@@ -48,6 +48,7 @@ func (t *Text) Add(e Entry) error {
 	t.summary.Count(e.Status)
 	var b strings.Builder
 	t.line(&b, e.Verdict)
+	writeDiagnosis(&b, e.Diagnosis)
 	for _, o := range e.Outputs {
 		if t.options.Details || o.Status == verdict.Unexplained {
 			writeOutput(&b, o)

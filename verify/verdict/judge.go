@@ -204,9 +204,9 @@ func pick(x []float64, indices []int) []float64 {
 	return y
 }
 
-// settled returns what is expected with the truths decided: those of branches, then the nearest of
+// Settled returns what is expected with the truths decided: those of branches, then the nearest of
 // each element, and 0 where nothing is judged.
-func (e Expected) settled(got *tensor.Tensor) Expected {
+func (e Expected) Settled(got *tensor.Tensor) Expected {
 	if e.Unjudged == nil && e.Others == nil && e.Branches == nil {
 		return e
 	}
@@ -338,7 +338,7 @@ type judgement struct {
 }
 
 func newJudgement(want Expected, got *tensor.Tensor) *judgement {
-	want = want.settled(got)
+	want = want.Settled(got)
 	n := want.Truth.Len()
 	j := &judgement{
 		want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: want.Columns(),

@@ -38,12 +38,14 @@ func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Verdict is what is said of one recording.
 type Verdict struct {
-	File    string   `json:"file"`
-	Op      string   `json:"op"`
-	Status  Status   `json:"status"`
-	Reason  string   `json:"reason,omitempty"` // one line; empty when explained
-	Outputs []Output `json:"outputs,omitempty"`
-	Fault   string   `json:"-"` // what panicked, and the stack, where judging met a fault of ours
+	File      string     `json:"file"`
+	Op        string     `json:"op"`
+	Status    Status     `json:"status"`
+	Reason    string     `json:"reason,omitempty"` // one line; empty when explained
+	Outputs   []Output   `json:"outputs,omitempty"`
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+	Vouching  *Vouching  `json:"vouching,omitempty"`
+	Fault     string     `json:"-"` // what panicked, and the stack, where judging met a fault of ours
 }
 
 // Output is what is said of one output tensor.

@@ -35,7 +35,7 @@ var gateOp = &op.Op{
 			Doc: "the experts chosen, in any order",
 		},
 		{
-			Name: "weights", Shape: []string{"N", "K"}, Axes: []string{"token", "slot"},
+			Name: "weights", Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}, Pairs: "indices",
 			Doc: "of the experts in `indices`, slot by slot",
 		},
 	},

@@ -1,0 +1,163 @@
+package diagnosis
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/internal/spelling"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// attributeCandidates are other attributes than the recording has: flags the other way, other
+// words, numbers one beside, the usual ones, those that sizes give.
+func attributeCandidates(s *subject) []candidate {
+	var all []candidate
+	for _, a := range s.bound.Op.Attrs {
+		for _, value := range s.others(a) {
+			if !same(value, s.rec.Attrs[a.Name]) {
+				all = append(all, s.withAttribute(a, value))
+			}
+		}
+	}
+	return all
+}
+
+// withAttribute is the explanation that the kernel was called with another attribute.
+func (s *subject) withAttribute(a op.Attr, value any) candidate {
+	said := fmt.Sprintf("with %s %s, where the recording has %s", a.Name, spelling.Show(value), s.shown(a))
+	return s.otherwise("attribute", a.Name+"="+spelling.Show(value), said, func(r *recording.Recording) {
+		r.Attrs[a.Name] = value
+	})
+}
+
+// otherwise is the explanation that the kernel was called with another request.
+func (s *subject) otherwise(kind, id, said string, change func(r *recording.Recording)) candidate {
+	c := propose(kind, id, said, func() (outputs, error) { return s.exact(s.changed(change)) })
+	c.again = func() *recording.Recording {
+		other := s.rec.Clone()
+		change(other)
+		return other
+	}
+	return c
+}
+
+// shown is the value that the recording has of an attribute, in words.
+func (s *subject) shown(a op.Attr) string {
+	if v := s.rec.Attrs[a.Name]; v != nil {
+		return spelling.Show(v)
+	}
+	return a.String()
+}
+
+func same(a, b any) bool { return spelling.Show(a) == spelling.Show(b) }
+
+// others lists values that an attribute may have been meant to have.
+func (s *subject) others(a op.Attr) []any {
+	switch a.Kind {
+	case op.Flag:
+		return []any{!s.bound.Flag(a.Name)}
+	case op.Choice:
+		var words []any
+		for _, w := range a.Choices {
+			if w != s.bound.Word(a.Name) {
+				words = append(words, w)
+			}
+		}
+		return words
+	case op.YaRN:
+		return s.otherYaRN()
+	case op.Number:
+		return s.otherNumbers(a)
+	case op.Count, op.Integer:
+		if a.Letter == "" {
+			return otherCounts(a, s.bound.Int(a.Name))
+		}
+	}
+	return nil
+}
+
+func otherCounts(a op.Attr, n int) []any {
+	values := []any{recording.Number(float64(n + 1)), recording.Number(float64(2 * n))}
+	if n > 0 || a.Kind == op.Integer {
+		values = append(values, recording.Number(float64(n-1)))
+	}
+	if d, ok := a.Default.(int); ok && d != n {
+		values = append(values, recording.Number(float64(d)))
+	}
+	return values
+}
+
+// usual are values that attributes have in released models and libraries.
+var usual = map[string][]float64{
+	"eps":      {1e-6, 1e-5, 1e-8, 1e-12, 0},
+	"norm_eps": {0, 1e-20, 1e-9},
+	"base":     {10000, 50000, 500000, 1e6},
+	"scale": {
+		1, 2.5, 16, 1 / math.Sqrt(64), 1 / math.Sqrt(128), 1 / math.Sqrt(192), 1 / math.Sqrt(512), 1 / math.Sqrt(576),
+	},
+	"temperature": {1},
+	"gamma":       {1, 0.99}, "lambda": {1, 0.95},
+	"clip": {0, 0.2}, "clip_low": {0.2}, "clip_high": {0.2, 0.28},
+	"beta": {0.1, 1}, "weight": {0.3, 0.1, 1}, "alpha": {1, 1e-3, 1e-4}, "rate": {1e-3},
+}
+
+// otherNumbers lists the usual values of a number, its default, and what it may be mistaken for:
+// its square, its root, twice, half, 1/√ of a size, and V3's temperature left out or once more.
+func (s *subject) otherNumbers(a op.Attr) []any {
+	x := s.bound.Float(a.Name)
+	values := slices.Clone(usual[a.Name])
+	if d, ok := a.Default.(float64); ok {
+		values = append(values, d)
+	}
+	if x != 0 {
+		values = append(values, x*x, math.Sqrt(math.Abs(x)), 2*x, x/2, -x, 1/x)
+	}
+	if a.Name == "scale" {
+		t := 0.1*math.Log(40) + 1
+		values = append(values, x/(t*t), x*t*t, x/t, x*t)
+		for _, letter := range []string{"D", "V", "d"} {
+			if n := s.bound.Dim(letter); n > 1 {
+				values = append(values, 1/math.Sqrt(float64(n)), 1/float64(n))
+			}
+		}
+	}
+	var all []any
+	for _, v := range values {
+		if n := recording.Number(v); v != x && !math.IsInf(v, 0) && !math.IsNaN(v) && !slices.Contains(all, any(n)) {
+			all = append(all, any(n))
+		}
+	}
+	return all
+}
+
+// otherYaRN lists no YaRN, that of DeepSeek-V3 where there is none, and other amplitudes.
+func (s *subject) otherYaRN() []any {
+	given, ok := s.rec.Attrs["yarn"].(map[string]any)
+	if !ok {
+		return []any{map[string]any{
+			"factor": json.Number("40"), "original_context": json.Number("4096"), "beta_fast": json.Number("32"),
+			"beta_slow": json.Number("1"), "mscale": json.Number("1"), "mscale_all_dim": json.Number("1"),
+		}}
+	}
+	all := []any{nil}
+	for _, change := range []struct {
+		key   string
+		value any
+	}{
+		{"mscale_all_dim", json.Number("0")}, {"mscale_all_dim", json.Number("1")}, {"mscale", json.Number("1")},
+		{"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
+	} {
+		other := map[string]any{}
+		for k, v := range given {
+			other[k] = v
+		}
+		other[change.key] = change.value
+		if !same(other, given) {
+			all = append(all, other)
+		}
+	}
+	return all
+}

@@ -1,0 +1,111 @@
+package diagnosis
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"plumbline/internal/parallel"
+	"plumbline/internal/spelling"
+	"plumbline/numbers/arithmetic"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// tryDeclarations judges the recording as one of a kernel that declares another value of one key.
+func (s *subject) tryDeclarations() {
+	var all []*trial
+	for _, d := range declarations(s.bound.Op, s.rec) {
+		t := &trial{candidate: candidate{Finding: d.finding(s)}, declared: d, judged: true, loss: s.loss}
+		all = append(all, t)
+	}
+	work, _ := op.Work(s.rec)
+	if work*float64(len(all)) > s.budget {
+		s.untried = "other declarations, which would take longer than a diagnosis may"
+		return
+	}
+	parallel.Each(len(all), func(i int) { s.judgeDeclared(all[i]) })
+	s.tried += len(all)
+	for _, t := range all {
+		if t.explains {
+			s.explaining = append(s.explaining, t)
+		}
+	}
+	// tightest first: the one that leaves the output fullest of its limits
+	slices.SortStableFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(b.RMS, a.RMS) })
+}
+
+// declaration is a key of the arithmetic with a value.
+type declaration struct{ key, value string }
+
+// declarations lists what a recording may declare and does not, one key at a time; float64 is left
+// out, which explains less than any other.
+func declarations(o *op.Op, rec *recording.Recording) []declaration {
+	var all []declaration
+	for _, k := range o.Arithmetic {
+		values := k.Values()
+		if arithmetic.KindOf(k.Name) == arithmetic.WholeNumber {
+			values = []string{"32", "64", "256", "512", "1048576"}
+		}
+		for _, v := range values {
+			narrow := v != "F64" && !strings.HasPrefix(v, "F8")
+			if narrow && v != spelled(rec.Arithmetic[k.Name], k.Default) && k.Default != op.Required {
+				all = append(all, declaration{k.Name, v})
+			}
+		}
+	}
+	return all
+}
+
+func spelled(value any, missing string) string {
+	if value == nil {
+		return missing
+	}
+	return fmt.Sprint(value)
+}
+
+func (d declaration) finding(s *subject) verdict.Finding {
+	said := "nothing of it"
+	if v := s.rec.Arithmetic[d.key]; v != nil {
+		said = spelling.Show(v)
+	}
+	f := verdict.Finding{Kind: "arithmetic", ID: d.key + "=" + d.value, Sentence: fmt.Sprintf(
+		"with %s: %s declared, where the recording says %s", d.key, d.value, said,
+	)}
+	for _, m := range s.bound.Op.Mistakes() {
+		if m.Declares == f.ID {
+			f.ID, f.Numbers, f.Thread, f.Sentence = m.ID, m.Numbers, m.Thread, m.Sentence+"; it explains "+f.Sentence
+		}
+	}
+	return f
+}
+
+// apply returns the recording with the declaration.
+func (d declaration) apply(rec *recording.Recording) *recording.Recording {
+	other := rec.Clone()
+	if arithmetic.KindOf(d.key) == arithmetic.WholeNumber {
+		other.Arithmetic[d.key] = json.Number(d.value)
+	} else {
+		other.Arithmetic[d.key] = d.value
+	}
+	return other
+}
+
+// tight is the share of a limit that errors have to fill for a declaration to be said to explain
+// them: a wide one would explain anything.
+const tight = 0.25
+
+// judgeDeclared judges the recording as one that declares it.
+func (s *subject) judgeDeclared(t *trial) {
+	v := op.Judge(t.declared.apply(s.rec))
+	fill := 0.0
+	for _, o := range v.Outputs {
+		fill = max(fill, o.RMS/max(o.RMSLimit, math.SmallestNonzeroFloat64), o.MaxZ/max(o.MaxZLimit, 1))
+		t.RMS = max(t.RMS, o.RMS)
+	}
+	t.explains = v.Status == verdict.Explained && fill > tight
+}

@@ -1,0 +1,131 @@
+// Package diagnosis says of a recording that is not explained what would explain it: another
+// declaration or attribute, axes or rows out of place, one factor, a mistake that kernels are known
+// to make. It says of one that is explained which mistakes it vouches against.
+//
+// An explanation is a truth of its own: what a kernel that does so would give, in float64. The
+// recorded outputs are compared with it as with the right truth,
+//
+//	c = Σ (r−t)(w−t)/s² ÷ Σ (w−t)²/s²,  strength = √Σ (w−t)²/s²,  s² = σ² + ulp²/12
+//
+// with r recorded, t right, w of the explanation: c is about 1 for a kernel that does it and about
+// 0 for one that does not, however far below the error of an element that is. It explains if r is
+// explained beside w as the verdict judges it.
+package diagnosis
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"plumbline/internal/parallel"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// Budget is how much work a diagnosis may take unless the caller says more, in products as op.Work
+// counts them: a minute on two cores.
+const Budget = 1e11
+
+// Judge judges a recording that asks for no more work than most, and says of one that is not
+// explained what would explain it, within a budget of work; a budget of 0 asks for no diagnosis.
+func Judge(rec *recording.Recording, most, budget float64) verdict.Verdict {
+	v, expected := op.JudgeKnown(rec, most)
+	if v.Status == verdict.Unexplained && budget > 0 {
+		v.Diagnosis = Of(rec, expected, v, budget)
+	}
+	return v
+}
+
+// Of returns what would explain a recording with these expectations and this verdict, and nil if
+// nothing can be said.
+func Of(
+	rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict, budget float64,
+) *verdict.Diagnosis {
+	s, err := newSubject(rec, expected, v, budget)
+	if err != nil {
+		return nil
+	}
+	for _, stage := range []func(*subject) []candidate{
+		outputCandidates, mistakeCandidates, attributeCandidates, inputCandidates,
+	} {
+		s.try(stage(s))
+	}
+	s.settle()
+	if len(s.explaining) == 0 {
+		s.tryDeclarations()
+	}
+	if len(s.explaining) == 0 {
+		s.tryFits()
+	}
+	return s.words()
+}
+
+// try weighs what candidates give, in parallel, and keeps those that move the outputs.
+func (s *subject) try(all []candidate) {
+	trials := make([]*trial, len(all))
+	parallel.Each(len(all), func(i int) { trials[i] = s.weigh(all[i]) })
+	for _, t := range trials {
+		if t != nil {
+			s.tried++
+			s.trials = append(s.trials, t)
+		}
+	}
+}
+
+// finalists is how many explanations are judged in full.
+const finalists = 8
+
+// settle judges those that leave least of the error, and keeps what explains.
+func (s *subject) settle() {
+	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+	best := s.trials[:min(len(s.trials), finalists)]
+	best = slices.DeleteFunc(slices.Clone(best), func(t *trial) bool { return t.judged || t.loss > s.loss-leastGain })
+	parallel.Each(len(best), func(i int) { s.judge(best[i]) })
+	for _, t := range s.trials {
+		if t.explains = t.explains || s.asGood(t, best); t.explains {
+			s.explaining = append(s.explaining, t)
+		}
+	}
+	slices.SortStableFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+}
+
+// asGood tells whether a trial gives what one of the best gives that explains, as an attribute and
+// a mistake may; then it explains too.
+func (s *subject) asGood(t *trial, best []*trial) bool {
+	for _, b := range best {
+		if b.explains && math.Abs(t.loss-b.loss) < alike && s.apart(t, b) < alike {
+			t.RMS = b.RMS
+			return true
+		}
+	}
+	return false
+}
+
+// apart is the square of the distance of what two trials give, in deviations.
+func (s *subject) apart(a, b *trial) (square float64) {
+	for _, v := range s.views {
+		x, y := v.given(a), v.given(b)
+		for i := range x {
+			switch d := x[i] - y[i]; {
+			case x[i] == y[i], math.IsNaN(x[i]) && math.IsNaN(y[i]):
+			case v.want.Choice != nil, math.IsNaN(d), math.IsInf(d, 0), v.scale[i] == 0:
+				return math.Inf(1)
+			default:
+				square += d * d / (v.scale[i] * v.scale[i])
+			}
+		}
+	}
+	return square
+}
+
+// given is what a trial gives for an output.
+func (v *view) given(t *trial) []float64 {
+	if w := t.gives[v.want.Name]; w != nil {
+		return w
+	}
+	return v.truth
+}
+
+// leastGain is how much nearer, in logarithms of chances, an explanation has to be to be looked at.
+const leastGain = 5

@@ -1,0 +1,107 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// inputCandidates are inputs read in another way than they were given: not at all, in the place of
+// another, as their transpose, lengths off by some keys.
+func inputCandidates(s *subject) []candidate {
+	var all []candidate
+	for i, t := range s.bound.Op.Inputs {
+		if !s.rec.Has(t.Name) || !s.small(t.Name) {
+			continue
+		}
+		if t.Optional {
+			said := t.Name + " is not read"
+			all = append(all, s.otherwise("input", "without "+t.Name, said, func(r *recording.Recording) {
+				r.Delete(t.Name)
+			}))
+		}
+		all = append(all, s.transposedInput(t)...)
+		for _, other := range s.bound.Op.Inputs[i+1:] {
+			all = append(all, s.exchangedInputs(t.Name, other.Name)...)
+		}
+	}
+	return slices.Concat(all, s.lengthCandidates())
+}
+
+// mostInput is the number of elements up to which an input is changed to try something.
+const mostInput = 1 << 24
+
+func (s *subject) small(name string) bool { return op.Elements(s.rec.Shape(name)) <= mostInput }
+
+// transposedInput is a square input, or square matrices, read as their transposes.
+func (s *subject) transposedInput(t op.Tensor) []candidate {
+	shape := s.rec.Shape(t.Name)
+	d := len(shape)
+	if t.Integer || d < 2 || shape[d-1] != shape[d-2] || shape[d-1] == 1 {
+		return nil
+	}
+	said := t.Name + " is read as its transpose"
+	return []candidate{s.otherwise("input", t.Name+" transposed", said, func(r *recording.Recording) {
+		if x, err := s.rec.Tensor(t.Name); err == nil {
+			r.Set(t.Name, s.rec.Type(t.Name), transposed(x, d-2))
+		}
+	})}
+}
+
+// exchangedInputs are two inputs of one shape and type, each read in the place of the other.
+func (s *subject) exchangedInputs(a, b string) []candidate {
+	if !s.rec.Has(b) || !slices.Equal(s.rec.Shape(a), s.rec.Shape(b)) || s.rec.Type(a) != s.rec.Type(b) {
+		return nil
+	}
+	said := a + " and " + b + " are read in each other's place"
+	return []candidate{s.otherwise("input", a+" for "+b, said, func(r *recording.Recording) {
+		x, first := s.rec.Tensor(a)
+		y, second := s.rec.Tensor(b)
+		if first == nil && second == nil {
+			r.Set(a, s.rec.Type(a), y)
+			r.Set(b, s.rec.Type(b), x)
+		}
+	})}
+}
+
+// lengthCandidates are sequences that end elsewhere: some keys more or less, at the end of a tile.
+func (s *subject) lengthCandidates() []candidate {
+	if !s.rec.Has("kv_lens") {
+		return nil
+	}
+	var all []candidate
+	try := func(said string, of func(n float64) float64) {
+		all = append(all, s.otherwise("input", said, "as if sequences had "+said, func(r *recording.Recording) {
+			if x, err := s.rec.Tensor("kv_lens"); err == nil {
+				y := tensor.New(x.Shape...)
+				for i, n := range x.Data {
+					y.Data[i] = max(0, of(n))
+				}
+				r.Set("kv_lens", s.rec.Type("kv_lens"), y)
+			}
+		}))
+	}
+	for _, by := range []float64{-1, 1, -2, 2, -16, 16, -64, 64} {
+		word := "more"
+		if by < 0 {
+			word = "less"
+		}
+		try(fmt.Sprintf("%v keys %s", math.Abs(by), word), func(n float64) float64 { return n + by })
+	}
+	for _, tile := range []float64{16, 32, 64, 128} {
+		try(fmt.Sprintf("keys up to the last whole tile of %v", tile), func(n float64) float64 {
+			return math.Floor(n/tile) * tile
+		})
+		try(fmt.Sprintf("keys up to the end of the last tile of %v", tile), func(n float64) float64 {
+			return math.Ceil(n/tile) * tile
+		})
+	}
+	for _, most := range []float64{256, 512, 1024, 2048, 4096} {
+		try(fmt.Sprintf("at most %v keys", most), func(n float64) float64 { return min(n, most) })
+	}
+	return all
+}

@@ -1,0 +1,177 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/verify/verdict"
+)
+
+// outputCandidates are what the right outputs alone tell, without computing anything anew.
+func outputCandidates(s *subject) []candidate {
+	all := layoutCandidates(s)
+	for _, v := range s.views {
+		if v.want.Choice != nil || !v.failed {
+			continue
+		}
+		all = slices.Concat(all, v.rowCandidates(), v.blockCandidates(s), v.valueCandidates(s))
+	}
+	return all
+}
+
+// propose is an explanation of a kind, with what a kernel that does it gives.
+func propose(kind, id, said string, give giver) candidate {
+	return candidate{Finding: verdict.Finding{Kind: kind, ID: id, Sentence: said}, give: give}
+}
+
+// instead is an explanation of one output, of which the others are as they should be.
+func (v *view) instead(kind, id, said string, give func() []float64) candidate {
+	return propose(kind, id, said, func() (outputs, error) { return outputs{v.want.Name: give()}, nil })
+}
+
+// rowCandidates are rows out of place: each the next or the one before along an axis, the order
+// reversed, axes exchanged in memory, and rows wherever one of them is that of another.
+func (v *view) rowCandidates() []candidate {
+	var all []candidate
+	shape, name := v.want.Truth.Shape, v.want.Name
+	inner := 1
+	for a := len(shape) - 1; a >= 0; a-- {
+		n, step, axis := shape[a], inner, v.want.Axes[a]
+		inner *= n
+		if n < 2 {
+			continue
+		}
+		for _, by := range []int{1, -1} {
+			said := fmt.Sprintf("each %s of %s is that of the %s %s", axis, name, next(by), axis)
+			all = append(all, v.instead("rows", fmt.Sprintf("%s %+d", axis, by), said, func() []float64 {
+				return v.moved(step, n, func(i int) int { return i + by })
+			}))
+		}
+		said := fmt.Sprintf("%s stands in reverse order of its %ss", name, axis)
+		all = append(all, v.instead("rows", axis+" reversed", said, func() []float64 {
+			return v.moved(step, n, func(i int) int { return n - 1 - i })
+		}))
+	}
+	said := fmt.Sprintf("rows of %s are right rows in another order", name)
+	return append(all, propose("rows", "permuted", said, v.permuted))
+}
+
+func next(by int) string {
+	if by > 0 {
+		return "next"
+	}
+	return "previous"
+}
+
+// moved returns the truth with entry i of an axis taken from another, where there is one.
+func (v *view) moved(step, n int, from func(i int) int) []float64 {
+	w := slices.Clone(v.truth)
+	for i := range w {
+		at := i / step % n
+		if to := from(at); 0 <= to && to < n {
+			w[i] = v.truth[i+(to-at)*step]
+		}
+	}
+	return w
+}
+
+// blockCandidates are parts that were never written: they hold one number, or zeros.
+func (v *view) blockCandidates(s *subject) []candidate {
+	where := v.unwrittenWhere()
+	if where == "" {
+		return nil
+	}
+	said := fmt.Sprintf("a part of %s was never written: %s", v.want.Name, where)
+	c := propose("unwritten", "unwritten", said, v.unwritten)
+	for _, m := range s.bound.Op.Mistakes() {
+		if m.ID == "tile-unwritten" || m.ID == "output-unwritten" && c.ID != "tile-unwritten" {
+			c.ID, c.Numbers, c.Thread = m.ID, m.Numbers, m.Thread
+		}
+	}
+	return []candidate{c}
+}
+
+// valueCandidates are simple functions of the right output.
+func (v *view) valueCandidates(s *subject) []candidate {
+	name := v.want.Name
+	all := []candidate{
+		v.instead("factor", "negative", name+" has the other sign", func() []float64 {
+			return v.each(func(t float64) float64 { return -t })
+		}),
+		v.instead("factor", "inverse", name+" is the reciprocal of what it should be", func() []float64 {
+			return v.each(func(t float64) float64 { return 1 / t })
+		}),
+		v.instead("factor", "squared", name+" is the square of what it should be", func() []float64 {
+			return v.each(func(t float64) float64 { return t * t })
+		}),
+	}
+	all = append(all, v.roundingCandidates()...)
+	all = append(all, v.truncated(s)...)
+	if factor := v.factor(v.got); factor != 0 && dtype.Finite(factor) {
+		said := fmt.Sprintf("%s is %.4g times what it should be%s", name, factor, s.constant(factor))
+		all = append(all, v.instead("factor", "factor", said, func() []float64 {
+			return v.each(func(t float64) float64 { return factor * t })
+		}))
+	}
+	return all
+}
+
+// truncated is the mistake of cutting off toward zero in the place of the last rounding: half a
+// spacing on the mean.
+func (v *view) truncated(s *subject) []candidate {
+	for _, m := range s.bound.Op.Mistakes() {
+		if m.ID == "output-truncated" {
+			return []candidate{{Finding: findingOf(m), give: func() (outputs, error) {
+				return outputs{v.want.Name: v.each(func(t float64) float64 {
+					return t - math.Copysign(v.want.Type.Spacing(t)/2, t)
+				})}, nil
+			}}}
+		}
+	}
+	return nil
+}
+
+// roundingCandidates are narrower types that every recorded number is one of, as none is by chance.
+func (v *view) roundingCandidates() []candidate {
+	var all []candidate
+	for _, t := range []dtype.Type{dtype.F8E4M3, dtype.BF16, dtype.F16} {
+		if t.Size() >= v.want.Type.Size() || slices.ContainsFunc(v.got, func(x float64) bool {
+			return dtype.Finite(x) && t.Round(x) != x
+		}) {
+			continue
+		}
+		said := fmt.Sprintf("%s was rounded to %s before it was stored: every number is one of it", v.want.Name, t)
+		all = append(all, v.instead("rounding", "rounded to "+t.String(), said, func() []float64 {
+			return v.each(t.Round)
+		}))
+		break
+	}
+	return all
+}
+
+// each returns a function of the truth.
+func (v *view) each(f func(t float64) float64) []float64 {
+	w := make([]float64, len(v.truth))
+	for i, t := range v.truth {
+		w[i] = f(t)
+	}
+	return w
+}
+
+// factor is what the truth has to be multiplied by to come nearest, in deviations: the median of
+// r/t over what is not small, so that a few that are wrong in another way change nothing.
+func (v *view) factor(got []float64) float64 {
+	var ratios []float64
+	for i, t := range v.truth {
+		if v.want.Judged(i) && dtype.Finite(t) && dtype.Finite(got[i]) && math.Abs(t) > 8*v.scale[i] {
+			ratios = append(ratios, got[i]/t)
+		}
+	}
+	if len(ratios) == 0 {
+		return 0
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}

@@ -1,0 +1,149 @@
+package diagnosis
+
+import (
+	"math"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// outputs are truths in float64, by the name of the output.
+type outputs map[string][]float64
+
+// subject is a recording that is diagnosed.
+type subject struct {
+	rec     *recording.Recording
+	request *recording.Recording // its inputs, attributes and declarations
+	bound   *op.Case
+	views   []*view
+	loss    float64 // beside the right truth
+	budget  float64
+
+	tried      int
+	untried    string
+	trials     []*trial
+	explaining []*trial
+}
+
+// view is one output as it was recorded beside what is expected of it.
+type view struct {
+	want   verdict.Expected
+	got    []float64
+	truth  []float64
+	scale  []float64 // deviation of each element, the last rounding included
+	loss   []float64 // of each element, or row of a choice, beside the right truth
+	failed bool      // it is not explained
+}
+
+func newSubject(
+	rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict, budget float64,
+) (*subject, error) {
+	s := &subject{rec: rec, request: withoutOutputs(rec), budget: budget}
+	var err error
+	if s.bound, err = op.Bind(s.request); err != nil {
+		return nil, err
+	}
+	for i, want := range expected {
+		x, err := rec.Tensor("out." + want.Name)
+		if err != nil {
+			return nil, err
+		}
+		w := newView(want, x)
+		w.failed = v.Outputs[i].Status == verdict.Unexplained
+		s.views = append(s.views, w)
+		s.loss += w.total(w.loss)
+	}
+	return s, nil
+}
+
+func withoutOutputs(rec *recording.Recording) *recording.Recording {
+	request := rec.Clone()
+	for _, name := range rec.Outputs() {
+		request.Delete("out." + name)
+	}
+	return request
+}
+
+func newView(want verdict.Expected, got *tensor.Tensor) *view {
+	v := &view{want: want, got: got.Data}
+	if want.Choice != nil {
+		v.loss = make([]float64, want.Choice.Rows())
+		for i := range v.loss {
+			if v.wrongRow(i, v.got) {
+				v.loss[i] = rowLoss
+			}
+		}
+		return v
+	}
+	settled := want.Settled(got)
+	v.truth = settled.Truth.Data
+	v.scale = v.deviations(want, v.truth)
+	v.loss = v.lossOf(v.truth, v.scale)
+	return v
+}
+
+// deviations returns the deviation of each element, the last rounding included.
+func (v *view) deviations(want verdict.Expected, truth []float64) []float64 {
+	scale := make([]float64, len(truth))
+	for i, t := range truth {
+		scale[i] = math.Hypot(want.Widest(i), want.Type.Spacing(t)/math.Sqrt(12))
+	}
+	return scale
+}
+
+// scaleBeside is the deviation of each element beside another truth.
+func (v *view) scaleBeside(w []float64) []float64 {
+	return v.deviations(v.want.Instead(w, nil), w)
+}
+
+// rowLoss is the loss of a row of a choice that is wrong: as of an element a thousand deviations
+// off.
+var rowLoss = math.Log1p(1e6)
+
+// wrongRow tells whether a row of a choice is beyond every bound.
+func (v *view) wrongRow(i int, answer []float64) bool {
+	n := v.want.Choice.Width()
+	return v.want.Choice.Judge(i, answer[i*n:(i+1)*n]).Grade == verdict.Wrong
+}
+
+// lossOf returns for each element log(1 + ((r−w)/s)²): of small errors the square, as chances have
+// it, and of large ones little more than that they are large.
+func (v *view) lossOf(w, scale []float64) []float64 {
+	loss := make([]float64, len(w))
+	for i, x := range w {
+		if v.want.Judged(i) {
+			loss[i] = elementLoss(v.got[i], x, scale[i])
+		}
+	}
+	return loss
+}
+
+// most is the loss of an element of another kind than expected.
+var most = math.Log1p(1e12)
+
+func elementLoss(got, want, scale float64) float64 {
+	switch {
+	case got == want, math.IsNaN(got) && math.IsNaN(want):
+		return 0
+	case math.IsNaN(got - want), math.IsInf(got-want, 0), scale == 0:
+		return most
+	}
+	z := (got - want) / scale
+	return min(most, math.Log1p(z*z))
+}
+
+func (v *view) total(loss []float64) (sum float64) {
+	for _, l := range loss {
+		sum += l
+	}
+	return sum
+}
+
+// changed returns the request with a change.
+func (s *subject) changed(change func(r *recording.Recording)) *recording.Recording {
+	other := s.request.Clone()
+	change(other)
+	return other
+}

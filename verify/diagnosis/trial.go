@@ -1,0 +1,217 @@
+package diagnosis
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// candidate is an explanation that has not been tried.
+type candidate struct {
+	verdict.Finding
+	give giver // what a kernel that does it gives; an output that is left out is as it should be
+	// ways in which it may be done too: the one that fits best counts
+	others []giver
+	// what rounds as declared, for what shows nowhere else, because it is rounding or overflow
+	narrow []giver
+	// the recording as one of a kernel that does it, where that is a recording
+	again func() *recording.Recording
+}
+
+// giver computes outputs in float64.
+type giver func() (outputs, error)
+
+// trial is an explanation with what it gives.
+type trial struct {
+	candidate
+	gives    outputs
+	loss     float64
+	judged   bool
+	explains bool
+	declared declaration // of one of arithmetic
+}
+
+// weigh computes what a candidate gives, and how far it is from what was recorded; nil where it
+// cannot be, or where it moves nothing.
+func (s *subject) weigh(c candidate) *trial {
+	best := s.compared(c, c.give)
+	for _, give := range c.others {
+		if t := s.compared(c, give); t != nil && (best == nil || t.loss < best.loss) {
+			best = t
+		}
+	}
+	if best != nil && (best.Explains < leads || best.Explains > nearlyAll) {
+		return best
+	}
+	for _, give := range c.narrow {
+		if t := s.compared(c, give); t != nil && (best == nil || t.loss < best.loss) {
+			best = t
+		}
+		if best != nil && best.Explains > nearlyAll {
+			break
+		}
+	}
+	return best
+}
+
+// nearlyAll is the share of the error that has to be taken away for it to be no question how.
+const nearlyAll = 0.99
+
+// compared returns one way to do it beside what was recorded, nil as weigh has it.
+func (s *subject) compared(c candidate, give giver) *trial {
+	gives, err := give()
+	if err != nil {
+		return nil
+	}
+	t := &trial{candidate: c, gives: gives}
+	var cross, square float64
+	for _, v := range s.views {
+		w := v.aligned(s, gives[v.want.Name], gives)
+		if w == nil {
+			t.loss += v.total(v.loss)
+			continue
+		}
+		gives[v.want.Name] = w
+		x, y := v.along(w)
+		cross, square = cross+x, square+y
+		t.loss += v.total(v.lossBeside(w))
+	}
+	if square < least {
+		return nil
+	}
+	t.Share, t.Strength = cross/square, math.Sqrt(square)
+	t.Explains = 1 - t.loss/s.loss
+	return t
+}
+
+// least is the square of the strength from which an explanation moves anything.
+const least = 1e-3
+
+// lossBeside is the loss of each element, or row of a choice, beside another truth.
+func (v *view) lossBeside(w []float64) []float64 {
+	if v.want.Choice == nil {
+		return v.lossOf(w, v.scaleBeside(w))
+	}
+	loss := make([]float64, v.want.Choice.Rows())
+	for i := range loss {
+		if v.differs(i, w) {
+			loss[i] = rowLoss
+		}
+	}
+	return loss
+}
+
+// differs tells whether a recorded row of a choice is another than an explanation gives, where one
+// of them is wrong.
+func (v *view) differs(i int, w []float64) bool {
+	n := v.want.Choice.Width()
+	got, gives := slices.Sorted(slices.Values(v.got[i*n:(i+1)*n])), slices.Sorted(slices.Values(w[i*n:(i+1)*n]))
+	return !slices.Equal(got, gives) && (v.loss[i] > 0 || v.wrongRow(i, w))
+}
+
+// along returns Σ (r−t)(w−t)/s² and Σ (w−t)²/s² of an output.
+func (v *view) along(w []float64) (cross, square float64) {
+	if v.want.Choice != nil {
+		for i := range v.loss {
+			if v.wrongRow(i, w) {
+				square += rowSquare
+				if !v.differs(i, w) {
+					cross += rowSquare
+				}
+			}
+		}
+		return cross, square
+	}
+	for i, x := range w {
+		if !v.want.Judged(i) {
+			continue
+		}
+		d, e := v.deviation(x, i), v.deviation(v.got[i], i)
+		cross, square = cross+e*d, square+d*d
+	}
+	return cross, square
+}
+
+// rowSquare is the square of the strength that a wrong row of a choice has: it is beyond every
+// bound, so that one is seen.
+const rowSquare = 400
+
+// deviation is how far a number is from the truth of element i, in deviations; another kind of
+// number is a million off.
+func (v *view) deviation(x float64, i int) float64 {
+	t := v.truth[i]
+	switch {
+	case x == t, math.IsNaN(x) && math.IsNaN(t):
+		return 0
+	case math.IsNaN(x - t), math.IsInf(x-t, 0), v.scale[i] == 0:
+		return 1e6
+	}
+	return max(-1e6, min(1e6, (x-t)/v.scale[i]))
+}
+
+// judge judges what was recorded beside what the trial gives; where that is the right call of
+// another recording, and errors are larger than beside the right truth, as that recording.
+func (s *subject) judge(t *trial) {
+	s.judgeWith(t, nil)
+	switch {
+	case t.explains || t.Explains < nearly:
+	case t.again != nil:
+		s.judgeAgain(t)
+	case t.Kind == "mistake":
+		s.judgeWith(t, s.measured(t))
+	}
+}
+
+// judgeWith judges with errors that are at least so large.
+func (s *subject) judgeWith(t *trial, least outputs) {
+	t.judged, t.explains, t.RMS = true, true, 0
+	for _, v := range s.views {
+		w := t.gives[v.want.Name]
+		switch {
+		case w == nil:
+			t.explains = t.explains && !v.failed
+		case v.want.Choice != nil:
+			t.explains = t.explains && v.total(v.lossBeside(w)) <= fewRows*v.total(v.loss)
+		default:
+			out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
+			t.RMS = max(t.RMS, out.RMS)
+			t.explains = t.explains && (out.Status == verdict.Explained || v.reproduced(w))
+		}
+	}
+}
+
+// reproduced tells whether another truth is what was recorded, but for much less than kernels err
+// by: the recorded rounding itself is in it.
+func (v *view) reproduced(w []float64) bool {
+	return v.total(v.lossBeside(w)) <= asRecorded*float64(len(w))
+}
+
+// asRecorded is the mean loss from which that is said: a fifth of a deviation.
+const asRecorded = 0.04
+
+// judgeAgain judges the recording that it is if the trial is right.
+func (s *subject) judgeAgain(t *trial) {
+	rec := t.again()
+	if rec == nil {
+		return
+	}
+	v := op.Judge(rec)
+	if t.explains = v.Status == verdict.Explained; !t.explains {
+		return
+	}
+	t.RMS = 0
+	for _, o := range v.Outputs {
+		t.RMS = max(t.RMS, o.RMS)
+	}
+}
+
+// nearly is the share of the error that an explanation takes away that is worth another look.
+const nearly = 0.3
+
+// fewRows is the share of wrong rows of a choice that may be answered in another way than the
+// explanation does: near its own ties.
+const fewRows = 0.02

@@ -1,0 +1,132 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// where says of the outputs that are not explained in which parts of them the errors are, by axes:
+// "o: in head 3, queries 1024 to 2047".
+func (s *subject) where() string {
+	var parts []string
+	for _, v := range s.views {
+		if text := v.within(v.places()); v.failed && text != "" {
+			parts = append(parts, v.want.Name+": all of the error is"+text)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// clear is the loss from which an element is said to be wrong: some five deviations.
+const clear = 3.2
+
+// places lists the elements that are wrong; of a choice, the first of each row that is.
+func (v *view) places() (all []int) {
+	width := 1
+	if v.want.Choice != nil {
+		width = v.want.Choice.Width()
+	}
+	for i, lost := range v.loss {
+		if lost > clear {
+			all = append(all, i*width)
+		}
+	}
+	return all
+}
+
+// within says in which part of the output some elements are: along each axis the indices that hold
+// all of them but a few, where these are less than the axis has. "" where they are everywhere.
+func (v *view) within(places []int) string {
+	if len(places) == 0 {
+		return ""
+	}
+	var parts []string
+	shape, inner := v.shape(), 1
+	axes := v.want.Axes
+	for a := len(shape) - 1; a >= 0; a-- {
+		counts := make([]int, shape[a])
+		for _, i := range places {
+			counts[i/inner%shape[a]]++
+		}
+		inner *= shape[a]
+		if text := indicesInWords(counts, len(places)); text != "" && a < len(axes) {
+			parts = append(parts, axes[a]+" "+text)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	slices.Reverse(parts)
+	return " in " + strings.Join(parts, ", ")
+}
+
+func (v *view) shape() []int {
+	if v.want.Truth != nil {
+		return v.want.Truth.Shape
+	}
+	return []int{v.want.Choice.Rows(), v.want.Choice.Width()}
+}
+
+// few is the share of the elements that may be elsewhere.
+const few = 0.01
+
+// indicesInWords says which indices of an axis hold all but a few of the elements that were
+// counted: one, a range, or every so many; "" where that is no less than all, or no pattern.
+func indicesInWords(counts []int, all int) string {
+	kept := holding(counts, int(few*float64(all)))
+	first, last := kept[0], kept[len(kept)-1]
+	switch {
+	case len(kept) == len(counts):
+		return ""
+	case len(kept) == 1:
+		return fmt.Sprintf("%d of %d", first, len(counts))
+	case last-first+1 == len(kept) || 10*len(kept) >= 9*(last-first+1):
+		return rangeInWords(first, last, len(counts))
+	}
+	if step := kept[1] - kept[0]; evenly(kept, step) && len(kept) > 2 {
+		return fmt.Sprintf("%d, %d, … %d, every %d. of %d", first, kept[1], last, step, len(counts))
+	}
+	if len(kept) <= 6 {
+		return strings.Trim(strings.ReplaceAll(fmt.Sprint(kept), " ", ", "), "[]") + fmt.Sprintf(" of %d", len(counts))
+	}
+	if last-first+1 < len(counts) {
+		return rangeInWords(first, last, len(counts))
+	}
+	return ""
+}
+
+// holding returns the indices that hold something, but for strays before them.
+func holding(counts []int, strays int) (kept []int) {
+	for i, n := range counts {
+		if n > 0 {
+			kept = append(kept, i)
+		}
+	}
+	for len(kept) > 1 && counts[kept[0]] <= strays {
+		strays -= counts[kept[0]]
+		kept = kept[1:]
+	}
+	return kept
+}
+
+func rangeInWords(first, last, n int) string {
+	switch {
+	case first == 0 && last == n-1:
+		return ""
+	case first == 0:
+		return fmt.Sprintf("up to %d of %d", last, n)
+	case last == n-1:
+		return fmt.Sprintf("from %d on, of %d", first, n)
+	}
+	return fmt.Sprintf("%d to %d of %d", first, last, n)
+}
+
+func evenly(x []int, step int) bool {
+	for i := 1; i < len(x); i++ {
+		if x[i]-x[i-1] != step {
+			return false
+		}
+	}
+	return true
+}

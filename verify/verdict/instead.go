@@ -1,0 +1,119 @@
+package verdict
+
+import (
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
+
+// Instead returns what is expected where the truth is another: that of a kernel with a known
+// mistake. It errs as the right one does, in rows that are larger than the right ones by as much
+// more, and by at least as much as is given (nil: not known). A row that the right kernel makes
+// exactly errs as the others do, for its size.
+func (e Expected) Instead(truth, least []float64) Expected {
+	other := e
+	other.Truth = tensor.Of(truth, e.Truth.Shape...)
+	other.Others, other.Branches, other.Directions, other.Forms = nil, nil, nil, nil
+	other.Sample, other.Sigma = nil, nil
+	for _, form := range e.each() {
+		g := form.spreadBeside(truth, least)
+		other.AddForm(g.sample(form.Sample), g.sigma)
+	}
+	return other
+}
+
+// spread is how large errors are beside another truth.
+type spread struct {
+	sigma []float64
+	from  []int     // the element whose deviations, in units of its σ, these are
+	by    []float64 // σ in units of that element's
+}
+
+// spreadBeside returns σ beside another truth: of each row in proportion to its size.
+func (e Expected) spreadBeside(truth, least []float64) spread {
+	n := e.Columns()
+	level := size(e.Sigma) / size(e.Truth.Data)
+	donor := e.donor()
+	g := spread{make([]float64, len(truth)), make([]int, len(truth)), make([]float64, len(truth))}
+	for first := 0; first < len(truth); first += n {
+		row, own := size(truth[first:first+n]), e.Sigma[first:first+n]
+		grow := max(1, row/size(e.Truth.Data[first:first+n]))
+		floor := level * row
+		if least != nil {
+			floor = max(floor, size(least[first:first+n]))
+		}
+		exact := math.IsInf(grow, 0) || !(grow*size(own) > floor/16) // as where the right row is 0
+		for c := range n {
+			i := first + c
+			g.from[i], g.sigma[i] = i, own[c]*grow
+			if least != nil {
+				g.sigma[i] = max(g.sigma[i], least[i])
+			}
+			if exact {
+				g.from[i], g.sigma[i] = donor+c, max(own[c], floor)
+			}
+			g.settle(i, e.Sigma)
+		}
+	}
+	return g
+}
+
+// settle relates the deviations of an element to those that they are, its own where that is no
+// number.
+func (g *spread) settle(i int, sigma []float64) {
+	if g.by[i] = g.sigma[i] / sigma[g.from[i]]; math.IsNaN(g.by[i]) || math.IsInf(g.by[i], 0) {
+		g.from[i], g.sigma[i], g.by[i] = i, sigma[i], 1
+	}
+}
+
+// donor returns the first element of the row with the largest σ.
+func (e Expected) donor() int {
+	n, best, most := e.Columns(), 0, -1.0
+	for first := 0; first < len(e.Sigma); first += n {
+		if s := size(e.Sigma[first : first+n]); s > most {
+			best, most = first, s
+		}
+	}
+	return best
+}
+
+// size is the root mean square of what is finite.
+func size(x []float64) float64 {
+	var sum, n float64
+	for _, v := range x {
+		if kind(v) == 0 {
+			sum, n = sum+v*v, n+1
+		}
+	}
+	return math.Sqrt(sum / max(n, 1))
+}
+
+// sample returns the sample of what grew.
+func (g spread) sample(s *Sample) *Sample {
+	if s == nil {
+		return nil
+	}
+	other := &Sample{elements: s.elements, prior: s.prior, rare: s.rare, Native: g.scaled(s, s.Native)}
+	for _, run := range s.Deviations {
+		other.Deviations = append(other.Deviations, g.scaled(s, run))
+	}
+	return other
+}
+
+// scaled returns the deviations of one run.
+func (g spread) scaled(s *Sample, run []float64) []float64 {
+	scaled := make([]float64, len(run))
+	for k := range run {
+		i := s.at(k)
+		from := g.from[i]
+		if s.elements != nil {
+			var in bool
+			if from, in = slices.BinarySearch(s.elements, from); !in {
+				from = k
+			}
+		}
+		scaled[k] = run[from] * g.by[i]
+	}
+	return scaled
+}
