@@ -16,12 +16,12 @@ var (
 // choosing are the mistakes of a gate that chooses experts.
 var choosing = []op.Mistake{
 	{
-		ID: "group-score-max", Ops: ofGate, Thread: "vllm-project/vllm#13474",
+		ID: "group-score-max", Numbers: []string{"G02"}, Ops: ofGate, Thread: "vllm-project/vllm#13474",
 		Sentence: "a group's score is its best, as in DeepSeek-V2, whatever the request says",
 		Hidden:   "without groups, where that is asked for, or where no token's experts change",
 	},
 	{
-		ID: "group-score-top2", Ops: ofGate, Thread: "NVIDIA/Megatron-LM#1441",
+		ID: "group-score-top2", Numbers: []string{"G03"}, Ops: ofGate, Thread: "NVIDIA/Megatron-LM#1441",
 		Sentence: "a group's score is the sum of its two best, whatever the request says",
 		Hidden:   "without groups, where that is asked for, or where no token's experts change",
 	},
@@ -31,48 +31,48 @@ var choosing = []op.Mistake{
 		Hidden:   "without groups, or where every token's best experts are in its best groups",
 	},
 	{
-		ID: "groups-masked-with-zero", Ops: ofGate, Thread: "deepseek-ai/DeepSeek-V3#741",
+		ID: "groups-masked-with-zero", Numbers: []string{"G04"}, Ops: ofGate, Thread: "deepseek-ai/DeepSeek-V3#741",
 		Sentence: "0 stands for the scores of dropped groups, which beats negative ones",
 		Hidden:   "without groups, or where no score with its bias is negative, as in released models",
 	},
 	{
-		ID: "softmax-for-sigmoid", Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
+		ID: "softmax-for-sigmoid", Numbers: []string{"G06"}, Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
 		Sentence: "scores are a softmax",
 		Hidden:   "with another score than sigmoid",
 	},
 	{
-		ID: "gate-bf16", Ops: ofGate, Thread: "sgl-project/sglang#38695",
+		ID: "gate-bf16", Numbers: []string{"G14"}, Ops: ofGate, Thread: "sgl-project/sglang#38695",
 		Sentence: "logits are stored in BF16",
 		Hidden:   "where BF16 holds every logit, or the kernel declares it",
 	},
 	{
-		ID: "scores-bf16", Ops: ofGate, Thread: "ViperEkura/AstrAI#57",
+		ID: "scores-bf16", Numbers: []string{"G16"}, Ops: ofGate, Thread: "ViperEkura/AstrAI#57",
 		Sentence: "scores are stored in BF16",
 		Hidden:   "where BF16 holds every score",
 	},
 	{
-		ID: "bias-bf16", Ops: []string{"moe.gate"}, Thread: "vllm-project/vllm#23640",
+		ID: "bias-bf16", Numbers: []string{"G15"}, Ops: []string{"moe.gate"}, Thread: "vllm-project/vllm#23640",
 		Sentence: "the bias is stored in BF16",
 		Hidden:   "without a bias, where BF16 holds it, or where no token's experts change",
 	},
 	{
-		ID: "bias-missing", Ops: ofGate, Thread: "tenstorrent/tt-metal#47705",
+		ID: "bias-missing", Numbers: []string{"G23"}, Ops: ofGate, Thread: "tenstorrent/tt-metal#47705",
 		Sentence: "experts are chosen without the bias",
 		Hidden:   "without a bias, or where no token's experts change",
 	},
 	{
-		ID: "ties-by-epsilon", Ops: []string{"moe.gate"}, Thread: "sgl-project/sglang#31768",
+		ID: "ties-by-epsilon", Numbers: []string{"G18"}, Ops: []string{"moe.gate"}, Thread: "sgl-project/sglang#31768",
 		Sentence: "3e-7 times its index is taken off a score, so that ties go to the lower index",
 		Hidden:   "where no scores lie that close at the end of the choice",
 	},
 	{
-		ID: "expert-twice", Ops: ofGate, Thread: "vllm-project/vllm-omni#7175",
+		ID: "expert-twice", Numbers: []string{"G19"}, Ops: ofGate, Thread: "vllm-project/vllm-omni#7175",
 		Sentence: "a chosen expert is taken out of the choice by writing 0, and chosen again where all others are " +
 			"negative",
 		Hidden: "where enough experts have scores above 0",
 	},
 	{
-		ID: "last-choice-lost", Ops: ofGate, Thread: "sgl-project/sglang#8125",
+		ID: "last-choice-lost", Numbers: []string{"G20"}, Ops: ofGate, Thread: "sgl-project/sglang#8125",
 		Sentence: "one expert more is chosen, in the order of their numbers, and the last gives way to the shared " +
 			"expert",
 		Hidden: "where the last is the worst, or there is no expert more",
@@ -82,17 +82,17 @@ var choosing = []op.Mistake{
 // weighing are the mistakes of weights.
 var weighing = []op.Mistake{
 	{
-		ID: "gate-bias-in-weights", Ops: ofGate, Thread: "vllm-project/vllm#12002",
+		ID: "gate-bias-in-weights", Numbers: []string{"G01"}, Ops: ofGate, Thread: "vllm-project/vllm#12002",
 		Sentence: "weights are made of scores with the bias",
 		Hidden:   "without a bias, or with one expert whose weight is normalised",
 	},
 	{
-		ID: "softmax-after-mask", Ops: ofGate, Thread: "InternLM/lmdeploy#3030",
+		ID: "softmax-after-mask", Numbers: []string{"G05"}, Ops: ofGate, Thread: "InternLM/lmdeploy#3030",
 		Sentence: "the softmax of the weights is over the experts of the kept groups",
 		Hidden:   "with another score than softmax, without groups, or with normalised weights",
 	},
 	{
-		ID: "weights-unnormalized", Ops: ofGate, Thread: "pytorch/torchtitan#1448",
+		ID: "weights-unnormalized", Numbers: []string{"G07"}, Ops: ofGate, Thread: "pytorch/torchtitan#1448",
 		Sentence: "weights are not divided by their sum",
 		Hidden:   "where they should not be",
 	},
@@ -102,12 +102,12 @@ var weighing = []op.Mistake{
 		Hidden:   "where they should be",
 	},
 	{
-		ID: "weights-logits", Ops: ofGate, Thread: "sgl-project/sglang#35160",
+		ID: "weights-logits", Numbers: []string{"G08"}, Ops: ofGate, Thread: "sgl-project/sglang#35160",
 		Sentence: "weights that are not normalised are logits",
 		Hidden:   "with normalised weights",
 	},
 	{
-		ID: "eps-after-division", Ops: ofGate, Thread: "tenstorrent/tt-metal#33153",
+		ID: "eps-after-division", Numbers: []string{"G09"}, Ops: ofGate, Thread: "tenstorrent/tt-metal#33153",
 		Sentence: "norm_eps is added to the quotient",
 		Hidden:   "without it or normalised weights, or where it is negligible beside 1 and the sum is not beside it",
 	},
@@ -117,12 +117,12 @@ var weighing = []op.Mistake{
 		Hidden:   "without it or normalised weights, or where it is negligible beside every sum",
 	},
 	{
-		ID: "routed-scale-missing", Ops: ofGate, Thread: "sgl-project/sglang#8333",
+		ID: "routed-scale-missing", Numbers: []string{"G10"}, Ops: ofGate, Thread: "sgl-project/sglang#8333",
 		Sentence: "weights are not multiplied by scale",
 		Hidden:   "with a scale of 1",
 	},
 	{
-		ID: "routed-scale-twice", Ops: ofGate, Thread: "vllm-project/vllm#24119",
+		ID: "routed-scale-twice", Numbers: []string{"G11"}, Ops: ofGate, Thread: "vllm-project/vllm#24119",
 		Sentence: "weights are multiplied by scale twice",
 		Hidden:   "with a scale of 1",
 	},
@@ -136,12 +136,12 @@ var weighing = []op.Mistake{
 // networking are the mistakes of expert networks.
 var networking = []op.Mistake{
 	{
-		ID: "gate-up-swapped", Ops: ofExperts, Thread: "ml-explore/mlx-lm#767",
+		ID: "gate-up-swapped", Numbers: []string{"X09"}, Ops: ofExperts, Thread: "ml-explore/mlx-lm#767",
 		Sentence: "W1 and W3 change places",
 		Hidden:   "where no token has an expert",
 	},
 	{
-		ID: "gate-up-interleaved", Ops: ofExperts, Thread: "Dao-AILab/sonic-moe#12",
+		ID: "gate-up-interleaved", Numbers: []string{"X10"}, Ops: ofExperts, Thread: "Dao-AILab/sonic-moe#12",
 		Sentence: "W1 and W3 stand one behind the other, and are read as rows in turn",
 		Hidden:   "with one inner unit",
 	},
@@ -151,27 +151,28 @@ var networking = []op.Mistake{
 		Hidden:   "without a limit, or where none reaches it",
 	},
 	{
-		ID: "accumulate-bf16", Ops: ofExperts,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofExperts,
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "where the kernel declares that",
 	},
 	{
-		ID: "shared-expert-missing", Ops: ofExperts,
+		ID: "shared-expert-missing", Numbers: []string{"X08"}, Ops: ofExperts,
 		Sentence: "the shared experts are left out",
 		Hidden:   "where there are none",
 	},
 	{
-		ID: "shared-expert-scaled", Ops: ofExperts, Thread: "sgl-project/sglang#35535",
+		ID: "shared-expert-scaled", Numbers: []string{"X06"}, Ops: ofExperts, Thread: "sgl-project/sglang#35535",
 		Sentence: "the shared experts count twice, as where two devices add them",
 		Hidden:   "where there are none",
 	},
 	{
-		ID: "shared-expert-divided", Ops: []string{"moe.layer"}, Thread: "sgl-project/sglang#28237",
+		ID: "shared-expert-divided", Numbers: []string{"G13"}, Ops: []string{"moe.layer"},
+		Thread:   "sgl-project/sglang#28237",
 		Sentence: "the shared experts are divided by scale, which nothing multiplies them by",
 		Hidden:   "where there are none, or with a scale of 1",
 	},
 	{
-		ID: "tile-unwritten", Ops: ofExperts, Thread: "Avarok-Cybersecurity/atlas#474",
+		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofExperts, Thread: "Avarok-Cybersecurity/atlas#474",
 		Sentence: "the second half of the columns that an expert gives is never written",
 		Hidden:   "with one column",
 	},
@@ -185,37 +186,39 @@ var networking = []op.Mistake{
 // sending are the mistakes between tokens and experts.
 var sending = slices.Concat([]op.Mistake{
 	{
-		ID: "weight-on-input", Ops: ofExperts, Thread: "vllm-project/vllm#16744",
+		ID: "weight-on-input", Numbers: []string{"X02"}, Ops: ofExperts, Thread: "vllm-project/vllm#16744",
 		Sentence: "a weight multiplies what its expert reads, not what it gives",
 		Hidden:   "with weights of 1",
 	},
 	{
-		ID: "weight-twice", Ops: ofExperts, Thread: "vllm-project/vllm#43694",
+		ID: "weight-twice", Numbers: []string{"X01"}, Ops: ofExperts, Thread: "vllm-project/vllm#43694",
 		Sentence: "a weight is applied twice",
 		Hidden:   "with weights of 1",
 	},
 	{
-		ID: "weight-of-first-slot", Ops: ofExperts, Thread: "vllm-project/vllm-xpu-kernels#66",
+		ID: "weight-of-first-slot", Numbers: []string{"X03"}, Ops: ofExperts,
+		Thread:   "vllm-project/vllm-xpu-kernels#66",
 		Sentence: "the weight of a token's first expert is that of all",
 		Hidden:   "with one expert a token, or equal weights",
 	},
 	{
-		ID: "weights-missing", Ops: ofExperts, Thread: "deepseek-ai/DeepEP#112",
+		ID: "weights-missing", Numbers: []string{"X04"}, Ops: ofExperts, Thread: "deepseek-ai/DeepEP#112",
 		Sentence: "outputs of experts are summed without weights",
 		Hidden:   "with weights of 1",
 	},
 	{
-		ID: "counts-shifted", Ops: ofExperts, Thread: "InternLM/xtuner#2053",
+		ID: "counts-shifted", Numbers: []string{"X05"}, Ops: ofExperts, Thread: "InternLM/xtuner#2053",
 		Sentence: "the first row of each expert goes to the one before",
 		Hidden:   "where one expert has all tokens",
 	},
 	{
-		ID: "local-ids", Ops: ofExperts, Thread: "vllm-project/vllm-gaudi#1796",
+		ID: "local-ids", Numbers: []string{"X11"}, Ops: ofExperts, Thread: "vllm-project/vllm-gaudi#1796",
 		Sentence: "experts of the second half, as on a second device, are taken for none",
 		Hidden:   "where no token has one of those",
 	},
 	{
-		ID: "last-choice-lost", Ops: []string{"moe.experts"}, Thread: "sgl-project/sglang#8125",
+		ID: "last-choice-lost", Numbers: []string{"G20"}, Ops: []string{"moe.experts"},
+		Thread:   "sgl-project/sglang#8125",
 		Sentence: "the last expert of a token is left out",
 		Hidden:   "where no token has one there",
 	},
@@ -244,12 +247,13 @@ var dispatching = []op.Mistake{
 		Hidden:   "where only the last expert has rows",
 	},
 	{
-		ID: "counts-shifted", Ops: []string{"moe.dispatch"}, Thread: "InternLM/xtuner#2053",
+		ID: "counts-shifted", Numbers: []string{"X05"}, Ops: []string{"moe.dispatch"}, Thread: "InternLM/xtuner#2053",
 		Sentence: "counts are those of the expert before",
 		Hidden:   "where all experts have the same number of rows",
 	},
 	{
-		ID: "padding-counted", Ops: []string{"moe.dispatch"}, Thread: "NVIDIA/Megatron-LM#5542",
+		ID: "padding-counted", Numbers: []string{"G24"}, Ops: []string{"moe.dispatch"},
+		Thread:   "NVIDIA/Megatron-LM#5542",
 		Sentence: "pairs without an expert are counted for the first",
 		Hidden:   "where every pair has one",
 	},
@@ -278,7 +282,8 @@ var balancing = []op.Mistake{
 		Hidden:   "where they are the same",
 	},
 	{
-		ID: "padding-counted", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA/Megatron-LM#5542",
+		ID: "padding-counted", Numbers: []string{"G24"}, Ops: []string{"moe.balance_loss"},
+		Thread:   "NVIDIA/Megatron-LM#5542",
 		Sentence: "slots without an expert count for the first",
 		Hidden:   "where every slot has one",
 	},
@@ -323,12 +328,13 @@ var balancing = []op.Mistake{
 		Hidden:   "with another kind than communication, or where it may",
 	},
 	{
-		ID: "bias-sign-reversed", Ops: []string{"moe.bias_update"},
+		ID: "bias-sign-reversed", Numbers: []string{"G22"}, Ops: []string{"moe.bias_update"},
 		Sentence: "the bias of experts with much load grows",
 		Hidden:   "where every step is lost in the bias",
 	},
 	{
-		ID: "bias-frozen", Ops: []string{"moe.bias_update"}, Thread: "AI-Hypercomputer/maxtext#2494",
+		ID: "bias-frozen", Numbers: []string{"G22"}, Ops: []string{"moe.bias_update"},
+		Thread:   "AI-Hypercomputer/maxtext#2494",
 		Sentence: "the bias stays as it is",
 		Hidden:   "where every step is lost in the bias",
 	},
@@ -356,5 +362,21 @@ var balancing = []op.Mistake{
 		ID: "empty-experts-left-out", Ops: []string{"moe.bias_update"},
 		Sentence: "the mean load is that of experts which have any",
 		Hidden:   "where every expert has, or no step changes",
+	},
+}
+
+func init() { op.Leave(refused) }
+
+// refused are what a recording of one call cannot show, and what no recording has.
+var refused = []op.Beyond{
+	{
+		Number: "G17", Thread: "vllm-project/vllm#52679",
+		Sentence: "of scores that tie, a kernel chooses another expert than the reference does",
+		Why:      "both are right: where scores tie, any choice among them is accepted",
+	},
+	{
+		Number: "G21", Thread: "huggingface/transformers#48649",
+		Sentence: "scores are reshaped into groups where the experts are no multiple of them, and rows mix",
+		Why:      "refused: groups have to be of equal size",
 	},
 }

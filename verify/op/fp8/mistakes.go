@@ -13,17 +13,17 @@ var (
 // scaling are the mistakes with scales.
 var scaling = []op.Mistake{
 	{
-		ID: "scale-inverse", Ops: ofAll, Thread: "sgl-project/sglang#34765",
+		ID: "scale-inverse", Numbers: []string{"F10"}, Ops: ofAll, Thread: "sgl-project/sglang#34765",
 		Sentence: "scales are taken for their inverses",
 		Hidden:   "where scales are 1, or all results are 0",
 	},
 	{
-		ID: "scale-rounded-up", Ops: ofAll, Thread: "sgl-project/sglang#28418",
+		ID: "scale-rounded-up", Numbers: []string{"F01"}, Ops: ofAll, Thread: "sgl-project/sglang#28418",
 		Sentence: "scales are rounded up to powers of two after codes were made with the exact ones",
 		Hidden:   "where scales are powers of two, or none are asked for",
 	},
 	{
-		ID: "scale-truncated", Ops: ofAll, Thread: "sgl-project/sglang#39193",
+		ID: "scale-truncated", Numbers: []string{"F02"}, Ops: ofAll, Thread: "sgl-project/sglang#39193",
 		Sentence: "scales lose their mantissas, and are the powers of two below",
 		Hidden:   "where scales are powers of two, or none are asked for",
 	},
@@ -33,17 +33,17 @@ var scaling = []op.Mistake{
 		Hidden:   "with one block, or where both are the same",
 	},
 	{
-		ID: "scales-transposed", Ops: ofAll, Thread: "flashinfer-ai/flashinfer#2147",
+		ID: "scales-transposed", Numbers: []string{"F08"}, Ops: ofAll, Thread: "flashinfer-ai/flashinfer#2147",
 		Sentence: "scales are in the other major order: of a product, those of a",
 		Hidden:   "with one row or one column of blocks, or where all are the same",
 	},
 	{
-		ID: "scale-by-logarithm", Ops: ofCast, Thread: "sgl-project/sglang#31210",
+		ID: "scale-by-logarithm", Numbers: []string{"F04"}, Ops: ofCast, Thread: "sgl-project/sglang#31210",
 		Sentence: "the exponent of a scale is a logarithm in float32, rounded up",
 		Hidden:   "where no scale lies just above a power of two, or none is asked for",
 	},
 	{
-		ID: "floor-missing", Ops: ofCast, Thread: "huggingface/kernels-community#680",
+		ID: "floor-missing", Numbers: []string{"F11"}, Ops: ofCast, Thread: "huggingface/kernels-community#680",
 		Sentence: "the largest size of a block has no floor",
 		Hidden:   "where it reaches the floor in every block",
 	},
@@ -58,7 +58,7 @@ var scaling = []op.Mistake{
 		Hidden:   "with one block, or where all have the same",
 	},
 	{
-		ID: "amax-over-padding", Ops: ofCast, Thread: "sgl-project/sglang#26133",
+		ID: "amax-over-padding", Numbers: []string{"F20", "M11"}, Ops: ofCast, Thread: "sgl-project/sglang#26133",
 		Sentence: "what stands in memory behind the last column counts for a ragged block",
 		Hidden:   "without ragged blocks in a row, or where it is smaller",
 	},
@@ -72,17 +72,17 @@ var coding = []op.Mistake{
 		Hidden:   "where all quotients are codes",
 	},
 	{
-		ID: "codes-half-up", Ops: ofCast, Thread: "sgl-project/sglang#40581",
+		ID: "codes-half-up", Numbers: []string{"F14"}, Ops: ofCast, Thread: "sgl-project/sglang#40581",
 		Sentence: "a quotient between two codes goes to the larger one",
 		Hidden:   "where none lies halfway",
 	},
 	{
-		ID: "saturated-at-256", Ops: ofCast, Thread: "sgl-project/sglang#40581",
+		ID: "saturated-at-256", Numbers: []string{"F13"}, Ops: ofCast, Thread: "sgl-project/sglang#40581",
 		Sentence: "codes of the largest exponent are taken for an overflow, and are the largest code",
 		Hidden:   "where none has it but the largest",
 	},
 	{
-		ID: "codes-fnuz", Ops: ofCast, Thread: "sgl-project/sglang#40581",
+		ID: "codes-fnuz", Numbers: []string{"F17"}, Ops: ofCast, Thread: "sgl-project/sglang#40581",
 		Sentence: "codes are bytes of the FNUZ format, which mean half",
 		Hidden:   "with F8_E5M2, or where all codes are 0",
 	},
@@ -92,7 +92,7 @@ var coding = []op.Mistake{
 		Hidden:   "where none is, with powers of two, or where the codes are the same",
 	},
 	{
-		ID: "tile-unwritten", Ops: ofCast, Thread: "Avarok-Cybersecurity/atlas#474",
+		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofCast, Thread: "Avarok-Cybersecurity/atlas#474",
 		Sentence: "codes of the last tile of columns are never written",
 		Hidden:   "where they are 0",
 	},
@@ -101,7 +101,7 @@ var coding = []op.Mistake{
 // multiplying are the mistakes of products.
 var multiplying = []op.Mistake{
 	{
-		ID: "scale-of-first-block", Ops: ofProducts, Thread: "mlc-ai/TIRx-kernels#5",
+		ID: "scale-of-first-block", Numbers: []string{"F06"}, Ops: ofProducts, Thread: "mlc-ai/TIRx-kernels#5",
 		Sentence: "every block of K has the scales of the first",
 		Hidden:   "with one block, or where all are the same",
 	},
@@ -111,7 +111,7 @@ var multiplying = []op.Mistake{
 		Hidden:   "with 128 columns at most, or where all are the same",
 	},
 	{
-		ID: "tail-unscaled", Ops: ofProducts, Thread: "pytorch/FBGEMM#6159",
+		ID: "tail-unscaled", Numbers: []string{"F05"}, Ops: ofProducts, Thread: "pytorch/FBGEMM#6159",
 		Sentence: "the scales of a ragged last block of K are not applied",
 		Hidden:   "where K is whole blocks",
 	},
@@ -121,28 +121,45 @@ var multiplying = []op.Mistake{
 		Hidden:   "where there are none",
 	},
 	{
-		ID: "promotion-missing", Ops: ofProducts, Thread: "deepseek-ai/DeepGEMM#37",
+		ID: "promotion-missing", Numbers: []string{"F18"}, Ops: ofProducts, Thread: "deepseek-ai/DeepGEMM#37",
 		Sentence: "the whole of K is summed in the tensor core's accumulator",
 		Hidden:   "with one block",
 	},
 	{
-		ID: "accumulate-bf16", Ops: ofProducts,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofProducts,
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "with one block",
 	},
 	{
-		ID: "nan-is-a-number", Ops: ofProducts, Thread: "Scottcjn/ram-coffers#716",
+		ID: "nan-is-a-number", Numbers: []string{"F15"}, Ops: ofProducts, Thread: "Scottcjn/ram-coffers#716",
 		Sentence: "the code that is NaN is read as the number behind the largest",
 		Hidden:   "where no code is NaN",
 	},
 	{
-		ID: "tile-unwritten", Ops: ofProducts, Thread: "Avarok-Cybersecurity/atlas#474",
+		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofProducts, Thread: "Avarok-Cybersecurity/atlas#474",
 		Sentence: "the last tile of columns is never written",
 		Hidden:   "where it is 0",
 	},
 	{
-		ID: "counts-shifted", Ops: []string{"fp8.grouped_gemm"}, Thread: "InternLM/xtuner#2053",
+		ID: "counts-shifted", Numbers: []string{"X05"}, Ops: []string{"fp8.grouped_gemm"},
+		Thread:   "InternLM/xtuner#2053",
 		Sentence: "the first row of each expert goes to the one before",
 		Hidden:   "where one expert has all rows",
+	},
+}
+
+func init() { op.Leave(conventions) }
+
+// conventions are what is no mistake of a kernel.
+var conventions = []op.Beyond{
+	{
+		Number: "F16", Thread: "jax-ml/ml_dtypes#400",
+		Sentence: "numbers beyond the largest code become NaN, or the largest code",
+		Why:      "a convention, which does not show: a block divided by its own scale stays within the codes",
+	},
+	{
+		Number: "F21", Thread: "mlc-ai/pith-train#74",
+		Sentence: "a compiler transposes a tile of FP8 wrongly",
+		Why:      "a compiler's, of one version, and in no one pattern",
 	},
 }
