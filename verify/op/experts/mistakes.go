@@ -77,6 +77,41 @@ var choosing = []op.Mistake{
 			"expert",
 		Hidden: "where the last is the worst, or there is no expert more",
 	},
+	{
+		ID: "sigmoid-always", Ops: ofGate, Thread: "flashinfer-ai/flashinfer#5211",
+		Sentence: "scores are sigmoids, as in DeepSeek-V3, whatever score the request asks for",
+		Hidden:   "where sigmoids are asked for",
+	},
+	{
+		ID: "root-missing", Ops: ofGate,
+		Sentence: "scores of sqrt_softplus are log(1 + e^z), without the root",
+		Hidden:   "with another score",
+	},
+	{
+		ID: "softplus-literal", Ops: []string{"moe.gate"}, Thread: "sgl-project/sglang#34459",
+		Sentence: "log(1 + e^z) is formed as it stands, in F32, and is 0 for z below −16.6",
+		Hidden:   "with another score than sqrt_softplus, or where no logit is far below 0",
+	},
+	{
+		ID: "bias-on-logits", Ops: ofGate,
+		Sentence: "the bias is added to logits, before they become scores, so that weights feel it too",
+		Hidden:   "without a bias, or with a softmax and a bias that is the same for all",
+	},
+	{
+		ID: "group-score-unbiased", Ops: ofGate,
+		Sentence: "groups are scored without the bias",
+		Hidden:   "without a bias or groups, or where no token's experts change",
+	},
+	{
+		ID: "bias-of-groups-only", Ops: ofGate,
+		Sentence: "the bias counts where groups are chosen, and not where experts are",
+		Hidden:   "without a bias, or where no token's experts change",
+	},
+	{
+		ID: "groups-strided", Ops: ofGate,
+		Sentence: "expert e is taken to be in group e mod groups, not in one of groups that stand one behind the other",
+		Hidden:   "without groups, or where no token's experts change",
+	},
 }
 
 // weighing are the mistakes of weights.
@@ -118,7 +153,7 @@ var weighing = []op.Mistake{
 	},
 	{
 		ID: "routed-scale-missing", Numbers: []string{"G10"}, Ops: ofGate, Thread: "sgl-project/sglang#8333",
-		Sentence: "weights are not multiplied by scale",
+		Sentence: "weights are not multiplied by scale, on one path of several it may be",
 		Hidden:   "with a scale of 1",
 	},
 	{
@@ -130,6 +165,32 @@ var weighing = []op.Mistake{
 		ID: "weights-misplaced", Ops: ofGate,
 		Sentence: "experts are sorted by their numbers, and their weights are not",
 		Hidden:   "where both orders agree, or with one expert a token",
+	},
+	{
+		ID: "score-by-subtraction", Ops: []string{"moe.gate"}, Thread: "flashinfer-ai/flashinfer#3875",
+		Sentence: "scores for weights are what is left of those with the bias when it is subtracted again, in F32",
+		Hidden:   "without a bias, or where no score is small beside it",
+	},
+	{
+		ID: "softmax-of-chosen", Ops: ofGate,
+		Sentence: "weights are a softmax over the logits of the chosen experts, as in Mixtral",
+		Hidden: "with softmax scores, with weights that are not normalised, with one expert a token, or where " +
+			"sigmoids are next to 0",
+	},
+	{
+		ID: "sum-of-all-scores", Ops: ofGate,
+		Sentence: "weights are divided by the sum of the scores of all experts, not of the chosen",
+		Hidden:   "where weights are not normalised, or all experts are chosen",
+	},
+	{
+		ID: "absent-scale-is-zero", Numbers: []string{"G12"}, Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
+		Sentence: "a scale that the request leaves out counts as 0, not as 1",
+		Hidden:   "where it is given",
+	},
+	{
+		ID: "weights-bf16", Ops: []string{"moe.gate"},
+		Sentence: "weights are rounded to BF16 before they are stored",
+		Hidden:   "where BF16 holds every weight",
 	},
 }
 
@@ -180,6 +241,69 @@ var networking = []op.Mistake{
 		ID: "combine-bf16", Ops: ofExperts,
 		Sentence: "outputs of experts are weighted and added up in BF16",
 		Hidden:   "where the kernel declares that",
+	},
+	{
+		ID: "swiglu-of-gpt-oss", Ops: ofExperts,
+		Sentence: "the activation is that of gpt-oss: g σ(1.702 g) times u + 1, for W1 x = g and W3 x = u",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "gelu-for-silu", Ops: ofExperts,
+		Sentence: "the activation is GELU",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "shared-limit-missing", Ops: ofExperts, Thread: "sgl-project/sglang#23776",
+		Sentence: "the limit is that of routed experts alone: inner units of the shared ones have none",
+		Hidden:   "without shared experts or a limit, or where none of their units reaches it",
+	},
+	{
+		ID: "routed-limit-missing", Ops: ofExperts, Thread: "vllm-project/vllm-ascend#14364",
+		Sentence: "the limit is that of the shared experts alone: inner units of routed ones have none",
+		Hidden:   "without a limit, or where no unit of theirs reaches it",
+	},
+	{
+		ID: "gate-limited-below", Ops: ofExperts, Thread: "anthony-chaudhary/fak#4837",
+		Sentence: "the limit bounds W1 x from below too, by its negative",
+		Hidden:   "without a limit, where no W1 x is so negative, or with a large one: SiLU of it is next to 0",
+	},
+	{
+		ID: "limit-on-activation", Ops: ofExperts,
+		Sentence: "the limit bounds SiLU(W1 x), not W1 x",
+		Hidden:   "without a limit, where none reaches it, or with a large one, of which SiLU takes next to nothing",
+	},
+	{
+		ID: "limit-on-product", Ops: ofExperts, Thread: "AMD-AGI/Primus#698",
+		Sentence: "the limit bounds SiLU(W1 x) ⊙ (W3 x), not its two sides",
+		Hidden:   "without a limit, or where neither side reaches it",
+	},
+	{
+		ID: "offset-wraps", Numbers: []string{"X12"}, Ops: ofExperts, Thread: "vllm-project/vllm#50220",
+		Sentence: "the offset of an expert's weights loses its highest bit, as one of 32 bits does in a tensor of " +
+			"more elements than it counts",
+		Hidden: "where no expert begins behind the largest power of two below the elements of a tensor",
+	},
+	{
+		ID: "shared-expert-eightfold", Numbers: []string{"X06"}, Ops: ofExperts, Thread: "sgl-project/sglang#35535",
+		Sentence: "the shared experts count eight times, as where eight devices add them",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "shared-expert-unreduced", Numbers: []string{"X07"}, Ops: ofExperts,
+		Thread: "vllm-project/tpu-inference#3435",
+		Sentence: "only the first half of the inner units of the shared experts counts, as where the other is on a " +
+			"second device and nobody adds it",
+		Hidden: "where there are none, or one unit",
+	},
+	{
+		ID: "shared-expert-multiplied", Ops: []string{"moe.layer"},
+		Sentence: "scale multiplies the shared experts too",
+		Hidden:   "where there are none, or with a scale of 1",
+	},
+	{
+		ID: "routed-sum-twice", Ops: ofExperts,
+		Sentence: "the sum of routed experts counts twice, as where two devices have all of it and add",
+		Hidden:   "where no token has an expert",
 	},
 }
 
@@ -232,6 +356,46 @@ var sending = slices.Concat([]op.Mistake{
 		Sentence: "an expert that a token has twice counts once",
 		Hidden:   "where no token has one twice",
 	},
+	{
+		ID: "weight-on-both", Numbers: []string{"X01"}, Ops: ofExperts, Thread: "vllm-project/vllm#43694",
+		Sentence: "a weight multiplies what its expert reads, and again what it gives",
+		Hidden:   "with weights of 1",
+	},
+	{
+		ID: "expert-weights-bf16", Ops: []string{"moe.experts"},
+		Sentence: "weights are rounded to BF16 before they multiply",
+		Hidden:   "where BF16 holds them; outputs in BF16 hide it too, where they are few",
+	},
+	{
+		ID: "combine-skipped", Numbers: []string{"X15"}, Ops: ofExperts, Thread: "deepspeedai/DeepSpeed#8213",
+		Sentence: "outputs of experts are neither weighted nor summed: row n is that of pair n, of N·K",
+		Hidden:   "with one expert a token, of weight 1",
+	},
+	{
+		ID: "combine-overwrites", Ops: ofExperts,
+		Sentence: "the last expert of a token overwrites what those before it gave",
+		Hidden:   "with one expert a token",
+	},
+	{
+		ID: "first-row-only", Ops: ofExperts, Thread: "vllm-project/vllm-xpu-kernels#453",
+		Sentence: "an expert computes the first of its tokens alone, and gives the others nothing",
+		Hidden:   "where none has two",
+	},
+	{
+		ID: "last-row-missing", Ops: ofExperts,
+		Sentence: "an expert computes one token less than it has",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "capacity-dropped", Ops: ofExperts,
+		Sentence: "an expert takes ⌈N·K/E⌉ tokens at most, and the others lose it",
+		Hidden:   "where none has more",
+	},
+	{
+		ID: "negative-ids-first", Ops: []string{"moe.experts"},
+		Sentence: "ids below 0 are taken for the first expert",
+		Hidden:   "where there are none",
+	},
 }, dispatching)
 
 // dispatching are the mistakes of sorting pairs.
@@ -267,6 +431,21 @@ var dispatching = []op.Mistake{
 		Sentence: "rows name tokens, not pairs",
 		Hidden:   "with one slot",
 	},
+	{
+		ID: "order-inverted", Ops: []string{"moe.dispatch"},
+		Sentence: "order has the row of each pair, not the pair of each row",
+		Hidden:   "where the two are the same, as for pairs in order",
+	},
+	{
+		ID: "first-row-only", Ops: []string{"moe.dispatch"}, Thread: "vllm-project/vllm-xpu-kernels#453",
+		Sentence: "every row but the first has N·K, which stands for padding",
+		Hidden:   "with one row",
+	},
+	{
+		ID: "counts-padded", Ops: []string{"moe.dispatch"},
+		Sentence: "counts are rounded up to whole tiles of 128",
+		Hidden:   "where each is a whole number of them",
+	},
 }
 
 // balancing are the mistakes of losses and of the bias.
@@ -293,7 +472,7 @@ var balancing = []op.Mistake{
 		Hidden:   "with as many experts as slots, or where tokens of devices are counted",
 	},
 	{
-		ID: "alpha-missing", Ops: []string{"moe.balance_loss"},
+		ID: "alpha-missing", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA-NeMo/Automodel#1408",
 		Sentence: "alpha is left out",
 		Hidden:   "with an alpha of 1",
 	},
@@ -362,6 +541,16 @@ var balancing = []op.Mistake{
 		ID: "empty-experts-left-out", Ops: []string{"moe.bias_update"},
 		Sentence: "the mean load is that of experts which have any",
 		Hidden:   "where every expert has, or no step changes",
+	},
+	{
+		ID: "counts-capped", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA/Megatron-LM#1513",
+		Sentence: "an expert's tokens count up to its capacity, K T/E, alone",
+		Hidden:   "where none has more",
+	},
+	{
+		ID: "loss-times-tokens", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA-NeMo/Automodel#1408",
+		Sentence: "the loss is multiplied by the number of tokens",
+		Hidden:   "with one token",
 	},
 }
 

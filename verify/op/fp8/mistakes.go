@@ -62,6 +62,57 @@ var scaling = []op.Mistake{
 		Sentence: "what stands in memory behind the last column counts for a ragged block",
 		Hidden:   "without ragged blocks in a row, or where it is smaller",
 	},
+	{
+		ID: "zero-block-scale-one", Numbers: []string{"F12"}, Ops: ofCast, Thread: "NVIDIA/Model-Optimizer#1397",
+		Sentence: "a block of zeros has a scale of 1, whatever the floor",
+		Hidden:   "where no block is all zeros, or the floor is 0",
+	},
+	{
+		ID: "floor-added", Ops: ofCast,
+		Sentence: "the floor is added to the largest size",
+		Hidden:   "where it is lost beside that, or 0",
+	},
+	{
+		ID: "floor-of-scale", Numbers: []string{"F11"}, Ops: ofCast, Thread: "huggingface/kernels-community#680",
+		Sentence: "the floor bounds the scale, not the largest size, and is 448 times too large for that",
+		Hidden:   "where scales are above the floor all the same, or it is 0",
+	},
+	{
+		ID: "amax-signed", Ops: ofCast,
+		Sentence: "the largest size is the largest number: negative ones do not count",
+		Hidden:   "where no block has its largest size in a negative number",
+	},
+	{
+		ID: "amax-of-half", Ops: ofCast, Thread: "AMD-AGI/Primus-Turbo#306",
+		Sentence: "only the first half of the columns of a block is looked at for its largest size",
+		Hidden:   "where it stands there",
+	},
+	{
+		ID: "largest-code-224", Numbers: []string{"F17"}, Ops: ofCast, Thread: "sgl-project/sglang#30900",
+		Sentence: "scales are made for codes up to 224, as on devices of the FNUZ format",
+		Hidden:   "with F8_E5M2, or where the powers of two above are the same",
+	},
+	{
+		ID: "largest-code-240", Numbers: []string{"F17"}, Ops: ofCast, Thread: "ROCm/aiter#5177",
+		Sentence: "scales are made for codes up to 240, the largest of the FNUZ format",
+		Hidden:   "with F8_E5M2, or where the powers of two above are the same",
+	},
+	{
+		ID: "scale-bf16", Ops: ofCast, Thread: "deepseek-ai/TileKernels#15",
+		Sentence: "scales are rounded to BF16",
+		Hidden:   "where BF16 holds them, as it holds powers of two",
+	},
+	{
+		ID: "scale-by-exponent", Ops: ofCast,
+		Sentence: "the exponent of a scale is that of the largest size less that of the largest code, as in OCP " +
+			"MX: the largest numbers of a block saturate",
+		Hidden: "where no powers of two are asked for, or the largest size is at most 1.75 times a power of two",
+	},
+	{
+		ID: "scale-nearest-power", Ops: ofCast,
+		Sentence: "scales are rounded to the nearest power of two, not up",
+		Hidden:   "where none is asked for, or is rounded up all the same",
+	},
 }
 
 // coding are the mistakes of making codes.
@@ -95,6 +146,11 @@ var coding = []op.Mistake{
 		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofCast, Thread: "Avarok-Cybersecurity/atlas#474",
 		Sentence: "codes of the last tile of columns are never written",
 		Hidden:   "where they are 0",
+	},
+	{
+		ID: "nan-saturated", Ops: ofCast,
+		Sentence: "the code of NaN is the largest one",
+		Hidden:   "where nothing is NaN",
 	},
 }
 
@@ -145,6 +201,73 @@ var multiplying = []op.Mistake{
 		Thread:   "InternLM/xtuner#2053",
 		Sentence: "the first row of each expert goes to the one before",
 		Hidden:   "where one expert has all rows",
+	},
+	{
+		ID: "a-scale-missing", Ops: ofProducts,
+		Sentence: "scales of a are left out",
+		Hidden:   "where they are 1",
+	},
+	{
+		ID: "b-scale-missing", Ops: ofProducts,
+		Sentence: "scales of b are left out",
+		Hidden:   "where they are 1",
+	},
+	{
+		ID: "scales-packed", Numbers: []string{"F03"}, Ops: ofProducts, Thread: "sgl-project/sglang#13067",
+		Sentence: "exponents of four scales are packed into a word by shifts that keep the fractions, which run " +
+			"into the exponent before",
+		Hidden: "where scales are powers of two",
+	},
+	{
+		ID: "weight-scales-transposed", Numbers: []string{"F09"}, Ops: ofProducts, Thread: "unslothai/unsloth#8953",
+		Sentence: "scales of b are in the other major order",
+		Hidden:   "with one row or one column of blocks of b, or where all are the same",
+	},
+	{
+		ID: "scale-wave-kept", Numbers: []string{"F07"}, Ops: []string{"fp8.gemm"}, Thread: "NVIDIA/cutlass#3596",
+		Sentence: "scales of b are multiplied in place by those of a, and a second wave of 128 rows finds them so",
+		Hidden:   "with 128 rows at most, or where scales of a are 1",
+	},
+	{
+		ID: "scale-of-first-row", Ops: ofProducts,
+		Sentence: "every 128 rows have the scales of the first of them",
+		Hidden:   "with one row, or where all have the same",
+	},
+	{
+		ID: "scale-columns-even", Ops: ofProducts, Thread: "vllm-project/vllm#49596",
+		Sentence: "columns are divided evenly among the rows of b_scale, not by 128",
+		Hidden:   "with whole blocks of columns, or where scales are the same",
+	},
+	{
+		ID: "codes-fnuz", Numbers: []string{"F17"}, Ops: ofProducts, Thread: "sgl-project/sglang#40581",
+		Sentence: "codes are read as bytes of the FNUZ format, which mean half",
+		Hidden:   "where one operand is 0",
+	},
+	{
+		ID: "k-tail-of-128-dropped", Ops: ofProducts,
+		Sentence: "elements of K behind the last whole 128 are left out",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "k-tail-of-256-dropped", Ops: ofProducts, Thread: "ROCm/aiter#4331",
+		Sentence: "elements of K behind the last whole 256 are left out",
+		Hidden:   "where there are none",
+	},
+	{
+		ID: "k-tail-read-on", Numbers: []string{"F19"}, Ops: ofProducts, Thread: "tile-ai/tilelang-ascend#1341",
+		Sentence: "rows of K are read up to the next multiple of 32, where the next row begins",
+		Hidden:   "where K is one, or there is one row",
+	},
+	{
+		ID: "tile-of-one-expert", Numbers: []string{"X14"}, Ops: []string{"fp8.grouped_gemm"},
+		Thread:   "deepseek-ai/DeepGEMM#268",
+		Sentence: "every 128 rows are multiplied by the matrix of the expert of the first of them",
+		Hidden:   "where these are of one expert",
+	},
+	{
+		ID: "scales-of-first-expert", Ops: []string{"fp8.grouped_gemm"},
+		Sentence: "every expert has the scales of the first",
+		Hidden:   "with one expert that has rows, or where all scales are the same",
 	},
 }
 

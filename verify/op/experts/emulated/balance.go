@@ -67,8 +67,11 @@ func (b *balance[T]) loss() T {
 	if !b.makes("sequences-summed") {
 		loss /= T(len(losses))
 	}
-	if b.makes("alpha-missing") {
+	switch {
+	case b.makes("alpha-missing"):
 		return loss
+	case b.makes("loss-times-tokens"):
+		loss *= T(b.N)
 	}
 	return T(b.Float("alpha")) * loss
 }
@@ -103,6 +106,10 @@ func (b *balance[T]) shares(from, to int) []T {
 	slots := T(b.K)
 	if b.makes("first-choices-only") {
 		slots = 1
+	}
+	if b.makes("counts-capped") {
+		most := T((to - from) * b.K / b.E)
+		counts = each(counts, func(c T) T { return min(c, max(most, 1)) })
 	}
 	switch tokens := T(to - from); {
 	case b.makes("loss-unscaled"):

@@ -13,7 +13,7 @@ func (g *gate[T]) ranked(scores []T) []T {
 	ranked := slices.Clone(scores)
 	for e, b := range g.bias {
 		switch {
-		case g.makes("bias-missing"):
+		case g.makes("bias-missing"), g.makes("bias-on-logits"):
 			b = 0
 		case g.makes("bias-bf16"):
 			b = emulate.Round(dtype.BF16, b)
@@ -31,9 +31,17 @@ func (g *gate[T]) ranked(scores []T) []T {
 	return ranked
 }
 
-// choose returns the experts of a token, best first.
-func (g *gate[T]) choose(ranked []T) []int {
-	candidates := g.members(ranked)
+// choose returns the experts of a token, best first, by what ranks them: their scores with the
+// bias, or where a mistake is made without.
+func (g *gate[T]) choose(ranked, scores []T) []int {
+	grouped := ranked
+	if g.makes("group-score-unbiased") {
+		grouped = scores
+	}
+	candidates := g.members(grouped)
+	if g.makes("bias-of-groups-only") {
+		ranked = scores
+	}
 	if g.makes("groups-masked-with-zero") {
 		masked := make([]T, g.E)
 		for _, e := range candidates {
@@ -68,16 +76,26 @@ func (g *gate[T]) members(ranked []T) (experts []int) {
 	if g.groups == 1 || g.makes("groups-missing") {
 		return emulate.Indices(g.E)
 	}
-	scores, size := make([]T, g.groups), g.E/g.groups
+	scores := make([]T, g.groups)
 	for i := range scores {
-		scores[i] = g.groupScore(emulate.Row(ranked, i, size))
+		scores[i] = g.groupScore(emulate.Picked(ranked, g.inGroup(i)))
 	}
 	for _, i := range g.best(scores, emulate.Indices(g.groups), g.kept) {
-		for e := range size {
-			experts = append(experts, i*size+e)
-		}
+		experts = append(experts, g.inGroup(i)...)
 	}
 	slices.Sort(experts)
+	return experts
+}
+
+// inGroup returns the experts of group i, which stand one behind the other.
+func (g *gate[T]) inGroup(i int) []int {
+	experts := make([]int, g.E/g.groups)
+	for e := range experts {
+		experts[e] = i*len(experts) + e
+		if g.makes("groups-strided") {
+			experts[e] = e*g.groups + i
+		}
+	}
 	return experts
 }
 

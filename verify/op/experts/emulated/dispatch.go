@@ -57,7 +57,20 @@ func (d *dispatch) sort() (order, counts []int) {
 	for i, before := range tiles {
 		d.write(order, i, before, firsts(counts))
 	}
+	if d.makes("order-inverted") {
+		order = inverse(order)
+	}
 	return order, d.counted(counts)
+}
+
+// inverse returns the row of each pair, pairs in order, from the pair of each row.
+func inverse(order []int) []int {
+	pairs, rows := slices.Sorted(slices.Values(order)), make([]int, len(order))
+	for row, pair := range order {
+		at, _ := slices.BinarySearch(pairs, pair)
+		rows[at] = row
+	}
+	return rows
 }
 
 // write writes the pairs of tile i, whose experts have so many before it and begin in these rows.
@@ -73,6 +86,9 @@ func (d *dispatch) write(order []int, i int, before, first []int) {
 		}
 		before[e]++
 		order[row] = d.number(at/d.K, at%d.K)
+		if d.makes("first-row-only") && row > 0 {
+			order[row] = len(d.ids)
+		}
 	}
 }
 
@@ -92,6 +108,8 @@ func (d *dispatch) counted(counts []int) []int {
 	switch {
 	case d.makes("counts-cumulative"):
 		return firsts(counts)[1:]
+	case d.makes("counts-padded"):
+		return each(counts, func(n int) int { return (n + 127) / 128 * 128 })
 	case d.makes("counts-shifted"):
 		return append(counts[d.E-1:], counts[:d.E-1]...)
 	case d.makes("padding-counted"):

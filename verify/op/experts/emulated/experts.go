@@ -63,6 +63,7 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 		m.outputs[n] = make([][]T, len(r.experts))
 	}
 	m.run()
+	m.skipCombine()
 	var shared network[T]
 	if m.Recording.Has("shared_gate") {
 		shared = m.loadShared()
@@ -83,13 +84,31 @@ func (m *mixture[T]) run() {
 	rows := m.rows()
 	m.shiftRows(rows)
 	for e, pairs := range rows {
-		if len(pairs) == 0 {
+		if pairs = m.done(pairs); len(pairs) == 0 {
 			continue
 		}
 		net := m.load(e)
 		for _, p := range pairs {
 			m.outputs[p.token][p.slot] = m.expert(net, p)
 		}
+	}
+}
+
+// skipCombine makes the mistake of outputs that are left as they came back, pair by pair: the first
+// as many of them as there are tokens are the output.
+func (m *mixture[T]) skipCombine() {
+	if !m.Makes("combine-skipped") {
+		return
+	}
+	var all [][]T
+	for _, slots := range m.outputs {
+		all = append(all, slots...)
+	}
+	for n, slots := range m.outputs {
+		clear(slots)
+		slots[0] = all[n]
+		m.routes[n].weights = each(m.routes[n].weights, func(T) T { return 1 })
+		m.Show(true)
 	}
 }
 
@@ -115,6 +134,8 @@ func (m *mixture[T]) expertOf(experts []int, k int) int {
 		e = -1
 	case m.Makes("negative-ids-wrap") && e < 0:
 		e = max(e+last+1, 0)
+	case m.Makes("negative-ids-first") && e < 0:
+		e = 0
 	case m.Makes("duplicates-dropped") && e >= 0 && slices.Contains(experts[:k], e):
 		e = -1
 	case m.Makes("last-choice-lost") && m.Op.Name == "moe.experts" && k == len(experts)-1:
@@ -122,6 +143,22 @@ func (m *mixture[T]) expertOf(experts []int, k int) int {
 	}
 	m.Show(max(e, -1) != max(right, -1))
 	return e
+}
+
+// done returns the rows of an expert that it computes: all.
+func (m *mixture[T]) done(pairs []pair) []pair {
+	capacity := len(pairs)
+	switch {
+	case m.Makes("first-row-only"):
+		capacity = 1
+	case m.Makes("last-row-missing"):
+		capacity = max(capacity-1, 0)
+	case m.Makes("capacity-dropped"):
+		slots := len(m.routes) * len(m.routes[0].experts)
+		capacity = (slots + m.Dim("E") - 1) / m.Dim("E")
+	}
+	m.Show(len(pairs) > capacity)
+	return pairs[:min(capacity, len(pairs))]
 }
 
 // shiftRows makes the mistake of segments that begin one row late: the first row of each goes to
@@ -148,9 +185,12 @@ func (m *mixture[T]) shiftRows(rows [][]pair) {
 func (m *mixture[T]) expert(net network[T], p pair) []T {
 	x := emulate.Row(m.x, p.token, m.d)
 	weight := m.weight(p)
-	if m.Makes("weight-on-input") {
+	if m.Makes("weight-on-input") || m.Makes("weight-on-both") {
 		m.Show(weight != 1)
-		x, weight = each(x, func(v T) T { return emulate.Round(m.input, v*weight) }), 1
+		x = each(x, func(v T) T { return emulate.Round(m.input, v*weight) })
+	}
+	if m.Makes("weight-on-input") {
+		weight = 1
 	}
 	y := m.output(net, x, weight)
 	if m.Makes("tile-unwritten") {
@@ -171,6 +211,8 @@ func (m *mixture[T]) weight(p pair) T {
 		w = weights[0]
 	case m.Makes("weight-twice"):
 		w *= w
+	case m.Makes("expert-weights-bf16"):
+		w = emulate.Round(dtype.BF16, w)
 	}
 	m.Show(w != right)
 	return w
@@ -184,10 +226,22 @@ func (m *mixture[T]) sum(n int) []T {
 			terms = append(terms, m.weighted(y, pair{n, k}))
 		}
 	}
-	if len(terms) == 0 {
+	switch {
+	case len(terms) == 0:
 		return make([]T, m.d)
+	case m.Makes("combine-overwrites"):
+		m.Show(len(terms) > 1)
+		return terms[len(terms)-1]
+	case m.Makes("routed-sum-twice"):
+		m.Show(true)
+		terms = append(terms, m.add(copies(terms)))
 	}
 	return emulate.RoundEach(m.combine, m.add(terms))
+}
+
+// copies returns terms that may be added up in place.
+func copies[T any](terms [][]T) [][]T {
+	return each(terms, func(y []T) []T { return slices.Clone(y) })
 }
 
 // weighted returns an output times its weight.
@@ -240,6 +294,10 @@ func (m *mixture[T]) addShared(sum, y []T) {
 		factor = 0
 	case m.Makes("shared-expert-scaled"):
 		factor = 2
+	case m.Makes("shared-expert-eightfold"):
+		factor = 8
+	case m.Makes("shared-expert-multiplied"):
+		factor = T(m.Float("scale"))
 	case m.Makes("shared-expert-divided"):
 		factor = 1 / T(m.Float("scale"))
 	}

@@ -112,14 +112,17 @@ func (g *gate[T]) route(n int) route[T] {
 		emulate.RoundEach(dtype.BF16, scores)
 	}
 	ranked := g.ranked(scores)
-	chosen := g.choose(ranked)
+	chosen := g.choose(ranked, scores)
 	var values []T
 	for _, e := range chosen {
 		values = append(values, g.value(e, logits, scores, ranked))
 	}
 	r := route[T]{experts: chosen, weights: values}
 	r.experts, r.weights = g.arrange(n, r)
-	r.weights = g.weigh(r.weights)
+	r.weights = g.weigh(r.weights, scores)
+	if g.makes("weights-bf16") {
+		emulate.RoundEach(dtype.BF16, r.weights)
+	}
 	if g.makes("weights-misplaced") {
 		slices.Sort(r.experts)
 	}
@@ -156,12 +159,18 @@ func (g *gate[T]) logits(n int) []T {
 	if g.makes("gate-bf16") {
 		emulate.RoundEach(dtype.BF16, row)
 	}
+	if g.makes("bias-on-logits") {
+		for e, b := range g.bias {
+			row[e] += b
+		}
+	}
 	return emulate.RoundEach(g.narrow, row)
 }
 
 // scores returns those of all experts.
 func (g *gate[T]) scores(logits []T) []T {
 	switch {
+	case g.makes("sigmoid-always"):
 	case g.scoring == "softmax", g.scoring == "sigmoid" && g.makes("softmax-for-sigmoid"):
 		return g.softmax(logits)
 	case g.scoring == "sqrt_softplus":
@@ -184,10 +193,18 @@ func (g *gate[T]) softmax(logits []T) []T {
 
 // rootSoftplus returns √log(1+e^z), where z itself stands for the logarithm from 20 on.
 func (g *gate[T]) rootSoftplus(z T) T {
-	if z > 20 {
-		return T(math.Sqrt(float64(z)))
+	soft := z
+	if z <= 20 {
+		power := emulate.Exponential(g.Job, z)
+		soft = T(math.Log1p(float64(power)))
+		if g.makes("softplus-literal") {
+			soft = T(math.Log(float64(emulate.Round(dtype.F32, 1+power))))
+		}
 	}
-	return T(math.Sqrt(float64(T(math.Log1p(float64(emulate.Exponential(g.Job, z)))))))
+	if g.makes("root-missing") {
+		return soft
+	}
+	return T(math.Sqrt(float64(soft)))
 }
 
 func each[T any](x []T, f func(T) T) []T {
@@ -203,6 +220,10 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 	switch {
 	case g.makes("gate-bias-in-weights"):
 		return ranked[e]
+	case g.makes("score-by-subtraction") && g.bias != nil:
+		return emulate.Round(dtype.F32, emulate.Round(dtype.F32, ranked[e])-g.bias[e])
+	case g.makes("softmax-of-chosen") && g.scoring != "softmax" && g.Flag("normalize"):
+		return emulate.Exponential(g.Job, logits[e]-slices.Max(logits))
 	case g.makes("weights-logits") && !g.Flag("normalize"):
 		return logits[e]
 	case g.makes("softmax-after-mask") && g.scoring == "softmax" && g.groups > 1 && !g.Flag("normalize"):
@@ -212,10 +233,13 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 	return scores[e]
 }
 
-// weigh makes weights of the scores of chosen experts.
-func (g *gate[T]) weigh(weights []T) []T {
+// weigh makes weights of the scores of chosen experts, of those of all.
+func (g *gate[T]) weigh(weights, scores []T) []T {
 	normalize := g.Flag("normalize") && !g.makes("weights-unnormalized") || g.makes("weights-normalized")
 	sum, scale := g.scalars.Sum(weights), g.factor()
+	if g.makes("sum-of-all-scores") {
+		sum = g.scalars.Sum(scores)
+	}
 	factor := scale / (sum + g.eps)
 	switch {
 	case !normalize:
@@ -238,6 +262,8 @@ func (g *gate[T]) factor() T {
 	switch {
 	case g.makes("routed-scale-missing"):
 		return 1
+	case g.makes("absent-scale-is-zero") && g.Recording.Attrs["scale"] == nil:
+		return 0
 	case g.makes("routed-scale-twice"):
 		return g.scale * g.scale
 	}

@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"cmp"
+	"math"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -25,7 +26,10 @@ type networks[T emulate.Number] struct {
 }
 
 // network is one expert: its three matrices, W1 and W3 [F,d] and W2 [d,F].
-type network[T emulate.Number] struct{ gate, up, down []T }
+type network[T emulate.Number] struct {
+	gate, up, down []T
+	shared         bool // it is the shared ones
+}
 
 func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
 	input := j.Recording.Type("x")
@@ -50,18 +54,37 @@ func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
 
 // load returns expert e of the routed ones.
 func (w *networks[T]) load(e int) network[T] {
-	return network[T]{
-		emulate.LoadRows[T](w.Job, "w_gate", e, e+1), emulate.LoadRows[T](w.Job, "w_up", e, e+1),
-		emulate.LoadRows[T](w.Job, "w_down", e, e+1),
+	return network[T]{gate: w.matrix("w_gate", e), up: w.matrix("w_up", e), down: w.matrix("w_down", e)}
+}
+
+// matrix returns that of expert e. It makes the mistake of an offset that is too large for its
+// type.
+func (w *networks[T]) matrix(name string, e int) []T {
+	size, highest := w.Dim("F")*w.d, 1
+	for 2*highest < w.Dim("E")*size {
+		highest *= 2
 	}
+	if !w.Makes("offset-wraps") || e*size < highest {
+		return emulate.LoadRows[T](w.Job, name, e, e+1)
+	}
+	w.Show(true)
+	at := e*size - highest
+	rows := emulate.LoadRows[T](w.Job, name, at/size, min(at/size+2, w.Dim("E")))
+	return rows[at%size:][:size]
 }
 
 // loadShared returns the shared experts as one.
 func (w *networks[T]) loadShared() network[T] {
-	return network[T]{
+	net := network[T]{
 		emulate.Load[T](w.Job, "shared_gate"), emulate.Load[T](w.Job, "shared_up"),
-		emulate.Load[T](w.Job, "shared_down"),
+		emulate.Load[T](w.Job, "shared_down"), true,
 	}
+	width := len(net.down) / w.d
+	for i := 0; w.Makes("shared-expert-unreduced") && i < w.d; i++ {
+		w.Show(width > 1)
+		clear(emulate.Row(net.down, i, width)[(width+1)/2:])
+	}
+	return net
 }
 
 // kept rounds to the intermediate type, unless a kernel fused so far keeps the result as it is.
@@ -102,13 +125,27 @@ func (w *networks[T]) units(net network[T], x []T, f int) (gate, up T) {
 	w.Show(at != f || beside != f+width)
 	gate, up = w.unit(net, x, at), w.unit(net, x, beside)
 	if w.limit > 0 {
-		low, high := min(gate, w.limit), max(min(up, w.limit), -w.limit)
-		if !w.Makes("limit-missing") {
-			return low, high
-		}
-		w.Show(low != gate || high != up)
+		return w.limited(net, gate, up)
 	}
 	return gate, up
+}
+
+// limited returns inner units within the limit. It makes the mistakes of limits.
+func (w *networks[T]) limited(net network[T], gate, up T) (T, T) {
+	low, high := min(gate, w.limit), max(min(up, w.limit), -w.limit)
+	switch {
+	case w.Makes("gate-limited-below"):
+		w.Show(low < -w.limit)
+		return max(low, -w.limit), high
+	case w.Makes("limit-missing"), w.Makes("shared-limit-missing") && net.shared,
+		w.Makes("routed-limit-missing") && !net.shared, w.Makes("limit-on-product"):
+		w.Show(low != gate || high != up)
+		return gate, up
+	case w.Makes("limit-on-activation"):
+		w.Show(low != gate)
+		return gate, high
+	}
+	return low, high
 }
 
 // unit returns element f of W1 x, followed by those of W3 x.
@@ -122,14 +159,37 @@ func (w *networks[T]) unit(net network[T], x []T, f int) T {
 
 // hidden returns what W2 multiplies.
 func (w *networks[T]) hidden(gate, up, weight T) T {
-	one := 1 + emulate.Exponential(w.Job, -gate)
-	silu := gate / one
-	if w.NormalizeFirst {
-		silu = gate * (1 / one)
+	silu := w.silu(gate)
+	if w.Makes("limit-on-activation") && w.limit > 0 {
+		silu = min(silu, w.limit)
+	}
+	if w.Makes("swiglu-of-gpt-oss") {
+		w.Show(true)
+		up++
 	}
 	h := w.kept(silu, emulate.FusedActivation) * up
+	if w.Makes("limit-on-product") && w.limit > 0 {
+		h = max(min(h, w.limit), -w.limit)
+	}
 	if !w.inside {
 		return w.kept(h, never)
 	}
 	return w.kept(w.kept(h, emulate.FusedActivation)*weight, never)
+}
+
+// silu returns z σ(z).
+func (w *networks[T]) silu(z T) T {
+	steep := T(1)
+	switch {
+	case w.Makes("gelu-for-silu"):
+		w.Show(z != 0)
+		return z * T(0.5*math.Erfc(-float64(z)/math.Sqrt2))
+	case w.Makes("swiglu-of-gpt-oss"):
+		steep = 1.702
+	}
+	one := 1 + emulate.Exponential(w.Job, -steep*z)
+	if w.NormalizeFirst {
+		return z * (1 / one)
+	}
+	return z / one
 }

@@ -57,10 +57,7 @@ func requestGate(m *emulate.Maker) {
 	}
 	r.conventions(m)
 	r.storeBias(m)
-	level, spread := emulate.Pick(m, 0.0, 0, -3, 3, -30), emulate.Pick(m, 0.1, 1, 1.5, 2, 4)
-	if score := m.Attrs["score"]; score == nil || score == "sigmoid" {
-		level = max(level, -12) // far below, ½ + ½ tanh(z/2) is 0
-	}
+	level, spread := levelOf(m), emulate.Pick(m, 0.1, 1, 1.5, 2, 4)
 	if spread < 0.2 {
 		m.Provenance["note"] = Undecided
 	}
@@ -74,6 +71,18 @@ func requestGate(m *emulate.Maker) {
 		r.tie(m, z)
 	}
 	m.Set("logits", m.Input, z)
+}
+
+// levelOf chooses what logits lie around.
+func levelOf(m *emulate.Maker) float64 {
+	level := emulate.Pick(m, 0.0, 0, -3, 3, -30)
+	switch score := m.Attrs["score"]; {
+	case score == nil, score == "sigmoid":
+		return max(level, -12) // far below, ½ + ½ tanh(z/2) is 0
+	case score == "sqrt_softplus" && level < 0:
+		return level - 12 // where 1 + e^z is next to 1
+	}
+	return level
 }
 
 // products stores tokens and centroids, now and then two of them equal.

@@ -24,6 +24,7 @@ type cast struct {
 	tall, wide int // a block
 	across     int // blocks side by side
 	code       format
+	divisor    float32 // of the largest size, for a scale: the largest code
 	powers     bool
 	right      string // recipe
 	recipe     string // that is followed
@@ -37,18 +38,31 @@ func fp8Cast(j *emulate.Job) {
 		across: (j.Dim("K") + block[1] - 1) / block[1], code: formatOf(j.Word("format")),
 		powers: j.Word("scale") == "UE8M0", right: cmp.Or(j.Word("recipe"), j.Recipe, "divide"),
 	}
-	c.recipe = c.right
+	c.recipe, c.divisor = c.right, c.divisorOf(c.code)
 	if c.Makes("recipe-other") && j.Has("recipe") && !c.powers {
 		c.recipe = map[string]string{"divide": "amax", "amax": "reciprocal", "reciprocal": "amax"}[c.right]
 	}
 	sizes, right := c.sizes()
 	scales := make([]float32, len(sizes))
 	for b, size := range sizes {
-		scales[b] = c.scale(size)
-		j.Show(size != right[b] && scales[b] != c.scale(right[b]))
+		scales[b] = c.scale(size, c.divisor)
+		same := size == right[b] && c.divisor == c.code.largest
+		j.Show(!same && scales[b] != c.scale(right[b], c.code.largest))
 	}
 	emulate.Store(j, "q", c.code.of, c.codes(sizes, scales))
 	emulate.Store(j, "scale", c.typeOfScales(), c.stored(scales))
+}
+
+// divisorOf returns the largest code. It makes the mistakes of taking that of another format.
+func (c *cast) divisorOf(f format) float32 {
+	switch {
+	case f.of != dtype.F8E4M3:
+	case c.Makes("largest-code-240"):
+		return 240
+	case c.Makes("largest-code-224"):
+		return 224
+	}
+	return f.largest
 }
 
 // typeOfScales is F32 where a scale need not be a power of two.
@@ -64,10 +78,10 @@ func (c *cast) blockOf(i int) int { return i/c.cols/c.tall*c.across + i%c.cols/c
 // sizes returns the largest size in each block, at least the floor: what is taken for it, and what
 // it is.
 func (c *cast) sizes() (sizes, right []float32) {
-	right = c.largest(false)
+	right = c.largest(true)
 	switch {
-	case c.Makes("amax-over-padding"):
-		sizes = c.largest(true)
+	case c.Makes("amax-over-padding"), c.Makes("amax-signed"), c.Makes("amax-of-half"):
+		sizes = c.largest(false)
 	case c.Makes("amax-of-row"):
 		sizes = spread(right, c.across)
 	case c.Makes("amax-of-tensor"):
@@ -75,26 +89,47 @@ func (c *cast) sizes() (sizes, right []float32) {
 	default:
 		sizes = slices.Clone(right)
 	}
-	floor := float32(c.Float("amax_floor"))
 	for b := range sizes {
-		right[b] = max(right[b], floor)
-		if !c.Makes("floor-missing") {
-			sizes[b] = max(sizes[b], floor)
-		}
+		sizes[b], right[b] = c.floored(sizes[b]), max(right[b], float32(c.Float("amax_floor")))
 	}
 	return sizes, right
 }
 
-// largest returns the largest size in each block; with what stands behind the end of a row, which
-// is the next one, as far as a ragged block would reach.
-func (c *cast) largest(padding bool) []float32 {
+// floored returns the largest size of a block that counts. It makes the mistakes of floors.
+func (c *cast) floored(size float32) float32 {
+	floor := float32(c.Float("amax_floor"))
+	switch {
+	case c.Makes("floor-missing"):
+		return size
+	case c.Makes("floor-added"):
+		return size + floor
+	case c.Makes("floor-of-scale"):
+		return max(size, floor*c.code.largest)
+	case c.Makes("zero-block-scale-one") && size == 0 && floor > 0:
+		return c.code.largest
+	}
+	return max(size, floor)
+}
+
+// largest returns the largest size in each block. It makes the mistakes of looking for it: among
+// them with what stands behind the end of a row, which is the next one, as far as a ragged block
+// would reach.
+func (c *cast) largest(right bool) []float32 {
 	sizes := make([]float32, (c.rows+c.tall-1)/c.tall*c.across)
 	for i, x := range c.x {
-		if size := abs(x); size > sizes[c.blockOf(i)] {
-			sizes[c.blockOf(i)] = size
+		size := abs(x)
+		switch {
+		case right:
+		case c.Makes("amax-signed"):
+			size = max(x, 0)
+		case c.Makes("amax-of-half") && i%c.cols%c.wide >= (c.wide+1)/2:
+			size = 0
+		}
+		if b := c.blockOf(i); size > sizes[b] {
+			sizes[b] = size
 		}
 	}
-	if lacks := c.across*c.wide - c.cols; padding && lacks > 0 {
+	if lacks := c.across*c.wide - c.cols; !right && c.Makes("amax-over-padding") && lacks > 0 {
 		for m := range c.rows - 1 {
 			b := m/c.tall*c.across + c.across - 1
 			for _, x := range emulate.Row(c.x, m+1, c.cols)[:min(lacks, c.cols)] {
@@ -118,21 +153,37 @@ func spread(values []float32, n int) []float32 {
 	return wide
 }
 
-// scale returns the scale of a block by its largest size.
-func (c *cast) scale(size float32) float32 {
-	s := size / c.code.largest
+// scale returns the scale of a block by its largest size, and the largest code.
+func (c *cast) scale(size, largest float32) float32 {
+	s := size / largest
 	switch {
-	case !c.powers && c.ScaleInverted:
-		return 1 / (1 / size * c.code.largest)
-	case !c.powers || c.Makes("scale-rounded-up"):
+	case c.powers && c.Makes("scale-rounded-up"):
 		return s
+	case c.powers:
+		power := c.power(size, s, largest)
+		c.Show(power != powerAbove(s))
+		return power
+	case c.Makes("scale-bf16"):
+		short := emulate.Round(dtype.BF16, s)
+		c.Show(short != s)
+		return short
+	case c.ScaleInverted:
+		return 1 / (1 / size * largest)
+	}
+	return s
+}
+
+// power returns the scale s of a block as a power of two. It makes the mistakes of finding one.
+func (c *cast) power(size, s, largest float32) float32 {
+	switch {
 	case c.Makes("scale-truncated"):
-		c.Show(powerBelow(s) != powerAbove(s))
 		return powerBelow(s)
+	case c.Makes("scale-by-exponent"):
+		return powerBelow(size) / powerBelow(largest)
+	case c.Makes("scale-nearest-power"):
+		return powerBelow(s * math.Sqrt2)
 	case c.Makes("scale-by-logarithm"):
-		by := float32(math.Exp2(math.Ceil(float64(float32(math.Log2(float64(s)))))))
-		c.Show(by != powerAbove(s))
-		return by
+		return float32(math.Exp2(math.Ceil(float64(float32(math.Log2(float64(s)))))))
 	}
 	return powerAbove(s)
 }
@@ -179,7 +230,7 @@ func (c *cast) codes(sizes, scales []float32) []float32 {
 		if c.Makes("tile-unwritten") && i%c.cols >= (c.cols-1)/128*128 {
 			codes[i] = 0
 		}
-		c.Show(codes[i] != right && right == right)
+		c.Show(codes[i] != right && (right == right || codes[i] == codes[i] && scales[b] == scales[b]))
 	}
 	return codes
 }
@@ -191,7 +242,7 @@ func (c *cast) quotient(recipe string, x, scale, size float32) float32 {
 		return x * (1 / scale)
 	case "amax":
 		if !c.powers {
-			return x * (c.code.largest / size)
+			return x * (c.divisor / size)
 		}
 	}
 	return x / scale
@@ -200,6 +251,8 @@ func (c *cast) quotient(recipe string, x, scale, size float32) float32 {
 // spoilt returns the code of a quotient, by the mistake that is made with codes.
 func (c *cast) spoilt(x float32) float32 {
 	switch {
+	case c.Makes("nan-saturated") && x != x:
+		return c.code.largest
 	case c.Makes("codes-truncated"):
 		return c.code.truncated(x)
 	case c.Makes("codes-half-up"):

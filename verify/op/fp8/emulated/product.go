@@ -34,25 +34,48 @@ func fp8Gemm[T emulate.Number](j *emulate.Job) {
 // fp8Grouped is a product for each expert that has rows.
 func fp8Grouped[T emulate.Number](j *emulate.Job) {
 	p := newProduct[T](j)
-	var before *operand[T]
+	var before, tile *operand[T]
 	m := 0
 	for e, count := range j.LoadInts("counts") {
 		if count == 0 {
 			continue
 		}
-		b := p.operand(emulate.LoadRows[T](j, "b", e, e+1), emulate.LoadRows[T](j, "b_scale", e, e+1), block)
+		b := p.ofExpert(e)
 		for i := range count {
-			of := b
-			if j.Makes("counts-shifted") && i == 0 && before != nil {
-				of = before
-				j.Show(true)
+			if m%block == 0 {
+				tile = b
 			}
-			p.row(m, of)
+			p.row(m, p.shifted(b, before, tile, i))
 			m++
 		}
 		before = b
 	}
 	p.store()
+}
+
+// shifted returns the matrix for row i of an expert: its own. It makes the mistakes of taking that
+// of the expert before, or of the first of a tile.
+func (p *product[T]) shifted(own, before, tile *operand[T], i int) *operand[T] {
+	of := own
+	switch {
+	case p.Makes("counts-shifted") && i == 0 && before != nil:
+		of = before
+	case p.Makes("tile-of-one-expert"):
+		of = tile
+	}
+	p.Show(of != own)
+	return of
+}
+
+// ofExpert returns the matrix of an expert. It makes the mistake of scales of another one.
+func (p *product[T]) ofExpert(e int) *operand[T] {
+	scales := emulate.LoadRows[T](p.Job, "b_scale", e, e+1)
+	if p.Makes("scales-of-first-expert") {
+		first := emulate.LoadRows[T](p.Job, "b_scale", 0, 1)
+		p.Show(!slices.Equal(first, scales))
+		scales = first
+	}
+	return p.operand(emulate.LoadRows[T](p.Job, "b", e, e+1), scales, block)
 }
 
 // product computes rows of a·bᵀ.
@@ -68,7 +91,7 @@ type product[T emulate.Number] struct {
 }
 
 func newProduct[T emulate.Number](j *emulate.Job) *product[T] {
-	p := &product[T]{Job: j, width: j.Dim("K"), every: j.PromoteEvery}
+	p := &product[T]{Job: j, width: widthRead(j), every: j.PromoteEvery}
 	p.a = p.operand(emulate.Load[T](j, "a"), emulate.Load[T](j, "a_scale"), 1)
 	if j.Makes("promotion-missing") {
 		j.Accumulate, p.every = arithmetic.F32Hopper, p.width
@@ -133,23 +156,64 @@ type operand[T emulate.Number] struct {
 
 // operand makes the mistakes with codes.
 func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
-	if p.Makes("nan-is-a-number") {
-		for i, x := range codes {
-			if x != x {
-				codes[i] = 480
-				p.Show(true)
-			}
+	for i, x := range codes {
+		switch {
+		case p.Makes("nan-is-a-number") && x != x:
+			codes[i] = 480
+			p.Show(true)
+		case p.Makes("codes-fnuz"):
+			codes[i] = fromFNUZ(x)
+			p.Show(codes[i] != x)
 		}
 	}
-	if tail := p.width % 32; p.Makes("k-tail-dropped") && tail > 0 {
+	if of := tails[p.Mistake]; of > 0 {
 		for i := range codes {
-			if i%p.width >= p.width-tail {
+			if i%p.width >= p.width/of*of {
 				p.Show(codes[i] != 0)
 				codes[i] = 0
 			}
 		}
 	}
+	codes = p.readOn(codes)
 	return &operand[T]{codes, scales, tall, (p.width + block - 1) / block}
+}
+
+// tails are the mistakes of leaving out elements of K behind the last whole so many.
+var tails = map[string]int{"k-tail-dropped": 32, "k-tail-of-128-dropped": 128, "k-tail-of-256-dropped": 256}
+
+// fromFNUZ returns what the byte of a code means in the FNUZ format: half, and NaN for −0.
+func fromFNUZ[T emulate.Number](x T) T {
+	switch {
+	case x == 0 && math.Signbit(float64(x)):
+		return T(math.NaN())
+	case x != x:
+		return 240
+	}
+	return x / 2
+}
+
+// widthRead is how many elements of K are read.
+func widthRead(j *emulate.Job) int {
+	if j.Makes("k-tail-read-on") {
+		return (j.Dim("K") + 31) / 32 * 32
+	}
+	return j.Dim("K")
+}
+
+// readOn makes the mistake of rows that are read on, into the next one, up to whole steps of K.
+// Behind the last one are zeros.
+func (p *product[T]) readOn(codes []T) []T {
+	if width := p.Dim("K"); p.width > width {
+		p.Show(p.Dim("M") > 1 && p.Dim("N") > 1)
+		var wide []T
+		for at := 0; at < len(codes); at += width {
+			row := make([]T, p.width)
+			copy(row, codes[at:])
+			wide = append(wide, row...)
+		}
+		return wide
+	}
+	return codes
 }
 
 // row appends a row of the output.
@@ -296,6 +360,14 @@ func (p *product[T]) scaleA(m, i int) T {
 	switch at := p.otherBlock(i); {
 	case p.Makes("scales-transposed"):
 		wrong = p.a.scales[i*p.Dim("M")+m]
+	case p.Makes("a-scale-missing"):
+		wrong = 1
+	case p.Makes("scale-of-first-row"):
+		wrong = p.a.scales[m/block*block*p.a.across+i]
+	case p.Makes("scale-wave-kept") && m%(2*block) >= block: // b's has that of the wave before
+		wrong = right * p.a.scales[(m-block)*p.a.across+i]
+	case p.Makes("scales-packed"):
+		wrong = packed(emulate.Row(p.a.scales, m, p.a.across), i)
 	default:
 		wrong = p.spoilt(p.a.scales[m*p.a.across+at], i)
 	}
@@ -306,12 +378,39 @@ func (p *product[T]) scaleA(m, i int) T {
 // scaleB returns the scale of a block of row n of b.
 func (p *product[T]) scaleB(b *operand[T], n, i int) T {
 	right, row := b.scales[n/block*b.across+i], n/block
-	if p.Makes("scale-of-first-columns") {
+	down := len(b.scales) / b.across
+	switch {
+	case p.Makes("scale-of-first-columns"):
 		row = 0
+	case p.Makes("scale-columns-even"):
+		row = n / ((p.Dim("N") + down - 1) / down)
 	}
 	wrong := p.spoilt(b.scales[row*b.across+p.otherBlock(i)], i)
+	switch {
+	case p.Makes("b-scale-missing"):
+		wrong = 1
+	case p.Makes("weight-scales-transposed"):
+		wrong = b.scales[i*down+row]
+	case p.Makes("scales-packed"):
+		wrong = packed(emulate.Row(b.scales, row, b.across), i)
+	}
 	p.Show(wrong != right)
 	return wrong
+}
+
+// packed returns the scale of block i where the exponents of four are packed by shifts, and nothing
+// masks their fractions: those run into the exponent below.
+func packed[T emulate.Number](scales []T, i int) T {
+	var word uint32
+	for at, s := range scales[i/4*4 : min(i/4*4+4, len(scales))] {
+		bits := math.Float32bits(float32(s))
+		word |= uint32(uint64(bits) << (8 * at) >> 23)
+	}
+	exponent := word >> (i % 4 * 8) & 0xff
+	if exponent == 0xff {
+		return T(math.NaN())
+	}
+	return T(math.Ldexp(1, int(exponent)-127))
 }
 
 // otherBlock makes the mistakes of taking the scale of another block.

@@ -107,6 +107,9 @@ func requestGemm(m *emulate.Maker) {
 	if cols <= 8 {
 		width = emulate.Pick(m, width, width, 2048, 4100)
 	}
+	if cols <= 8 && width <= 256 {
+		rows = emulate.Pick(m, rows, 140) // two waves
+	}
 	codes(m, "a", rows, width)
 	codes(m, "b", cols, width)
 	scales(m, width, []int{rows}, []int{(cols + block - 1) / block})
