@@ -139,6 +139,21 @@ func TestMistakesHide(t *testing.T) {
 		{"pairs-by-slot", "with one slot", find(t, "moe.dispatch", func(r *recording.Recording) bool {
 			return r.Shape("indices")[1] == 1
 		}), emulate.Config{}},
+		{"offset-wraps", "with one expert", find(t, "moe.experts", func(r *recording.Recording) bool {
+			return r.Shape("w_gate")[0] == 1
+		}), emulate.Config{}},
+		{"absent-scale-is-zero", "where it is given", find(t, "moe.gate", func(r *recording.Recording) bool {
+			return r.Attrs["scale"] != nil
+		}), emulate.Config{}},
+		{"scale-wave-kept", "in one wave", find(t, "fp8.gemm", func(r *recording.Recording) bool {
+			return r.Shape("a")[0] < 128
+		}), emulate.Config{}},
+		{"tile-of-one-expert", "with one expert", find(t, "fp8.grouped_gemm", func(r *recording.Recording) bool {
+			return r.Shape("b")[0] == 1
+		}), emulate.Config{}},
+		{"scales-packed", "with powers of two", find(t, "fp8.gemm", func(r *recording.Recording) bool {
+			return r.Type("a_scale") == dtype.F8E8M0 && r.Type("b_scale") == dtype.F8E8M0
+		}), emulate.Config{}},
 		{"query-untransposed", "in the naive form", emulate.Request("mla.layer", 1), emulate.Config{Form: "naive"}},
 	}
 	for _, c := range cases {

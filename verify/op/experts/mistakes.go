@@ -37,7 +37,7 @@ var choosing = []op.Mistake{
 	},
 	{
 		ID: "softmax-for-sigmoid", Numbers: []string{"G06"}, Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
-		Sentence: "scores are a softmax",
+		Sentence: "scores are a softmax over all experts where sigmoids are asked for",
 		Hidden:   "with another score than sigmoid",
 	},
 	{
@@ -198,7 +198,7 @@ var weighing = []op.Mistake{
 var networking = []op.Mistake{
 	{
 		ID: "gate-up-swapped", Numbers: []string{"X09"}, Ops: ofExperts, Thread: "ml-explore/mlx-lm#767",
-		Sentence: "W1 and W3 change places",
+		Sentence: "W1 and W3 change places: SiLU(W3 x) ⊙ (W1 x)",
 		Hidden:   "where no token has an expert",
 	},
 	{
@@ -316,7 +316,7 @@ var sending = slices.Concat([]op.Mistake{
 	},
 	{
 		ID: "weight-twice", Numbers: []string{"X01"}, Ops: ofExperts, Thread: "vllm-project/vllm#43694",
-		Sentence: "a weight is applied twice",
+		Sentence: "what an expert gives is multiplied by its weight twice",
 		Hidden:   "with weights of 1",
 	},
 	{
@@ -332,12 +332,12 @@ var sending = slices.Concat([]op.Mistake{
 	},
 	{
 		ID: "counts-shifted", Numbers: []string{"X05"}, Ops: ofExperts, Thread: "InternLM/xtuner#2053",
-		Sentence: "the first row of each expert goes to the one before",
+		Sentence: "segments begin one row late: the first row of each expert goes to the one before",
 		Hidden:   "where one expert has all tokens",
 	},
 	{
 		ID: "local-ids", Numbers: []string{"X11"}, Ops: ofExperts, Thread: "vllm-project/vllm-gaudi#1796",
-		Sentence: "experts of the second half, as on a second device, are taken for none",
+		Sentence: "ids of all experts are taken for those of one device of two: experts of the second half are none",
 		Hidden:   "where no token has one of those",
 	},
 	{

@@ -14,7 +14,7 @@ var (
 var scaling = []op.Mistake{
 	{
 		ID: "scale-inverse", Numbers: []string{"F10"}, Ops: ofAll, Thread: "sgl-project/sglang#34765",
-		Sentence: "scales are taken for their inverses",
+		Sentence: "scales are taken for their inverses: divided by where they multiply, or the reverse",
 		Hidden:   "where scales are 1, or all results are 0",
 	},
 	{
@@ -199,7 +199,7 @@ var multiplying = []op.Mistake{
 	{
 		ID: "counts-shifted", Numbers: []string{"X05"}, Ops: []string{"fp8.grouped_gemm"},
 		Thread:   "InternLM/xtuner#2053",
-		Sentence: "the first row of each expert goes to the one before",
+		Sentence: "segments begin one row late: the first row of each expert goes to the one before",
 		Hidden:   "where one expert has all rows",
 	},
 	{
@@ -260,7 +260,7 @@ var multiplying = []op.Mistake{
 	},
 	{
 		ID: "tile-of-one-expert", Numbers: []string{"X14"}, Ops: []string{"fp8.grouped_gemm"},
-		Thread:   "deepseek-ai/DeepGEMM#268",
+		Thread:   "deepseek-ai/DeepGEMM#15",
 		Sentence: "every 128 rows are multiplied by the matrix of the expert of the first of them",
 		Hidden:   "where these are of one expert",
 	},
