@@ -2,7 +2,10 @@ package prediction
 
 import "plumbline/verify/op"
 
-func init() { op.Plant(combining, losing, accepting) }
+func init() {
+	op.Plant(combining, losing, accepting)
+	op.Leave(beyond)
+}
 
 var (
 	ofCombine = []string{"mtp.combine"}
@@ -13,12 +16,12 @@ var (
 // combining are the mistakes at the entrance of a module.
 var combining = []op.Mistake{
 	{
-		ID: "halves-exchanged", Ops: ofCombine, Thread: "sgl-project/sglang#6423",
-		Sentence: "the halves are in the other order than the projection has them",
+		ID: "halves-exchanged", Numbers: []string{"T01"}, Ops: ofCombine, Thread: "sgl-project/sglang#6423",
+		Sentence: "the halves are in the other order than the projection has them: [norm(h); norm(e)], or the reverse",
 		Hidden:   "where both halves are equal",
 	},
 	{
-		ID: "hidden-norm-missing", Ops: ofCombine, Thread: "waybarrios/vllm-mlx#657",
+		ID: "hidden-norm-missing", Numbers: []string{"T04"}, Ops: ofCombine, Thread: "waybarrios/vllm-mlx#657",
 		Sentence: "the hidden state is not normalised",
 		Hidden:   "where it is 0, or has a root mean square of 1 and a weight of ones",
 	},
@@ -28,7 +31,7 @@ var combining = []op.Mistake{
 		Hidden:   "where it is 0, or has a root mean square of 1 and a weight of ones",
 	},
 	{
-		ID: "hidden-normed-twice", Ops: ofCombine, Thread: "jundot/omlx#2277",
+		ID: "hidden-normed-twice", Numbers: []string{"T04"}, Ops: ofCombine, Thread: "jundot/omlx#2277",
 		Sentence: "the hidden state is normalised, and the result once more",
 		Hidden:   "where the weight is ones",
 	},
@@ -38,18 +41,18 @@ var combining = []op.Mistake{
 		Hidden:   "where they are equal",
 	},
 	{
-		ID: "embedding-unshifted", Ops: ofCombine, Thread: "wyf3/llm_related#20",
-		Sentence: "the embedding of the token before stands in each row",
+		ID: "embedding-unshifted", Numbers: []string{"T05"}, Ops: ofCombine, Thread: "wyf3/llm_related#20",
+		Sentence: "embeddings are not shifted against hidden states: each row has that of the row before",
 		Hidden:   "with one row",
 	},
 	{
-		ID: "first-not-masked", Ops: ofCombine,
-		Sentence: "the embedding of row 0 counts",
+		ID: "first-not-masked", Numbers: []string{"T12"}, Ops: ofCombine,
+		Sentence: "the embedding of row 0 is not set to 0, though mask_first asks for it",
 		Hidden:   "where mask_first is false",
 	},
 	{
-		ID: "first-masked", Ops: ofCombine,
-		Sentence: "the embedding of row 0 is 0",
+		ID: "first-masked", Numbers: []string{"T12"}, Ops: ofCombine,
+		Sentence: "the embedding of row 0 is set to 0, though mask_first is false",
 		Hidden:   "where mask_first is true",
 	},
 }
@@ -57,38 +60,38 @@ var combining = []op.Mistake{
 // losing are those of the losses.
 var losing = []op.Mistake{
 	{
-		ID: "labels-shifted-twice", Ops: ofLoss, Thread: "radixark/miles#2215",
-		Sentence: "each position is compared with the token after the one that it predicts",
+		ID: "labels-shifted-twice", Numbers: []string{"T06"}, Ops: ofLoss, Thread: "radixark/miles#2215",
+		Sentence: "labels are shifted once too often: position i of depth k is compared with token i+k+2 for i+k+1",
 		Hidden:   "where no position counts, or neighbouring tokens are equal",
 	},
 	{
 		ID: "labels-unshifted", Ops: ofLoss,
-		Sentence: "each position is compared with the token before the one that it predicts",
+		Sentence: "labels are shifted once too little: position i of depth k is compared with token i+k for i+k+1",
 		Hidden:   "where no position counts, or neighbouring tokens are equal",
 	},
 	{
-		ID: "roll-wraps", Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#1609",
-		Sentence: "labels are rolled: the first tokens are those that the last positions predict",
+		ID: "roll-wraps", Numbers: []string{"T08"}, Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#1609",
+		Sentence: "labels are rolled and wrap around: the last positions are compared with the first tokens",
 		Hidden:   "where every position has a token to predict",
 	},
 	{
-		ID: "divisor-exchanged", Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#3159",
-		Sentence: "the mean is over all positions for those that count, or the reverse",
+		ID: "divisor-exchanged", Numbers: []string{"T10"}, Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#3159",
+		Sentence: "a depth's sum is divided by all positions where divisor says those that count, or the reverse",
 		Hidden:   "where all count, or none",
 	},
 	{
-		ID: "divisor-of-tokens", Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#3159",
-		Sentence: "the sum of a depth is divided by the number of tokens",
+		ID: "divisor-of-tokens", Numbers: []string{"T10"}, Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#3159",
+		Sentence: "a depth's sum is divided by the number of the sequence's tokens, whatever its own divisor is",
 		Hidden:   "where that is the divisor, or no position counts",
 	},
 	{
-		ID: "summed", Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#1532",
+		ID: "summed", Numbers: []string{"T10"}, Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#1532",
 		Sentence: "losses of positions are summed, not averaged",
 		Hidden:   "where one position counts, or none",
 	},
 	{
-		ID: "weight-undivided", Ops: ofLoss,
-		Sentence: "the weight is that of every depth, λ·Σ for λ/D·Σ",
+		ID: "weight-undivided", Numbers: []string{"T11"}, Ops: ofLoss,
+		Sentence: "the depths' losses are summed, not averaged, before the weight: λ·Σ for λ/D·Σ",
 		Hidden:   "with one depth, as DeepSeek-V3 has",
 	},
 	{
@@ -101,13 +104,13 @@ var losing = []op.Mistake{
 // accepting are those of speculative sampling.
 var accepting = []op.Mistake{
 	{
-		ID: "accepted-if-sampled", Ops: ofAccept, Thread: "ml-explore/mlx-swift-lm#459",
-		Sentence: "a draft is kept where a sample of the target is that token",
+		ID: "accepted-if-sampled", Numbers: []string{"T16"}, Ops: ofAccept, Thread: "ml-explore/mlx-swift-lm#459",
+		Sentence: "a draft is kept where one sample of the target is the same token, not with probability p/q",
 		Hidden:   "where no decision changes, as at temperature 0",
 	},
 	{
-		ID: "draft-taken-for-sure", Ops: ofAccept, Thread: "jaymody/speculative-sampling#3",
-		Sentence: "a draft is kept with probability p, as if q were 1 at it",
+		ID: "draft-taken-for-sure", Numbers: []string{"T17"}, Ops: ofAccept, Thread: "jaymody/speculative-sampling#3",
+		Sentence: "a draft is kept with probability p, not p/q, as if it had been drawn greedily, with q = 1",
 		Hidden:   "where no decision changes",
 	},
 	{
@@ -117,37 +120,71 @@ var accepting = []op.Mistake{
 	},
 	{
 		ID: "ratio-inverted", Ops: ofAccept,
-		Sentence: "a draft is kept with probability q/p",
+		Sentence: "a draft is kept with probability q/p, not p/q",
 		Hidden:   "where no decision changes",
 	},
 	{
 		ID: "acceptances-counted", Ops: ofAccept,
-		Sentence: "drafts behind one that is refused are counted",
+		Sentence: "all good drafts are counted, not those before the first that is refused",
 		Hidden:   "with one draft, or where none behind a refused one is good",
 	},
 	{
-		ID: "sampled-from-target", Ops: ofAccept,
+		ID: "sampled-from-target", Numbers: []string{"T20"}, Ops: ofAccept,
 		Sentence: "after a refusal the next token is drawn from p, not from what q leaves over of it",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{
-		ID: "bonus-row-always", Ops: ofAccept, Thread: "antirez/ds4#750",
-		Sentence: "the next token is drawn from the last row, whatever was refused",
+		ID: "bonus-row-always", Numbers: []string{"T15"}, Ops: ofAccept, Thread: "antirez/ds4#750",
+		Sentence: "the next token is drawn from the row behind all drafts, whatever was refused before it",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{
 		ID: "residual-absolute", Ops: ofAccept,
-		Sentence: "the residual is the size of p − q, not what of it is above 0",
+		Sentence: "the residual is the absolute value of p − q, not max(p − q, 0)",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{
 		ID: "residual-unnormalised", Ops: ofAccept,
-		Sentence: "the uniform is not multiplied by the sum of the residual",
+		Sentence: "the residual is not normalised: the uniform is not multiplied by its sum",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{
 		ID: "uniform-reused", Ops: ofAccept,
 		Sentence: "the uniform that refused a draft draws the next token too",
 		Hidden:   "where the same token is drawn",
+	},
+}
+
+// beyond are what no recording of one call of these ops has.
+var beyond = []op.Beyond{
+	{
+		Number: "T02", Thread: "ROCm/ATOM#643",
+		Sentence: "the final norm of the module is skipped before the output matrix",
+		Why:      "spans two calls: the norm is a call of norm.rms, and one that is not made is not recorded",
+	},
+	{
+		Number: "T03", Thread: "ROCm/ATOM#1764",
+		Sentence: "the hidden state goes into the next draft step before its final norm",
+		Why:      "spans two calls: what the step before hands over is an input of mtp.combine, and taken as given",
+	},
+	{
+		Number: "T09", Thread: "NVIDIA/Megatron-LM#1675",
+		Sentence: "positions, mask and packing offsets are not shifted with the tokens",
+		Why:      "spans two calls: they are inputs of the block's attention, where a common shift is hidden",
+	},
+	{
+		Number: "T13", Thread: "antirez/ds4#411",
+		Sentence: "the module's block reads the configuration of a layer of the main model",
+		Why:      "of a model: which layer's sizes and base a call was given does not stand in its recording",
+	},
+	{
+		Number: "T14", Thread: "Avarok-Cybersecurity/atlas#364",
+		Sentence: "the draft's cache is never filled with the prompt",
+		Why:      "spans two calls: what earlier ones left in the cache is an input of attention",
+	},
+	{
+		Number: "T18", Thread: "deepseek-ai/DeepSpec#31",
+		Sentence: "drafts are drawn from probabilities in BF16, and judged by those in F32",
+		Why:      "spans two calls: the draw is the draft's, and mtp.accept is given its result",
 	},
 }
