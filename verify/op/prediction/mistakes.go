@@ -46,6 +46,31 @@ var combining = []op.Mistake{
 		Hidden:   "with one row",
 	},
 	{
+		ID: "embedding-shifted-twice", Ops: ofCombine,
+		Sentence: "embeddings are shifted once too often against hidden states: each row has that of the row after",
+		Hidden:   "with one row",
+	},
+	{
+		ID: "one-norm-for-both", Ops: ofCombine,
+		Sentence: "the embedding is normalised with the weight of the norm of the hidden state",
+		Hidden:   "where both weights are equal, or embeddings are 0",
+	},
+	{
+		ID: "weight-plus-one", Ops: ofCombine, Thread: "Blaizzy/mlx-vlm#1554",
+		Sentence: "both norms multiply by 1 + weight: weights are taken as offsets from 1",
+		Hidden:   "where hidden states and embeddings are 0",
+	},
+	{
+		ID: "sum-for-mean", Ops: ofCombine,
+		Sentence: "the sum of squares of a norm is not divided by their number",
+		Hidden:   "with rows of one element",
+	},
+	{
+		ID: "eps-missing", Ops: ofCombine,
+		Sentence: "no eps under the root of either norm",
+		Hidden:   "where eps is negligible beside the mean square",
+	},
+	{
 		ID: "first-not-masked", Numbers: []string{"T12"}, Ops: ofCombine,
 		Sentence: "the embedding of row 0 is not set to 0, though mask_first asks for it",
 		Hidden:   "where mask_first is false",
@@ -68,6 +93,16 @@ var losing = []op.Mistake{
 		ID: "labels-unshifted", Ops: ofLoss,
 		Sentence: "labels are shifted once too little: position i of depth k is compared with token i+k for i+k+1",
 		Hidden:   "where no position counts, or neighbouring tokens are equal",
+	},
+	{
+		ID: "labels-of-first-depth", Ops: ofLoss,
+		Sentence: "labels are not shifted from depth to depth: all are compared with those of depth 1",
+		Hidden:   "with one depth",
+	},
+	{
+		ID: "mask-rolled-twice", Numbers: []string{"T07"}, Ops: ofLoss, Thread: "radixark/miles#3219",
+		Sentence: "the mask is rolled once too often: the last position that has a token to predict does not count",
+		Hidden:   "where the token after every target is there too",
 	},
 	{
 		ID: "roll-wraps", Numbers: []string{"T08"}, Ops: ofLoss, Thread: "NVIDIA/Megatron-LM#1609",
@@ -119,6 +154,26 @@ var accepting = []op.Mistake{
 		Hidden:   "where no decision changes",
 	},
 	{
+		ID: "accepted-if-likeliest", Ops: ofAccept, Thread: "lablup/mlxcel#902",
+		Sentence: "a draft is kept where it is the target's likeliest token, as at temperature 0, whatever the uniform",
+		Hidden:   "where no decision changes, as at temperature 0",
+	},
+	{
+		ID: "target-row-late", Ops: ofAccept, Thread: "mlx-node/mlx-node#11",
+		Sentence: "rows of the target are taken one late: draft i is judged by row i+1, which is the model's after it",
+		Hidden:   "where no decision changes",
+	},
+	{
+		ID: "first-draft-unjudged", Ops: ofAccept, Thread: "ohdearquant/lattice#243",
+		Sentence: "the first draft is kept without being judged",
+		Hidden:   "where it is good",
+	},
+	{
+		ID: "uniform-shared", Ops: ofAccept,
+		Sentence: "one uniform, the first, decides all drafts of a sequence",
+		Hidden:   "with one draft, or where no decision changes",
+	},
+	{
 		ID: "ratio-inverted", Ops: ofAccept,
 		Sentence: "a draft is kept with probability q/p, not p/q",
 		Hidden:   "where no decision changes",
@@ -136,6 +191,36 @@ var accepting = []op.Mistake{
 	{
 		ID: "bonus-row-always", Numbers: []string{"T15"}, Ops: ofAccept, Thread: "antirez/ds4#750",
 		Sentence: "the next token is drawn from the row behind all drafts, whatever was refused before it",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "first-row-always", Numbers: []string{"T15"}, Ops: ofAccept, Thread: "antirez/ds4#750",
+		Sentence: "the next token is drawn from row 0, however many drafts are kept",
+		Hidden:   "where none is kept, or the same token is drawn",
+	},
+	{
+		ID: "bonus-row-early", Ops: ofAccept,
+		Sentence: "where every draft is kept the next token is drawn from the row of the last draft, not the one after",
+		Hidden:   "where a draft is refused, or the same token is drawn",
+	},
+	{
+		ID: "bonus-counted", Ops: ofAccept,
+		Sentence: "accepted counts the token after the drafts too",
+		Hidden:   "never",
+	},
+	{
+		ID: "next-likeliest", Ops: ofAccept,
+		Sentence: "the next token is the likeliest one, not drawn by the last uniform",
+		Hidden:   "where the same token is drawn",
+	},
+	{
+		ID: "residual-without-token", Numbers: []string{"T17"}, Ops: ofAccept, Thread: "z-lab/dflash#74",
+		Sentence: "the residual is p without the refused token, as for a greedy draft, not what q leaves over of p",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "residual-unclamped", Ops: ofAccept,
+		Sentence: "the residual is p − q, without a bound at 0",
 		Hidden:   "where every draft is kept, or the same token is drawn",
 	},
 	{

@@ -55,25 +55,49 @@ func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
 func (a *acceptance[T]) verify() (accepted, next int) {
 	good := make([]bool, a.k)
 	for i, token := range a.draft {
-		good[i] = a.accepts(a.p[i*a.vocab+token], a.q[i*a.vocab+token], i)
+		good[i] = a.accepts(a.target(i)[token], a.q[i*a.vocab+token], i)
+	}
+	if a.makes("first-draft-unjudged") {
+		good[0] = true
 	}
 	accepted = slices.Index(append(good, false), false)
 	if a.makes("acceptances-counted") {
 		accepted = len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
 	}
 	row := accepted
-	if a.makes("bonus-row-always") {
+	switch {
+	case a.makes("bonus-row-always"):
 		row = a.k
+	case a.makes("first-row-always"):
+		row = 0
+	case a.makes("bonus-counted"):
+		accepted++
 	}
 	return accepted, a.next(row)
+}
+
+// target returns row i of the model's distributions.
+func (a *acceptance[T]) target(i int) []T {
+	switch {
+	case a.makes("target-row-late"):
+		i = min(i+1, a.k)
+	case a.makes("bonus-row-early"):
+		i = min(i, a.k-1)
+	}
+	return emulate.Row(a.p, i, a.vocab)
 }
 
 // accepts tells whether draft i is kept.
 func (a *acceptance[T]) accepts(p, q T, i int) bool {
 	u := a.u[i]
+	if a.makes("uniform-shared") {
+		u = a.u[0]
+	}
 	switch {
 	case a.makes("accepted-if-sampled"): // one sample of the target is the draft
-		return a.draw(a.weights(emulate.Row(a.p, i, a.vocab), nil), u) == a.draft[i]
+		return a.draw(a.weights(a.target(i), nil), u) == a.draft[i]
+	case a.makes("accepted-if-likeliest"):
+		return p == slices.Max(a.target(i))
 	case a.makes("ratio-inverted"):
 		return u < a.kept(q/p)
 	case a.makes("draft-taken-for-sure"): // as if the draft were its distribution's only token
@@ -88,12 +112,17 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 
 // next draws the token after the drafts that are kept.
 func (a *acceptance[T]) next(row int) int {
-	p, u := emulate.Row(a.p, row, a.vocab), a.u[a.k]
+	p, u := a.target(row), a.u[a.k]
 	if a.makes("uniform-reused") {
 		u = a.u[min(row, a.k-1)]
 	}
 	if row == a.k || a.makes("sampled-from-target") {
 		return a.draw(a.weights(p, nil), u)
+	}
+	if a.makes("residual-without-token") {
+		p = slices.Clone(p)
+		p[a.draft[row]] = 0
+		return a.draw(p, u)
 	}
 	return a.draw(a.weights(p, emulate.Row(a.q, row, a.vocab)), u)
 }
@@ -106,13 +135,18 @@ func (a *acceptance[T]) weights(p, q []T) []T {
 		if a.makes("residual-absolute") {
 			w[x] = max(w[x], -w[x])
 		}
-		w[x] = max(w[x], 0)
+		if !a.makes("residual-unclamped") {
+			w[x] = max(w[x], 0)
+		}
 	}
 	return w
 }
 
 // draw returns the first token whose cumulative sum exceeds u times the sum of all.
 func (a *acceptance[T]) draw(weights []T, u T) int {
+	if a.makes("next-likeliest") {
+		return slices.Index(weights, slices.Max(weights))
+	}
 	total := a.kept(a.sums.Sum(weights))
 	if a.NormalizeFirst && total > 0 {
 		for x, w := range weights {

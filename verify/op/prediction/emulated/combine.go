@@ -43,10 +43,7 @@ func mtpCombine[T emulate.Number](j *emulate.Job) {
 		middle = j.Intermediate
 	}
 	k.norm = emulate.NewRMS(j, k.products.Plain(), middle)
-	rows := make([][]T, k.n)
-	for i := range rows {
-		rows[i] = k.row(i)
-	}
+	rows := k.rows()
 	y := make([]T, k.n*k.d)
 	for o := range k.d {
 		w := emulate.LoadRows[T](j, "projection", o, o+1)
@@ -57,18 +54,37 @@ func mtpCombine[T emulate.Number](j *emulate.Job) {
 	emulate.StoreMain(j, "y", typ, y)
 }
 
+// rows returns the rows that are multiplied.
+func (k *combine[T]) rows() [][]T {
+	k.spoilWeights()
+	rows := make([][]T, k.n)
+	for i := range rows {
+		rows[i] = k.row(i)
+	}
+	return rows
+}
+
+// spoilWeights makes the mistakes with the weights of the norms.
+func (k *combine[T]) spoilWeights() {
+	switch {
+	case k.Makes("norms-exchanged"):
+		k.Show(!slices.Equal(k.normHidden, k.normEmbedding))
+		k.normHidden, k.normEmbedding = k.normEmbedding, k.normHidden
+	case k.Makes("one-norm-for-both"):
+		k.normEmbedding = k.normHidden
+	}
+}
+
 // row returns both halves of a row, as they are multiplied.
 func (k *combine[T]) row(i int) []T {
-	weightHidden, weightEmbedding := k.normHidden, k.normEmbedding
-	if k.Makes("norms-exchanged") {
-		k.Show(!slices.Equal(weightHidden, weightEmbedding))
-		weightHidden, weightEmbedding = weightEmbedding, weightHidden
-	}
-	h := k.normed(emulate.Row(k.hidden, i, k.d), weightHidden, "hidden-norm-missing")
-	e := k.normed(k.embeddingOf(i), weightEmbedding, "embedding-norm-missing")
+	h := k.normed(emulate.Row(k.hidden, i, k.d), k.normHidden, "hidden-norm-missing")
+	e := k.normed(k.embeddingOf(i), k.normEmbedding, "embedding-norm-missing")
 	if k.Makes("hidden-normed-twice") {
 		k.Show(true)
-		h = k.normed(h, weightHidden, "")
+		h = k.normed(h, k.normHidden, "")
+	}
+	if k.Makes("one-norm-for-both") {
+		k.Show(slices.ContainsFunc(e, func(v T) bool { return v != 0 }))
 	}
 	first := k.Word("order") == "embedding_first"
 	if k.Makes("halves-exchanged") {
@@ -104,6 +120,9 @@ func (k *combine[T]) embeddingOf(i int) []T {
 	case k.Makes("embedding-unshifted"):
 		at = max(0, i-1)
 		k.Show(at != i && !(masks && i == 1))
+	case k.Makes("embedding-shifted-twice"):
+		at = min(i+1, k.n-1)
+		k.Show(at != i)
 	}
 	if masks && at == 0 {
 		return make([]T, k.d)

@@ -55,7 +55,7 @@ func (l *loss[T]) kept(x T) T { return emulate.Round(l.Intermediate, x) }
 func (l *loss[T]) depth(k int) T {
 	var losses []T
 	for i := range l.positions {
-		target, right := l.target(i+k+l.shift), l.target(i+k+1)
+		target, right := l.label(i, k), l.target(i+k+1)
 		if i+k+1 >= len(l.tokens) {
 			right = -1
 		}
@@ -76,6 +76,17 @@ func (l *loss[T]) depth(k int) T {
 		return l.kept(l.sums.Sum(terms))
 	}
 	return l.kept(l.kept(l.sums.Sum(losses)) / T(over))
+}
+
+// label returns the token that position i of depth k is compared with, −1 where it does not count.
+func (l *loss[T]) label(i, k int) int {
+	switch {
+	case l.Makes("labels-of-first-depth"):
+		k = 1
+	case l.Makes("mask-rolled-twice") && i+k+2 >= len(l.tokens):
+		return -1
+	}
+	return l.target(i + k + l.shift)
 }
 
 // target returns the token at a place, −1 where there is none.
