@@ -34,7 +34,19 @@ var mistakes = []op.Mistake{
 		ID: "mask-shifted", Numbers: []string{"L17"}, Ops: ofMasks,
 		Thread:   "Goekdeniz-Guelmez/mlx-lm-lora#80",
 		Sentence: "the mask is one token early: token t counts where mask[t+1] is set",
-		Hidden:   "where no token is counted",
+		Hidden:   "where no token is counted, or where policy and reference agree in policy.kl",
+	},
+	{
+		ID: "mask-inverted", Numbers: []string{"L32"}, Ops: ofMasks,
+		Thread:   "QwenAudio/CosyVoice#1449",
+		Sentence: "the mask is inverted: tokens count where it is 0",
+		Hidden:   "where what counts is the same, as where policy and reference agree",
+	},
+	{
+		ID: "last-token-dropped", Numbers: []string{"L19"}, Ops: ofMasks,
+		Thread:   "huggingface/trl#5303",
+		Sentence: "the last token of every sequence does not count: its end is taken for padding",
+		Hidden:   "where what counts is the same without it",
 	},
 	{
 		ID: "aggregation-swapped", Numbers: []string{"L01"}, Ops: ofWeights,
@@ -49,6 +61,29 @@ var mistakes = []op.Mistake{
 		Hidden:   "where both means give every token the same weight",
 	},
 	{
+		ID: "rows-joined", Numbers: []string{"L03"}, Ops: ofWeights,
+		Thread:   "google/tunix#1662",
+		Sentence: "two neighbouring sequences have the weight of one, as in a packed row that is taken for a sequence",
+		Hidden:   "where every token has the same weight either way, as with the mean over tokens",
+	},
+	{
+		ID: "padding-in-mean", Numbers: []string{"L01"}, Ops: ofWeights,
+		Thread:   "huggingface/trl#6439",
+		Sentence: "means divide by all places of a sequence or batch, those outside the mask too",
+		Hidden:   "without means, or where the mask hides nothing",
+	},
+	{
+		ID: "losses-summed", Ops: ofWeights,
+		Sentence: "the losses of tokens are added up, not aggregated",
+		Hidden:   "where every token has weight 1",
+	},
+	{
+		ID: "empty-sequence-nan", Numbers: []string{"L35"}, Ops: ofWeights,
+		Thread:   "volcengine/verl#782",
+		Sentence: "the mean of a sequence without tokens is 0/0, and with it the loss is NaN",
+		Hidden:   "with another mode than sequence_mean, or where every sequence has a token",
+	},
+	{
 		ID: "empty-sequences-counted", Ops: ofWeights,
 		Sentence: "sequences without tokens count in the divisor where empty_rows says skip, or the reverse",
 		Hidden:   "where every sequence has a token, or the mean is over all tokens",
@@ -57,6 +92,23 @@ var mistakes = []op.Mistake{
 		ID: "clip-sides-swapped", Ops: ofLosses,
 		Sentence: "clip_low and clip_high change places",
 		Hidden:   "where the widths are equal, or no ratio lies outside of either",
+	},
+	{
+		ID: "clip-symmetric", Ops: ofLosses,
+		Sentence: "clip_high is ignored: the clip is as wide above 1 as clip_low is below",
+		Hidden:   "where the widths are equal, or no ratio lies between both bounds",
+	},
+	{
+		ID: "clip-missing", Ops: ofLosses,
+		Thread:   "rllm-org/rllm#81",
+		Sentence: "the plain loss is taken, and the clipped one never",
+		Hidden:   "with cispo or without a clip, or where the clipped loss is never the larger",
+	},
+	{
+		ID: "surrogate-negated", Numbers: []string{"L27"}, Ops: ofLosses,
+		Thread:   "openai/spinningup#255",
+		Sentence: "the advantage has the wrong sign: what should be maximised is minimised",
+		Hidden:   "where every advantage is 0",
 	},
 	{
 		ID: "min-max-exchanged", Numbers: []string{"L27"}, Ops: ofLosses,
@@ -75,6 +127,17 @@ var mistakes = []op.Mistake{
 		Hidden:   "with another clip than gppo, or where no token is clipped",
 	},
 	{
+		ID: "cispo-upper-only", Ops: ofLosses,
+		Thread:   "allenai/open-instruct#1264",
+		Sentence: "the weight of cispo is not bounded below",
+		Hidden:   "with another clip than cispo, or where no ratio lies below its bound",
+	},
+	{
+		ID: "cispo-differentiated", Ops: ofLosses,
+		Sentence: "the weight of cispo is differentiated, not held constant: log π multiplies the gradient once more",
+		Hidden:   "with another clip than cispo, or where every ratio is clipped",
+	},
+	{
 		ID: "dual-clip-for-positive", Numbers: []string{"L25"}, Ops: ofLosses,
 		Thread:   "thu-ml/tianshou#433",
 		Sentence: "the dual clip bounds tokens of positive advantage too",
@@ -88,6 +151,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "dual-clip-missing", Ops: ofLosses,
+		Thread:   "RLinf/RLinf#316",
 		Sentence: "the dual clip is ignored",
 		Hidden:   "without a dual clip, or where it bounds no token",
 	},
@@ -98,9 +162,31 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a limit, or where no token reaches it",
 	},
 	{
+		ID: "limit-passes-gradient", Ops: ofLosses,
+		Sentence: "tokens whose log-ratio is clamped have a gradient",
+		Hidden:   "without a limit, or where no token reaches it",
+	},
+	{
+		ID: "ratio-assumed-one", Numbers: []string{"L30", "L36"}, Ops: ofLosses,
+		Thread:   "meta-pytorch/torchforge#571",
+		Sentence: "the ratio is 1, as if the policy were still the one that sampled",
+		Hidden:   "where every ratio is 1",
+	},
+	{
+		ID: "reference-for-old", Ops: ofLosses,
+		Sentence: "ratios are to the reference, not to the policy that sampled",
+		Hidden:   "without a divergence, or where both policies agree",
+	},
+	{
 		ID: "ratio-inverted", Ops: ofLosses,
 		Sentence: "the ratio is upside down: π_old/π for π/π_old",
 		Hidden:   "where every ratio is 1, or every advantage 0",
+	},
+	{
+		ID: "sequence-ratio-ignored", Numbers: []string{"L28", "L30"}, Ops: ofLosses,
+		Thread:   "MakazhanAlpamys/Soup#723",
+		Sentence: "ratios are of tokens, and so is the clip, where those of sequences are asked for",
+		Hidden:   "with ratios of tokens, or where every sequence has one token",
 	},
 	{
 		ID: "sequence-ratio-product", Numbers: []string{"L29"}, Ops: ofLosses,
@@ -127,6 +213,62 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a reference, or where the divergence and its derivative are 0",
 	},
 	{
+		ID: "k1-for-all", Numbers: []string{"L10"}, Ops: ofKL,
+		Thread:   "allenai/open-instruct#534",
+		Sentence: "the divergence is k1, whose gradient has no pull as a loss, whichever is asked for",
+		Hidden:   "with k1, without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "k1-absolute", Ops: ofKL,
+		Sentence: "k1 is the absolute value of the difference",
+		Hidden:   "with another estimator than k1, or where the policy likes no token less than the reference does",
+	},
+	{
+		ID: "kl-missing", Numbers: []string{"L30"}, Ops: ofLosses,
+		Sentence: "the divergence is left out of the loss",
+		Hidden:   "without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "kl-coefficient-missing", Ops: ofLosses,
+		Sentence: "the divergence is not multiplied by its coefficient",
+		Hidden:   "without a divergence, or with a coefficient of 1",
+	},
+	{
+		ID: "kl-gradient-missing", Ops: ofLosses,
+		Thread:   "allenai/open-instruct#530",
+		Sentence: "the divergence has no gradient: it is computed where nothing is differentiated",
+		Hidden:   "without a divergence, or where its gradient is 0",
+	},
+	{
+		ID: "kl-gradient-of-k2", Ops: ofLosses,
+		Thread:   "verl-project/verl#6058",
+		Sentence: "the divergence has the gradient of k2, as of a straight-through estimate, whatever its value is",
+		Hidden:   "with k2, without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "kl-in-advantage", Numbers: []string{"L12"}, Ops: ofLosses,
+		Thread:   "NVIDIA-NeMo/RL#2530",
+		Sentence: "the divergence is taken off the advantages too, as a reward, beside the loss",
+		Hidden:   "without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "kl-times-ratio", Numbers: []string{"L14"}, Ops: ofLosses,
+		Thread:   "huggingface/trl#4638",
+		Sentence: "the divergence is multiplied by π/π_old, as in DeepSeek-V3.2, where the plain one is asked for",
+		Hidden:   "without a divergence, or where every ratio is 1",
+	},
+	{
+		ID: "old-for-reference", Ops: ofLosses,
+		Sentence: "the divergence is from the policy that sampled, not from the reference",
+		Hidden:   "without a divergence, or where both agree",
+	},
+	{
+		ID: "k3-clamped", Ops: ofDivergence,
+		Thread:   "verl-project/verl#2928",
+		Sentence: "k3 itself is limited to 10",
+		Hidden:   "with another estimator than k3, or where no estimate is larger",
+	},
+	{
 		ID: "k2-unhalved", Ops: ofKL,
 		Sentence: "k2 is not halved",
 		Hidden:   "with another estimator than k2, or where policy and reference agree",
@@ -150,6 +292,16 @@ var mistakes = []op.Mistake{
 		Hidden:   "without logits, or with a temperature of 1",
 	},
 	{
+		ID: "sampling-temperature-inverted", Ops: []string{"policy.logprob", "ppo.loss", "grpo.loss"},
+		Sentence: "logits are multiplied by the temperature, not divided",
+		Hidden:   "without logits, or with a temperature of 1",
+	},
+	{
+		ID: "sampling-temperature-twice", Ops: []string{"policy.logprob", "ppo.loss", "grpo.loss"},
+		Sentence: "logits are divided by the temperature twice",
+		Hidden:   "without logits, or with a temperature of 1",
+	},
+	{
 		ID: "gradient-untempered", Numbers: []string{"L15"}, Ops: ofLosses,
 		Sentence: "the gradient for the logits is not divided by the temperature",
 		Hidden:   "without logits, or with a temperature of 1",
@@ -164,6 +316,12 @@ var mistakes = []op.Mistake{
 		Thread:   "NVIDIA/Megatron-LM#3159",
 		Sentence: "the divisor counts rows whose target is ignored",
 		Hidden:   "with a sum, or where every row counts",
+	},
+	{
+		ID: "mask-rolled-twice", Numbers: []string{"T07"}, Ops: ofHead,
+		Thread:   "radixark/miles#3219",
+		Sentence: "the mask is rolled once too often: a row counts where the next one does, if need be with token 0",
+		Hidden:   "where every row but the last counts and it does not",
 	},
 	{
 		ID: "ignored-leak", Ops: ofHead,
@@ -198,6 +356,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "where no row counts",
 	},
 	{
+		ID: "head-gradient-bf16", Ops: ofHead,
+		Thread:   "axolotl-ai-cloud/axolotl#1601",
+		Sentence: "parts of the gradient of the head are added up in BF16, which is not declared",
+		Hidden:   "where the gradient has a narrow type, or the gradients of logits have",
+	},
+	{
 		ID: "last-chunk-dropped", Ops: ofHead,
 		Sentence: "the last chunk of the vocabulary is left out of the sum of exponentials",
 		Hidden:   "with one chunk",
@@ -230,6 +394,11 @@ var mistakes = []op.Mistake{
 		Thread:   "vllm-project/vllm-ascend#13209",
 		Sentence: "the sampler's head has weights of a step before the trainer's",
 		Hidden:   "without hidden states",
+	},
+	{
+		ID: "probabilities-subtracted", Ops: ofMismatch,
+		Sentence: "differences are of probabilities, not of their logarithms",
+		Hidden:   "where both are equal, or nearly",
 	},
 	{
 		ID: "ratio-inverted", Ops: ofMismatch,
@@ -278,6 +447,23 @@ var mistakes = []op.Mistake{
 		Hidden:   "where no logit is large",
 	},
 	{
+		ID: "logprob-tempered", Numbers: []string{"L15"}, Ops: ofLogProb,
+		Thread:   "PrimeIntellect-ai/prime-rl#697",
+		Sentence: "log-probabilities are divided by the temperature, not the logits before the softmax",
+		Hidden:   "with a temperature of 1",
+	},
+	{
+		ID: "entropy-nan", Ops: ofLogProb,
+		Thread:   "huggingface/trl#7221",
+		Sentence: "a token of probability 0 makes the entropy NaN: 0 times −∞",
+		Hidden:   "where every token is possible",
+	},
+	{
+		ID: "entropy-untempered", Ops: ofLogProb,
+		Sentence: "the entropy is that of logits that are not divided by the temperature",
+		Hidden:   "with a temperature of 1",
+	},
+	{
 		ID: "entropy-of-token", Ops: ofLogProb,
 		Sentence: "the entropy is estimated by −log π of the token",
 		Hidden:   "where that is the entropy, as with a token that is certain",
@@ -289,12 +475,50 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the mask hides nothing before a sequence's last token",
 	},
 	{
+		ID: "ends-ignored", Ops: ofGAE,
+		Sentence: "the recursion is not reset at the end of a sequence: it runs on into the next one",
+		Hidden:   "with one sequence that has tokens, or with λ = 1 where none that follows has a reward",
+	},
+	{
+		ID: "values-of-next", Ops: ofGAE,
+		Sentence: "values are taken one token late: they are of the states after the tokens, not before",
+		Hidden:   "where every value is 0, or with one whitened token",
+	},
+	{
+		ID: "terminal-reward-late", Numbers: []string{"L20"}, Ops: ofGAE,
+		Thread:   "huggingface/trl#3750",
+		Sentence: "the reward of the last token counts one step after it: it is discounted by γλ",
+		Hidden:   "with γλ = 1, or where the last rewards are 0",
+	},
+	{
+		ID: "discounted-from-start", Ops: ofGAE,
+		Thread:   "huggingface/trl#6626",
+		Sentence: "advantages are discounted from the start of the sequence too, by γ to the power of their place",
+		Hidden:   "with γ = 1",
+	},
+	{
+		ID: "gamma-missing", Ops: ofGAE,
+		Sentence: "γ is left out",
+		Hidden:   "with γ = 1, or where no sequence has two tokens",
+	},
+	{
+		ID: "decay-without-gamma", Ops: ofGAE,
+		Sentence: "the recursion decays by λ, not by γλ",
+		Hidden:   "with γ = 1 or λ = 0, or where no sequence has two tokens",
+	},
+	{
+		ID: "returns-without-values", Ops: ofGAE,
+		Sentence: "returns are the advantages, without the values",
+		Hidden:   "where every value is 0",
+	},
+	{
 		ID: "lambda-missing", Ops: ofGAE,
 		Sentence: "λ is left out",
-		Hidden:   "with λ = 1 or γ = 0",
+		Hidden:   "with λ = 1 or γ = 0, or where no sequence has two tokens",
 	},
 	{
 		ID: "bootstrap-repeated", Numbers: []string{"L21"}, Ops: ofGAE,
+		Thread:   "tensorflow/agents#953",
 		Sentence: "the last value stands for the one after the end, as if the sequence were cut off there, not over",
 		Hidden:   "where every sequence's last value is 0, or with γ = 0",
 	},
@@ -320,6 +544,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "without whitening, or where all advantages are equal",
 	},
 	{
+		ID: "whiten-mean-kept", Ops: ofGAE,
+		Sentence: "whitened advantages have their mean added back",
+		Hidden:   "without whitening, or where the mean is 0",
+	},
+	{
 		ID: "returns-whitened", Ops: ofGAE,
 		Sentence: "returns are made of whitened advantages",
 		Hidden:   "without whitening, or where it changes no advantage",
@@ -336,7 +565,14 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a clip, or where both clips give the same errors",
 	},
 	{
+		ID: "value-loss-clamped", Ops: ofValues,
+		Thread:   "ray-project/ray#19291",
+		Sentence: "the clip bounds the squared error itself, not how far the value moves",
+		Hidden:   "without a clip, or where no error reaches it and no value is clipped",
+	},
+	{
 		ID: "value-min-for-max", Ops: ofValues,
+		Thread:   "ray-project/ray#2233",
 		Sentence: "of the plain and the clipped squared error the smaller is taken, not the larger",
 		Hidden:   "without a clip, or where every value is within it",
 	},
@@ -384,6 +620,27 @@ var mistakes = []op.Mistake{
 		Hidden:   "where they are those of every group, as with one group",
 	},
 	{
+		ID: "groups-tiled", Ops: ofGroups,
+		Sentence: "statistics of groups are laid out over outputs in turn, not group by group",
+		Hidden:   "with one group, or where groups are laid out in turn",
+	},
+	{
+		ID: "deviation-of-batch", Numbers: []string{"L04"}, Ops: ofGroups,
+		Sentence: "the mean is that of the group, but the deviation that of the whole batch",
+		Hidden:   "with one group, or without a division by the deviation",
+	},
+	{
+		ID: "mean-without-own", Ops: ofGroups,
+		Sentence: "the mean is that of the other outputs of the group, as in RLOO",
+		Hidden:   "where every group has one output, or equal rewards",
+	},
+	{
+		ID: "group-of-one-nan", Numbers: []string{"L05"}, Ops: ofGroups,
+		Thread:   "axolotl-ai-cloud/axolotl#3353",
+		Sentence: "a group of one has the deviation 0/0, and its advantage is NaN",
+		Hidden:   "without a division by the deviation, or where no group has one output, or its reward is 0",
+	},
+	{
 		ID: "group-of-one-centred", Ops: ofGroups,
 		Sentence: "a group of one has advantage 0",
 		Hidden:   "where no group has one output, or its reward is 0",
@@ -398,6 +655,17 @@ var mistakes = []op.Mistake{
 		Thread:   "meta-pytorch/torchtune#1291",
 		Sentence: "log-probabilities are averaged over tokens where sums are meant, or the reverse",
 		Hidden:   "without lengths, or where every chosen response has one token",
+	},
+	{
+		ID: "length-of-chosen", Numbers: []string{"L32"}, Ops: ofPairs,
+		Thread:   "QwenAudio/CosyVoice#1449",
+		Sentence: "the length of the chosen response divides the log-ratio of the rejected one too",
+		Hidden:   "without length_normalize, or where both have the same length",
+	},
+	{
+		ID: "kind-ignored", Numbers: []string{"L30"}, Ops: ofPairs,
+		Sentence: "the loss is the sigmoid one, where that of IPO is asked for",
+		Hidden:   "with the sigmoid loss",
 	},
 	{
 		ID: "smoothing-missing", Numbers: []string{"L30"}, Ops: ofPairs,
@@ -431,6 +699,16 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the rewards of a pair are equal",
 	},
 	{
+		ID: "rewards-unscaled", Ops: ofPairs,
+		Sentence: "rewards are log-ratios without β",
+		Hidden:   "with β = 1, or where every log-ratio is 0",
+	},
+	{
+		ID: "rewards-per-token", Ops: ofPairs,
+		Sentence: "rewards are divided by the lengths, which divide the loss alone",
+		Hidden:   "without length_normalize, or where every response has one token",
+	},
+	{
 		ID: "beta-twice", Ops: ofPairs,
 		Sentence: "β multiplies the margin twice",
 		Hidden:   "with β = 1, with the loss of IPO, or where every margin is 0",
@@ -439,6 +717,11 @@ var mistakes = []op.Mistake{
 		ID: "ipo-target", Ops: ofPairs,
 		Sentence: "the margin that IPO aims at is 1/β for 1/2β",
 		Hidden:   "with another loss than IPO's",
+	},
+	{
+		ID: "loss-unaveraged", Ops: ofPairs,
+		Sentence: "the losses of pairs are summed, not averaged",
+		Hidden:   "with one pair",
 	},
 	{
 		ID: "gradient-unaveraged", Ops: ofPairs,

@@ -39,20 +39,47 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 	}
 	advantage := make([]T, len(ids))
 	for _, id := range order {
-		g.normalize(members[id], advantage)
+		g.normalize(members[id], members[id], advantage)
 	}
-	if j.Makes("group-over-batch") {
-		right := slices.Clone(advantage)
-		g.normalize(emulate.Indices(len(ids)), advantage)
-		j.Show(!slices.Equal(advantage, right))
-	}
+	g.spoilGroups(order, members, advantage)
 	emulate.Store(j, "advantage", j.Recording.Type("rewards"), advantage)
 }
 
-// normalize computes the advantages of one group.
-func (g *grouped[T]) normalize(outputs []int, advantage []T) {
-	x := emulate.Picked(g.rewards, outputs)
-	mean := g.mean(x)
+// spoilGroups makes the mistakes with who belongs to a group.
+func (g *grouped[T]) spoilGroups(order []int, members map[int][]int, advantage []T) {
+	right, all := slices.Clone(advantage), emulate.Indices(len(advantage))
+	switch {
+	case g.Makes("group-over-batch"):
+		g.normalize(all, all, advantage)
+		g.Show(!slices.Equal(advantage, right))
+	case g.Makes("groups-tiled"):
+		for i := range all {
+			g.normalize([]int{i}, members[order[i%len(order)]], advantage)
+		}
+		g.Show(!slices.Equal(advantage, right))
+	}
+}
+
+// normalize computes the advantages of outputs by the statistics of a group, theirs.
+func (g *grouped[T]) normalize(outputs, group []int, advantage []T) {
+	mean, divisor := g.statistics(group)
+	for _, i := range outputs {
+		if x := g.kept(g.rewards[i] - mean); x != 0 {
+			advantage[i] = g.kept(x / divisor)
+		} else {
+			advantage[i] = 0
+		}
+		if n := T(len(group)); g.Makes("mean-without-own") && n > 1 {
+			g.Show(advantage[i] != 0)
+			advantage[i] *= n / (n - 1)
+		}
+	}
+}
+
+// statistics returns the mean of a group and what its rewards less the mean are divided by.
+func (g *grouped[T]) statistics(group []int) (mean, divisor T) {
+	x := emulate.Picked(g.rewards, group)
+	mean = g.mean(x)
 	if len(x) == 1 && !g.Makes("group-of-one-centred") {
 		mean = 0
 	}
@@ -61,15 +88,19 @@ func (g *grouped[T]) normalize(outputs []int, advantage []T) {
 		g.Show(mean != 0)
 		mean = 0
 	}
+	if g.Makes("deviation-of-batch") && g.std != "none" {
+		g.Show(len(x) < len(g.rewards) && mean != g.mean(g.rewards))
+		return mean, g.divisor(g.centred(g.rewards, g.mean(g.rewards)))
+	}
+	return mean, g.divisor(g.centred(x, mean))
+}
+
+func (g *grouped[T]) centred(x []T, mean T) []T {
+	y := make([]T, len(x))
 	for k := range x {
-		x[k] = g.kept(x[k] - mean)
+		y[k] = g.kept(x[k] - mean)
 	}
-	divisor := g.divisor(x)
-	for k, i := range outputs {
-		if x[k] != 0 {
-			advantage[i] = g.kept(x[k] / divisor)
-		}
-	}
+	return y
 }
 
 // divisor returns what centred rewards are divided by.
@@ -81,6 +112,9 @@ func (g *grouped[T]) divisor(x []T) T {
 	switch {
 	case std == "none":
 		return 1
+	case n == 1 && g.Makes("group-of-one-nan"):
+		g.Show(x[0] != 0)
+		return T(math.NaN())
 	case n == 1:
 		return 1 + T(eps)
 	case std == "sample":

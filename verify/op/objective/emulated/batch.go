@@ -62,6 +62,12 @@ func (b *batch[T]) spoilMask() {
 			next := (i+1)%b.L != 0 && b.mask[i+1]
 			b.Show(m != next)
 			b.mask[i] = next
+		case b.Makes("mask-inverted"):
+			b.Show(true)
+			b.mask[i] = !m
+		case b.Makes("last-token-dropped") && m:
+			b.mask[i] = slices.Contains(b.mask[i+1:(i/b.L+1)*b.L], true)
+			b.Show(!b.mask[i])
 		}
 	}
 }
@@ -96,30 +102,65 @@ func (b *batch[T]) exp(x T) T {
 // weights returns what a token of each sequence weighs in the loss.
 func (b *batch[T]) weights() []T {
 	mode := b.Word("aggregate")
-	right := b.keptEach(b.weightsOf(mode))
-	switch b.Mistake {
-	case "aggregation-swapped":
-		mode = map[string]string{
-			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
-			"constant": "sequence_sum",
-		}[mode]
-	case "empty-sequences-counted", "micro-batch-mean":
-	default:
+	right, wrong := b.keptEach(b.weightsOf(mode)), b.wrongWeights(mode)
+	if wrong == nil {
 		return right
-	}
-	wrong := b.weightsOf(mode)
-	if b.Makes("empty-sequences-counted") && mode != "token_mean" {
-		for i := range wrong {
-			wrong[i] *= T(b.divisor()) / T(b.N+b.sequences()-b.divisor()) // the other of the two
-		}
-	}
-	if b.Makes("micro-batch-mean") {
-		wrong = b.microBatches()
 	}
 	for i := range b.keptEach(wrong) {
 		b.Show(len(b.places[i]) > 0 && wrong[i] != right[i])
 	}
 	return wrong
+}
+
+// wrongWeights returns the weights of a mistake, or nil.
+func (b *batch[T]) wrongWeights(mode string) []T {
+	switch b.Mistake {
+	case "aggregation-swapped":
+		return b.weightsOf(map[string]string{
+			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
+			"constant": "sequence_sum",
+		}[mode])
+	case "micro-batch-mean":
+		return b.microBatches()
+	case "losses-summed":
+		return slices.Repeat([]T{1}, b.N)
+	case "rows-joined":
+		return b.joined(mode)
+	case "empty-sequences-counted", "padding-in-mean":
+		w := b.weightsOf(mode)
+		for i := range w {
+			w[i] *= b.otherDivisor(i, mode)
+		}
+		return w
+	}
+	return nil
+}
+
+// otherDivisor returns by what a mistaken divisor changes the weight of sequence i.
+func (b *batch[T]) otherDivisor(i int, mode string) T {
+	switch {
+	case b.Makes("empty-sequences-counted") && mode != "token_mean":
+		return T(b.divisor()) / T(b.N+b.sequences()-b.divisor()) // the other of the two
+	case b.Makes("padding-in-mean") && mode == "token_mean":
+		return T(len(slices.Concat(b.places...))) / T(b.N*b.L)
+	case b.Makes("padding-in-mean") && mode == "sequence_mean":
+		return T(len(b.places[i])) / T(b.L)
+	}
+	return 1
+}
+
+// joined returns the weights of a batch whose rows are taken for one sequence, two by two.
+func (b *batch[T]) joined(mode string) []T {
+	pairs := *b
+	pairs.N, pairs.places = (b.N+1)/2, nil
+	for i := 0; i < b.N; i += 2 {
+		pairs.places = append(pairs.places, slices.Concat(b.places[i:min(i+2, b.N)]...))
+	}
+	w, of := make([]T, b.N), pairs.weightsOf(mode)
+	for i := range w {
+		w[i] = of[i/2]
+	}
+	return w
 }
 
 // keptEach rounds element-wise results.
@@ -192,9 +233,18 @@ func (b *batch[T]) microBatches() []T {
 	return w
 }
 
-// total returns the loss of the batch: weighted first and then summed, or summed first, sequence by
-// sequence where the aggregation is.
+// total returns the loss of the batch.
 func (b *batch[T]) total(losses, weights []T) T {
+	if b.Makes("empty-sequence-nan") && b.Word("aggregate") == "sequence_mean" && b.sequences() < b.N {
+		b.Show(true)
+		return T(math.NaN())
+	}
+	return b.aggregate(losses, weights)
+}
+
+// aggregate returns losses weighted first and then summed, or summed first, sequence by sequence
+// where the aggregation is.
+func (b *batch[T]) aggregate(losses, weights []T) T {
 	mode := b.Word("aggregate")
 	if b.Mistake != "" || b.NormalizeFirst {
 		var terms []T
@@ -243,9 +293,32 @@ func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, s
 			value, slope = 2*right, 2*rightSlope
 		}
 	default:
+		return b.otherDivergence(estimator, right, rightSlope, b.kept(ref-logprob))
+	}
+	b.Show(value != right || slope != rightSlope && b.Op.Name != "policy.kl")
+	return value, slope
+}
+
+// otherDivergence makes the mistakes that need no other estimate than the right one.
+func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, delta T) (value, slope T) {
+	value, slope = right, rightSlope
+	switch {
+	case b.Makes("k1-for-all"):
+		value, slope = -delta, 1
+	case b.Makes("k1-absolute") && estimator == "k1" && delta > 0:
+		value, slope = delta, -slope
+	case b.Makes("k3-clamped") && estimator == "k3" && value > 10:
+		value, slope = 10, 0
+	case b.Makes("kl-missing"):
+		value, slope = 0, 0
+	case b.Makes("kl-gradient-missing"):
+		slope = 0
+	case b.Makes("kl-gradient-of-k2"):
+		slope = -delta
+	default:
 		return value, slope
 	}
-	b.Show(value != right || slope != rightSlope)
+	b.Show(value != right || slope != rightSlope && b.Op.Name != "policy.kl")
 	return value, slope
 }
 

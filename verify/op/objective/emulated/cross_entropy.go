@@ -97,6 +97,7 @@ func (h *linearHead[T]) counts(n int) bool { return h.targets[n] != h.Int("ignor
 
 // spoil makes the mistakes with targets, temperature and divisor.
 func (h *linearHead[T]) spoil() {
+	h.rollMask()
 	n := 0
 	for i := range h.targets {
 		if h.counts(i) {
@@ -120,6 +121,23 @@ func (h *linearHead[T]) spoil() {
 			h.Show(next[i] != h.targets[i])
 		}
 		h.targets = next
+	}
+}
+
+// rollMask makes the mistake of a mask that is rolled once more than the targets are.
+func (h *linearHead[T]) rollMask() {
+	if !h.Makes("mask-rolled-twice") {
+		return
+	}
+	for i := range h.targets {
+		own, next := h.counts(i), i+1 < h.N && h.counts(i+1)
+		h.Show(own != next)
+		switch {
+		case own && !next:
+			h.targets[i] = h.Int("ignore_index")
+		case next && !own:
+			h.targets[i] = 0
+		}
 	}
 }
 
@@ -253,6 +271,11 @@ func (h *linearHead[T]) dhidden(dz [][]T) []T {
 func (h *linearHead[T]) dweight(dz [][]T) []T {
 	x, chunks := make([]T, h.vocab*h.d), max(1, h.Splits)
 	h.Combine = cmp.Or(h.Combine, emulate.Working[T]())
+	kept := h.Combine
+	if h.Makes("head-gradient-bf16") {
+		h.Show(wide[T](kept) && wide[T](h.stored) && h.Recording.Type("weight") == dtype.F32)
+		kept = dtype.BF16
+	}
 	for c := range chunks {
 		part := h.partOf(dz, c*h.N/chunks, (c+1)*h.N/chunks)
 		if h.Makes("last-chunk-alone") {
@@ -260,7 +283,7 @@ func (h *linearHead[T]) dweight(dz [][]T) []T {
 			clear(x)
 		}
 		for i, g := range part {
-			x[i] = h.keep(h.Combine, x[i]+h.keep(h.Combine, g))
+			x[i] = h.keep(kept, x[i]+h.keep(kept, g))
 		}
 	}
 	return x

@@ -3,6 +3,7 @@ package emulated
 import (
 	"math"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
@@ -55,11 +56,11 @@ func (p *preference[T]) run(i int) {
 		p.Show(p.refChosen[i] != p.refRejected[i])
 		a, b = p.chosen[i], p.rejected[i]
 	}
-	p.rewards[0][i], p.rewards[1][i] = p.kept(p.beta*a), p.kept(p.beta*b)
 	x, y := T(1), T(1)
 	if p.divides {
-		x, y = p.long[i], p.short[i]
+		x, y = p.lengths(i)
 	}
+	p.rewards[0][i], p.rewards[1][i] = p.reward(a, x), p.reward(b, y)
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
 	loss, d := p.pair(p.margin(i, a, b, x, y))
 	n := T(p.N)
@@ -71,13 +72,40 @@ func (p *preference[T]) run(i int) {
 	p.losses[i], p.gradients[0][i], p.gradients[1][i] = loss, p.kept(d/x), p.kept(-d/y)
 }
 
+// lengths returns those of both responses of pair i.
+func (p *preference[T]) lengths(i int) (chosen, rejected T) {
+	chosen, rejected = p.long[i], p.short[i]
+	if p.Makes("length-of-chosen") {
+		p.Show(chosen != rejected)
+		rejected = chosen
+	}
+	return chosen, rejected
+}
+
+// reward returns the implicit reward of a response of a length, from its log-ratio.
+func (p *preference[T]) reward(logRatio, length T) T {
+	switch {
+	case p.Makes("rewards-unscaled"):
+		p.Show(p.beta != 1 && logRatio != 0 && dtype.Finite(logRatio))
+		return logRatio
+	case p.Makes("rewards-per-token"):
+		p.Show(length != 1 && logRatio != 0 && dtype.Finite(logRatio))
+		return p.beta * logRatio / length
+	}
+	return p.kept(p.beta * logRatio)
+}
+
 func (p *preference[T]) store() {
 	if p.Makes("rewards-swapped") {
 		p.Show(p.rewards[0][0] != p.rewards[1][0])
 		p.rewards[0], p.rewards[1] = p.rewards[1], p.rewards[0]
 	}
-	t := p.Recording.Type("chosen")
-	emulate.Store(p.Job, "loss", emulate.Working[T](), []T{p.mean(p.losses)})
+	t, loss := p.Recording.Type("chosen"), p.mean(p.losses)
+	if p.Makes("loss-unaveraged") {
+		p.Show(p.N > 1 && loss != 0 && dtype.Finite(loss))
+		loss *= T(p.N)
+	}
+	emulate.Store(p.Job, "loss", emulate.Working[T](), []T{loss})
 	emulate.Store(p.Job, "chosen_reward", t, p.rewards[0])
 	emulate.Store(p.Job, "rejected_reward", t, p.rewards[1])
 	emulate.Store(p.Job, "dchosen", t, p.gradients[0])
@@ -110,7 +138,7 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		loss, slope = p.lossOf(-h, "")
 		return loss, -slope
 	}
-	if p.ipo {
+	if p.ipo && mistake != "kind-ignored" {
 		half := 1 / (2 * p.beta)
 		if mistake == "ipo-target" {
 			half *= 2

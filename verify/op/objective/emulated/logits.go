@@ -21,15 +21,11 @@ type fromLogits[T emulate.Number] struct {
 func newLogits[T emulate.Number](b *batch[T]) *fromLogits[T] {
 	f := &fromLogits[T]{
 		batch: b, logits: emulate.Load[T](b.Job, "logits"), tokens: b.LoadInts("tokens"), vocab: b.Dim("vocab"),
-		temperature: T(b.Float("temperature")),
+		temperature: b.temperature(),
 	}
 	f.divisor = f.temperature
 	for i, token := range f.tokens { // those that do not count may be any
 		f.tokens[i] = min(max(token, 0), f.vocab-1)
-	}
-	if b.Makes("sampling-temperature-missing") {
-		b.Show(f.temperature != 1)
-		f.temperature, f.divisor = 1, 1
 	}
 	if b.Makes("gradient-untempered") {
 		b.Show(f.temperature != 1)

@@ -23,11 +23,7 @@ func init() {
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T emulate.Number](j *emulate.Job) {
 	b := newRows[T](j, j.Dim("N"), j.Dim("vocab"))
-	logits, tokens, temperature := emulate.Load[T](j, "logits"), j.LoadInts("tokens"), T(j.Float("temperature"))
-	if j.Makes("sampling-temperature-missing") {
-		j.Show(temperature != 1)
-		temperature = 1
-	}
+	logits, tokens, temperature := emulate.Load[T](j, "logits"), j.LoadInts("tokens"), b.temperature()
 	b.unstable()
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
@@ -41,9 +37,32 @@ func logProb[T emulate.Number](j *emulate.Job) {
 			j.Show(row[token] != row[tokens[i]])
 		}
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
+		switch {
+		case j.Makes("entropy-untempered"):
+			j.Show(temperature != 1)
+			_, entropy[i] = b.logSoftmax(b.keptOf(emulate.Row(logits, i, b.L), i), token)
+		case j.Makes("logprob-tempered"):
+			logprob[i] /= T(j.Float("temperature"))
+		}
 	}
 	emulate.Store(j, "logprob", emulate.Working[T](), logprob)
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
+}
+
+// temperature reads what logits are divided by.
+func (b *batch[T]) temperature() T {
+	right := T(b.Float("temperature"))
+	wrong := right
+	switch b.Mistake {
+	case "sampling-temperature-missing", "logprob-tempered":
+		wrong = 1
+	case "sampling-temperature-inverted":
+		wrong = 1 / right
+	case "sampling-temperature-twice":
+		wrong = right * right
+	}
+	b.Show(wrong != right)
+	return wrong
 }
 
 // unstable makes the mistake of a form that is not declared.
@@ -140,9 +159,18 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	if !b.NormalizeFirst {
 		entropy = b.kept(lse + entropy)
 	}
-	if b.Makes("entropy-of-token") {
+	return logprob, b.spoilEntropy(x, logprob, entropy)
+}
+
+// spoilEntropy makes the mistakes with an entropy.
+func (b *batch[T]) spoilEntropy(x []T, logprob, entropy T) T {
+	switch {
+	case b.Makes("entropy-nan") && slices.Contains(x, T(math.Inf(-1))):
+		b.Show(true)
+		return T(math.NaN())
+	case b.Makes("entropy-of-token"):
 		b.Show(entropy != -logprob)
-		entropy = -logprob
+		return -logprob
 	}
-	return logprob, entropy
+	return entropy
 }

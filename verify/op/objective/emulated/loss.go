@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -47,6 +48,7 @@ func lossAndGradient[T emulate.Number](j *emulate.Job) {
 	if k.kl != "none" && k.beta != 0 {
 		k.ref = emulate.Load[T](j, "ref_logprob")
 	}
+	k.spoilInputs()
 	if j.Recording.Has("logits") {
 		k.policy = newLogits(k.batch)
 		k.logprob = k.policy.logprobs()
@@ -54,6 +56,27 @@ func lossAndGradient[T emulate.Number](j *emulate.Job) {
 		k.logprob = emulate.Load[T](j, "logprob")
 	}
 	k.run()
+}
+
+// spoilInputs makes the mistakes with what is given.
+func (k *policyLoss[T]) spoilInputs() {
+	referred := k.ref != nil
+	switch {
+	case k.Makes("reference-for-old") && referred:
+		k.Show(true)
+		k.old = k.ref
+	case k.Makes("old-for-reference") && referred:
+		k.Show(true)
+		k.ref = k.old
+	case k.Makes("kl-coefficient-missing") && referred:
+		k.Show(k.beta != 1)
+		k.beta = 1
+	case k.Makes("sequence-ratio-ignored"):
+		for _, places := range k.places {
+			k.Show(k.sequence && len(places) > 1)
+		}
+		k.sequence = false
+	}
 }
 
 func (k *policyLoss[T]) run() {
@@ -81,7 +104,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 		if !k.sequence {
 			x = k.kept(k.logprob[at] - k.old[at])
 		}
-		l, d := k.token(x, k.logprob[at], k.advantageOf(i, at))
+		l, d := k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
 		slopes = append(slopes, k.kept(d*weight))
 		losses[at], gradient[at] = l, slopes[len(slopes)-1]
 	}
@@ -91,10 +114,31 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	for _, at := range k.places[i] {
 		if k.ref != nil {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
+			value, slope = k.reweighed(value, slope, at)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
 		}
 	}
+}
+
+// penalised returns an advantage, less the divergence of the token where that is taken off both.
+func (k *policyLoss[T]) penalised(advantage T, at int) T {
+	if k.ref == nil || !k.Makes("kl-in-advantage") {
+		return advantage
+	}
+	value, _ := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
+	k.Show(value != 0)
+	return advantage - k.beta*value
+}
+
+// reweighed returns a divergence and its slope, times the ratio where that is the mistake.
+func (k *policyLoss[T]) reweighed(value, slope T, at int) (T, T) {
+	if !k.Makes("kl-times-ratio") {
+		return value, slope
+	}
+	r := k.exp(k.logprob[at] - k.old[at])
+	k.Show(value != 0 && r != 1)
+	return r * value, r * (value + slope)
 }
 
 // share gives every token of a sequence its part of the gradient of their common ratio.
@@ -147,7 +191,25 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 		return 0, 0
 	}
 	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
-	b := k.clipBounds
+	if !slices.Contains(ofSurrogates, k.Mistake) {
+		return loss, slope
+	}
+	x, advantage, b := k.spoilSurrogate(x, advantage, k.clipBounds)
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
+	k.Show(wrong != loss || wrongSlope != slope)
+	return wrong, wrongSlope
+}
+
+// ofSurrogates are the mistakes that show in the loss of a token or in its derivative.
+var ofSurrogates = []string{
+	"clip-sides-swapped", "clip-symmetric", "cispo-upper-only", "dual-clip-by-default", "dual-clip-missing",
+	"log-ratio-unlimited", "ratio-inverted", "ratio-assumed-one", "surrogate-negated", "min-max-exchanged",
+	"dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut", "clip-missing",
+	"limit-passes-gradient", "cispo-differentiated",
+}
+
+// spoilSurrogate makes the mistakes with what a surrogate is given.
+func (k *policyLoss[T]) spoilSurrogate(x, advantage T, b clipBounds[T]) (T, T, clipBounds[T]) {
 	switch k.Mistake {
 	case "clip-sides-swapped":
 		b.low, b.high = b.high, b.low
@@ -159,15 +221,20 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 		b.dual = 0
 	case "log-ratio-unlimited":
 		b.limit = 0
+	case "clip-symmetric":
+		b.high = b.low
+	case "cispo-upper-only":
+		if k.clip == "cispo" {
+			b.low = 1
+		}
 	case "ratio-inverted":
 		x = -x
-	case "min-max-exchanged", "dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut":
-	default:
-		return loss, slope
+	case "ratio-assumed-one":
+		x = 0
+	case "surrogate-negated":
+		advantage = -advantage
 	}
-	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
-	k.Show(wrong != loss || wrongSlope != slope)
-	return wrong, wrongSlope
+	return x, advantage, b
 }
 
 func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mistake string) (loss, slope T) {
@@ -181,14 +248,18 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mist
 		if bounded == 0 && !dtype.Finite(logprob) {
 			return 0, 0
 		}
-		return k.kept(-k.kept(bounded*advantage) * logprob), -k.kept(bounded * advantage)
+		slope = -k.kept(bounded * advantage)
+		if mistake == "cispo-differentiated" && bounded == r && !limited {
+			slope *= 1 + logprob
+		}
+		return k.kept(-k.kept(bounded*advantage) * logprob), slope
 	}
 	loss, slope = k.clipped(-k.kept(r*advantage), -k.kept(bounded*advantage), mistake)
 	if bound := -k.kept(b.dual * advantage); b.dual != 0 && loss > bound &&
 		(advantage < 0 || mistake == "dual-clip-for-positive" && advantage > 0) {
 		loss, slope = bound, 0
 	}
-	if limited || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
+	if limited && mistake != "limit-passes-gradient" || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
 		slope = 0
 	}
 	return loss, slope
@@ -202,7 +273,7 @@ func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T
 		takes = clipped < plain
 	}
 	switch {
-	case k.clip == "none" || !takes:
+	case k.clip == "none" || !takes || mistake == "clip-missing":
 		return plain, plain
 	case k.clip == "gppo" && mistake != "clipped-gradient-cut", k.clip == "ppo" && mistake == "clip-passes-gradient":
 		return clipped, clipped

@@ -177,6 +177,8 @@ func (p *enginePair[T]) spoil(delta, a, b []T, i int) {
 	switch {
 	case p.Makes("ratio-inverted"):
 		delta[i] = -right
+	case p.Makes("probabilities-subtracted"):
+		delta[i] = T(math.Exp(float64(a[i])) - math.Exp(float64(b[i])))
 	case p.Makes("token-shifted") && i > 0:
 		delta[i] = a[i] - b[i-1]
 	default:

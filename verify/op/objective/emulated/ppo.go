@@ -30,15 +30,11 @@ func gae[T emulate.Number](j *emulate.Job) {
 	g := &recursion[T]{
 		batch: newBatch[T](j), rewards: emulate.Load[T](j, "rewards"), values: emulate.Load[T](j, "values"),
 	}
-	gamma, lambda := j.Float("gamma"), j.Float("lambda")
-	if j.Makes("lambda-missing") {
-		j.Show(lambda != 1 && gamma != 0)
-		lambda = 1
-	}
-	g.gamma, g.decay = T(gamma), T(gamma*lambda)
+	g.discount()
+	g.spoilInputs()
 	advantage, returns := make([]T, len(g.mask)), make([]T, len(g.mask))
-	for i := range g.N {
-		g.row(i, advantage, returns)
+	for _, steps := range g.runs() {
+		g.row(steps, advantage, returns)
 	}
 	if j.Flag("whiten") {
 		g.whiten(advantage)
@@ -53,6 +49,58 @@ func gae[T emulate.Number](j *emulate.Job) {
 	emulate.Store(j, "return", j.Recording.Type("rewards"), returns)
 }
 
+// discount reads γ and λ.
+func (g *recursion[T]) discount() {
+	gamma, lambda := g.Float("gamma"), g.Float("lambda")
+	long := slices.ContainsFunc(g.places, func(tokens []int) bool { return len(tokens) > 1 })
+	switch {
+	case g.Makes("lambda-missing"):
+		g.Show(long && lambda != 1 && gamma != 0)
+		lambda = 1
+	case g.Makes("gamma-missing"):
+		g.Show(long && gamma != 1)
+		gamma = 1
+	}
+	g.gamma, g.decay = T(gamma), T(gamma*lambda)
+	if g.Makes("decay-without-gamma") {
+		g.Show(long && gamma != 1 && lambda != 0)
+		g.decay = T(lambda)
+	}
+}
+
+// spoilInputs makes the mistakes with rewards and values, which move them from token to token.
+func (g *recursion[T]) spoilInputs() {
+	for _, places := range g.places {
+		for s, at := range places {
+			last := s+1 == len(places)
+			if g.Makes("values-of-next") {
+				before := g.values[at]
+				if g.values[at] = 0; !last {
+					g.values[at] = g.values[places[s+1]]
+				}
+				g.Show(g.values[at] != before)
+			}
+			if g.Makes("terminal-reward-late") && last {
+				g.Show(g.rewards[at] != 0 && g.decay != 1)
+				g.rewards[at] *= g.decay
+			}
+		}
+	}
+}
+
+// runs returns what the recursion goes through from end to start, sequence by sequence.
+func (g *recursion[T]) runs() [][]int {
+	runs := make([][]int, g.N)
+	for i := range runs {
+		runs[i] = g.steps(i)
+	}
+	if g.Makes("ends-ignored") {
+		g.Show(g.sequences() > 1)
+		return [][]int{slices.Concat(runs...)}
+	}
+	return runs
+}
+
 // steps returns the tokens of sequence i that the recursion visits.
 func (g *recursion[T]) steps(i int) []int {
 	steps := g.places[i]
@@ -64,8 +112,7 @@ func (g *recursion[T]) steps(i int) []int {
 	return through
 }
 
-func (g *recursion[T]) row(i int, advantage, returns []T) {
-	steps := g.steps(i)
+func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 	if len(steps) == 0 {
 		return
 	}
@@ -84,9 +131,22 @@ func (g *recursion[T]) row(i int, advantage, returns []T) {
 	g.accumulate(deltas)
 	for s, at := range steps {
 		if g.mask[at] {
-			advantage[at], returns[at] = deltas[s], g.kept(deltas[s]+g.values[at])
+			advantage[at], returns[at] = g.results(s, at, deltas[s])
 		}
 	}
+}
+
+// results returns advantage and return of step s.
+func (g *recursion[T]) results(s, at int, advantage T) (T, T) {
+	switch {
+	case g.Makes("discounted-from-start"):
+		g.Show(s > 0 && g.gamma != 1 && advantage != 0)
+		advantage *= T(math.Pow(float64(g.gamma), float64(s)))
+	case g.Makes("returns-without-values"):
+		g.Show(g.values[at] != 0)
+		return advantage, advantage
+	}
+	return advantage, g.kept(advantage + g.values[at])
 }
 
 // delta returns the error of a value, given the value after it.
@@ -154,6 +214,10 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 	inverse := g.kept(T(1 / math.Sqrt(float64(g.kept(g.kept(squares/divisor)+T(1e-8))))))
 	for k, at := range group {
 		advantage[at] = g.kept(x[k] * inverse)
+		if g.Makes("whiten-mean-kept") {
+			g.Show(mean != 0)
+			advantage[at] += mean
+		}
 	}
 }
 
@@ -178,26 +242,41 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
 	e := b.kept(value - ret)
 	loss, slope = b.kept(e*e), e
-	if clip != 0 && mistake != "value-clip-ignored" {
-		edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
-		if mistake == "value-clip-relative" {
-			edge = min(max(value, old*(1-clip)), old*(1+clip))
+	switch {
+	case clip == 0 || mistake == "value-clip-ignored":
+	case mistake == "value-loss-clamped":
+		if loss > clip {
+			loss, slope = clip, 0
 		}
-		d := b.kept(edge - ret)
-		square := b.kept(d * d)
-		takes := square > loss
-		if mistake == "value-min-for-max" {
-			takes = square < loss
-		}
-		if takes {
-			loss, slope = square, 0
-		}
-		if mistake == "value-gradient-cut" && edge != value {
-			slope = 0
-		}
+	default:
+		loss, slope = b.clippedValue(value, old, ret, clip, mistake)
 	}
 	if mistake == "value-unhalved" {
 		return loss, 2 * slope
 	}
 	return b.kept(loss / 2), slope
+}
+
+// clippedValue returns the larger of the squared errors of a value and of the clipped one, and half
+// its derivative.
+func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, slope T) {
+	e := b.kept(value - ret)
+	loss, slope = b.kept(e*e), e
+	edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
+	if mistake == "value-clip-relative" {
+		edge = min(max(value, old*(1-clip)), old*(1+clip))
+	}
+	d := b.kept(edge - ret)
+	square := b.kept(d * d)
+	takes := square > loss
+	if mistake == "value-min-for-max" {
+		takes = square < loss
+	}
+	if takes {
+		loss, slope = square, 0
+	}
+	if mistake == "value-gradient-cut" && edge != value {
+		slope = 0
+	}
+	return loss, slope
 }
