@@ -288,13 +288,14 @@ func (e Expected) described() Output {
 func judgeForm(want Expected, got *tensor.Tensor, out Output) Output {
 	j := newJudgement(want, got)
 	j.test(&out)
-	if len(out.Reasons) == 0 {
+	flat := j.flat()
+	if len(out.Reasons) == 0 && (flat == nil || j.unbounded() == 0) {
 		j.undetermined(want, &out)
 		return out
 	}
 	out.Status = Unexplained
 	out.Worst = j.worst()
-	out.Reasons = append(j.flat(), out.Reasons...)
+	out.Reasons = append(flat, out.Reasons...)
 	return out
 }
 
@@ -374,12 +375,7 @@ func (j *judgement) scan(out *Output) {
 // undetermined makes a good verdict undetermined where nothing can be said: σ or a limit is not a
 // number, or an output that no kernel means would pass too.
 func (j *judgement) undetermined(want Expected, out *Output) {
-	unbounded := 0
-	for _, s := range j.scores {
-		if s.unbounded {
-			unbounded++
-		}
-	}
+	unbounded := j.unbounded()
 	switch {
 	case unbounded > 0:
 		out.Reasons = []string{fmt.Sprintf(
@@ -400,6 +396,16 @@ func (j *judgement) undetermined(want Expected, out *Output) {
 	if len(out.Reasons) > 0 {
 		out.Status = Undetermined
 	}
+}
+
+// unbounded counts the elements of which nothing can be said.
+func (j *judgement) unbounded() (n int) {
+	for _, s := range j.scores {
+		if s.unbounded {
+			n++
+		}
+	}
+	return n
 }
 
 // checkLimit notes a limit that is not a number, which nothing would exceed.

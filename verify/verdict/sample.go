@@ -70,8 +70,12 @@ func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float
 	for i, v := range own {
 		expected := share * pooled[i]
 		switch k := runs[i]; {
-		case k == 0, !s.whole(): // not run, or every run overflows, which is right too
+		case !s.whole():
 			sigma[i] = math.Sqrt(expected)
+		case k == 0: // every run overflows, which is right too; of what does not the others tell, if any do
+			if sigma[i] = math.Sqrt(expected); expected == 0 {
+				sigma[i] = math.Inf(1)
+			}
 		case v > 0 || s.rare > 0:
 			sigma[i] = math.Sqrt((k*v + known*expected) / (k + known))
 		}
