@@ -4,35 +4,40 @@ import "plumbline/verify/op"
 
 func init() { op.Plant(mistakes) }
 
+var (
+	ofTables = []string{"rope.apply", "rope.table"}
+	ofNorm   = []string{"norm.rms"}
+)
+
 // mistakes are those that no layer makes.
 var mistakes = []op.Mistake{
 	{
-		ID: "frequencies-recurrent", Ops: []string{"rope.apply", "rope.table"},
+		ID: "frequencies-recurrent", Ops: ofTables,
 		Sentence: "each frequency is formed from the one before, undeclared",
 		Hidden:   "with every position 0, with inputs of 16 bits, or where the frequencies are the same",
 	},
 	{
-		ID: "eps-missing", Ops: []string{"norm.rms"},
+		ID: "eps-missing", Ops: ofNorm,
 		Sentence: "no eps under the root",
 		Hidden:   "where eps is negligible beside the mean square",
 	},
 	{
-		ID: "eps-outside-root", Ops: []string{"norm.rms"},
+		ID: "eps-outside-root", Ops: ofNorm,
 		Sentence: "eps is added to the root",
 		Hidden:   "where eps is negligible beside the mean square",
 	},
 	{
-		ID: "mean-subtracted", Ops: []string{"norm.rms"},
+		ID: "mean-subtracted", Ops: ofNorm,
 		Sentence: "a LayerNorm: the mean is subtracted",
 		Hidden:   "where every row has mean 0",
 	},
 	{
-		ID: "weight-plus-one", Ops: []string{"norm.rms"},
+		ID: "weight-plus-one", Ops: ofNorm,
 		Sentence: "the weight is taken as an offset from 1",
 		Hidden:   "never",
 	},
 	{
-		ID: "sum-for-mean", Ops: []string{"norm.rms"},
+		ID: "sum-for-mean", Ops: ofNorm,
 		Sentence: "the sum of squares is not divided by their number",
 		Hidden:   "with rows of one element",
 	},
