@@ -154,6 +154,9 @@ func (j *Job) StoreInts(name string, data []int) {
 // StoreMain is store for the output that the mistakes of storing befall.
 func StoreMain[T Number](j *Job, name string, t dtype.Type, data []T) {
 	shape := j.OutputShape(name)
+	if j.Makes("output-untransposed") {
+		j.Show(swapAxes(data, shape))
+	}
 	spoilOutput(j, cmp.Or(j.Output, t), data, shape[len(shape)-1])
 	Store(j, name, t, data)
 }

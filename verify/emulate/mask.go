@@ -6,6 +6,7 @@ type Mask struct {
 	Window                int
 	Queries, Keys, Stored int // stored: keys that storage has room for; keys of them are valid
 	Page                  int // of a paged cache, else 0
+	First                 int // keys of the first sequence
 }
 
 // Span returns the keys lo ≤ j < hi that query s sees: those before keys, not after the query's own
@@ -44,9 +45,11 @@ func (m Mask) at(i int) (lo, hi int) {
 
 // wrong returns what a kernel with a mistake of masking takes for the span lo, hi of query s.
 func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
-	switch j.Mistake {
+	switch i := m.Keys - m.Queries + s; j.Mistake {
 	case "drop-last-key":
 		return lo, min(hi, m.Keys-1)
+	case "causal-off-by-one", "causal-strict", "window-two-sided":
+		return lo, m.wrongEnd(j, i, hi)
 	case "cache-ignored":
 		if m.Queries > 1 {
 			return max(lo, m.Keys-m.Queries), hi
@@ -59,10 +62,22 @@ func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 		}
 	case "causal-top-left":
 		return m.at(s)
-	case "extra-key", "causal-missing", "window-off-by-one", "window-missing":
-		return m.mistaken(j.Mistake).Right(s)
 	}
-	return lo, hi
+	return m.mistaken(j.Mistake).Right(s)
+}
+
+// wrongEnd returns where a kernel with a mistake at the end of its span takes hi for a query at
+// position i.
+func (m Mask) wrongEnd(j *Job, i, hi int) int {
+	switch {
+	case j.Makes("causal-off-by-one") && m.Causal:
+		return min(m.Keys, i+2)
+	case j.Makes("causal-strict") && m.Causal:
+		return min(hi, i)
+	case j.Makes("window-two-sided") && m.Window > 0:
+		return min(hi, i+m.Window)
+	}
+	return hi
 }
 
 // mistaken returns the mask with one of its numbers wrong.
@@ -70,6 +85,12 @@ func (m Mask) mistaken(mistake string) Mask {
 	switch {
 	case mistake == "extra-key" && m.Keys > 0 && m.Keys < m.Stored:
 		m.Keys++
+	case mistake == "queries-counted-twice":
+		m.Keys = min(m.Keys+m.Queries, max(m.Keys, m.Stored))
+	case mistake == "length-ignored":
+		m.Keys = m.Stored
+	case mistake == "length-of-first":
+		m.Keys = min(m.First, m.Stored)
 	case mistake == "causal-missing":
 		m.Causal = false
 	case mistake == "window-off-by-one" && m.Window > 0:

@@ -11,7 +11,7 @@ import (
 // needsSplits lists the mistakes that only split kernels make.
 var needsSplits = map[string]bool{
 	"merge-base": true, "split-dropped": true, "sink-per-split": true, "last-chunk-dropped": true,
-	"last-chunk-alone": true,
+	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true,
 }
 
 // NeedsSplits tells whether only split kernels make a mistake.
@@ -70,6 +70,18 @@ func truncate[T Number](j *Job, t dtype.Type, data []T) {
 	}
 }
 
+// swapAxes writes data of a shape [A, B, C, …] in the order of [A, C, B, …], and tells whether that
+// changes anything.
+func swapAxes[T Number](data []T, shape []int) bool {
+	right, rows, columns := slices.Clone(data), shape[1], shape[2]
+	width := len(data) / max(1, shape[0]*rows*columns)
+	for i := range shape[0] * rows * columns {
+		a, b, c := i/(rows*columns), i/columns%rows, i%columns
+		copy(Row(data, (a*columns+c)*rows+b, width), Row(right, i, width))
+	}
+	return !slices.Equal(data, right)
+}
+
 // StoreLSE stores log-sum-exps in the base that the request asks for; the wrong one is the other.
 func StoreLSE[T Number](j *Job, lse []T) {
 	if j.DenominatorRounded {
@@ -78,6 +90,9 @@ func StoreLSE[T Number](j *Job, lse []T) {
 	two := j.Word("lse_base") == "2"
 	if j.Makes("lse-base") {
 		two = !two
+	}
+	if j.Makes("lse-transposed") {
+		j.Show(swapAxes(lse, j.OutputShape("lse")))
 	}
 	for i, x := range lse {
 		j.Show(j.Makes("lse-base") && x != 0 && dtype.Finite(x))

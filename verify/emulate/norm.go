@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"math/bits"
 
 	"plumbline/numbers/dtype"
 )
@@ -35,17 +36,30 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 		mean *= T(len(x))
 		n.Show(len(x) > 1)
 	}
+	if n.Makes("mean-of-block") {
+		block := 1 << bits.Len(uint(len(x)-1))
+		mean *= T(len(x)) / T(block)
+		n.Show(block > len(x))
+	}
 	inverse := n.inverseRoot(mean)
 	y := make([]T, len(x))
 	for i := range x {
-		w := weight[i]
-		if n.Makes("weight-plus-one") {
-			w++
-			n.Show(true)
-		}
-		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse)) * w
+		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse)) * n.weight(weight[i])
 	}
 	return y
+}
+
+// weight returns what a normalised element is multiplied by.
+func (n *RMS[T]) weight(w T) T {
+	switch {
+	case n.Makes("weight-plus-one"):
+		n.Show(true)
+		return w + 1
+	case n.Makes("weight-missing"):
+		n.Show(w != 1)
+		return 1
+	}
+	return w
 }
 
 // inverseRoot returns 1/√(mean + eps). What is done with eps shows only where it is not negligible.

@@ -116,6 +116,20 @@ func (m *Maker) YaRN(p float64) bool {
 	return true
 }
 
+// VaryYaRN gives YaRN, where there is any, an amplitude of its own or a long context now and then.
+func (m *Maker) VaryYaRN() {
+	yarn, ok := m.Attrs["yarn"].(map[string]any)
+	if !ok {
+		return
+	}
+	if m.Chance(0.2) {
+		yarn["attention_factor"] = recording.Number(Pick(m, 0.9, 1.25))
+	}
+	if m.Chance(0.5) {
+		yarn["original_context"] = recording.Number(131072)
+	}
+}
+
 // Base chooses a base of the frequencies.
 func (m *Maker) Base() {
 	if m.Chance(0.4) {

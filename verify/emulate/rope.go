@@ -80,6 +80,10 @@ func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 		y.OriginalContext = int(float64(y.OriginalContext) * y.Factor)
 	case "amplitude-generic":
 		y.MScale, y.MScaleAllDim, y.AttentionFactor = 1, 0, 0
+	case "amplitude-undivided":
+		y.MScaleAllDim = 0
+	case "attention-factor-ignored":
+		y.AttentionFactor = 0
 	case "yarn-range-unrounded": // or rounded where it should not be
 		y.Unrounded = !y.Unrounded
 	}
@@ -93,24 +97,28 @@ func correction[T Number](y *rope.YaRN, turns float64, dim int, base float64) fl
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
-// bounds returns the ends of the ramp over the index, formed in T.
-func bounds[T Number](y *rope.YaRN, dim int, base float64) (low, high float64) {
+// bounds returns the ends of the ramp over the index, at most top, formed in T.
+func bounds[T Number](y *rope.YaRN, dim int, base float64, top int) (low, high float64) {
 	low, high = correction[T](y, y.BetaFast, dim, base), correction[T](y, y.BetaSlow, dim, base)
 	if !y.Unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
-	low, high = max(low, 0), min(high, float64(dim-1))
+	low, high = max(low, 0), min(high, float64(top))
 	if low == high {
 		high += 0.001
 	}
 	return low, high
 }
 
-// stretch returns the frequencies of the extended context.
-func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies) []T {
-	low, high := bounds[float64](y, dim, base)
+// stretch returns the frequencies of the extended context, with a mistake or "".
+func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies, mistake string) []T {
+	top := dim - 1
+	if mistake == "yarn-range-clamped" {
+		top = max(dim/2-1, 0)
+	}
+	low, high := bounds[float64](y, dim, base, top)
 	if f != Power && f != Double { // those are Python's, which has float64 for numbers
-		low, high = bounds[T](y, dim, base)
+		low, high = bounds[T](y, dim, base, top)
 	}
 	out := make([]T, len(theta))
 	for i, th := range theta {
@@ -121,12 +129,24 @@ func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 		} else {
 			smooth = 1 - min(max((T(i)-T(low))/T(high-low), 0), 1)
 		}
-		out[i] = T(th/T(y.Factor)*(1-smooth)) + T(th*smooth)
+		out[i] = between(th, T(y.Factor), smooth, mistake)
 	}
 	return out
 }
 
-// rotating lists the ops whose kernels form frequencies.
+// between returns the frequency between a pair's own, where smooth is 1, and the one slowed by s.
+func between[T Number](theta, s, smooth T, mistake string) T {
+	switch mistake {
+	case "yarn-linear":
+		smooth = 0
+	case "yarn-ramp-reversed":
+		smooth = 1 - smooth
+	case "yarn-periods-mixed":
+		return theta / (T(s*(1-smooth)) + smooth)
+	}
+	return T(theta/s*(1-smooth)) + T(theta*smooth)
+}
+
 // rotary turns pairs of channels by position × frequency. It rounds the frequencies and the angle
 // (to Config.Angle), cos and sin to the working type, and each product and sum of the rotation
 // unless Config.Fused; rope.apply with Config.Intermediate rounds cos, sin and products to that.
@@ -144,39 +164,67 @@ type Rotary[T Number] struct {
 func NewRotary[T Number](j *Job, dim int, moving bool) *Rotary[T] {
 	base := j.Float("base")
 	r := &Rotary[T]{Job: j, layout: j.Word("layout"), amplitude: 1, Kept: dtype.F64}
-	plain := r.frequencies(dim, base, moving)
-	right := r.extend(j.YaRN(), plain, dim, base)
-	r.theta = right
-	if y := j.YaRN(); y != nil {
-		amplitude := r.amplitude
-		r.theta = r.extend(mistaken(*y, j.Mistake), plain, dim, base)
-		j.Show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
-	}
+	right := r.extend(j.YaRN(), frequencies[T](r.Frequencies, dim, dim, base), dim, base, "")
+	amplitude := r.amplitude
+	r.theta = r.wrongFrequencies(dim, base)
+	j.Show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
 	r.confuseLayout(dim, moving)
 	return r
 }
 
-// frequencies returns θ_i of every pair, unscaled.
-func (r *Rotary[T]) frequencies(dim int, base float64, moving bool) []T {
-	plain, wrong := make([]T, dim/2), make([]T, dim/2)
+// frequencies returns θ_i of every pair, unscaled; width is the one in their exponents.
+func frequencies[T Number](f Frequencies, dim, width int, base float64) []T {
+	plain := make([]T, dim/2)
 	for i := range plain {
-		plain[i], wrong[i] = theta[T](r.Frequencies, i, dim, base), theta[T](Recurrent, i, dim, base)
-	}
-	if r.Makes("frequencies-recurrent") {
-		r.Show(moving && !slices.Equal(plain, wrong) && r.Recording.Type("x").Size() != 2) // 16 bits hide it
-		return wrong
+		plain[i] = theta[T](f, i, width, base)
 	}
 	return plain
 }
 
+// wrongFrequencies sets the amplitude and returns the frequencies, with the mistakes that are made
+// with them.
+func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
+	f, width, y := r.Frequencies, dim, r.YaRN()
+	if y != nil {
+		y = mistaken(*y, r.Mistake)
+	}
+	plainBase := base
+	switch {
+	case r.Makes("frequencies-recurrent") && r.Recording.Type("x").Size() != 2: // 16 bits hide it
+		f = Recurrent
+	case r.Makes("base-default"):
+		base, plainBase = 10000, 10000
+	case r.Makes("yarn-base-stretched") && y != nil && dim > 2:
+		plainBase *= math.Pow(y.Factor, float64(dim)/float64(dim-2))
+	case r.Makes("exponent-halved"):
+		width = 2 * dim
+	case r.Makes("exponent-of-head"):
+		width = dim + r.Dim("Dn")
+	}
+	return r.extend(y, frequencies[T](f, dim, width, plainBase), dim, base, r.Mistake)
+}
+
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
-func (r *Rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64) []T {
+func (r *Rotary[T]) extend(y *rope.YaRN, theta []T, dim int, base float64, mistake string) []T {
 	if y == nil {
 		r.amplitude = 1
 		return theta
 	}
 	r.amplitude = T(amplitudeOf(y))
-	return stretch(y, theta, dim, base, r.Frequencies)
+	return stretch(y, theta, dim, base, r.Frequencies, mistake)
+}
+
+// WrongPositions returns positions with the mistakes that are made with all of them.
+func (j *Job) WrongPositions(right []int) []int {
+	wrong, half := slices.Clone(right), (len(right)+1)/2
+	switch {
+	case j.Makes("positions-ignored"):
+		wrong = Indices(len(right))
+	case j.Makes("positions-restarted"):
+		copy(wrong[half:], right)
+	}
+	j.Show(!slices.Equal(right, wrong))
+	return wrong
 }
 
 // confuseLayout makes the mistakes of pairing.

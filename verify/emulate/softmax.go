@@ -35,7 +35,7 @@ type Softmax[T Number] struct {
 	Chain            dtype.Type // and of each step of the soft cap
 	width            int        // of the values
 	truncates        bool       // the mistake truncates weights that have to be rounded
-	narrowed         bool       // the mistake narrows the accumulator
+	narrowed         bool       // the mistake narrows the accumulator, or scores
 	S, p             []T
 	values           [][]T
 }
@@ -52,7 +52,7 @@ func NewSoftmax[T Number](j *Job, scale, soft float64, input dtype.Type, width i
 	k.Scalars, k.mixing = k.Products.Plain(), k.Products
 	j.Scores, j.Probabilities = cmp.Or(j.Scores, Working[T]()), cmp.Or(j.Probabilities, input)
 	k.Scores, k.Weights, k.Chain = j.Scores, j.Probabilities, cmp.Or(j.CapChain, j.Scores)
-	k.truncates = j.Makes("probabilities-truncated") && k.Weights != dtype.F64 && k.Weights != Working[T]()
+	k.spoilTypes()
 	if j.ScaleRounded {
 		k.Scale = Round(k.Scores, k.Scale)
 	}
@@ -64,6 +64,15 @@ func NewSoftmax[T Number](j *Job, scale, soft float64, input dtype.Type, width i
 	}
 	k.Log2 = T(float64(k.Unit) * math.Log2E)
 	return k
+}
+
+// spoilTypes makes the mistakes with the types that are declared.
+func (k *Softmax[T]) spoilTypes() {
+	if k.Makes("scores-bf16") {
+		k.narrowed = k.Scores.Size() > 2
+		k.Scores = dtype.BF16
+	}
+	k.truncates = k.Makes("probabilities-truncated") && k.Weights != dtype.F64 && k.Weights != Working[T]()
 }
 
 // takesScaleIntoExponent tells whether scores stay unscaled up to the exponential, as with exp2
@@ -164,9 +173,22 @@ func (k *Softmax[T]) empty() *state[T] {
 // Run returns output and natural log-sum-exp of one row.
 func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	if r.Lo >= r.Hi {
-		return k.seesNothing()
+		return k.seesNothing(r)
+	}
+	if k.vanishes(r) {
+		return make([]T, k.width), sentinel
 	}
 	k.Show((k.ScaleWrong || k.narrowed || k.truncates) && r.Hi-r.Lo > 1) // one key has weight 1 whatever its score
+	out, lse := k.sees(r)
+	if k.Makes("lse-with-sink") && r.Sink != nil {
+		k.Show(weighs(*r.Sink - lse))
+		lse = LogSum(lse, *r.Sink)
+	}
+	return out, lse
+}
+
+// sees returns output and natural log-sum-exp of a row that sees a key.
+func (k *Softmax[T]) sees(r *Query[T]) ([]T, T) {
 	if k.NormalizeFirst {
 		return k.eager(r)
 	}
@@ -177,17 +199,45 @@ func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	return k.merge(r, parts)
 }
 
+// LogSum returns ln(e^a + e^b).
+func LogSum[T Number](a, b T) T {
+	top := max(a, b)
+	return top + T(math.Log(math.Exp(float64(a-top))+math.Exp(float64(b-top))))
+}
+
 // seesNothing returns a row of zeros and −∞.
-func (k *Softmax[T]) seesNothing() ([]T, T) {
+func (k *Softmax[T]) seesNothing(r *Query[T]) ([]T, T) {
 	out := make([]T, k.width)
-	if !k.Makes("empty-row-nan") {
-		return out, T(math.Inf(-1))
+	switch {
+	case k.Makes("empty-row-nan"):
+		k.Show(true)
+		Fill(out, T(math.NaN()))
+		return out, T(math.NaN())
+	case k.Makes("empty-row-mean") && r.Length > 0:
+		k.Show(true)
+		for j := range r.Length {
+			k.Scalars.axpy(out, 1/T(r.Length), r.Value(j))
+		}
+		return out, sentinel + T(math.Log(float64(r.Length)))
+	}
+	return out, T(math.Inf(-1))
+}
+
+// sentinel is what some kernels take for minus infinity.
+const sentinel = -5e4
+
+// vanishes tells whether a mistaken kernel takes all scores of a row for minus infinity.
+func (k *Softmax[T]) vanishes(r *Query[T]) bool {
+	if !k.Makes("maximum-sentinel") {
+		return false
+	}
+	for j := r.Lo; j < r.Hi; j++ {
+		if k.logit(r, j)*k.Unit > sentinel {
+			return false
+		}
 	}
 	k.Show(true)
-	for c := range out {
-		out[c] = T(math.NaN())
-	}
-	return out, T(math.NaN())
+	return true
 }
 
 // parts runs the splits, each over its share of the sequence's tiles.
@@ -197,10 +247,19 @@ func (k *Softmax[T]) parts(r *Query[T]) []*state[T] {
 	var parts []*state[T]
 	for start := 0; start < max(r.Hi, 1); start += share {
 		st := k.empty()
-		k.part(r, st, max(r.Lo, start), min(r.Hi, start+share))
+		k.part(r, st, max(r.Lo, k.begins(r, start)), min(r.Hi, start+share))
 		parts = append(parts, st)
 	}
 	return parts
+}
+
+// begins returns where a split begins that should at start.
+func (k *Softmax[T]) begins(r *Query[T], start int) int {
+	if !k.Makes("split-overlap") || start == 0 {
+		return start
+	}
+	k.Show(start > r.Lo && start < r.Hi)
+	return start - 1
 }
 
 // part runs the tiles of the keys lo ≤ j < hi. Tiles lie at multiples of their size.
@@ -281,9 +340,11 @@ func (k *Softmax[T]) rescale(st *state[T], m T) {
 	}
 	st.m = m
 	st.l = k.denominator(st.l * factor)
-	for c := range st.acc {
-		st.acc[c] *= factor
+	if k.Makes("rescale-missing") && factor > 0 {
+		k.Show(factor < 0.9)
+		factor = 1
 	}
+	k.ScaleBy(st.acc, factor)
 	if k.Products.mode == narrow {
 		RoundEach(k.Products.keep, st.acc)
 	}
@@ -370,12 +431,15 @@ func (k *Softmax[T]) mergedDenominator(lses []T, top T) T {
 	weights := make([]T, len(lses))
 	for i, x := range lses {
 		weights[i] = k.mergeWeight(x, top)
-		k.Show(k.Makes("merge-base") && x != top && !math.IsInf(float64(x), -1))
+		k.Show((k.Makes("merge-base") || k.Makes("parts-averaged")) && x != top && !math.IsInf(float64(x), -1))
 	}
 	return k.Scalars.Sum(weights)
 }
 
 func (k *Softmax[T]) mergeWeight(lse, top T) T {
+	if k.Makes("parts-averaged") && !math.IsInf(float64(lse), -1) {
+		return 1
+	}
 	if k.Makes("merge-base") {
 		return T(math.Exp2(float64(lse - top)))
 	}
@@ -427,7 +491,7 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 		m = max(m, x)
 	}
 	if math.IsInf(float64(m), -1) {
-		return k.seesNothing()
+		return k.seesNothing(r)
 	}
 	m = k.maximum(m)
 	k.p = k.p[:0]
@@ -454,6 +518,12 @@ func (j *Job) WrongScale(scale float64, width int) float64 {
 	switch j.Mistake {
 	case "scale-one-percent":
 		scale *= 1.01
+	case "scale-missing":
+		scale = 1
+	case "scale-twice":
+		scale *= scale
+	case "exp2-unscaled":
+		scale *= math.Ln2
 	case "scale-of-width", "scale-of-latent":
 		scale = 1 / math.Sqrt(float64(width))
 	case "temperature-missing":

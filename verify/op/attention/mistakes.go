@@ -2,7 +2,10 @@ package attention
 
 import "plumbline/verify/op"
 
-func init() { op.Plant(mistakes, faint) }
+func init() {
+	op.Plant(mistakes, faint)
+	op.Leave(beyond)
+}
 
 var (
 	ofForward  = []string{"attention.forward"}
@@ -25,24 +28,25 @@ var mistakes = []op.Mistake{
 	{
 		ID: "extra-key", Numbers: []string{"P03"}, Ops: ofDecoding,
 		Thread:   "microsoft/onnxruntime-genai#2354",
-		Sentence: "the length counts one key too many, so that every query sees one more",
+		Sentence: "the length counts one key too many, so that every query sees one more, whatever its slot has",
 		Hidden:   "where no key is stored behind the length",
 	},
 	{
 		ID: "causal-top-left", Numbers: []string{"A01"}, Ops: ofMasks,
 		Thread:   "Dao-AILab/flash-attention#282",
-		Sentence: "the causal mask is aligned to the first key",
+		Sentence: "the causal mask is aligned top left: query s sees keys up to s, not up to kv_len − S + s",
 		Hidden:   "with as many queries as keys, or with neither causal mask nor window",
 	},
 	{
 		ID: "causal-missing", Ops: ofScores,
-		Sentence: "keys of the future are seen",
+		Thread:   "lightseekorg/tokenspeed#469",
+		Sentence: "keys of the future are seen: no causal mask is applied",
 		Hidden:   "without a causal mask, or with one query, from which it hides no key",
 	},
 	{
 		ID: "cache-ignored", Numbers: []string{"A02"}, Ops: ofDecoding,
 		Thread:   "sgl-project/sgl-kernel-xpu#196",
-		Sentence: "several queries with a cache are taken for a fresh prefill",
+		Sentence: "several queries with a cache are taken for a fresh prefill: they see one another alone",
 		Hidden:   "with one query, or where no query sees a key before the new ones",
 	},
 	{
@@ -71,13 +75,13 @@ var mistakes = []op.Mistake{
 	{
 		ID: "heads-tiled", Numbers: []string{"A13", "A16"}, Ops: ofHeads,
 		Thread:   "ekzhang/jax-js#180",
-		Sentence: "query head h reads key head h mod G",
+		Sentence: "query head h reads key head h mod G, not h ÷ (H/G), as where keys are repeated along the sequence",
 		Hidden:   "with one key head, or one for each query head",
 	},
 	{
 		ID: "heads-divided-by-groups", Numbers: []string{"A14"}, Ops: ofHeads,
 		Thread:   "HazyResearch/HipKittens#22",
-		Sentence: "query head h reads key head h ÷ G",
+		Sentence: "query head h reads key head h ÷ G, not h ÷ (H/G)",
 		Hidden:   "with one key head, or with as many as there are query heads in a group",
 	},
 	{
@@ -93,6 +97,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "softcap-missing", Ops: ofHeads,
+		Thread:   "kekzl/imp#688",
 		Sentence: "scores are not capped",
 		Hidden:   "without a soft cap",
 	},
@@ -195,6 +200,146 @@ var mistakes = []op.Mistake{
 		Sentence: "the parts are averaged without weights",
 		Hidden:   "where the parts that see a key have one log-sum-exp",
 	},
+	{
+		ID: "length-ignored", Numbers: []string{"P08"}, Ops: ofMasks,
+		Thread:   "flashinfer-ai/flashinfer#5095",
+		Sentence: "all keys that are stored are seen, those behind kv_lens too",
+		Hidden:   "where every length is all that is stored",
+	},
+	{
+		ID: "length-of-first", Ops: ofMasks,
+		Sentence: "every sequence has the length of the first",
+		Hidden:   "with one sequence, or where lengths are equal",
+	},
+	{
+		ID: "queries-counted-twice", Numbers: []string{"P10"}, Ops: ofDecoding,
+		Thread: "hw-native-sys/pypto-lib#461",
+		Sentence: "kv_lens is taken for the length before the new keys, so that as many more are seen as there " +
+			"are queries",
+		Hidden: "where nothing is stored behind the length",
+	},
+	{
+		ID: "causal-off-by-one", Ops: ofScores,
+		Sentence: "a query sees one key of the future",
+		Hidden:   "without a causal mask, or with one query, from which it hides no key",
+	},
+	{
+		ID: "causal-strict", Ops: ofScores,
+		Sentence: "a query does not see the key at its own position",
+		Hidden:   "without a causal mask",
+	},
+	{
+		ID: "window-two-sided", Numbers: []string{"A12"}, Ops: ofHeads,
+		Thread:   "huggingface/transformers#29623",
+		Sentence: "the window hides keys behind the query, too, although no causal mask is asked for",
+		Hidden:   "without a window, with a causal mask, or where no key lies that far behind a query",
+	},
+	{
+		ID: "empty-row-mean", Numbers: []string{"A03"}, Ops: ofDecoding,
+		Thread: "flashinfer-ai/flashinfer#4401",
+		Sentence: "a row that sees no key gives the mean of all values, as where a large negative number stands " +
+			"for −∞",
+		Hidden: "where every query sees a key",
+	},
+	{
+		ID: "maximum-sentinel", Numbers: []string{"A04"}, Ops: ofForward,
+		Thread:   "flashinfer-ai/flashinfer#4401",
+		Sentence: "the running maximum begins at −5e4, so that rows of lower scores give zeros",
+		Hidden:   "where every row has a score above −50000",
+	},
+	{
+		ID: "heads-across-groups", Numbers: []string{"A15"}, Ops: ofHeads,
+		Thread: "FlashML-org/FreeToken#177",
+		Sentence: "a tile of up to 16 query heads reads the key head of its first, also where the tile crosses " +
+			"into another group",
+		Hidden: "where the query heads of a group are a power of two, at most 16, or a multiple of 16",
+	},
+	{
+		ID: "scale-missing", Ops: ofScores,
+		Sentence: "scores are not scaled",
+		Hidden:   "with a scale of 1, or where no query sees more than one key",
+	},
+	{
+		ID: "scale-twice", Numbers: []string{"A18"}, Ops: ofScores,
+		Thread:   "ROCm/rocm-libraries#12229",
+		Sentence: "scores are scaled twice, as where the query has been scaled before",
+		Hidden:   "with a scale of 1, or where no query sees more than one key",
+	},
+	{
+		ID: "exp2-unscaled", Ops: ofScores,
+		Sentence: "weights are 2^score, not e^score: log₂e is missing in front of exp2",
+		Hidden:   "where no query sees more than one key, whose weight is 1 whatever its score",
+	},
+	{
+		ID: "scores-bf16", Ops: ofDecoding,
+		Thread:   "sgl-project/sglang#28226",
+		Sentence: "scores are rounded to BF16 before the softmax, undeclared",
+		Hidden:   "where BF16 scores are declared, or no query sees more than one key",
+	},
+	{
+		ID: "softcap-after-mask", Ops: ofForward,
+		Thread:   "onnx/onnx#7865",
+		Sentence: "scores are capped after they are masked, so that −∞ becomes −cap and masked keys are seen a little",
+		Hidden:   "without a soft cap of less than 10, or where nothing is masked",
+	},
+	{
+		ID: "lse-transposed", Ops: ofDecoding,
+		Thread:   "vllm-project/vllm#57012",
+		Sentence: "log-sum-exps are written as [batch, query, head]",
+		Hidden:   "with one head or one query, or without log-sum-exps",
+	},
+	{
+		ID: "output-untransposed", Ops: ofDecoding,
+		Sentence: "the output is written as [batch, head, query, column]",
+		Hidden:   "with one head or one query",
+	},
+	{
+		ID: "lse-with-sink", Ops: ofForward,
+		Sentence: "the log-sum-exp counts the sink",
+		Hidden:   "without sinks, or where they take less than 2 % of the weights, or without log-sum-exps",
+	},
+	{
+		ID: "parts-averaged", Numbers: []string{"A09"}, Ops: ofDecoding,
+		Thread:   "flashinfer-ai/flashinfer#50",
+		Sentence: "splits are merged without weights, as where their log-sum-exps were never stored",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "split-overlap", Ops: ofDecoding,
+		Sentence: "the last key of a split is seen by the next one too",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "rescale-missing", Ops: ofDecoding,
+		Sentence: "what was summed so far is not rescaled when the running maximum grows",
+		Hidden:   "where the largest score of a split is in its first tile, or weights are divided first",
+	},
+	{
+		ID: "empty-row-nan", Numbers: []string{"A03"}, Ops: ofMerging,
+		Thread:   "flashinfer-ai/flashinfer#4051",
+		Sentence: "a row whose parts all saw no key gives NaN, from (−∞) − (−∞)",
+		Hidden:   "where every row has a part that saw a key",
+	},
+	{
+		ID: "empty-part-read", Numbers: []string{"P01"}, Ops: ofMerging,
+		Thread:   "flashinfer-ai/flashinfer#941",
+		Sentence: "the output of a part that saw no key is multiplied with weight 0, so that NaN in it spreads",
+		Hidden:   "where those outputs are finite",
+	},
+	{
+		ID: "sink-of-first-rank", Numbers: []string{"A11"}, Ops: ofForward,
+		Thread: "sgl-project/sglang#35092",
+		Sentence: "the second half of the heads has the sinks of the first, as where a second rank reads the " +
+			"first one's",
+		Hidden: "without sinks, with one head, or where they take little of the weights",
+	},
+	{
+		ID: "sink-read-as-bf16", Numbers: []string{"A11"}, Ops: ofForward,
+		Thread: "Avarok-Cybersecurity/atlas#341",
+		Sentence: "sinks in F32 are read as if they were BF16: one head has the upper half of one, the one before " +
+			"its lower half",
+		Hidden: "without sinks in F32, or where they and their halves take little of the weights",
+	},
 }
 
 // faint are mistakes that no element and no slice shows, only many together.
@@ -228,5 +373,24 @@ var faint = []op.Mistake{
 		ID: "sink-bf16", Ops: ofForward,
 		Sentence: "sinks given in F32 are rounded to BF16",
 		Hidden:   "without sinks, or where they are BF16 numbers",
+	},
+}
+
+// beyond are those of numerics that no verdict on one call takes for a mistake.
+var beyond = []op.Beyond{
+	{
+		Number: "N01", Thread: "ROCm/aiter#4378",
+		Sentence: "the result depends on the number of splits, and so on the batch",
+		Why:      "spans two calls: each of them is explained by its own roundings",
+	},
+	{
+		Number: "N02", Thread: "huggingface/transformers#43362",
+		Sentence: "parts are added by atomics, in another order each time",
+		Why:      "spans two calls: every order is right, and the verdict allows for all",
+	},
+	{
+		Number: "N05", Thread: "sgl-project/sglang#28226",
+		Sentence: "a fused kernel keeps F32 where one that is not fused rounds to BF16, or the reverse",
+		Why:      "a convention that the recording declares; undeclared, it is scores-bf16",
 	},
 }

@@ -2,7 +2,10 @@ package latent
 
 import "plumbline/verify/op"
 
-func init() { op.Plant(mistakes) }
+func init() {
+	op.Plant(mistakes)
+	op.Leave(beyond)
+}
 
 var (
 	ofCache = []string{"mla.decode"}
@@ -14,19 +17,19 @@ var mistakes = []op.Mistake{
 	{
 		ID: "scale-of-latent", Numbers: []string{"M01"}, Ops: []string{"mla.decode", "mla.layer"},
 		Thread:   "ollama/ollama#13893",
-		Sentence: "the softmax scale is 1/√(latent width + rope width)",
+		Sentence: "the softmax scale is 1/√(latent width + rope width), 576, not 1/√(nope width + rope width), 192",
 		Hidden:   "where that is the scale, or no query sees more than one key",
 	},
 	{
 		ID: "temperature-missing", Numbers: []string{"R08"}, Ops: ofCache,
 		Thread:   "onnxruntime/mobius#548",
-		Sentence: "the softmax scale lacks YaRN's temperature",
+		Sentence: "the softmax scale lacks YaRN's temperature, (0.1·mscale_all_dim·ln s + 1)²",
 		Hidden:   "where no query sees more than one key, whose weight is 1 whatever its score",
 	},
 	{
 		ID: "temperature-missing", Numbers: []string{"R08"}, Ops: ofLayer,
 		Thread:   "onnxruntime/mobius#548",
-		Sentence: "the softmax scale lacks YaRN's temperature",
+		Sentence: "the softmax scale lacks YaRN's temperature, (0.1·mscale_all_dim·ln s + 1)²",
 		Hidden:   "without YaRN, with a scale of the request's own, or where no query sees more than one key",
 	},
 	{
@@ -44,7 +47,7 @@ var mistakes = []op.Mistake{
 	{
 		ID: "pages-consecutive", Numbers: []string{"P04"}, Ops: ofCache,
 		Thread:   "flashinfer-ai/flashinfer#3219",
-		Sentence: "the blocks of a sequence are taken for neighbours in memory",
+		Sentence: "blocks of a sequence are taken for neighbours in memory: only the first entry of its table is read",
 		Hidden:   "where they are neighbours",
 	},
 	{
@@ -70,7 +73,7 @@ var mistakes = []op.Mistake{
 	{
 		ID: "norm-extra", Numbers: []string{"M03"}, Ops: ofLayer,
 		Thread:   "NVIDIA-NeMo/Megatron-Bridge#5261",
-		Sentence: "a query without latent is normed",
+		Sentence: "a query is normed that has no latent, and no norm",
 		Hidden:   "where the query has a latent, or with one token",
 	},
 	{
@@ -90,7 +93,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "rope-key-twice", Numbers: []string{"M10"}, Ops: ofLayer,
-		Sentence: "the rope key is rotated twice",
+		Sentence: "the rope key is rotated twice, as where it is cached rotated and the kernel rotates too",
 		Hidden:   "where every position is 0",
 	},
 	{
@@ -98,5 +101,144 @@ var mistakes = []op.Mistake{
 		Thread:   "ml-explore/mlx-lm#1189",
 		Sentence: "the first channels of a query are rotated, not the last",
 		Hidden:   "where more channels are rotated than are not, or with one token",
+	},
+	{
+		ID: "query-parts-exchanged", Ops: []string{"mla.decode", "mla.layer"},
+		Sentence: "a query is taken for [rope; latent], in a layer [rope; nope]",
+		Hidden:   "where values are whole rows of the cache, or with one token",
+	},
+	{
+		ID: "rope-part-missing", Ops: ofCache,
+		Sentence: "scores are those of the latent alone: the product of the rope parts is left out",
+		Hidden:   "where values are whole rows of the cache, or no query sees more than one key",
+	},
+	{
+		ID: "mask-by-head", Ops: ofCache,
+		Thread:   "flashinfer-ai/flashinfer#4830",
+		Sentence: "rows of a tile of queries and heads are taken head by head for their masks, not query by query",
+		Hidden:   "with one head or one query, or without a causal mask",
+	},
+	{
+		ID: "cache-tiled", Numbers: []string{"P09"}, Ops: ofCache,
+		Thread:   "vllm-project/vllm#52109",
+		Sentence: "pages are written row by row and read as [D/8, page, 8]",
+		Hidden:   "with pages of one row, or rows that are not whole tiles",
+	},
+	{
+		ID: "table-as-32-bit", Numbers: []string{"P06"}, Ops: ofCache,
+		Thread:   "tenstorrent/tt-metal#57364",
+		Sentence: "a block table in I64 is read as I32: every second entry is 0",
+		Hidden:   "where the table is I32, or no key is past the first page of the first sequence",
+	},
+	{
+		ID: "table-of-first", Ops: ofCache,
+		Sentence: "every sequence reads its blocks from the table of the first",
+		Hidden:   "with one sequence",
+	},
+	{
+		ID: "table-stride", Ops: ofCache,
+		Sentence: "rows of the block table are taken to be as long as the longest sequence has pages",
+		Hidden:   "with one sequence, or where they are",
+	},
+	{
+		ID: "padding-sees-first-block", Numbers: []string{"P07"}, Ops: ofCache,
+		Thread:   "vllm-project/vllm#45324",
+		Sentence: "a padded row, of length 0, sees the first slot of block 0",
+		Hidden:   "where every sequence has keys",
+	},
+	{
+		ID: "temperature-of-mscale", Numbers: []string{"R09"}, Ops: ofLayer,
+		Thread:   "NVIDIA/Megatron-LM#1429",
+		Sentence: "YaRN's temperature in the softmax scale is that of mscale, not of mscale_all_dim",
+		Hidden: "without YaRN, with a scale of the request's own, where both are equal, as in released models, " +
+			"or where no query sees more than one key",
+	},
+	{
+		ID: "temperature-once", Ops: ofLayer,
+		Sentence: "YaRN's temperature is in the softmax scale once, not squared",
+		Hidden: "without YaRN, with a scale of the request's own, where mscale_all_dim is 0, or where no query " +
+			"sees more than one key",
+	},
+	{
+		ID: "scale-of-hidden", Numbers: []string{"A06"}, Ops: ofLayer,
+		Thread:   "NVIDIA/Megatron-LM#1501",
+		Sentence: "the softmax scale is 1/√(width of the hidden states ÷ heads)",
+		Hidden:   "where that is the scale, or no query sees more than one key",
+	},
+	{
+		ID: "exponent-of-head", Ops: ofLayer,
+		Sentence: "frequencies are base^(−2i/d) with the width of a whole head for d, not that of its rope part",
+		Hidden:   "where every position is 0, or with one pair of channels",
+	},
+	{
+		ID: "query-up-split", Ops: ofLayer,
+		Sentence: "rows of w_uq or w_q are taken for all nope parts, then all rope parts",
+		Hidden:   "with one head or one token",
+	},
+	{
+		ID: "rope-key-first", Ops: ofLayer,
+		Sentence: "rows of w_dkv are taken for rope key, then latent",
+		Hidden:   "never",
+	},
+	{
+		ID: "rope-rows-transposed", Numbers: []string{"M06"}, Ops: ofLayer,
+		Thread: "vllm-project/vllm-ascend#3850",
+		Sentence: "the permutation that makes halves of pairs is applied to the columns of the rope key's rows, " +
+			"not to the rows",
+		Hidden: "with a layout of halves, or with one pair of channels",
+	},
+}
+
+// beyond are those of caches and layers that no recording of one call shows.
+var beyond = []op.Beyond{
+	{
+		Number: "M08", Thread: "vllm-project/vllm#44630",
+		Sentence: "w_ukv is dequantised with scales that another kernel has transposed in place",
+		Why:      "weights of a layer have no scales here; in a product it is scales-transposed",
+	},
+	{
+		Number: "M09", Thread: "sgl-project/sglang#6265",
+		Sentence: "absorbed copies of weights are not made anew after an update",
+		Why:      "spans two calls: the layer that is recorded has the weights that it used",
+	},
+	{
+		Number: "P05", Thread: "Dao-AILab/flash-attention#2711",
+		Sentence: "the block table is read past its columns, or a block past the cache",
+		Why:      "a request with such a length or block is refused",
+	},
+	{
+		Number: "P11", Thread: "Dao-AILab/flash-attention#772",
+		Sentence: "offsets of 32 bits wrap in a cache of 2³¹ numbers",
+		Why:      "such a cache is too large for what kernels are emulated on",
+	},
+	{
+		Number: "P12", Thread: "vllm-project/vllm#48611",
+		Sentence: "rows of a packed FP8 cache are read as plain numbers",
+		Why:      "no op of the catalogue has a cache with scales in it",
+	},
+	{
+		Number: "P13", Thread: "sgl-project/sglang#34765",
+		Sentence: "the scale of values is forgotten, or that of keys stands for it",
+		Why:      "no op of the catalogue has a cache with scales",
+	},
+	{
+		Number: "P14", Thread: "vllm-project/vllm#42956",
+		Sentence: "the scale of a cached row is that of its latent alone, and the rope key saturates",
+		Why:      "no op of the catalogue has a cache with scales",
+	},
+	{
+		Number: "P15", Thread: "vllm-project/vllm#49435",
+		Sentence: "a scale is stored that is no power of two, and read as one",
+		Why:      "no op of the catalogue has a cache with scales; in a product it is scale-truncated",
+	},
+	{
+		Number: "P16", Thread: "InternLM/lmdeploy#4917",
+		Sentence: "cached keys are kept after the weights have changed",
+		Why:      "spans two calls: the recorded cache is what the kernel read",
+	},
+	{
+		Number: "R07", Thread: "junfanz1/MiniGPT-and-DeepSeek-MLA#1",
+		Sentence: "the down projection is split at the nope width, not at the rope width",
+		Why:      "the shapes of the recording say where it is split",
 	},
 }

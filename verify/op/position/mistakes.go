@@ -41,4 +41,11 @@ var mistakes = []op.Mistake{
 		Sentence: "the sum of squares is not divided by their number",
 		Hidden:   "with rows of one element",
 	},
+	{
+		ID: "positions-restarted", Numbers: []string{"R20"}, Ops: ofTables,
+		Thread: "NVIDIA/Megatron-LM#5243",
+		Sentence: "the second half of the tokens has the positions of the first, as where each sequence or rank " +
+			"starts anew",
+		Hidden: "with one token, or where both halves have the same",
+	},
 }

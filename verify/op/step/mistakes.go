@@ -2,7 +2,10 @@ package step
 
 import "plumbline/verify/op"
 
-func init() { op.Plant(mistakes) }
+func init() {
+	op.Plant(mistakes)
+	op.Leave(beyond)
+}
 
 var (
 	ofTables = []string{"rope.apply", "rope.table", "mla.layer"}
@@ -26,7 +29,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "direction-reversed", Numbers: []string{"R04"}, Ops: ofTables,
-		Sentence: "the rotation is by minus the angle",
+		Sentence: "the rotation is by minus the angle: sin has the other sign",
 		Hidden:   "where every position is 0",
 	},
 	{
@@ -38,7 +41,7 @@ var mistakes = []op.Mistake{
 	{
 		ID: "position-off-by-one", Numbers: []string{"R19"}, Ops: ofTables,
 		Thread:   "microsoft/onnxruntime-genai#2354",
-		Sentence: "positions are one too large",
+		Sentence: "positions are one too large, as where the length already counts the new token",
 		Hidden:   "never",
 	},
 	{
@@ -90,7 +93,7 @@ var mistakes = []op.Mistake{
 	{
 		ID: "eps-default", Numbers: []string{"M02"}, Ops: ofNorms,
 		Thread:   "huggingface/transformers#44261",
-		Sentence: "eps is 1e-5 whatever the request says",
+		Sentence: "eps is 1e-5, a class's default, whatever the request says",
 		Hidden:   "where eps is 1e-5, or negligible beside the mean square",
 	},
 	{
@@ -98,5 +101,81 @@ var mistakes = []op.Mistake{
 		Thread:   "dropbox/gemlite#6",
 		Sentence: "the sum of squares is kept in BF16",
 		Hidden:   "with rows of one element",
+	},
+	{
+		ID: "yarn-range-clamped", Numbers: []string{"R14"}, Ops: ofTables,
+		Thread:   "jingyaogong/minimind#602",
+		Sentence: "the top of the correction range is at most d/2 − 1, not d − 1",
+		Hidden: "without YaRN, with every position 0, or where the range ends below, as for a base of 10000 and " +
+			"a context of 4096",
+	},
+	{
+		ID: "yarn-linear", Ops: ofTables,
+		Sentence: "every frequency is divided by the factor, fast ones too, as in linear scaling",
+		Hidden:   "without YaRN, with every position 0, or where all are",
+	},
+	{
+		ID: "yarn-ramp-reversed", Ops: ofTables,
+		Sentence: "fast frequencies are divided by the factor and slow ones kept",
+		Hidden:   "without YaRN, or with every position 0",
+	},
+	{
+		ID: "yarn-periods-mixed", Ops: ofTables,
+		Thread:   "jquesnelle/yarn#24",
+		Sentence: "between the ends of the range wavelengths are mixed, not frequencies",
+		Hidden:   "without YaRN, with every position 0, or where no pair lies within the range",
+	},
+	{
+		ID: "yarn-base-stretched", Ops: ofTables,
+		Thread:   "paiml/aprender#2161",
+		Sentence: "frequencies come from the enlarged base of NTK scaling, b·s^(d/(d−2))",
+		Hidden:   "without YaRN, with every position 0, or with one pair of channels",
+	},
+	{
+		ID: "amplitude-undivided", Numbers: []string{"R11"}, Ops: ofTables,
+		Sentence: "cos and sin are multiplied by m(s, mscale), which belongs in the softmax scale, and not " +
+			"divided by m(s, mscale_all_dim)",
+		Hidden: "without YaRN, with every position 0, with attention_factor, or where mscale_all_dim is 0",
+	},
+	{
+		ID: "attention-factor-ignored", Numbers: []string{"R21"}, Ops: ofTables,
+		Thread:   "raullenchai/Rapid-MLX#1225",
+		Sentence: "attention_factor is ignored, and the amplitude is the default",
+		Hidden:   "without attention_factor, or with every position 0",
+	},
+	{
+		ID: "base-default", Numbers: []string{"R16"}, Ops: ofTables,
+		Thread:   "ml-explore/mlx-lm#1189",
+		Sentence: "the base is 10000 whatever the request says",
+		Hidden:   "with that base, with every position 0, or with one pair of channels",
+	},
+	{
+		ID: "exponent-halved", Ops: ofTables,
+		Sentence: "frequencies are base^(−i/d), not base^(−2i/d)",
+		Hidden:   "with every position 0, or with one pair of channels",
+	},
+	{
+		ID: "positions-ignored", Ops: ofTables,
+		Sentence: "tokens are at 0, 1, 2, … whatever positions or start says",
+		Hidden:   "where that is where they are",
+	},
+	{
+		ID: "mean-of-block", Ops: ofNorms,
+		Sentence: "the sum of squares is divided by the next power of two, the width of a block",
+		Hidden:   "where the width is a power of two",
+	},
+	{
+		ID: "weight-missing", Ops: ofNorms,
+		Sentence: "the weight of the norm is not applied",
+		Hidden:   "where it is 1",
+	},
+}
+
+// beyond are those of rotation that a recording does not show.
+var beyond = []op.Beyond{
+	{
+		Number: "R15", Thread: "huggingface/transformers#38224",
+		Sentence: "YaRN's factor is not the one given, but the largest length over the original one",
+		Why:      "a configuration's: the largest length is no attribute of any op",
 	},
 }

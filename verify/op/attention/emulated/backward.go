@@ -85,8 +85,7 @@ func (g *gradients[T]) forward(r *emulate.Query[T], b, s int) ([]T, T) {
 	right.Lo, right.Hi = g.mask(b).Right(s)
 	out, lse := g.k.Run(&right)
 	if sink := g.k.SinkOf(r, lse); sink != nil {
-		top := max(lse, *sink)
-		lse = top + T(math.Log(math.Exp(float64(lse-top))+math.Exp(float64(*sink-top))))
+		lse = emulate.LogSum(lse, *sink)
 	}
 	return emulate.RoundEach(cmp.Or(g.Output, g.input), out), lse
 }

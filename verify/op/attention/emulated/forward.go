@@ -3,6 +3,7 @@ package emulated
 
 import (
 	"math"
+	"math/bits"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -46,11 +47,13 @@ func (h *heads[T]) softmax() *emulate.Softmax[T] {
 
 // mask returns the mask of sequence b.
 func (h *heads[T]) mask(b int) emulate.Mask {
-	keys := h.T
-	if h.lens != nil {
-		keys = h.lens[b]
+	m := emulate.Mask{
+		Causal: h.Flag("causal"), Window: h.Int("window"), Queries: h.S, Keys: h.T, Stored: h.T, First: h.T,
 	}
-	return emulate.Mask{Causal: h.Flag("causal"), Window: h.Int("window"), Queries: h.S, Keys: keys, Stored: h.T}
+	if h.lens != nil {
+		m.Keys, m.First = h.lens[b], h.lens[0]
+	}
+	return m
 }
 
 // group returns the key and value head of query head n: groups of neighbours share one.
@@ -60,9 +63,15 @@ func (h *heads[T]) group(n int) int {
 		return n % h.G
 	case "heads-divided-by-groups":
 		return min(n/h.G, h.G-1)
+	case "heads-across-groups":
+		tile := min(16, powerOfTwo(h.H/h.G))
+		return n / tile * tile * h.G / h.H
 	}
 	return n * h.G / h.H
 }
+
+// powerOfTwo returns the largest power of two that is at most n.
+func powerOfTwo(n int) int { return 1 << (bits.Len(uint(n)) - 1) }
 
 func (h *heads[T]) query(b, s, n int) []T { return emulate.Row(h.q, (b*h.S+s)*h.H+n, h.D) }
 
@@ -79,11 +88,28 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
 	r.Score = func(j int) T { return k.Products.Dot(q, h.key(b, j, g)) }
 	r.Value = func(j int) []T { return h.value(b, j, g) }
+	if h.Makes("softcap-after-mask") && k.Soft != 0 {
+		h.uncover(r, k.Soft)
+	}
 	if h.sink != nil {
 		r.Sink = h.sinkOf(n)
 		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
 	}
 	return r
+}
+
+// uncover lets a row see all keys of its sequence: scores of masked ones are minus infinity, and a
+// cap makes finite numbers of them.
+func (h *heads[T]) uncover(r *emulate.Query[T], soft T) {
+	lo, hi, score := r.Lo, r.Hi, r.Score
+	h.Show(hi-lo < r.Length && soft < 10)
+	r.Lo, r.Hi = 0, r.Length
+	r.Score = func(j int) T {
+		if j < lo || j >= hi {
+			return T(math.Inf(-1))
+		}
+		return score(j)
+	}
 }
 
 // sinkOf returns the sink of a head.
@@ -94,8 +120,21 @@ func (h *heads[T]) sinkOf(n int) *T {
 		sink = h.sink[(n+1)%h.H]
 	case "sink-bf16":
 		sink = emulate.Round(dtype.BF16, sink)
+	case "sink-of-first-rank":
+		sink = h.sink[n%((h.H+1)/2)]
+	case "sink-read-as-bf16":
+		sink = h.halfOf(n)
 	}
 	return &sink
+}
+
+// halfOf returns what stands at place n of F32 sinks if they are taken for BF16: half of one.
+func (h *heads[T]) halfOf(n int) T {
+	if h.Recording.Type("sink") != dtype.F32 {
+		return h.sink[n]
+	}
+	word := math.Float32bits(float32(h.sink[n/2])) >> (16 * (n % 2))
+	return T(math.Float32frombits(word << 16))
 }
 
 // attentionForward is a flash kernel, or with NormalizeFirst an eager framework. Beside the

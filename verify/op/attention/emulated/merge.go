@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -51,19 +52,12 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 
 // row merges the parts of row n.
 func (p *parts[T]) row(n int) ([]T, T) {
-	var lses []T
-	var rows [][]T
-	top, least := T(math.Inf(-1)), T(math.Inf(1))
-	for i := range p.P {
-		if x := p.lse[i*p.N+n]; !math.IsInf(float64(x), -1) {
-			lses, rows = append(lses, x), append(rows, emulate.Row(p.o, i*p.N+n, p.V))
-			top, least = max(top, x), min(least, x)
-		}
-	}
+	lses, rows := p.parts(n)
 	out := make([]T, p.V)
 	if len(lses) == 0 {
-		return out, top
+		return p.seesNothing(out)
 	}
+	top, least := slices.Max(lses), slices.Min(lses)
 	p.Show(p.Makes("merge-base") && least < top)
 	weights := make([]T, len(lses))
 	for i, x := range lses {
@@ -73,6 +67,36 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	p.normalise(weights, total, least < top)
 	p.sums.Combine(out, weights, rows)
 	return out, top + p.log(total)
+}
+
+// parts returns log-sum-exps and outputs of the parts that count for row n.
+func (p *parts[T]) parts(n int) (lses []T, rows [][]T) {
+	var empty [][]T
+	for i := range p.P {
+		x, o := p.lse[i*p.N+n], emulate.Row(p.o, i*p.N+n, p.V)
+		if math.IsInf(float64(x), -1) {
+			empty = append(empty, o)
+			continue
+		}
+		lses, rows = append(lses, x), append(rows, o)
+	}
+	if p.Makes("empty-part-read") && len(lses) > 0 {
+		for _, o := range empty {
+			p.Show(!dtype.Finite(o[0]))
+			lses, rows = append(lses, T(math.Inf(-1))), append(rows, o)
+		}
+	}
+	return lses, rows
+}
+
+// seesNothing returns zeros and −∞.
+func (p *parts[T]) seesNothing(out []T) ([]T, T) {
+	if p.Makes("empty-row-nan") {
+		p.Show(true)
+		emulate.Fill(out, T(math.NaN()))
+		return out, T(math.NaN())
+	}
+	return out, T(math.Inf(-1))
 }
 
 // normalise divides the weights by their sum.

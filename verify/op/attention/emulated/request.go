@@ -13,6 +13,7 @@ import (
 type headShape struct {
 	B, S, H, T, G, D, V int
 	lens                []int
+	scale               float64
 	window              int
 	q, k, v             *tensor.Tensor
 }
@@ -25,12 +26,16 @@ func makeHeads(m *emulate.Maker, long int) *headShape {
 	}
 	h.T = min(h.T, long)
 	h.H = h.G * emulate.Pick(m, 1, 1, 2, 4)
+	if h.H > h.G && (h.S == 3 || h.S == 5) {
+		h.H = h.G * 3 // no power of two
+	}
 	h.D, h.V = emulate.Pick(m, 8, 16, 24, 40, 64, 128), emulate.Pick(m, 8, 16, 20, 32, 64)
 	scale := 1 / math.Sqrt(float64(h.D))
 	if m.Chance(0.4) {
 		scale *= m.Within(0.5, 2)
 		m.Number("scale", scale)
 	}
+	h.scale = scale
 	h.q = m.Normals(0, m.Within(1, 4)/(math.Sqrt(float64(h.D))*scale), h.B, h.S, h.H, h.D)
 	h.k = m.Normals(0, 1, h.B, h.T, h.G, h.D)
 	h.v = m.Normals(emulate.Pick(m, 0.0, 0, 1, -2), 1, h.B, h.T, h.G, h.V)
@@ -68,6 +73,16 @@ func push(m *emulate.Maker, h *headShape, amount float64) {
 	for i := 0; i < len(h.k.Data); i += h.D {
 		h.k.Data[i] = c
 	}
+}
+
+// lower moves all logits below what some kernels take for minus infinity.
+func lower(m *emulate.Maker, h *headShape) {
+	const depth, scale = -6e4, 64
+	for i := range h.q.Data {
+		h.q.Data[i] *= h.scale / scale
+	}
+	m.Number("scale", scale)
+	push(m, h, depth/scale)
 }
 
 // plant makes the last key of every sequence, and the one just outside the last query's window,
@@ -133,6 +148,9 @@ func requestForward(m *emulate.Maker) {
 	}
 	if m.Chance(0.7) {
 		poison(m, h)
+	}
+	if m.Attrs["softcap"] == nil && m.Chance(0.06) {
+		lower(m, h)
 	}
 	setHeads(m, h)
 	sinks(m, h)

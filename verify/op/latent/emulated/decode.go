@@ -2,6 +2,9 @@
 package emulated
 
 import (
+	"slices"
+
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op/attention/emulated"
 )
@@ -44,16 +47,56 @@ func (c *cache[T]) room(b int) int {
 
 // key returns the cached row of key j of sequence b.
 func (c *cache[T]) key(b, j int) []T {
-	block := c.table[b*c.cols+j/c.page]
-	if c.Makes("pages-consecutive") {
-		follows := c.table[b*c.cols] + j/c.page
-		c.Show(follows != block)
-		if follows >= c.blocks {
-			return c.nothing
-		}
-		block = follows
+	block := c.block(b, j/c.page)
+	if block < 0 || block >= c.blocks {
+		return c.nothing
+	}
+	if c.Makes("cache-tiled") && c.D%tile == 0 {
+		return c.tiled(emulate.Row(c.rows, block, c.page*c.D), j%c.page)
 	}
 	return emulate.Row(c.rows, block*c.page+j%c.page, c.D)
+}
+
+// block returns the block that holds a page of sequence b.
+func (c *cache[T]) block(b, page int) int {
+	right := c.table[b*c.cols+page]
+	wrong := right
+	switch c.Mistake {
+	case "pages-consecutive":
+		wrong = c.table[b*c.cols] + page
+	case "table-of-first":
+		wrong = c.table[page]
+	case "table-stride":
+		wrong = c.table[b*c.pagesInUse()+page]
+	case "table-as-32-bit":
+		wrong = c.half(b*c.cols + page)
+	}
+	c.Show(wrong != right)
+	return wrong
+}
+
+// pagesInUse returns the pages of the longest sequence.
+func (c *cache[T]) pagesInUse() int { return (slices.Max(c.lens) + c.page - 1) / c.page }
+
+// half returns what stands at a place of the table if it is taken for I32: half of an entry in I64.
+func (c *cache[T]) half(at int) int {
+	if c.Recording.Type("block_table") != dtype.I64 {
+		return c.table[at]
+	}
+	return int(int32(c.table[at/2] >> (32 * (at % 2))))
+}
+
+// tile is how many numbers of a row stand together where a page is stored by tiles.
+const tile = 8
+
+// tiled returns the row of a slot from a page that is taken for [D/8, page, 8].
+func (c *cache[T]) tiled(page []T, slot int) []T {
+	c.Show(c.page > 1)
+	row := make([]T, 0, c.D)
+	for i := range c.D / tile {
+		row = append(row, emulate.Row(page, i*c.page+slot, tile)...)
+	}
+	return row
 }
 
 // value returns the columns of a cached row that are the value: the first.
@@ -74,9 +117,11 @@ func mlaDecode[T emulate.Number](j *emulate.Job) {
 	k := emulate.NewSoftmax[T](j, j.WrongScale(j.Float("scale"), c.D), 0, j.Recording.Type("kv_cache"), c.V)
 	o, lse := make([]T, 0, B*S*H*c.V), make([]T, B*H*S)
 	for b := range B {
-		m := emulate.Mask{Causal: j.Flag("causal"), Queries: S, Keys: c.lens[b], Stored: c.room(b), Page: c.page}
+		m := emulate.Mask{
+			Causal: j.Flag("causal"), Queries: S, Keys: c.lens[b], Stored: c.room(b), Page: c.page, First: c.lens[0],
+		}
 		for i := range S * H {
-			r := c.row(k, m, emulate.Row(q, b*S*H+i, c.D), b, i/H)
+			r := c.row(k, m, c.query(emulate.Row(q, b*S*H+i, c.D)), b, c.place(m, i, H))
 			out, l := k.Run(r)
 			o = append(o, out...)
 			lse[(b*H+i%H)*S+i/H] = l
@@ -86,12 +131,49 @@ func mlaDecode[T emulate.Number](j *emulate.Job) {
 	emulate.StoreLSE(j, lse)
 }
 
+// place returns which query of a sequence row i of its S·H rows is.
+func (c *cache[T]) place(m emulate.Mask, i, heads int) int {
+	s := i / heads
+	if !c.Makes("mask-by-head") {
+		return s
+	}
+	wrong := i % m.Queries
+	_, right := m.Right(s)
+	_, hi := m.Right(wrong)
+	c.Show(hi != right)
+	return wrong
+}
+
+// query returns a query as [latent; rope].
+func (c *cache[T]) query(q []T) []T {
+	if !c.Makes("query-parts-exchanged") {
+		return q
+	}
+	c.Show(c.D > c.V)
+	return slices.Concat(q[c.D-c.V:], q[:c.D-c.V])
+}
+
+// padded lets a sequence without keys see the first row of the cache.
+func (c *cache[T]) padded(r *emulate.Query[T]) {
+	c.Show(true)
+	r.Lo, r.Hi, r.Length, r.Tail = 0, 1, 1, 1
+	r.Score, r.Value = func(int) T { return 0 }, func(int) []T { return c.rows[:c.V] }
+}
+
 // row returns what a query at place s of sequence b sees.
 func (c *cache[T]) row(k *emulate.Softmax[T], m emulate.Mask, q []T, b, s int) *emulate.Query[T] {
 	r := &emulate.Query[T]{Length: m.Keys}
 	r.Lo, r.Hi = m.Span(c.Job, s)
 	r.Tail = min(m.PageEnd(r.Hi), m.Stored)
-	r.Score = func(j int) T { return k.Products.Dot(q, c.key(b, j)) }
+	width := c.D
+	if c.Makes("rope-part-missing") {
+		c.Show(c.D > c.V && r.Hi-r.Lo > 1)
+		width = c.V
+	}
+	r.Score = func(j int) T { return k.Products.Dot(q[:width], c.key(b, j)[:width]) }
 	r.Value = func(j int) []T { return c.value(b, j) }
+	if c.Makes("padding-sees-first-block") && m.Keys == 0 {
+		c.padded(r)
+	}
 	return r
 }

@@ -35,7 +35,7 @@ type latent[T emulate.Number] struct {
 	q                 [][]T // by s: heads of [nope; rope]
 	cKV, kR           [][]T // by s
 	kv                [][]T // by s: heads of [key; value], naive form
-	start             int
+	positions         []int
 	absorbed, rotated bool
 }
 
@@ -45,12 +45,16 @@ func loadLatent[T emulate.Number](j *emulate.Job) *latent[T] {
 		wDKV: emulate.Load[T](j, "w_dkv"), normKV: emulate.Load[T](j, "norm_kv"), wUKV: emulate.Load[T](j, "w_ukv"),
 		wO: emulate.Load[T](j, "w_o"),
 		B:  j.Dim("B"), S: j.Dim("S"), d: j.Dim("d"), H: j.Dim("H"), Dn: j.Dim("Dn"), Dr: j.Dim("Dr"), V: j.Dim("V"),
-		C: j.Dim("c"), Q: j.Dim("cq"), start: j.Int("start"), absorbed: j.Form == "absorbed",
+		C: j.Dim("c"), Q: j.Dim("cq"), absorbed: j.Form == "absorbed",
 	}
 	if l.Q == 0 {
 		l.wUQ = emulate.Load[T](j, "w_q")
 	}
-	l.rotated = l.start > 0 || l.S > 1
+	l.rotated = j.Int("start") > 0 || l.S > 1
+	for s := range l.S {
+		l.positions = append(l.positions, j.Int("start")+s)
+	}
+	l.positions = j.WrongPositions(l.positions)
 	return l
 }
 
@@ -74,26 +78,39 @@ func (l *latent[T]) prepare() {
 
 // scale returns the softmax scale, which has YaRN's temperature in it.
 func (l *latent[T]) scale() float64 {
-	scale, temperature := 1/math.Sqrt(float64(l.Dn+l.Dr)), 1.0
-	if y := l.YaRN(); y != nil {
-		temperature = emulate.Temperature(y)
-	}
-	right := scale * temperature
+	scale := 1 / math.Sqrt(float64(l.Dn+l.Dr))
+	right, hotter := scale*l.temperature(""), scale*l.temperature(l.Mistake)
 	if l.Has("scale") {
-		right = l.Float("scale")
+		right, hotter = l.Float("scale"), l.Float("scale")
 	}
 	wrong := l.WrongScale(right, l.Dn+l.Dr)
 	switch l.Mistake {
-	case "temperature-missing":
-		wrong = right
-		if !l.Has("scale") {
-			wrong = scale
-		}
+	case "temperature-missing", "temperature-of-mscale", "temperature-once":
+		wrong = hotter
 	case "scale-of-latent":
 		wrong = 1 / math.Sqrt(float64(l.C+l.Dr))
+	case "scale-of-hidden":
+		wrong = 1 / math.Sqrt(float64(l.d)/float64(l.H))
 	}
 	l.ScaleWrong = math.Abs(wrong/right-1) > 1e-3
 	return wrong
+}
+
+// temperature returns what YaRN multiplies the softmax scale by, with a mistake or "".
+func (l *latent[T]) temperature(mistake string) float64 {
+	y := l.YaRN()
+	if y == nil || mistake == "temperature-missing" {
+		return 1
+	}
+	if mistake == "temperature-of-mscale" {
+		other := *y
+		other.MScaleAllDim = y.MScale
+		return emulate.Temperature(&other)
+	}
+	if mistake == "temperature-once" {
+		return math.Sqrt(emulate.Temperature(y))
+	}
+	return emulate.Temperature(y)
 }
 
 // linear returns w·x rounded to the intermediate type; w is [out × in].
@@ -132,10 +149,9 @@ func (l *latent[T]) project(x []T) {
 	l.q, l.cKV, l.kR, l.kv = nil, nil, nil, nil
 	for s := range l.S {
 		h := emulate.Row(x, s, l.d)
-		cos, sin := l.rotary.Table(l.start + s)
-		l.q = append(l.q, l.rotateQuery(l.queryOf(h), cos, sin))
-		down := l.linear(l.wDKV, h)
-		cKV, kR := down[:l.C], down[l.C:]
+		cos, sin := l.rotary.Table(l.positions[s])
+		l.q = append(l.q, l.rotateQuery(l.parted(l.queryOf(h)), cos, sin))
+		cKV, kR := l.down(h)
 		cKV, kR = l.normKey(cKV, kR)
 		l.cKV = append(l.cKV, cKV)
 		l.kR = append(l.kR, l.rotateKey(kR, cos, sin))
@@ -162,6 +178,62 @@ func (l *latent[T]) queryOf(h []T) []T {
 		cQ = emulate.RoundEach(l.Intermediate, l.norm.Row(cQ, l.normQ))
 	}
 	return l.linear(l.wUQ, cQ)
+}
+
+// parted returns the query of all heads as [nope; rope] of each.
+func (l *latent[T]) parted(q []T) []T {
+	wrong := make([]T, 0, len(q))
+	switch {
+	case l.Makes("query-up-split"):
+		for n := range l.H {
+			wrong = slices.Concat(wrong, emulate.Row(q, n, l.Dn), emulate.Row(q[l.H*l.Dn:], n, l.Dr))
+		}
+		l.Show(l.H > 1 && l.S > 1)
+	case l.Makes("query-parts-exchanged"):
+		for n := range l.H {
+			head := emulate.Row(q, n, l.Dn+l.Dr)
+			wrong = slices.Concat(wrong, head[l.Dr:], head[:l.Dr])
+		}
+		l.Show(l.S > 1)
+	default:
+		return q
+	}
+	return wrong
+}
+
+// down returns latent and rope key, before norm and rotation.
+func (l *latent[T]) down(h []T) (cKV, kR []T) {
+	down := l.linear(l.wDKV, h)
+	cKV, kR = down[:l.C], down[l.C:]
+	switch {
+	case l.Makes("rope-key-first"):
+		l.Show(true)
+		return down[l.Dr:], down[:l.Dr]
+	case l.Makes("rope-rows-transposed") && l.Word("layout") != "half":
+		l.Show(l.Dr > 2)
+		kR = paired(l.linear(l.wDKV[l.C*l.d:], halved(h)))
+	}
+	return cKV, kR
+}
+
+// halved returns the even elements, then the odd ones.
+func halved[T any](x []T) []T {
+	y := make([]T, 0, len(x))
+	for parity := range 2 {
+		for i := parity; i < len(x); i += 2 {
+			y = append(y, x[i])
+		}
+	}
+	return y
+}
+
+// paired undoes halved.
+func paired[T any](x []T) []T {
+	y := make([]T, len(x))
+	for i, at := range halved(emulate.Indices(len(x))) {
+		y[at] = x[i]
+	}
+	return y
 }
 
 // normKey returns the latent normed, and the rope key as it is.

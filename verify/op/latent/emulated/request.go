@@ -146,6 +146,7 @@ func requestLayer(m *emulate.Maker) {
 	m.Set("norm_kv", m.Input, m.Normals(1, 0.2, C))
 	weight(m, "w_ukv", gain, H*(Dn+V), C)
 	weight(m, "w_o", 1, d, H*V)
+	m.VaryYaRN()
 }
 
 // weight stores a matrix [out × in] whose product with numbers around 1 is around gain.

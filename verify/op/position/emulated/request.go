@@ -7,6 +7,7 @@ func requestTable(m *emulate.Maker) {
 	m.Base()
 	extended := m.YaRN(0.4)
 	positions(m, 1+m.IntN(40), extended)
+	m.VaryYaRN()
 }
 
 func requestApply(m *emulate.Maker) {
@@ -17,6 +18,7 @@ func requestApply(m *emulate.Maker) {
 	extended := m.YaRN(0.4)
 	m.Set("x", m.Input, m.Normals(0, m.Within(0.3, 3), N, H, D))
 	positions(m, N, extended)
+	m.VaryYaRN()
 }
 
 func requestNorm(m *emulate.Maker) {

@@ -22,7 +22,7 @@ func init() {
 
 // ropeTable writes cos and sin in F32.
 func ropeTable[T emulate.Number](j *emulate.Job) {
-	positions := j.LoadInts("positions")
+	positions := j.WrongPositions(j.LoadInts("positions"))
 	r := emulate.NewRotary[T](j, j.Dim("dim"), moving(positions))
 	var cos, sin []T
 	for _, p := range positions {
@@ -35,7 +35,8 @@ func ropeTable[T emulate.Number](j *emulate.Job) {
 
 // ropeApply rotates x [N,H,D] and rounds the result once, to the type of x.
 func ropeApply[T emulate.Number](j *emulate.Job) {
-	x, positions, heads, width := emulate.Load[T](j, "x"), j.LoadInts("positions"), j.Dim("H"), j.Dim("D")
+	x, heads, width := emulate.Load[T](j, "x"), j.Dim("H"), j.Dim("D")
+	positions := j.WrongPositions(j.LoadInts("positions"))
 	r := emulate.NewRotary[T](j, width, moving(positions))
 	r.Kept = cmp.Or(j.Intermediate, dtype.F64)
 	y := make([]T, 0, len(x))
