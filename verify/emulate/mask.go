@@ -1,5 +1,7 @@
 package emulate
 
+import "cmp"
+
 // Mask says which keys the queries of one sequence see, as an interval for each query.
 type Mask struct {
 	Causal                bool
@@ -54,6 +56,9 @@ func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 		if m.Queries > 1 {
 			return max(lo, m.Keys-m.Queries), hi
 		}
+	case "last-tile-dropped":
+		unit := cmp.Or(m.Page, j.Tile)
+		return lo, hi / unit * unit
 	case "page-end":
 		return lo, m.PageEnd(hi)
 	case "extra-page":

@@ -222,6 +222,10 @@ func (j *Job) WrongPositions(right []int) []int {
 		wrong = Indices(len(right))
 	case j.Makes("positions-restarted"):
 		copy(wrong[half:], right)
+	case j.Makes("positions-clamped") && j.YaRN() != nil:
+		for n, p := range right {
+			wrong[n] = min(p, j.YaRN().OriginalContext-1)
+		}
 	}
 	j.Show(!slices.Equal(right, wrong))
 	return wrong

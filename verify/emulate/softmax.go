@@ -219,6 +219,12 @@ func (k *Softmax[T]) seesNothing(r *Query[T]) ([]T, T) {
 			k.Scalars.axpy(out, 1/T(r.Length), r.Value(j))
 		}
 		return out, sentinel + T(math.Log(float64(r.Length)))
+	case k.Makes("empty-row-lse-zero"):
+		k.Show(!k.DenominatorRounded)
+		return out, 0
+	case k.Makes("empty-row-lse-infinite"):
+		k.Show(!k.DenominatorRounded)
+		return out, T(math.Inf(1))
 	}
 	return out, T(math.Inf(-1))
 }
@@ -524,6 +530,8 @@ func (j *Job) WrongScale(scale float64, width int) float64 {
 		scale *= scale
 	case "exp2-unscaled":
 		scale *= math.Ln2
+	case "exp2-twice":
+		scale *= math.Log2E
 	case "scale-of-width", "scale-of-latent":
 		scale = 1 / math.Sqrt(float64(width))
 	case "temperature-missing":

@@ -2,10 +2,7 @@ package attention
 
 import "plumbline/verify/op"
 
-func init() {
-	op.Plant(mistakes, faint)
-	op.Leave(beyond)
-}
+func init() { op.Plant(mistakes, faint) }
 
 var (
 	ofForward  = []string{"attention.forward"}
@@ -340,6 +337,28 @@ var mistakes = []op.Mistake{
 			"its lower half",
 		Hidden: "without sinks in F32, or where they and their halves take little of the weights",
 	},
+	{
+		ID: "empty-row-lse-zero", Ops: ofDecoding,
+		Thread:   "vllm-project/vllm#49294",
+		Sentence: "a row that sees no key has a log-sum-exp of 0, not −∞, and counts where it is merged",
+		Hidden:   "where every query sees a key, or without log-sum-exps",
+	},
+	{
+		ID: "empty-row-lse-infinite", Ops: ofDecoding,
+		Thread:   "vllm-project/vllm#15492",
+		Sentence: "a row that sees no key has a log-sum-exp of +∞, not −∞",
+		Hidden:   "where every query sees a key, or without log-sum-exps",
+	},
+	{
+		ID: "last-tile-dropped", Ops: ofDecoding,
+		Sentence: "keys behind the last whole tile, or page, are not seen: their number is rounded down",
+		Hidden:   "where every query's last key ends a tile or page",
+	},
+	{
+		ID: "exp2-twice", Ops: ofScores,
+		Sentence: "log₂e is multiplied twice: weights are e^(1.44 score)",
+		Hidden:   "where no query sees more than one key, whose weight is 1 whatever its score",
+	},
 }
 
 // faint are mistakes that no element and no slice shows, only many together.
@@ -373,24 +392,5 @@ var faint = []op.Mistake{
 		ID: "sink-bf16", Ops: ofForward,
 		Sentence: "sinks given in F32 are rounded to BF16",
 		Hidden:   "without sinks, or where they are BF16 numbers",
-	},
-}
-
-// beyond are those of numerics that no verdict on one call takes for a mistake.
-var beyond = []op.Beyond{
-	{
-		Number: "N01", Thread: "ROCm/aiter#4378",
-		Sentence: "the result depends on the number of splits, and so on the batch",
-		Why:      "spans two calls: each of them is explained by its own roundings",
-	},
-	{
-		Number: "N02", Thread: "huggingface/transformers#43362",
-		Sentence: "parts are added by atomics, in another order each time",
-		Why:      "spans two calls: every order is right, and the verdict allows for all",
-	},
-	{
-		Number: "N05", Thread: "sgl-project/sglang#28226",
-		Sentence: "a fused kernel keeps F32 where one that is not fused rounds to BF16, or the reverse",
-		Why:      "a convention that the recording declares; undeclared, it is scores-bf16",
 	},
 }

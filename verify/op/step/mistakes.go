@@ -169,6 +169,11 @@ var mistakes = []op.Mistake{
 		Sentence: "the weight of the norm is not applied",
 		Hidden:   "where it is 1",
 	},
+	{
+		ID: "positions-clamped", Ops: ofTables,
+		Sentence: "the table ends at the original context: positions beyond it have its last row",
+		Hidden:   "without YaRN, or where no position is beyond the original context",
+	},
 }
 
 // beyond are those of rotation that a recording does not show.
