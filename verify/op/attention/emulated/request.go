@@ -26,7 +26,7 @@ func makeHeads(m *emulate.Maker, long int) *headShape {
 	}
 	h.T = min(h.T, long)
 	h.H = h.G * emulate.Pick(m, 1, 1, 2, 4)
-	if h.H > h.G && (h.S == 3 || h.S == 5) {
+	if h.H > h.G && (h.S == 3 || h.S == 13) {
 		h.H = h.G * 3 // no power of two
 	}
 	h.D, h.V = emulate.Pick(m, 8, 16, 24, 40, 64, 128), emulate.Pick(m, 8, 16, 20, 32, 64)
@@ -83,6 +83,8 @@ func lower(m *emulate.Maker, h *headShape) {
 	}
 	m.Number("scale", scale)
 	push(m, h, depth/scale)
+	m.Set("q", m.Input, h.q)
+	m.Set("k", m.Input, h.k)
 }
 
 // plant makes the last key of every sequence, and the one just outside the last query's window,
@@ -149,11 +151,11 @@ func requestForward(m *emulate.Maker) {
 	if m.Chance(0.7) {
 		poison(m, h)
 	}
-	if m.Attrs["softcap"] == nil && m.Chance(0.06) {
-		lower(m, h)
-	}
 	setHeads(m, h)
 	sinks(m, h)
+	if m.Attrs["softcap"] == nil && !m.Has("sink") && m.Chance(0.1) {
+		lower(m, h)
+	}
 }
 
 func requestBackward(m *emulate.Maker) {
