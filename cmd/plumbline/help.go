@@ -20,7 +20,8 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "version": helpVersion, "help": helpAll,
+	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "mistakes": helpMistakes, "version": helpVersion,
+	"help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -29,6 +30,7 @@ explains its error.
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
+  plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline version                                which Plumbline this is
   plumbline help [COMMAND]                         explain a command
 
@@ -108,6 +110,22 @@ and the equations that are the truth.
 Exit status: 0, or 2 if there is no such op.
 
 Example: plumbline ops mla.decode
+`
+
+const helpMistakes = `usage: plumbline mistakes [-json] [OP | ID | NUMBER]...
+
+Lists the ways in which kernels are known to be wrong: the id of each, its numbers in the bank of
+what was met in public, the ops whose kernels make it, and what such a kernel does. With words it
+describes some of them in full: those of an op, or of an id or a number in any case, with the inputs
+on which they do not show and a public thread in which they were met. A number may also be left out
+of the mistakes, with the reason.
+
+  -json   all of that, of the named mistakes or of every one, as one JSON object:
+          {"plumbline":1,"mistakes":[…],"left_out":[…]}
+
+Exit status: 0, or 2 if a word names nothing.
+
+Example: plumbline mistakes layout-swapped
 `
 
 const helpVersion = `usage: plumbline version

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -64,12 +65,12 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 	for _, line := range [][]string{
 		{
 			"verify", "-v", "-color=never",
-		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"help"}, {}, {"version"}, {"-" + evil},
+		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"mistakes"}, {"help"}, {}, {"version"}, {"-" + evil},
 		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil},
 		{"inspect", "-" + evil},
 	} {
 		args := append(line, files...)
-		if len(line) > 0 && (line[0] == "ops" || line[0] == "help") {
+		if len(line) > 0 && slices.Contains([]string{"ops", "mistakes", "help"}, line[0]) {
 			args = append(line, evil)
 		}
 		stdout, stderr := output(t, args)

@@ -50,6 +50,8 @@ func dispatch(args []string, stdout *checked, stderr *os.File) int {
 		return inspect(args[1:], stdout, stderr)
 	case "ops":
 		return ops(args[1:], stdout, stderr)
+	case "mistakes":
+		return mistakes(args[1:], stdout, stderr)
 	case "help":
 		return help(args[1:], stdout, stderr)
 	case "version":

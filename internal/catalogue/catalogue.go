@@ -1,6 +1,6 @@
 // Package catalogue writes the description of the ops for readers outside of Go, from the ops
-// themselves: a table in docs/RECORDINGS.md, the page docs/OPS.md, and for programs
-// docs/ops.json and a header of the recorder of kernels.
+// themselves: a table in docs/RECORDINGS.md, the pages docs/OPS.md and docs/MISTAKES.md, and for
+// programs docs/ops.json and a header of the recorder of kernels.
 //
 // "go generate ./..." writes them anew; a test compares. The table stands between two marks, and
 // all else on its page is written by hand.
@@ -22,7 +22,7 @@ import (
 const Page = "docs/RECORDINGS.md"
 
 // Files lists what is written, from the root of the module.
-var Files = []string{Page, File, OpsPage, Header}
+var Files = []string{Page, File, OpsPage, BankPage, Header}
 
 // Write returns what a file of that name is to hold, given what it holds.
 func Write(name string, old []byte) ([]byte, error) {
@@ -33,6 +33,8 @@ func Write(name string, old []byte) ([]byte, error) {
 		return []byte(CPP(op.Ops())), nil
 	case OpsPage:
 		return []byte(Markdown(op.Ops())), nil
+	case BankPage:
+		return []byte(Bank(op.Bank(), op.LeftOut())), nil
 	case Page:
 		text, err := Insert(string(old))
 		return []byte(text), err

@@ -67,9 +67,38 @@ type jsonKey struct {
 type jsonMistake struct {
 	ID       string   `json:"id"`
 	Numbers  []string `json:"numbers,omitempty"`
+	Ops      []string `json:"ops,omitempty"` // where it does not stand below an op
 	Sentence string   `json:"sentence"`
 	Hidden   string   `json:"hidden"`
 	Thread   string   `json:"thread,omitempty"`
+}
+
+// jsonBank is what MistakesJSON writes.
+type jsonBank struct {
+	Plumbline int           `json:"plumbline"`
+	Mistakes  []jsonMistake `json:"mistakes"`
+	LeftOut   []jsonBeyond  `json:"left_out"`
+}
+
+type jsonBeyond struct {
+	Number   string `json:"number"`
+	Sentence string `json:"sentence"`
+	Why      string `json:"why"`
+	Thread   string `json:"thread,omitempty"`
+}
+
+// MistakesJSON returns mistakes, each with the ops whose kernels make it, and what is left out of
+// them, indented, in their order.
+func MistakesJSON(mistakes []op.Mistake, left []op.Beyond) ([]byte, error) {
+	return indented(jsonBank{
+		Plumbline: 1,
+		Mistakes: each(mistakes, func(m op.Mistake) jsonMistake {
+			out := describeMistake(m)
+			out.Ops = m.Ops
+			return out
+		}),
+		LeftOut: each(left, func(l op.Beyond) jsonBeyond { return jsonBeyond{l.Number, l.Sentence, l.Why, l.Thread} }),
+	})
 }
 
 // JSON returns the description of ops, sorted by name and each once, indented. Tensors, attributes
@@ -77,7 +106,10 @@ type jsonMistake struct {
 func JSON(ops []*op.Op) ([]byte, error) {
 	ops = slices.Clone(ops)
 	slices.SortFunc(ops, func(a, b *op.Op) int { return strings.Compare(a.Name, b.Name) })
-	all := jsonCatalogue{Plumbline: 1, Ops: each(slices.Compact(ops), describe)}
+	return indented(jsonCatalogue{Plumbline: 1, Ops: each(slices.Compact(ops), describe)})
+}
+
+func indented(all any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -111,11 +143,13 @@ func describe(o *op.Op) jsonOp {
 		Arithmetic: each(o.Arithmetic, func(k op.Key) jsonKey {
 			return jsonKey{k.Name, arithmetic.KindOf(k.Name), k.Default, k.Values(), k.Doc}
 		}),
-		Sides: o.Sides,
-		Mistakes: each(o.Mistakes(), func(m op.Mistake) jsonMistake {
-			return jsonMistake{m.ID, m.Numbers, m.Sentence, m.Hidden, m.Thread}
-		}),
+		Sides:    o.Sides,
+		Mistakes: each(o.Mistakes(), describeMistake),
 	}
+}
+
+func describeMistake(m op.Mistake) jsonMistake {
+	return jsonMistake{ID: m.ID, Numbers: m.Numbers, Sentence: m.Sentence, Hidden: m.Hidden, Thread: m.Thread}
 }
 
 func describeTensor(t op.Tensor) jsonTensor {

@@ -70,12 +70,7 @@ func section(b *strings.Builder, entry *op.Op) {
 }
 
 func mistakeRow(m op.Mistake) []string {
-	repository, number, _ := strings.Cut(m.Thread, "#")
-	thread := "" // folklore
-	if m.Thread != "" {
-		thread = fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", m.Thread, repository, number)
-	}
-	return []string{"`" + m.ID + "`", strings.Join(m.Numbers, ", "), m.Sentence, m.Hidden, thread}
+	return []string{"`" + m.ID + "`", strings.Join(m.Numbers, ", "), m.Sentence, m.Hidden, link(m.Thread)}
 }
 
 // keyRow has the values of a key only where they are few words: types and accumulators are the same

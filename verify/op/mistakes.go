@@ -67,3 +67,12 @@ func (op *Op) Mistakes() []Mistake {
 	}
 	return made
 }
+
+// Link returns the address of a thread, "" where there is none.
+func Link(thread string) string {
+	repository, number, ok := strings.Cut(thread, "#")
+	if !ok {
+		return ""
+	}
+	return "https://github.com/" + repository + "/issues/" + number
+}
