@@ -1,6 +1,6 @@
 // Package catalogue writes the description of the ops for readers outside of Go, from the ops
 // themselves: a table in docs/RECORDINGS.md, the pages docs/OPS.md and docs/MISTAKES.md, and for
-// programs docs/ops.json and a header of the recorder of kernels.
+// programs docs/ops.json and a header of the recorder of kernels, whose page has numbers from here.
 //
 // "go generate ./..." writes them anew; a test compares. The table stands between two marks, and
 // all else on its page is written by hand.
@@ -22,7 +22,7 @@ import (
 const Page = "docs/RECORDINGS.md"
 
 // Files lists what is written, from the root of the module.
-var Files = []string{Page, File, OpsPage, BankPage, Header}
+var Files = []string{Page, File, OpsPage, BankPage, Header, KernelsPage}
 
 // Write returns what a file of that name is to hold, given what it holds.
 func Write(name string, old []byte) ([]byte, error) {
@@ -35,6 +35,8 @@ func Write(name string, old []byte) ([]byte, error) {
 		return []byte(Markdown(op.Ops())), nil
 	case BankPage:
 		return []byte(Bank(op.Bank(), op.LeftOut())), nil
+	case KernelsPage:
+		return []byte(Number(string(old), op.Bank())), nil
 	case Page:
 		text, err := Insert(string(old))
 		return []byte(text), err

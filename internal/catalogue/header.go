@@ -28,9 +28,9 @@ struct CatalogueAttr {
   const char *word;
 };
 
-// CatalogueMistake is what a kernel of an op does that makes a mistake.
+// CatalogueMistake is what a kernel of an op does that makes a mistake, and its numbers in the bank, "R01, R03", or "".
 struct CatalogueMistake {
-  const char *op, *name, *sentence;
+  const char *op, *name, *numbers, *sentence;
 };
 
 `
@@ -53,7 +53,7 @@ func CPP(ops []*op.Op) string {
 	b.WriteString("};\n\ninline constexpr CatalogueMistake catalogueMistakes[] = {\n")
 	for _, entry := range ops {
 		for _, m := range entry.Mistakes() {
-			fmt.Fprintf(&b, "    {%q, %q, %q},\n", entry.Name, m.ID, m.Sentence)
+			fmt.Fprintf(&b, "    {%q, %q, %q, %q},\n", entry.Name, m.ID, strings.Join(m.Numbers, ", "), m.Sentence)
 		}
 	}
 	b.WriteString("};\n\n}  // namespace plumbline\n")

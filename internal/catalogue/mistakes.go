@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,36 @@ that was met in public has a number in the bank as well. "Hidden" says when the 
 kernel are those of a right one, or too near them to tell. ` + "`plumbline mistakes`" + ` prints the same, and
 [OPS.md](OPS.md) has it op by op.
 `
+
+// KernelsPage is the page of the project's kernels, from the root of the module: it lists the
+// mistakes that are compiled, by id, with their numbers and switches.
+const KernelsPage = "kernels/README.md"
+
+// wrongKernels matches the rows of that list up to the number, and the number.
+var wrongKernels = regexp.MustCompile("(?m)^(\\| `([a-z0-9-]+)` \\|)[^|\n]*(\\| `MISTAKE_)")
+
+// Number returns a page with the numbers of mistakes beside their ids.
+func Number(page string, mistakes []op.Mistake) string {
+	return wrongKernels.ReplaceAllStringFunc(page, func(row string) string {
+		parts := wrongKernels.FindStringSubmatch(row)
+		number := " "
+		if all := numbersOf(parts[2], mistakes); len(all) > 0 {
+			number = " " + strings.Join(all, ", ") + " "
+		}
+		return parts[1] + number + parts[3]
+	})
+}
+
+// numbersOf lists the numbers of a mistake, those of all ops, in order.
+func numbersOf(id string, mistakes []op.Mistake) (all []string) {
+	for _, m := range mistakes {
+		if m.ID == id {
+			all = append(all, m.Numbers...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // families are the letters of the numbers, with what they stand for, in the bank's order.
 var families = []struct{ letter, subject string }{

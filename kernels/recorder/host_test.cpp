@@ -366,7 +366,8 @@ void testDefaults() {
 }
 
 void testMistakes() {
-  check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99"), "mistakes by name and number");
+  check(findMistake("A01") == findMistake("causal-top-left") && findMistake("R01") && !findMistake("") && !findMistake("A99") && !findMistake("A0"), "mistakes by name and number");
+  check(findMistake("causal-top-left")->numbers("mla.decode").find("A01") == 0 && findMistake("center-missing")->numbers().empty(), "the catalogue numbers mistakes");
   check(mistakes().size() == 66, "66 mistakes");
   for (const Mistake &m : mistakes()) {
     for (const std::string &op : m.ops) check(!m.what(op).empty(), "the catalogue says what a mistake does");

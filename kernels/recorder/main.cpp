@@ -313,7 +313,7 @@ class Recorder {
     p.set("note", Json::string(note(request.op, job, times)));
     if (mistake) {
       p.set("mistake", Json::string(mistake->name));
-      p.set("mistake_id", Json::string(mistake->id));
+      p.set("mistake_id", Json::string(mistake->numbers(request.op)));
       p.set("mistake_what", Json::string(mistake->what(request.op)));
       Json d = Json::object();
       d.set("elements", Json::whole(int64_t(difference.elements)));
@@ -381,7 +381,8 @@ int list() {
   for (const Mistake &m : mistakes()) {
     std::string ops;
     for (const std::string &op : m.ops) ops += " " + op;
-    std::printf("%s\t%s\t%s\t%s\n", m.name, m.id[0] ? m.id : "-", ops.c_str() + 1, m.what(m.ops[0]).c_str());
+    const std::string numbers = m.numbers();
+    std::printf("%s\t%s\t%s\t%s\n", m.name, numbers.empty() ? "-" : numbers.c_str(), ops.c_str() + 1, m.what(m.ops[0]).c_str());
   }
   return 0;
 }

@@ -1,6 +1,8 @@
 #include "ops.h"
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include "binder.h"
 #include "catalogue.h"
@@ -9,86 +11,106 @@ namespace plumbline {
 
 const std::vector<Mistake> &mistakes() {
   static const std::vector<Mistake> all = {
-      {"layout-swapped", "R01", {"rope.apply"}},
-      {"position-off-by-one", "R19", {"rope.apply", "rope.table"}},
-      {"temperature-missing", "R08", {"mla.decode"}},
-      {"scale-of-latent", "M01", {"mla.decode"}},
-      {"causal-top-left", "A01", {"attention.forward", "attention.backward", "mla.decode"}},
-      {"drop-last-key", "", {"attention.forward", "mla.decode"}},
-      {"page-end", "A17", {"mla.decode"}},
-      {"fixed-maximum", "A05", {"attention.forward", "mla.decode"}},
-      {"heads-tiled", "A13", {"attention.forward", "attention.backward"}},
-      {"merge-base", "A08", {"attention.merge", "mla.decode"}},
-      {"aggregation-swapped", "L01", {"ppo.loss", "grpo.loss", "ppo.value_loss"}},
-      {"micro-batch-mean", "L02", {"ppo.loss", "grpo.loss", "ppo.value_loss"}},
-      {"group-over-batch", "L04", {"grpo.advantage"}},
-      {"std-ddof", "L05", {"grpo.advantage"}},
-      {"eps-inside-root", "L06", {"grpo.advantage"}},
-      {"k3-upside-down", "L08", {"policy.kl", "ppo.loss", "grpo.loss"}},
-      {"kl-sign", "L11", {"policy.kl", "ppo.loss", "grpo.loss"}},
-      {"log-ratio-unlimited", "L13", {"policy.kl", "ppo.loss", "grpo.loss"}},
-      {"sampling-temperature-missing", "L15", {"policy.logprob", "ppo.loss", "grpo.loss", "policy.cross_entropy"}},
-      {"mask-shifted", "L17", {"policy.kl", "ppo.gae", "ppo.loss", "grpo.loss", "ppo.value_loss"}},
-      {"gae-through-masked", "L22", {"ppo.gae"}},
-      {"whiten-over-padding", "L23", {"ppo.gae"}},
-      {"value-gradient-cut", "L24", {"ppo.value_loss"}},
-      {"dual-clip-for-positive", "L25", {"ppo.loss", "grpo.loss"}},
-      {"dual-clip-by-default", "L26", {"ppo.loss", "grpo.loss"}},
-      {"min-max-exchanged", "L27", {"ppo.loss", "grpo.loss"}},
-      {"sequence-gradient-undivided", "L28", {"ppo.loss", "grpo.loss"}},
-      {"lengths-mistaken", "L31", {"dpo.loss"}},
-      {"smoothing-unpaired", "L34", {"dpo.loss"}},
-      {"gate-bias-in-weights", "G01", {"moe.gate", "moe.layer"}},
-      {"group-score-max", "G02", {"moe.gate", "moe.layer"}},
-      {"groups-masked-with-zero", "G04", {"moe.gate", "moe.layer"}},
-      {"weights-unnormalized", "G07", {"moe.gate", "moe.layer"}},
-      {"routed-scale-missing", "G10", {"moe.gate", "moe.layer"}},
-      {"routed-scale-twice", "G11", {"moe.gate", "moe.layer"}},
-      {"gate-up-swapped", "X09", {"moe.experts", "moe.layer"}},
-      {"shared-expert-missing", "X08", {"moe.experts", "moe.layer"}},
-      {"weight-of-first-slot", "X03", {"moe.experts", "moe.layer"}},
-      {"pairs-by-slot", "", {"moe.dispatch"}},
-      {"counts-shifted", "X05", {"moe.dispatch"}},
-      {"counts-cumulative", "", {"moe.dispatch"}},
-      {"padding-counted", "G24", {"moe.balance_loss"}},
-      {"sequences-summed", "", {"moe.balance_loss"}},
-      {"device-shares-summed", "", {"moe.balance_loss"}},
-      {"bias-sign-reversed", "G22", {"moe.bias_update"}},
-      {"center-missing", "", {"moe.bias_update"}},
-      {"balanced-moved", "", {"moe.bias_update"}},
-      {"scale-truncated", "F02", {"fp8.cast"}},
-      {"floor-missing", "F11", {"fp8.cast"}},
-      {"amax-of-row", "", {"fp8.cast"}},
-      {"scales-transposed", "F08", {"fp8.gemm", "fp8.grouped_gemm"}},
-      {"scale-of-first-block", "F06", {"fp8.gemm", "fp8.grouped_gemm"}},
-      {"promotion-missing", "F18", {"fp8.gemm", "fp8.grouped_gemm"}},
-      {"tile-unwritten", "X13", {"fp8.gemm", "fp8.grouped_gemm"}},
-      {"halves-exchanged", "T01", {"mtp.combine"}},
-      {"hidden-norm-missing", "T04", {"mtp.combine"}},
-      {"embedding-unshifted", "T05", {"mtp.combine"}},
-      {"first-not-masked", "T12", {"mtp.combine"}},
-      {"labels-shifted-twice", "T06", {"mtp.loss"}},
-      {"roll-wraps", "T08", {"mtp.loss"}},
-      {"divisor-exchanged", "T10", {"mtp.loss"}},
-      {"weight-undivided", "T11", {"mtp.loss"}},
-      {"bonus-row-always", "T15", {"mtp.accept"}},
-      {"accepted-if-sampled", "T16", {"mtp.accept"}},
-      {"sampled-from-target", "T20", {"mtp.accept"}},
-      {"ignored-counted", "T10", {"policy.cross_entropy"}},
+      {"layout-swapped", {"rope.apply"}},
+      {"position-off-by-one", {"rope.apply", "rope.table"}},
+      {"temperature-missing", {"mla.decode"}},
+      {"scale-of-latent", {"mla.decode"}},
+      {"causal-top-left", {"attention.forward", "attention.backward", "mla.decode"}},
+      {"drop-last-key", {"attention.forward", "mla.decode"}},
+      {"page-end", {"mla.decode"}},
+      {"fixed-maximum", {"attention.forward", "mla.decode"}},
+      {"heads-tiled", {"attention.forward", "attention.backward"}},
+      {"merge-base", {"attention.merge", "mla.decode"}},
+      {"aggregation-swapped", {"ppo.loss", "grpo.loss", "ppo.value_loss"}},
+      {"micro-batch-mean", {"ppo.loss", "grpo.loss", "ppo.value_loss"}},
+      {"group-over-batch", {"grpo.advantage"}},
+      {"std-ddof", {"grpo.advantage"}},
+      {"eps-inside-root", {"grpo.advantage"}},
+      {"k3-upside-down", {"policy.kl", "ppo.loss", "grpo.loss"}},
+      {"kl-sign", {"policy.kl", "ppo.loss", "grpo.loss"}},
+      {"log-ratio-unlimited", {"policy.kl", "ppo.loss", "grpo.loss"}},
+      {"sampling-temperature-missing", {"policy.logprob", "ppo.loss", "grpo.loss", "policy.cross_entropy"}},
+      {"mask-shifted", {"policy.kl", "ppo.gae", "ppo.loss", "grpo.loss", "ppo.value_loss"}},
+      {"gae-through-masked", {"ppo.gae"}},
+      {"whiten-over-padding", {"ppo.gae"}},
+      {"value-gradient-cut", {"ppo.value_loss"}},
+      {"dual-clip-for-positive", {"ppo.loss", "grpo.loss"}},
+      {"dual-clip-by-default", {"ppo.loss", "grpo.loss"}},
+      {"min-max-exchanged", {"ppo.loss", "grpo.loss"}},
+      {"sequence-gradient-undivided", {"ppo.loss", "grpo.loss"}},
+      {"lengths-mistaken", {"dpo.loss"}},
+      {"smoothing-unpaired", {"dpo.loss"}},
+      {"gate-bias-in-weights", {"moe.gate", "moe.layer"}},
+      {"group-score-max", {"moe.gate", "moe.layer"}},
+      {"groups-masked-with-zero", {"moe.gate", "moe.layer"}},
+      {"weights-unnormalized", {"moe.gate", "moe.layer"}},
+      {"routed-scale-missing", {"moe.gate", "moe.layer"}},
+      {"routed-scale-twice", {"moe.gate", "moe.layer"}},
+      {"gate-up-swapped", {"moe.experts", "moe.layer"}},
+      {"shared-expert-missing", {"moe.experts", "moe.layer"}},
+      {"weight-of-first-slot", {"moe.experts", "moe.layer"}},
+      {"pairs-by-slot", {"moe.dispatch"}},
+      {"counts-shifted", {"moe.dispatch"}},
+      {"counts-cumulative", {"moe.dispatch"}},
+      {"padding-counted", {"moe.balance_loss"}},
+      {"sequences-summed", {"moe.balance_loss"}},
+      {"device-shares-summed", {"moe.balance_loss"}},
+      {"bias-sign-reversed", {"moe.bias_update"}},
+      {"center-missing", {"moe.bias_update"}},
+      {"balanced-moved", {"moe.bias_update"}},
+      {"scale-truncated", {"fp8.cast"}},
+      {"floor-missing", {"fp8.cast"}},
+      {"amax-of-row", {"fp8.cast"}},
+      {"scales-transposed", {"fp8.gemm", "fp8.grouped_gemm"}},
+      {"scale-of-first-block", {"fp8.gemm", "fp8.grouped_gemm"}},
+      {"promotion-missing", {"fp8.gemm", "fp8.grouped_gemm"}},
+      {"tile-unwritten", {"fp8.gemm", "fp8.grouped_gemm"}},
+      {"halves-exchanged", {"mtp.combine"}},
+      {"hidden-norm-missing", {"mtp.combine"}},
+      {"embedding-unshifted", {"mtp.combine"}},
+      {"first-not-masked", {"mtp.combine"}},
+      {"labels-shifted-twice", {"mtp.loss"}},
+      {"roll-wraps", {"mtp.loss"}},
+      {"divisor-exchanged", {"mtp.loss"}},
+      {"weight-undivided", {"mtp.loss"}},
+      {"bonus-row-always", {"mtp.accept"}},
+      {"accepted-if-sampled", {"mtp.accept"}},
+      {"sampled-from-target", {"mtp.accept"}},
+      {"ignored-counted", {"policy.cross_entropy"}},
   };
   return all;
 }
 
-std::string Mistake::what(const std::string &op) const {
+namespace {
+
+const CatalogueMistake &inCatalogue(const std::string &name, const std::string &op) {
   for (const CatalogueMistake &m : catalogueMistakes) {
-    if (op == m.op && name == std::string(m.name)) return m.sentence;
+    if (op == m.op && name == m.name) return m;
   }
-  fail("mistake " + std::string(name) + ": the catalogue has none of " + op);
+  fail("mistake " + name + ": the catalogue has none of " + op);
+}
+
+}  // namespace
+
+std::string Mistake::what(const std::string &op) const { return inCatalogue(name, op).sentence; }
+
+std::string Mistake::numbers(const std::string &op) const { return inCatalogue(name, op).numbers; }
+
+std::string Mistake::numbers() const {
+  std::set<std::string> all;
+  for (const CatalogueMistake &m : catalogueMistakes) {
+    std::istringstream words(name == std::string(m.name) ? m.numbers : "");
+    for (std::string number; words >> number;) all.insert(number.substr(0, number.find(',')));
+  }
+  std::string text;
+  for (const std::string &number : all) text += (text.empty() ? "" : ", ") + number;
+  return text;
 }
 
 const Mistake *findMistake(const std::string &name) {
+  if (name.empty()) return nullptr;
   for (const Mistake &m : mistakes()) {
-    if (name == m.name || (!name.empty() && name == m.id)) return &m;
+    if (name == m.name || (", " + m.numbers() + ",").find(", " + name + ",") != std::string::npos) return &m;
   }
   return nullptr;
 }

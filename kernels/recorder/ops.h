@@ -11,14 +11,16 @@ namespace plumbline {
 
 // Mistake is a way to be wrong that a variant of a kernel makes.
 struct Mistake {
-  const char *name, *id;  // id: its number in the bank of mistakes, or ""
+  const char *name;
   std::vector<std::string> ops;
 
-  // what returns what the catalogue says that such a kernel of the op does.
-  std::string what(const std::string &op) const;
+  // what returns what the catalogue says that such a kernel of the op does, and numbers under which numbers it has that: "R01, R03", or "".
+  std::string what(const std::string &op) const, numbers(const std::string &op) const;
+  // numbers returns all that the catalogue has under the name, whatever the op.
+  std::string numbers() const;
 };
 const std::vector<Mistake> &mistakes();
-// findMistake returns the mistake of that name or number, or null.
+// findMistake returns the first mistake of that name or number, or null.
 const Mistake *findMistake(const std::string &name);
 
 struct Output {
