@@ -39,7 +39,7 @@ var choiceMutations = []outputMutation{
 		},
 	},
 	{
-		"two rows swapped", "Stores the answer of a row in the place of another that differs, and the other in its.",
+		"rows-swapped", "Stores the answer of a row in the place of another that differs, and the other in its.",
 		isChoice,
 		func(o *output) string {
 			c := o.want.Choice
@@ -78,7 +78,7 @@ func (o *output) middleRow() int { return o.want.Choice.Rows() / 2 }
 // choiceAttributes are mistakes in what makes a choice, and in what balances it.
 var choiceAttributes = []declarationMutation{
 	{
-		attr: "score", name: "other scores",
+		attr: "score", name: "softmax-for-sigmoid or its reverse",
 		doc: "Makes scores of logits by another function than is declared.",
 		change: func(wrong *recording.Recording) string {
 			if attr(wrong, "score") == "softmax" {
@@ -88,8 +88,9 @@ var choiceAttributes = []declarationMutation{
 		},
 	},
 	{
-		attr: "normalize", name: "normalize mistaken", change: flipNormalize,
-		doc: "Divides weights by their sum where that is not declared, or does not where it is.",
+		attr: "normalize", name: "weights-unnormalized or its reverse",
+		change: flipNormalize,
+		doc:    "Divides weights by their sum where that is not declared, or does not where it is.",
 	},
 	{
 		attr: "alpha", name: "alpha 1 % larger",

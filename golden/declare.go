@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -17,16 +18,22 @@ import (
 // declarationMutation changes what a recording declares, so that its outputs are those of a kernel
 // that did something else, or says why that cannot show.
 type declarationMutation struct {
-	attr      string // the attribute that it changes; "" for arithmetic
-	name, doc string
+	attr      string                              // that it changes; "" for arithmetic
+	only      func(rec *recording.Recording) bool // of those that have the attribute; nil: all
+	name, doc string                              // the name starts with the id that the bank has
 	change    func(wrong *recording.Recording) (hidden string)
 
 	// judge is change where that takes the truth of what is declared, which it returns.
 	judge func(wrong *recording.Recording, honest []verdict.Expected) (truth []verdict.Expected, hidden string)
 }
 
+// appliesTo tells whether it is a mutation of a recording.
+func (m declarationMutation) appliesTo(rec *recording.Recording) bool {
+	return (m.attr == "" || declared(rec, m.attr) != nil) && (m.only == nil || m.only(rec))
+}
+
 func (m declarationMutation) of(rec *recording.Recording, honest []verdict.Expected) Mutation {
-	return Mutation{Name: m.name, Doc: m.doc, Apply: func() (Wrong, string) {
+	return Mutation{Name: m.name, ID: idOf(m.name), Doc: m.doc, Apply: func() (Wrong, string) {
 		wrong := Wrong{Recording: rec.Clone()}
 		var hidden string
 		if m.judge != nil {
@@ -51,26 +58,31 @@ var declarationMutations = []declarationMutation{
 		},
 	},
 	{
-		attr: "layout", name: "other layout declared", change: otherLayoutDeclared,
-		doc: "Pairs the columns of rotated vectors otherwise than is declared.",
+		attr: "layout", name: "layout-swapped, by what is declared",
+		change: otherLayoutDeclared,
+		doc:    "Pairs the columns of rotated vectors otherwise than is declared.",
 	},
 	{
-		attr: "inverse", name: "inverse mistaken",
+		attr: "inverse", name: "direction-reversed",
 		doc: "Rotates forward where the inverse is declared, or the other way round.",
 		change: func(wrong *recording.Recording) string {
 			return flipAttr(wrong, "inverse")
 		},
 	},
 	{
-		attr: "yarn", name: "yarn mistaken", change: toggleYaRN,
+		attr: "yarn", name: "yarn-missing or its reverse", change: toggleYaRN,
 		doc: "Rotates without YaRN where it is declared, or with it where it is not.",
 	},
 	{
-		attr: "scale", name: "scale by 1/√576 for 1/√192", change: otherScale,
+		attr: "scale", only: hasLatent, name: "scale-of-latent", change: otherScale,
 		doc: "Scales the scores by the width of the latent instead of the width of a head.",
 	},
 	{
-		attr: "causal", name: "causal mistaken",
+		attr: "scale", only: hasNoLatent, name: "another scale", change: otherScale,
+		doc: "Scales by 1/√576 for 1/√192, or by another kind of scale than is declared.",
+	},
+	{
+		attr: "causal", name: "causal-missing or its reverse",
 		doc: "Masks the future where it is seen, or sees it where it is masked.",
 		change: func(wrong *recording.Recording) string {
 			if queries(wrong) < 2 {
@@ -80,29 +92,29 @@ var declarationMutations = []declarationMutation{
 		},
 	},
 	{
-		attr: "window", name: "window left out", change: otherWindow,
+		attr: "window", name: "window-missing or its reverse", change: otherWindow,
 		doc: "Sees all keys where a window is declared, or has one where none is.",
 	},
 	{
-		attr: "softcap", name: "softcap left out",
+		attr: "softcap", name: "softcap-missing or its reverse",
 		doc: "Does not cap the scores where a cap is declared, or caps them where none is.",
 		change: func(wrong *recording.Recording) string {
 			return toggleNumber(wrong, "softcap", 2)
 		},
 	},
 	{
-		attr: "lse_base", name: "log-sum-exp base mistaken", change: otherBase,
+		attr: "lse_base", name: "lse-base, by what is declared", change: otherBase,
 		doc: "Gives the log-sum-exp in another base than is declared.",
 	},
 	{
-		attr: "eps", name: "eps 1e-6 for 0.1",
+		attr: "eps", name: "eps-default, 1e-6 for 0.1",
 		doc: "Adds another ε than is declared.",
 		change: func(wrong *recording.Recording) string {
 			return setAttr(wrong, "eps", 0.1)
 		},
 	},
 	{
-		attr: "start", name: "start mistaken by 1",
+		attr: "start", name: "position-off-by-one",
 		doc: "Counts positions from 0 where 1 is declared.",
 		change: func(wrong *recording.Recording) string {
 			if !wrong.Has("out.rope_key") {
@@ -190,6 +202,11 @@ func otherLayoutDeclared(wrong *recording.Recording) string {
 	}
 	return ""
 }
+
+// hasLatent tells whether scores are those of a latent, whose width a scale may be mistaken for.
+func hasLatent(rec *recording.Recording) bool { return strings.HasPrefix(rec.Op, "mla.") }
+
+func hasNoLatent(rec *recording.Recording) bool { return !hasLatent(rec) }
 
 // otherScale multiplies the scale by √(192/576); that of an MLA layer becomes 1/√(latent + rope).
 func otherScale(wrong *recording.Recording) string {

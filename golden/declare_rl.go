@@ -13,7 +13,7 @@ import (
 // objectiveMutations are those of the attributes of objectives.
 var objectiveMutations = []declarationMutation{
 	visibly("estimator", "another estimator", "Estimates the divergence otherwise than is declared.", otherEstimator),
-	otherNumber("temperature", "temperature left out", "Does not divide logits by the temperature.",
+	otherNumber("temperature", "sampling-temperature-missing", "Does not divide logits by the temperature.",
 		func(float64) float64 {
 			return 1
 		}),
@@ -42,7 +42,7 @@ var objectiveMutations = []declarationMutation{
 		func(x float64) float64 {
 			return x + 0.1
 		}),
-	visibly("dual_clip", "dual clip left out",
+	visibly("dual_clip", "dual-clip-missing or its reverse",
 		"Does not bound the loss of negative advantages where that is declared, or bounds it where it is not.",
 		func(wrong *recording.Recording) {
 			toggleNumber(wrong, "dual_clip", 1.5)
@@ -51,11 +51,11 @@ var objectiveMutations = []declarationMutation{
 		func(float64) float64 {
 			return 0.3
 		}),
-	otherNumber("kl_coef", "divergence subtracted", "Drives the policy away from the reference.",
+	otherNumber("kl_coef", "kl-sign", "Drives the policy away from the reference.",
 		func(x float64) float64 {
 			return -x
 		}),
-	otherChoice("aggregate", "another aggregation", "Puts the losses of tokens together otherwise than is declared."),
+	otherChoice("aggregate", "aggregation-swapped", "Puts the losses of tokens together otherwise than is declared."),
 	otherNumber("aggregate_length", "aggregate_length doubled", "Divides by another constant than is declared.",
 		func(x float64) float64 {
 			return 2 * x
@@ -70,7 +70,7 @@ var objectiveMutations = []declarationMutation{
 	otherChoice(
 		"kind", "another kind of preference loss", "Has IPO's loss where DPO's is declared, or the other way round.",
 	),
-	visibly("label_smoothing", "label smoothing left out",
+	visibly("label_smoothing", "smoothing-missing or its reverse",
 		"Does not smooth labels where that is declared, or smooths them where it is not.",
 		func(wrong *recording.Recording) {
 			toggleNumber(wrong, "label_smoothing", 0.1)

@@ -1,12 +1,15 @@
 package golden
 
 import (
-	"cmp"
+	gocmp "cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -124,6 +127,30 @@ func TestMutations(t *testing.T) {
 	})
 }
 
+// TestMutationsHaveTheBanksIds: what the bank has as well has one name. An id that is changed
+// there, or misspelt here, is missing in the list.
+func TestMutationsHaveTheBanksIds(t *testing.T) {
+	want := []string{
+		"aggregation-swapped", "causal-missing", "direction-reversed", "dual-clip-missing", "eps-default", "kl-sign",
+		"layout-swapped", "lse-base", "output-truncated", "output-unwritten", "position-off-by-one", "rows-swapped",
+		"sampling-temperature-missing", "scale-of-latent", "smoothing-missing", "softcap-missing",
+		"softmax-for-sigmoid", "weights-unnormalized", "window-missing", "yarn-missing",
+	}
+	found := map[string]bool{}
+	for name := range allKinds() {
+		found[idOf(name)] = true
+	}
+	delete(found, "")
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(found))); diff != "" {
+		t.Errorf("want (-), found (+):\n%s", diff)
+	}
+	for _, m := range mutations(t, open(t, "mla-decode-bf16.safetensors")) {
+		if name := strings.TrimPrefix(m.Name, m.Output+": "); !strings.HasPrefix(name, m.ID) || m.ID != idOf(name) {
+			t.Errorf("%s has the id %q", m.Name, m.ID)
+		}
+	}
+}
+
 // byWork returns the embedded recordings, first those that take least.
 func byWork(t *testing.T) (all []*recording.Recording) {
 	t.Helper()
@@ -136,7 +163,7 @@ func byWork(t *testing.T) (all []*recording.Recording) {
 			t.Fatal(err)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *recording.Recording) int { return cmp.Compare(work[a], work[b]) })
+	slices.SortStableFunc(all, func(a, b *recording.Recording) int { return gocmp.Compare(work[a], work[b]) })
 	return all
 }
 
@@ -146,7 +173,7 @@ func mayHave(rec *recording.Recording, kinds map[string]bool) bool {
 	n := len(kinds)
 	for _, m := range slices.Concat(declarationMutations, choiceAttributes) {
 		if kinds[m.name] {
-			if m.attr == "" || declared(rec, m.attr) != nil {
+			if m.appliesTo(rec) {
 				return true
 			}
 			n--
@@ -158,10 +185,10 @@ func mayHave(rec *recording.Recording, kinds map[string]bool) bool {
 // allKinds returns the kinds of mutations.
 func allKinds() map[string]bool {
 	kinds := map[string]bool{}
-	for _, m := range outputMutations {
+	for _, m := range slices.Concat(outputMutations, choiceMutations) {
 		kinds[m.name] = true
 	}
-	for _, m := range declarationMutations {
+	for _, m := range slices.Concat(declarationMutations, choiceAttributes) {
 		kinds[m.name] = true
 	}
 	return kinds

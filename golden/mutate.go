@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
@@ -18,7 +20,8 @@ import (
 // which the recorded outputs are then wrong. A verifier that calls the result explained has let a
 // mistake slip through.
 type Mutation struct {
-	Name string // short, says where and what
+	Name string // short, says where and what: the output, if one is changed, then the ID, if it has one
+	ID   string // of the mistake in the bank, or of the one whose reverse it is; "" where the bank has neither
 	Doc  string // a sentence: what a kernel with this mistake does
 
 	// Output is the one output that is changed; "" for a mutation of attributes or arithmetic.
@@ -49,23 +52,34 @@ func Mutations(rec *recording.Recording, truth []verdict.Expected) []Mutation {
 		}
 	}
 	for _, m := range slices.Concat(declarationMutations, choiceAttributes) {
-		if m.attr == "" || declared(rec, m.attr) != nil {
+		if m.appliesTo(rec) {
 			list = append(list, m.of(rec, truth))
 		}
 	}
 	return list
 }
 
+// idOf returns the id with which the name of a mutation starts, "" where the bank has none of it.
+func idOf(name string) string {
+	word, _, _ := strings.Cut(name, " ")
+	id := strings.TrimSuffix(word, ",")
+	if slices.ContainsFunc(op.Bank(), func(m op.Mistake) bool { return m.ID == id }) {
+		return id
+	}
+	return ""
+}
+
 // outputMutation changes the values of one output in place, or says why it cannot show on them.
 type outputMutation struct {
-	name, doc string
+	name, doc string                                      // the name starts with the id that the bank has
 	only      func(op string, want verdict.Expected) bool // the outputs that it means something for; nil: all
 	change    func(o *output) (hidden string)
 }
 
 // of returns the mutation of one output.
 func (m outputMutation) of(rec *recording.Recording, want verdict.Expected, truth []verdict.Expected) Mutation {
-	return Mutation{Name: want.Name + ": " + m.name, Doc: m.doc, Output: want.Name, Apply: func() (Wrong, string) {
+	made := Mutation{Name: want.Name + ": " + m.name, ID: idOf(m.name), Doc: m.doc, Output: want.Name}
+	made.Apply = func() (Wrong, string) {
 		o, err := readOutput(rec, want)
 		if err != nil {
 			return Wrong{}, err.Error()
@@ -80,7 +94,8 @@ func (m outputMutation) of(rec *recording.Recording, want verdict.Expected, trut
 		wrong := rec.Clone()
 		wrong.Set("out."+want.Name, o.want.Type, o.Tensor)
 		return Wrong{wrong, truth}, ""
-	}}
+	}
+	return made
 }
 
 // output is an output to be changed.
@@ -265,14 +280,14 @@ var outputMutations = []outputMutation{
 		func(o *output) string { return o.scaleHead(1.01) },
 	},
 	{
-		"never written", "Leaves the whole output at 0.", nil,
+		"output-unwritten", "Leaves the whole output at 0.", nil,
 		func(o *output) string {
 			clear(o.Data)
 			return ""
 		},
 	},
 	{
-		"a row never written", "Leaves an ordinary row at 0.", nil,
+		"output-unwritten, one row", "Leaves an ordinary row at 0.", nil,
 		func(o *output) string {
 			i := o.ordinaryRow()
 			if i < 0 {
@@ -283,7 +298,7 @@ var outputMutations = []outputMutation{
 		},
 	},
 	{
-		"two rows swapped", "Stores an ordinary row in the place of its neighbour and the neighbour in its.", nil,
+		"rows-swapped", "Stores an ordinary row in the place of its neighbour and the neighbour in its.", nil,
 		func(o *output) string {
 			i := o.ordinaryRow()
 			if i < 0 {
@@ -314,13 +329,13 @@ var outputMutations = []outputMutation{
 		(*output).transposeHeads,
 	},
 	{
-		"other RoPE layout",
+		"layout-swapped",
 		"Stores a rotated vector as two halves instead of interleaved pairs, or the other way round.",
 		isRotated,
 		(*output).otherLayout,
 	},
 	{
-		"log-sum-exp in the other base",
+		"lse-base",
 		"Stores the log-sum-exp in base 2 where e is declared, or in base e where 2 is.",
 		isLogSumExp,
 		func(o *output) string {
@@ -343,7 +358,7 @@ var outputMutations = []outputMutation{
 		func(o *output) string { return o.neighbour(-1) },
 	},
 	{
-		"truncated", "Cuts the result off toward zero where rounding to nearest is meant.", nil,
+		"output-truncated", "Cuts the result off toward zero where rounding to nearest is meant.", nil,
 		(*output).truncate,
 	},
 }
