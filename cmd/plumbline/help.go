@@ -28,6 +28,7 @@ const helpAll = `Plumbline says of a recorded kernel output whether the kernel's
 explains its error.
 
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
+  plumbline verify --against OTHER FILE            compare two recordings of one call
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
@@ -42,6 +43,7 @@ not be read or run.
 `
 
 const helpVerify = `usage: plumbline verify [flags] [FILE | FOLDER | PATTERN]...
+       plumbline verify [flags] --against OTHER FILE
 
 Judges recordings and reports them in the order in which they are named: files, every *.safetensors
 file below a folder, and the files that a pattern such as 'runs/*.safetensors' matches. With no
@@ -54,6 +56,8 @@ argument it judges the recordings that ship with Plumbline.
                 two cores. A larger one is unusable, and the estimate is given.
   -diagnosis N  how much work, in products too, may be done to say what would explain a recording
                 that is not explained; 1e11 is the default, 0 asks for no diagnosis
+  -against OTHER
+                compares FILE with another recording of the same call, as below
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
@@ -79,10 +83,18 @@ cannot tell), unusable (not a recording of a known op).
 The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
 infinities are the strings "NaN", "+Inf", "-Inf".
 
+With --against both recordings are judged, each by the arithmetic that it declares, and then compared
+bit by bit: in how many elements they differ, by how many steps of the output's type at most, and
+where first; and by the rms of (a − b) / √(sa² + sb²), with sa and sb the deviations that both
+declarations explain, before the larger of the limits that both have. Op, inputs and attributes have
+to be the same, bit by bit; or the inputs of one are entries of the other's batch, which are then
+what is compared. The status is 0 if both are explained and differ by no more than both may err.
+
 Exit status: 0 if all are explained; 2 if any is unusable, since then the run says nothing yet; else
 1 if any is unexplained or undetermined.
 
 Example: plumbline verify runs/decode.safetensors
+Example: plumbline verify --against runs/batch.safetensors runs/alone.safetensors
 `
 
 const helpInspect = `usage: plumbline inspect [FILE | FOLDER | PATTERN]...

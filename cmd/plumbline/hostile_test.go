@@ -67,7 +67,7 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 			"verify", "-v", "-color=never",
 		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"mistakes"}, {"help"}, {}, {"version"}, {"-" + evil},
 		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil},
-		{"inspect", "-" + evil},
+		{"inspect", "-" + evil}, {"verify", "-against=" + evil},
 	} {
 		args := append(line, files...)
 		if len(line) > 0 && slices.Contains([]string{"ops", "mistakes", "help"}, line[0]) {
@@ -76,6 +76,46 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		stdout, stderr := output(t, args)
 		shown(t, strings.Join(line, " ")+" on stdout", stdout)
 		shown(t, strings.Join(line, " ")+" on stderr", stderr)
+	}
+}
+
+// TestComparisonsAreEscaped: what two files are called, and what is wrong with one, in words and in
+// JSON.
+func TestComparisonsAreEscaped(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, change func(*recording.Recording)) string {
+		t.Helper()
+		rec, err := golden.Open("norm-rms-bf16.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(rec)
+		path := filepath.Join(dir, name)
+		if err := rec.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	word := strings.ToValidUTF8(evil, "")
+	right := write(evil+".safetensors", func(r *recording.Recording) {
+		r.Provenance = map[string]any{"producer": word}
+	})
+	for _, other := range []string{
+		right, write("op", func(r *recording.Recording) { r.Op = word }),
+		write("attr", func(r *recording.Recording) { r.Attrs[word] = word }),
+		write(evil+"zero", func(r *recording.Recording) {
+			r.Set("out.y", dtype.BF16, tensor.New(r.Shape("out.y")...))
+		}),
+		filepath.Join(dir, evil+"missing"), dir,
+	} {
+		for _, flag := range []string{"-v", "-json"} {
+			stdout, stderr := output(t, []string{"verify", flag, "--against", other, right})
+			shown(t, "stdout", stdout)
+			shown(t, "stderr", stderr)
+			if stdout == "" {
+				t.Errorf("nothing is said of %q", other)
+			}
+		}
 	}
 }
 

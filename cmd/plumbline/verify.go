@@ -24,6 +24,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	color := flags.String("color", "auto", "")
 	mostWork := flags.Float64("max-work", op.MaxWork, "")
 	budget := flags.Float64("diagnosis", diagnosis.Budget, "")
+	other := flags.String("against", "", "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
@@ -35,9 +36,30 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	list := sources(args)
-	out := newReport(stdout, list, *asJSON, report.TextOptions{Color: colored, Details: *details})
-	bench := newBench(judgeUpTo(*mostWork, *budget), newProgress(len(list), stderr), stderr)
+	how := verifying{*asJSON, *mostWork, *budget, report.TextOptions{Color: colored, Details: *details}}
+	if given(flags, "against") {
+		return against(*other, args, how, stdout, stderr)
+	}
+	return verifyAll(sources(args), how, stdout, stderr)
+}
+
+// verifying is how recordings are judged and reported.
+type verifying struct {
+	asJSON   bool
+	mostWork float64
+	budget   float64 // of a diagnosis
+	text     report.TextOptions
+}
+
+// given tells whether a flag is on the command line.
+func given(flags *flag.FlagSet, name string) (found bool) {
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
+func verifyAll(list []source, how verifying, stdout *checked, stderr *os.File) int {
+	out := newReport(stdout, list, how.asJSON, how.text)
+	bench := newBench(judgeUpTo(how.mostWork, how.budget), newProgress(len(list), stderr), stderr)
 	summary, err := judgeAll(bench, list, out)
 	if err != nil {
 		return cutShort(err, stdout, stderr)

@@ -46,7 +46,8 @@ var floors = []struct {
 			"numbers/*", "verify/emulate", "verify/emulate/all", "verify/op", "verify/recording", "verify/verdict",
 		},
 	},
-	{"verify/report", []string{"numbers/*", "verify/op", "verify/verdict"}},
+	{"verify/compare", []string{"numbers/*", "verify/op", "verify/recording", "verify/verdict"}},
+	{"verify/report", []string{"numbers/*", "verify/compare", "verify/op", "verify/verdict"}},
 }
 
 // Things flow one way: nobody below knows anybody above, and families not one another.

@@ -432,6 +432,9 @@ func (c *Case) YaRN() *rope.YaRN {
 	return y
 }
 
+// Attr returns the value of an attribute, whatever its kind; nil where it is missing.
+func (c *Case) Attr(name string) any { return c.attrs[name] }
+
 // Has tells whether an attribute has a value.
 func (c *Case) Has(attr string) bool { return c.attrs[attr] != nil }
 

@@ -26,7 +26,7 @@ const (
 // back.
 func digits(field string) int {
 	switch field {
-	case "got": // the recorded bits, exactly
+	case "got", "got_against": // the recorded bits, exactly
 		return 0
 	case "want", "score", "best":
 		return truthDigits

@@ -76,7 +76,7 @@ func TestText(t *testing.T) {
 		want := "" +
 			"explained     right.safetensors  rope.apply          y        max    1.9σ of 5.8   rms   0.83 of 1.2\n" +
 			"1 recording: 1 explained\n"
-		compare(t, text(t, TextOptions{}, NewEntry(right, origin)), want)
+		same(t, text(t, TextOptions{}, NewEntry(right, origin)), want)
 	})
 	t.Run("an unexplained one says what failed, the worst elements, and where", func(t *testing.T) {
 		want := "" +
@@ -94,7 +94,7 @@ func TestText(t *testing.T) {
 			"              batch 1 of 2: rms 3 (limit 1.5), max 1350σ\n" +
 			"    recorded by kernel.cu, H200\n" +
 			"1 recording: 1 unexplained\n"
-		compare(t, text(t, TextOptions{}, NewEntry(wrong, origin)), want)
+		same(t, text(t, TextOptions{}, NewEntry(wrong, origin)), want)
 	})
 	t.Run("a single number says what it vouches for; what is not judged and what would pass as well is said",
 		func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestText(t *testing.T) {
 				"      one number, which the arithmetic explains to 1 ± 0.021\n" +
 				"      blind   zeros would pass as well\n" +
 				"1 recording: 1 explained\n"
-			compare(t, text(t, TextOptions{Details: true}, NewEntry(loss, nil)), want)
+			same(t, text(t, TextOptions{Details: true}, NewEntry(loss, nil)), want)
 		})
 	t.Run("of what has to be exact, and is, there is nothing to score", func(t *testing.T) {
 		step := verdict.Verdict{
@@ -128,7 +128,7 @@ func TestText(t *testing.T) {
 			"    d: F32 [256], explained\n" +
 			"      scores  none, all 256 elements are exact, as they have to be\n" +
 			"1 recording: 1 explained\n"
-		compare(t, text(t, TextOptions{Details: true}, NewEntry(step, nil)), want)
+		same(t, text(t, TextOptions{Details: true}, NewEntry(step, nil)), want)
 	})
 	t.Run("of what has to be exact, and is not, it is said how far off it is", func(t *testing.T) {
 		step := verdict.Verdict{
@@ -145,7 +145,7 @@ func TestText(t *testing.T) {
 			"      scores  none, not exact, as it has to be: worst element off by 2 ulp\n" +
 			"      failed  3 of 256 elements are not exact\n" +
 			"1 recording: 1 unexplained\n"
-		compare(t, text(t, TextOptions{}, NewEntry(step, nil)), want)
+		same(t, text(t, TextOptions{}, NewEntry(step, nil)), want)
 	})
 	t.Run("what cannot be judged gives its reason, without the file's name a second time", func(t *testing.T) {
 		want := "" +
@@ -153,7 +153,7 @@ func TestText(t *testing.T) {
 			"undetermined  empty.safetensors  norm.rms            y: the output has no elements\n" +
 			"2 recordings: 1 undetermined, 1 unusable\n"
 		options := TextOptions{Files: []string{"no.safetensors"}}
-		compare(t, text(t, options, NewEntry(unusable, nil), NewEntry(undecided, nil)), want)
+		same(t, text(t, options, NewEntry(unusable, nil), NewEntry(undecided, nil)), want)
 	})
 	t.Run("columns stand in line from the first recording", func(t *testing.T) {
 		got := text(
@@ -253,12 +253,12 @@ func TestJSON(t *testing.T) {
 		if err := json.Unmarshal(reference, &want); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, run.Recordings[0], want)
+		same(t, run.Recordings[0], want)
 	})
 	t.Run("non-finite numbers are strings", func(t *testing.T) {
 		output := run.Recordings[1]["outputs"].([]any)[0].(map[string]any)
 		element := output["worst"].([]any)[0].(map[string]any)
-		compare(t, []any{output["rms"], element["got"], element["z"]}, []any{"+Inf", "NaN", "+Inf"})
+		same(t, []any{output["rms"], element["got"], element["z"]}, []any{"+Inf", "NaN", "+Inf"})
 	})
 	t.Run("scores have four digits, truths ten, what was recorded all", func(t *testing.T) {
 		v := verdict.Verdict{File: "f", Outputs: []verdict.Output{{
@@ -291,7 +291,7 @@ func TestJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(b.String()), &run); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, []any{run.Version, run.Recordings[0]["file"], run.Recordings[0]["provenance"]},
+		same(t, []any{run.Version, run.Recordings[0]["file"], run.Recordings[0]["provenance"]},
 			[]any{name, name, map[string]any{name: name}})
 		if hidden := strings.IndexFunc(b.String(), func(r rune) bool {
 			return r != '\n' && !unicode.IsPrint(r)
@@ -300,7 +300,7 @@ func TestJSON(t *testing.T) {
 		}
 	})
 	t.Run("provenance stands beside the verdict", func(t *testing.T) {
-		compare(t, run.Recordings[1]["provenance"],
+		same(t, run.Recordings[1]["provenance"],
 			any(map[string]any{"producer": "kernel.cu", "device": "H200", "odd": true}))
 	})
 	t.Run("a run without recordings is an object too", func(t *testing.T) {
@@ -326,12 +326,12 @@ func (failing) Write([]byte) (int, error) { return 0, errors.New("full") }
 
 func TestSummary(t *testing.T) {
 	var s Summary
-	compare(t, s.String(), "0 recordings")
+	same(t, s.String(), "0 recordings")
 	for range 15 {
 		s.Count(verdict.Explained)
 	}
 	s.Count(verdict.Unexplained)
-	compare(t, s.String(), "16 recordings: 15 explained, 1 unexplained")
+	same(t, s.String(), "16 recordings: 15 explained, 1 unexplained")
 }
 
 func text(t *testing.T, options TextOptions, entries ...Entry) string {
@@ -353,7 +353,7 @@ func write(t *testing.T, r Report, entries ...Entry) {
 	}
 }
 
-func compare[T any](t *testing.T, got, want T) {
+func same[T any](t *testing.T, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

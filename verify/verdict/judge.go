@@ -75,6 +75,12 @@ func (e *Expected) Widest(i int) (sigma float64) {
 	return sigma
 }
 
+// Explained returns the deviation of an element that is explained, the last rounding included, in
+// the form that explains most.
+func (e *Expected) Explained(i int) float64 {
+	return deviation(e.Widest(i), e.Type.Spacing(e.Truth.Data[i]))
+}
+
 // Sigmas returns σ of each form.
 func (e *Expected) Sigmas() [][]float64 {
 	all := [][]float64{e.Sigma}
