@@ -20,7 +20,8 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "mistakes": helpMistakes, "version": helpVersion,
+	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "mistakes": helpMistakes,
+	"evidence": helpEvidence, "version": helpVersion,
 	"help": helpAll,
 }
 
@@ -32,6 +33,7 @@ explains its error.
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
+  plumbline evidence                               measure what this and other acceptance tests find
   plumbline version                                which Plumbline this is
   plumbline help [COMMAND]                         explain a command
 
@@ -138,6 +140,33 @@ of the mistakes, with the reason.
 Exit status: 0, or 2 if a word names nothing.
 
 Example: plumbline mistakes layout-swapped
+`
+
+const helpEvidence = `usage: plumbline evidence [flags]
+
+Runs right kernels and wrong ones, emulated, through the verdict and through the criteria of others
+with their own numbers, and prints for each how many right kernels fail, and how many mistakes are
+found that are visible; also on inputs that make the outputs 2^-6 and 2^6 times as large. It takes
+half a minute on two cores.
+
+  -seeds N    requests of each op (4, and 24 with -full)
+  -op OP      of one op alone
+  -json       one JSON object instead of words
+  -svg FILE   the rates as bars, and for each op what is found by the strength of the mistake
+  -full       three right kernels of each request for one, requests of DeepSeek-V3's sizes, and the
+              wrong outputs that criteria were found to pass. It writes EVIDENCE.md, evidence.svg and
+              evidence.json, with date and machine: today and this one, or what PLUMBLINE_DATE and
+              PLUMBLINE_MACHINE say
+  -o FOLDER   where -full writes (docs)
+
+A mistake is visible where its strength is 10 or more: √Σ (w − t)²/s², what it makes of the truth in
+units of what right kernels err by. It is faint where it moves no number by more than a rounding
+does. What is printed hangs on the flags alone.
+
+Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mistake that is not faint;
+2 if something could not be run.
+
+Example: plumbline evidence -op norm.rms -seeds 5
 `
 
 const helpVersion = `usage: plumbline version

@@ -52,6 +52,8 @@ func dispatch(args []string, stdout *checked, stderr *os.File) int {
 		return ops(args[1:], stdout, stderr)
 	case "mistakes":
 		return mistakes(args[1:], stdout, stderr)
+	case "evidence":
+		return measure(args[1:], stdout, stderr)
 	case "help":
 		return help(args[1:], stdout, stderr)
 	case "version":

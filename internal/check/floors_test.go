@@ -48,6 +48,10 @@ var floors = []struct {
 	},
 	{"verify/compare", []string{"numbers/*", "verify/op", "verify/recording", "verify/verdict"}},
 	{"verify/report", []string{"numbers/*", "verify/compare", "verify/op", "verify/verdict"}},
+	{"verify/evidence", []string{
+		"numbers/*", "verify/emulate", "verify/op", "verify/recording", "verify/verdict",
+	}},
+	{"verify/report", []string{"numbers/*", "verify/op", "verify/verdict"}},
 }
 
 // Things flow one way: nobody below knows anybody above, and families not one another.
