@@ -24,7 +24,7 @@ import (
 // How many requests of each op the two forms run, and how many right kernels of each.
 const (
 	quickSeeds, quickTurns = 4, 1
-	fullSeeds, fullTurns   = 24, 3
+	fullSeeds, fullTurns   = 12, 3
 )
 
 // measured is what the flags of the command ask for.
@@ -89,7 +89,7 @@ func (m *measured) choose(opName string, rest []string) error {
 		return fmt.Errorf("%s: has no emulated kernels", opName)
 	}
 	seeds := quickSeeds
-	o.Turns, o.Exp2 = quickTurns, []int{-6, 0, 6}
+	o.Turns, o.Exp2 = quickTurns, []int{0, -6, 6}
 	if m.full {
 		seeds, o.Turns, o.Large, o.Cases = fullSeeds, fullTurns, true, opName == ""
 	}

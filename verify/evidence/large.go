@@ -18,12 +18,12 @@ var large = map[string]func(seed uint64) (*recording.Recording, error){
 
 // The sizes of DeepSeek-V3.
 const (
-	v3Width, v3Heads, v3Vocab          = 7168, 128, 129280
-	v3Nope, v3Rope, v3Value            = 128, 64, 128
-	v3Latent                           = 512
-	v3Temperature                      = 1.8738542 // (1 + 0.1 ln 40)², of its softmax scale
-	fewHeads, fewTokens, fewKeys, many = 16, 16, 512, 32
-	v3Down                             = v3Latent + v3Rope // columns of W^DKV
+	v3Width, v3Heads, v3Vocab              = 7168, 128, 129280
+	v3Nope, v3Rope, v3Value                = 128, 64, 128
+	v3Latent                               = 512
+	v3Temperature                          = 1.8738542 // (1 + 0.1 ln 40)², of its softmax scale
+	fewHeads, fewTokens, fewKeys, manyRows = 16, 16, 512, 32
+	v3Down                                 = v3Latent + v3Rope // columns of W^DKV
 )
 
 func largeAttention(seed uint64) (*recording.Recording, error) {
@@ -67,7 +67,7 @@ func largeDecode(seed uint64) (*recording.Recording, error) {
 
 func largeCast(seed uint64) (*recording.Recording, error) {
 	m := newMaker("fp8.cast", seed+100)
-	m.normal("x", dtype.BF16, 1, many, v3Width)
+	m.normal("x", dtype.BF16, 1, manyRows, v3Width)
 	m.Attrs["recipe"] = "divide"
 	return m.Recording, nil
 }
@@ -79,7 +79,7 @@ func largeProduct(seed uint64) (*recording.Recording, error) {
 
 func largeNorm(seed uint64) (*recording.Recording, error) {
 	m := newMaker("norm.rms", seed+100)
-	m.normal("x", dtype.BF16, 1, many, v3Width)
+	m.normal("x", dtype.BF16, 1, manyRows, v3Width)
 	weight := tensor.New(v3Width)
 	for i := range weight.Data {
 		weight.Data[i] = 1 + 0.2*m.rng.NormFloat64()
@@ -104,7 +104,7 @@ func largeRotation(seed uint64) (*recording.Recording, error) {
 }
 
 func largeGate(seed uint64) (*recording.Recording, error) {
-	g, err := newGating(seed+100, many)
+	g, err := newGating(seed+100, manyRows)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,8 @@ func isGeneral(criterion string) bool {
 }
 
 func (p *page) curves(r Report) {
-	p.printf("\n## With which strength a mistake is found\n\nFound by Plumbline, of how many. Infinite is the strength of a wrong choice, of what " +
+	p.printf("\n## With which strength a mistake is found\n\nFound by Plumbline, of how many. " +
+		"Infinite is the strength of a wrong choice, of what " +
 		"nothing may move, and of an infinity or NaN in the place of a number.\n\n")
 	p.head(append([]string{"op"}, bins()...)...)
 	var sum Rates

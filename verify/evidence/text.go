@@ -91,16 +91,13 @@ func factor(exp2 int) string {
 // WriteText writes the report for people.
 func (r Report) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "criterion\tright kernels that fail\tplain ones\tvisible mistakes found\tthose not faint")
-	for _, row := range r.totals(0) {
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
-	}
 	for _, exp2 := range r.Exp2 {
 		if exp2 != 0 {
-			fmt.Fprintf(tw, "\t\t\t\t\nOutputs %s\t\t\t\t\n", factor(exp2))
-			for _, row := range r.totals(exp2) {
-				fmt.Fprintln(tw, strings.Join(row, "\t"))
-			}
+			fmt.Fprintf(tw, "\nOutputs %s:\n\n", factor(exp2))
+		}
+		fmt.Fprintln(tw, "criterion\tright kernels that fail\tplain ones\tvisible mistakes found\tthose not faint")
+		for _, row := range r.totals(exp2) {
+			fmt.Fprintln(tw, strings.Join(row, "\t"))
 		}
 	}
 	if err := tw.Flush(); err != nil {
