@@ -140,7 +140,7 @@ func (m measured) writePage(r evidence.Report) error {
 	stamp := evidence.Stamp{
 		Machine: cmp.Or(os.Getenv("PLUMBLINE_MACHINE"), thisMachine()),
 		Date:    cmp.Or(os.Getenv("PLUMBLINE_DATE"), time.Now().UTC().Format(time.DateOnly)),
-		Version: versionOf(info),
+		Version: cmp.Or(os.Getenv("PLUMBLINE_VERSION"), versionOf(info)),
 	}
 	return errors.Join(
 		save(filepath.Join(m.folder, "EVIDENCE.md"), func(w io.Writer) error { return r.WritePage(w, stamp) }),

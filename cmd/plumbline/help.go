@@ -155,8 +155,8 @@ half a minute on two cores.
   -svg FILE   the rates as bars, and for each op what is found by the strength of the mistake
   -full       three right kernels of each request for one, requests of DeepSeek-V3's sizes, and the
               wrong outputs that criteria were found to pass. It writes EVIDENCE.md, evidence.svg and
-              evidence.json, with date and machine: today and this one, or what PLUMBLINE_DATE and
-              PLUMBLINE_MACHINE say
+              evidence.json, with date, machine and version: today, this one and the program's, or
+              what PLUMBLINE_DATE, PLUMBLINE_MACHINE and PLUMBLINE_VERSION say
   -o FOLDER   where -full writes (docs)
 
 A mistake is visible where its strength is 10 or more: √Σ (w − t)²/s², what it makes of the truth in

@@ -194,7 +194,7 @@ func TestExpectationsAreShared(t *testing.T) {
 func TestTheReportHangsOnNoProcessor(t *testing.T) {
 	run := func(processors int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-		r, err := Run(Options{Ops: []string{"norm.rms", "moe.gate"}, Seeds: 3, Turns: 2, Exp2: []int{0, 6}})
+		r, err := Run(Options{Ops: []string{"norm.rms", "moe.gate"}, Seeds: 2, Turns: 1, Exp2: []int{0, 6}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -130,12 +131,7 @@ func (p *page) ofSpecial(r Report) {
 }
 
 func isGeneral(criterion string) bool {
-	for _, name := range generalNames {
-		if name == criterion {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(generalNames, criterion)
 }
 
 func (p *page) curves(r Report) {
@@ -162,23 +158,46 @@ func (p *page) cases(r Report) {
 }
 
 func (p *page) exceptions(r Report) {
-	p.printf("\n## What Plumbline gets wrong\n\n%d right kernels fail, and %d visible mistakes are explained",
-		len(r.Alarms), len(r.Misses))
 	faint := 0
 	for _, m := range r.Misses {
 		if m.Faint {
 			faint++
 		}
 	}
-	p.printf(", %d of them faint.\n\n", faint)
-	p.head("op", "seed", "kernel", "outputs", "strength", "faint", "says")
-	for _, m := range append(append([]Miss{}, r.Alarms...), r.Misses...) {
-		word := "no"
-		if m.Faint {
-			word = "yes"
-		}
-		p.row(m.Op, fmt.Sprint(m.Seed), m.Kernel, factor(m.Exp2), short(m.Strength), word, m.Says)
+	p.printf("\n## What Plumbline gets wrong\n\n%d right kernels fail, and %d visible mistakes are explained, "+
+		"%d of them faint.\n\n", len(r.Alarms), len(r.Misses), faint)
+	for _, m := range r.Alarms {
+		p.printf("- %s, seed %d, outputs %s, %s: %s\n", m.Op, m.Seed, factor(m.Exp2), m.Kernel, m.Says)
 	}
+	p.head("op", "mistake", "explained", "strength", "most that is not faint")
+	for _, e := range explained(r.Misses) {
+		p.row(e.op, e.kernel, fmt.Sprint(e.times), short(e.least)+" to "+short(e.most), short(e.plain))
+	}
+}
+
+// missed is a mistake that was explained a number of times.
+type missed struct {
+	op, kernel         string
+	times              int
+	least, most, plain float64 // strengths; plain is the most that is not faint, 0 for none
+}
+
+// explained counts misses by op and mistake, in their order.
+func explained(misses []Miss) (all []missed) {
+	for _, m := range misses {
+		i := slices.IndexFunc(all, func(e missed) bool { return e.op == m.Op && e.kernel == m.Kernel })
+		if i < 0 {
+			i = len(all)
+			all = append(all, missed{op: m.Op, kernel: m.Kernel, least: m.Strength})
+		}
+		e := &all[i]
+		e.times++
+		e.least, e.most = min(e.least, m.Strength), max(e.most, m.Strength)
+		if !m.Faint {
+			e.plain = max(e.plain, m.Strength)
+		}
+	}
+	return all
 }
 
 func (p *page) criteria() {

@@ -113,12 +113,12 @@ func (p *picture) legend(y float64) {
 func (p *picture) panel(r Report, name string, x, y float64) {
 	p.text(x, y-6, 12, "start", name)
 	p.bar(x, y, panelWide, panelHigh, "#f5f5f5")
-	names := bins()
-	for i, label := range names {
+	for i, edge := range edges {
 		if i%2 == 0 {
-			p.text(x+place(i), y+panelHigh+12, 8, "middle", label)
+			p.text(x+(place(i)+place(i+1))/2, y+panelHigh+12, 9, "middle", fmt.Sprint(edge))
 		}
 	}
+	p.text(x+place(Beyond), y+panelHigh+12, 9, "middle", "∞")
 	for _, c := range curvesDrawn {
 		p.line(r.Of(c.criterion, name).Bins, x, y, c.colour)
 	}
