@@ -16,34 +16,54 @@ func mistakeCandidates(s *subject) []candidate {
 	return all
 }
 
-// withMistake is the explanation that a kernel makes a mistake. One that rounds nothing makes it;
-// where the mistake is one of rounding or of overflow, one that rounds what is declared, in sums of
-// float64 and then in those declared. Where it is one of splits, there may be some or many.
+// withMistake is the explanation that a kernel makes a mistake: one that rounds nothing, and where
+// the mistake is one of rounding or of overflow, one that rounds what is declared.
 func (s *subject) withMistake(m op.Mistake) candidate {
-	c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact("")), narrow: s.narrow(m.ID)}
-	if !emulate.NeedsSplits(m.ID) {
-		return c
+	return candidate{
+		Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact("")),
+		narrow: []giver{s.kernel(m.ID, s.wide()), s.kernel(m.ID, emulate.DeclaredBy(s.bound))},
 	}
-	for _, tile := range []int{16, 64} {
-		for _, splits := range []int{2, 3, 4, 8, 16} {
-			exact := emulate.Exact("")
-			exact.Splits, exact.Tile = splits, tile
-			c.others = append(c.others, s.kernel(m.ID, exact))
-		}
-	}
+}
+
+// wide is a kernel that rounds what is declared, in sums of float64.
+func (s *subject) wide() emulate.Config {
+	c := emulate.DeclaredBy(s.bound)
+	c.Accumulate = emulate.Exact("").Accumulate
 	return c
 }
 
-// narrow are kernels that round what is declared, in sums of float64 and in those declared, and
-// that in several orders.
-func (s *subject) narrow(mistake string) []giver {
-	c := emulate.DeclaredBy(s.bound)
-	wide := c
-	wide.Accumulate = emulate.Exact("").Accumulate
-	all := []giver{s.kernel(mistake, wide)}
-	for _, order := range orders {
-		c.Order = order
-		all = append(all, s.kernel(mistake, c))
+// tryVariants tries the mistakes once more, in kernels of other structures: orders of summation,
+// tiles and splits, on which some of what is wrong hangs.
+func (s *subject) tryVariants() {
+	var all []candidate
+	for _, m := range s.bound.Op.Mistakes() {
+		c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, s.wide())}
+		for _, v := range s.variants(m.ID) {
+			c.others = append(c.others, s.kernel(m.ID, v))
+		}
+		all = append(all, c)
+	}
+	s.try(all)
+	s.settle()
+}
+
+// variants are kernels of other structures, that round nothing or what is declared.
+func (s *subject) variants(mistake string) (all []emulate.Config) {
+	for _, c := range []emulate.Config{emulate.Exact(""), emulate.DeclaredBy(s.bound)} {
+		for i, order := range orders {
+			c.Order, c.Tile, c.Base2 = order, []int{16, 128, 32, 64}[i], i%2 == 1
+			all = append(all, c)
+		}
+		for _, splits := range []int{2, 3, 4, 8, 16} {
+			c.Order, c.Splits = emulate.Sequential, splits
+			for _, c.Tile = range []int{8, 16, 64} {
+				for _, c.Base2 = range []bool{false, true} {
+					if emulate.NeedsSplits(mistake) {
+						all = append(all, c)
+					}
+				}
+			}
+		}
 	}
 	return all
 }

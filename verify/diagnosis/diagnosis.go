@@ -52,11 +52,12 @@ func Of(
 		s.try(stage(s))
 	}
 	s.settle()
-	if len(s.explaining) == 0 {
-		s.tryDeclarations()
-	}
-	if len(s.explaining) == 0 {
-		s.tryFits()
+	for _, more := range []func(*subject){
+		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
+	} {
+		if len(s.explaining) == 0 && s.open() {
+			more(s)
+		}
 	}
 	return s.words()
 }

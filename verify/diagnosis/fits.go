@@ -1,5 +1,154 @@
 package diagnosis
 
-// tryFits fits numbers where nothing that is known explains: a share of a mistake, an attribute,
-// two mistakes together.
-func (s *subject) tryFits() {}
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// open tells whether the error is still a question: what takes nearly all of it away, as much as
+// was recorded, is an answer.
+func (s *subject) open() bool { return s.nearest() == nil }
+
+// nearest returns the trial that takes nearly all of the error away, if one does.
+func (s *subject) nearest() *trial {
+	for _, t := range s.trials {
+		if t.Explains > nearlyAll && math.Abs(t.Share-1) < 0.05 {
+			return t
+		}
+	}
+	return nil
+}
+
+// tryFits fits one number where nothing that is known explains: how much of a mistake is made, and
+// what an attribute was.
+func (s *subject) tryFits() {
+	s.try(s.shares())
+	s.settle()
+	if len(s.explaining) > 0 {
+		return
+	}
+	for _, a := range s.bound.Op.Attrs {
+		if x := s.bound.Float(a.Name); a.Kind == op.Number && x != 0 {
+			s.fitAttribute(a, x)
+		}
+	}
+	s.settle()
+}
+
+// strongest is how many of the trials are looked at once more.
+const strongest = 6
+
+// shares are mistakes made in part or several times: the shared experts once for each of eight
+// devices, say. The amount is that of the matched filter.
+func (s *subject) shares() (all []candidate) {
+	for _, t := range s.trials {
+		if t.Kind != "mistake" || math.Abs(t.Share-1) < 0.02 || math.Abs(t.Share) < 0.02 || t.Strength < 4*Visible {
+			continue
+		}
+		c := candidate{Finding: t.Finding, give: func() (outputs, error) { return s.partly(t, t.Share), nil }}
+		c.Kind, c.Sentence = "share", fmt.Sprintf("%s, %.3g times as much", t.Sentence, t.Share)
+		all = append(all, c)
+	}
+	return all
+}
+
+// partly returns the right outputs moved by a share of what a trial moves them.
+func (s *subject) partly(t *trial, share float64) outputs {
+	all := outputs{}
+	for _, v := range s.views {
+		if w := t.gives[v.want.Name]; w != nil && v.want.Choice == nil {
+			moved := slices.Clone(v.truth)
+			for i := range moved {
+				if d := w[i] - v.truth[i]; !math.IsNaN(d) && !math.IsInf(d, 0) {
+					moved[i] += share * d
+				}
+			}
+			all[v.want.Name] = moved
+		}
+	}
+	return all
+}
+
+// fitAttribute looks for the value of an attribute that leaves least of the error: on a grid of
+// factors, then between the neighbours of the best.
+func (s *subject) fitAttribute(a op.Attr, x float64) {
+	low, high := math.Log(1.0/64), math.Log(64.0)
+	var best *trial
+	at := 0.0
+	for round := range 4 {
+		const steps = 12
+		for i := range steps + 1 {
+			l := low + (high-low)*float64(i)/steps
+			if t := s.weigh(s.withFitted(a, x*math.Exp(l))); t != nil && (best == nil || t.loss < best.loss) {
+				best, at = t, l
+			}
+		}
+		width := (high - low) / steps
+		low, high = at-width, at+width
+		if best == nil || best.Explains < leads/float64(4-round) {
+			return
+		}
+	}
+	s.trials = append(s.trials, best)
+}
+
+func (s *subject) withFitted(a op.Attr, value float64) candidate {
+	c := s.withAttribute(a, recording.Number(value))
+	c.Kind, c.ID = "fit", a.Name
+	c.Sentence = fmt.Sprintf("with %s %.4g, %.4g times what the recording has%s", a.Name, value,
+		value/s.bound.Float(a.Name), s.constant(value/s.bound.Float(a.Name)))
+	return c
+}
+
+// tryPairs tries two mistakes at once: those that together, as if they added up, leave least.
+func (s *subject) tryPairs() {
+	var made []*trial
+	for _, t := range s.trials {
+		if t.Kind == "mistake" && t.Explains > 0.02 {
+			made = append(made, t)
+		}
+	}
+	slices.SortStableFunc(made, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+	made = made[:min(len(made), strongest)]
+	var all []candidate
+	for i, a := range made {
+		for _, b := range made[i+1:] {
+			c := candidate{Finding: a.Finding, give: s.kernel(a.ID, s.both(b.ID)), others: []giver{
+				func() (outputs, error) { return s.sum(a, b), nil },
+			}}
+			c.Kind, c.ID = "pair", a.ID+" and "+b.ID
+			c.Numbers = slices.Concat(a.Numbers, b.Numbers)
+			c.Sentence, c.Hidden, c.Thread = a.Sentence+", and "+b.Sentence, "", ""
+			all = append(all, c)
+		}
+	}
+	s.try(all)
+	s.settle()
+}
+
+// both is a kernel that rounds nothing and makes another mistake too.
+func (s *subject) both(other string) emulate.Config {
+	c := emulate.Exact("")
+	c.Also = other
+	return c
+}
+
+// sum returns the right outputs moved by what two trials move them.
+func (s *subject) sum(a, b *trial) outputs {
+	all := s.partly(a, 1)
+	for _, v := range s.views {
+		w, x := all[v.want.Name], b.gives[v.want.Name]
+		for i := range w {
+			if x != nil && !math.IsNaN(x[i]-v.truth[i]) && !math.IsInf(x[i]-v.truth[i], 0) {
+				w[i] += x[i] - v.truth[i]
+			}
+		}
+	}
+	return all
+}

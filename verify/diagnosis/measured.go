@@ -67,7 +67,10 @@ func (v *view) calibrated(wrong, right []float64) []float64 {
 			sigma, erred = sigma+v.want.Widest(i)*v.want.Widest(i), erred+r
 		}
 	}
-	unit := fewOrders * math.Sqrt(sigma/erred)
+	unit := fewOrders
+	if known := math.Sqrt(sigma / erred); known > 0 && !math.IsInf(known, 0) {
+		unit *= known
+	}
 	least := make([]float64, len(wrong))
 	for first := 0; first < len(wrong); first += n {
 		s := unit * math.Sqrt(sum(wrong[first:first+n])/float64(n))

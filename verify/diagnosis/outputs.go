@@ -124,13 +124,21 @@ func (v *view) truncated(s *subject) []candidate {
 	for _, m := range s.bound.Op.Mistakes() {
 		if m.ID == "output-truncated" {
 			return []candidate{{Finding: findingOf(m), give: func() (outputs, error) {
-				return outputs{v.want.Name: v.each(func(t float64) float64 {
-					return t - math.Copysign(v.want.Type.Spacing(t)/2, t)
-				})}, nil
+				return outputs{v.want.Name: v.each(v.cut)}, nil
 			}}}
 		}
 	}
 	return nil
+}
+
+// cut returns what a number that is cut off is on the mean: half a spacing less, and no less than
+// what it is cut off to.
+func (v *view) cut(t float64) float64 {
+	least := v.want.Type.Truncate(t)
+	if half := v.want.Type.Spacing(t) / 2; math.Abs(t)-half > math.Abs(least)-half/2 {
+		return t - math.Copysign(half, t)
+	}
+	return least
 }
 
 // roundingCandidates are narrower types that every recorded number is one of, as none is by chance.

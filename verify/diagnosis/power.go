@@ -119,9 +119,7 @@ func (s *subject) effectOfTruncation(e Effect) Effect {
 	cut := outputs{}
 	for _, v := range s.views {
 		if v.want.Choice == nil {
-			cut[v.want.Name] = v.each(func(t float64) float64 {
-				return t - math.Copysign(v.want.Type.Spacing(t)/2, t)
-			})
+			cut[v.want.Name] = v.each(v.cut)
 			break
 		}
 	}

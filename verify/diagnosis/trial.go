@@ -214,4 +214,4 @@ const nearly = 0.3
 
 // fewRows is the share of wrong rows of a choice that may be answered in another way than the
 // explanation does: near its own ties.
-const fewRows = 0.02
+const fewRows = 0.05

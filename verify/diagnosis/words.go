@@ -28,7 +28,8 @@ const alike = 6
 // known says more than a factor that was fitted.
 func rank(kind string) int {
 	return slices.Index([]string{
-		"layout", "mistake", "rounding", "attribute", "input", "unwritten", "rows", "factor", "arithmetic", "pair",
+		"layout", "mistake", "rounding", "attribute", "input", "unwritten", "rows", "factor", "share", "fit", "pair",
+		"arithmetic",
 	}, kind)
 }
 
@@ -43,7 +44,7 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 	var others []string
 	for i, t := range s.explaining {
 		d.Explains = append(d.Explains, t.Finding)
-		if i > 0 && t.loss < best+alike && t.Kind != "arithmetic" {
+		if i > 0 && t.loss < best+alike {
 			others = append(others, t.Name())
 		}
 	}
@@ -73,14 +74,14 @@ func class(t *trial, best float64) int {
 // sentence opens a report.
 func sentence(f verdict.Finding) string {
 	switch f.Kind {
-	case "mistake", "pair":
+	case "mistake", "pair", "share":
 		return f.Name() + ": " + f.Sentence
 	}
 	return f.Sentence
 }
 
 func explainsAll(t *trial) string {
-	if t.RMS > 0 && t.Kind != "arithmetic" {
+	if t.RMS > 0 {
 		return fmt.Sprintf(": explains everything, rms %.2f", t.RMS)
 	}
 	return ": explains everything"
@@ -113,7 +114,9 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 		}
 	}
 	d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried)
-	if len(d.Leading) > 0 {
+	if near := s.nearest(); near != nil {
+		d.Sentence = fmt.Sprintf("%s: takes %.3g %% of the error away", sentence(near.Finding), 100*near.Explains)
+	} else if len(d.Leading) > 0 {
 		f := d.Leading[0]
 		d.Sentence = fmt.Sprintf("nothing that is known explains all of it; nearest is %s, which takes %.0f %% of "+
 			"the error away", sentence(f), 100*f.Explains)

@@ -88,6 +88,7 @@ type Config struct {
 	Other *Config // of the second engine, where an op has two; nil: the same
 
 	Mistake string // one of Mistakes, or "" for a right kernel
+	Also    string // a second one
 }
 
 // ErrHidden is what Run returns for a mistake that cannot show on the request, by the condition

@@ -58,7 +58,9 @@ func hasForm(o *op.Op, form string) bool {
 }
 
 // Makes tells whether the kernel is to make the named mistake.
-func (j *Job) Makes(mistake string) bool { return j.Mistake == mistake }
+func (j *Job) Makes(mistake string) bool {
+	return j.Mistake == mistake || mistake != "" && j.Also == mistake
+}
 
 // Show notes that the condition for the mistake to show was met.
 func (j *Job) Show(met bool) { j.shown = j.shown || met }

@@ -36,7 +36,7 @@ func writeDiagnosis(b *strings.Builder, d *verdict.Diagnosis) {
 
 // finding is one explanation in a line.
 func finding(f verdict.Finding) string {
-	if f.Kind != "mistake" && f.Kind != "pair" {
+	if f.Kind != "mistake" && f.Kind != "pair" && f.Kind != "share" {
 		return Line(f.Sentence)
 	}
 	text := f.Name() + ": " + f.Sentence
