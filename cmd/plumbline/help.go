@@ -20,7 +20,7 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "ops": helpOps, "mistakes": helpMistakes,
+	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "ops": helpOps, "mistakes": helpMistakes,
 	"evidence": helpEvidence, "version": helpVersion,
 	"help": helpAll,
 }
@@ -31,6 +31,7 @@ explains its error.
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
   plumbline verify --against OTHER FILE            compare two recordings of one call
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
+  plumbline power FILE...                          say which mistakes recordings can show
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
@@ -52,7 +53,8 @@ file below a folder, and the files that a pattern such as 'runs/*.safetensors' m
 argument it judges the recordings that ship with Plumbline.
 
   -json         one JSON object for the run instead of words
-  -v            the scores of every output, not only of those that fail
+  -v            the scores of every output, not only of those that fail, and which mistakes an
+                explained recording is blind to
   -max-work N   judge no recording that asks for more than N products (multiplications with
                 addition), by an estimate from its shapes; 3e12, the default, is some ten minutes on
                 two cores. A larger one is unusable, and the estimate is given.
@@ -78,6 +80,11 @@ Parts are judged too, and factors on them: every batch, head, row and column. In
 What is not explained is diagnosed: other declarations, attributes and layouts are tried, rows and
 factors, and every mistake that kernels of the op are known to make (plumbline mistakes). The first
 sentence under the verdict says what explains everything, or what explains most.
+
+The line of an explained recording ends with the mistakes that it vouches against: those that would
+have moved its outputs by ten deviations or more, out of all that kernels of the op are known to
+make. For a large recording that takes long: it is left out where it takes more than a twentieth of
+what -diagnosis allows, with -v more than all of it. plumbline power lists the mistakes.
 
 The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs
 cannot tell), unusable (not a recording of a known op).
@@ -108,6 +115,27 @@ nothing; provenance; and what is missing. With no argument: the recordings that 
 Exit status: 0, or 2 if something could not be read.
 
 Example: plumbline inspect runs/decode.safetensors
+`
+
+const helpPower = `usage: plumbline power [flags] FILE...
+
+Says which mistakes recordings can show, of all that kernels of the op are known to make. Each is
+made by an emulated kernel on these inputs, and its strength is how far it moves all outputs
+together, in deviations of what right kernels give: √Σ (w − t)²/s², with t the truth, w what the
+mistake makes of it and s² = σ² + ulp²/12. From 10 on a recording shows a mistake; to the others it
+is blind, and what hides them is said. An explained recording vouches against those that it shows.
+
+A request, which has no outputs yet, is given those of a right kernel: it says what a recording of
+it will show.
+
+  -json         one JSON object instead of words: {"plumbline":1,"recordings":[…]}, the mistakes
+                strongest first
+  -max-work N   refuse what takes more than N products to say; 3e12 is the default
+
+Exit status: 0 if every recording is explained or a request, 1 if one is unexplained or
+undetermined, 2 if one could not be read or takes too much work.
+
+Example: plumbline power runs/decode.safetensors
 `
 
 const helpOps = `usage: plumbline ops [-json] [OP]...

@@ -38,33 +38,51 @@ func run(args []string, stdout, stderr *os.File) int {
 	return status
 }
 
+// command carries out what stands behind its name, and returns the exit status.
+type command func(args []string, stdout *checked, stderr *os.File) int
+
+// quiet is a command that shows no progress.
+func quiet(f func(args []string, stdout *checked, stderr io.Writer) int) command {
+	return func(args []string, stdout *checked, stderr *os.File) int { return f(args, stdout, stderr) }
+}
+
+// commandOf returns the command of that name, nil if there is none.
+func commandOf(name string) command {
+	switch name {
+	case "verify":
+		return verify
+	case "inspect":
+		return quiet(inspect)
+	case "power":
+		return quiet(power)
+	case "ops":
+		return quiet(ops)
+	case "mistakes":
+		return quiet(mistakes)
+	case "evidence":
+		return measure
+	case "version", "-version", "--version":
+		return quiet(version)
+	}
+	return nil
+}
+
 func dispatch(args []string, stdout *checked, stderr *os.File) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, helpAll)
 		return exitUnusable
 	}
-	switch name := args[0]; name {
-	case "verify":
-		return verify(args[1:], stdout, stderr)
-	case "inspect":
-		return inspect(args[1:], stdout, stderr)
-	case "ops":
-		return ops(args[1:], stdout, stderr)
-	case "mistakes":
-		return mistakes(args[1:], stdout, stderr)
-	case "evidence":
-		return measure(args[1:], stdout, stderr)
+	name, rest := args[0], args[1:]
+	if run := commandOf(name); run != nil {
+		return run(rest, stdout, stderr)
+	}
+	switch name {
 	case "help":
-		return help(args[1:], stdout, stderr)
-	case "version":
-		return version(args[1:], stdout, stderr)
+		return help(rest, stdout, stderr)
 	case "-h", "-help", "--help":
 		return help(nil, stdout, stderr)
-	case "-version", "--version":
-		return version(nil, stdout, stderr)
-	default:
-		return usageError(stderr, "help", unknownCommand(name))
 	}
+	return usageError(stderr, "help", unknownCommand(name))
 }
 
 func unknownCommand(name string) error {

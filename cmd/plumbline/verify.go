@@ -59,7 +59,8 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 func verifyAll(list []source, how verifying, stdout *checked, stderr *os.File) int {
 	out := newReport(stdout, list, how.asJSON, how.text)
-	bench := newBench(judgeUpTo(how.mostWork, how.budget), newProgress(len(list), stderr), stderr)
+	judge := judgeUpTo(how.mostWork, how.budget, how.budget*share(how.text.Details))
+	bench := newBench(judge, newProgress(len(list), stderr), stderr)
 	summary, err := judgeAll(bench, list, out)
 	if err != nil {
 		return cutShort(err, stdout, stderr)
@@ -122,11 +123,21 @@ func judgeAll(b *bench, list []source, out report.Report) (summary report.Summar
 	return summary, err
 }
 
+// share is how much of the budget of a diagnosis it may take to say what an explained recording
+// vouches for: all where details are asked for, and else little, so that a run of many stays quick.
+func share(details bool) float64 {
+	if details {
+		return 1
+	}
+	return 0.05
+}
+
 // judgeUpTo judges what asks for no more work than most, and says of anything else how that is
-// changed; what is not explained is diagnosed within a budget of work.
-func judgeUpTo(most, budget float64) func(*recording.Recording) verdict.Verdict {
+// changed; what is not explained is diagnosed within a budget of work, and what is explained is
+// said to vouch for something within another.
+func judgeUpTo(most, budget, vouching float64) func(*recording.Recording) verdict.Verdict {
 	return func(rec *recording.Recording) verdict.Verdict {
-		v := diagnosis.Judge(rec, most, budget)
+		v := diagnosis.JudgeAndVouch(rec, most, budget, vouching)
 		if v.Status != verdict.Unusable {
 			return v
 		}

@@ -17,6 +17,8 @@ import (
 	"math"
 	"slices"
 
+	_ "plumbline/verify/emulate/all"
+
 	"plumbline/internal/parallel"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -30,9 +32,18 @@ const Budget = 1e11
 // Judge judges a recording that asks for no more work than most, and says of one that is not
 // explained what would explain it, within a budget of work; a budget of 0 asks for no diagnosis.
 func Judge(rec *recording.Recording, most, budget float64) verdict.Verdict {
+	return JudgeAndVouch(rec, most, budget, 0)
+}
+
+// JudgeAndVouch is Judge, and says of an explained recording which mistakes it vouches against,
+// unless that takes more work than vouching, by VouchingWork.
+func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
 	v, expected := op.JudgeKnown(rec, most)
-	if v.Status == verdict.Unexplained && budget > 0 {
+	switch {
+	case v.Status == verdict.Unexplained && budget > 0:
 		v.Diagnosis = Of(rec, expected, v, budget)
+	case v.Status == verdict.Explained && VouchingWork(rec) <= vouching:
+		v.Vouching = vouches(rec, expected, v)
 	}
 	return v
 }

@@ -1,6 +1,9 @@
 package diagnosis
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -23,17 +26,50 @@ type Effect struct {
 	Share    float64 // of the recorded outputs: 1 for a kernel that makes it, 0 for one that does not
 }
 
+// Power is what a recording can show.
+type Power struct {
+	Verdict verdict.Verdict // its status is Undetermined for a request, which has nothing to judge
+	Request bool
+	Effects []Effect // strongest first
+}
+
+// PowerOf returns what a recording can show, or a request once it has the outputs of a right
+// kernel. The error says why that cannot be known, or that it takes more work than most.
+func PowerOf(rec *recording.Recording, most float64) (p Power, err error) {
+	if work := VouchingWork(rec); work > most {
+		return p, fmt.Errorf("%s: what it can show takes some %.2g products to say, more than the limit of %.2g",
+			rec.Name, work, most)
+	}
+	if p.Request = len(rec.Outputs()) == 0; p.Request {
+		p.Verdict.Status = verdict.Undetermined
+		p.Effects, err = EffectsOnRequest(rec)
+	} else {
+		var expected []verdict.Expected
+		p.Verdict, expected = op.JudgeKnown(rec, most)
+		if p.Verdict.Status == verdict.Unusable {
+			return p, errors.New(p.Verdict.Reason)
+		}
+		p.Effects, err = effects(rec, expected, p.Verdict)
+	}
+	slices.SortStableFunc(p.Effects, func(a, b Effect) int { return cmp.Compare(b.Strength, a.Strength) })
+	return p, err
+}
+
 // Effects returns what every mistake of the op does to a recording with these expectations, in the
 // order of the bank.
 func Effects(rec *recording.Recording, expected []verdict.Expected) ([]Effect, error) {
-	s, err := newSubject(rec, expected, op.JudgeAgainst(rec, expected), 0)
+	return effects(rec, expected, op.JudgeAgainst(rec, expected))
+}
+
+func effects(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) ([]Effect, error) {
+	s, err := newSubject(rec, expected, v, 0)
 	if err != nil {
 		return nil, err
 	}
 	mistakes := s.bound.Op.Mistakes()
-	effects := make([]Effect, len(mistakes))
-	parallel.Each(len(mistakes), func(i int) { effects[i] = s.effect(mistakes[i]) })
-	return effects, nil
+	all := make([]Effect, len(mistakes))
+	parallel.Each(len(mistakes), func(i int) { all[i] = s.effect(mistakes[i]) })
+	return all, nil
 }
 
 // EffectsOnRequest returns what every mistake does to a request, whose outputs are those of a right
@@ -128,13 +164,19 @@ func (s *subject) effectOfTruncation(e Effect) Effect {
 	return e
 }
 
-// Vouches returns what an explained recording vouches for: the mistakes that would show in it.
-func Vouches(rec *recording.Recording, expected []verdict.Expected) *verdict.Vouching {
-	effects, err := Effects(rec, expected)
-	if err != nil || len(effects) == 0 {
+// vouches returns what an explained recording vouches for: the mistakes that would show in it.
+func vouches(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) *verdict.Vouching {
+	all, err := effects(rec, expected, v)
+	if err != nil || len(all) == 0 {
 		return nil
 	}
-	v := &verdict.Vouching{Known: len(effects)}
+	said := VouchingOf(all)
+	return &said
+}
+
+// VouchingOf counts the mistakes that would show.
+func VouchingOf(effects []Effect) verdict.Vouching {
+	v := verdict.Vouching{Known: len(effects)}
 	for _, e := range effects {
 		if e.Strength >= Visible {
 			v.Against++
@@ -143,4 +185,18 @@ func Vouches(rec *recording.Recording, expected []verdict.Expected) *verdict.Vou
 		}
 	}
 	return v
+}
+
+// perMistake is how much of the work of a judgement it takes to say what one mistake does: one to
+// three kernels are run, and their outputs compared.
+const perMistake = 0.25
+
+// VouchingWork estimates what it takes to say what a recording vouches for, in products as op.Work
+// counts them.
+func VouchingWork(rec *recording.Recording) float64 {
+	work, err := op.Work(rec)
+	if err != nil {
+		return 0 // it is refused at once
+	}
+	return work * perMistake * float64(len(op.Lookup(rec.Op).Mistakes()))
 }

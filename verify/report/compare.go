@@ -153,7 +153,7 @@ func ComparisonJSON(w io.Writer, c Comparison, version string) error {
 		}
 	}
 	if err == nil {
-		_, err = w.Write(escaped(append(line, "]}\n"...)))
+		_, err = w.Write(Escaped(append(line, "]}\n"...)))
 	}
 	return err
 }

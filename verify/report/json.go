@@ -50,7 +50,7 @@ func (j *JSON) Add(e Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.w.Write(escaped(line))
+	_, err = j.w.Write(Escaped(line))
 	return err
 }
 
@@ -166,9 +166,9 @@ func appendOther(dst []byte, v reflect.Value) ([]byte, error) {
 	return append(dst, strings.TrimSuffix(text.String(), "\n")...), nil
 }
 
-// escaped writes every character of a JSON text that is not ASCII and not printable as \uXXXX. Such
+// Escaped writes every character of a JSON text that is not ASCII and not printable as \uXXXX. Such
 // stand in strings only, where encoding/json has escaped those of ASCII, but DEL.
-func escaped(text []byte) []byte {
+func Escaped(text []byte) []byte {
 	hidden := func(r rune) bool { return r == 0x7F || r > 0x7F && !unicode.IsPrint(r) }
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text

@@ -49,6 +49,9 @@ func (t *Text) Add(e Entry) error {
 	var b strings.Builder
 	t.line(&b, e.Verdict)
 	writeDiagnosis(&b, e.Diagnosis)
+	if t.options.Details {
+		writeBlind(&b, e.Vouching)
+	}
 	for _, o := range e.Outputs {
 		if t.options.Details || o.Status == verdict.Unexplained {
 			writeOutput(&b, o)
@@ -100,7 +103,17 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	}
 	scores(b, v.Outputs[nearest])
 	others(b, v, nearest)
+	if known := v.Vouching; known != nil {
+		fmt.Fprintf(b, "  vouches against %d of %d", known.Against, known.Known)
+	}
 	b.WriteByte('\n')
+}
+
+// writeBlind names the mistakes that the recording would not show.
+func writeBlind(b *strings.Builder, v *verdict.Vouching) {
+	if v != nil && len(v.Blind) > 0 {
+		fmt.Fprintf(b, "      blind to: %s\n", strings.Join(v.Blind, ", "))
+	}
 }
 
 // others writes what is to be said of the outputs beside the one nearest its limit.

@@ -1,0 +1,127 @@
+package diagnosis_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"plumbline/internal/check"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/diagnosis"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// rotation is a request for x rotated in halves, at positions from 0 on.
+func rotation(n, width int) *recording.Recording {
+	r := recording.New("rope.apply")
+	x, positions := tensor.New(n, 1, width), tensor.New(n)
+	random := emulate.NewRand(1, "rotation")
+	for i := range x.Data {
+		x.Data[i] = random.NormFloat64()
+	}
+	for i := range positions.Data {
+		positions.Data[i] = float64(i)
+	}
+	r.Set("x", dtype.BF16, x)
+	r.Set("positions", dtype.I32, positions)
+	r.Attrs["layout"] = "half"
+	return r
+}
+
+func effect(t *testing.T, all []diagnosis.Effect, id string) diagnosis.Effect {
+	t.Helper()
+	i := slices.IndexFunc(all, func(e diagnosis.Effect) bool { return e.ID == id })
+	if i < 0 {
+		t.Fatalf("no effect of %s", id)
+	}
+	return all[i]
+}
+
+func TestEffects(t *testing.T) {
+	request := rotation(16, 64)
+	asked, err := diagnosis.EffectsOnRequest(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("a cut by half a spacing is √3 deviations of every element where nothing else errs", func(t *testing.T) {
+		// (ulp/2)²/(σ² + ulp²/12) → 3 for σ ≪ ulp, as it is for BF16 outputs of float32
+		// work.
+		const elements = 16 * 64
+		got := effect(t, asked, "output-truncated").Strength
+		check.Near(t, "strength", got, math.Sqrt(3*elements), 0.02*math.Sqrt(3*elements))
+	})
+	t.Run("what cannot make a difference has strength 0, and is not shown", func(t *testing.T) {
+		if e := effect(t, asked, "yarn-missing"); e.Shows || e.Strength != 0 {
+			t.Errorf("without YaRN: %+v", e)
+		}
+	})
+	t.Run("a recording has the whole of the mistake that was made in it, and of no other", func(t *testing.T) {
+		wrong, err := emulate.Run(request, emulate.Config{Mistake: "rotation-missing"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expected, err := op.Expect(wrong)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := diagnosis.Effects(wrong, expected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check.Near(t, "share of the mistake", effect(t, all, "rotation-missing").Share, 1, 1e-2)
+		if share := effect(t, all, "rows-swapped").Share; share > 0.9 {
+			t.Errorf("share of another: %v", share)
+		}
+	})
+}
+
+func TestPowerOf(t *testing.T) {
+	request := rotation(5, 8)
+	p, err := diagnosis.PowerOf(request, op.MaxWork)
+	if err != nil || !p.Request {
+		t.Fatalf("a request: %+v, %v", p.Request, err)
+	}
+	if !slices.IsSortedFunc(p.Effects, func(a, b diagnosis.Effect) int {
+		return int(math.Copysign(1, b.Strength-a.Strength))
+	}) {
+		t.Error("effects are not in order, strongest first")
+	}
+	if _, err := diagnosis.PowerOf(request, 1); err == nil {
+		t.Error("more work than allowed: no error")
+	}
+	delete(request.Attrs, "layout")
+	request.Attrs["lay"] = "half"
+	if _, err := diagnosis.PowerOf(request, op.MaxWork); err == nil {
+		t.Error("an unknown attribute: no error")
+	}
+}
+
+func TestJudgeAndVouch(t *testing.T) {
+	right, err := emulate.Run(rotation(5, 8), emulate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := diagnosis.JudgeAndVouch(right, op.MaxWork, 0, op.MaxWork)
+	all, err := diagnosis.PowerOf(right, op.MaxWork)
+	if err != nil || v.Status != verdict.Explained || v.Vouching == nil {
+		t.Fatalf("a right recording: %s, vouching %v, %v", v.Status, v.Vouching, err)
+	}
+	if n := len(v.Vouching.Blind) + v.Vouching.Against; n != v.Vouching.Known || n != len(all.Effects) {
+		t.Errorf("against %d and blind to %d make %d, want %d, all of %d",
+			v.Vouching.Against, len(v.Vouching.Blind), n, v.Vouching.Known, len(all.Effects))
+	}
+	if v := diagnosis.JudgeAndVouch(right, op.MaxWork, 0, 1); v.Vouching != nil {
+		t.Error("beyond its budget it vouches all the same")
+	}
+	if v := diagnosis.Judge(right, op.MaxWork, diagnosis.Budget); v.Vouching != nil {
+		t.Error("Judge vouches")
+	}
+	wrong, err := emulate.Run(rotation(5, 8), emulate.Config{Mistake: "rotation-missing"})
+	if v := diagnosis.JudgeAndVouch(wrong, op.MaxWork, 0, op.MaxWork); err != nil || v.Vouching != nil {
+		t.Errorf("an unexplained recording vouches, %v", err)
+	}
+}
