@@ -56,7 +56,7 @@ func (s *subject) variants(mistake string) (all []emulate.Config) {
 		}
 		for _, splits := range []int{2, 3, 4, 8, 16} {
 			c.Order, c.Splits = emulate.Sequential, splits
-			for _, c.Tile = range []int{8, 16, 64} {
+			for _, c.Tile = range []int{8, 16, 32, 64, 128} {
 				for _, c.Base2 = range []bool{false, true} {
 					if emulate.NeedsSplits(mistake) {
 						all = append(all, c)

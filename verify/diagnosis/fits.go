@@ -18,7 +18,7 @@ func (s *subject) open() bool { return s.nearest() == nil }
 // nearest returns the trial that takes nearly all of the error away, if one does.
 func (s *subject) nearest() *trial {
 	for _, t := range s.trials {
-		if t.Explains > nearlyAll && math.Abs(t.Share-1) < 0.05 {
+		if t.Explains > nearlyAll && math.Abs(t.Share-1) < asMuch {
 			return t
 		}
 	}

@@ -131,14 +131,14 @@ func (v *view) truncated(s *subject) []candidate {
 	return nil
 }
 
-// cut returns what a number that is cut off is on the mean: half a spacing less, and no less than
-// what it is cut off to.
+// cut returns what a number that is cut off is on the mean, half a spacing less; below a power of
+// two, where the next lie closer, it is cut off to that.
 func (v *view) cut(t float64) float64 {
-	least := v.want.Type.Truncate(t)
-	if half := v.want.Type.Spacing(t) / 2; math.Abs(t)-half > math.Abs(least)-half/2 {
-		return t - math.Copysign(half, t)
+	less := t - math.Copysign(v.want.Type.Spacing(t)/2, t)
+	if v.want.Type.Spacing(less) < v.want.Type.Spacing(t) {
+		return v.want.Type.Truncate(t)
 	}
-	return least
+	return less
 }
 
 // roundingCandidates are narrower types that every recorded number is one of, as none is by chance.

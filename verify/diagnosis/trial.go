@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -44,8 +45,8 @@ func (s *subject) weigh(c candidate) *trial {
 			best = t
 		}
 	}
-	if best != nil && (best.Explains < leads || best.Explains > nearlyAll) {
-		return best
+	if best != nil && (best.Explains < leads || math.Abs(best.Share-1) < asMuch && !s.overflows(best)) {
+		return best // it is not, or it is so: how it rounds is no question
 	}
 	for _, give := range c.narrow {
 		if t := s.compared(c, give); t != nil && (best == nil || t.loss < best.loss) {
@@ -58,8 +59,23 @@ func (s *subject) weigh(c candidate) *trial {
 	return best
 }
 
+// asMuch is how far from 1 the share of a mistake may be that a kernel makes.
+const asMuch = 0.05
+
 // nearlyAll is the share of the error that has to be taken away for it to be no question how.
 const nearlyAll = 0.99
+
+// overflows tells whether an element was recorded as another kind of number than a trial gives.
+func (s *subject) overflows(t *trial) bool {
+	for _, v := range s.views {
+		for i, w := range t.gives[v.want.Name] {
+			if v.want.Choice == nil && v.want.Judged(i) && dtype.Finite(w) != dtype.Finite(v.got[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // compared returns one way to do it beside what was recorded, nil as weigh has it.
 func (s *subject) compared(c candidate, give giver) *trial {

@@ -85,7 +85,7 @@ func indicesInWords(counts []int, all int) string {
 		return rangeInWords(first, last, len(counts))
 	}
 	if step := kept[1] - kept[0]; evenly(kept, step) && len(kept) > 2 {
-		return fmt.Sprintf("%d, %d, … %d, every %d. of %d", first, kept[1], last, step, len(counts))
+		return fmt.Sprintf("%d, %d, … %d, in steps of %d, of %d", first, kept[1], last, step, len(counts))
 	}
 	if len(kept) <= 6 {
 		return strings.Trim(strings.ReplaceAll(fmt.Sprint(kept), " ", ", "), "[]") + fmt.Sprintf(" of %d", len(counts))

@@ -377,6 +377,9 @@ func (k *Softmax[T]) finish(r *Query[T], st *state[T]) ([]T, T) {
 		l = l*T(math.Exp(float64(st.m*k.Unit-top))) + T(math.Exp(float64(*sink-top)))
 		k.ScaleBy(st.acc, T(math.Exp(float64(st.m*k.Unit-top))))
 	}
+	if l == 0 { // every weight underflowed: a row of zeros, as kernels leave it
+		return st.acc, lse
+	}
 	k.ScaleBy(st.acc, 1/l)
 	return st.acc, lse
 }
@@ -419,7 +422,7 @@ func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 		top = max(top, lses[i])
 	}
 	total := k.mergedDenominator(lses, top)
-	lse := top + T(math.Log(float64(total)))
+	lse := top + k.mergedLogarithm(total)
 	if sink := k.SinkOf(r, lse); sink != nil {
 		total += k.sinkCount(lses, *sink-lse) * T(math.Exp(float64(*sink-top)))
 	}
@@ -446,10 +449,22 @@ func (k *Softmax[T]) mergeWeight(lse, top T) T {
 	if k.Makes("parts-averaged") && !math.IsInf(float64(lse), -1) {
 		return 1
 	}
-	if k.Makes("merge-base") {
+	switch {
+	case k.Makes("merge-base") && k.Base2: // those to base 2 as if they were natural
+		return T(math.Exp(float64(lse-top) * math.Log2E))
+	case k.Makes("merge-base"):
 		return T(math.Exp2(float64(lse - top)))
 	}
 	return T(math.Exp(float64(lse - top)))
+}
+
+// mergedLogarithm returns the logarithm of the merged denominator.
+func (k *Softmax[T]) mergedLogarithm(total T) T {
+	log := math.Log(float64(total))
+	if k.Makes("merge-base") && k.Base2 {
+		log *= math.Ln2
+	}
+	return T(log)
 }
 
 // sinkCount returns how often a sink that much above the log-sum-exp counts: once.

@@ -139,13 +139,13 @@ var mistakes = []op.Mistake{
 		Hidden:   "where weights are kept in the working type, or no query sees more than one key",
 	},
 	{
-		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofScores,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofScores, Declares: "accumulate=BF16",
 		Thread:   "dropbox/gemlite#6",
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "where sums are kept in 16 bits anyway, or no query sees more than one key",
 	},
 	{
-		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofMerging,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofMerging, Declares: "accumulate=BF16",
 		Thread:   "dropbox/gemlite#6",
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "with one part",

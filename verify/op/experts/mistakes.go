@@ -42,6 +42,7 @@ var choosing = []op.Mistake{
 	},
 	{
 		ID: "gate-bf16", Numbers: []string{"G14"}, Ops: ofGate, Thread: "sgl-project/sglang#38695",
+		Declares: "gate=BF16",
 		Sentence: "logits are stored in BF16",
 		Hidden:   "where BF16 holds every logit, or the kernel declares it",
 	},
@@ -212,7 +213,7 @@ var networking = []op.Mistake{
 		Hidden:   "without a limit, or where none reaches it",
 	},
 	{
-		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofExperts,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofExperts, Declares: "accumulate=BF16",
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "where the kernel declares that",
 	},
@@ -238,7 +239,7 @@ var networking = []op.Mistake{
 		Hidden:   "with one column",
 	},
 	{
-		ID: "combine-bf16", Ops: ofExperts,
+		ID: "combine-bf16", Ops: ofExperts, Declares: "combine=BF16",
 		Sentence: "outputs of experts are weighted and added up in BF16",
 		Hidden:   "where the kernel declares that",
 	},

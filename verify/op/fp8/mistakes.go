@@ -178,11 +178,12 @@ var multiplying = []op.Mistake{
 	},
 	{
 		ID: "promotion-missing", Numbers: []string{"F18"}, Ops: ofProducts, Thread: "deepseek-ai/DeepGEMM#37",
+		Declares: "promote_every=1048576",
 		Sentence: "the whole of K is summed in the tensor core's accumulator",
 		Hidden:   "with one block",
 	},
 	{
-		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofProducts,
+		ID: "accumulate-bf16", Numbers: []string{"N04"}, Ops: ofProducts, Declares: "accumulate=BF16",
 		Sentence: "sums of products are kept in BF16",
 		Hidden:   "with one block",
 	},

@@ -12,7 +12,7 @@ var (
 // mistakes are those that no layer makes.
 var mistakes = []op.Mistake{
 	{
-		ID: "frequencies-recurrent", Ops: ofTables,
+		ID: "frequencies-recurrent", Ops: ofTables, Declares: "frequencies=recurrent",
 		Sentence: "each frequency is formed from the one before, undeclared",
 		Hidden:   "with every position 0, with inputs of 16 bits, or where the frequencies are the same",
 	},

@@ -79,7 +79,7 @@ var mistakes = []op.Mistake{
 		Hidden:   "where no angle exceeds 1000",
 	},
 	{
-		ID: "angle-bf16", Numbers: []string{"R17"}, Ops: ofTables,
+		ID: "angle-bf16", Numbers: []string{"R17"}, Ops: ofTables, Declares: "angle=BF16",
 		Thread:   "huggingface/candle#3520",
 		Sentence: "position × frequency is formed in BF16",
 		Hidden:   "where BF16 holds every position, as it does up to 256, or the kernel declares BF16",

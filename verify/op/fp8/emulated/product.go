@@ -385,7 +385,11 @@ func (p *product[T]) scaleB(b *operand[T], n, i int) T {
 	case p.Makes("scale-columns-even"):
 		row = n / ((p.Dim("N") + down - 1) / down)
 	}
-	wrong := p.spoilt(b.scales[row*b.across+p.otherBlock(i)], i)
+	other := i
+	if !p.Makes("scale-of-first-block") { // a kernel that makes it reads those of a so
+		other = p.otherBlock(i)
+	}
+	wrong := p.spoilt(b.scales[row*b.across+other], i)
 	switch {
 	case p.Makes("b-scale-missing"):
 		wrong = 1
