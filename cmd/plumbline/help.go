@@ -20,7 +20,8 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "ops": helpOps, "mistakes": helpMistakes,
+	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "infer": helpInfer,
+	"ops": helpOps, "mistakes": helpMistakes,
 	"evidence": helpEvidence, "version": helpVersion,
 	"help": helpAll,
 }
@@ -31,6 +32,7 @@ explains its error.
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
   plumbline verify --against OTHER FILE            compare two recordings of one call
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
+  plumbline infer FILE                             say with which declarations one is explained
   plumbline power FILE...                          say which mistakes recordings can show
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
@@ -115,6 +117,21 @@ nothing; provenance; and what is missing. With no argument: the recordings that 
 Exit status: 0, or 2 if something could not be read.
 
 Example: plumbline inspect runs/decode.safetensors
+`
+
+const helpInfer = `usage: plumbline infer [-json] FILE
+
+Judges a recording as it is, and as one of a kernel that declares another value of each key of its
+arithmetic, one key at a time. Lists all: those first that explain, the tightest first, which is the
+one whose limits the errors fill most. A wide declaration explains whatever a tight one does: the
+first is the one to look at, and its author the one to ask.
+
+  -json   one JSON object: {"plumbline":1,"file":…,"op":…,"declarations":[…]}
+
+Exit status: 0 if the recording or a declaration explains it, 1 if none does, 2 if it cannot be
+judged.
+
+Example: plumbline infer runs/decode.safetensors
 `
 
 const helpPower = `usage: plumbline power [flags] FILE...

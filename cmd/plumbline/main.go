@@ -53,6 +53,8 @@ func commandOf(name string) command {
 		return verify
 	case "inspect":
 		return quiet(inspect)
+	case "infer":
+		return quiet(infer)
 	case "power":
 		return quiet(power)
 	case "ops":

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,5 +133,23 @@ func TestWhere(t *testing.T) {
 		if got := indicesInWords(c.counts, all); got != c.want {
 			t.Errorf("%v: %q, want %q", c.counts, got, c.want)
 		}
+	}
+}
+
+// What no element, slice or factor shows is seen by the matched filter: scores in BF16, whose
+// weights move outputs by less than these are rounded.
+func TestFaintMistakesAreSeen(t *testing.T) {
+	const mistake = "scores-bf16"
+	c := emulate.Config{Tile: 32, Splits: 3, Form: "naive", Mistake: mistake}
+	rec, err := emulate.Run(emulate.Request("moe.layer", 2), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := op.Judge(rec); v.Status != verdict.Explained {
+		t.Errorf("%s already", v.Status)
+	}
+	v := JudgeAndVouch(rec, op.MaxWork, Budget, math.Inf(1))
+	if v.Status != verdict.Unexplained || !names(v.Diagnosis, mistake) || v.Vouching != nil {
+		t.Errorf("%s, %+v", v.Status, v.Diagnosis)
 	}
 }

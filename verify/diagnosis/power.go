@@ -125,6 +125,7 @@ func (s *subject) effect(m op.Mistake) Effect {
 // recorded.
 func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 	var cross, square float64
+	var moved verdict.Movement
 	for _, v := range s.views {
 		w := v.aligned(s, wrong[v.want.Name], wrong)
 		if w == nil {
@@ -135,8 +136,13 @@ func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 		}
 		x, y := v.along(w)
 		cross, square = cross+x, square+y
+		if v.want.Choice != nil {
+			moved = moved.And(verdict.Movement{Square: y, Chance: y})
+		} else {
+			moved = moved.And(v.want.Move(w, v.truth))
+		}
 	}
-	return math.Sqrt(square), cross / max(square, math.SmallestNonzeroFloat64)
+	return moved.Strength(), cross / max(square, math.SmallestNonzeroFloat64)
 }
 
 // shifted returns the truth moved by a difference.
@@ -164,14 +170,54 @@ func (s *subject) effectOfTruncation(e Effect) Effect {
 	return e
 }
 
-// vouches returns what an explained recording vouches for: the mistakes that would show in it.
-func vouches(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) *verdict.Vouching {
+// vouched returns the verdict on an explained recording with the mistakes that it vouches against.
+// One that makes a mistake which no element, slice or factor shows is not explained after all: the
+// matched filter sees it.
+func vouched(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) verdict.Verdict {
 	all, err := effects(rec, expected, v)
 	if err != nil || len(all) == 0 {
-		return nil
+		return v
 	}
-	said := VouchingOf(all)
-	return &said
+	made := slices.DeleteFunc(slices.Clone(all), func(e Effect) bool { return !e.made() })
+	if len(made) == 0 {
+		said := VouchingOf(all)
+		v.Vouching = &said
+		return v
+	}
+	slices.SortStableFunc(made, func(a, b Effect) int {
+		return cmp.Compare(math.Abs(a.Share-1)*a.Strength, math.Abs(b.Share-1)*b.Strength)
+	})
+	return accused(v, made)
+}
+
+// surely is how many deviations of what right kernels have by chance there have to be of a mistake,
+// and asOne how many the share of it may be from 1.
+const (
+	surely = 7
+	asOne  = 4
+)
+
+// made tells whether the recorded outputs have a mistake in them, as much of it as a kernel makes.
+func (e Effect) made() bool {
+	return e.Strength >= Visible && e.Share*e.Strength > surely && math.Abs(e.Share-1)*e.Strength < asOne
+}
+
+// accused is the verdict on a recording that makes one of these mistakes.
+func accused(v verdict.Verdict, made []Effect) verdict.Verdict {
+	first := made[0]
+	v.Status = verdict.Unexplained
+	v.Reason = fmt.Sprintf("no element shows it, but all together do: %s, %.2f ± %.2f of it",
+		first.Names(), first.Share, 1/first.Strength)
+	d := &verdict.Diagnosis{Sentence: first.Names() + ": " + first.Sentence + fmt.Sprintf(
+		": no element shows it, all together do (%.2f ± %.2f of it)", first.Share, 1/first.Strength,
+	), Alike: len(made) > 1}
+	for _, e := range made {
+		f := findingOf(e.Mistake)
+		f.Share, f.Strength = e.Share, e.Strength
+		d.Explains = append(d.Explains, f)
+	}
+	v.Diagnosis = d
+	return v
 }
 
 // VouchingOf counts the mistakes that would show.

@@ -26,21 +26,17 @@ func (m magnitude) faint() bool { return m.strength < math.Sqrt(12*float64(m.mov
 // units of what right kernels err by, s² = σ² + ulp²/12. Elements that are not judged do not count;
 // one that nothing may move, or that becomes another kind of number, is infinitely far.
 func magnitudeOf(e verdict.Expected, wrong, right *tensor.Tensor) (m magnitude) {
-	var sum float64
 	for i, t := range right.Data {
-		w := wrong.Data[i]
-		if !e.Judged(i) || distance(w, t) == 0 {
-			continue
+		if w := wrong.Data[i]; e.Judged(i) && distance(w, t) != 0 {
+			m.moved++
+			if !dtype.Finite(w) || !dtype.Finite(t) {
+				m.strength = math.Inf(1)
+			}
 		}
-		m.moved++
-		if !dtype.Finite(w) || !dtype.Finite(t) {
-			sum = math.Inf(1)
-			continue
-		}
-		s := math.Hypot(e.Widest(i), e.Type.Spacing(t)/math.Sqrt(12))
-		sum += (w - t) / s * ((w - t) / s)
 	}
-	m.strength = math.Sqrt(sum)
+	if m.strength == 0 {
+		m.strength = e.Move(wrong.Data, right.Data).Strength()
+	}
 	return m
 }
 
