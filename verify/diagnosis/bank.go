@@ -11,7 +11,9 @@ import (
 func mistakeCandidates(s *subject) []candidate {
 	var all []candidate
 	for _, m := range s.bound.Op.Mistakes() {
-		all = append(all, s.withMistake(m))
+		if !s.isDeclared(m) {
+			all = append(all, s.withMistake(m))
+		}
 	}
 	return all
 }

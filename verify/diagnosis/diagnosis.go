@@ -43,7 +43,7 @@ func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) ver
 	case v.Status == verdict.Unexplained && budget > 0:
 		v.Diagnosis = Of(rec, expected, v, budget)
 	case v.Status == verdict.Explained && VouchingWork(rec) <= vouching:
-		v = vouched(rec, expected, v)
+		v.Vouching = vouches(rec, expected, v)
 	}
 	return v
 }

@@ -96,6 +96,9 @@ func EffectsOnRequest(request *recording.Recording) ([]Effect, error) {
 // nothing, or where it is one of rounding or overflow to one that rounds as declared.
 func (s *subject) effect(m op.Mistake) Effect {
 	e := Effect{Mistake: m}
+	if s.isDeclared(m) {
+		return e
+	}
 	if m.ID == "output-truncated" {
 		return s.effectOfTruncation(e)
 	}
@@ -170,24 +173,30 @@ func (s *subject) effectOfTruncation(e Effect) Effect {
 	return e
 }
 
-// vouched returns the verdict on an explained recording with the mistakes that it vouches against.
-// One that makes a mistake which no element, slice or factor shows is not explained after all: the
-// matched filter sees it.
-func vouched(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) verdict.Verdict {
+// vouches returns what an explained recording vouches for: the mistakes that would show in it, and
+// those that the matched filter finds although no element, slice or factor shows them.
+func vouches(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) *verdict.Vouching {
 	all, err := effects(rec, expected, v)
 	if err != nil || len(all) == 0 {
-		return v
+		return nil
 	}
-	made := slices.DeleteFunc(slices.Clone(all), func(e Effect) bool { return !e.made() })
-	if len(made) == 0 {
-		said := VouchingOf(all)
-		v.Vouching = &said
-		return v
+	said := VouchingOf(all)
+	for _, e := range all {
+		if e.made() {
+			said.Holds = append(said.Holds, fmt.Sprintf("%s, %.2f ± %.2f of it", e.Names(), e.Share, 1/e.Strength))
+		}
 	}
-	slices.SortStableFunc(made, func(a, b Effect) int {
-		return cmp.Compare(math.Abs(a.Share-1)*a.Strength, math.Abs(b.Share-1)*b.Strength)
-	})
-	return accused(v, made)
+	return &said
+}
+
+// isDeclared tells whether a mistake of rounding is what the recording declares.
+func (s *subject) isDeclared(m op.Mistake) bool {
+	for _, k := range s.bound.Op.Arithmetic {
+		if m.Declares == k.Name+"="+spelled(s.rec.Arithmetic[k.Name], k.Default) {
+			return true
+		}
+	}
+	return false
 }
 
 // surely is how many deviations of what right kernels have by chance there have to be of a mistake,
@@ -200,24 +209,6 @@ const (
 // made tells whether the recorded outputs have a mistake in them, as much of it as a kernel makes.
 func (e Effect) made() bool {
 	return e.Strength >= Visible && e.Share*e.Strength > surely && math.Abs(e.Share-1)*e.Strength < asOne
-}
-
-// accused is the verdict on a recording that makes one of these mistakes.
-func accused(v verdict.Verdict, made []Effect) verdict.Verdict {
-	first := made[0]
-	v.Status = verdict.Unexplained
-	v.Reason = fmt.Sprintf("no element shows it, but all together do: %s, %.2f ± %.2f of it",
-		first.Names(), first.Share, 1/first.Strength)
-	d := &verdict.Diagnosis{Sentence: first.Names() + ": " + first.Sentence + fmt.Sprintf(
-		": no element shows it, all together do (%.2f ± %.2f of it)", first.Share, 1/first.Strength,
-	), Alike: len(made) > 1}
-	for _, e := range made {
-		f := findingOf(e.Mistake)
-		f.Share, f.Strength = e.Share, e.Strength
-		d.Explains = append(d.Explains, f)
-	}
-	v.Diagnosis = d
-	return v
 }
 
 // VouchingOf counts the mistakes that would show.

@@ -114,6 +114,9 @@ func writeBlind(b *strings.Builder, v *verdict.Vouching) {
 	if v != nil && len(v.Blind) > 0 {
 		fmt.Fprintf(b, "      blind to: %s\n", strings.Join(v.Blind, ", "))
 	}
+	if v != nil && len(v.Holds) > 0 {
+		fmt.Fprintf(b, "      the declared arithmetic explains it, and it holds: %s\n", strings.Join(v.Holds, "; "))
+	}
 }
 
 // others writes what is to be said of the outputs beside the one nearest its limit.

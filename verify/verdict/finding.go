@@ -20,6 +20,9 @@ type Vouching struct {
 	Known   int      `json:"known"` // mistakes that kernels of the op are known to make
 	Against int      `json:"against"`
 	Blind   []string `json:"blind,omitempty"` // the others: these inputs do not show them
+	// what the matched filter finds in the outputs although the declared arithmetic explains them:
+	// a table in BF16 where intermediate results are declared so, say
+	Holds []string `json:"holds,omitempty"`
 }
 
 // Finding is one explanation.

@@ -47,7 +47,7 @@ var choosing = []op.Mistake{
 		Hidden:   "where BF16 holds every logit, or the kernel declares it",
 	},
 	{
-		ID: "scores-bf16", Numbers: []string{"G16"}, Ops: ofGate, Thread: "ViperEkura/AstrAI#57",
+		ID: "scores-bf16", Declares: "gate=BF16", Numbers: []string{"G16"}, Ops: ofGate, Thread: "ViperEkura/AstrAI#57",
 		Sentence: "scores are stored in BF16",
 		Hidden:   "where BF16 holds every score",
 	},
