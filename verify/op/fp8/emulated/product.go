@@ -320,8 +320,12 @@ func (p *product[T]) arranged(x []T) []float64 {
 	case emulate.Reversed:
 		slices.Reverse(y)
 	case emulate.Strided:
+		stride := 37
+		if len(x)%stride == 0 { // it would come back to where it has been
+			stride = 41
+		}
 		for i := range y {
-			y[i] = float64(x[i*37%len(x)])
+			y[i] = float64(x[i*stride%len(x)])
 		}
 	}
 	return y
