@@ -1,6 +1,8 @@
 package emulate
 
 import (
+	"cmp"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
@@ -21,7 +23,8 @@ func DeclaredBy(c *op.Case) Config {
 	d := c.Arithmetic
 	return Config{
 		Accumulate: d.Accumulate, Probabilities: d.Probabilities, Scores: d.Scores, Intermediate: d.Intermediate,
-		CapChain: d.CapChain, Angle: d.Angle, Gate: d.Gate, Combine: d.Combine, Form: d.Form, Output: dtype.F64,
+		CapChain: d.CapChain, Angle: d.Angle, Gate: d.Gate, Combine: d.Combine, Output: dtype.F64,
+		Form:         cmp.Or(c.Word("form"), d.Form), // an attribute or declared, and never both
 		PromoteEvery: d.PromoteEvery, FastExp: d.Exp == "approx", FastTanh: d.Tanh == "approx",
 		Flushed: d.Subnormals == "flushed",
 	}
