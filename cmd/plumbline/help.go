@@ -20,7 +20,7 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "infer": helpInfer,
+	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
 	"ops": helpOps, "mistakes": helpMistakes,
 	"evidence": helpEvidence, "version": helpVersion,
 	"help": helpAll,
@@ -34,6 +34,7 @@ explains its error.
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline infer FILE                             say with which declarations one is explained
   plumbline power FILE...                          say which mistakes recordings can show
+  plumbline request OP                             write inputs that show every known mistake
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
@@ -153,6 +154,31 @@ Exit status: 0 if every recording is explained or a request, 1 if one is unexpla
 undetermined, 2 if one could not be read or takes too much work.
 
 Example: plumbline power runs/decode.safetensors
+`
+
+const helpRequest = `usage: plumbline request [flags] OP
+
+Writes inputs on which a kernel is worth recording: they show every mistake that kernels of the op
+are known to make, with planted keys at every edge, scattered and poisoned pages, ragged lengths,
+biases of both signs, ties, scales that vary by block, ratios beyond every clip. Each mistake is
+made by an emulated kernel on them, and its strength is said as plumbline power says it: from 10 on
+a recording shows it. Mistakes that exclude each other, since each needs another attribute, stand in
+several files: NAME.safetensors, NAME-2.safetensors and so on.
+
+  -o NAME       what the first file is called; OP.safetensors is the default. Nothing is overwritten.
+  -attrs JSON   attributes that are fixed, such as '{"causal":true}': what mistakes that excludes is
+                said
+  -dtype TYPE   of the inputs, BF16, F16 or F32, where the op does not ask for others
+  -full         at the sizes of DeepSeek-V3, the inputs as recipes. Where it takes too long to
+                measure these, strengths are those of the same inputs in small, and said to be.
+  -json         one JSON object instead of words
+
+The same command writes the same bytes. A file without outputs is a request: run the kernel on its
+inputs, add what it gives as out.* and what it declares of its arithmetic, and verify that.
+
+Exit status: 0, or 2 if nothing was written.
+
+Example: plumbline request attention.forward -attrs '{"causal":true}'
 `
 
 const helpOps = `usage: plumbline ops [-json] [OP]...

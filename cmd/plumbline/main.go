@@ -57,6 +57,8 @@ func commandOf(name string) command {
 		return quiet(infer)
 	case "power":
 		return quiet(power)
+	case "request":
+		return request
 	case "ops":
 		return quiet(ops)
 	case "mistakes":

@@ -116,11 +116,11 @@ func (s *subject) effect(m op.Mistake) Effect {
 				continue
 			}
 		}
-		if e.Strength, e.Share = s.strength(wrong, right); e.Strength > 0 {
-			e.Shows = true
-			return e
+		if e.Strength, e.Share = s.strength(wrong, right); e.Strength*e.Strength >= least {
+			break
 		}
 	}
+	e.Shows = e.Strength > 0
 	return e
 }
 

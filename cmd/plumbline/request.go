@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"plumbline/internal/spelling"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
+	"plumbline/verify/report"
+	requests "plumbline/verify/request"
+)
+
+// request writes inputs that show every mistake that kernels of an op are known to make.
+func request(args []string, stdout *checked, stderr *os.File) int {
+	r := requesting{stderr: stderr}
+	flags := flag.NewFlagSet("request", flag.ContinueOnError)
+	flags.StringVar(&r.name, "o", "", "")
+	flags.StringVar(&r.attrs, "attrs", "{}", "")
+	flags.StringVar(&r.dtype, "dtype", "", "")
+	flags.BoolVar(&r.options.Full, "full", false, "")
+	flags.BoolVar(&r.asJSON, "json", false, "")
+	args, status, done := parse(flags, args, stdout, stderr)
+	if done {
+		return status
+	}
+	if err := r.choose(args); err != nil {
+		return usageError(stderr, "request", err)
+	}
+	if err := r.run(stdout); err != nil {
+		complain(stderr, "plumbline request", err)
+		return exitUnusable
+	}
+	return exitExplained
+}
+
+// requesting is what the flags of the command ask for.
+type requesting struct {
+	op, name, attrs, dtype string
+	asJSON                 bool
+	options                requests.Options
+	stderr                 *os.File
+}
+
+// choose reads the flags.
+func (r *requesting) choose(args []string) (err error) {
+	if len(args) != 1 {
+		return fmt.Errorf("%d arguments, want one op", len(args))
+	}
+	switch r.op = args[0]; {
+	case op.Lookup(r.op) == nil:
+		return fmt.Errorf("no op %s%s", spelling.Quote(r.op), op.Near(r.op))
+	case r.name == "":
+		r.name = r.op
+	}
+	if !strings.HasSuffix(r.name, extension) {
+		r.name += extension
+	}
+	if r.options.Type, err = inputType(r.dtype); err != nil {
+		return err
+	}
+	r.options.Attrs, err = attributes(r.attrs)
+	return err
+}
+
+// inputType reads the type of the inputs; "" leaves it open.
+func inputType(name string) (dtype.Type, error) {
+	types := []string{"BF16", "F16", "F32"}
+	switch i := slices.Index(types, name); {
+	case i >= 0:
+		return []dtype.Type{dtype.BF16, dtype.F16, dtype.F32}[i], nil
+	case name == "":
+		return dtype.Invalid, nil
+	}
+	return 0, fmt.Errorf("-dtype is %s, want %s%s", spelling.Quote(name), strings.Join(types, ", "),
+		spelling.Suggest(name, types))
+}
+
+// attributes reads a JSON object.
+func attributes(text string) (attrs map[string]any, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err = d.Decode(&attrs); err == nil && attrs == nil {
+		err = errors.New("found null")
+	}
+	if _, more := d.Token(); err == nil && more != io.EOF {
+		err = errors.New("more than one value")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-attrs: %w, want a JSON object such as {\"causal\":true}", err)
+	}
+	return attrs, nil
+}
+
+// run makes the requests, saves them and says what they show.
+func (r *requesting) run(stdout io.Writer) error {
+	if err := vacant(r.name); err != nil {
+		return err
+	}
+	clear := r.watch()
+	set, err := requests.Make(r.op, r.options)
+	clear()
+	if err != nil {
+		return err
+	}
+	names := set.Names(r.name)
+	if err := vacant(names...); err != nil {
+		return err
+	}
+	for i, f := range set.Files {
+		if err := f.Save(names[i]); err != nil {
+			return err
+		}
+	}
+	said := sayRequest(set, names)
+	if r.asJSON {
+		writeJSON(stdout, said)
+		return nil
+	}
+	said.write(stdout)
+	return nil
+}
+
+// vacant says of the first file that is there already that it is.
+func vacant(names ...string) error {
+	for _, name := range names {
+		switch _, err := os.Lstat(name); {
+		case err == nil:
+			return fmt.Errorf("%s: is there already, and is not overwritten; -o names another", name)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s: %w", name, reason(err))
+		}
+	}
+	return nil
+}
+
+// watch says on a terminal what is being measured, until the function it returns is called.
+func (r *requesting) watch() (clear func()) {
+	if !term.IsTerminal(int(r.stderr.Fd())) {
+		return func() {}
+	}
+	r.options.Watch = func(what string) {
+		fmt.Fprintf(r.stderr, "\rmeasuring %s, %s\x1b[K", r.op, report.Printable(what))
+	}
+	return func() { fmt.Fprint(r.stderr, "\r\x1b[K") }
+}

@@ -1,0 +1,163 @@
+package request
+
+import (
+	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
+)
+
+var expertDispatch = []design{
+	{
+		"pairs",
+		"slots without an expert, experts that nobody has, tokens in no order",
+		dispatch,
+	},
+}
+
+var biasUpdate = []design{
+	{
+		"sign",
+		"loads on both sides of their mean, one at it and one of 0, steps by sign",
+		func(m *maker) {
+			m.set("rule", "sign")
+			m.set("center", true)
+			update(m)
+		},
+	},
+	{
+		"uncentred",
+		"the same without a centre",
+		func(m *maker) { m.set("rule", "sign"); update(m) },
+	},
+	{
+		"proportional",
+		"the same with steps in proportion",
+		func(m *maker) {
+			m.set("rule", "proportional")
+			update(m)
+		},
+	},
+}
+
+var expertNetwork = []design{
+	{
+		"limited",
+		"inner units on both sides of the limit, shared experts, slots without an expert, an expert " +
+			"twice",
+		func(m *maker) { m.mixture(0.75, "output"); m.routed() },
+	},
+	{
+		"hidden",
+		"the same in F32 without a limit, weights on the hidden units",
+		func(m *maker) {
+			m.prefer(dtype.F32)
+			m.mixture(0, "hidden")
+			m.routed()
+		},
+	},
+	{
+		"unlimited",
+		"the same without a limit",
+		func(m *maker) { m.mixture(0, "output"); m.routed() },
+	},
+}
+
+// balances are the designs of moe.balance_loss, one for each kind.
+func balances() (all []design) {
+	for _, kind := range []string{"sequence", "device", "communication", "expert"} {
+		all = append(all, design{
+			kind,
+			"the loss of kind " + kind + ": rows of scores with different sums, experts that are not those of the " +
+				"highest scores, slots without one",
+			func(m *maker) { balance(m, kind) },
+		})
+	}
+	return all
+}
+
+func dispatch(m *maker) {
+	n, k, experts := m.size(40, 4096), m.size(3, 8), m.attrOf("experts", 9, 256)
+	some := ids(0, max(1, experts-1), n, k)
+	m.input("indices", planted(some, edit(-1, 2, 1), edit(-1, n-1, 0), edit(-1, n/2), edit(-2, n/3)))
+}
+
+func update(m *maker) {
+	e := m.size(16, 256)
+	load, sum := make([]int, e), 0
+	for i := range load {
+		load[i] = 100 + []int{9, 9, 9, -27, 0}[i%5] // most lie above 100
+	}
+	load[0], load[3] = 0, 0
+	for _, x := range load {
+		sum += x
+	}
+	load[2] += 100*e - sum // that their mean is 100
+	m.set("rate", 0.01)
+	m.input("bias", unit(-0.3, 0, e))
+	m.integers("load", load, e)
+}
+
+// balance makes scores whose rows do not sum to 1, and tokens whose experts stand in their last
+// slots now and then.
+func balance(m *maker, kind string) {
+	sequences, length, e, k := 3, m.whole("sequence_length", m.size(16, 1024)), m.size(12, 256), m.size(3, 8)
+	n := sequences * length
+	m.set("kind", kind)
+	m.set("alpha", 0.3)
+	m.set("normalize_scores", true)
+	m.input("scores", unit(0.5, -1, n, e))
+	m.input("indices", planted(ids(0, e-e/4, n, k), edit(-1, 1, k-1), edit(-1, n-2, 0)))
+	switch m.word("kind", "expert") {
+	case "sequence":
+		m.set("sequence_length", length)
+	case "communication":
+		m.set("top_groups", 2)
+		m.devices(e)
+	case "device":
+		m.devices(e)
+	}
+}
+
+// devices stores the device of every expert: four that have not the same number.
+func (m *maker) devices(e int) {
+	of := make([]int, e)
+	for i := range of {
+		of[i] = (i * i / 3) % 4
+	}
+	m.integers("groups", of, e)
+}
+
+// network is the size of a mixture: E experts of F units, shared ones of twice as many.
+type network struct{ E, F, d int }
+
+func (m *maker) network() network { return network{m.size(8, 8), m.size(16, 2048), m.size(48, 7168)} }
+
+// mixture adds the weights of experts and of shared ones.
+func (m *maker) mixture(limit float64, at string) network {
+	n := m.network()
+	if limit > 0 {
+		m.set("swiglu_limit", limit)
+	}
+	m.set("weight_at", at)
+	m.weight("w_gate", 1, n.E, n.F, n.d)
+	m.weight("w_up", 1, n.E, n.F, n.d)
+	m.weight("w_down", 0, n.E, n.d, n.F)
+	m.weight("shared_gate", 1, 2*n.F, n.d)
+	m.weight("shared_up", 1, 2*n.F, n.d)
+	m.weight("shared_down", 0, n.d, 2*n.F)
+	return n
+}
+
+// routed adds tokens, their experts and weights.
+func (m *maker) routed() {
+	n, t, k := m.network(), m.size(14, 64), 3
+	m.input("x", m.bell(0, t, n.d))
+	m.input("indices", planted(ids(0, n.E, t, k), twice(t)...))
+	m.input("weights", unit(0.4, -2, t, k))
+}
+
+// twice plants a slot without an expert, and one with that of another slot.
+func twice(t int) []recording.Edit {
+	return []recording.Edit{
+		edit(-1, 1, 1), edit(-2, t-1, 0), edit(2, 3, 0), edit(2, 3, 2), edit(5, 4, 1), edit(5, 4, 2),
+	}
+}

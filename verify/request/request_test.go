@@ -1,0 +1,216 @@
+package request
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"plumbline/internal/check"
+	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// tried are the ops that are tried by default: a quick one of each family.
+func tried() []string {
+	if *check.Long {
+		return Ops()
+	}
+	return []string{
+		"attention.backward", "mla.decode", "moe.dispatch", "moe.bias_update", "mtp.accept", "norm.rms", "policy.kl",
+		"ppo.gae",
+	}
+}
+
+func made(t *testing.T, name string, o Options) *Set {
+	t.Helper()
+	set, err := Make(name, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestEveryOpThatHasMistakesHasDesigns(t *testing.T) {
+	for _, o := range op.Ops() {
+		if n := len(designs[o.Name]); (n > 0) != (len(o.Mistakes()) > 0) {
+			t.Errorf("%s: %d mistakes and %d designs", o.Name, len(o.Mistakes()), n)
+		}
+	}
+}
+
+// TestEveryDesignIsARequest makes each in small, with inputs of its own choice and of each type;
+// with -long at full size too.
+func TestEveryDesignIsARequest(t *testing.T) {
+	for _, name := range Ops() {
+		for _, d := range designs[name] {
+			c := candidate{design: d}
+			for _, typ := range []dtype.Type{dtype.Invalid, dtype.BF16, dtype.F16, dtype.F32} {
+				if _, err := c.make(name, Options{Type: typ}, false); err != nil {
+					t.Errorf("%s, %s, inputs of type %v: %v", name, d.name, typ, err)
+				}
+			}
+			if !*check.Long {
+				continue
+			}
+			if _, err := c.make(name, Options{}, true); err != nil {
+				t.Errorf("%s, %s at full size: %v", name, d.name, err)
+			}
+		}
+	}
+}
+
+func TestMake(t *testing.T) {
+	for _, name := range tried() {
+		t.Run(name+": every known mistake shows in one of the files", func(t *testing.T) {
+			set := made(t, name, Options{})
+			for _, m := range set.Mistakes {
+				if !m.Shows() {
+					t.Errorf("%s: strength %.3g, hidden %s", m.ID, m.Strength, m.Hidden)
+				}
+			}
+			rightKernelsAreExplained(t, set)
+		})
+	}
+}
+
+// rightKernelsAreExplained runs right kernels on every file: inputs that show mistakes must not be
+// so wild that nothing can be told.
+func rightKernelsAreExplained(t *testing.T, set *Set) {
+	t.Helper()
+	right := emulate.Right(set.Op)
+	for i, f := range set.Files {
+		for _, c := range right[:check.Times(len(right), 2)] {
+			rec, err := emulate.Run(f.Recording, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := op.Judge(rec); v.Status != verdict.Explained {
+				t.Errorf("file %d, %s: %s, %s", i, c, v.Status, v.Reason)
+			}
+		}
+	}
+}
+
+func TestTheSameOptionsGiveTheSameBytes(t *testing.T) {
+	files := func() (all []string) {
+		for _, f := range made(t, "policy.kl", Options{Type: dtype.BF16}).Files {
+			var b bytes.Buffer
+			if _, err := f.WriteTo(&b); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b.String())
+		}
+		return all
+	}
+	if a, b := files(), files(); !slices.Equal(a, b) {
+		t.Error("two runs differ")
+	}
+}
+
+func TestAttributesThatAreFixed(t *testing.T) {
+	t.Run("stay as they are, and what they exclude is said", func(t *testing.T) {
+		set := made(t, "policy.kl", Options{Attrs: map[string]any{"estimator": "k2"}})
+		for _, f := range set.Files {
+			if f.Attrs["estimator"] != "k2" {
+				t.Errorf("estimator %v", f.Attrs["estimator"])
+			}
+		}
+		for _, m := range set.Mistakes {
+			if m.ID == "k2-unhalved" && !m.Shows() || m.ID == "k3-clamped" && !m.Excluded || m.Shows() && m.Excluded {
+				t.Errorf("%s: strength %.3g, excluded %v", m.ID, m.Strength, m.Excluded)
+			}
+		}
+	})
+	t.Run("shape the inputs", func(t *testing.T) {
+		set := made(t, "rope.table", Options{Attrs: map[string]any{"dim": json.Number("6"), "yarn": nil}})
+		if got := set.Files[0].Attrs["dim"]; got != json.Number("6") {
+			t.Errorf("dim %v", got)
+		}
+	})
+	for text, attrs := range map[string]map[string]any{
+		`norm.rms: attrs: unknown key "esp": norm.rms has eps; did you mean "eps"?`: {"esp": json.Number("1")},
+		`norm.rms: attrs: "eps": found -1, want 0 or more`:                          {"eps": json.Number("-1")},
+		`norm.rms: attrs: "eps": found "small", want a number`:                      {"eps": "small"},
+	} {
+		if _, err := Make("norm.rms", Options{Attrs: attrs}); err == nil || err.Error() != text {
+			t.Errorf("got %v, want %s", err, text)
+		}
+	}
+	if _, err := Make("mma.step", Options{}); err == nil {
+		t.Error("an op without mistakes: no error")
+	}
+}
+
+func TestFullSize(t *testing.T) {
+	set := made(t, "ppo.gae", Options{Full: true})
+	f := set.Files[0]
+	if got := f.Shape("rewards"); !slices.Equal(got, []int{32, 1024}) || !f.Measured {
+		t.Errorf("rewards have shape %v, measured: %v", got, f.Measured)
+	}
+	if _, recipe := f.Recipe("rewards"); !recipe {
+		t.Error("rewards are stored")
+	}
+}
+
+// candidateOf is one that shows some mistakes.
+func candidateOf(name string, ids ...string) candidate {
+	c := candidate{design: design{name: name}, request: recording.New(name), strength: map[string]float64{}}
+	for _, id := range []string{"a", "b", "c", "d"} {
+		c.strength[id] = 9.9
+		if slices.Contains(ids, id) {
+			c.strength[id] = 10
+		}
+	}
+	return c
+}
+
+func namesOf(chosen []candidate) (names []string) {
+	for _, c := range chosen {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func TestCover(t *testing.T) {
+	t.Run("one that shows all that others do is enough", func(t *testing.T) {
+		got := namesOf(cover([]candidate{candidateOf("1", "a"), candidateOf("2", "a", "b"), candidateOf("3", "b")}))
+		if !slices.Equal(got, []string{"2"}) {
+			t.Error(got)
+		}
+	})
+	t.Run("mistakes that exclude each other stand in two", func(t *testing.T) {
+		got := namesOf(cover([]candidate{
+			candidateOf("1", "a", "b"), candidateOf("2", "c"), candidateOf("3", "a", "c"),
+		}))
+		if !slices.Equal(got, []string{"1", "2"}) {
+			t.Error(got)
+		}
+	})
+	t.Run("one that shows nothing is written all the same", func(t *testing.T) {
+		if got := namesOf(cover([]candidate{candidateOf("1"), candidateOf("2")})); !slices.Equal(got, []string{"1"}) {
+			t.Error(got)
+		}
+	})
+}
+
+func TestSet(t *testing.T) {
+	set := &Set{}
+	for _, c := range []candidate{candidateOf("1", "a", "b"), candidateOf("2", "b", "c")} {
+		set.Files = append(set.Files, File{Recording: c.request, strength: c.strength})
+	}
+	set.Files[1].strength["b"] = 11
+	set.say([]op.Mistake{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}})
+	if b := set.Mistakes[1]; b.File != 1 || b.Strength != 11 || set.Mistakes[3].Shows() {
+		t.Errorf("%+v", set.Mistakes)
+	}
+	if alone := set.Alone(0); len(alone) != 1 || alone[0].ID != "a" || set.Files[0].Count() != 2 {
+		t.Errorf("file 0 alone shows %v, of %d", alone, set.Files[0].Count())
+	}
+	if got := set.Names("x/y.safetensors"); !slices.Equal(got, []string{"x/y.safetensors", "x/y-2.safetensors"}) {
+		t.Error(got)
+	}
+}
