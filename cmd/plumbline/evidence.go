@@ -24,7 +24,7 @@ import (
 // How many requests of each op the two forms run, and how many right kernels of each.
 const (
 	quickSeeds, quickTurns = 4, 1
-	fullSeeds, fullTurns   = 12, 3
+	fullSeeds, fullTurns   = 24, 3
 )
 
 // measured is what the flags of the command ask for.

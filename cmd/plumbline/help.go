@@ -220,7 +220,7 @@ with their own numbers, and prints for each how many right kernels fail, and how
 found that are visible; also on inputs that make the outputs 2^-6 and 2^6 times as large. It takes
 half a minute on two cores.
 
-  -seeds N    requests of each op (4, and 12 with -full)
+  -seeds N    requests of each op (4, and 24 with -full)
   -op OP      of one op alone
   -json       one JSON object instead of words
   -svg FILE   the rates as bars, and for each op what is found by the strength of the mistake

@@ -11,9 +11,11 @@ import (
 	"plumbline/internal/check"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	_ "plumbline/verify/emulate/all"
 	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // The promise: no right kernel fails, and no mistake is explained that is visible and not faint. Of
@@ -168,6 +170,46 @@ func TestMistakesOfRoundingHaveAStrength(t *testing.T) {
 	e, err := s.effectOf(c, rec, k)
 	if m := e.total(everyOutput); err != nil || m.strength < 1 || m.moved == 0 || !m.faint() {
 		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// Elements outside a mask are compared by nobody.
+func TestPairsHaveWhatIsJudged(t *testing.T) {
+	for seed := range uint64(50) {
+		s, err := newSubject(emulate.Request("policy.kl", seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, k, err := s.run(emulate.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(k.expected, func(e verdict.Expected) bool { return slices.Contains(e.Unjudged, true) })
+		if i < 0 {
+			continue
+		}
+		judged := 0
+		for at := range k.expected[i].Truth.Data {
+			if k.expected[i].Judged(at) {
+				judged++
+			}
+		}
+		if p := k.pairs[i]; len(p.Got) != judged || len(p.Truth) != judged || len(p.Eager) != judged {
+			t.Errorf("%d, %d and %d elements of %d that are judged", len(p.Got), len(p.Truth), len(p.Eager), judged)
+		}
+		return
+	}
+	t.Error("no request has a mask")
+}
+
+// A gate gives experts in any order; of other choices the order means something.
+func TestExpertsOfATokenAreASet(t *testing.T) {
+	x := tensor.Of([]float64{5, 2, 9, 1}, 2, 2)
+	if got := ordered("moe.gate", x).Data; !slices.Equal(got, []float64{2, 5, 1, 9}) {
+		t.Errorf("of a gate: %v", got)
+	}
+	if got := ordered("moe.dispatch", x).Data; !slices.Equal(got, []float64{5, 2, 9, 1}) {
+		t.Errorf("of another op: %v", got)
 	}
 }
 
