@@ -28,7 +28,7 @@ func TestFalsePassesAreReproduced(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !c.Passes || c.Right > c.Limit {
+			if !c.Passes || c.Right > c.Limit || c.Value <= c.Right {
 				t.Errorf("the criterion measures %v, and %v of a right kernel, of %v", c.Value, c.Right, c.Limit)
 			}
 			if !c.Found() || c.OfRight != "explained" {
