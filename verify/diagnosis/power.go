@@ -102,10 +102,7 @@ func (s *subject) effect(m op.Mistake) Effect {
 	if m.ID == "output-truncated" {
 		return s.effectOfTruncation(e)
 	}
-	declared := emulate.DeclaredBy(s.bound)
-	wide := declared
-	wide.Accumulate = emulate.Exact("").Accumulate
-	for i, c := range []emulate.Config{emulate.Exact(""), wide, declared} {
+	for i, c := range []emulate.Config{emulate.Exact(""), s.wide(), emulate.DeclaredBy(s.bound)} {
 		wrong, err := s.kernel(m.ID, c)()
 		if err != nil {
 			continue
