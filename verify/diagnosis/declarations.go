@@ -25,7 +25,7 @@ func (s *subject) tryDeclarations() {
 	}
 	work, _ := op.Work(s.rec)
 	if work*float64(len(all)) > s.budget {
-		s.untried = "other declarations, which would take longer than a diagnosis may"
+		s.untried = "not tried: other declarations, for which the budget of work is too small (-diagnosis raises it)"
 		return
 	}
 	parallel.Each(len(all), func(i int) { s.judgeDeclared(all[i]) })

@@ -14,6 +14,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -26,8 +27,8 @@ import (
 )
 
 // Budget is how much work a diagnosis may take unless the caller says more, in products as op.Work
-// counts them: a minute on two cores.
-const Budget = 1e11
+// counts them: some two minutes on two cores.
+const Budget = 3e11
 
 // Judge judges a recording that asks for no more work than most, and says of one that is not
 // explained what would explain it, within a budget of work; a budget of 0 asks for no diagnosis.
@@ -73,8 +74,15 @@ func Of(
 	return s.words()
 }
 
-// try weighs what candidates give, in parallel, and keeps those that move the outputs.
+// try weighs what candidates give, in parallel, and keeps those that move the outputs. What the
+// budget is too small for is left out.
 func (s *subject) try(all []candidate) {
+	if most := int(s.budget / max(s.each, 1)); len(all) > most {
+		s.untried = fmt.Sprintf("not tried: %d explanations of %d, for which the budget of work is too small "+
+			"(-diagnosis raises it)", len(all)-most, len(all))
+		all = all[:most]
+	}
+	s.budget -= s.each * float64(len(all))
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) { trials[i] = s.weigh(all[i]) })
 	for _, t := range trials {

@@ -19,7 +19,8 @@ type subject struct {
 	bound   *op.Case
 	views   []*view
 	loss    float64 // beside the right truth
-	budget  float64
+	budget  float64 // of work that is left
+	each    float64 // work that one explanation takes
 
 	tried      int
 	untried    string
@@ -44,6 +45,9 @@ func newSubject(
 	var err error
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err
+	}
+	if work, err := op.Work(rec); err == nil {
+		s.each = work * perMistake
 	}
 	for i, want := range expected {
 		x, err := rec.Tensor("out." + want.Name)
