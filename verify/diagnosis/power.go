@@ -137,9 +137,9 @@ func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 		x, y := v.along(w)
 		cross, square = cross+x, square+y
 		if v.want.Choice != nil {
-			moved = moved.And(verdict.Movement{Square: y, Chance: y})
+			moved += verdict.Movement(y)
 		} else {
-			moved = moved.And(v.want.Move(w, v.truth))
+			moved += v.want.Move(w, v.truth)
 		}
 	}
 	return moved.Strength(), cross / max(square, math.SmallestNonzeroFloat64)

@@ -294,14 +294,13 @@ func (e Expected) described() Output {
 func judgeForm(want Expected, got *tensor.Tensor, out Output) Output {
 	j := newJudgement(want, got)
 	j.test(&out)
-	flat := j.flat()
-	if len(out.Reasons) == 0 && (flat == nil || j.unbounded() == 0) {
+	if len(out.Reasons) == 0 {
 		j.undetermined(want, &out)
 		return out
 	}
 	out.Status = Unexplained
 	out.Worst = j.worst()
-	out.Reasons = append(flat, out.Reasons...)
+	out.Reasons = append(j.flat(), out.Reasons...)
 	return out
 }
 

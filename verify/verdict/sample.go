@@ -72,9 +72,9 @@ func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float
 		switch k := runs[i]; {
 		case !s.whole():
 			sigma[i] = math.Sqrt(expected)
-		case k == 0: // every run overflows, which is right too; of what does not the others tell, if any do
+		case k == 0: // every run overflows, which is right too; where nothing else errs, a unit is a guess
 			if sigma[i] = math.Sqrt(expected); expected == 0 {
-				sigma[i] = math.Inf(1)
+				sigma[i] = 1
 			}
 		case v > 0 || s.rare > 0:
 			sigma[i] = math.Sqrt((k*v + known*expected) / (k + known))
