@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -59,16 +58,12 @@ func inferredStatus(all []diagnosis.Inferred) int {
 }
 
 func inferredJSON(w io.Writer, rec *recording.Recording, all []diagnosis.Inferred) error {
-	text, err := json.Marshal(struct {
+	return report.WriteJSON(w, struct {
 		Plumbline    int                  `json:"plumbline"`
 		File         string               `json:"file"`
 		Op           string               `json:"op"`
 		Declarations []diagnosis.Inferred `json:"declarations"`
 	}{1, rec.Name, rec.Op, all})
-	if err == nil {
-		_, err = w.Write(append(report.Escaped(text), '\n'))
-	}
-	return err
 }
 
 func inferredWords(w io.Writer, rec *recording.Recording, all []diagnosis.Inferred) error {

@@ -74,6 +74,15 @@ func (j *JSON) Close() error {
 	return err
 }
 
+// WriteJSON writes a struct on a line, as JSON writes those of a verdict.
+func WriteJSON(w io.Writer, value any) error {
+	line, err := appendJSON(nil, reflect.ValueOf(value), "")
+	if err == nil {
+		_, err = w.Write(Escaped(append(line, '\n')))
+	}
+	return err
+}
+
 // appendJSON is encoding/json for the structs of a verdict, with non-finite numbers as strings, the
 // digits that the named field has, and no escapes for HTML.
 func appendJSON(dst []byte, v reflect.Value, field string) ([]byte, error) {
@@ -88,6 +97,8 @@ func appendJSON(dst []byte, v reflect.Value, field string) ([]byte, error) {
 		return append(dst, '}'), err
 	case reflect.Slice:
 		return appendList(dst, v, field)
+	case reflect.Pointer: // one to nothing is left out by its tag
+		return appendJSON(dst, v.Elem(), field)
 	case reflect.Float64:
 		return appendNumber(dst, rounded(field, v.Float())), nil
 	}

@@ -280,6 +280,17 @@ func TestJSON(t *testing.T) {
 			}
 		}
 	})
+	t.Run("so have those of a diagnosis, which may be no numbers", func(t *testing.T) {
+		var b strings.Builder
+		write(t, NewJSON(&b, ""), NewEntry(verdict.Verdict{Diagnosis: &verdict.Diagnosis{
+			Explains: []verdict.Finding{{Share: 0.99997708, RMS: math.NaN(), Strength: math.Inf(1)}},
+		}}, nil))
+		for _, want := range []string{`"share":1,`, `"rms":"NaN"`, `"strength":"+Inf"`} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("no %s in %s", want, b.String())
+			}
+		}
+	})
 	t.Run("what a terminal would obey is escaped, and reads back as it was", func(t *testing.T) {
 		name := "a\u009b2J\u202e\x7f\U000e0001b\x1b"
 		var b strings.Builder
