@@ -278,7 +278,7 @@ func overclaim(
 	for i := range honest {
 		var squares float64
 		for e := range honest[i].Sigma {
-			ratio := explained(honest[i], e) / explained(claimed[i], e)
+			ratio := honest[i].Explained(e) / claimed[i].Explained(e)
 			squares += ratio * ratio
 		}
 		if squares > 4*float64(len(honest[i].Sigma)) {

@@ -99,7 +99,7 @@ func mostMoved(honest, other []verdict.Expected) (most float64) {
 	for k, want := range honest {
 		for i, t := range want.Truth.Data {
 			if moved := math.Abs(other[k].Truth.Data[i] - t); want.Judged(i) && dtype.Finite(moved) {
-				most = max(most, moved/max(explained(want, i), explained(other[k], i)))
+				most = max(most, moved/max(want.Explained(i), other[k].Explained(i)))
 			}
 		}
 	}

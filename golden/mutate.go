@@ -123,12 +123,6 @@ func (o *output) changed(before []float64) bool {
 	return false
 }
 
-// explained returns the deviation of element i that the declared arithmetic explains, the last
-// rounding included.
-func explained(e verdict.Expected, i int) float64 {
-	return math.Hypot(e.Widest(i), e.Type.Spacing(e.Truth.Data[i])/math.Sqrt(12))
-}
-
 // columns is the length of the last axis.
 func (o *output) columns() int {
 	if len(o.Shape) == 0 {
@@ -217,7 +211,7 @@ func (o *output) scaleHead(by float64) string {
 	for _, e := range o.head() {
 		o.Data[e] *= by
 		if t := o.want.Truth.Data[e]; o.want.Judged(e) && !math.IsInf(t, 0) && !math.IsNaN(t) {
-			strength := (by - 1) * t / explained(o.want, e)
+			strength := (by - 1) * t / o.want.Explained(e)
 			squares += strength * strength
 			finite++
 		}
@@ -238,7 +232,7 @@ func (o *output) together(elements []int, factor float64) string {
 	for k := range o.want.Sample.Deviations {
 		var along, norm float64
 		for _, e := range elements {
-			t, s := o.want.Truth.Data[e], explained(o.want, e)
+			t, s := o.want.Truth.Data[e], o.want.Explained(e)
 			if d := o.want.Sample.Of(k, e); o.want.Judged(e) && s > 0 && dtype.Finite(t) && !math.IsNaN(d) {
 				along, norm = along+d*t/(s*s), norm+t*t/(s*s)
 			}
@@ -264,7 +258,7 @@ var outputMutations = []outputMutation{
 			}
 			change := 8 * dtype.BF16.Spacing(o.Data[i])
 			o.Data[i] += math.Copysign(change, o.Data[i])
-			return drowned(change/explained(o.want, i), 12)
+			return drowned(change/o.want.Explained(i), 12)
 		},
 	},
 	{
@@ -454,7 +448,7 @@ func (o *output) truncate() string {
 			continue
 		}
 		o.Data[i] = o.want.Type.Truncate(t)
-		share := o.want.Widest(i) / explained(o.want, i)
+		share := o.want.Widest(i) / o.want.Explained(i)
 		inside += share * share
 		judged, last = judged+1, i
 	}

@@ -52,8 +52,6 @@ var floors = []struct {
 	{"verify/evidence", []string{
 		"numbers/*", "verify/emulate", "verify/op", "verify/recording", "verify/verdict",
 	}},
-	{"verify/request", []string{"numbers/*", "verify/diagnosis", "verify/op", "verify/recording"}},
-	{"verify/report", []string{"numbers/*", "verify/op", "verify/verdict"}},
 }
 
 // Things flow one way: nobody below knows anybody above, and families not one another.

@@ -21,29 +21,31 @@ func mistakeCandidates(s *subject) []candidate {
 // withMistake is the explanation that a kernel makes a mistake: one that rounds nothing, and where
 // the mistake is one of rounding or of overflow, one that rounds what is declared.
 func (s *subject) withMistake(m op.Mistake) candidate {
-	return candidate{
-		Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact("")),
-		narrow: []giver{s.kernel(m.ID, s.wide()), s.kernel(m.ID, emulate.DeclaredBy(s.bound))},
+	c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact(""))}
+	for _, narrow := range s.roundings()[1:] {
+		c.narrow = append(c.narrow, s.kernel(m.ID, narrow))
 	}
+	return c
 }
 
-// wide is a kernel that rounds what is declared, in sums of float64.
-func (s *subject) wide() emulate.Config {
-	c := emulate.DeclaredBy(s.bound)
-	c.Accumulate = emulate.Exact("").Accumulate
-	return c
+// roundings are kernels that round more and more: nothing, what is declared in sums of float64, and
+// in those declared.
+func (s *subject) roundings() []emulate.Config {
+	wide := emulate.DeclaredBy(s.bound)
+	wide.Accumulate = emulate.Exact("").Accumulate
+	return []emulate.Config{emulate.Exact(""), wide, emulate.DeclaredBy(s.bound)}
 }
 
 // tryVariants tries the mistakes once more, in kernels of other structures: orders of summation,
 // tiles and splits, on which some of what is wrong hangs.
 func (s *subject) tryVariants() {
-	var all []candidate
-	for _, m := range s.bound.Op.Mistakes() {
-		c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, s.wide())}
-		for _, v := range s.variants(m.ID) {
-			c.others = append(c.others, s.kernel(m.ID, v))
+	all := mistakeCandidates(s)
+	for i := range all {
+		c := &all[i]
+		c.give, c.narrow = c.narrow[0], nil
+		for _, v := range s.variants(c.ID) {
+			c.others = append(c.others, s.kernel(c.ID, v))
 		}
-		all = append(all, c)
 	}
 	s.try(all)
 	s.settle()

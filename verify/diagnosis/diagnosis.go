@@ -21,6 +21,7 @@ import (
 	_ "plumbline/verify/emulate/all"
 
 	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -40,13 +41,27 @@ func Judge(rec *recording.Recording, most, budget float64) verdict.Verdict {
 // unless that takes more work than vouching, by VouchingWork.
 func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
 	v, expected := op.JudgeKnown(rec, most)
-	switch {
-	case v.Status == verdict.Unexplained && budget > 0:
-		v.Diagnosis = Of(rec, expected, v, budget)
-	case v.Status == verdict.Explained && VouchingWork(rec) <= vouching:
-		v.Vouching = vouches(rec, expected, v)
-	}
+	keeping(&v, func() {
+		switch {
+		case v.Status == verdict.Unexplained && budget > 0:
+			v.Diagnosis = Of(rec, expected, v, budget)
+		case v.Status == verdict.Explained && VouchingWork(rec) <= vouching:
+			v.Vouching = vouches(rec, expected, v)
+		}
+	})
 	return v
+}
+
+// keeping adds to a verdict, which stands whatever happens: a fault of ours in what is added is
+// noted in it.
+func keeping(v *verdict.Verdict, add func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			f := parallel.Caught(p)
+			v.Fault = fmt.Sprintf("%v\n%s", f.Value, f.Stack)
+		}
+	}()
+	add()
 }
 
 // Of returns what would explain a recording with these expectations and this verdict, and nil if
@@ -129,7 +144,7 @@ func (s *subject) apart(a, b *trial) (square float64) {
 		for i := range x {
 			switch d := x[i] - y[i]; {
 			case x[i] == y[i], math.IsNaN(x[i]) && math.IsNaN(y[i]):
-			case v.want.Choice != nil, math.IsNaN(d), math.IsInf(d, 0), v.scale[i] == 0:
+			case v.want.Choice != nil, !dtype.Finite(d), v.scale[i] == 0:
 				return math.Inf(1)
 			default:
 				square += d * d / (v.scale[i] * v.scale[i])

@@ -106,6 +106,16 @@ func TestRightKernelsMakeNoMistake(t *testing.T) {
 	}
 }
 
+// TestVerdictsStand: a fault of ours while something is looked for costs no verdict, and nobody's
+// other tests.
+func TestVerdictsStand(t *testing.T) {
+	v := verdict.Verdict{Status: verdict.Unexplained}
+	keeping(&v, func() { panic("diagnosis: on purpose") })
+	if v.Status != verdict.Unexplained || !strings.HasPrefix(v.Fault, "diagnosis: on purpose\n") {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestWhere(t *testing.T) {
 	counts := func(n int, at ...int) []int {
 		c := make([]int, n)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -63,16 +64,20 @@ func (s *subject) partly(t *trial, share float64) outputs {
 	all := outputs{}
 	for _, v := range s.views {
 		if w := t.gives[v.want.Name]; w != nil && v.want.Choice == nil {
-			moved := slices.Clone(v.truth)
-			for i := range moved {
-				if d := w[i] - v.truth[i]; !math.IsNaN(d) && !math.IsInf(d, 0) {
-					moved[i] += share * d
-				}
-			}
-			all[v.want.Name] = moved
+			all[v.want.Name] = slices.Clone(v.truth)
+			v.move(all[v.want.Name], w, share)
 		}
 	}
 	return all
+}
+
+// move adds to an output a share of what another moves it from the truth, where that is a number.
+func (v *view) move(x, w []float64, share float64) {
+	for i := range w {
+		if d := w[i] - v.truth[i]; dtype.Finite(d) {
+			x[i] += share * d
+		}
+	}
 }
 
 // fitAttribute looks for the value of an attribute that leaves least of the error: on a grid of
@@ -119,8 +124,11 @@ func (s *subject) tryPairs() {
 	var all []candidate
 	for i, a := range made {
 		for _, b := range made[i+1:] {
-			c := candidate{Finding: a.Finding, give: s.kernel(a.ID, s.both(b.ID)), others: []giver{
-				func() (outputs, error) { return s.sum(a, b), nil },
+			if a.ID == b.ID { // the same, as two structures of kernels make it
+				continue
+			}
+			c := candidate{Finding: a.Finding, give: s.kernel(a.ID, also(b.ID)), others: []giver{
+				func() (outputs, error) { return s.both(a, b), nil },
 			}}
 			c.Kind, c.ID = "pair", a.ID+" and "+b.ID
 			c.Numbers = slices.Concat(a.Numbers, b.Numbers)
@@ -132,22 +140,19 @@ func (s *subject) tryPairs() {
 	s.settle()
 }
 
-// both is a kernel that rounds nothing and makes another mistake too.
-func (s *subject) both(other string) emulate.Config {
+// also is a kernel that rounds nothing and makes another mistake too.
+func also(other string) emulate.Config {
 	c := emulate.Exact("")
 	c.Also = other
 	return c
 }
 
-// sum returns the right outputs moved by what two trials move them.
-func (s *subject) sum(a, b *trial) outputs {
+// both returns the right outputs moved by what two trials move them.
+func (s *subject) both(a, b *trial) outputs {
 	all := s.partly(a, 1)
 	for _, v := range s.views {
-		w, x := all[v.want.Name], b.gives[v.want.Name]
-		for i := range w {
-			if x != nil && !math.IsNaN(x[i]-v.truth[i]) && !math.IsInf(x[i]-v.truth[i], 0) {
-				w[i] += x[i] - v.truth[i]
-			}
+		if x := all[v.want.Name]; x != nil {
+			v.move(x, b.gives[v.want.Name], 1)
 		}
 	}
 	return all

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"math"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
@@ -10,7 +11,7 @@ import (
 // each element of the outputs: both it and a right one are emulated, in several orders of
 // summation, and the right one's errors tell how many of them a deviation is.
 func (s *subject) measured(t *trial) outputs {
-	wrong, right := s.errors(t.ID, t.gives), s.errors("", s.right())
+	wrong, right := s.errors(t.ID, t.gives), s.erring()
 	least := outputs{}
 	for _, v := range s.views {
 		if w, r := wrong[v.want.Name], right[v.want.Name]; v.want.Choice == nil && w != nil && r != nil {
@@ -39,7 +40,7 @@ func (s *subject) errors(mistake string, truth outputs) outputs {
 				squares[v.want.Name] = make([]float64, len(g))
 			}
 			for i := range g {
-				if d := g[i] - w[i]; !math.IsNaN(d) && !math.IsInf(d, 0) {
+				if d := g[i] - w[i]; dtype.Finite(d) {
 					squares[v.want.Name][i] += d * d
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -80,7 +81,7 @@ func EffectsOnRequest(request *recording.Recording) ([]Effect, error) {
 		return nil, err
 	}
 	c := emulate.DeclaredBy(bound)
-	c.Output = 0
+	c.Output = dtype.Invalid
 	rec, err := emulate.Run(request, c)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (s *subject) effect(m op.Mistake) Effect {
 	if m.ID == "output-truncated" {
 		return s.effectOfTruncation(e)
 	}
-	for i, c := range []emulate.Config{emulate.Exact(""), s.wide(), emulate.DeclaredBy(s.bound)} {
+	for i, c := range s.roundings() {
 		wrong, err := s.kernel(m.ID, c)()
 		if err != nil {
 			continue
@@ -125,7 +126,6 @@ func (s *subject) effect(m op.Mistake) Effect {
 // recorded.
 func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 	var cross, square float64
-	var moved verdict.Movement
 	for _, v := range s.views {
 		w := v.aligned(s, wrong[v.want.Name], wrong)
 		if w == nil {
@@ -136,20 +136,15 @@ func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 		}
 		x, y := v.along(w)
 		cross, square = cross+x, square+y
-		if v.want.Choice != nil {
-			moved += verdict.Movement(y)
-		} else {
-			moved += v.want.Move(w, v.truth)
-		}
 	}
-	return moved.Strength(), cross / max(square, math.SmallestNonzeroFloat64)
+	return math.Sqrt(square), cross / max(square, math.SmallestNonzeroFloat64)
 }
 
 // shifted returns the truth moved by a difference.
 func (v *view) shifted(w, r []float64) []float64 {
 	moved := slices.Clone(w)
 	for i := range moved {
-		if d := w[i] - r[i]; !math.IsNaN(d) && !math.IsInf(d, 0) && !math.IsNaN(v.truth[i]) {
+		if d := w[i] - r[i]; dtype.Finite(d) && !math.IsNaN(v.truth[i]) {
 			moved[i] = v.truth[i] + d
 		}
 	}

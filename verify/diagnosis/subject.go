@@ -2,7 +2,9 @@ package diagnosis
 
 import (
 	"math"
+	"sync"
 
+	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -21,6 +23,8 @@ type subject struct {
 	loss    float64 // beside the right truth
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
+
+	erring func() outputs // mean squares of what right kernels err by, as emulated, once for all
 
 	tried      int
 	untried    string
@@ -41,8 +45,9 @@ type view struct {
 func newSubject(
 	rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict, budget float64,
 ) (*subject, error) {
-	s := &subject{rec: rec, request: withoutOutputs(rec), budget: budget}
+	s := &subject{rec: rec, request: rec.Request(), budget: budget}
 	var err error
+	s.erring = sync.OnceValue(func() outputs { return s.errors("", s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err
 	}
@@ -57,17 +62,9 @@ func newSubject(
 		w := newView(want, x)
 		w.failed = v.Outputs[i].Status == verdict.Unexplained
 		s.views = append(s.views, w)
-		s.loss += w.total(w.loss)
+		s.loss += sum(w.loss)
 	}
 	return s, nil
-}
-
-func withoutOutputs(rec *recording.Recording) *recording.Recording {
-	request := rec.Clone()
-	for _, name := range rec.Outputs() {
-		request.Delete("out." + name)
-	}
-	return request
 }
 
 func newView(want verdict.Expected, got *tensor.Tensor) *view {
@@ -82,24 +79,12 @@ func newView(want verdict.Expected, got *tensor.Tensor) *view {
 		return v
 	}
 	settled := want.Settled(got)
-	v.truth = settled.Truth.Data
-	v.scale = v.deviations(want, v.truth)
+	v.truth, v.scale = settled.Truth.Data, make([]float64, got.Len())
+	for i := range v.scale {
+		v.scale[i] = settled.Explained(i)
+	}
 	v.loss = v.lossOf(v.truth, v.scale)
 	return v
-}
-
-// deviations returns the deviation of each element, the last rounding included.
-func (v *view) deviations(want verdict.Expected, truth []float64) []float64 {
-	scale := make([]float64, len(truth))
-	for i, t := range truth {
-		scale[i] = math.Hypot(want.Widest(i), want.Type.Spacing(t)/math.Sqrt(12))
-	}
-	return scale
-}
-
-// scaleBeside is the deviation of each element beside another truth.
-func (v *view) scaleBeside(w []float64) []float64 {
-	return v.deviations(v.want.Instead(w, nil), w)
 }
 
 // rowLoss is the loss of a row of a choice that is wrong: as of an element a thousand deviations
@@ -131,18 +116,11 @@ func elementLoss(got, want, scale float64) float64 {
 	switch {
 	case got == want, math.IsNaN(got) && math.IsNaN(want):
 		return 0
-	case math.IsNaN(got - want), math.IsInf(got-want, 0), scale == 0:
+	case !dtype.Finite(got - want), scale == 0:
 		return most
 	}
 	z := (got - want) / scale
 	return min(most, math.Log1p(z*z))
-}
-
-func (v *view) total(loss []float64) (sum float64) {
-	for _, l := range loss {
-		sum += l
-	}
-	return sum
 }
 
 // changed returns the request with a change.

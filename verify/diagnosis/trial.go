@@ -88,13 +88,13 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	for _, v := range s.views {
 		w := v.aligned(s, gives[v.want.Name], gives)
 		if w == nil {
-			t.loss += v.total(v.loss)
+			t.loss += sum(v.loss)
 			continue
 		}
 		gives[v.want.Name] = w
 		x, y := v.along(w)
 		cross, square = cross+x, square+y
-		t.loss += v.total(v.lossBeside(w))
+		t.loss += sum(v.lossBeside(w))
 	}
 	if square < least {
 		return nil
@@ -110,7 +110,7 @@ const least = 1e-3
 // lossBeside is the loss of each element, or row of a choice, beside another truth.
 func (v *view) lossBeside(w []float64) []float64 {
 	if v.want.Choice == nil {
-		return v.lossOf(w, v.scaleBeside(w))
+		return v.lossOf(w, v.want.Beside(w))
 	}
 	loss := make([]float64, v.want.Choice.Rows())
 	for i := range loss {
@@ -163,7 +163,7 @@ func (v *view) deviation(x float64, i int) float64 {
 	switch {
 	case x == t, math.IsNaN(x) && math.IsNaN(t):
 		return 0
-	case math.IsNaN(x - t), math.IsInf(x-t, 0), v.scale[i] == 0:
+	case !dtype.Finite(x - t), v.scale[i] == 0:
 		return 1e6
 	}
 	return max(-1e6, min(1e6, (x-t)/v.scale[i]))
@@ -191,7 +191,7 @@ func (s *subject) judgeWith(t *trial, least outputs) {
 		case w == nil:
 			t.explains = t.explains && !v.failed
 		case v.want.Choice != nil:
-			t.explains = t.explains && v.total(v.lossBeside(w)) <= fewRows*v.total(v.loss)
+			t.explains = t.explains && sum(v.lossBeside(w)) <= fewRows*sum(v.loss)
 		default:
 			out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
 			t.RMS = max(t.RMS, out.RMS)
@@ -203,7 +203,7 @@ func (s *subject) judgeWith(t *trial, least outputs) {
 // reproduced tells whether another truth is what was recorded, but for much less than kernels err
 // by: the recorded rounding itself is in it.
 func (v *view) reproduced(w []float64) bool {
-	return v.total(v.lossBeside(w)) <= asRecorded*float64(len(w))
+	return sum(v.lossBeside(w)) <= asRecorded*float64(len(w))
 }
 
 // asRecorded is the mean loss from which that is said: a fifth of a deviation.

@@ -26,10 +26,7 @@ type Job struct {
 // newJob returns a run of c, with the defaults that depend on the mistake or the op filled in: a
 // mistake that needs splits gets them, in tiles so small that short sequences split too.
 func newJob(request *recording.Recording, c Config) (*Job, error) {
-	rec := request.Clone()
-	for _, name := range rec.Outputs() {
-		rec.Delete("out." + name)
-	}
+	rec := request.Request()
 	rec.Arithmetic = map[string]any{}
 	rec.Provenance = map[string]any{}
 	maps.Copy(rec.Provenance, request.Provenance)

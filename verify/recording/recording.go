@@ -273,6 +273,15 @@ func (r *Recording) Outputs() []string {
 	return outputs
 }
 
+// Request returns a copy without outputs.
+func (r *Recording) Request() *Recording {
+	request := r.Clone()
+	for _, name := range r.Outputs() {
+		request.Delete("out." + name)
+	}
+	return request
+}
+
 // IsRequest reports whether the recording has no output yet: it asks a kernel for them.
 func (r *Recording) IsRequest() bool { return len(r.Outputs()) == 0 }
 

@@ -23,6 +23,21 @@ func (e Expected) Instead(truth, least []float64) Expected {
 	return other
 }
 
+// Beside returns the deviation of each element that is explained beside another truth, as Instead
+// has it, the last rounding included.
+func (e Expected) Beside(truth []float64) []float64 {
+	explained := make([]float64, len(truth))
+	for _, form := range e.each() {
+		for i, s := range form.spreadBeside(truth, nil).sigma {
+			explained[i] = max(explained[i], s)
+		}
+	}
+	for i, t := range truth {
+		explained[i] = deviation(explained[i], e.Type.Spacing(t))
+	}
+	return explained
+}
+
 // spread is how large errors are beside another truth.
 type spread struct {
 	sigma []float64
