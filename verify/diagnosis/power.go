@@ -62,6 +62,20 @@ func Effects(rec *recording.Recording, expected []verdict.Expected) ([]Effect, e
 	return effects(rec, expected, op.JudgeAgainst(rec, expected))
 }
 
+// EffectOf returns what the mistake of that id does to a recording with these expectations.
+func EffectOf(rec *recording.Recording, expected []verdict.Expected, id string) (Effect, error) {
+	s, err := newSubject(rec, expected, op.JudgeAgainst(rec, expected), 0)
+	if err != nil {
+		return Effect{}, err
+	}
+	mistakes := s.bound.Op.Mistakes()
+	i := slices.IndexFunc(mistakes, func(m op.Mistake) bool { return m.ID == id })
+	if i < 0 {
+		return Effect{}, fmt.Errorf("%s: mistake %q: unknown for %s", rec.Name, id, rec.Op)
+	}
+	return s.effect(mistakes[i]), nil
+}
+
 func effects(rec *recording.Recording, expected []verdict.Expected, v verdict.Verdict) ([]Effect, error) {
 	s, err := newSubject(rec, expected, v, 0)
 	if err != nil {
@@ -115,10 +129,10 @@ func (s *subject) effect(m op.Mistake) Effect {
 			}
 		}
 		if e.Strength, e.Share = s.strength(wrong, right); e.Strength*e.Strength >= least {
+			e.Shows = true
 			break
 		}
 	}
-	e.Shows = e.Strength > 0
 	return e
 }
 

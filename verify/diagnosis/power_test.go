@@ -76,7 +76,33 @@ func TestEffects(t *testing.T) {
 		if share := effect(t, all, "rows-swapped").Share; share > 0.9 {
 			t.Errorf("share of another: %v", share)
 		}
+		one, err := diagnosis.EffectOf(wrong, expected, "rotation-missing")
+		if e := effect(t, all, "rotation-missing"); err != nil || one.Strength != e.Strength || one.Share != e.Share {
+			t.Errorf("the effect of one, %+v, is not what it is among all, %+v; %v", one, e, err)
+		}
+		if _, err := diagnosis.EffectOf(wrong, expected, "scales-transposed"); err == nil {
+			t.Error("a mistake of another op: no error")
+		}
 	})
+}
+
+// A fixed maximum overflows float32, not float64: there it is a right kernel whose sums are rounded
+// in another way, by 10⁻¹¹ deviations, and that difference is not the mistake.
+func TestEffectOfOverflow(t *testing.T) {
+	const file = "../../golden/testdata/invalid/attention-forward-high-logits-bf16.fixed-maximum.safetensors"
+	rec, err := recording.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Close()
+	expected, err := op.Expect(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := diagnosis.EffectOf(rec, expected, "fixed-maximum")
+	if err != nil || e.Strength < diagnosis.Visible {
+		t.Errorf("strength %v, %v; want at least %v", e.Strength, err, diagnosis.Visible)
+	}
 }
 
 func TestPowerOf(t *testing.T) {
