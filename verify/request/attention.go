@@ -32,7 +32,7 @@ var attentionBackward = []design{
 	{
 		"two-sided",
 		"a window on both sides, groups of three heads, no soft cap; the rest as with a causal mask",
-		func(m *maker) { m.windowed(); m.backward(m.size(12, 128), m.size(6, 126), m.size(2, 42)) },
+		func(m *maker) { m.windowed(); m.backward(m.size(16, 128), m.size(6, 126), m.size(2, 42)) },
 	},
 }
 
@@ -71,7 +71,7 @@ func (m *maker) forward(queries, queryHeads, keyHeads int, far float64) {
 }
 
 func (m *maker) backward(queries, queryHeads, keyHeads int) {
-	h := heads{B: 2, S: queries, H: queryHeads, T: m.size(30, 256), G: keyHeads, D: m.size(24, 192),
+	h := heads{B: 2, S: queries, H: queryHeads, T: m.size(40, 256), G: keyHeads, D: m.size(24, 192),
 		V: m.size(20, 128)}
 	h.lens = []int{h.T, h.T * 2 / 3}
 	m.set("window", m.size(9, 100))

@@ -55,9 +55,9 @@ var expertNetwork = []design{
 		},
 	},
 	{
-		"unlimited",
-		"the same without a limit",
-		func(m *maker) { m.mixture(0, "output"); m.routed() },
+		"fused",
+		"the same without a limit, of a kernel that keeps F32 between its products",
+		func(m *maker) { m.Arithmetic["intermediate"] = "F32"; m.mixture(0, "output"); m.routed() },
 	},
 }
 

@@ -45,7 +45,7 @@ var expertLayer = []design{
 		"softmax",
 		"a softmax in groups scored by their best, weights that are not normalised, no scale; inner " +
 			"units without a limit, weights on them",
-		func(m *maker) { m.mixture(0, "hidden"); m.softmax(); m.tokens() },
+		func(m *maker) { m.Arithmetic["intermediate"] = "F32"; m.mixture(0, "hidden"); m.softmax(); m.tokens() },
 	},
 	{
 		"roots",
@@ -101,7 +101,7 @@ func (m *maker) roots() {
 
 // logits adds logits around a level.
 func (m *maker) logits(level float32) {
-	m.input("logits", around(level, m.bell(1, m.size(48, 512), m.experts())))
+	m.input("logits", around(level, m.bell(1, m.size(48, 320), m.experts())))
 }
 
 // tokens adds tokens and centroids.

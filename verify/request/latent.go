@@ -18,8 +18,8 @@ var latentDecode = []design{
 var latentLayer = []design{
 	{
 		"absorbed",
-		"the absorbed form with as many latent as key channels, YaRN, halves, latents of the size of " +
-			"eps, positions from 150000 on",
+		"the absorbed form, F32 between its products, with as many latent as key channels, YaRN, halves, " +
+			"latents of the size of eps, positions from 150000 on",
 		func(m *maker) { m.layer(true) },
 	},
 	{
@@ -107,7 +107,7 @@ func (m *maker) layer(latent bool) {
 		m.weight("w_q", 1, h*(dn+dr), d)
 	}
 	m.set("start", 150000)
-	m.input("x", m.bell(0, m.size(2, 1), m.size(9, 64), d))
+	m.input("x", m.bell(0, m.size(2, 1), m.size(12, 64), d))
 	m.weight("w_dkv", -9, c+dr, d)
 	m.input("norm_kv", m.level(1, -1, c))
 	m.weight("w_ukv", 1, h*(dn+v), c)
@@ -117,7 +117,7 @@ func (m *maker) layer(latent bool) {
 // queryLatent adds what makes queries of so many channels from a latent, in the absorbed form.
 func (m *maker) queryLatent(channels, d int) {
 	q := m.size(24, 1536)
-	m.Arithmetic["form"] = "absorbed"
+	m.Arithmetic["form"], m.Arithmetic["intermediate"] = "absorbed", "F32"
 	m.set("layout", "half")
 	m.set("yarn", yarn())
 	m.weight("w_dq", -1, q, d)

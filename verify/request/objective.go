@@ -314,7 +314,7 @@ func pairs(m *maker, exp2 int) {
 
 func sampled(m *maker, level float32, kept bool) {
 	m.prefer(dtype.F32)
-	n, vocab := m.size(20, 64), m.size(60, 129280)
+	n, vocab := m.size(20, 28), m.size(60, 129280)
 	if _, given := m.Attrs["temperature"]; !given {
 		m.set("temperature", 0.6)
 	}

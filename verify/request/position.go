@@ -22,15 +22,15 @@ var ropeTable = []design{
 
 var ropeApply = []design{
 	{
-		"halves",
-		"channels in halves, DeepSeek-V3's YaRN with two mscales, positions up to its extended length",
-		func(m *maker) { m.set("yarn", yarn()); rotate(m) },
+		"wide",
+		"F32, 128 channels in halves, DeepSeek-V3's YaRN with two mscales, positions up to its extended length",
+		func(m *maker) { m.prefer(dtype.F32); m.set("yarn", yarn()); rotate(m, 128) },
 	},
 	{
-		"float32",
-		"F32, channels in halves, YaRN with an amplitude of its own and a range that ends behind the " +
-			"last channels, another base",
-		func(m *maker) { m.prefer(dtype.F32); m.otherYaRN(); rotate(m) },
+		"factor",
+		"64 channels in halves, YaRN with an amplitude of its own and a range that ends behind the last " +
+			"channels, another base",
+		func(m *maker) { m.otherYaRN(); rotate(m, 64) },
 	},
 }
 
@@ -43,14 +43,14 @@ var normRMS = []design{
 }
 
 func table(m *maker) {
-	m.set("dim", 64)
+	m.set("dim", m.size(128, 64))
 	m.positions(m.size(24, 4096))
 }
 
-func rotate(m *maker) {
+func rotate(m *maker, channels int) {
 	m.set("layout", "half")
-	n := m.size(24, 512)
-	m.input("x", m.bell(0, n, m.size(2, 128), 64))
+	n := m.size(24, 128)
+	m.input("x", m.bell(0, n, m.size(2, 128), m.size(channels, 64)))
 	m.positions(n)
 }
 
@@ -61,20 +61,20 @@ func (m *maker) positions(n int) {
 
 // normalise makes rows of sizes from 2⁻¹² on: eps counts beside their mean squares.
 func normalise(m *maker) {
-	n, d := m.size(8, 64), m.size(96, 7168)
+	n, d := m.size(32, 64), m.size(96, 7168)
 	x := around(0.5, m.bell(0, n, d))
 	m.set("eps", 1e-6)
 	m.input("x", planted(x, small(n, d)...))
 	m.input("weight", m.level(1, -1, d))
 }
 
-// small plants whole rows of next to nothing, of both signs.
+// small plants two rows of next to nothing, of both signs.
 func small(n, d int) (all []recording.Edit) {
-	for i := 1; i < n; i += 3 {
-		size := math.Ldexp(1, -7-i%5)
+	for i := 1; i < min(n, 3); i++ {
+		size := math.Ldexp(1, -5-2*i)
 		all = append(all, edit(size, i))
-		for c := 0; c < min(d, 32); c += 2 {
-			all = append(all, edit(-size/2, i, c))
+		for c := range min(d, 64) {
+			all = append(all, edit(math.Ldexp(float64((c*29)%64-31), -5)*size, i, c))
 		}
 	}
 	return all

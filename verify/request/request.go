@@ -248,7 +248,7 @@ func (c *candidate) among(ids map[string]bool) (n int) {
 }
 
 // mostMeasured is the work that may go into measuring a request at full size.
-const mostMeasured = 2e10
+const mostMeasured = 5e9
 
 // file is the request as it is written.
 func (c *candidate) file(name string, o Options) (f File, err error) {
