@@ -41,9 +41,9 @@ var biasUpdate = []design{
 var expertNetwork = []design{
 	{
 		"limited",
-		"inner units on both sides of the limit, shared experts, slots without an expert, an expert " +
-			"twice",
-		func(m *maker) { m.mixture(0.75, "output"); m.routed() },
+		"inner units on both sides of the limit, F32 between the products, shared experts, slots without " +
+			"an expert, an expert twice",
+		func(m *maker) { m.Arithmetic["intermediate"] = "F32"; m.mixture(0.75, "output"); m.routed() },
 	},
 	{
 		"hidden",
@@ -55,9 +55,9 @@ var expertNetwork = []design{
 		},
 	},
 	{
-		"fused",
-		"the same without a limit, of a kernel that keeps F32 between its products",
-		func(m *maker) { m.Arithmetic["intermediate"] = "F32"; m.mixture(0, "output"); m.routed() },
+		"unlimited",
+		"the same without a limit, in the type of the inputs between the products",
+		func(m *maker) { m.mixture(0, "output"); m.routed() },
 	},
 }
 
