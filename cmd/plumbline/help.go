@@ -162,8 +162,10 @@ Writes inputs on which a kernel is worth recording: they show every mistake that
 are known to make, with planted keys at every edge, scattered and poisoned pages, ragged lengths,
 biases of both signs, ties, scales that vary by block, ratios beyond every clip. Each mistake is
 made by an emulated kernel on them, and its strength is said as plumbline power says it: from 10 on
-a recording shows it. Mistakes that exclude each other, since each needs another attribute, stand in
-several files: NAME.safetensors, NAME-2.safetensors and so on.
+a recording shows it, of a kernel that rounds as the file declares. Mistakes that exclude each other,
+since each needs another attribute, stand in several files: NAME.safetensors, NAME-2.safetensors and
+so on. Whatever the strength, the verdict may explain a kernel whose mistake is as small as roundings
+that hang together, such as D of attention.backward in BF16.
 
   -o NAME       what the first file is called; OP.safetensors is the default. Nothing is overwritten.
   -attrs JSON   attributes that are fixed, such as '{"causal":true}': what mistakes that excludes is
