@@ -86,7 +86,7 @@ sentence under the verdict says what explains everything, or what explains most.
 
 The line of an explained recording ends with the mistakes that it vouches against: those that would
 have moved its outputs by ten deviations or more, out of all that kernels of the op are known to
-make. For a large recording that takes long: it is left out where it takes more than a twentieth of
+make. For a large recording that takes long: it is left out where it takes more than a hundredth of
 what -diagnosis allows, with -v more than all of it. plumbline power lists the mistakes.
 
 The verdicts: explained (within all limits), unexplained (beyond one), undetermined (these inputs

@@ -129,7 +129,7 @@ func share(details bool) float64 {
 	if details {
 		return 1
 	}
-	return 0.05
+	return 0.01
 }
 
 // judgeUpTo judges what asks for no more work than most, and says of anything else how that is

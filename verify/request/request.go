@@ -157,6 +157,17 @@ func unseen(name string, all []candidate) (ids []string) {
 
 // make builds a request, at full size or in small.
 func (c *candidate) make(name string, o Options, full bool) (*recording.Recording, error) {
+	m := c.maker(name, o, full)
+	c.build(m)
+	if m.err != nil {
+		return nil, m.err
+	}
+	_, err := op.Bind(m.Recording)
+	return m.Recording, err
+}
+
+// maker is what the design builds with.
+func (c *candidate) maker(name string, o Options, full bool) *maker {
 	m := &maker{
 		Recording: recording.New(name), float: dtype.BF16, fixed: o.Attrs, full: full,
 		seed: seedOf(name, c.name, c.salt),
@@ -165,16 +176,9 @@ func (c *candidate) make(name string, o Options, full bool) (*recording.Recordin
 	if o.Type != dtype.Invalid {
 		m.float, m.typed = o.Type, true
 	}
-	for attr, v := range o.Attrs {
-		m.Attrs[attr] = v
-	}
+	maps.Copy(m.Attrs, o.Attrs)
 	m.note(c.salt, c.said(o))
-	c.build(m)
-	if m.err != nil {
-		return nil, m.err
-	}
-	_, err := op.Bind(m.Recording)
-	return m.Recording, err
+	return m
 }
 
 // said says what is in the request.
