@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -101,11 +100,6 @@ const tight = 0.25
 
 // judgeDeclared judges the recording as one that declares it.
 func (s *subject) judgeDeclared(t *trial) {
-	v := op.Judge(t.declared.apply(s.rec))
-	fill := 0.0
-	for _, o := range v.Outputs {
-		fill = max(fill, o.RMS/max(o.RMSLimit, math.SmallestNonzeroFloat64), o.MaxZ/max(o.MaxZLimit, 1))
-		t.RMS = max(t.RMS, o.RMS)
-	}
-	t.explains = v.Status == verdict.Explained && fill > tight
+	i := t.declared.infer(s.rec)
+	t.RMS, t.explains = i.RMS, i.Status == verdict.Explained && i.Fills > tight
 }

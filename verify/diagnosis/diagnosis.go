@@ -80,6 +80,7 @@ func Of(
 	}
 	s.settle()
 	for _, more := range []func(*subject){
+		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {
 		if len(s.explaining) == 0 && s.open() {
@@ -114,8 +115,15 @@ const finalists = 8
 // settle judges those that leave least of the error, and keeps what explains.
 func (s *subject) settle() {
 	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
-	best := s.trials[:min(len(s.trials), finalists)]
-	best = slices.DeleteFunc(slices.Clone(best), func(t *trial) bool { return t.judged || t.loss > s.loss-leastGain })
+	best := slices.DeleteFunc(slices.Clone(s.trials[:min(len(s.trials), finalists)]), func(t *trial) bool {
+		return t.loss > s.loss-leastGain
+	})
+	for _, t := range s.bestForEach() {
+		if !slices.Contains(best, t) {
+			best = append(best, t)
+		}
+	}
+	best = slices.DeleteFunc(best, func(t *trial) bool { return t.judged })
 	parallel.Each(len(best), func(i int) { s.judge(best[i]) })
 	for _, t := range s.trials {
 		if t.explains = t.explains || s.asGood(t, best); t.explains {

@@ -16,9 +16,9 @@ func outputCandidates(s *subject) []candidate {
 		if v.want.Choice != nil || !v.failed {
 			continue
 		}
-		all = slices.Concat(all, v.rowCandidates(), v.blockCandidates(s), v.valueCandidates(s))
+		all = slices.Concat(all, v.rowCandidates(), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
 	}
-	return all
+	return slices.Concat(all, factorCandidates(s), sumCandidates(s))
 }
 
 // propose is an explanation of a kind, with what a kernel that does it gives.
@@ -45,9 +45,12 @@ func (v *view) rowCandidates() []candidate {
 		}
 		for _, by := range []int{1, -1} {
 			said := fmt.Sprintf("each %s of %s is that of the %s %s", axis, name, next(by), axis)
-			all = append(all, v.instead("rows", fmt.Sprintf("%s %+d", axis, by), said, func() []float64 {
+			c := v.instead("rows", fmt.Sprintf("%s %+d", axis, by), said, func() []float64 {
 				return v.moved(step, n, func(i int) int { return i + by })
-			}))
+			})
+			c.family, c.about = name+" "+axis, fmt.Sprintf("each %s of %s is that of another", axis, name)
+			c.short = fmt.Sprintf("the %s", next(by))
+			all = append(all, c)
 		}
 		said := fmt.Sprintf("%s stands in reverse order of its %ss", name, axis)
 		all = append(all, v.instead("rows", axis+" reversed", said, func() []float64 {
@@ -109,12 +112,6 @@ func (v *view) valueCandidates(s *subject) []candidate {
 	}
 	all = append(all, v.roundingCandidates()...)
 	all = append(all, v.truncated(s)...)
-	if factor := v.factor(v.got); factor != 0 && dtype.Finite(factor) {
-		said := fmt.Sprintf("%s is %.4g times what it should be%s", name, factor, s.constant(factor))
-		all = append(all, v.instead("factor", "factor", said, func() []float64 {
-			return v.each(func(t float64) float64 { return factor * t })
-		}))
-	}
 	return all
 }
 

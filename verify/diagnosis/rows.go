@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/verify/emulate"
 )
@@ -103,4 +104,17 @@ func (v *view) unwrittenWhere() string {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d elements are %v%s", len(places), len(v.got), v.got[places[0]], v.within(places))
+}
+
+// neverWritten says which parts of the outputs were never written, whatever else is wrong.
+func (s *subject) neverWritten() string {
+	var all []string
+	for _, v := range s.views {
+		if v.failed && v.want.Choice == nil {
+			if where := v.unwrittenWhere(); where != "" {
+				all = append(all, v.want.Name+": "+where)
+			}
+		}
+	}
+	return strings.Join(all, "; ")
 }

@@ -21,6 +21,8 @@ type subject struct {
 	bound   *op.Case
 	views   []*view
 	loss    float64 // beside the right truth
+	excess  float64 // of that what is more than right kernels have
+	noise   float64 // what those have
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
 
@@ -62,7 +64,10 @@ func newSubject(
 		w := newView(want, x)
 		w.failed = v.Outputs[i].Status == verdict.Unexplained
 		s.views = append(s.views, w)
-		s.loss += sum(w.loss)
+		s.loss, s.excess = s.loss+sum(w.loss), s.excess+excess(w.loss)
+		if want.Choice == nil {
+			s.noise += rightLoss * float64(len(w.loss))
+		}
 	}
 	return s, nil
 }
@@ -85,6 +90,21 @@ func newView(want verdict.Expected, got *tensor.Tensor) *view {
 	}
 	v.loss = v.lossOf(v.truth, v.scale)
 	return v
+}
+
+// rightLoss is the mean loss of an element that is right but for its last rounding: of log(1 + z²)
+// for z between −√3 and √3.
+const rightLoss = 0.6
+
+// rightExcess is what of that is in excess of the mean, and something more.
+const rightExcess = 0.3
+
+// excess is what losses are more than those of right elements.
+func excess(loss []float64) (more float64) {
+	for _, lost := range loss {
+		more += max(0, lost-rightLoss)
+	}
+	return more
 }
 
 // rowLoss is the loss of a row of a choice that is wrong: as of an element a thousand deviations

@@ -21,6 +21,11 @@ type candidate struct {
 	narrow []giver
 	// the recording as one of a kernel that does it, where that is a recording
 	again func() *recording.Recording
+	// one of a family of which another may hold in each part of the outputs: what they say
+	// together, and this one in short
+	family, about, short string
+	fitted               int  // how many numbers were fitted to what was recorded
+	whole                bool // it says something only where it explains everything
 }
 
 // giver computes outputs in float64.
@@ -31,8 +36,13 @@ type trial struct {
 	candidate
 	gives    outputs
 	loss     float64
+	losses   []float64 // of each output
+	left     float64   // of the excess that there is beside the right truth
 	judged   bool
 	explains bool
+	leaves   []string    // outputs that it does not explain, once it is judged
+	parted   bool        // it was tried in parts
+	of       *trial      // of one that holds in parts: the explanation that holds there
 	declared declaration // of one of arithmetic
 }
 
@@ -83,24 +93,26 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	if err != nil {
 		return nil
 	}
-	t := &trial{candidate: c, gives: gives}
-	var cross, square float64
+	t, cross, square := &trial{candidate: c, gives: gives}, 0.0, 0.0
 	for _, v := range s.views {
-		w := v.aligned(s, gives[v.want.Name], gives)
-		if w == nil {
-			t.loss += sum(v.loss)
-			continue
+		loss := v.loss
+		if w := v.aligned(s, gives[v.want.Name], gives); w != nil {
+			gives[v.want.Name], loss = w, v.lossBeside(w)
+			x, y := v.along(w)
+			cross, square = cross+x, square+y
+		} else {
+			delete(gives, v.want.Name)
 		}
-		gives[v.want.Name] = w
-		x, y := v.along(w)
-		cross, square = cross+x, square+y
-		t.loss += sum(v.lossBeside(w))
+		t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
 	}
 	if square < least {
 		return nil
 	}
+	if t.loss = sum(t.losses); c.fitted > 0 { // no better than right kernels are
+		t.loss = max(t.loss, s.noise) + leastGain*float64(c.fitted)
+	}
 	t.Share, t.Strength = cross/square, math.Sqrt(square)
-	t.Explains = 1 - t.loss/s.loss
+	t.Explains = 1 - t.left/s.excess
 	return t
 }
 
@@ -177,27 +189,39 @@ func (s *subject) judge(t *trial) {
 	case t.explains || t.Explains < nearly:
 	case t.again != nil:
 		s.judgeAgain(t)
-	case t.Kind == "mistake":
+	case t.Kind == "mistake" && t.of == nil:
 		s.judgeWith(t, s.measured(t))
+	case t.Kind == "mistake" && t.of.Kind == "mistake":
+		s.judgeWith(t, s.measured(t.of))
 	}
 }
 
 // judgeWith judges with errors that are at least so large.
 func (s *subject) judgeWith(t *trial, least outputs) {
-	t.judged, t.explains, t.RMS = true, true, 0
+	t.judged, t.leaves, t.RMS = true, nil, 0
+	var all []string
 	for _, v := range s.views {
-		w := t.gives[v.want.Name]
-		switch {
-		case w == nil:
-			t.explains = t.explains && !v.failed
-		case v.want.Choice != nil:
-			t.explains = t.explains && sum(v.lossBeside(w)) <= fewRows*sum(v.loss)
-		default:
-			out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
-			t.RMS = max(t.RMS, out.RMS)
-			t.explains = t.explains && (out.Status == verdict.Explained || v.reproduced(w))
+		if all = append(all, v.want.Name); !s.explainsOutput(t, v, least) {
+			t.leaves = append(t.leaves, v.want.Name)
 		}
 	}
+	if t.explains = len(t.leaves) == 0; t.whole && !t.explains {
+		t.leaves = all
+	}
+}
+
+// explainsOutput judges one output beside what the trial gives.
+func (s *subject) explainsOutput(t *trial, v *view, least outputs) bool {
+	w := t.gives[v.want.Name]
+	switch {
+	case w == nil:
+		return !v.failed
+	case v.want.Choice != nil:
+		return sum(v.lossBeside(w)) <= fewRows*sum(v.loss)
+	}
+	out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
+	t.RMS = max(t.RMS, out.RMS)
+	return out.Status == verdict.Explained || v.reproduced(w)
 }
 
 // reproduced tells whether another truth is what was recorded, but for much less than kernels err
@@ -219,7 +243,7 @@ func (s *subject) judgeAgain(t *trial) {
 	if t.explains = v.Status == verdict.Explained; !t.explains {
 		return
 	}
-	t.RMS = 0
+	t.RMS, t.leaves = 0, nil
 	for _, o := range v.Outputs {
 		t.RMS = max(t.RMS, o.RMS)
 	}

@@ -36,7 +36,7 @@ func (v *view) places() (all []int) {
 }
 
 // within says in which part of the output some elements are: along each axis the indices that hold
-// all of them but a few, where these are less than the axis has. "" where they are everywhere.
+// them, where these are less than the axis has. "" where they are everywhere.
 func (v *view) within(places []int) string {
 	if len(places) == 0 {
 		return ""
@@ -50,7 +50,7 @@ func (v *view) within(places []int) string {
 			counts[i/inner%shape[a]]++
 		}
 		inner *= shape[a]
-		if text := indicesInWords(counts, len(places)); text != "" && a < len(axes) {
+		if text := indicesInWords(counts); text != "" && a < len(axes) {
 			parts = append(parts, axes[a]+" "+text)
 		}
 	}
@@ -68,13 +68,10 @@ func (v *view) shape() []int {
 	return []int{v.want.Choice.Rows(), v.want.Choice.Width()}
 }
 
-// few is the share of the elements that may be elsewhere.
-const few = 0.01
-
-// indicesInWords says which indices of an axis hold all but a few of the elements that were
-// counted: one, a range, or every so many; "" where that is no less than all, or no pattern.
-func indicesInWords(counts []int, all int) string {
-	kept := holding(counts, int(few*float64(all)))
+// indicesInWords says which indices of an axis hold the elements that were counted: one, a range,
+// or every so many; "" where that is no less than all, or no pattern.
+func indicesInWords(counts []int) string {
+	kept := holding(counts)
 	first, last := kept[0], kept[len(kept)-1]
 	switch {
 	case len(kept) == len(counts):
@@ -96,16 +93,12 @@ func indicesInWords(counts []int, all int) string {
 	return ""
 }
 
-// holding returns the indices that hold something, but for strays before them.
-func holding(counts []int, strays int) (kept []int) {
+// holding returns the indices that hold something.
+func holding(counts []int) (kept []int) {
 	for i, n := range counts {
 		if n > 0 {
 			kept = append(kept, i)
 		}
-	}
-	for len(kept) > 1 && counts[kept[0]] <= strays {
-		strays -= counts[kept[0]]
-		kept = kept[1:]
 	}
 	return kept
 }

@@ -28,8 +28,8 @@ const alike = 6
 // known says more than a factor that was fitted.
 func rank(kind string) int {
 	return slices.Index([]string{
-		"layout", "mistake", "rounding", "attribute", "input", "unwritten", "rows", "factor", "share", "fit", "pair",
-		"arithmetic",
+		"layout", "mistake", "rounding", "attribute", "input", "misread", "unwritten", "copy", "rows", "factor",
+		"factors", "share", "fit", "pair", "arithmetic",
 	}, kind)
 }
 
@@ -41,10 +41,13 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
 	})
 	first := s.explaining[0]
-	var others []string
-	for i, t := range s.explaining {
-		d.Explains = append(d.Explains, t.Finding)
-		if i > 0 && t.loss < best+alike {
+	var names, others []string
+	for _, t := range s.explaining {
+		if slices.Contains(names, t.Name()) { // in other parts, or from another structure of kernels
+			continue
+		}
+		names, d.Explains = append(names, t.Name()), append(d.Explains, t.Finding)
+		if len(names) > 1 && t.loss < best+alike {
 			others = append(others, t.Name())
 		}
 	}
@@ -73,11 +76,15 @@ func class(t *trial, best float64) int {
 
 // sentence opens a report.
 func sentence(f verdict.Finding) string {
+	said := f.Sentence
 	switch f.Kind {
 	case "mistake", "pair", "share":
-		return f.Name() + ": " + f.Sentence
+		said = f.Name() + ": " + said
 	}
-	return f.Sentence
+	if f.Where != "" {
+		said += " (only " + f.Where + ")"
+	}
+	return said
 }
 
 func explainsAll(t *trial) string {
@@ -105,23 +112,116 @@ func apart(all []verdict.Finding) string {
 // explains not all.
 const leads = 0.2
 
-// sayLeading says what explains most where nothing explains everything.
+// mostOf is the share of the error that the explanation which is nearest has to take away to be
+// named first.
+const mostOf = 0.5
+
+// sayLeading says what explains most where nothing explains everything: all of some outputs, nearly
+// all, or more than half.
 func (s *subject) sayLeading(d *verdict.Diagnosis) {
-	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
-	for _, t := range s.trials {
-		if t.Explains > leads && len(d.Leading) < 3 && t.loss < s.loss-leastGain {
-			d.Leading = append(d.Leading, t.Finding)
-		}
-	}
-	d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried)
-	if near := s.nearest(); near != nil {
+	d.Leading = s.leading()
+	near, some := s.nearest(), s.inOutputs()
+	switch {
+	case near != nil:
 		d.Sentence = fmt.Sprintf("%s: takes %.3g %% of the error away", sentence(near.Finding), 100*near.Explains)
-	} else if len(d.Leading) > 0 {
+	case some != "":
+		d.Sentence = some
+	case len(d.Leading) > 0 && d.Leading[0].Explains > mostOf && d.Leading[0].Kind != "fit":
 		f := d.Leading[0]
 		d.Sentence = fmt.Sprintf("nothing that is known explains all of it; nearest is %s, which takes %.0f %% of "+
 			"the error away", sentence(f), 100*f.Explains)
+	default:
+		d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried)
+	}
+	if unwritten := s.neverWritten(); unwritten != "" {
+		d.Sentence += "; " + unwritten
 	}
 	if d.Where != "" {
 		d.Sentence += "; " + d.Where
 	}
+}
+
+// leading lists what takes most of the error away, most first, each once.
+func (s *subject) leading() (all []verdict.Finding) {
+	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+	for _, t := range s.trials {
+		gains := t.Explains > leads && t.Share > leastShare && t.loss < s.loss-leastGain
+		if gains && len(all) < 3 && !said(all, t) {
+			all = append(all, t.Finding)
+		}
+	}
+	return all
+}
+
+// leastShare is the share of an explanation that the matched filter has to find for it to be named:
+// one that moves outputs by a thousand times what was recorded leaves little of the error too.
+const leastShare = 0.3
+
+// said tells whether a finding says the same as a trial, of another part.
+func said(all []verdict.Finding, t *trial) bool {
+	return slices.ContainsFunc(all, func(f verdict.Finding) bool { return f.ID == t.ID && f.Sentence == t.Sentence })
+}
+
+// inOutputs says which explanations explain all of some outputs, and which outputs nothing does; ""
+// where nothing explains all of one.
+func (s *subject) inOutputs() string {
+	var parts, explained []string
+	all := slices.Clone(s.trials)
+	slices.SortStableFunc(all, func(a, b *trial) int {
+		return cmp.Or(cmp.Compare(len(a.Where), len(b.Where)), cmp.Compare(a.loss, b.loss))
+	})
+	for _, t := range all {
+		if !t.judged || t.losses == nil || t.Share < leastShare {
+			continue
+		}
+		fresh := slices.DeleteFunc(s.explainedBy(t), func(name string) bool { return slices.Contains(explained, name) })
+		if len(fresh) > 0 {
+			parts = append(parts, sentence(t.Finding)+": explains "+inWords(fresh)+s.ofAll(t, fresh))
+			explained = append(explained, fresh...)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	open := slices.DeleteFunc(s.failed(), func(name string) bool { return slices.Contains(explained, name) })
+	if len(open) > 0 {
+		parts = append(parts, "nothing that is known explains all of "+inWords(open))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// ofAll says how much of the whole error an explanation of some outputs takes away, if it is most.
+func (s *subject) ofAll(t *trial, outputs []string) string {
+	if t.Explains > mostOf && len(outputs) < len(s.failed()) {
+		return fmt.Sprintf(", and takes %.0f %% of all the error away", 100*t.Explains)
+	}
+	return ""
+}
+
+// failed lists the outputs that are not explained.
+func (s *subject) failed() (names []string) {
+	for _, v := range s.views {
+		if v.failed {
+			names = append(names, v.want.Name)
+		}
+	}
+	return names
+}
+
+// inWords is a list as a sentence has it.
+func inWords(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+// explainedBy lists the failed outputs that a judged trial explains.
+func (s *subject) explainedBy(t *trial) (names []string) {
+	for _, v := range s.views {
+		if v.failed && !slices.Contains(t.leaves, v.want.Name) {
+			names = append(names, v.want.Name)
+		}
+	}
+	return names
 }

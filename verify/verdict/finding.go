@@ -31,6 +31,7 @@ type Finding struct {
 	ID       string   `json:"id"`                // of the bank, else what is changed: "causal=true"
 	Numbers  []string `json:"numbers,omitempty"` // of a mistake in the bank
 	Sentence string   `json:"sentence"`
+	Where    string   `json:"where,omitempty"`  // the part of the outputs in which alone it holds
 	RMS      float64  `json:"rms"`              // of the output that fits worst, beside this
 	Share    float64  `json:"share"`            // 1 for a kernel that does it, 0 for one that does not
 	Strength float64  `json:"strength"`         // how far it moves the outputs, in deviations

@@ -1,0 +1,152 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+)
+
+// factorCandidates are outputs that are multiples of what they should be: all of one, all outputs
+// alike, or each entry of an axis by a factor of its own, as rows are whose weights do not add up
+// to 1.
+func factorCandidates(s *subject) (all []candidate) {
+	for _, v := range s.views {
+		if v.want.Choice == nil && v.failed {
+			all = slices.Concat(all, v.oneFactor(s), v.factors())
+		}
+	}
+	return append(all, s.commonFactor()...)
+}
+
+// oneFactor is a factor on the whole output.
+func (v *view) oneFactor(s *subject) []candidate {
+	factor := v.factor(v.got)
+	if factor == 0 || !dtype.Finite(factor) {
+		return nil
+	}
+	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.constant(factor))
+	return []candidate{v.instead("factor", "factor", said, func() []float64 {
+		return v.each(func(t float64) float64 { return factor * t })
+	})}
+}
+
+// commonFactor is one factor on all outputs that are not explained, where these are several.
+func (s *subject) commonFactor() []candidate {
+	var names []string
+	all := outputs{}
+	var factor float64
+	for _, v := range s.views {
+		if v.want.Choice != nil || !v.failed {
+			continue
+		}
+		f := v.factor(v.got)
+		if factor == 0 {
+			factor = f
+		}
+		if f == 0 || !dtype.Finite(f) || math.Abs(f/factor-1) > sameFactor {
+			return nil
+		}
+		names = append(names, v.want.Name)
+		all[v.want.Name] = v.each(func(t float64) float64 { return factor * t })
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	said := fmt.Sprintf("%s are %.4g times what they should be%s", inWords(names), factor, s.constant(factor))
+	return []candidate{propose("factor", "factor", said, func() (outputs, error) { return all, nil })}
+}
+
+// sameFactor is how far apart the factors of two outputs may be that are one.
+const sameFactor = 2e-3
+
+// perFactor is how many elements there have to be for each factor that is fitted.
+const perFactor = 8
+
+// factors are a factor for each entry of an axis, and for each row.
+func (v *view) factors() (all []candidate) {
+	inner := 1
+	for a := len(v.want.Truth.Shape) - 1; a >= 0; a-- {
+		n, step := v.want.Truth.Shape[a], inner
+		inner *= n
+		if n > 1 && len(v.got)/n >= perFactor {
+			all = append(all, v.byFactors(v.want.Axes[a], func(i int) int { return i / step % n }, n))
+		}
+	}
+	if n := v.want.Columns(); n >= perFactor && len(v.want.Truth.Shape) > 2 {
+		all = append(all, v.byFactors("row", func(i int) int { return i / n }, len(v.got)/n))
+	}
+	return all
+}
+
+// byFactors is a factor for each of so many groups of elements: the median over those that are
+// wrong, so that what is wrong in a part of a group is met too.
+func (v *view) byFactors(word string, group func(i int) int, n int) candidate {
+	ratios := make([][]float64, n)
+	for i, t := range v.truth {
+		if v.loss[i] > clear && v.want.Judged(i) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
+			ratios[group(i)] = append(ratios[group(i)], v.got[i]/t)
+		}
+	}
+	factors, all := make([]float64, n), []float64{}
+	for g, r := range ratios {
+		if factors[g] = 1; len(r) > 1 {
+			slices.Sort(r)
+			factors[g] = r[len(r)/2]
+			all = append(all, factors[g])
+		}
+	}
+	w := slices.Clone(v.truth)
+	for i := range w {
+		w[i] *= factors[group(i)]
+	}
+	said := fmt.Sprintf("each %s of %s is a multiple of what it should be", word, v.want.Name)
+	if slices.Sort(all); len(all) > 0 {
+		said += fmt.Sprintf(", %.3g to %.3g times", all[0], all[len(all)-1])
+	}
+	c := v.instead("factors", "factor of each "+word, said, func() []float64 { return w })
+	c.fitted = len(all)
+	return c
+}
+
+// copyCandidates are outputs that hold what another tensor of the recording does: an input, or the
+// right numbers of another output.
+func (v *view) copyCandidates(s *subject) (all []candidate) {
+	for _, t := range s.bound.Op.Inputs {
+		if !s.rec.Has(t.Name) || !s.small(t.Name) || len(v.got) < fewParts {
+			continue
+		}
+		x, err := s.rec.Tensor(t.Name)
+		if err != nil {
+			continue
+		}
+		if w := v.repeating(x.Data, x.Shape); w != nil {
+			said := fmt.Sprintf("%s holds what %s does", v.want.Name, t.Name)
+			all = append(all, v.instead("copy", t.Name, said, func() []float64 { return w }))
+		}
+	}
+	for _, other := range s.views {
+		if other != v && other.want.Choice == nil && len(other.truth) == len(v.got) {
+			said := fmt.Sprintf("%s holds what %s should", v.want.Name, other.want.Name)
+			all = append(all, v.instead("copy", other.want.Name, said, func() []float64 {
+				return slices.Clone(other.truth)
+			}))
+		}
+	}
+	return all
+}
+
+// repeating returns data in the shape of the output, as rounded to its type: of as many elements,
+// or one row for all; nil where it has neither.
+func (v *view) repeating(data []float64, shape []int) []float64 {
+	n := v.want.Columns()
+	if len(data) != len(v.got) && (len(data) != n || n < perFactor || len(shape) != 1) {
+		return nil
+	}
+	w := make([]float64, len(v.got))
+	for i := range w {
+		w[i] = v.want.Type.Round(data[i%len(data)])
+	}
+	return w
+}

@@ -1,0 +1,277 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// Most mistakes of kernels are addresses: the offset of the sequence is lost, scales advance at
+// another pace, the table's row is that of another request, the last tile is dropped. Each is an
+// input read at other indices than the formula says.
+
+// misreadCandidates are inputs read at other indices along one axis: each by itself, and all that
+// have the axis but the first, as keys and values beside queries.
+func misreadCandidates(s *subject) (all []candidate) {
+	for _, letter := range s.axisLetters() {
+		holders := s.holders(letter)
+		sets := make([][]op.Tensor, 0, len(holders)+2)
+		for i := range holders {
+			sets = append(sets, holders[i:i+1])
+		}
+		if len(holders) > 2 {
+			sets = append(sets, holders[1:])
+		}
+		if len(holders) > 1 && !s.ofAllOutputs(letter) {
+			sets = append(sets, holders)
+		}
+		for _, set := range sets {
+			all = append(all, s.misread(letter, set)...)
+		}
+	}
+	for _, t := range s.bound.Op.Inputs {
+		all = append(all, s.inMemory(t)...)
+	}
+	return all
+}
+
+// inMemory are an input whose two last axes are walked otherwise in memory: the second first, or
+// both by one.
+func (s *subject) inMemory(t op.Tensor) (all []candidate) {
+	shape := s.rec.Shape(t.Name)
+	d := len(shape)
+	if s.axesOf(t) == nil || d < 2 || min(shape[d-1], shape[d-2]) < 2 {
+		return nil
+	}
+	rows, cols := shape[d-2], shape[d-1]
+	for _, walk := range []struct {
+		said string
+		at   func(i, j int) int
+	}{
+		{"column-major, where it is row-major", func(i, j int) int { return j*rows + i }},
+		{"with a stride of 1 along both of its last axes", func(i, j int) int { return i + j }},
+		{"as if it were column-major, with a stride of 1 along both of its last axes", func(i, j int) int {
+			return (i+j)%rows*cols + (i+j)/rows
+		}},
+	} {
+		said := t.Name + " is read " + walk.said
+		all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
+			if x, err := s.rec.Tensor(t.Name); err == nil {
+				y := tensor.New(shape...)
+				for i := range y.Data {
+					in := i % (rows * cols)
+					y.Data[i] = x.Data[i-in+walk.at(in/cols, in%cols)]
+				}
+				r.Set(t.Name, s.rec.Type(t.Name), y)
+			}
+		}))
+	}
+	return all
+}
+
+// axisLetters lists the axes of the inputs as they are declared, each once.
+func (s *subject) axisLetters() (letters []string) {
+	for _, t := range s.bound.Op.Inputs {
+		for _, l := range s.axesOf(t) {
+			if l != "1" && !slices.Contains(letters, l) {
+				letters = append(letters, l)
+			}
+		}
+	}
+	return letters
+}
+
+// axesOf returns the declared axes of a recorded input, nil if it is not there or too large.
+func (s *subject) axesOf(t op.Tensor) []string {
+	switch d := len(s.rec.Shape(t.Name)); {
+	case !s.rec.Has(t.Name) || !s.small(t.Name) || op.Elements(s.rec.Shape(t.Name)) == 0:
+		return nil
+	case d == len(t.Shape):
+		return t.Shape
+	case d == len(t.Other):
+		return t.Other
+	}
+	return nil
+}
+
+// holders lists the inputs that have an axis.
+func (s *subject) holders(letter string) (all []op.Tensor) {
+	for _, t := range s.bound.Op.Inputs {
+		if slices.Contains(s.axesOf(t), letter) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// ofAllOutputs tells whether every output has the axis: reading all inputs elsewhere along it gives
+// the rows of the outputs elsewhere, which is tried as that.
+func (s *subject) ofAllOutputs(letter string) bool {
+	return !slices.ContainsFunc(s.bound.Op.Outputs, func(t op.Tensor) bool { return !slices.Contains(t.Shape, letter) })
+}
+
+// misread lists what inputs give that are read at other indices along an axis.
+func (s *subject) misread(letter string, set []op.Tensor) (all []candidate) {
+	n := s.length(letter, set[0])
+	names := namesOf(set)
+	for _, m := range indexMaps(n, set[0].Integer && len(set[0].Shape) > 1) {
+		said := fmt.Sprintf("%s %s along %s (of %d) %s", names, isRead(len(set)), s.word(letter), n, m.said)
+		c := s.otherwise("misread", fmt.Sprintf("%s %s %s", names, letter, m.id), said,
+			func(r *recording.Recording) { s.reindex(r, letter, set, m.from) })
+		if m.family != "" {
+			c.family = names + " " + letter
+			c.about = fmt.Sprintf("%s %s elsewhere along %s", names, isRead(len(set)), s.word(letter))
+			c.short = m.family
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func isRead(n int) string {
+	if n == 1 {
+		return "is read"
+	}
+	return "are read"
+}
+
+func namesOf(set []op.Tensor) string {
+	var names []string
+	for _, t := range set {
+		names = append(names, t.Name)
+	}
+	return inWords(names)
+}
+
+// length is how long an axis of an input is.
+func (s *subject) length(letter string, t op.Tensor) int {
+	return s.rec.Shape(t.Name)[slices.Index(s.axesOf(t), letter)]
+}
+
+// word is the word for an axis that an output of the op has for it, or one of an op of the same
+// family, else its letter.
+func (s *subject) word(letter string) string {
+	family, _, _ := strings.Cut(s.bound.Op.Name, ".")
+	for _, o := range append([]*op.Op{s.bound.Op}, op.Ops()...) {
+		if !strings.HasPrefix(o.Name, family+".") {
+			continue
+		}
+		for _, t := range o.Outputs {
+			if i := slices.Index(t.Shape, letter); i >= 0 && len(t.Axes) == len(t.Shape) {
+				return t.Axes[i]
+			}
+		}
+	}
+	if inner, ok := strings.CutPrefix(letter, "ceil("); ok {
+		return "blocks of " + strings.Split(inner, "/")[0]
+	}
+	return "axis " + letter
+}
+
+// reindex gives inputs the entries that they have elsewhere along an axis.
+func (s *subject) reindex(r *recording.Recording, letter string, set []op.Tensor, from func(i int) int) {
+	for _, t := range set {
+		if x, err := s.rec.Tensor(t.Name); err == nil {
+			for a, l := range s.axesOf(t) {
+				if l == letter {
+					x = taken(x, a, from)
+				}
+			}
+			r.Set(t.Name, s.rec.Type(t.Name), x)
+		}
+	}
+}
+
+// taken returns a tensor whose entry i of an axis is another's.
+func taken(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
+	y := tensor.New(x.Shape...)
+	n, inner := x.Shape[a], 1
+	for _, m := range x.Shape[a+1:] {
+		inner *= m
+	}
+	for i := 0; i < len(x.Data); i += inner {
+		at := i / inner % n
+		j := i + (from(at)-at)*inner
+		copy(y.Data[i:i+inner], x.Data[j:j+inner])
+	}
+	return y
+}
+
+// indexMap says where an entry of an axis is read.
+type indexMap struct {
+	id, said string
+	family   string // "that of 3": one of those of which another may hold in each part
+	from     func(i int) int
+}
+
+// mostConstant is the length of an axis up to which each entry is tried in the place of all.
+const mostConstant = 8
+
+// indexMaps lists how an axis of n may be walked wrongly, each walk once; of tables of pages, runs
+// that begin with the second too.
+func indexMaps(n int, table bool) (all []indexMap) {
+	all = append(constantMaps(n), []indexMap{
+		{"+1", "one further", "", func(i int) int { return min(i+1, n-1) }},
+		{"-1", "one before", "", func(i int) int { return max(i-1, 0) }},
+		{"reversed", "in reverse order", "", func(i int) int { return n - 1 - i }},
+		{"half as fast", "at half the pace", "", func(i int) int { return i / 2 }},
+		{"twice as fast", "at twice the pace, up to the last", "", func(i int) int { return min(2*i, n-1) }},
+		{"four times as fast", "at four times the pace, up to the last", "", func(i int) int { return min(4*i, n-1) }},
+	}...)
+	for _, m := range []int{2, 4, n / 2, n / 4} {
+		if m < 2 || n%m != 0 || m == n {
+			continue
+		}
+		all = append(all,
+			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", func(i int) int { return i % m }},
+			indexMap{fmt.Sprintf("transposed %d", m), fmt.Sprintf("as %d × %d, where it is %d × %d", n/m, m, m, n/m),
+				"", func(i int) int { return i%m*(n/m) + i/m }})
+		if table {
+			all = append(all, indexMap{fmt.Sprintf("second of %d", m), fmt.Sprintf("so that the second of each %d "+
+				"stands for the first", m), "", func(i int) int {
+				if i%m == 0 {
+					return min(i+1, n-1)
+				}
+				return i
+			}})
+		}
+	}
+	return distinct(all, n)
+}
+
+// constantMaps read one entry everywhere.
+func constantMaps(n int) (all []indexMap) {
+	for c := range n {
+		if c < 1 || n <= mostConstant {
+			all = append(all, indexMap{
+				fmt.Sprintf("= %d", c), fmt.Sprintf("at %d alone", c), fmt.Sprintf("those of %d", c),
+				func(int) int { return c },
+			})
+		}
+	}
+	return all
+}
+
+// distinct leaves out what reads the same as another before it, or as the formula.
+func distinct(all []indexMap, n int) (kept []indexMap) {
+	seen := map[string]bool{walk(n, func(i int) int { return i }): true}
+	for _, m := range all {
+		if w := walk(n, m.from); !seen[w] {
+			seen[w] = true
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+func walk(n int, from func(i int) int) string {
+	var w strings.Builder
+	for i := range min(n, 4096) {
+		fmt.Fprint(&w, from(i), " ")
+	}
+	return w.String()
+}

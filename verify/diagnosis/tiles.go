@@ -1,0 +1,103 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// tileCandidates are tiles of what is summed over that are left out, each of a family of which
+// another may be missing in each part of the outputs: a tile that a loop skips, a page that is not
+// read, the partial sum of a warp.
+func tileCandidates(s *subject) (all []candidate) {
+	for _, letter := range s.axisLetters() {
+		if s.ofAttribute(letter) || s.ofAllOutputs(letter) {
+			continue
+		}
+		set := s.holders(letter)
+		n := s.length(letter, set[0])
+		for _, tile := range tilesOf(n) {
+			for first := 0; first < n; first += tile {
+				all = append(all, s.withoutTile(letter, set, first, min(first+tile, n), n))
+			}
+		}
+	}
+	return all
+}
+
+// mostTiles is how many tiles of one size are tried.
+const mostTiles = 16
+
+// tilesOf lists the sizes of tiles of which an axis has a few.
+func tilesOf(n int) (sizes []int) {
+	for tile := 1; tile < n; tile *= 2 {
+		if (n+tile-1)/tile <= mostTiles {
+			sizes = append(sizes, tile)
+		}
+	}
+	return sizes
+}
+
+func (s *subject) withoutTile(letter string, set []op.Tensor, first, end, n int) candidate {
+	word := s.word(letter)
+	said := fmt.Sprintf("%s %d to %d, of %d, are left out", word, first, end-1, n)
+	if end == first+1 {
+		said = fmt.Sprintf("%s %d of %d is left out", word, first, n)
+	}
+	id := fmt.Sprintf("%s without %d to %d", letter, first, end)
+	c := s.otherwise("input", id, said, func(r *recording.Recording) {
+		s.leaveOut(r, letter, set, first, end)
+	})
+	c.family = fmt.Sprintf("%s without %d", letter, end-first)
+	c.about = fmt.Sprintf("some of the axis %s are left out", word)
+	c.short = fmt.Sprintf("%d to %d", first, end-1)
+	return c
+}
+
+// leaveOut takes entries of an axis out of inputs, and out of the lengths of sequences where the
+// axis is one of keys or of pages of them.
+func (s *subject) leaveOut(r *recording.Recording, letter string, set []op.Tensor, first, end int) {
+	for _, t := range set {
+		x, err := s.rec.Tensor(t.Name)
+		if err != nil {
+			continue
+		}
+		for a, l := range s.axesOf(t) {
+			if l == letter {
+				x = without(x, a, first, end)
+			}
+		}
+		r.Set(t.Name, s.rec.Type(t.Name), x)
+	}
+	keys := map[string]int{"T": 1, "cols": s.bound.Dim("page")}[letter]
+	if lens, err := s.rec.Tensor("kv_lens"); err == nil && keys > 0 {
+		y := tensor.New(lens.Shape...)
+		for i, n := range lens.Data {
+			gone := min(n, float64(end*keys)) - min(n, float64(first*keys))
+			y.Data[i] = n - gone
+		}
+		r.Set("kv_lens", s.rec.Type("kv_lens"), y)
+	}
+}
+
+// without returns the entries of an axis but those from first on, up to end.
+func without(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
+	before, behind := slice(x, a, 0, first), slice(x, a, end, x.Shape[a])
+	shape := slices.Clone(x.Shape)
+	shape[a] -= end - first
+	inner := 1
+	for _, m := range x.Shape[a+1:] {
+		inner *= m
+	}
+	b, c := first*inner, (x.Shape[a]-end)*inner
+	y := tensor.New(shape...)
+	for i := 0; i < len(y.Data); i += b + c {
+		block := i / (b + c)
+		copy(y.Data[i:i+b], before.Data[block*b:])
+		copy(y.Data[i+b:i+b+c], behind.Data[block*c:])
+	}
+	return y
+}
