@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"plumbline/mla"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/op/step"
 	"plumbline/verify/verdict"
@@ -135,20 +136,43 @@ func layerWeights(c *op.Case) mla.Weights {
 
 // mlaLayer computes the truth by mla.Layer, in the naive form.
 func mlaLayer(c *op.Case) ([]verdict.Expected, error) {
-	cfg, weights := Config(c), layerWeights(c)
+	y, latent, ropeKey := layerTruth(c, Config(c))
 	batch, tokens := c.Dim("B"), c.Dim("S")
-	var y, latent, ropeKey []float64
-	for b := range batch {
-		yb, latentB, ropeKeyB := mla.Layer(c.Input("x").View(1, b), weights, cfg)
-		y, latent = append(y, yb.RawMatrix().Data...), append(latent, latentB.RawMatrix().Data...)
-		ropeKey = append(ropeKey, ropeKeyB.RawMatrix().Data...)
-	}
-	return c.Run(
+	expected := c.Run(
 		layerProgram(c), layerProducts(c)/productsForARounding,
 		op.Expectation{Name: "y", Truth: y, Shape: []int{batch, tokens, c.Dim("d")}},
 		op.Expectation{Name: "latent", Truth: latent, Shape: []int{batch, tokens, c.Dim("c")}},
 		op.Expectation{Name: "rope_key", Truth: ropeKey, Shape: []int{batch, tokens, c.Dim("Dr")}},
-	), nil
+	)
+	if c.Wants("y") {
+		expected[0].Directions = []verdict.Direction{{Name: "the scale of the scores", Values: alongScale(c, y)}}
+	}
+	return expected, nil
+}
+
+// layerTruth returns the outputs of all sequences.
+func layerTruth(c *op.Case, cfg mla.Config) (y, latent, ropeKey []float64) {
+	weights := layerWeights(c)
+	for b := range c.Dim("B") {
+		yb, latentB, ropeKeyB := mla.Layer(c.Input("x").View(1, b), weights, cfg)
+		y, latent = append(y, yb.RawMatrix().Data...), append(latent, latentB.RawMatrix().Data...)
+		ropeKey = append(ropeKey, ropeKeyB.RawMatrix().Data...)
+	}
+	return y, latent, ropeKey
+}
+
+// alongScale returns what y moves by with the scale of the scores, ∂y/∂ log scale, by a difference.
+func alongScale(c *op.Case, y []float64) []float64 {
+	const small = 0x1p-20
+	cfg := Config(c)
+	cfg.Scale = cfg.ScoreScale() * (1 + small)
+	moved, _, _ := layerTruth(c, cfg)
+	for i, x := range y {
+		if moved[i] = (moved[i] - x) / small; !dtype.Finite(moved[i]) {
+			moved[i] = 0
+		}
+	}
+	return moved
 }
 
 const (
@@ -175,5 +199,5 @@ func layerProducts(c *op.Case) float64 {
 func layerWork(c *op.Case) float64 {
 	one := layerProducts(c)
 	runs := min(max(math.Trunc(op.Roundings*productsForARounding/(one+1)), op.FewestRuns), op.MostRuns)
-	return one * (runs + 4)
+	return one * (runs + 5)
 }
