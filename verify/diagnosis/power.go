@@ -122,36 +122,103 @@ func (s *subject) effect(m op.Mistake) Effect {
 		if err != nil {
 			continue
 		}
-		right := s.right()
-		if i > 0 {
-			if right, err = s.kernel("", c)(); err != nil {
-				continue
-			}
+		right, err := s.unspoilt[i]()
+		if err != nil {
+			continue
 		}
 		if e.Strength, e.Share = s.strength(wrong, right); e.Strength*e.Strength >= least {
 			e.Shows = true
+			if e.Strength >= Visible && s.isFaint(wrong, right) {
+				e.Strength = s.asDeclared(e, wrong, right)
+			}
 			break
 		}
 	}
 	return e
 }
 
-// strength returns how far outputs are from right ones in deviations, and how much of that was
-// recorded.
+// isFaint tells whether a mistake moves the numbers that it moves by no more than one unit in the
+// last place of an output that is exact otherwise, √12 of its deviations, in the root mean square.
+func (s *subject) isFaint(wrong, right outputs) bool {
+	var square, moved float64
+	for _, v := range s.views {
+		if w := v.displaced(s, wrong, right); w != nil && v.want.Choice == nil {
+			_, y := v.along(w)
+			square += y
+			for i, x := range w {
+				if v.want.Judged(i) && v.deviation(x, i) != 0 {
+					moved++
+				}
+			}
+		}
+	}
+	return square < 12*moved
+}
+
+// asDeclared returns the strength of a faint mistake in a kernel that rounds as declared: what
+// hangs on how other roundings fall goes another way there, and only its size tells of it.
+func (s *subject) asDeclared(e Effect, wrong, right outputs) float64 {
+	c := emulate.DeclaredBy(s.bound)
+	c.Order = emulate.Pairwise
+	moved, err := s.kernel(e.ID, c)()
+	if err != nil {
+		return e.Strength
+	}
+	from, err := s.kernel("", c)()
+	if err != nil {
+		return e.Strength
+	}
+	var cross, square, size float64
+	for _, v := range s.views {
+		w, x := v.displaced(s, wrong, right), v.displaced(s, moved, from)
+		if v.want.Choice != nil || w == nil || x == nil {
+			continue
+		}
+		for i := range w {
+			if d := v.deviation(w[i], i); v.want.Judged(i) {
+				cross, square = cross+d*v.deviation(x[i], i), square+d*d
+			}
+		}
+		size = max(size, v.want.StrengthOfNoise(x, v.truth))
+	}
+	return min(e.Strength, max(size, e.Strength*cross/max(square, math.SmallestNonzeroFloat64)))
+}
+
+// strength returns how far outputs are from right ones in deviations, that which shows it most, and
+// how much of it was recorded.
 func (s *subject) strength(wrong, right outputs) (strength, share float64) {
 	var cross, square float64
 	for _, v := range s.views {
-		w := v.aligned(s, wrong[v.want.Name], wrong)
+		w := v.displaced(s, wrong, right)
 		if w == nil {
 			continue
 		}
-		if r := v.aligned(s, right[v.want.Name], right); r != nil && v.want.Choice == nil {
-			w = v.shifted(w, r)
-		}
 		x, y := v.along(w)
 		cross, square = cross+x, square+y
+		strength = max(strength, v.strength(w, y))
 	}
-	return math.Sqrt(square), cross / max(square, math.SmallestNonzeroFloat64)
+	return strength, cross / max(square, math.SmallestNonzeroFloat64)
+}
+
+// strength is that of one output, whose elements or rows of a choice move by that square together.
+func (v *view) strength(w []float64, square float64) float64 {
+	if v.want.Choice != nil {
+		return math.Sqrt(square)
+	}
+	return v.want.Strength(w, v.truth)
+}
+
+// displaced returns the truth moved as a wrong kernel's outputs are from a right one's; of a
+// choice, the wrong one. Nil where these have no such output.
+func (v *view) displaced(s *subject, wrong, right outputs) []float64 {
+	w := v.aligned(s, wrong[v.want.Name], wrong)
+	if w == nil {
+		return nil
+	}
+	if r := v.aligned(s, right[v.want.Name], right); r != nil && v.want.Choice == nil {
+		return v.shifted(w, r)
+	}
+	return w
 }
 
 // shifted returns the truth moved by a difference.
@@ -174,7 +241,12 @@ func (s *subject) effectOfTruncation(e Effect) Effect {
 			break
 		}
 	}
-	e.Strength, e.Share = s.strength(cut, s.right())
+	_, e.Share = s.strength(cut, s.right())
+	for _, v := range s.views {
+		if w := cut[v.want.Name]; w != nil {
+			e.Strength = v.want.StrengthOfTruncation(w, v.truth)
+		}
+	}
 	e.Shows = e.Strength > 0
 	return e
 }

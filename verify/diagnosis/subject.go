@@ -28,6 +28,9 @@ type subject struct {
 
 	erring func() outputs // mean squares of what right kernels err by, as emulated, once for all
 
+	// what right kernels give that round as each of roundings, once for all
+	unspoilt []func() (outputs, error)
+
 	tried      int
 	untried    string
 	trials     []*trial
@@ -52,6 +55,9 @@ func newSubject(
 	s.erring = sync.OnceValue(func() outputs { return s.errors("", s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err
+	}
+	for _, c := range s.roundings() {
+		s.unspoilt = append(s.unspoilt, sync.OnceValues(s.kernel("", c)))
 	}
 	if work, err := op.Work(rec); err == nil {
 		s.each = work * perMistake

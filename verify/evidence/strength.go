@@ -35,7 +35,7 @@ func magnitudeOf(e verdict.Expected, wrong, right *tensor.Tensor) (m magnitude) 
 		}
 	}
 	if m.strength == 0 {
-		m.strength = e.Strength(wrong.Data, right.Data)
+		m.strength = e.Distance(wrong.Data, right.Data)
 	}
 	return m
 }
