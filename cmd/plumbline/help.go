@@ -138,10 +138,11 @@ Example: plumbline infer runs/decode.safetensors
 const helpPower = `usage: plumbline power [flags] FILE...
 
 Says which mistakes recordings can show, of all that kernels of the op are known to make. Each is
-made by an emulated kernel on these inputs, and its strength is how far it moves all outputs
-together, in deviations of what right kernels give: √Σ (w − t)²/s², with t the truth, w what the
-mistake makes of it and s² = σ² + ulp²/12. From 10 on a recording shows a mistake; to the others it
-is blind, and what hides them is said. An explained recording vouches against those that it shows.
+made by an emulated kernel on these inputs, and its strength is how far it moves the output that
+shows it most, in deviations of what right kernels give: √Σ (w − t)²/s², with t the truth, w what
+the mistake makes of it and s² = σ² + ulp²/12, less where errors of right kernels go the same way
+together, or the last rounding takes it away. From 10 on a recording shows a mistake; to the others
+it is blind, and what hides them is said. An explained recording vouches against those that it shows.
 
 A request, which has no outputs yet, is given those of a right kernel: it says what a recording of
 it will show.
@@ -164,8 +165,8 @@ biases of both signs, ties, scales that vary by block, ratios beyond every clip.
 made by an emulated kernel on them, and its strength is said as plumbline power says it: from 10 on
 a recording shows it, of a kernel that rounds as the file declares. Mistakes that exclude each other,
 since each needs another attribute, stand in several files: NAME.safetensors, NAME-2.safetensors and
-so on. Whatever the strength, the verdict may explain a kernel whose mistake is as small as roundings
-that hang together, such as D of attention.backward in BF16.
+so on. The verdict, which knows of no mistake, may still explain a kernel whose mistake moves no
+number by more than roundings do: D of attention.backward in BF16, and sinks of attention.forward.
 
   -o NAME       what the first file is called; OP.safetensors is the default. Nothing is overwritten.
   -attrs JSON   attributes that are fixed, such as '{"causal":true}': what mistakes that excludes is

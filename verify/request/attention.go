@@ -27,12 +27,13 @@ var attentionBackward = []design{
 		"causal",
 		"fewer queries than keys, ragged lengths, a causal mask with a window, key heads of groups, a " +
 			"soft cap, sinks of both signs, decisive keys at every edge",
-		func(m *maker) { m.causal(20); m.backward(m.size(5, 64), m.size(8, 128), m.size(2, 32)) },
+		func(m *maker) { m.causal(20); m.backward(m.size(5, 64), m.size(8, 128), m.size(2, 32), 0) },
 	},
 	{
 		"two-sided",
-		"a window on both sides, groups of three heads, no soft cap; the rest as with a causal mask",
-		func(m *maker) { m.windowed(); m.backward(m.size(16, 128), m.size(6, 126), m.size(2, 42)) },
+		"a window on both sides, groups of three heads, no soft cap, values and gradients of one sign; the " +
+			"rest as with a causal mask",
+		func(m *maker) { m.windowed(); m.backward(m.size(16, 128), m.size(6, 126), m.size(2, 42), 1) },
 	},
 }
 
@@ -49,6 +50,7 @@ type heads struct {
 	B, S, H, T, G, D, V int
 	lens                []int
 	far                 float64 // how far above and below 0 the logits of two rows lie
+	level               float32 // around which values lie
 }
 
 // causal sets a causal mask and a soft cap.
@@ -70,13 +72,13 @@ func (m *maker) forward(queries, queryHeads, keyHeads int, far float64) {
 	m.heads(h)
 }
 
-func (m *maker) backward(queries, queryHeads, keyHeads int) {
+func (m *maker) backward(queries, queryHeads, keyHeads int, level float32) {
 	h := heads{B: 2, S: queries, H: queryHeads, T: m.size(40, 256), G: keyHeads, D: m.size(24, 192),
-		V: m.size(20, 128)}
+		V: m.size(20, 128), level: level}
 	h.lens = []int{h.T, h.T * 2 / 3}
 	m.set("window", m.size(9, 100))
 	m.heads(h)
-	m.input("do", m.bell(0, h.B, h.S, h.H, h.V))
+	m.input("do", lifted(level, m.bell(0, h.B, h.S, h.H, h.V)))
 }
 
 // scale lies far from the BF16 numbers, and is not 1/√D.
@@ -91,7 +93,8 @@ func scale(m *maker) float64 {
 // a channel that it shares with them; where logits are to be far above and below 0, two heads of
 // the first sequence's last query have them, by a mean that all keys have.
 func (m *maker) heads(h heads) {
-	q, k, v := m.bell(0, h.B, h.S, h.H, h.D), around(1, m.bell(0, h.B, h.T, h.G, h.D)), m.bell(0, h.B, h.T, h.G, h.V)
+	q, k := m.bell(0, h.B, h.S, h.H, h.D), around(1, m.bell(0, h.B, h.T, h.G, h.D))
+	v := lifted(h.level, m.bell(0, h.B, h.T, h.G, h.V))
 	last := h.S - 1
 	for b, length := range h.lens {
 		if length == 0 {

@@ -11,7 +11,12 @@ var latentDecode = []design{
 		"scattered pages, ragged lengths, one that fills its last page, one of 0 and one of 1, NaN " +
 			"behind the last keys and in pages that nobody has, decisive last keys, logits of ±150, two " +
 			"queries",
-		decode,
+		func(m *maker) { decode(m, 5, 2, m.size(4, 128), 4, 300) },
+	},
+	{
+		"spread",
+		"two sequences of one query, no decisive keys, more heads; the rest as with paged",
+		func(m *maker) { decode(m, 2, 1, m.size(56, 128), 0, 3) },
 	},
 }
 
@@ -36,10 +41,12 @@ type pages struct {
 	lens, table   []int
 }
 
-func decode(m *maker) {
-	b, s, h, d := 5, 2, m.size(4, 128), m.attrOf("value_dim", 32, 512)+m.size(8, 64)
+// decode makes sequences, queries and heads, with a last key that is decisive by that much in its
+// first channel, and logits of two heads so far above and below 0.
+func decode(m *maker, b, s, h int, decisive, far float64) {
+	d := m.attrOf("value_dim", 32, 512) + m.size(8, 64)
 	p := pages{page: m.size(16, 64), columns: m.size(6, 65)}
-	p.lens = []int{p.page*(p.columns-1) - 3, p.page * (p.columns - 2), 0, 1, p.page + 1}
+	p.lens = []int{p.page*(p.columns-1) - 3, p.page * (p.columns - 2), 0, 1, p.page + 1}[:b]
 	p.table = scattered(b * p.columns)
 	m.set("scale", 0.1352337788608801) // DeepSeek-V3's: YaRN's temperature squared over √192
 	m.set("lse_base", "2")
@@ -47,14 +54,14 @@ func decode(m *maker) {
 	q, cache := m.bell(1, b, s, h, d), around(0.5, m.bell(0, b*p.columns, p.page, 1, d))
 	for n, length := range p.lens {
 		for head := range h {
-			q = planted(q, edit(4, n, s-1, head, 0))
+			q = planted(q, edit(decisive, n, s-1, head, 0))
 		}
 		if length > 0 {
 			at := length - 1
 			cache = planted(cache, edit(6, p.table[n*p.columns+at/p.page], at%p.page, 0, 0))
 		}
 	}
-	far := 300 / (m.number("scale", 1) * float64(d))
+	far /= m.number("scale", 1) * float64(d)
 	m.input("q", planted(q, edit(far, 0, s-1, 0), edit(-far, 0, s-1, h-1)))
 	m.input("kv_cache", planted(cache, p.behind()...))
 	m.store("block_table", dtype.I64, floats(p.table), b, p.columns)

@@ -97,6 +97,14 @@ func around(shift float32, rc recipe) recipe {
 	return rc
 }
 
+// lifted is a recipe around a number, or as it is around 0.
+func lifted(shift float32, rc recipe) recipe {
+	if shift == 0 {
+		return rc
+	}
+	return around(shift, rc)
+}
+
 // as is a recipe in another type.
 func as(t dtype.Type, rc recipe) recipe {
 	rc.Type = t

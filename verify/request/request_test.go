@@ -107,12 +107,9 @@ func rightKernelsAreExplained(t *testing.T, set *Set) {
 	}
 }
 
-// overstated are mistakes of a strength that reckons with errors which do not hang together, as on
-// these inputs they do: the verdict explains a kernel that makes one.
-var overstated = map[string]string{
-	"attention.backward": "delta-bf16", "fp8.gemm": "promotion-missing", "fp8.grouped_gemm": "promotion-missing",
-	"mla.decode": "output-per-mille",
-}
+// missed are mistakes whose kernels the verdict explains although they show: a number of each head,
+// or of each row, is off by little and another way, and no direction of the op is that.
+var missed = map[string]string{"attention.backward": "delta-bf16", "attention.forward": "sink-bf16"}
 
 // TestKernelsThatMakeThem: strengths foretell what the verdict says of kernels that make the
 // mistakes and round as the request declares. With -long there are hundreds.
@@ -126,7 +123,7 @@ func TestKernelsThatMakeThem(t *testing.T) {
 		for _, m := range made(t, name, Options{}).explained(t) {
 			got = append(got, m.ID)
 		}
-		if id := overstated[name]; id != "" {
+		if id := missed[name]; id != "" {
 			want = []string{id}
 		}
 		if !slices.Equal(got, want) {
@@ -145,11 +142,17 @@ func (s *Set) explained(t *testing.T) (not []Shown) {
 			t.Fatal(err)
 		}
 		c := emulate.DeclaredBy(bound)
-		c.Mistake, c.Output = m.ID, dtype.Invalid
+		c.Output = dtype.Invalid
+		right, err := emulate.Run(request, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Mistake = m.ID
 		rec, err := emulate.Run(request, c)
 		if err != nil {
 			t.Fatalf("%s, %s: %v", s.Op, m.ID, err)
 		}
+		rec.Arithmetic = right.Arithmetic // without promotion a kernel is one of other tensor cores
 		v := diagnosis.JudgeAndVouch(rec, op.MaxWork, 0, op.MaxWork)
 		if m.Shows() && v.Status != verdict.Unexplained {
 			not = append(not, m)
