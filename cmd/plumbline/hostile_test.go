@@ -27,7 +27,7 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, change func(*recording.Recording)) string {
 		t.Helper()
-		rec, err := golden.Open("rope-plain-bf16.safetensors")
+		rec, err := golden.Open("rope-interleaved-to-half-f32.safetensors")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 		write(evil+"right.safetensors", func(*recording.Recording) {}),
 		write("wrong.safetensors", func(r *recording.Recording) {
 			r.Provenance = map[string]any{"producer": word, word: word, "note": []any{word}}
-			r.Set("out.y", dtype.BF16, tensor.New(r.Shape("out.y")...))
+			r.Set("out.y", dtype.F32, tensor.New(r.Shape("out.y")...))
 		}),
 		write("op.safetensors", func(r *recording.Recording) { r.Op = word }),
 		write("attr.safetensors", func(r *recording.Recording) { r.Attrs[word] = word }),
