@@ -1,6 +1,9 @@
 package dtype
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Encode writes the codes of src to dst in little-endian order, as Bits gives them.
 // It panics if len(dst) is not len(src)·t.Size().
@@ -12,17 +15,39 @@ func (t Type) Encode(dst []byte, src []float64) {
 			dst[i] = byte(t.Bits(x))
 		}
 	case 2:
-		for i, x := range src {
-			binary.LittleEndian.PutUint16(dst[2*i:], uint16(t.Bits(x)))
-		}
+		t.encodePairs(dst, src)
 	case 4:
-		for i, x := range src {
-			binary.LittleEndian.PutUint32(dst[4*i:], uint32(t.Bits(x)))
-		}
+		t.encodeFours(dst, src)
 	case 8:
 		for i, x := range src {
 			binary.LittleEndian.PutUint64(dst[8*i:], t.Bits(x))
 		}
+	}
+}
+
+// encodePairs and encodeFours, decodePairs and decodeFours have loops of their own for BF16 and F32,
+// of which recordings are full.
+func (t Type) encodePairs(dst []byte, src []float64) {
+	for i, x := range src {
+		code := uint16(formats[t].nan)
+		if r := t.Round(x); t != BF16 {
+			code = uint16(formats[t].floatBits(r))
+		} else if r == r {
+			code = uint16(math.Float32bits(float32(r)) >> 16)
+		}
+		binary.LittleEndian.PutUint16(dst[2*i:], code)
+	}
+}
+
+func (t Type) encodeFours(dst []byte, src []float64) {
+	if t == F32 {
+		for i, x := range src {
+			binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(float32(x)))
+		}
+		return
+	}
+	for i, x := range src {
+		binary.LittleEndian.PutUint32(dst[4*i:], uint32(t.Bits(x)))
 	}
 }
 
@@ -34,17 +59,37 @@ func (t Type) Decode(dst []float64, src []byte) {
 	case 1:
 		t.decodeBytes(dst, src)
 	case 2:
-		for i := range dst {
-			dst[i] = t.FromBits(uint64(binary.LittleEndian.Uint16(src[2*i:])))
-		}
+		t.decodePairs(dst, src)
 	case 4:
-		for i := range dst {
-			dst[i] = t.FromBits(uint64(binary.LittleEndian.Uint32(src[4*i:])))
-		}
+		t.decodeFours(dst, src)
 	case 8:
 		for i := range dst {
 			dst[i] = t.FromBits(binary.LittleEndian.Uint64(src[8*i:]))
 		}
+	}
+}
+
+func (t Type) decodePairs(dst []float64, src []byte) {
+	if t == BF16 {
+		for i := range dst {
+			dst[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16))
+		}
+		return
+	}
+	for i := range dst {
+		dst[i] = t.FromBits(uint64(binary.LittleEndian.Uint16(src[2*i:])))
+	}
+}
+
+func (t Type) decodeFours(dst []float64, src []byte) {
+	if t == F32 {
+		for i := range dst {
+			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
+		}
+		return
+	}
+	for i := range dst {
+		dst[i] = t.FromBits(uint64(binary.LittleEndian.Uint32(src[4*i:])))
 	}
 }
 
