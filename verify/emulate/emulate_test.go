@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -93,7 +93,8 @@ func apart64(t *testing.T, got, want []float64) float64 {
 func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
-			for seed := range uint64(10) {
+			t.Parallel()
+			for seed := range uint64(check.Times(10, 4)) {
 				request := emulate.Request(op, seed)
 				want := mustRun(t, request, exact)
 				for _, c := range structures(op) {
@@ -109,10 +110,13 @@ func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 	}
 }
 
+// TestRightKernelsAreNearTheExactOne runs every configuration on eight requests, or without -long on
+// two.
 func TestRightKernelsAreNearTheExactOne(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
-			for seed := range uint64(8) {
+			t.Parallel()
+			for seed := range uint64(check.Times(8, 2)) {
 				request := emulate.Request(op, seed)
 				if note := request.Provenance["note"]; note == emulated.Undecided || note == experts.Undecided {
 					continue
@@ -221,10 +225,7 @@ func TestNarrowAccumulatorsTakeNarrowInputs(t *testing.T) {
 // bit, with its one surprise: a number times a BF16 tensor is rounded to BF16 first, the softmax
 // scale too.
 func TestDeepSeeksLayerIsMetBitForBit(t *testing.T) {
-	const path = "../golden/testdata/mla-layer-absorbed-bf16.safetensors"
-	if _, err := os.Stat(path); err != nil {
-		t.Skip(err)
-	}
+	const path = "../../golden/testdata/mla-layer-absorbed-bf16.safetensors"
 	want, err := recording.Open(path)
 	if err != nil {
 		t.Fatal(err)

@@ -12,11 +12,13 @@ import (
 	"plumbline/verify/recording"
 )
 
-// A mistake that shows on no request would never be tested.
+// A mistake that shows on no request would never be tested. Each is made until it has changed an
+// output of the right kernel, or with -long on six requests, of which it may leave one as it is.
 func TestEveryMistakeShowsSomewhere(t *testing.T) {
 	const seeds = 60
 	for _, name := range emulate.Ops() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			shown, changed := map[string]int{}, map[string]int{}
 			for seed := range uint64(seeds) {
 				countMistakes(t, emulate.Request(name, seed), []string{"naive", "absorbed"}[seed%2], shown, changed)
@@ -25,7 +27,7 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 				if shown[mistake] < 1 {
 					t.Errorf("%s shows on %d of %d requests", mistake, shown[mistake], seeds)
 				}
-				if changed[mistake] < shown[mistake]*5/6 {
+				if changed[mistake] < max(1, shown[mistake]*5/6) {
 					t.Errorf(
 						"%s shows on %d requests and changes %d of them", mistake, shown[mistake], changed[mistake],
 					)
@@ -35,13 +37,13 @@ func TestEveryMistakeShowsSomewhere(t *testing.T) {
 	}
 }
 
-// countMistakes counts which mistakes show on a request, up to some times each, and which of them
+// countMistakes counts which mistakes show on a request, up to six times each, and which of them
 // change an output of the right kernel.
 func countMistakes(t *testing.T, request *recording.Recording, form string, shown, changed map[string]int) {
 	t.Helper()
 	var right *recording.Recording
 	for _, mistake := range emulate.Mistakes(request.Op) {
-		if shown[mistake] == check.Times(6, 2) {
+		if shown[mistake] == 6 || changed[mistake] == check.Times(6, 1) {
 			continue
 		}
 		got, err := emulate.Run(request, emulate.Config{Mistake: mistake, Form: form})
