@@ -36,14 +36,14 @@ func turns(seed, n int) []int {
 }
 
 // TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of
-// summation, form and type, on every seed.
+// summation, form and type, on every seed, or without -long on five.
 func TestRightKernels(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
-			for seed := range check.Times(seeds, seeds/20) {
+			for seed := range check.Times(seeds, seeds/40) {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := optest.JudgeKernel(t, request, configs[i])
@@ -98,14 +98,18 @@ func otherKind(truth, wrong float64) bool {
 }
 
 // TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the
-// recording must be unexplained.
+// recording must be unexplained. Without -long it runs every third of an op, for one op others than
+// for the next, and each on one request.
 func TestWrongKernels(t *testing.T) {
-	for _, opName := range emulate.Ops() {
+	for n, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()
-			for _, mistake := range emulate.Mistakes(opName) {
+			for i, mistake := range emulate.Mistakes(opName) {
 				if strings.HasSuffix(mistake, "-truncated") {
 					continue // moves no element visibly: TestTruncation
+				}
+				if (n+i)%check.Times(1, 3) != 0 {
+					continue
 				}
 				seen := 0
 				for seed := range uint64(seeds) {
@@ -124,9 +128,12 @@ func TestWrongKernels(t *testing.T) {
 
 // TestTruncation: a kernel that truncates where it should round moves no element by much, but all
 // in one direction. Outputs of a narrow type show it once there are many independent errors behind
-// them, which the requests do not all have: a third must.
+// them, which the requests do not all have: a third must. Without -long every third op is run.
 func TestTruncation(t *testing.T) {
-	for _, opName := range emulate.Ops() {
+	for n, opName := range emulate.Ops() {
+		if n%check.Times(1, 3) != 0 {
+			continue
+		}
 		for _, mistake := range emulate.Mistakes(opName) {
 			if !strings.HasSuffix(mistake, "-truncated") {
 				continue
@@ -304,7 +311,7 @@ func TestTruncatingSums(t *testing.T) {
 // TestCalibration holds σ to what kernels do that make the roundings they declare. Over many
 // requests, the root mean square of the scores is between 0.6 and 1.2 where roundings to a narrow
 // type dominate, and lower, down to 0.15, where kernels add up float32 in a better order than a
-// plain sequential sum, or have exact operands. It runs every third case, or all with -long.
+// plain sequential sum, or have exact operands. It runs every fifth case, or all with -long.
 func TestCalibration(t *testing.T) {
 	eager := emulate.Config{
 		NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16,
@@ -381,7 +388,7 @@ func TestCalibration(t *testing.T) {
 		// differences of models, which are larger
 		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.2},
 	} {
-		if !*check.Long && i%3 > 0 {
+		if i%check.Times(1, 5) != 0 {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {
@@ -396,13 +403,13 @@ func TestCalibration(t *testing.T) {
 }
 
 // pooled returns the root mean square of an output's scores, over the requests in which it has that
-// type: with -long all, else a dozen, or of the ops that take longest eight.
+// type: with -long all, else eight, or of the ops that take longest six.
 func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Config) (score float64, requests int) {
 	t.Helper()
 	var sum float64
-	few := 12
+	few := 8
 	if strings.HasPrefix(opName, "attention.") || strings.HasPrefix(opName, "mla.") {
-		few = 8
+		few = 6
 	}
 	for seed := range uint64(seeds) {
 		if requests == check.Times(seeds, few) {

@@ -217,12 +217,13 @@ func foundFaint(t *testing.T, c faintCase, k *known) bool {
 }
 
 func TestFaintMistakesAreInTheBank(t *testing.T) {
+	cases := faintCases()
 	for _, mistake := range faint {
-		if !slices.ContainsFunc(faintCases(), func(c faintCase) bool { return c.mistake == mistake }) {
+		if !slices.ContainsFunc(cases, func(c faintCase) bool { return c.mistake == mistake }) {
 			t.Errorf("%s has no recording", mistake)
 		}
 	}
-	for _, c := range faintCases() {
+	for _, c := range cases {
 		if !slices.Contains(faint, c.mistake) || !slices.Contains(emulate.Mistakes(c.request.Op), c.mistake) {
 			t.Errorf("%s is not in the bank for %s", c.mistake, c.request.Op)
 		}

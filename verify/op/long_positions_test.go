@@ -17,7 +17,7 @@ import (
 // the top of a wave only the square of that shows. The whole extended context of DeepSeek-V3 must
 // be explained.
 func TestLongPositions(t *testing.T) {
-	step, count := check.Times(1, 641), 163840
+	step, count := check.Times(1, 1283), 163840
 	positions := tensor.New((count + step - 1) / step)
 	for i := range positions.Data {
 		positions.Data[i] = float64(i * step)
