@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/verify/diagnosis"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -34,13 +35,22 @@ var faults = []struct {
 	{"hostile-15-layout-bhsd", verdict.Unexplained, "axes 1 and 2 exchanged"},
 }
 
+// TestFaultsOfThePast looks for what explains an unexplained one if that has to say something, or
+// with -long always. The one that takes longer than all others is judged with -long alone: another
+// is undetermined for the same reason, and verify/verdict tests the reason.
 func TestFaultsOfThePast(t *testing.T) {
 	for _, f := range faults {
+		if f.name == "hostile-04-zeros-fp8-attention" && !*check.Long {
+			continue
+		}
 		rec, err := recording.Open(filepath.Join("testdata", "faults", f.name+".safetensors"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := diagnosis.Judge(rec, op.MaxWork, diagnosis.Budget)
+		v := diagnosis.Judge(rec, op.MaxWork, 0)
+		if *check.Long || !strings.Contains(v.Reason, f.says) {
+			v = diagnosis.Judge(rec, op.MaxWork, diagnosis.Budget)
+		}
 		said := v.Reason
 		if v.Diagnosis != nil {
 			said += v.Diagnosis.Sentence

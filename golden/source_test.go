@@ -51,7 +51,7 @@ func TestKernelsAndRecordingsDoNotDriftApart(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{kernelsFolder, invalidFolder} {
-		eachFile(t, folder, func(t *testing.T, rec *recording.Recording) {
+		eachFile(t, folder, func(t *testing.T, _ int, rec *recording.Recording) {
 			if drift := drifted(rec, ".."); drift != "" {
 				t.Error(drift)
 			}
