@@ -403,13 +403,13 @@ func TestCalibration(t *testing.T) {
 }
 
 // pooled returns the root mean square of an output's scores, over the requests in which it has that
-// type: with -long all, else eight, or of the ops that take longest six.
+// type: with -long all, else a dozen, or of the ops that take longest eight.
 func pooled(t *testing.T, opName, output string, typ dtype.Type, c emulate.Config) (score float64, requests int) {
 	t.Helper()
 	var sum float64
-	few := 8
+	few := 12
 	if strings.HasPrefix(opName, "attention.") || strings.HasPrefix(opName, "mla.") {
-		few = 6
+		few = 8
 	}
 	for seed := range uint64(seeds) {
 		if requests == check.Times(seeds, few) {
