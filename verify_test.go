@@ -77,9 +77,9 @@ func numbered(t *testing.T) (number map[string]map[string]int, count map[part]in
 
 // inTurn keeps a quarter of the mistakes for one recording of an op, or of an output of it, and
 // another quarter for the next, or where there are many recordings so small a part that each
-// mistake in an output is planted in three of them, and one in what is declared, for which the truth
-// is computed anew, in one; with -long, where there are few recordings, and of truncations, which
-// show on few, all.
+// mistake in an output is planted in three of them, and one in what is declared, for which the
+// truth is computed anew, in one; with -long, where there are few recordings, and of truncations,
+// which show on few, all.
 func inTurn(op string, all []golden.Mutation, number map[string]int, count map[part]int) (kept []golden.Mutation) {
 	first := map[string]int{"": 0}
 	for i, m := range all {

@@ -57,8 +57,8 @@ func TestKernelsAreExplained(t *testing.T) {
 	})
 }
 
-// TestWrongKernelsAreNot judges what the project's own kernels left, and every third recording of an
-// emulated one, or with -long all: verify/evidence has emulated kernels make every mistake too.
+// TestWrongKernelsAreNot judges what the project's own kernels left, and every third recording of
+// an emulated one, or with -long all: verify/evidence has emulated kernels make every mistake too.
 func TestWrongKernelsAreNot(t *testing.T) {
 	eachFile(t, invalidFolder, func(t *testing.T, i int, rec *recording.Recording) {
 		for _, key := range []string{"mistake", "mistake_id", "mistake_what"} {

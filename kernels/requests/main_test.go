@@ -92,11 +92,11 @@ func TestChosenExpertsDiffer(t *testing.T) {
 }
 
 // TestSmallRequestsAreExplained runs the plain emulated kernel of each op: the op accepts the
-// request, and what a right kernel returns is explained. It runs every seventeenth, or all with
+// request, and what a right kernel returns is explained. It runs every twenty-ninth, or all with
 // -long.
 func TestSmallRequestsAreExplained(t *testing.T) {
 	for i, f := range files() {
-		if f.full || i%17 != 0 && !*check.Long {
+		if f.full || i%check.Times(1, 29) != 0 {
 			continue
 		}
 		t.Run(f.base(), func(t *testing.T) {

@@ -25,8 +25,8 @@ func (t Type) Encode(dst []byte, src []float64) {
 	}
 }
 
-// encodePairs and encodeFours, decodePairs and decodeFours have loops of their own for BF16 and F32,
-// of which recordings are full.
+// encodePairs and encodeFours, decodePairs and decodeFours have loops of their own for BF16 and
+// F32, of which recordings are full.
 func (t Type) encodePairs(dst []byte, src []float64) {
 	for i, x := range src {
 		code := uint16(formats[t].nan)

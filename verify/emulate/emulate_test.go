@@ -110,8 +110,8 @@ func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 	}
 }
 
-// TestRightKernelsAreNearTheExactOne runs every configuration on eight requests, or without -long on
-// two.
+// TestRightKernelsAreNearTheExactOne runs every configuration on eight requests, or without -long
+// on two.
 func TestRightKernelsAreNearTheExactOne(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {

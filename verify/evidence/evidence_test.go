@@ -236,7 +236,8 @@ func TestExpectationsAreShared(t *testing.T) {
 func TestTheReportHangsOnNoProcessor(t *testing.T) {
 	run := func(processors int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-		r, err := Run(Options{Ops: []string{"norm.rms", "moe.gate"}, Seeds: 2, Turns: 1, Exp2: []int{0, 6}})
+		ops := []string{"norm.rms", "moe.gate"}
+		r, err := Run(Options{Ops: ops, Seeds: check.Times(2, 1), Turns: 1, Exp2: []int{0, 6}})
 		if err != nil {
 			t.Fatal(err)
 		}

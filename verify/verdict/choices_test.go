@@ -68,7 +68,7 @@ func judgeChoiceOf(c Choice, got *tensor.Tensor) Output {
 }
 
 func TestRightGatesAreExplained(t *testing.T) {
-	for seed := range uint64(check.Times(200, 50)) {
+	for seed := range uint64(check.Times(200, 20)) {
 		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
 			n := 64
 			if seed == 0 {

@@ -18,8 +18,11 @@ import (
 // err alike, and all in a column one way: queries of zeros, of no size, and one query repeated.
 func TestPrefixesOfOneSum(t *testing.T) {
 	for seed := range uint64(check.Times(40, 2)) {
-		for _, size := range []float64{0, 1e-20, 1} {
-			for _, c := range []emulate.Config{{}, {NormalizeFirst: true}, {Tile: 16}} {
+		for i, size := range []float64{0, 1e-20, 1} {
+			for k, c := range []emulate.Config{{}, {NormalizeFirst: true}, {Tile: 16}} {
+				if (int(seed)+i+k)%check.Times(1, 2) != 0 {
+					continue
+				}
 				t.Run(fmt.Sprintf("seed %d, queries of %v, %s", seed, size, c), func(t *testing.T) {
 					v := optest.JudgeKernel(t, oneQuery(seed, size, []int{64, 512}[seed%2]), c)
 					if v.Status != verdict.Explained {

@@ -42,7 +42,7 @@ func TestMistakesOfCastsAreNamed(t *testing.T) {
 		t.Run(mistake, func(t *testing.T) {
 			t.Parallel()
 			found, of := 0, 0
-			for seed := uint64(0); seed < 200 && of < check.Times(40, 8); seed++ {
+			for seed := uint64(0); seed < 200 && of < check.Times(40, 5); seed++ {
 				said := said(seed, mistake)
 				if said == "" {
 					continue

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -168,7 +169,8 @@ var wrongScales = map[string]func(p product, m, n, block int) float64{
 	},
 }
 
-// TestWrongProducts are mistakes that fixed tolerances pass, at the size of DeepSeek-V3.
+// TestWrongProducts are mistakes that fixed tolerances pass, at the size of DeepSeek-V3. Sums that
+// are not promoted are stored in BF16 with -long alone.
 func TestWrongProducts(t *testing.T) {
 	p, wrong := newProduct(1), map[string]*tensor.Tensor{}
 	for name, scale := range wrongScales {
@@ -188,7 +190,7 @@ func TestWrongProducts(t *testing.T) {
 	k.every = 0
 	alike := p.oneScale() // so that all of K can be one sum
 	k.scale = func(product, int, int, int) float64 { return 0x1p-20 }
-	for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.BF16}[:check.Times(2, 1)] {
 		alike.says(t, "promoted", typ, right().run(t, alike), verdict.Explained)
 		alike.says(t, "no promotion", typ, k.run(t, alike), verdict.Unexplained)
 	}

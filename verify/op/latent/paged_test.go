@@ -188,14 +188,19 @@ func write(file *os.File, header map[string]any, gap int64, data []byte) int64 {
 	return begin
 }
 
-// small64 has a cache of 64 MB, 256 MB decoded, of which 1 MB is in use.
-var small64 = paged{blocks: 880, page: 64, width: 576, values: 512, batch: 2, keys: 448, heads: 2}
+// smallCall has a cache of 64 MB, 256 MB decoded, of which 1 MB is in use, or without -long half of
+// that cache.
+func smallCall() paged {
+	return paged{
+		blocks: check.Times(880, 440), page: 64, width: 576, values: 512, batch: 2, keys: 448, heads: 2,
+	}
+}
 
 // openStored writes the small recording to a file and opens that.
 func openStored(t *testing.T) (file *os.File, size int64) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stored.safetensors")
-	small64.stored(path)
+	smallCall().stored(path)
 	file, err := os.Open(path)
 	optest.Must(err)
 	t.Cleanup(func() { file.Close() })
@@ -253,7 +258,7 @@ func TestABrokenDiskIsUnusable(t *testing.T) {
 // kept that is not in use.
 func TestACacheIsMadeByPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "generated.safetensors")
-	small64.generated(path)
+	smallCall().generated(path)
 	rec, err := recording.Open(path)
 	optest.Must(err)
 	defer rec.Close()

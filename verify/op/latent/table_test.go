@@ -27,27 +27,23 @@ func others(want verdict.Expected, got *tensor.Tensor) (allclose bool, calcDiff 
 	return allclose, 1 - 2*cross/norms
 }
 
-// expectedOutputs returns what is expected of the first output of each request.
-func expectedOutputs(t *testing.T, requests []*recording.Recording) []verdict.Expected {
+// expectedOutput returns what is expected of the first output of a request.
+func expectedOutput(t *testing.T, r *recording.Recording) verdict.Expected {
 	t.Helper()
-	expected := make([]verdict.Expected, len(requests))
-	for i, r := range requests {
-		rec, err := emulate.Run(r, emulate.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, err := op.Expect(rec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		expected[i] = all[0]
+	rec, err := emulate.Run(r, emulate.Config{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return expected
+	all, err := op.Expect(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
 }
 
 // TestTable reproduces the table of the error model: what the verdict says of right and of wrong
 // decoding kernels, and what allclose and calc_diff say of the same outputs. With -long it has all
-// 128 heads.
+// 128 heads, and the inputs on which no kernel is wrong.
 func TestTable(t *testing.T) {
 	heads := check.Times(128, 4)
 	inputs := []*recording.Recording{
@@ -55,9 +51,12 @@ func TestTable(t *testing.T) {
 		optest.DecodeRequest(heads, 4096, 2, 1, 3), optest.DecodeRequest(heads, 1000, 0.2, 0, 4),
 		optest.DecodeRequest(heads, 1000, 2, 0, 5),
 	}
-	expected := expectedOutputs(t, inputs)
+	expected := make([]verdict.Expected, len(inputs))
 	run := func(t *testing.T, input int, c emulate.Config) (verdict.Output, bool, float64) {
 		t.Helper()
+		if expected[input].Truth == nil {
+			expected[input] = expectedOutput(t, inputs[input])
+		}
 		rec, err := emulate.Run(inputs[input], c)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +78,7 @@ func TestTable(t *testing.T) {
 			for k, c := range []emulate.Config{
 				{Tile: 16, Splits: 7}, {Tile: 64, Splits: 4}, {Tile: 128, Splits: 1}, {NormalizeFirst: true},
 			} {
-				if !*check.Long && (i+k)%2 > 0 {
+				if !*check.Long && ((i+k)%2 > 0 || i == 2 || i == 4) {
 					continue
 				}
 				out, allclose, diff := run(t, i, c)

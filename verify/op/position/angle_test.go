@@ -75,11 +75,15 @@ func rotationAttrs(t *testing.T, text string) map[string]any {
 }
 
 // TestFastSines: pair 0 turns by whole radians, which every kernel has exactly, so that at position
-// 131,071 a sine that is off by 3e-3 shows.
+// 131,071 a sine that is off by 3e-3 shows. Without -long half of the right kernels have their
+// turn, for one request others than for the next.
 func TestFastSines(t *testing.T) {
-	for _, request := range longRequests(t) {
+	for n, request := range longRequests(t) {
 		name := fmt.Sprintf("%s %v %s", request.Op, request.Attrs, request.Type("x"))
 		for i, c := range emulate.Right(request.Op) {
+			if (n+i/6)%check.Times(1, 2) != 0 {
+				continue
+			}
 			if request.Op == "mla.layer" && i%6 > 0 {
 				continue // TestRightKernels runs all
 			}
