@@ -98,7 +98,7 @@ func otherKind(truth, wrong float64) bool {
 }
 
 // TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the
-// recording must be unexplained. Without -long it runs every third of an op, for one op others than
+// recording must be unexplained. Without -long it runs every sixth of an op, for one op others than
 // for the next, and each on one request.
 func TestWrongKernels(t *testing.T) {
 	for n, opName := range emulate.Ops() {
@@ -108,7 +108,7 @@ func TestWrongKernels(t *testing.T) {
 				if strings.HasSuffix(mistake, "-truncated") {
 					continue // moves no element visibly: TestTruncation
 				}
-				if (n+i)%check.Times(1, 3) != 0 {
+				if (n+i)%check.Times(1, 6) != 0 {
 					continue
 				}
 				seen := 0
@@ -311,7 +311,7 @@ func TestTruncatingSums(t *testing.T) {
 // TestCalibration holds σ to what kernels do that make the roundings they declare. Over many
 // requests, the root mean square of the scores is between 0.6 and 1.2 where roundings to a narrow
 // type dominate, and lower, down to 0.15, where kernels add up float32 in a better order than a
-// plain sequential sum, or have exact operands. It runs every fifth case, or all with -long.
+// plain sequential sum, or have exact operands. It runs every seventh case, or all with -long.
 func TestCalibration(t *testing.T) {
 	eager := emulate.Config{
 		NormalizeFirst: true, Scores: dtype.BF16, Probabilities: dtype.BF16, Intermediate: dtype.BF16,
@@ -388,7 +388,7 @@ func TestCalibration(t *testing.T) {
 		// differences of models, which are larger
 		{"dpo.loss", "dchosen", dtype.F32, emulate.Config{Intermediate: dtype.BF16, NormalizeFirst: true}, 0.4, 1.2},
 	} {
-		if i%check.Times(1, 5) != 0 {
+		if i%check.Times(1, 7) != 0 {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s %s %s, %s", c.op, c.output, c.dtype, c.config), func(t *testing.T) {

@@ -72,7 +72,7 @@ func TestRightGatesAreExplained(t *testing.T) {
 		for _, typ := range []dtype.Type{dtype.F32, dtype.BF16} {
 			n := 64
 			if seed == 0 {
-				n = 4096
+				n = check.Times(4096, 1024)
 			}
 			c, got := gateCase(rand.New(rand.NewPCG(seed, 1)), typ, n)
 			out := judgeChoiceOf(c, got)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"plumbline/internal/check"
@@ -100,10 +101,11 @@ func TestSoftCapChain(t *testing.T) {
 }
 
 // TestSoftCapMistakes: what a kernel with an exact tanh gets wrong is found under a cap too, down
-// to the last of 4096 keys, which moves a log-sum-exp by 2⁻¹².
+// to the last of 4096 keys, which moves a log-sum-exp by 2⁻¹². Without -long each mistake is made
+// once.
 func TestSoftCapMistakes(t *testing.T) {
 	request := capped("attention.forward", dtype.BF16, 2, 4096, 30, 4, 1)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		mistake, output string
 		config          emulate.Config
 	}{
@@ -116,6 +118,9 @@ func TestSoftCapMistakes(t *testing.T) {
 		{"softcap-before-scale", "o", emulate.Config{NormalizeFirst: true, Scores: dtype.BF16}},
 		{"scale-of-width", "o", emulate.Config{NormalizeFirst: true, Scores: dtype.BF16}},
 	} {
+		if !*check.Long && slices.Contains([]int{1, 3, 5}, i) {
+			continue // the mistake of the line above, in other arithmetic
+		}
 		c.config.Mistake = c.mistake
 		t.Run(c.config.String(), func(t *testing.T) {
 			r := request.Clone()

@@ -349,7 +349,7 @@ func TestUnusableObjectives(t *testing.T) {
 
 // TestMasksOfAnyType: the same mask in another type is the same mask.
 func TestMasksOfAnyType(t *testing.T) {
-	for seed := range uint64(check.Times(20, 4)) {
+	for seed := range uint64(check.Times(20, 2)) {
 		r := optest.Recorded(t, "ppo.loss", seed)
 		mask, err := r.Tensor("mask")
 		if err != nil {

@@ -162,7 +162,7 @@ func unitsAreFound(t *testing.T, request *recording.Recording, output string, c 
 // TestSubnormalProducts: products of a cosine that are kept in F16 fall on its subnormal grid below
 // 2⁻¹⁴, where a rounding is no smaller for a smaller product.
 func TestSubnormalProducts(t *testing.T) {
-	for seed := range uint64(check.Times(24, 12)) {
+	for seed := range uint64(check.Times(24, 6)) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		for _, opName := range []string{"rope.apply", "norm.rms"} {
 			request := tinyProducts(t, rng, opName, seed)
@@ -277,7 +277,7 @@ func TestHugeNumbers(t *testing.T) {
 // flush them are right and so are those that keep them; undeclared, a norm that flushes them is
 // wrong, since it makes large numbers of them.
 func TestSubnormalInputs(t *testing.T) {
-	seeds := uint64(check.Times(18, 6))
+	seeds := uint64(check.Times(18, 3))
 	for seed := range seeds {
 		for _, opName := range []string{"norm.rms", "rope.apply", "mla.layer"} {
 			if opName == "mla.layer" && seed >= seeds/3 {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -72,15 +73,20 @@ func TestYaRNKeys(t *testing.T) {
 
 // TestUnroundedRanges: the ends of a range that is not rounded err as the logarithms do that they
 // are made of, and where a pair is slowed by much that is more than a frequency errs by otherwise.
+// Without -long a third of the right kernels have their turn, for one context others than for the
+// next.
 func TestUnroundedRanges(t *testing.T) {
 	for _, factor := range []float64{2, 32, 1000} {
 		for _, base := range []float64{10000, 150000, 5e6} {
-			for _, context := range []float64{4096, 35702, 37757, 39949} {
+			for n, context := range []float64{4096, 35702, 37757, 39949} {
 				request := yarnRequests(t, `{"truncate":false}`)[0]
 				request.Attrs["base"] = recording.Number(base)
 				y := request.Attrs["yarn"].(map[string]any)
 				y["factor"], y["original_context"] = recording.Number(factor), recording.Number(context)
-				for _, c := range emulate.Right("rope.table") {
+				for i, c := range emulate.Right("rope.table") {
+					if (n+i)%check.Times(1, 3) != 0 {
+						continue
+					}
 					if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {
 						t.Errorf(
 							"factor %v, base %v, context %v, %s: %s: %s", factor, base, context, c, v.Status, v.Reason,
