@@ -92,7 +92,7 @@ func inTurn(op string, all []golden.Mutation, number map[string]int, count map[p
 			first[m.Output] = i
 		}
 		n, turn := count[part{op, m.Output}], number[m.Output]+i-first[m.Output]
-		few := n < 4 || m.Output != "" && (n < 8 || strings.HasSuffix(m.Name, ": output-truncated"))
+		few := n < 4 || strings.HasSuffix(m.Name, ": output-truncated")
 		every := max(4, n/3)
 		if m.Output == "" {
 			every = max(4, n)

@@ -48,14 +48,14 @@ func eachFile(t *testing.T, folder string, f func(t *testing.T, i int, rec *reco
 	}
 }
 
-// TestKernelsAreExplained judges all, with -long the one too that takes as long as the others.
+// TestKernelsAreExplained judges every second recording, or with -long all.
 func TestKernelsAreExplained(t *testing.T) {
-	eachFile(t, kernelsFolder, func(t *testing.T, _ int, rec *recording.Recording) {
+	eachFile(t, kernelsFolder, func(t *testing.T, i int, rec *recording.Recording) {
 		if rec.Provenance["mistake"] != nil {
 			t.Errorf("a wrong kernel: %v", rec.Provenance["mistake"])
 		}
-		if filepath.Base(rec.Name) == "mla-decode-v3-heads-bf16.safetensors" && !*check.Long {
-			t.Skip("takes longer than most others together: judged with -long")
+		if i%check.Times(1, 2) != 0 {
+			return
 		}
 		CheckRecording(t, rec)
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plumbline/internal/check"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -16,9 +17,12 @@ import (
 
 // TestSharedExpectations: judged by a shared expectation a recording gets the verdict that it gets
 // alone, whichever shared it before, and recordings that differ in anything but the numbers that
-// came out do not share.
+// came out do not share. Without -long every second op has its turn.
 func TestSharedExpectations(t *testing.T) {
-	for _, opName := range emulate.Ops() {
+	for i, opName := range emulate.Ops() {
+		if i%check.Times(1, 2) != 0 {
+			continue
+		}
 		rec := Recorded(t, opName, 3)
 		expected, err := op.Expect(rec)
 		Must(err)

@@ -78,14 +78,14 @@ func (l large) attention() {
 }
 
 // TestLargeRightKernels is TestRightKernels where σ of most rows is that of the rows that are run,
-// and what is common to all of them has to be known from these: of two small ones, or with -long of
+// and what is common to all of them has to be known from these: of one small one, or with -long of
 // 200 for each op.
 func TestLargeRightKernels(t *testing.T) {
 	for _, name := range []string{"mla.decode", "attention.forward", "attention.backward"} {
 		t.Run(name, func(t *testing.T) {
 			configs := emulate.Right(name)
 			for seed := range seeds {
-				if !*check.Long && (name != "mla.decode" || seed != 3 && seed != 5) {
+				if !*check.Long && (name != "mla.decode" || seed != 3) {
 					continue
 				}
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {

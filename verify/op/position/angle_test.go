@@ -348,10 +348,14 @@ func subnormalRequest(t *testing.T, opName string, seed uint64) *recording.Recor
 // TestRecurrentFrequencies: a recurrence errs by the error of its factor, pair by pair once more.
 // Declared, it is right; undeclared, it is wrong where that is more than a power errs by.
 func TestRecurrentFrequencies(t *testing.T) {
-	shown := 0
-	for _, dim := range []int{64, 128, 256} {
-		for _, base := range []float64{10000, 150000, 500000, 1e6, 1e7, 12345} {
-			for _, yarn := range []any{nil, map[string]any{}, map[string]any{"truncate": false}} {
+	shown, of := 0, 0
+	for d, dim := range []int{64, 128, 256} {
+		for b, base := range []float64{10000, 150000, 500000, 1e6, 1e7, 12345} {
+			for y, yarn := range []any{nil, map[string]any{}, map[string]any{"truncate": false}} {
+				if (d+b+y)%check.Times(1, 2) != 0 {
+					continue
+				}
+				of++
 				request := frequencyTable(dim, base, yarn)
 				declaredRecurrence(t, request, emulate.Config{Frequencies: emulate.Recurrent})
 				declaredRecurrence(t, request, emulate.Config{Frequencies: emulate.Power})
@@ -362,9 +366,9 @@ func TestRecurrentFrequencies(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("undeclared, %d of 54 are unexplained", shown)
+	t.Logf("undeclared, %d of %d are unexplained", shown, of)
 	if shown < 5 {
-		t.Errorf("undeclared, %d of 54 are unexplained", shown)
+		t.Errorf("undeclared, %d of %d are unexplained", shown, of)
 	}
 }
 

@@ -41,7 +41,8 @@ func yarnRequests(t *testing.T, yarn string) []*recording.Recording {
 }
 
 // TestYaRNKeys: right kernels that read the keys so are explained, those that round the range where
-// it is not rounded, or leave the amplitude out, are not.
+// it is not rounded, or leave the amplitude out, are not. Without -long a third of the right
+// kernels have their turn, for one request others than for the next.
 func TestYaRNKeys(t *testing.T) {
 	for _, yarn := range []string{
 		`{"factor":32,"truncate":false}`, `{"factor":32,"truncate":true}`,
@@ -49,9 +50,9 @@ func TestYaRNKeys(t *testing.T) {
 		`{"factor":4,"attention_factor":1.7,"truncate":false}`, `{}`,
 		`{"factor":8,"attention_factor":0.9,"ramp":"rotations"}`,
 	} {
-		for _, request := range yarnRequests(t, yarn) {
+		for n, request := range yarnRequests(t, yarn) {
 			for i, c := range emulate.Right(request.Op) {
-				if request.Op == "mla.layer" && i%6 > 0 {
+				if request.Op == "mla.layer" && i%6 > 0 || (n+i)%check.Times(1, 3) != 0 {
 					continue // TestRightKernels runs all
 				}
 				if v := optest.JudgeKernel(t, request, c); v.Status != verdict.Explained {

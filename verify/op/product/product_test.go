@@ -248,7 +248,7 @@ func TestEveryDeviceIsRecorded(t *testing.T) {
 // explained, with outputs that hide nothing of their errors.
 func TestSumsOfEveryDevice(t *testing.T) {
 	for _, op := range []string{"attention.forward", "attention.backward", "mla.decode"} {
-		for seed := range uint64(check.Times(40, 10)) {
+		for seed := range uint64(check.Times(40, 5)) {
 			request := emulate.Request(op, seed)
 			if request.Type(request.Inputs()[0]).Size() != 2 {
 				continue
