@@ -104,12 +104,15 @@ func inTurn(op string, all []golden.Mutation, number map[string]int, count map[p
 	return kept
 }
 
-// takesLong tells of recordings that are judged with -long alone: a decoding step at full size, and
-// three products of FP8, whose op has another that is small.
+// takesLong tells of recordings that are judged with -long alone, for each of which a smaller one
+// of the same op and kind of kernel stays: a decoding step at full size, products of FP8, a gate of
+// 256 experts, layers in float32.
 func takesLong(name string) bool {
 	return !*check.Long && slices.Contains([]string{
 		"mla-decode-v3-bf16.safetensors", "fp8-gemm-dsv3-bf16.safetensors",
 		"fp8-gemm-one-block-e4m3-scaled-mm.safetensors", "fp8-gemm-sglang-ragged-f32.safetensors",
+		"fp8-grouped-gemm-dsv3.safetensors", "gate-v3-f32.safetensors",
+		"mla-layer-absorbed-f32.safetensors", "mla-layer-naive-f32.safetensors",
 	}, name)
 }
 
