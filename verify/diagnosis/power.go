@@ -23,7 +23,7 @@ const Visible = 10
 type Effect struct {
 	op.Mistake
 	Shows    bool    // it can make a difference on these inputs
-	Strength float64 // how far it moves all outputs together, in deviations: √Σ (w−t)²/s²
+	Strength float64 // how far it moves the output that shows it most, in deviations
 	Share    float64 // of the recorded outputs: 1 for a kernel that makes it, 0 for one that does not
 }
 

@@ -67,15 +67,19 @@ func newSubject(
 		if err != nil {
 			return nil, err
 		}
-		w := newView(want, x)
-		w.failed = v.Outputs[i].Status == verdict.Unexplained
-		s.views = append(s.views, w)
-		s.loss, s.excess = s.loss+sum(w.loss), s.excess+excess(w.loss)
-		if want.Choice == nil {
-			s.noise += rightLoss * float64(len(w.loss))
-		}
+		s.add(newView(want, x), v.Outputs[i].Status == verdict.Unexplained)
 	}
 	return s, nil
+}
+
+// add adds an output.
+func (s *subject) add(v *view, failed bool) {
+	v.failed = failed
+	s.views = append(s.views, v)
+	s.loss, s.excess = s.loss+sum(v.loss), s.excess+excess(v.loss)
+	if v.want.Choice == nil {
+		s.noise += rightLoss * float64(len(v.loss))
+	}
 }
 
 func newView(want verdict.Expected, got *tensor.Tensor) *view {

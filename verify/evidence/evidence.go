@@ -4,8 +4,8 @@
 // are visible and fail, which are found.
 //
 // A right kernel computes what it declares, in any tiling, order and type. A mistake is visible
-// where its strength is 10 or more: √Σ (w − t)²/s² over all outputs, with what it makes of the
-// truth, w, in a kernel that rounds nothing else, and the error of right kernels, s. Indices, codes
+// where its strength is 10 or more (verdict.Expected.Strength): what it makes of the truth in a
+// kernel that rounds nothing else, in deviations of what right kernels err by. Indices, codes
 // and decisions are visibly wrong where no error within the declared arithmetic gives them; there
 // Plumbline is right by definition.
 //

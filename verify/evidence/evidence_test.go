@@ -64,7 +64,9 @@ func TestCounts(t *testing.T) {
 	var r Rates
 	r.right(true, emulate.Config{})
 	r.right(false, emulate.Config{Accumulate: hopper})
-	for _, m := range []magnitude{{0.5, 1}, {9.9, 1}, {10, 1}, {10, 100}, {math.Inf(1), 0}} {
+	for _, m := range []magnitude{
+		{0.5, 0.5, 1}, {9.9, 9.9, 1}, {10, 10, 1}, {10, 10, 100}, {math.Inf(1), math.Inf(1), 0},
+	} {
 		r.wrong(m.strength > 5, m)
 	}
 	want := Rates{Alarms: Count{2, 1}, Plain: Count{1, 1}, Found: Count{3, 3}, Faint: Count{1, 1}}

@@ -68,13 +68,13 @@ func TestFaintIsWhatMovesByNoMoreThanAUnitInTheLastPlace(t *testing.T) {
 		n     int
 		faint bool
 	}{{3.4, 100, true}, {3.5, 100, false}, {3.5, 1, false}, {math.Inf(1), 0, false}} {
-		m := magnitude{c.each * math.Sqrt(max(1, float64(c.n))), c.n}
+		m := magnitude{0, c.each * math.Sqrt(max(1, float64(c.n))), c.n}
 		if m.faint() != c.faint {
 			t.Errorf("%+v: faint is %v", c, m.faint())
 		}
 	}
-	both := magnitude{3, 1}.and(magnitude{4, 2})
-	if both != (magnitude{5, 3}) {
+	both := magnitude{2, 3, 1}.and(magnitude{1, 4, 2})
+	if both != (magnitude{2, 5, 3}) {
 		t.Errorf("two outputs together: %+v", both)
 	}
 }

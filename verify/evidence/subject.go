@@ -240,7 +240,7 @@ func (s *subject) compare(moves, from, wrong *recording.Recording, t *trial) (ef
 	for i, e := range t.expected {
 		if e.Choice != nil {
 			if t.verdict.Outputs[i].Wrong > 0 {
-				found[e.Name] = magnitude{strength: math.Inf(1)}
+				found[e.Name] = magnitude{strength: math.Inf(1), distance: math.Inf(1)}
 			}
 			continue
 		}
