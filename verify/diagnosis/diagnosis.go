@@ -98,6 +98,11 @@ func (s *subject) try(all []candidate) {
 			"(-diagnosis raises it)", len(all)-most, len(all))
 		all = all[:most]
 	}
+	if most := max(0, mostKept/max(s.numbers(), 1)-len(s.trials)); len(all) > most {
+		s.untried = fmt.Sprintf("not tried: %d explanations of %d, whose outputs would take too much memory beside "+
+			"each other", len(all)-most, len(all))
+		all = all[:most]
+	}
 	s.budget -= s.each * float64(len(all))
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) { trials[i] = s.weigh(all[i]) })
@@ -107,6 +112,17 @@ func (s *subject) try(all []candidate) {
 			s.trials = append(s.trials, t)
 		}
 	}
+}
+
+// mostKept is how many numbers may be kept of what explanations give: 2 GiB.
+const mostKept = 1 << 28
+
+// numbers counts those of all outputs.
+func (s *subject) numbers() (n int) {
+	for _, v := range s.views {
+		n += len(v.got)
+	}
+	return n
 }
 
 // finalists is how many explanations are judged in full.

@@ -103,6 +103,9 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 	if said.count < fewParts {
 		return nil
 	}
+	if said.one() {
+		first = family[said.member[0]]
+	}
 	c := candidate{Finding: first.Finding}
 	c.Sentence = said.sentence()
 	t := s.compared(c, func() (outputs, error) { return mixed, nil })
@@ -152,9 +155,12 @@ func (p *parts) add(v *view, of []int) {
 	}
 }
 
+// one tells whether one member holds in all parts.
+func (p *parts) one() bool { return slices.Max(p.member) == slices.Min(p.member) }
+
 // where lists the parts of one member.
 func (p *parts) where() string {
-	if slices.Max(p.member) != slices.Min(p.member) {
+	if !p.one() {
 		return "" // it is in the sentence
 	}
 	return strings.Join(p.texts, "; ")
@@ -165,7 +171,7 @@ const mostParts = 5
 
 // sentence is that of the member, or those of several, each with its part.
 func (p *parts) sentence() string {
-	if slices.Max(p.member) == slices.Min(p.member) {
+	if p.one() {
 		return p.family[p.member[0]].Sentence
 	}
 	var said []string
