@@ -233,8 +233,8 @@ half a minute on two cores.
               what PLUMBLINE_DATE, PLUMBLINE_MACHINE and PLUMBLINE_VERSION say
   -o FOLDER   where -full writes (docs)
 
-A mistake is visible where its strength is 10 or more: √Σ (w − t)²/s², what it makes of the truth in
-units of what right kernels err by. It is faint where it moves no number by more than a rounding
+A mistake is visible where its strength is 10 or more, as plumbline power says it: what it makes of
+the truth in units of what right kernels err by. It is faint where it moves no number by more than a rounding
 does. What is printed hangs on the flags alone.
 
 Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mistake that is not faint;
