@@ -22,7 +22,11 @@ func cutCandidates(s *subject) (all []candidate) {
 			said := fmt.Sprintf("%s count as zeros along %s from %d on, of %d", namesOf(floats(set)),
 				s.word(letter), end, n)
 			all = append(all, s.otherwise("input", fmt.Sprintf("%s zero from %d", letter, end), said,
-				func(r *recording.Recording) { s.zeroFrom(r, letter, floats(set), end) }))
+				func(r *recording.Recording) {
+					s.along(r, letter, floats(set), func(x *tensor.Tensor, a int) *tensor.Tensor {
+						return zeroFrom(x, a, end)
+					})
+				}))
 		}
 	}
 	for _, t := range floats(s.bound.Op.Inputs) {
@@ -78,7 +82,7 @@ func (s *subject) cuts(letter string, set []op.Tensor, n int) (all []candidate) 
 	try := func(first, end int, said string) {
 		id := fmt.Sprintf("%s %d to %d", letter, first, end)
 		all = append(all, s.otherwise("input", id, said, func(r *recording.Recording) {
-			s.cut(r, letter, set, first, end)
+			s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return slice(x, a, first, end) })
 		}))
 	}
 	ends := tileEnds(n)
@@ -104,22 +108,6 @@ func (s *subject) cuts(letter string, set []op.Tensor, n int) (all []candidate) 
 	return all
 }
 
-// cut gives inputs the entries of an axis from first on, up to end.
-func (s *subject) cut(r *recording.Recording, letter string, set []op.Tensor, first, end int) {
-	for _, t := range set {
-		x, err := s.rec.Tensor(t.Name)
-		if err != nil {
-			continue
-		}
-		for a, l := range s.axesOf(t) {
-			if l == letter {
-				x = slice(x, a, first, end)
-			}
-		}
-		r.Set(t.Name, s.rec.Type(t.Name), x)
-	}
-}
-
 // slice returns the entries of an axis from first on, up to end; those beyond its own are zeros.
 func slice(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
 	shape := slices.Clone(x.Shape)
@@ -136,13 +124,9 @@ func slice(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
 	return y
 }
 
-func (s *subject) zeroFrom(r *recording.Recording, letter string, set []op.Tensor, end int) {
-	for _, t := range set {
-		if x, err := s.rec.Tensor(t.Name); err == nil {
-			a := slices.Index(s.axesOf(t), letter)
-			r.Set(t.Name, s.rec.Type(t.Name), slice(slice(x, a, 0, end), a, 0, x.Shape[a]))
-		}
-	}
+// zeroFrom returns a tensor whose entries of an axis are zeros from one on.
+func zeroFrom(x *tensor.Tensor, a, end int) *tensor.Tensor {
+	return slice(slice(x, a, 0, end), a, 0, x.Shape[a])
 }
 
 // sortedInputs are whole numbers taken to stand in order, as groups of samples do in one process.

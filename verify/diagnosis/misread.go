@@ -121,7 +121,9 @@ func (s *subject) misread(letter string, set []op.Tensor) (all []candidate) {
 	for _, m := range indexMaps(n, set[0].Integer && len(set[0].Shape) > 1) {
 		said := fmt.Sprintf("%s %s along %s (of %d) %s", names, isRead(len(set)), s.word(letter), n, m.said)
 		c := s.otherwise("misread", fmt.Sprintf("%s %s %s", names, letter, m.id), said,
-			func(r *recording.Recording) { s.reindex(r, letter, set, m.from) })
+			func(r *recording.Recording) {
+				s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return taken(x, a, m.from) })
+			})
 		if m.family != "" {
 			c.family = names + " " + letter
 			c.about = fmt.Sprintf("%s %s elsewhere along %s", names, isRead(len(set)), s.word(letter))
@@ -172,17 +174,21 @@ func (s *subject) word(letter string) string {
 	return "axis " + letter
 }
 
-// reindex gives inputs the entries that they have elsewhere along an axis.
-func (s *subject) reindex(r *recording.Recording, letter string, set []op.Tensor, from func(i int) int) {
+// along changes inputs along an axis.
+func (s *subject) along(
+	r *recording.Recording, letter string, set []op.Tensor, change func(x *tensor.Tensor, a int) *tensor.Tensor,
+) {
 	for _, t := range set {
-		if x, err := s.rec.Tensor(t.Name); err == nil {
-			for a, l := range s.axesOf(t) {
-				if l == letter {
-					x = taken(x, a, from)
-				}
-			}
-			r.Set(t.Name, s.rec.Type(t.Name), x)
+		x, err := s.rec.Tensor(t.Name)
+		if err != nil {
+			continue
 		}
+		for a, l := range s.axesOf(t) {
+			if l == letter {
+				x = change(x, a)
+			}
+		}
+		r.Set(t.Name, s.rec.Type(t.Name), x)
 	}
 }
 

@@ -60,18 +60,7 @@ func (s *subject) withoutTile(letter string, set []op.Tensor, first, end, n int)
 // leaveOut takes entries of an axis out of inputs, and out of the lengths of sequences where the
 // axis is one of keys or of pages of them.
 func (s *subject) leaveOut(r *recording.Recording, letter string, set []op.Tensor, first, end int) {
-	for _, t := range set {
-		x, err := s.rec.Tensor(t.Name)
-		if err != nil {
-			continue
-		}
-		for a, l := range s.axesOf(t) {
-			if l == letter {
-				x = without(x, a, first, end)
-			}
-		}
-		r.Set(t.Name, s.rec.Type(t.Name), x)
-	}
+	s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return without(x, a, first, end) })
 	keys := map[string]int{"T": 1, "cols": s.bound.Dim("page")}[letter]
 	if lens, err := s.rec.Tensor("kv_lens"); err == nil && keys > 0 {
 		y := tensor.New(lens.Shape...)
