@@ -10,13 +10,18 @@ import (
 	"plumbline/internal/parallel"
 	"plumbline/internal/spelling"
 	"plumbline/numbers/arithmetic"
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
 )
 
-// tryDeclarations judges the recording as one of a kernel that declares another value of one key.
+// tryDeclarations judges the recording as one of a kernel that declares another value of one key,
+// unless errors are as no arithmetic has them.
 func (s *subject) tryDeclarations() {
+	if s.beyondRounding() {
+		return
+	}
 	var all []*trial
 	for _, d := range declarations(s.bound.Op, s.rec) {
 		t := &trial{candidate: candidate{Finding: d.finding(s)}, declared: d, judged: true, loss: s.loss}
@@ -36,6 +41,23 @@ func (s *subject) tryDeclarations() {
 	}
 	// tightest first: the one that leaves the output fullest of its limits
 	slices.SortStableFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(b.RMS, a.RMS) })
+}
+
+// halfAsLarge is the square of how large errors are beside the numbers themselves from which they
+// are no roundings, whatever is declared.
+const halfAsLarge = 0.25
+
+// beyondRounding tells whether an output errs by that.
+func (s *subject) beyondRounding() bool {
+	return slices.ContainsFunc(s.views, func(v *view) bool {
+		var square, size float64
+		for i, t := range v.truth {
+			if d := v.got[i] - t; v.want.Judged(i) && dtype.Finite(d) {
+				square, size = square+d*d, size+t*t
+			}
+		}
+		return square > halfAsLarge*size
+	})
 }
 
 // declaration is a key of the arithmetic with a value.
