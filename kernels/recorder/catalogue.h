@@ -928,6 +928,7 @@ inline constexpr CatalogueMistake catalogueMistakes[] = {
     {"ppo.gae", "returns-without-values", "", "returns are the advantages, without the values"},
     {"ppo.gae", "lambda-missing", "", "λ is left out"},
     {"ppo.gae", "bootstrap-repeated", "L21", "the last value stands for the one after the end, as if the sequence were cut off there, not over"},
+    {"ppo.gae", "next-value-masked", "", "the value after a token is that of the next place, masked or not: padding stands for the end"},
     {"ppo.gae", "next-value-undiscounted", "", "the next value is not discounted"},
     {"ppo.gae", "whiten-over-padding", "L23", "advantages are whitened with the zeros outside the mask"},
     {"ppo.gae", "whiten-per-sequence", "L23", "each sequence is whitened by itself, as shards would be, not all together"},

@@ -523,6 +523,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "where every sequence's last value is 0, or with γ = 0",
 	},
 	{
+		ID: "next-value-masked", Ops: ofGAE,
+		Sentence: "the value after a token is that of the next place, masked or not: padding stands for the end",
+		Hidden:   "where the mask hides no place right behind a token that counts, or no value there, or with γ = 0",
+	},
+	{
 		ID: "next-value-undiscounted", Ops: ofGAE,
 		Sentence: "the next value is not discounted",
 		Hidden:   "where every next value is 0, or with γ = 1",

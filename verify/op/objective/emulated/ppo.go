@@ -120,6 +120,8 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 	for s, at := range steps {
 		var next T
 		switch {
+		case g.Makes("next-value-masked"):
+			next = g.nextPlace(s, steps)
 		case s+1 < len(steps):
 			next = g.values[steps[s+1]]
 		case g.Makes("bootstrap-repeated"):
@@ -134,6 +136,17 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 			advantage[at], returns[at] = g.results(s, at, deltas[s])
 		}
 	}
+}
+
+// nextPlace returns the value of the place after step s, whatever the mask says of it; 0 after the
+// last of a sequence.
+func (g *recursion[T]) nextPlace(s int, steps []int) T {
+	place := steps[s] + 1
+	if place%g.L == 0 {
+		return 0
+	}
+	g.Show((s+1 == len(steps) || steps[s+1] != place) && g.values[place] != 0 && g.gamma != 0)
+	return g.values[place]
 }
 
 // results returns advantage and return of step s.
