@@ -2,8 +2,11 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"plumbline/numbers/dtype"
 )
 
 // where says of the outputs that are not explained in which parts of them the errors are, by axes:
@@ -16,6 +19,30 @@ func (s *subject) where() string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// enoughToTell is how many wrong elements it takes to say what stands there.
+const enoughToTell = 16
+
+// composition says what stands where an output is wrong: r = a t + e, with a of least squares, how large
+// the right numbers t in it are, and how large beside them what is not of them. "" for a multiple.
+func (v *view) composition() string {
+	var cross, right, square, n float64
+	for i, t := range v.truth {
+		if r := v.got[i]; v.loss[i] > clear && dtype.Finite(r) && dtype.Finite(t) {
+			cross, right, square, n = cross+r*t, right+t*t, square+r*r, n+1
+		}
+	}
+	a := cross / right
+	rest := math.Sqrt(max(0, square/right-a*a))
+	switch {
+	case n < enoughToTell || right == 0 || rest < 0.05*math.Abs(a):
+		return ""
+	case math.Abs(a)*math.Sqrt(n) < 4*rest:
+		return fmt.Sprintf("what stands there has nothing of the right numbers, and is %.2g times as large", rest)
+	}
+	return fmt.Sprintf("what stands there is %.2g times the right numbers, and something else that is %.2g times as "+
+		"large as these", a, rest)
 }
 
 // clear is the loss from which an element is said to be wrong: some five deviations.

@@ -131,7 +131,7 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 		d.Sentence = fmt.Sprintf("nothing that is known explains all of it; nearest is %s, which takes %.0f %% of "+
 			"the error away", sentence(f), 100*f.Explains)
 	default:
-		d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried)
+		d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried) + s.composed()
 	}
 	if unwritten := s.neverWritten(); unwritten != "" {
 		d.Sentence += "; " + unwritten
@@ -139,6 +139,18 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 	if d.Where != "" {
 		d.Sentence += "; " + d.Where
 	}
+}
+
+// composed says what stands in the outputs that are wrong.
+func (s *subject) composed() (said string) {
+	for _, v := range s.views {
+		if v.failed && v.want.Choice == nil {
+			if text := v.composition(); text != "" {
+				said += fmt.Sprintf("; %s: %s", v.want.Name, text)
+			}
+		}
+	}
+	return said
 }
 
 // leading lists what takes most of the error away, most first, each once.

@@ -1,0 +1,24 @@
+package diagnosis
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"plumbline/verify/emulate"
+)
+
+// Right numbers with as much again of something else, in every row another.
+func TestWhatStandsThereIsSaid(t *testing.T) {
+	random := emulate.NewRand(1, "something else")
+	right := attends()
+	rec := edited(right, "out.o", func(_ int, x float64) float64 { return x/2 + 3*random.NormFloat64() })
+	d := told(t, rec)
+	if !strings.Contains(d.Sentence, "o: what stands there has nothing of the right numbers, and is ") {
+		t.Error(d.Sentence)
+	}
+	rec = edited(right, "out.o", func(i int, x float64) float64 { return x/2 + 0.1*math.Sin(float64(i*i)) })
+	if d := told(t, rec); !strings.Contains(d.Sentence, "o: what stands there is 0.") {
+		t.Error(d.Sentence)
+	}
+}
