@@ -24,8 +24,9 @@ func (s *subject) where() string {
 // enoughToTell is how many wrong elements it takes to say what stands there.
 const enoughToTell = 16
 
-// composition says what stands where an output is wrong: r = a t + e, with a of least squares, how large
-// the right numbers t in it are, and how large beside them what is not of them. "" for a multiple.
+// composition says what stands where an output is wrong: r = a t + e, with a of least squares, how
+// large the right numbers t in it are, and how large beside them what is not of them. "" for a
+// multiple.
 func (v *view) composition() string {
 	var cross, right, square, n float64
 	for i, t := range v.truth {
