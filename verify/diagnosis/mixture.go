@@ -148,7 +148,7 @@ func (m *mixture) mixRows() {
 		if gives == nil {
 			continue
 		}
-		if m.w == nil || len(m.w) == 0 {
+		if len(m.w) == 0 {
 			m.w = slices.Clone(gives)
 		}
 		for i := range m.of {
