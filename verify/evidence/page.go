@@ -46,10 +46,11 @@ A right kernel computes what it declares, in any tiling, order and type; the *pl
 add up in float32 or better and store nothing in a narrower type than their inputs. A mistake is
 *visible* where its strength is 10 or more ([VERDICT.md](VERDICT.md)): what it makes of the truth in
 a kernel that rounds nothing else, in deviations of what right kernels err by along that move, in the
-output that shows it most of those that a criterion compares. It is *faint* where it moves the numbers that it moves by no more than one unit in the last
-place of an output that is exact otherwise: it can be told by adding up many alone, and the verdict,
-which knows of no mistake, adds up along few directions. Of indices, codes and decisions, wrong is
-what no error within the declared arithmetic gives; there Plumbline is right by definition.
+output that shows it most of those that a criterion compares. It is *faint* where it moves the numbers
+that it moves by no more than one unit in the last place of an output that is exact otherwise: it can
+be told by adding up many alone, and the verdict, which knows of no mistake, adds up along few
+directions. Of indices, codes and decisions, wrong is what no error within the declared arithmetic
+gives; there Plumbline is right by definition.
 
 The reference that others are given is the truth, rounded to float32 or to the type of the output,
 and elements outside masks are left out: kinder than what their tests have. Where their tests compare
