@@ -42,7 +42,7 @@ func (s *subject) tryVariants() {
 	all := mistakeCandidates(s)
 	for i := range all {
 		c := &all[i]
-		c.give, c.narrow = c.narrow[0], nil
+		c.give, c.narrow, c.structured = c.narrow[0], nil, true
 		for _, v := range s.variants(c.ID) {
 			c.others = append(c.others, s.kernel(c.ID, v))
 		}

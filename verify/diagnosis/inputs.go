@@ -92,7 +92,7 @@ func (s *subject) lengthCandidates() []candidate {
 		}
 		try(fmt.Sprintf("%v keys %s", math.Abs(by), word), func(n float64) float64 { return n + by })
 	}
-	for _, tile := range []float64{16, 32, 64, 128} {
+	for _, tile := range []float64{8, 16, 32, 64, 128} {
 		try(fmt.Sprintf("keys up to the last whole tile of %v", tile), func(n float64) float64 {
 			return math.Floor(n/tile) * tile
 		})

@@ -37,7 +37,7 @@ func cutCandidates(s *subject) (all []candidate) {
 			}))
 		}
 	}
-	return slices.Concat(all, s.sortedInputs())
+	return slices.Concat(all, s.otherValues())
 }
 
 // ofAttribute tells whether an attribute says how long an axis is.
@@ -127,21 +127,4 @@ func slice(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
 // zeroFrom returns a tensor whose entries of an axis are zeros from one on.
 func zeroFrom(x *tensor.Tensor, a, end int) *tensor.Tensor {
 	return slice(slice(x, a, 0, end), a, 0, x.Shape[a])
-}
-
-// sortedInputs are whole numbers taken to stand in order, as groups of samples do in one process.
-func (s *subject) sortedInputs() (all []candidate) {
-	for _, t := range s.bound.Op.Inputs {
-		if !t.Integer || s.axesOf(t) == nil {
-			continue
-		}
-		said := fmt.Sprintf("%s is taken to stand in order, whatever its numbers are", t.Name)
-		all = append(all, s.otherwise("input", t.Name+" in order", said, func(r *recording.Recording) {
-			if x, err := s.rec.Tensor(t.Name); err == nil {
-				y := tensor.Of(slices.Sorted(slices.Values(x.Data)), x.Shape...)
-				r.Set(t.Name, s.rec.Type(t.Name), y)
-			}
-		}))
-	}
-	return all
 }

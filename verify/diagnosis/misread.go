@@ -228,6 +228,19 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		{"twice as fast", "at twice the pace, up to the last", "", func(i int) int { return min(2*i, n-1) }},
 		{"four times as fast", "at four times the pace, up to the last", "", func(i int) int { return min(4*i, n-1) }},
 	}...)
+	for _, m := range []int{2, 4, 8} {
+		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+
+			"for all of them", m), "", func(i int) int { return i / m * m }})
+	}
+	for by := 16; by <= n/2; by *= 2 {
+		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "",
+			func(i int) int { return max(i-by, 0) }})
+	}
+	return distinct(append(all, moduloMaps(n, table)...), n)
+}
+
+// moduloMaps walk an axis modulo a part of it, or in another order of its parts.
+func moduloMaps(n int, table bool) (all []indexMap) {
 	for _, m := range []int{2, 4, n / 2, n / 4} {
 		if m < 2 || n%m != 0 || m == n {
 			continue
@@ -246,7 +259,7 @@ func indexMaps(n int, table bool) (all []indexMap) {
 			}})
 		}
 	}
-	return distinct(all, n)
+	return all
 }
 
 // constantMaps read one entry everywhere.

@@ -26,6 +26,7 @@ type candidate struct {
 	family, about, short string
 	fitted               int  // how many numbers were fitted to what was recorded
 	whole                bool // it says something only where it explains everything
+	structured           bool // it is of kernels of other tiles or splits than those that are emulated for σ
 }
 
 // giver computes outputs in float64.
@@ -189,6 +190,7 @@ func (s *subject) judge(t *trial) {
 	case t.explains || t.Explains < nearly:
 	case t.again != nil:
 		s.judgeAgain(t)
+	case t.structured || t.of != nil && t.of.structured:
 	case t.Kind == "mistake" && t.of == nil:
 		s.judgeWith(t, s.measured(t))
 	case t.Kind == "mistake" && t.of.Kind == "mistake":

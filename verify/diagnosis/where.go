@@ -115,10 +115,32 @@ func indicesInWords(counts []int) string {
 	if len(kept) <= 6 {
 		return strings.Trim(strings.ReplaceAll(fmt.Sprint(kept), " ", ", "), "[]") + fmt.Sprintf(" of %d", len(counts))
 	}
+	if runs := runsOf(kept); len(runs) <= mostRuns {
+		return strings.Join(runs, " and ") + fmt.Sprintf(" of %d", len(counts))
+	}
 	if last-first+1 < len(counts) {
 		return rangeInWords(first, last, len(counts))
 	}
 	return ""
+}
+
+// mostRuns is how many runs of indices are said one by one.
+const mostRuns = 4
+
+// runsOf lists runs of indices without a gap.
+func runsOf(kept []int) (runs []string) {
+	for i := 0; i < len(kept); {
+		end := i + 1
+		for end < len(kept) && kept[end] == kept[end-1]+1 {
+			end++
+		}
+		run := fmt.Sprintf("%d to %d", kept[i], kept[end-1])
+		if end == i+1 {
+			run = fmt.Sprint(kept[i])
+		}
+		runs, i = append(runs, run), end
+	}
+	return runs
 }
 
 // holding returns the indices that hold something.

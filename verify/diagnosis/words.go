@@ -52,6 +52,9 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		}
 	}
 	d.Sentence = sentence(first.Finding) + explainsAll(first)
+	if first.Kind == "arithmetic" && d.Where != "" { // which says against it
+		d.Sentence += "; but " + d.Where
+	}
 	if len(others) > 0 {
 		d.Alike = true
 		d.Sentence += "; so " + does(len(others)) + " on these inputs " + strings.Join(others, ", ")
