@@ -121,7 +121,7 @@ func TestWhatHoldsInAPart(t *testing.T) {
 		},
 		{
 			"the weights of some rows do not add up to 1", "the weights of keys are right, but not their sum: " +
-				"it is 0.5 to 0.5 times what it should be, and o is smaller by as much: explains everything",
+				"it is 0.5 to 0.5 times what it should be, and o is off by the reciprocal: explains everything",
 			edited(edited(right, "out.o", func(i int, x float64) float64 {
 				if i/(2*8)%4 == 3 {
 					return 2 * x

@@ -21,7 +21,7 @@ func sumCandidates(s *subject) []candidate {
 		w[i] *= sums.over[lse.rowOf(o, i)]
 	}
 	said := "the weights of keys are right, but not their sum: it is " + sums.inWords() +
-		", and o is smaller by as much"
+		", and o is off by the reciprocal"
 	if !o.failed {
 		said = "the log-sum-exp is not that of the weights that o has: their sum is " + sums.inWords()
 		w = slices.Clone(o.truth)
