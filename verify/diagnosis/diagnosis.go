@@ -98,7 +98,7 @@ func (s *subject) try(all []candidate) {
 			"(-diagnosis raises it)", len(all)-most, len(all))
 		all = all[:most]
 	}
-	if most := max(0, mostKept/max(s.numbers(), 1)-len(s.trials)); len(all) > most {
+	if most := max(0, mostKept/max(s.elements(), 1)-len(s.trials)); len(all) > most {
 		s.untried = fmt.Sprintf("not tried: %d explanations of %d, whose outputs would take too much memory beside "+
 			"each other", len(all)-most, len(all))
 		all = all[:most]
@@ -117,8 +117,8 @@ func (s *subject) try(all []candidate) {
 // mostKept is how many numbers may be kept of what explanations give: 2 GiB.
 const mostKept = 1 << 28
 
-// numbers counts those of all outputs.
-func (s *subject) numbers() (n int) {
+// elements counts those of all outputs.
+func (s *subject) elements() (n int) {
 	for _, v := range s.views {
 		n += len(v.got)
 	}

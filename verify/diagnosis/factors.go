@@ -12,49 +12,47 @@ import (
 // alike, or each entry of an axis by a factor of its own, as rows are whose weights do not add up
 // to 1.
 func factorCandidates(s *subject) (all []candidate) {
+	var failed []*view
+	var factors []float64
 	for _, v := range s.views {
 		if v.want.Choice == nil && v.failed {
-			all = slices.Concat(all, v.oneFactor(s), v.factors())
+			factor := v.factor()
+			failed, factors = append(failed, v), append(factors, factor)
+			all = slices.Concat(all, v.oneFactor(s, factor), v.factors())
 		}
 	}
-	return append(all, s.commonFactor()...)
+	return append(all, s.commonFactor(failed, factors)...)
 }
 
 // oneFactor is a factor on the whole output.
-func (v *view) oneFactor(s *subject) []candidate {
-	factor := v.factor(v.got)
+func (v *view) oneFactor(s *subject, factor float64) []candidate {
 	if factor == 0 || !dtype.Finite(factor) {
 		return nil
 	}
 	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.constant(factor))
-	return []candidate{v.instead("factor", "factor", said, func() []float64 {
-		return v.each(func(t float64) float64 { return factor * t })
-	})}
+	return []candidate{v.instead("factor", "factor", said, func() []float64 { return v.times(factor) })}
 }
 
-// commonFactor is one factor on all outputs that are not explained, where these are several.
-func (s *subject) commonFactor() []candidate {
+// times is a multiple of the truth.
+func (v *view) times(factor float64) []float64 {
+	return v.each(func(t float64) float64 { return factor * t })
+}
+
+// commonFactor is one factor on several outputs, which each have nearly that.
+func (s *subject) commonFactor(failed []*view, factors []float64) []candidate {
+	if len(failed) < 2 {
+		return nil
+	}
 	var names []string
 	all := outputs{}
-	var factor float64
-	for _, v := range s.views {
-		if v.want.Choice != nil || !v.failed {
-			continue
-		}
-		f := v.factor(v.got)
-		if factor == 0 {
-			factor = f
-		}
-		if f == 0 || !dtype.Finite(f) || math.Abs(f/factor-1) > sameFactor {
+	for i, v := range failed {
+		if f := factors[i]; f == 0 || !dtype.Finite(f) || math.Abs(f/factors[0]-1) > sameFactor {
 			return nil
 		}
 		names = append(names, v.want.Name)
-		all[v.want.Name] = v.each(func(t float64) float64 { return factor * t })
+		all[v.want.Name] = v.times(factors[0])
 	}
-	if len(names) < 2 {
-		return nil
-	}
-	said := fmt.Sprintf("%s are %.4g times what they should be%s", inWords(names), factor, s.constant(factor))
+	said := fmt.Sprintf("%s are %.4g times what they should be%s", inWords(names), factors[0], s.constant(factors[0]))
 	return []candidate{propose("factor", "factor", said, func() (outputs, error) { return all, nil })}
 }
 

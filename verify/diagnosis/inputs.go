@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -75,15 +74,8 @@ func (s *subject) lengthCandidates() []candidate {
 	}
 	var all []candidate
 	try := func(said string, of func(n float64) float64) {
-		all = append(all, s.otherwise("input", said, "as if sequences had "+said, func(r *recording.Recording) {
-			if x, err := s.rec.Tensor("kv_lens"); err == nil {
-				y := tensor.New(x.Shape...)
-				for i, n := range x.Data {
-					y.Data[i] = max(0, of(n))
-				}
-				r.Set("kv_lens", s.rec.Type("kv_lens"), y)
-			}
-		}))
+		all = append(all, s.otherwise("input", said, "as if sequences had "+said,
+			s.numbers("kv_lens", func(n float64) float64 { return max(0, of(n)) })))
 	}
 	for _, by := range []float64{-1, 1, -2, 2, -16, 16, -64, 64} {
 		word := "more"

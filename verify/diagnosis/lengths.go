@@ -24,17 +24,15 @@ func cutCandidates(s *subject) (all []candidate) {
 			all = append(all, s.otherwise("input", fmt.Sprintf("%s zero from %d", letter, end), said,
 				func(r *recording.Recording) {
 					s.along(r, letter, floats(set), func(x *tensor.Tensor, a int) *tensor.Tensor {
-						return zeroFrom(x, a, end)
+						return entries(x, a, n, func(i int) int { return beforeEnd(i, end) })
 					})
 				}))
 		}
 	}
 	for _, t := range floats(s.bound.Op.Inputs) {
 		if s.axesOf(t) != nil && len(t.Shape) > 0 {
-			said := t.Name + " counts as zeros"
-			all = append(all, s.otherwise("input", t.Name+" zero", said, func(r *recording.Recording) {
-				r.Set(t.Name, s.rec.Type(t.Name), tensor.New(s.rec.Shape(t.Name)...))
-			}))
+			all = append(all, s.otherwise("input", t.Name+" zero", t.Name+" counts as zeros",
+				s.numbers(t.Name, func(float64) float64 { return 0 })))
 		}
 	}
 	return slices.Concat(all, s.otherValues())
@@ -82,7 +80,9 @@ func (s *subject) cuts(letter string, set []op.Tensor, n int) (all []candidate) 
 	try := func(first, end int, said string) {
 		id := fmt.Sprintf("%s %d to %d", letter, first, end)
 		all = append(all, s.otherwise("input", id, said, func(r *recording.Recording) {
-			s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return slice(x, a, first, end) })
+			s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor {
+				return entries(x, a, end-first, func(i int) int { return first + i })
+			})
 		}))
 	}
 	ends := tileEnds(n)
@@ -108,23 +108,10 @@ func (s *subject) cuts(letter string, set []op.Tensor, n int) (all []candidate) 
 	return all
 }
 
-// slice returns the entries of an axis from first on, up to end; those beyond its own are zeros.
-func slice(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
-	shape := slices.Clone(x.Shape)
-	n, inner := shape[a], 1
-	for _, m := range shape[a+1:] {
-		inner *= m
+// beforeEnd is an index before an end, and none from there on.
+func beforeEnd(i, end int) int {
+	if i < end {
+		return i
 	}
-	shape[a] = end - first
-	y := tensor.New(shape...)
-	for block := range x.Len() / (n * inner) {
-		to := y.Data[block*shape[a]*inner:]
-		copy(to, x.Data[(block*n+first)*inner:(block*n+min(end, n))*inner])
-	}
-	return y
-}
-
-// zeroFrom returns a tensor whose entries of an axis are zeros from one on.
-func zeroFrom(x *tensor.Tensor, a, end int) *tensor.Tensor {
-	return slice(slice(x, a, 0, end), a, 0, x.Shape[a])
+	return -1
 }

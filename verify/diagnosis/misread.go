@@ -47,30 +47,37 @@ func (s *subject) inMemory(t op.Tensor) (all []candidate) {
 	if s.axesOf(t) == nil || d < 2 || min(shape[d-1], shape[d-2]) < 2 {
 		return nil
 	}
-	rows, cols := shape[d-2], shape[d-1]
 	for _, walk := range []struct {
 		said string
-		at   func(i, j int) int
+		of   func(x *tensor.Tensor) *tensor.Tensor
 	}{
-		{"column-major, where it is row-major", func(i, j int) int { return j*rows + i }},
-		{"with a stride of 1 along both of its last axes", func(i, j int) int { return i + j }},
-		{"as if it were column-major, with a stride of 1 along both of its last axes", func(i, j int) int {
-			return (i+j)%rows*cols + (i+j)/rows
-		}},
+		{"column-major, where it is row-major", func(x *tensor.Tensor) *tensor.Tensor { return reread(x, d-2) }},
+		{"with a stride of 1 along both of its last axes", byOne},
+		{
+			"as if it were column-major, with a stride of 1 along both of its last axes",
+			func(x *tensor.Tensor) *tensor.Tensor { return byOne(tensor.Of(transposed(x, d-2).Data, shape...)) },
+		},
 	} {
 		said := t.Name + " is read " + walk.said
 		all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
 			if x, err := s.rec.Tensor(t.Name); err == nil {
-				y := tensor.New(shape...)
-				for i := range y.Data {
-					in := i % (rows * cols)
-					y.Data[i] = x.Data[i-in+walk.at(in/cols, in%cols)]
-				}
-				r.Set(t.Name, s.rec.Type(t.Name), y)
+				r.Set(t.Name, s.rec.Type(t.Name), walk.of(x))
 			}
 		}))
 	}
 	return all
+}
+
+// byOne reads both of the last axes of a tensor with a stride of 1.
+func byOne(x *tensor.Tensor) *tensor.Tensor {
+	y := tensor.New(x.Shape...)
+	d := len(x.Shape)
+	rows, cols := x.Shape[d-2], x.Shape[d-1]
+	for i := range y.Data {
+		in := i % (rows * cols)
+		y.Data[i] = x.Data[i-in+in/cols+in%cols]
+	}
+	return y
 }
 
 // axisLetters lists the axes of the inputs as they are declared, each once.
@@ -122,7 +129,9 @@ func (s *subject) misread(letter string, set []op.Tensor) (all []candidate) {
 		said := fmt.Sprintf("%s %s along %s (of %d) %s", names, isRead(len(set)), s.word(letter), n, m.said)
 		c := s.otherwise("misread", fmt.Sprintf("%s %s %s", names, letter, m.id), said,
 			func(r *recording.Recording) {
-				s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return taken(x, a, m.from) })
+				s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor {
+					return entries(x, a, n, m.from)
+				})
 			})
 		if m.family != "" {
 			c.family = names + " " + letter
@@ -192,17 +201,21 @@ func (s *subject) along(
 	}
 }
 
-// taken returns a tensor whose entry i of an axis is another's.
-func taken(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
-	y := tensor.New(x.Shape...)
-	n, inner := x.Shape[a], 1
-	for _, m := range x.Shape[a+1:] {
+// entries returns a tensor with n entries along an axis, each that of another; zeros where there is
+// none.
+func entries(x *tensor.Tensor, a, n int, from func(i int) int) *tensor.Tensor {
+	shape := slices.Clone(x.Shape)
+	had, inner := shape[a], 1
+	for _, m := range shape[a+1:] {
 		inner *= m
 	}
-	for i := 0; i < len(x.Data); i += inner {
-		at := i / inner % n
-		j := i + (from(at)-at)*inner
-		copy(y.Data[i:i+inner], x.Data[j:j+inner])
+	shape[a] = n
+	y := tensor.New(shape...)
+	for i := 0; i < len(y.Data); i += inner {
+		if at := from(i / inner % n); 0 <= at && at < had {
+			j := (i/inner/n*had + at) * inner
+			copy(y.Data[i:i+inner], x.Data[j:])
+		}
 	}
 	return y
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
 	"plumbline/verify/verdict"
 )
 
@@ -36,17 +37,15 @@ func (v *view) instead(kind, id, said string, give func() []float64) candidate {
 func (v *view) rowCandidates() []candidate {
 	var all []candidate
 	shape, name := v.want.Truth.Shape, v.want.Name
-	inner := 1
 	for a := len(shape) - 1; a >= 0; a-- {
-		n, step, axis := shape[a], inner, v.want.Axes[a]
-		inner *= n
+		n, axis := shape[a], v.want.Axes[a]
 		if n < 2 {
 			continue
 		}
 		for _, by := range []int{1, -1} {
 			said := fmt.Sprintf("each %s of %s is that of the %s %s", axis, name, next(by), axis)
 			c := v.instead("rows", fmt.Sprintf("%s %+d", axis, by), said, func() []float64 {
-				return v.moved(step, n, func(i int) int { return i + by })
+				return v.moved(a, func(i int) int { return i + by })
 			})
 			c.family, c.about = name+" "+axis, fmt.Sprintf("each %s of %s is that of another", axis, name)
 			c.short = fmt.Sprintf("the %s", next(by))
@@ -54,7 +53,7 @@ func (v *view) rowCandidates() []candidate {
 		}
 		said := fmt.Sprintf("%s stands in reverse order of its %ss", name, axis)
 		all = append(all, v.instead("rows", axis+" reversed", said, func() []float64 {
-			return v.moved(step, n, func(i int) int { return n - 1 - i })
+			return v.moved(a, func(i int) int { return n - 1 - i })
 		}))
 	}
 	said := fmt.Sprintf("rows of %s are right rows in another order", name)
@@ -69,15 +68,15 @@ func next(by int) string {
 }
 
 // moved returns the truth with entry i of an axis taken from another, where there is one.
-func (v *view) moved(step, n int, from func(i int) int) []float64 {
-	w := slices.Clone(v.truth)
-	for i := range w {
-		at := i / step % n
-		if to := from(at); 0 <= to && to < n {
-			w[i] = v.truth[i+(to-at)*step]
+func (v *view) moved(a int, from func(i int) int) []float64 {
+	x := tensor.Of(v.truth, v.want.Truth.Shape...)
+	n := x.Shape[a]
+	return entries(x, a, n, func(i int) int {
+		if to := from(i); 0 <= to && to < n {
+			return to
 		}
-	}
-	return w
+		return i
+	}).Data
 }
 
 // blockCandidates are parts that were never written: they hold one number, or zeros.
@@ -167,11 +166,11 @@ func (v *view) each(f func(t float64) float64) []float64 {
 
 // factor is what the truth has to be multiplied by to come nearest, in deviations: the median of
 // r/t over what is not small, so that a few that are wrong in another way change nothing.
-func (v *view) factor(got []float64) float64 {
+func (v *view) factor() float64 {
 	var ratios []float64
 	for i, t := range v.truth {
-		if v.want.Judged(i) && dtype.Finite(t) && dtype.Finite(got[i]) && math.Abs(t) > 8*v.scale[i] {
-			ratios = append(ratios, got[i]/t)
+		if v.want.Judged(i) && dtype.Finite(t) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
+			ratios = append(ratios, v.got[i]/t)
 		}
 	}
 	if len(ratios) == 0 {

@@ -70,7 +70,7 @@ func TestInputsReadElsewhereAreFound(t *testing.T) {
 			for _, name := range names {
 				x, err := right.Tensor(name)
 				optest.Must(err)
-				r.Set(name, right.Type(name), taken(x, a, from))
+				r.Set(name, right.Type(name), entries(x, a, x.Shape[a], from))
 			}
 		})
 	}

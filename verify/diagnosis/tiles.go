@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"fmt"
-	"slices"
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -62,31 +61,19 @@ func (s *subject) withoutTile(letter string, set []op.Tensor, first, end, n int)
 func (s *subject) leaveOut(r *recording.Recording, letter string, set []op.Tensor, first, end int) {
 	s.along(r, letter, set, func(x *tensor.Tensor, a int) *tensor.Tensor { return without(x, a, first, end) })
 	keys := map[string]int{"T": 1, "cols": s.bound.Dim("page")}[letter]
-	if lens, err := s.rec.Tensor("kv_lens"); err == nil && keys > 0 {
-		y := tensor.New(lens.Shape...)
-		for i, n := range lens.Data {
-			gone := min(n, float64(end*keys)) - min(n, float64(first*keys))
-			y.Data[i] = n - gone
-		}
-		r.Set("kv_lens", s.rec.Type("kv_lens"), y)
+	if keys > 0 && s.rec.Has("kv_lens") {
+		s.numbers("kv_lens", func(n float64) float64 {
+			return n - min(n, float64(end*keys)) + min(n, float64(first*keys))
+		})(r)
 	}
 }
 
 // without returns the entries of an axis but those from first on, up to end.
 func without(x *tensor.Tensor, a, first, end int) *tensor.Tensor {
-	before, behind := slice(x, a, 0, first), slice(x, a, end, x.Shape[a])
-	shape := slices.Clone(x.Shape)
-	shape[a] -= end - first
-	inner := 1
-	for _, m := range x.Shape[a+1:] {
-		inner *= m
-	}
-	b, c := first*inner, (x.Shape[a]-end)*inner
-	y := tensor.New(shape...)
-	for i := 0; i < len(y.Data); i += b + c {
-		block := i / (b + c)
-		copy(y.Data[i:i+b], before.Data[block*b:])
-		copy(y.Data[i+b:i+b+c], behind.Data[block*c:])
-	}
-	return y
+	return entries(x, a, x.Shape[a]-(end-first), func(i int) int {
+		if i < first {
+			return i
+		}
+		return i + end - first
+	})
 }

@@ -186,15 +186,16 @@ func (v *view) deviation(x float64, i int) float64 {
 // another recording, and errors are larger than beside the right truth, as that recording.
 func (s *subject) judge(t *trial) {
 	s.judgeWith(t, nil)
+	made := t // everywhere, of one that holds in parts
+	if t.of != nil {
+		made = t.of
+	}
 	switch {
 	case t.explains || t.Explains < nearly:
 	case t.again != nil:
 		s.judgeAgain(t)
-	case t.structured || t.of != nil && t.of.structured:
-	case t.Kind == "mistake" && t.of == nil:
-		s.judgeWith(t, s.measured(t))
-	case t.Kind == "mistake" && t.of.Kind == "mistake":
-		s.judgeWith(t, s.measured(t.of))
+	case t.Kind == "mistake" && !made.structured:
+		s.judgeWith(t, s.measured(made))
 	}
 }
 

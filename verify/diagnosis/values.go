@@ -35,15 +35,20 @@ func (s *subject) otherValues() (all []candidate) {
 
 // mapped is an input with a function of its numbers.
 func (s *subject) mapped(t op.Tensor, said string, of func(x float64) float64) candidate {
-	return s.otherwise("input", t.Name+" "+said, t.Name+" "+said, func(r *recording.Recording) {
-		if x, err := s.rec.Tensor(t.Name); err == nil {
+	return s.otherwise("input", t.Name+" "+said, t.Name+" "+said, s.numbers(t.Name, of))
+}
+
+// numbers is the change that an input has a function of its numbers.
+func (s *subject) numbers(name string, of func(x float64) float64) func(r *recording.Recording) {
+	return func(r *recording.Recording) {
+		if x, err := s.rec.Tensor(name); err == nil {
 			y := tensor.New(x.Shape...)
 			for i, v := range x.Data {
 				y.Data[i] = of(v)
 			}
-			r.Set(t.Name, s.rec.Type(t.Name), y)
+			r.Set(name, s.rec.Type(name), y)
 		}
-	})
+	}
 }
 
 // mostWraps is how many powers of two are tried at which numbers of an input may wrap around.
