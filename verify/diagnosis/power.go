@@ -139,16 +139,25 @@ func (s *subject) effect(m op.Mistake) Effect {
 
 // isFaint tells whether a mistake moves the numbers that it moves by no more than one unit in the
 // last place of an output that is exact otherwise, √12 of its deviations, in the root mean square.
+// One that moves a choice farther than ties allow is not.
 func (s *subject) isFaint(wrong, right outputs) bool {
 	var square, moved float64
 	for _, v := range s.views {
-		if w := v.displaced(s, wrong, right); w != nil && v.want.Choice == nil {
-			_, y := v.along(w)
-			square += y
-			for i, x := range w {
-				if v.want.Judged(i) && v.deviation(x, i) != 0 {
-					moved++
-				}
+		w := v.displaced(s, wrong, right)
+		if w == nil {
+			continue
+		}
+		_, y := v.along(w)
+		if v.want.Choice != nil {
+			if y > 0 {
+				return false
+			}
+			continue
+		}
+		square += y
+		for i, x := range w {
+			if v.want.Judged(i) && v.deviation(x, i) != 0 {
+				moved++
 			}
 		}
 	}
