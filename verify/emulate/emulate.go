@@ -89,6 +89,8 @@ type Config struct {
 
 	Mistake string // one of Mistakes, or "" for a right kernel
 	Also    string // a second one
+
+	Quantities *Quantities // nil: nobody looks at what is formed on the way
 }
 
 // ErrHidden is what Run returns for a mistake that cannot show on the request, by the condition
@@ -177,6 +179,7 @@ type Kernel struct {
 	Float32, Float64 func(*Job)
 	Request          func(*Maker)
 	Right            []Config
+	Quantities       []Quantity
 }
 
 var kernels = map[string]Kernel{}

@@ -16,7 +16,11 @@ type RMS[T Number] struct {
 	sums   *Summer[T]
 	eps    float64
 	middle dtype.Type
+	Place  int // of the row among all
 }
+
+// Roots are what a norm has for each row.
+const Roots = "the root mean square"
 
 // NewRMS returns the norm of a kernel.
 func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
@@ -41,7 +45,7 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 		mean *= T(len(x)) / T(block)
 		n.Show(block > len(x))
 	}
-	inverse := n.inverseRoot(mean)
+	inverse := PassOne(n.Job, Roots, n.Place, n.inverseRoot(mean))
 	y := make([]T, len(x))
 	for i := range x {
 		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse)) * n.weight(weight[i])

@@ -160,6 +160,9 @@ type Rotary[T Number] struct {
 	repeated  bool       // the mistake of a table that repeats each frequency for neighbours
 }
 
+// Turns are what a rotation has for each pair.
+const Turns = "the frequency of each pair"
+
 // NewRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
 func NewRotary[T Number](j *Job, dim int, moving bool) *Rotary[T] {
 	base := j.Float("base")
@@ -167,6 +170,7 @@ func NewRotary[T Number](j *Job, dim int, moving bool) *Rotary[T] {
 	right := r.extend(j.YaRN(), frequencies[T](r.Frequencies, dim, dim, base), dim, base, "")
 	amplitude := r.amplitude
 	r.theta = r.wrongFrequencies(dim, base)
+	Pass(j, Turns, 0, r.theta)
 	j.Show(moving && (!slices.Equal(right, r.theta) || amplitude != r.amplitude))
 	r.confuseLayout(dim, moving)
 	return r

@@ -15,7 +15,14 @@ type Query[T Number] struct {
 	Score          func(j int) T   // query times key, rounded as a product is, neither scaled nor capped
 	Value          func(j int) []T // the value of key j
 	Sink           *T              // one more logit in the denominator
+	Place          int             // of its scores among all, where they are looked at
 }
+
+// What an eager softmax forms: scores, and weights of keys.
+const (
+	Scores  = "the scores"
+	Weights = "the weights of keys"
+)
 
 // Softmax is the part of an attention kernel between scores and output. It rounds
 //   - scores to the type declared for them, before and after scaling (an eager framework does, a
@@ -189,7 +196,7 @@ func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 
 // sees returns output and natural log-sum-exp of a row that sees a key.
 func (k *Softmax[T]) sees(r *Query[T]) ([]T, T) {
-	if k.NormalizeFirst {
+	if k.NormalizeFirst || k.Quantities != nil {
 		return k.eager(r)
 	}
 	parts := k.parts(r)
@@ -507,6 +514,7 @@ func (k *Softmax[T]) dropSplit(parts []*state[T]) []*state[T] {
 // product.
 func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	k.Gather(r, r.Lo, r.Hi)
+	Pass(k.Job, Scores, r.Place+r.Lo, k.S)
 	m := T(math.Inf(-1))
 	for _, x := range k.S {
 		m = max(m, x)
@@ -527,6 +535,7 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	for i := range k.p {
 		k.p[i] /= l
 	}
+	Pass(k.Job, Weights, r.Place+r.Lo, k.p)
 	out := make([]T, k.width)
 	k.mixing.Combine(out, k.roundWeights(k.p), k.values)
 	return out, lse

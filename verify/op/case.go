@@ -370,9 +370,12 @@ func literal(number string) float64 {
 func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 
 // OutputShape returns the shape of an output, whether the recording has it or not.
-func (c *Case) OutputShape(name string) []int {
+func (c *Case) OutputShape(name string) []int { return c.Shape(c.boundAxes(c.Op.Output(name))) }
+
+// Shape returns the lengths of axes that are declared.
+func (c *Case) Shape(axes []string) []int {
 	shape := []int{}
-	for _, expression := range c.boundAxes(c.Op.Output(name)) {
+	for _, expression := range axes {
 		n, _ := c.dimension(expression)
 		shape = append(shape, int(n))
 	}

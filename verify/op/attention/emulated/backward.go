@@ -3,15 +3,30 @@ package emulated
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
+// What the backward pass forms: of each row of queries, and of each row for each key.
+const (
+	deltas    = "D, the sum of do·o,"
+	lses      = "the log-sum-exp of the forward pass"
+	again     = "the scores of the backward pass"
+	toValues  = "P in dv"
+	toQueries = "dS in dq"
+	toKeys    = "dS in dk"
+)
+
 func init() {
+	rows, weights := []string{"B", "S", "H"}, []string{"B", "S", "H", "T"}
 	emulate.Register("attention.backward", emulate.Kernel{
 		Float32: attentionBackward[float32], Float64: attentionBackward[float64], Request: requestBackward,
-		Right: append(backwards(), Frameworks()...),
+		Right: append(backwards(), Frameworks()...), Quantities: []emulate.Quantity{
+			{Name: deltas, Shape: rows}, {Name: lses, Shape: rows}, {Name: again, Shape: weights},
+			{Name: toValues, Shape: weights}, {Name: toQueries, Shape: weights}, {Name: toKeys, Shape: weights},
+		},
 	})
 }
 
@@ -69,6 +84,8 @@ func (g *gradients[T]) rows(b int) {
 		out, lse := g.forward(r, b, i/g.H)
 		g.k.Gather(r, r.Lo, r.Hi)
 		logits := append([]T{}, g.k.S...)
+		emulate.Pass(g.Job, again, r.Place+r.Lo, logits)
+		lse = emulate.PassOne(g.Job, lses, b*g.S*g.H+i, lse)
 		if g.NormalizeFirst {
 			g.eager(r, i, b, logits, lse)
 		} else {
@@ -105,7 +122,7 @@ func (g *gradients[T]) probability(x, lse T) T {
 // flash fills in P and dS of query i as a flash kernel does.
 func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse T) {
 	do := g.gradient(i, b)
-	delta := g.delta(g.k.Scalars.Dot(do, out))
+	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(do, out)))
 	for c, x := range logits {
 		p := g.probability(x, lse)
 		dp := g.k.Products.Dot(do, r.Value(r.Lo+c))
@@ -124,7 +141,7 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 		dp[c] = emulate.Round(g.k.Scores, g.k.Products.Dot(do, r.Value(r.Lo+c)))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p[c])
 	}
-	delta := g.delta(g.k.Scalars.Dot(p, dp))
+	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(p, dp)))
 	step := g.Intermediate
 	if g.k.Scores == emulate.Working[T]() {
 		step = g.k.Scores
@@ -141,6 +158,13 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 		}
 		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, ds*g.k.Scale)
 	}
+}
+
+// passed returns row i of sequence b of a quantity, as the kernel goes on with it.
+func (g *gradients[T]) passed(name string, b, i int, all [][]T) []T {
+	x := slices.Clone(all[i])
+	emulate.Pass(g.Job, name, (b*g.S*g.H+i)*g.T, x)
+	return x
 }
 
 // gradient returns the row of do for query i of sequence b.
@@ -179,7 +203,8 @@ func (g *gradients[T]) query(r *emulate.Query[T], i, b int) {
 		keys[c] = g.key(b, r.Lo+c, n)
 	}
 	dq := emulate.Row(g.dq, b*g.S*g.H+i, g.D)
-	g.k.Products.Combine(dq, g.ds[i][r.Lo:r.Hi], keys)
+	ds := g.passed(toQueries, b, i, g.ds)
+	g.k.Products.Combine(dq, ds[r.Lo:r.Hi], keys)
 	g.rescale(dq, "dq-unscaled")
 	if g.Makes("dq-scale-bf16") {
 		g.narrowScale(dq)
@@ -227,8 +252,9 @@ func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
 		if !of(i%g.H) || g.forgets(i, t) {
 			continue
 		}
-		ds, q = append(ds, g.ds[i][t]), append(q, g.queryAt(b, i))
-		p, do = append(p, g.p[i][t]), append(do, g.gradient(i, b))
+		at := (b*g.S*g.H+i)*g.T + t
+		ds, q = append(ds, emulate.PassOne(g.Job, toKeys, at, g.ds[i][t])), append(q, g.queryAt(b, i))
+		p, do = append(p, emulate.PassOne(g.Job, toValues, at, g.p[i][t])), append(do, g.gradient(i, b))
 	}
 	g.k.Products.Combine(dk, ds, q)
 	g.k.Products.Combine(dv, p, do)

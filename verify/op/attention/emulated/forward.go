@@ -12,8 +12,13 @@ import (
 func init() {
 	emulate.Register("attention.forward", emulate.Kernel{
 		Float32: attentionForward[float32], Float64: attentionForward[float64], Request: requestForward,
-		Right: append(Flash(), Frameworks()...),
+		Right: append(Flash(), Frameworks()...), Quantities: Weighing("B", "S", "H", "T"),
 	})
+}
+
+// Weighing are what a softmax forms, of these axes.
+func Weighing(shape ...string) []emulate.Quantity {
+	return []emulate.Quantity{{Name: emulate.Scores, Shape: shape}, {Name: emulate.Weights, Shape: shape}}
 }
 
 // heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k
@@ -82,7 +87,7 @@ func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, (b*h.T+t)*h.
 // row returns what query s of head n in sequence b sees.
 func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
-	r := &emulate.Query[T]{Length: m.Keys}
+	r := &emulate.Query[T]{Length: m.Keys, Place: ((b*h.S+s)*h.H + n) * h.T}
 	r.Lo, r.Hi = m.Span(h.Job, s)
 	h.Show(g != n*h.G/h.H && r.Lo < r.Hi)
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)

@@ -12,7 +12,8 @@ import (
 func init() {
 	emulate.Register("mla.decode", emulate.Kernel{
 		Float32: mlaDecode[float32], Float64: mlaDecode[float64], Request: requestDecode,
-		Right: append(emulated.Flash(), emulated.Frameworks()...),
+		Right:      append(emulated.Flash(), emulated.Frameworks()...),
+		Quantities: emulated.Weighing("B", "S", "H", "cols*page"),
 	})
 }
 
@@ -122,6 +123,7 @@ func mlaDecode[T emulate.Number](j *emulate.Job) {
 		}
 		for i := range S * H {
 			r := c.row(k, m, c.query(emulate.Row(q, b*S*H+i, c.D)), b, c.place(m, i, H))
+			r.Place = (b*S*H + i) * c.cols * c.page
 			out, l := k.Run(r)
 			o = append(o, out...)
 			lse[(b*H+i%H)*S+i/H] = l

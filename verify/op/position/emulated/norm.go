@@ -10,7 +10,7 @@ import (
 func init() {
 	emulate.Register("norm.rms", emulate.Kernel{
 		Float32: normRMS[float32], Float64: normRMS[float64], Request: requestNorm,
-		Right: norms(),
+		Right: norms(), Quantities: []emulate.Quantity{{Name: emulate.Roots, Shape: []string{"N"}}},
 	})
 }
 
@@ -21,6 +21,7 @@ func normRMS[T emulate.Number](j *emulate.Job) {
 	n := emulate.NewRMS(j, emulate.NewSummer[T](&j.Config, dtype.F32), j.Intermediate)
 	y := make([]T, 0, len(x))
 	for i := range j.Dim("N") {
+		n.Place = i
 		y = append(y, n.Row(emulate.Row(x, i, len(weight)), weight)...)
 	}
 	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
