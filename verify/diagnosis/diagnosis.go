@@ -29,7 +29,7 @@ import (
 
 // Budget is how much work a diagnosis may take unless the caller says more, in products as op.Work
 // counts them: some two minutes on two cores.
-const Budget = 3e11
+const Budget = 5e11
 
 // Judge judges a recording that asks for no more work than most, and says of one that is not
 // explained what would explain it, within a budget of work; a budget of 0 asks for no diagnosis.
@@ -80,7 +80,7 @@ func Of(
 	}
 	s.settle()
 	for _, more := range []func(*subject){
-		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts,
+		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {
 		if len(s.explaining) == 0 && s.open() {

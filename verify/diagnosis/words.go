@@ -28,7 +28,7 @@ const alike = 6
 // known says more than a factor that was fitted.
 func rank(kind string) int {
 	return slices.Index([]string{
-		"layout", "mistake", "rounding", "attribute", "input", "misread", "unwritten", "copy", "rows", "factor",
+		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "unwritten", "copy", "rows", "factor",
 		"factors", "share", "fit", "pair", "arithmetic",
 	}, kind)
 }

@@ -11,6 +11,7 @@ import (
 type Quantity struct {
 	Name  string   // in a sentence: "D, the sum of do·o,"
 	Shape []string // as that of an input: letters, or expressions of them
+	Axes  []string // a word for each axis, where outputs have none for them
 }
 
 // Quantities has for some of them, by name, what one run is to write into, and what it is to go on

@@ -246,13 +246,13 @@ func (g *gradients[T]) addHead(sum, head []T) {
 
 // keysOf sums dk and dv of key t over the queries of some heads.
 func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
-	var ds, p []T
-	var q, do [][]T
-	for i := range g.S * g.H {
+	n := g.S * g.H
+	ds, p, q, do := make([]T, 0, n), make([]T, 0, n), make([][]T, 0, n), make([][]T, 0, n)
+	for i := range n {
 		if !of(i%g.H) || g.forgets(i, t) {
 			continue
 		}
-		at := (b*g.S*g.H+i)*g.T + t
+		at := (b*n+i)*g.T + t
 		ds, q = append(ds, emulate.PassOne(g.Job, toKeys, at, g.ds[i][t])), append(q, g.queryAt(b, i))
 		p, do = append(p, emulate.PassOne(g.Job, toValues, at, g.p[i][t])), append(do, g.gradient(i, b))
 	}

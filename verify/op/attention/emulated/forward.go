@@ -18,7 +18,10 @@ func init() {
 
 // Weighing are what a softmax forms, of these axes.
 func Weighing(shape ...string) []emulate.Quantity {
-	return []emulate.Quantity{{Name: emulate.Scores, Shape: shape}, {Name: emulate.Weights, Shape: shape}}
+	axes := []string{"sequence", "query", "head", "key"}
+	return []emulate.Quantity{
+		{Name: emulate.Scores, Shape: shape, Axes: axes}, {Name: emulate.Weights, Shape: shape, Axes: axes},
+	}
 }
 
 // heads is what the kernels of attention.forward and attention.backward read: q [B,S,H,D], k

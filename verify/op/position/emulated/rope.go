@@ -19,8 +19,9 @@ func init() {
 	emulate.Register("rope.apply", emulate.Kernel{
 		Float32: ropeApply[float32], Float64: ropeApply[float64], Request: requestApply,
 		Right: turns(), Quantities: []emulate.Quantity{
-			{Name: emulate.Turns, Shape: []string{"D/2"}}, {Name: cosines, Shape: []string{"N", "D/2"}},
-			{Name: sines, Shape: []string{"N", "D/2"}},
+			{Name: emulate.Turns, Shape: []string{"D/2"}, Axes: []string{"pair"}},
+			{Name: cosines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
+			{Name: sines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
 		},
 	})
 	emulate.Register("rope.table", emulate.Kernel{

@@ -1,0 +1,139 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+)
+
+// What a formula names between inputs and outputs lies in registers, in shared memory or in a
+// workspace, where it is read at a wrong place as an input is, or was not written when it is read.
+
+// tryQuantities tries quantities that are taken for others.
+func (s *subject) tryQuantities() {
+	formed, right := s.quantities()
+	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
+		if x := formed[q.Name]; x != nil && s.concerns(q, x, right) {
+			s.try(s.misreadQuantity(q, x))
+		}
+	}
+	s.settle()
+}
+
+// mostQuantity is the number of elements up to which a quantity is changed to try something.
+const mostQuantity = 1 << 22
+
+// quantities returns what a right kernel forms, and gives.
+func (s *subject) quantities() (formed map[string]*tensor.Tensor, right outputs) {
+	formed = map[string]*tensor.Tensor{}
+	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
+		if shape := s.bound.Shape(q.Shape); op.Elements(shape) <= mostQuantity {
+			formed[q.Name] = tensor.New(shape...)
+		}
+	}
+	if len(formed) == 0 {
+		return nil, nil
+	}
+	right, err := s.between(&emulate.Quantities{Formed: formed})
+	if err != nil {
+		return nil, nil
+	}
+	return formed, right
+}
+
+// between returns what an exact kernel gives of whose quantities some are other ones.
+func (s *subject) between(q *emulate.Quantities) (outputs, error) {
+	c := emulate.Exact("")
+	c.Quantities = q
+	return s.kernel("", c)()
+}
+
+// concerns tells whether an output that is not explained hangs on a quantity.
+func (s *subject) concerns(q emulate.Quantity, x *tensor.Tensor, right outputs) bool {
+	other := tensor.New(x.Shape...)
+	for i, v := range x.Data {
+		other.Data[i] = 1.5 * v
+	}
+	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: other}})
+	return err == nil && slices.ContainsFunc(s.views, func(v *view) bool {
+		return v.failed && !slices.Equal(gives[v.want.Name], right[v.want.Name])
+	})
+}
+
+// misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken
+// for zeros: altogether, from the last whole tile on, in a tile.
+func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
+	for _, constant := range []float64{0, 1} {
+		all = append(all, s.taken(q, fmt.Sprintf("takes %s for %v", q.Name, constant), func() *tensor.Tensor {
+			return filled(constant, x.Shape...)
+		}))
+	}
+	for a, n := range x.Shape {
+		word := s.wordOf(q, a)
+		along := func(said string, from func(i int) int) candidate {
+			return s.taken(q, said, func() *tensor.Tensor { return entries(x, a, n, from) })
+		}
+		for _, m := range indexMaps(n, false) {
+			c := along(fmt.Sprintf("reads %s along %s (of %d) %s", q.Name, word, n, m.said), m.from)
+			if m.family != "" {
+				c.family, c.short = q.Name+" "+word, m.family
+				c.about = fmt.Sprintf("the kernel reads %s elsewhere along %s", q.Name, word)
+			}
+			all = append(all, c)
+		}
+		for _, end := range tileEnds(n) {
+			said := fmt.Sprintf("takes %s for zeros from %s %d on, of %d", q.Name, word, end, n)
+			all = append(all, along(said, func(i int) int { return beforeEnd(i, end) }))
+		}
+		all = append(all, s.zeroTiles(q, word, n, along)...)
+	}
+	return all
+}
+
+// zeroTiles are tiles that count as zeros, each of a family of which others may in other parts.
+func (s *subject) zeroTiles(
+	q emulate.Quantity, word string, n int, along func(said string, from func(i int) int) candidate,
+) (all []candidate) {
+	for _, tile := range tilesOf(n) {
+		for first := 0; first < n && n > tile; first += tile {
+			end := min(first+tile, n)
+			said := fmt.Sprintf("takes %s for zeros in %s %d to %d, of %d", q.Name, word, first, end-1, n)
+			c := along(said, func(i int) int {
+				if first <= i && i < end {
+					return -1
+				}
+				return i
+			})
+			c.family, c.short = fmt.Sprintf("%s %s %d", q.Name, word, tile), fmt.Sprintf("%d to %d", first, end-1)
+			c.about = fmt.Sprintf("the kernel takes %s for zeros in some %ss", q.Name, word)
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// taken is the explanation that a quantity is taken otherwise.
+func (s *subject) taken(q emulate.Quantity, said string, as func() *tensor.Tensor) candidate {
+	return propose("quantity", said, "the kernel "+said, func() (outputs, error) {
+		return s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: as()}})
+	})
+}
+
+// wordOf is the word for an axis of a quantity.
+func (s *subject) wordOf(q emulate.Quantity, a int) string {
+	if a < len(q.Axes) {
+		return q.Axes[a]
+	}
+	return s.word(q.Shape[a])
+}
+
+func filled(x float64, shape ...int) *tensor.Tensor {
+	t := tensor.New(shape...)
+	for i := range t.Data {
+		t.Data[i] = x
+	}
+	return t
+}
