@@ -245,11 +245,29 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+
 			"for all of them", m), "", func(i int) int { return i / m * m }})
 	}
-	for by := 16; by <= n/2; by *= 2 {
+	for _, by := range tilesBefore(n) {
 		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "",
 			func(i int) int { return max(i-by, 0) }})
 	}
 	return distinct(append(all, moduloMaps(n, table)...), n)
+}
+
+// tilesBefore lists by how many places an axis of n may be read before: a power of two, or a number
+// of tiles of which it has a few.
+func tilesBefore(n int) (all []int) {
+	tile := 16
+	for n/tile > mostTiles {
+		tile *= 2
+	}
+	for by := 16; by < n; by *= 2 {
+		all = append(all, by)
+	}
+	for by := tile; by < n; by += tile {
+		if !slices.Contains(all, by) {
+			all = append(all, by)
+		}
+	}
+	return all
 }
 
 // moduloMaps walk an axis modulo a part of it, or in another order of its parts.

@@ -29,7 +29,7 @@ const alike = 6
 func rank(kind string) int {
 	return slices.Index([]string{
 		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "unwritten", "copy", "rows", "factor",
-		"factors", "share", "fit", "pair", "arithmetic",
+		"factors", "mixed", "share", "fit", "pair", "arithmetic",
 	}, kind)
 }
 

@@ -19,8 +19,11 @@ type RMS[T Number] struct {
 	Place  int // of the row among all
 }
 
-// Roots are what a norm has for each row.
-const Roots = "the root mean square"
+// What a norm has for each row: the root of the mean square, and the row over that.
+const (
+	Roots      = "the root mean square"
+	Normalised = "x over its root mean square"
+)
 
 // NewRMS returns the norm of a kernel.
 func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
@@ -48,7 +51,11 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 	inverse := PassOne(n.Job, Roots, n.Place, n.inverseRoot(mean))
 	y := make([]T, len(x))
 	for i := range x {
-		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse)) * n.weight(weight[i])
+		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse))
+	}
+	Pass(n.Job, Normalised, n.Place*len(x), y)
+	for i := range y {
+		y[i] *= n.weight(weight[i])
 	}
 	return y
 }

@@ -10,7 +10,9 @@ import (
 func init() {
 	emulate.Register("norm.rms", emulate.Kernel{
 		Float32: normRMS[float32], Float64: normRMS[float64], Request: requestNorm,
-		Right: norms(), Quantities: []emulate.Quantity{{Name: emulate.Roots, Shape: []string{"N"}}},
+		Right: norms(), Quantities: []emulate.Quantity{
+			{Name: emulate.Roots, Shape: []string{"N"}}, {Name: emulate.Normalised, Shape: []string{"N", "d"}},
+		},
 	})
 }
 

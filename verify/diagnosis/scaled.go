@@ -1,0 +1,86 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"plumbline/numbers/dtype"
+)
+
+// tryScaled tries once more what leaves errors that are a factor in each row: what is read
+// elsewhere by the numerator alone, say, and divided by the right root mean square or sum of
+// weights.
+func (s *subject) tryScaled() {
+	var all []candidate
+	for _, t := range s.trials {
+		if t.of == nil && !t.whole && t.fitted == 0 {
+			if c, found := s.scaled(t); found {
+				all = append(all, c)
+			}
+		}
+	}
+	s.try(all)
+	s.settle()
+}
+
+// scaled is a trial with a factor for each row that is wrong, where these take most of what it
+// leaves away.
+func (s *subject) scaled(t *trial) (c candidate, found bool) {
+	gives, fitted, said := outputs{}, 0, []string{}
+	for i, v := range s.views {
+		w := t.gives[v.want.Name]
+		if w == nil || !v.failed || v.want.Choice != nil || v.want.Columns() < wideMixed {
+			continue
+		}
+		x, factors := v.rowsScaled(w)
+		left := sum(v.lossBeside(x)) + leastGain*float64(len(factors))
+		if len(factors) < 2 || left > mostLeft*min(t.losses[i], sum(v.loss)) {
+			continue
+		}
+		gives[v.want.Name], fitted = x, fitted+len(factors)
+		said = append(said, fmt.Sprintf("rows of %s are %s times that", v.want.Name, between(factors)))
+	}
+	if fitted == 0 {
+		return c, false
+	}
+	c = candidate{Finding: t.Finding, give: func() (outputs, error) { return gives, nil }, fitted: fitted}
+	c.ID += ", rows scaled"
+	c.Sentence += ", with another divisor: " + strings.Join(said, "; ")
+	return c, true
+}
+
+// rowsScaled returns what an explanation gives with each wrong row times the median of what was
+// recorded over it, and those factors.
+func (v *view) rowsScaled(w []float64) (x []float64, factors []float64) {
+	n := v.want.Columns()
+	x = slices.Clone(w)
+	for _, row := range v.wrongRows() {
+		var ratios []float64
+		for i := row * n; i < (row+1)*n; i++ {
+			if r := v.got[i] / w[i]; dtype.Finite(r) && math.Abs(w[i]) > 8*v.scale[i] {
+				ratios = append(ratios, r)
+			}
+		}
+		if len(ratios) < wideMixed/2 {
+			continue
+		}
+		slices.Sort(ratios)
+		f := ratios[len(ratios)/2]
+		factors = append(factors, f)
+		for i := row * n; i < (row+1)*n; i++ {
+			x[i] *= f
+		}
+	}
+	return x, factors
+}
+
+// between says between which numbers some are.
+func between(x []float64) string {
+	low, high := slices.Min(x), slices.Max(x)
+	if math.Abs(high-low) < 0.02*math.Abs(high) {
+		return fmt.Sprintf("%.3g", (low+high)/2)
+	}
+	return fmt.Sprintf("%.2g to %.2g", low, high)
+}
