@@ -28,7 +28,7 @@ func inputCandidates(s *subject) []candidate {
 			all = append(all, s.exchangedInputs(t.Name, other.Name)...)
 		}
 	}
-	return slices.Concat(all, s.lengthCandidates())
+	return slices.Concat(all, s.lengthCandidates(), maskCandidates(s))
 }
 
 // mostInput is the number of elements up to which an input is changed to try something.

@@ -33,9 +33,10 @@ func cutCandidates(s *subject) (all []candidate) {
 		if s.axesOf(t) != nil && len(t.Shape) > 0 {
 			all = append(all, s.otherwise("input", t.Name+" zero", t.Name+" counts as zeros",
 				s.numbers(t.Name, func(float64) float64 { return 0 })))
+			all = append(all, s.takenForOthers(t)...)
 		}
 	}
-	return slices.Concat(all, s.otherValues())
+	return slices.Concat(all, s.otherValues(), pagedCandidates(s))
 }
 
 // ofAttribute tells whether an attribute says how long an axis is.

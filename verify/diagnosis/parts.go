@@ -82,7 +82,7 @@ func (s *subject) inCoarsestParts(family []*trial) (best *trial) {
 		if t != nil && (best == nil || t.loss < best.loss) {
 			best = t
 		}
-		if best != nil && best.left < rightExcess*s.noise/rightLoss {
+		if best != nil && best.left < rightExcess*s.noise/rightLoss && len(best.gives) == len(all) {
 			break
 		}
 	}

@@ -142,6 +142,11 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 	if d.Where != "" {
 		d.Sentence += "; " + d.Where
 	}
+	if near == nil {
+		if by := s.distinguished(); by != "" {
+			d.Sentence += "; " + by
+		}
+	}
 }
 
 // composed says what stands in the outputs that are wrong.

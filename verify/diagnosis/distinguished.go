@@ -1,0 +1,199 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
+)
+
+// What is wrong in some sequences, tokens or heads and right in the others is often so because of
+// what these are given: a length beyond a tile, an entry of a table above 31, a ratio that is
+// clipped. It is no explanation, but says where to look.
+
+// feature is a number that each place of an output has, from an input or a quantity: of several
+// numbers the least or the largest.
+type feature struct {
+	name string
+	of   []float64 // by place
+}
+
+// distinguished says by what wrong places of outputs are set apart from right ones, "" where by
+// nothing that is looked at.
+func (s *subject) distinguished() string {
+	formed, _ := s.quantities()
+	var parts []string
+	for _, v := range s.views {
+		if !v.failed || v.want.Choice != nil {
+			continue
+		}
+		if said := v.setApart(s, formed); said != "" && !slices.Contains(parts, said) {
+			parts = append(parts, said)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// setApart looks along each axis of an output, and then at each row or element.
+func (v *view) setApart(s *subject, formed map[string]*tensor.Tensor) string {
+	axes := s.bound.Op.Output(v.want.Name).Shape
+	shape := v.want.Truth.Shape
+	if len(axes) != len(shape) {
+		return ""
+	}
+	for a := range axes {
+		if said := v.apartBy(s, axes[a:a+1], []int{a}, formed); said != "" {
+			return said
+		}
+	}
+	if all := len(axes); all > 1 {
+		for _, n := range []int{all, all - 1} {
+			if said := v.apartBy(s, axes[:n], emulate.Indices(n), formed); said != "" {
+				return said
+			}
+		}
+	}
+	return ""
+}
+
+// mostPlaces is how many places are compared.
+const mostPlaces = 1 << 20
+
+// apartBy says which feature of the places along some axes sets the wrong ones apart.
+func (v *view) apartBy(s *subject, axes []string, at []int, formed map[string]*tensor.Tensor) string {
+	shape := pick(v.want.Truth.Shape, at)
+	n := int(op.Elements(shape))
+	if n < 3 || n > mostPlaces {
+		return ""
+	}
+	wrong, count := make([]bool, n), 0
+	for _, i := range v.places() {
+		place := placeOf(i, v.want.Truth.Shape, at)
+		if !wrong[place] {
+			wrong[place] = true
+			count++
+		}
+	}
+	if count == 0 || count == n {
+		return ""
+	}
+	features := s.features(axes, shape, formed)
+	for _, f := range features {
+		low, high, above := f.threshold(wrong)
+		if math.IsNaN(low) || chance(n, count)*float64(2*len(features)) > surprising && !f.whole() {
+			continue
+		}
+		than := map[bool]string{true: "at least", false: "at most"}[above]
+		edge, other := high, low
+		if !above {
+			edge, other = low, high
+		}
+		return fmt.Sprintf("%s is wrong where %s is %s %.6g, and right where it is %.6g", v.want.Name, f.name, than,
+			edge, other)
+	}
+	return ""
+}
+
+// surprising is the chance from which on it is none that a feature sets wrong places apart.
+const surprising = 0.01
+
+// chance is that of which of n places are wrong, if count of them are: one over n choose count.
+func chance(n, count int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(count + 1))
+	c, _ := math.Lgamma(float64(n - count + 1))
+	return math.Exp(b + c - a)
+}
+
+// whole tells whether a feature is of whole numbers, of which few are as good as any.
+func (f feature) whole() bool {
+	return !slices.ContainsFunc(f.of, func(x float64) bool { return x != math.Trunc(x) })
+}
+
+// threshold returns the numbers between which lies what sets wrong places apart, the lower and the
+// higher, and whether the wrong ones are above; NaN where nothing does.
+func (f feature) threshold(wrong []bool) (low, high float64, above bool) {
+	least, most := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
+	for i, x := range f.of {
+		k := 0
+		if wrong[i] {
+			k = 1
+		}
+		if math.IsNaN(x) {
+			return math.NaN(), 0, false
+		}
+		least[k], most[k] = min(least[k], x), max(most[k], x)
+	}
+	switch {
+	case most[0] < least[1]:
+		return most[0], least[1], true
+	case most[1] < least[0]:
+		return most[1], least[0], false
+	}
+	return math.NaN(), 0, false
+}
+
+// features lists what places along some axes have, inputs first.
+func (s *subject) features(axes []string, shape []int, formed map[string]*tensor.Tensor) (all []feature) {
+	for _, t := range s.bound.Op.Inputs {
+		if letters := s.axesOf(t); letters != nil {
+			if x, err := s.rec.Tensor(t.Name); err == nil {
+				all = append(all, extremes(t.Name, x, letters, axes, shape)...)
+			}
+		}
+	}
+	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
+		if x := formed[q.Name]; x != nil {
+			all = append(all, extremes(strings.TrimSuffix(q.Name, ","), x, q.Shape, axes, shape)...)
+		}
+	}
+	return all
+}
+
+// extremes are the least and the largest number that a tensor has at each place, none where it does
+// not have all the axes.
+func extremes(name string, x *tensor.Tensor, letters, axes []string, shape []int) []feature {
+	at := make([]int, len(axes))
+	for i, l := range axes {
+		if at[i] = slices.Index(letters, l); at[i] < 0 || x.Shape[at[i]] != shape[i] {
+			return nil
+		}
+	}
+	n := int(op.Elements(shape))
+	least, most := make([]float64, n), make([]float64, n)
+	for i := range least {
+		least[i], most[i] = math.Inf(1), math.Inf(-1)
+	}
+	for i, y := range x.Data {
+		place := placeOf(i, x.Shape, at)
+		least[place], most[place] = min(least[place], y), max(most[place], y)
+	}
+	if len(x.Data) == n {
+		return []feature{{name, most}}
+	}
+	return []feature{{"the largest of " + name, most}, {"the least of " + name, least}}
+}
+
+// placeOf is the number of the place along some axes that element i of a tensor has.
+func placeOf(i int, shape, at []int) (place int) {
+	index := make([]int, len(shape))
+	for a := len(shape) - 1; a >= 0; a-- {
+		index[a] = i % shape[a]
+		i /= shape[a]
+	}
+	for _, a := range at {
+		place = place*shape[a] + index[a]
+	}
+	return place
+}
+
+func pick(shape, at []int) (picked []int) {
+	for _, a := range at {
+		picked = append(picked, shape[a])
+	}
+	return picked
+}
