@@ -25,13 +25,12 @@ type feature struct {
 // distinguished says by what wrong places of outputs are set apart from right ones, "" where by
 // nothing that is looked at.
 func (s *subject) distinguished() string {
-	formed, _ := s.quantities()
 	var parts []string
 	for _, v := range s.views {
 		if !v.failed || v.want.Choice != nil {
 			continue
 		}
-		if said := v.setApart(s, formed); said != "" && !slices.Contains(parts, said) {
+		if said := v.setApart(s); said != "" && !slices.Contains(parts, said) {
 			parts = append(parts, said)
 		}
 	}
@@ -39,20 +38,20 @@ func (s *subject) distinguished() string {
 }
 
 // setApart looks along each axis of an output, and then at each row or element.
-func (v *view) setApart(s *subject, formed map[string]*tensor.Tensor) string {
+func (v *view) setApart(s *subject) string {
 	axes := s.bound.Op.Output(v.want.Name).Shape
 	shape := v.want.Truth.Shape
 	if len(axes) != len(shape) {
 		return ""
 	}
 	for a := range axes {
-		if said := v.apartBy(s, axes[a:a+1], []int{a}, formed); said != "" {
+		if said := v.apartBy(s, axes[a:a+1], []int{a}); said != "" {
 			return said
 		}
 	}
 	if all := len(axes); all > 1 {
 		for _, n := range []int{all, all - 1} {
-			if said := v.apartBy(s, axes[:n], emulate.Indices(n), formed); said != "" {
+			if said := v.apartBy(s, axes[:n], emulate.Indices(n)); said != "" {
 				return said
 			}
 		}
@@ -60,11 +59,11 @@ func (v *view) setApart(s *subject, formed map[string]*tensor.Tensor) string {
 	return ""
 }
 
-// mostPlaces is how many places are compared.
+// mostPlaces is how many places are compared, and how many numbers they may have of a tensor.
 const mostPlaces = 1 << 20
 
 // apartBy says which feature of the places along some axes sets the wrong ones apart.
-func (v *view) apartBy(s *subject, axes []string, at []int, formed map[string]*tensor.Tensor) string {
+func (v *view) apartBy(s *subject, axes []string, at []int) string {
 	shape := pick(v.want.Truth.Shape, at)
 	n := int(op.Elements(shape))
 	if n < 3 || n > mostPlaces {
@@ -81,7 +80,7 @@ func (v *view) apartBy(s *subject, axes []string, at []int, formed map[string]*t
 	if count == 0 || count == n {
 		return ""
 	}
-	features := s.features(axes, shape, formed)
+	features := s.features(axes, shape)
 	for _, f := range features {
 		low, high, above := f.threshold(wrong)
 		if math.IsNaN(low) || chance(n, count)*float64(2*len(features)) > surprising && !f.whole() {
@@ -138,16 +137,17 @@ func (f feature) threshold(wrong []bool) (low, high float64, above bool) {
 }
 
 // features lists what places along some axes have, inputs first.
-func (s *subject) features(axes []string, shape []int, formed map[string]*tensor.Tensor) (all []feature) {
+func (s *subject) features(axes []string, shape []int) (all []feature) {
+	formed, _ := s.formed()
 	for _, t := range s.bound.Op.Inputs {
-		if letters := s.axesOf(t); letters != nil {
+		if letters := s.axesOf(t); letters != nil && op.Elements(s.rec.Shape(t.Name)) <= mostPlaces {
 			if x, err := s.rec.Tensor(t.Name); err == nil {
 				all = append(all, extremes(t.Name, x, letters, axes, shape)...)
 			}
 		}
 	}
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
-		if x := formed[q.Name]; x != nil {
+		if x := formed[q.Name]; x != nil && len(x.Data) <= mostPlaces {
 			all = append(all, extremes(strings.TrimSuffix(q.Name, ","), x, q.Shape, axes, shape)...)
 		}
 	}
@@ -164,29 +164,32 @@ func extremes(name string, x *tensor.Tensor, letters, axes []string, shape []int
 		}
 	}
 	n := int(op.Elements(shape))
-	least, most := make([]float64, n), make([]float64, n)
-	for i := range least {
-		least[i], most[i] = math.Inf(1), math.Inf(-1)
-	}
+	least, most := filled(math.Inf(1), n).Data, filled(math.Inf(-1), n).Data
+	total, full := make([]float64, n), make([]float64, n)
 	for i, y := range x.Data {
-		place := placeOf(i, x.Shape, at)
-		least[place], most[place] = min(least[place], y), max(most[place], y)
+		p := placeOf(i, x.Shape, at)
+		least[p], most[p], total[p] = min(least[p], y), max(most[p], y), total[p]+y
+		if y != 0 {
+			full[p]++
+		}
 	}
 	if len(x.Data) == n {
 		return []feature{{name, most}}
 	}
-	return []feature{{"the largest of " + name, most}, {"the least of " + name, least}}
+	return []feature{
+		{"the largest of " + name, most}, {"the least of " + name, least}, {"the sum of " + name, total},
+		{"how many of " + name + " are not 0", full},
+	}
 }
 
 // placeOf is the number of the place along some axes that element i of a tensor has.
 func placeOf(i int, shape, at []int) (place int) {
-	index := make([]int, len(shape))
-	for a := len(shape) - 1; a >= 0; a-- {
-		index[a] = i % shape[a]
-		i /= shape[a]
-	}
 	for _, a := range at {
-		place = place*shape[a] + index[a]
+		inner := 1
+		for _, n := range shape[a+1:] {
+			inner *= n
+		}
+		place = place*shape[a] + i/inner%shape[a]
 	}
 	return place
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 )
 
 // factorCandidates are outputs that are multiples of what they should be: all of one, all outputs
@@ -18,7 +20,7 @@ func factorCandidates(s *subject) (all []candidate) {
 		if v.want.Choice == nil && v.failed {
 			factor := v.factor()
 			failed, factors = append(failed, v), append(factors, factor)
-			all = slices.Concat(all, v.oneFactor(s, factor), v.factors())
+			all = slices.Concat(all, v.oneFactor(s, factor), v.factors(s))
 		}
 	}
 	return append(all, s.commonFactor(failed, factors)...)
@@ -63,49 +65,108 @@ const sameFactor = 2e-3
 const perFactor = 8
 
 // factors are a factor for each entry of an axis, and for each row.
-func (v *view) factors() (all []candidate) {
-	inner := 1
-	for a := len(v.want.Truth.Shape) - 1; a >= 0; a-- {
-		n, step := v.want.Truth.Shape[a], inner
-		inner *= n
-		if n > 1 && len(v.got)/n >= perFactor {
-			all = append(all, v.byFactors(v.want.Axes[a], func(i int) int { return i / step % n }, n))
+func (v *view) factors(s *subject) (all []candidate) {
+	shape := v.want.Truth.Shape
+	for a := len(shape) - 1; a >= 0; a-- {
+		if n := shape[a]; n > 1 && len(v.got)/n >= perFactor {
+			all = append(all, v.byFactors(s, v.want.Axes[a], []int{a}))
 		}
 	}
-	if n := v.want.Columns(); n >= perFactor && len(v.want.Truth.Shape) > 2 {
-		all = append(all, v.byFactors("row", func(i int) int { return i / n }, len(v.got)/n))
+	if last := len(shape) - 1; v.want.Columns() >= perFactor && last > 1 {
+		all = append(all, v.byFactors(s, "row", emulate.Indices(last)))
 	}
 	return all
 }
 
-// byFactors is a factor for each of so many groups of elements: the median over those that are
-// wrong, so that what is wrong in a part of a group is met too.
-func (v *view) byFactors(word string, group func(i int) int, n int) candidate {
+// byFactors is a factor for each place along some axes: the median over the elements that are
+// wrong, so that what is wrong in a part of a place is met too.
+func (v *view) byFactors(s *subject, word string, at []int) candidate {
+	shape := v.want.Truth.Shape
+	places := pick(shape, at)
+	n := int(op.Elements(places))
 	ratios := make([][]float64, n)
 	for i, t := range v.truth {
 		if v.loss[i] > clear && v.want.Judged(i) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
-			ratios[group(i)] = append(ratios[group(i)], v.got[i]/t)
+			p := placeOf(i, shape, at)
+			ratios[p] = append(ratios[p], v.got[i]/t)
 		}
 	}
-	factors, all := make([]float64, n), []float64{}
-	for g, r := range ratios {
-		if factors[g] = 1; len(r) > 1 {
+	factors, fitted := make([]float64, n), []float64{}
+	for p, r := range ratios {
+		if factors[p] = 1; len(r) > 1 {
 			slices.Sort(r)
-			factors[g] = r[len(r)/2]
-			all = append(all, factors[g])
+			factors[p] = r[len(r)/2]
+			fitted = append(fitted, factors[p])
 		}
 	}
 	w := slices.Clone(v.truth)
 	for i := range w {
-		w[i] *= factors[group(i)]
+		w[i] *= factors[placeOf(i, shape, at)]
 	}
 	said := fmt.Sprintf("each %s of %s is a multiple of what it should be", word, v.want.Name)
-	if slices.Sort(all); len(all) > 0 {
-		said += fmt.Sprintf(", %.3g to %.3g times", all[0], all[len(all)-1])
+	if len(fitted) > 0 {
+		said += fmt.Sprintf(", %s times", between(fitted)) + v.goesAs(s, at, factors)
 	}
 	c := v.instead("factors", "factor of each "+word, said, func() []float64 { return w })
-	c.fitted = len(all)
+	c.fitted = len(fitted)
 	return c
+}
+
+// goesAs says what factors at places along some axes are proportional to, or to the reciprocal of
+// what; "" where it is nothing that is known, or too few differ.
+func (v *view) goesAs(s *subject, at []int, factors []float64) string {
+	axes := s.bound.Op.Output(v.want.Name).Shape
+	if len(axes) != len(v.want.Truth.Shape) || !differ(factors) {
+		return ""
+	}
+	var letters []string
+	for _, a := range at {
+		letters = append(letters, axes[a])
+	}
+	for _, f := range s.features(letters, pick(v.want.Truth.Shape, at)) {
+		for _, way := range []struct {
+			said string
+			of   func(x float64) float64
+		}{{"as ", func(x float64) float64 { return x }}, {"as one over ", func(x float64) float64 { return 1 / x }}} {
+			if f.proportional(factors, way.of) {
+				return ", which goes " + way.said + f.name
+			}
+		}
+	}
+	return ""
+}
+
+// How many factors have to differ, by how much, and how far they may be from being proportional.
+const (
+	leastFactors  = 3
+	differently   = 1.05
+	proportionate = 5e-3
+)
+
+// differ tells whether enough factors differ from 1 and from each other.
+func differ(factors []float64) bool {
+	var sizes []float64
+	for _, factor := range factors {
+		if factor != 1 {
+			sizes = append(sizes, math.Abs(factor))
+		}
+	}
+	return len(sizes) >= leastFactors && slices.Max(sizes) > differently*slices.Min(sizes)
+}
+
+// proportional tells whether factors other than 1 go as a function of a feature.
+func (f feature) proportional(factors []float64, of func(x float64) float64) bool {
+	var ratios []float64
+	for i, factor := range factors {
+		if factor != 1 {
+			ratios = append(ratios, factor/of(f.of[i]))
+		}
+	}
+	if !finite(ratios) {
+		return false
+	}
+	low, high := slices.Min(ratios), slices.Max(ratios)
+	return low*high > 0 && math.Abs(high-low) < proportionate*math.Abs(high)
 }
 
 // copyCandidates are outputs that hold what another tensor of the recording does: an input, or the

@@ -249,6 +249,10 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "",
 			func(i int) int { return max(i-by, 0) }})
 	}
+	for by := 16; by < n; by *= 2 {
+		all = append(all, indexMap{fmt.Sprintf("+%d", by), fmt.Sprintf("%d further", by), "",
+			func(i int) int { return min(i+by, n-1) }})
+	}
 	return distinct(append(all, moduloMaps(n, table)...), n)
 }
 
@@ -272,15 +276,8 @@ func tilesBefore(n int) (all []int) {
 
 // moduloMaps walk an axis modulo a part of it, or in another order of its parts.
 func moduloMaps(n int, table bool) (all []indexMap) {
-	for _, m := range []int{2, 4, n / 2, n / 4} {
-		if m < 2 || n%m != 0 || m == n {
-			continue
-		}
-		all = append(all,
-			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", func(i int) int { return i % m }},
-			indexMap{fmt.Sprintf("transposed %d", m), fmt.Sprintf("as %d × %d, where it is %d × %d", n/m, m, m, n/m),
-				"", func(i int) int { return i%m*(n/m) + i/m }})
-		if table {
+	for _, m := range []int{2, 4, 8} {
+		if table && m <= n {
 			all = append(all, indexMap{fmt.Sprintf("second of %d", m), fmt.Sprintf("so that the second of each %d "+
 				"stands for the first", m), "", func(i int) int {
 				if i%m == 0 {
@@ -289,6 +286,15 @@ func moduloMaps(n int, table bool) (all []indexMap) {
 				return i
 			}})
 		}
+	}
+	for _, m := range []int{2, 4, n / 2, n / 4} {
+		if m < 2 || n%m != 0 || m == n {
+			continue
+		}
+		all = append(all,
+			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", func(i int) int { return i % m }},
+			indexMap{fmt.Sprintf("transposed %d", m), fmt.Sprintf("as %d × %d, where it is %d × %d", n/m, m, m, n/m),
+				"", func(i int) int { return i%m*(n/m) + i/m }})
 	}
 	return all
 }

@@ -14,7 +14,7 @@ import (
 
 // tryQuantities tries quantities that are taken for others.
 func (s *subject) tryQuantities() {
-	formed, right := s.quantities()
+	formed, right := s.formed()
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
 		if x := formed[q.Name]; x != nil && s.concerns(q, x, right) {
 			s.try(s.misreadQuantity(q, x))

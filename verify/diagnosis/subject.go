@@ -26,7 +26,8 @@ type subject struct {
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
 
-	erring func() outputs // mean squares of what right kernels err by, as emulated, once for all
+	formed func() (map[string]*tensor.Tensor, outputs) // quantities, once for all
+	erring func() outputs                              // mean squares of what right kernels err by, as emulated, once for all
 
 	// what right kernels give that round as each of roundings, once for all
 	unspoilt []func() (outputs, error)
@@ -52,6 +53,7 @@ func newSubject(
 ) (*subject, error) {
 	s := &subject{rec: rec, request: rec.Request(), budget: budget}
 	var err error
+	s.formed = sync.OnceValues(s.quantities)
 	s.erring = sync.OnceValue(func() outputs { return s.errors("", s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err

@@ -41,6 +41,12 @@ var choosing = []op.Mistake{
 		Hidden:   "with another score than sigmoid",
 	},
 	{
+		ID: "weights-of-other-score", Ops: ofGate, Thread: "MetaX-MACA/vLLM-metax#270",
+		Sentence: "experts are chosen by their scores, and weighed by those of another kind: softmax for sigmoid, or " +
+			"sigmoid for another",
+		Hidden: "with one expert for each token, whose weight is 1 where weights add up to 1",
+	},
+	{
 		ID: "gate-bf16", Numbers: []string{"G14"}, Ops: ofGate, Thread: "sgl-project/sglang#38695",
 		Declares: "gate=BF16",
 		Sentence: "logits are stored in BF16",

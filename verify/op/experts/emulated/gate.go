@@ -179,6 +179,16 @@ func (g *gate[T]) scores(logits []T) []T {
 	return each(logits, func(z T) T { return 1 / (1 + emulate.Exponential(g.Job, -z)) })
 }
 
+// otherScores are a softmax where sigmoids are asked for, and else sigmoids.
+func (g *gate[T]) otherScores(logits []T) []T {
+	other := *g
+	other.scoring, other.mistake = "softmax", ""
+	if g.scoring != "sigmoid" {
+		other.scoring = "sigmoid"
+	}
+	return other.scores(logits)
+}
+
 func (g *gate[T]) softmax(logits []T) []T {
 	most := slices.Max(logits)
 	scores := each(logits, func(z T) T {
@@ -224,6 +234,8 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 		return emulate.Round(dtype.F32, emulate.Round(dtype.F32, ranked[e])-g.bias[e])
 	case g.makes("softmax-of-chosen") && g.scoring != "softmax" && g.Flag("normalize"):
 		return emulate.Exponential(g.Job, logits[e]-slices.Max(logits))
+	case g.makes("weights-of-other-score"):
+		return g.otherScores(logits)[e]
 	case g.makes("weights-logits") && !g.Flag("normalize"):
 		return logits[e]
 	case g.makes("softmax-after-mask") && g.scoring == "softmax" && g.groups > 1 && !g.Flag("normalize"):
