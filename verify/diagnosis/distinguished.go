@@ -69,14 +69,7 @@ func (v *view) apartBy(s *subject, axes []string, at []int) string {
 	if n < 3 || n > mostPlaces {
 		return ""
 	}
-	wrong, count := make([]bool, n), 0
-	for _, i := range v.places() {
-		place := placeOf(i, v.want.Truth.Shape, at)
-		if !wrong[place] {
-			wrong[place] = true
-			count++
-		}
-	}
+	wrong, count := v.wrongPlaces(n, at)
 	if count == 0 || count == n {
 		return ""
 	}
@@ -86,15 +79,25 @@ func (v *view) apartBy(s *subject, axes []string, at []int) string {
 		if math.IsNaN(low) || chance(n, count)*float64(2*len(features)) > surprising && !f.whole() {
 			continue
 		}
-		than := map[bool]string{true: "at least", false: "at most"}[above]
-		edge, other := high, low
-		if !above {
-			edge, other = low, high
+		said := "%s is wrong where %s is at most %.6g, and right where it is %.6g"
+		if above {
+			said, low, high = "%s is wrong where %s is at least %.6g, and right where it is %.6g", high, low
 		}
-		return fmt.Sprintf("%s is wrong where %s is %s %.6g, and right where it is %.6g", v.want.Name, f.name, than,
-			edge, other)
+		return fmt.Sprintf(said, v.want.Name, f.name, low, high)
 	}
 	return ""
+}
+
+// wrongPlaces tells which of n places along some axes hold something wrong, and how many do.
+func (v *view) wrongPlaces(n int, at []int) (wrong []bool, count int) {
+	wrong = make([]bool, n)
+	for _, i := range v.places() {
+		if p := placeOf(i, v.want.Truth.Shape, at); !wrong[p] {
+			wrong[p] = true
+			count++
+		}
+	}
+	return wrong, count
 }
 
 // surprising is the chance from which on it is none that a feature sets wrong places apart.

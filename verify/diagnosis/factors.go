@@ -82,23 +82,7 @@ func (v *view) factors(s *subject) (all []candidate) {
 // wrong, so that what is wrong in a part of a place is met too.
 func (v *view) byFactors(s *subject, word string, at []int) candidate {
 	shape := v.want.Truth.Shape
-	places := pick(shape, at)
-	n := int(op.Elements(places))
-	ratios := make([][]float64, n)
-	for i, t := range v.truth {
-		if v.loss[i] > clear && v.want.Judged(i) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
-			p := placeOf(i, shape, at)
-			ratios[p] = append(ratios[p], v.got[i]/t)
-		}
-	}
-	factors, fitted := make([]float64, n), []float64{}
-	for p, r := range ratios {
-		if factors[p] = 1; len(r) > 1 {
-			slices.Sort(r)
-			factors[p] = r[len(r)/2]
-			fitted = append(fitted, factors[p])
-		}
-	}
+	factors, fitted := v.factorsAt(at)
 	w := slices.Clone(v.truth)
 	for i := range w {
 		w[i] *= factors[placeOf(i, shape, at)]
@@ -110,6 +94,28 @@ func (v *view) byFactors(s *subject, word string, at []int) candidate {
 	c := v.instead("factors", "factor of each "+word, said, func() []float64 { return w })
 	c.fitted = len(fitted)
 	return c
+}
+
+// factorsAt returns the factor at each place along some axes, 1 where too little is wrong, and those
+// that were fitted.
+func (v *view) factorsAt(at []int) (factors, fitted []float64) {
+	shape := v.want.Truth.Shape
+	ratios := make([][]float64, int(op.Elements(pick(shape, at))))
+	for i, t := range v.truth {
+		if v.loss[i] > clear && v.want.Judged(i) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
+			p := placeOf(i, shape, at)
+			ratios[p] = append(ratios[p], v.got[i]/t)
+		}
+	}
+	for _, r := range ratios {
+		if len(r) < 2 {
+			factors = append(factors, 1)
+			continue
+		}
+		slices.Sort(r)
+		factors, fitted = append(factors, r[len(r)/2]), append(fitted, r[len(r)/2])
+	}
+	return factors, fitted
 }
 
 // goesAs says what factors at places along some axes are proportional to, or to the reciprocal of

@@ -17,7 +17,8 @@ func outputCandidates(s *subject) []candidate {
 		if v.want.Choice != nil || !v.failed {
 			continue
 		}
-		all = slices.Concat(all, v.rowCandidates(), v.displacedCandidates(), s.mixedCandidates(v), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
+		all = slices.Concat(all, v.rowCandidates(), v.displacedCandidates(), s.mixedCandidates(v),
+			v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
 	}
 	return slices.Concat(all, factorCandidates(s), sumCandidates(s))
 }

@@ -26,8 +26,10 @@ type subject struct {
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
 
-	formed func() (map[string]*tensor.Tensor, outputs) // quantities, once for all
-	erring func() outputs                              // mean squares of what right kernels err by, as emulated, once for all
+	// once for all: the quantities of a right kernel, with what it gives; and the mean squares of what
+	// right kernels err by, as emulated
+	formed func() (map[string]*tensor.Tensor, outputs)
+	erring func() outputs
 
 	// what right kernels give that round as each of roundings, once for all
 	unspoilt []func() (outputs, error)

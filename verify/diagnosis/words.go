@@ -28,8 +28,8 @@ const alike = 6
 // known says more than a factor that was fitted.
 func rank(kind string) int {
 	return slices.Index([]string{
-		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "unwritten", "copy", "rows", "factor",
-		"factors", "mixed", "share", "fit", "pair", "arithmetic",
+		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "unwritten", "copy", "rows",
+		"factor", "factors", "mixed", "share", "fit", "pair", "arithmetic",
 	}, kind)
 }
 

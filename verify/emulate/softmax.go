@@ -515,10 +515,7 @@ func (k *Softmax[T]) dropSplit(parts []*state[T]) []*state[T] {
 func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	k.Gather(r, r.Lo, r.Hi)
 	Pass(k.Job, Scores, r.Place+r.Lo, k.S)
-	m := T(math.Inf(-1))
-	for _, x := range k.S {
-		m = max(m, x)
-	}
+	m := slices.Max(k.S)
 	if math.IsInf(float64(m), -1) {
 		return k.seesNothing(r)
 	}
