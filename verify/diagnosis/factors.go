@@ -96,8 +96,8 @@ func (v *view) byFactors(s *subject, word string, at []int) candidate {
 	return c
 }
 
-// factorsAt returns the factor at each place along some axes, 1 where too little is wrong, and those
-// that were fitted.
+// factorsAt returns the factor at each place along some axes, 1 where too little is wrong, and
+// those that were fitted.
 func (v *view) factorsAt(at []int) (factors, fitted []float64) {
 	shape := v.want.Truth.Shape
 	ratios := make([][]float64, int(op.Elements(pick(shape, at))))

@@ -26,8 +26,8 @@ type subject struct {
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
 
-	// once for all: the quantities of a right kernel, with what it gives; and the mean squares of what
-	// right kernels err by, as emulated
+	// once for all: the quantities of a right kernel, with what it gives; and the mean squares of
+	// what right kernels err by, as emulated
 	formed func() (map[string]*tensor.Tensor, outputs)
 	erring func() outputs
 
