@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/verify/op"
 )
@@ -12,12 +13,15 @@ import (
 // of them.
 func (s *subject) constant(factor float64) string {
 	for _, k := range s.constants() {
-		if math.Abs(factor/k.value-1) < 2e-3 {
+		if math.Abs(factor/k.value-1) < exactly {
 			return ", which is " + k.name
 		}
 	}
 	return ""
 }
+
+// exactly is how far a factor may be from a number that it is said to be.
+const exactly = 1e-3
 
 // named is a number with its name.
 type named struct {
@@ -41,6 +45,28 @@ func (s *subject) own() (list []named) {
 			list = append(list, named{letter, n}, named{"√" + letter, math.Sqrt(n)})
 		}
 	}
+	return append(list, s.totals()...)
+}
+
+// mostSummed is how many numbers an input may have whose sum is looked at.
+const mostSummed = 1 << 20
+
+// totals are the sums of masks, lengths and counts, which losses are divided by, and the largest
+// of them.
+func (s *subject) totals() (list []named) {
+	for _, t := range s.bound.Op.Inputs {
+		lengths := strings.HasSuffix(t.Name, "lens") || t.Name == "counts"
+		if !t.Any && !lengths || s.axesOf(t) == nil || op.Elements(s.rec.Shape(t.Name)) > mostSummed {
+			continue
+		}
+		x, err := s.rec.Tensor(t.Name)
+		if err != nil {
+			continue
+		}
+		if total := sum(x.Data); total > 1 && !math.IsInf(total, 0) {
+			list = append(list, named{"the sum of " + t.Name, total})
+		}
+	}
 	return list
 }
 
@@ -54,6 +80,13 @@ func (s *subject) constants() []named {
 	}
 	for _, k := range base {
 		all = append(all, named{k.name + "²", k.value * k.value}, named{"1/" + k.name + "²", 1 / (k.value * k.value)})
+	}
+	for _, k := range base {
+		for _, by := range base {
+			if k != by {
+				all = append(all, named{k.name + " over " + by.name, k.value / by.value})
+			}
+		}
 	}
 	for n := 3.0; n <= 8; n++ {
 		all = append(all, named{fmt.Sprint(n), n}, named{fmt.Sprintf("1/%v", n), 1 / n})

@@ -81,7 +81,7 @@ func Of(
 	s.settle()
 	for _, more := range []func(*subject){
 		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryParts,
-		(*subject).tryScaled, (*subject).tryParts,
+		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {
 		if len(s.explaining) == 0 && s.open() {

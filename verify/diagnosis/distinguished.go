@@ -149,6 +149,13 @@ func (s *subject) features(axes []string, shape []int) (all []feature) {
 			}
 		}
 	}
+	for _, v := range s.views {
+		letters := s.bound.Op.Output(v.want.Name).Shape
+		own := s.bound.Shape(letters)
+		if n := len(v.got); !v.failed && n <= mostPlaces && op.Elements(own) == float64(n) {
+			all = append(all, extremes(v.want.Name, tensor.Of(v.got, own...), letters, axes, shape)...)
+		}
+	}
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
 		if x := formed[q.Name]; x != nil && len(x.Data) <= mostPlaces {
 			all = append(all, extremes(strings.TrimSuffix(q.Name, ","), x, q.Shape, axes, shape)...)

@@ -136,7 +136,7 @@ func (s *subject) misread(letter string, set []op.Tensor) (all []candidate) {
 		if m.family != "" {
 			c.family = names + " " + letter
 			c.about = fmt.Sprintf("%s %s elsewhere along %s", names, isRead(len(set)), s.word(letter))
-			c.short = m.family
+			c.short, c.entry = m.family, m.entry
 		}
 		all = append(all, c)
 	}
@@ -224,6 +224,7 @@ func entries(x *tensor.Tensor, a, n int, from func(i int) int) *tensor.Tensor {
 type indexMap struct {
 	id, said string
 	family   string // "that of 3": one of those of which another may hold in each part
+	entry    int    // that, from 1 on
 	from     func(i int) int
 }
 
@@ -234,23 +235,23 @@ const mostConstant = 8
 // that begin with the second too.
 func indexMaps(n int, table bool) (all []indexMap) {
 	all = append(constantMaps(n), []indexMap{
-		{"+1", "one further", "", func(i int) int { return min(i+1, n-1) }},
-		{"-1", "one before", "", func(i int) int { return max(i-1, 0) }},
-		{"reversed", "in reverse order", "", func(i int) int { return n - 1 - i }},
-		{"half as fast", "at half the pace", "", func(i int) int { return i / 2 }},
-		{"twice as fast", "at twice the pace, up to the last", "", func(i int) int { return min(2*i, n-1) }},
-		{"four times as fast", "at four times the pace, up to the last", "", func(i int) int { return min(4*i, n-1) }},
+		{"+1", "one further", "", 0, func(i int) int { return min(i+1, n-1) }},
+		{"-1", "one before", "", 0, func(i int) int { return max(i-1, 0) }},
+		{"reversed", "in reverse order", "", 0, func(i int) int { return n - 1 - i }},
+		{"half as fast", "at half the pace", "", 0, func(i int) int { return i / 2 }},
+		{"twice as fast", "at twice the pace, up to the last", "", 0, func(i int) int { return min(2*i, n-1) }},
+		{"four times as fast", "at four times the pace, up to the last", "", 0, func(i int) int { return min(4*i, n-1) }},
 	}...)
 	for _, m := range []int{2, 4, 8} {
 		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+
-			"for all of them", m), "", func(i int) int { return i / m * m }})
+			"for all of them", m), "", 0, func(i int) int { return i / m * m }})
 	}
 	for _, by := range tilesBefore(n) {
-		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "",
+		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "", 0,
 			func(i int) int { return max(i-by, 0) }})
 	}
 	for by := 16; by < n; by *= 2 {
-		all = append(all, indexMap{fmt.Sprintf("+%d", by), fmt.Sprintf("%d further", by), "",
+		all = append(all, indexMap{fmt.Sprintf("+%d", by), fmt.Sprintf("%d further", by), "", 0,
 			func(i int) int { return min(i+by, n-1) }})
 	}
 	return distinct(append(all, moduloMaps(n, table)...), n)
@@ -279,7 +280,7 @@ func moduloMaps(n int, table bool) (all []indexMap) {
 	for _, m := range []int{2, 4, 8} {
 		if table && m <= n {
 			all = append(all, indexMap{fmt.Sprintf("second of %d", m), fmt.Sprintf("so that the second of each %d "+
-				"stands for the first", m), "", func(i int) int {
+				"stands for the first", m), "", 0, func(i int) int {
 				if i%m == 0 {
 					return min(i+1, n-1)
 				}
@@ -292,9 +293,9 @@ func moduloMaps(n int, table bool) (all []indexMap) {
 			continue
 		}
 		all = append(all,
-			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", func(i int) int { return i % m }},
+			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", 0, func(i int) int { return i % m }},
 			indexMap{fmt.Sprintf("transposed %d", m), fmt.Sprintf("as %d × %d, where it is %d × %d", n/m, m, m, n/m),
-				"", func(i int) int { return i%m*(n/m) + i/m }})
+				"", 0, func(i int) int { return i%m*(n/m) + i/m }})
 	}
 	return all
 }
@@ -304,7 +305,7 @@ func constantMaps(n int) (all []indexMap) {
 	for c := range n {
 		if c < 1 || n <= mostConstant {
 			all = append(all, indexMap{
-				fmt.Sprintf("= %d", c), fmt.Sprintf("at %d alone", c), fmt.Sprintf("those of %d", c),
+				fmt.Sprintf("= %d", c), fmt.Sprintf("at %d alone", c), fmt.Sprintf("those of %d", c), c + 1,
 				func(int) int { return c },
 			})
 		}

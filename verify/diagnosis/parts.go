@@ -107,7 +107,7 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 		first = family[said.member[0]]
 	}
 	c := candidate{Finding: first.Finding}
-	c.Sentence = said.sentence()
+	c.Sentence = said.sentence(s)
 	t := s.compared(c, func() (outputs, error) { return mixed, nil })
 	if t == nil || t.Share < leastShare || t.Explains < first.Explains+moreInParts*(1-first.Explains) {
 		return nil
@@ -133,10 +133,13 @@ type parts struct {
 	count  int // of wrong elements that are met
 	texts  []string
 	member []int // of each text
+	views  []*view
+	of     [][]int // which member each element of a view has, or row of a choice
 }
 
 // add adds an output with the member that each element has.
 func (p *parts) add(v *view, of []int) {
+	p.views, p.of = append(p.views, v), append(p.of, of)
 	width := 1
 	if v.want.Choice != nil {
 		width = v.want.Choice.Width()
@@ -170,9 +173,12 @@ func (p *parts) where() string {
 const mostParts = 5
 
 // sentence is that of the member, or those of several, each with its part.
-func (p *parts) sentence() string {
+func (p *parts) sentence(s *subject) string {
 	if p.one() {
 		return p.family[p.member[0]].Sentence
+	}
+	if which := p.relation(s); which != "" {
+		return p.family[0].about + ": at " + which
 	}
 	var said []string
 	for i, k := range p.member[:min(len(p.member), mostParts)] {

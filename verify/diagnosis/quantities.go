@@ -79,7 +79,7 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 		for _, m := range indexMaps(n, false) {
 			c := along(fmt.Sprintf("reads %s along %s (of %d) %s", q.Name, word, n, m.said), m.from)
 			if m.family != "" {
-				c.family, c.short = q.Name+" "+word, m.family
+				c.family, c.short, c.entry = q.Name+" "+word, m.family, m.entry
 				c.about = fmt.Sprintf("the kernel reads %s elsewhere along %s", q.Name, word)
 			}
 			all = append(all, c)
@@ -108,7 +108,8 @@ func (s *subject) zeroTiles(
 				return i
 			})
 			c.family, c.short = fmt.Sprintf("%s %s %d", q.Name, word, tile), fmt.Sprintf("%d to %d", first, end-1)
-			c.about = fmt.Sprintf("the kernel takes %s for zeros in some %ss", q.Name, word)
+			c.about = fmt.Sprintf("the kernel takes %s for zeros in some %s", q.Name, plural(word))
+			c.twice = fmt.Sprintf("the kernel counts %s twice in %s %d to %d, of %d", q.Name, word, first, end-1, n)
 			all = append(all, c)
 		}
 	}

@@ -50,6 +50,7 @@ func (s *subject) withoutTile(letter string, set []op.Tensor, first, end, n int)
 	c := s.otherwise("input", id, said, func(r *recording.Recording) {
 		s.leaveOut(r, letter, set, first, end)
 	})
+	c.twice = fmt.Sprintf("%s %d to %d, of %d, count twice", word, first, end-1, n)
 	c.family = fmt.Sprintf("%s without %d", letter, end-first)
 	c.about = fmt.Sprintf("some of the axis %s are left out", word)
 	c.short = fmt.Sprintf("%d to %d", first, end-1)
