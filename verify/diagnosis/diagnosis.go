@@ -29,7 +29,7 @@ import (
 
 // Budget is how much work a diagnosis may take unless the caller says more, in products as op.Work
 // counts them: some two minutes on two cores.
-const Budget = 5e11
+const Budget = 6e11
 
 // Judge judges a recording that asks for no more work than most, and says of one that is not
 // explained what would explain it, within a budget of work; a budget of 0 asks for no diagnosis.

@@ -18,6 +18,10 @@ import (
 // before.
 func (v *view) displacedCandidates() (all []candidate) {
 	for _, by := range v.displacements() {
+		if slices.Equal(slices.DeleteFunc(slices.Clone(by), zero), []int{1}) ||
+			slices.Equal(slices.DeleteFunc(slices.Clone(by), zero), []int{-1}) {
+			continue // a neighbour's place is tried anyway
+		}
 		said := v.displacementInWords(by)
 		c := v.instead("rows", fmt.Sprint(v.want.Name, " by ", by), v.want.Name+" holds what belongs "+said,
 			func() []float64 { return v.elsewhere(by) })
@@ -26,6 +30,8 @@ func (v *view) displacedCandidates() (all []candidate) {
 	}
 	return all
 }
+
+func zero(by int) bool { return by == 0 }
 
 // How many wrong elements vote, which share of them a displacement needs, how many are tried, and
 // how many elements an output may have.

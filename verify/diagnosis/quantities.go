@@ -12,14 +12,24 @@ import (
 // What a formula names between inputs and outputs lies in registers, in shared memory or in a
 // workspace, where it is read at a wrong place as an input is, or was not written when it is read.
 
-// tryQuantities tries quantities that are taken for others.
+// tryQuantities tries quantities that are taken for others: those first on which no other outputs
+// hang than are wrong.
 func (s *subject) tryQuantities() {
 	formed, right := s.formed()
+	var exact, others []candidate
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
-		if x := formed[q.Name]; x != nil && s.concerns(q, x, right) {
-			s.try(s.misreadQuantity(q, x))
+		x := formed[q.Name]
+		if x == nil {
+			continue
+		}
+		switch wrong, all := s.hanging(q, x, right); {
+		case wrong > 0 && all == wrong && wrong == len(s.failed()):
+			exact = append(exact, s.misreadQuantity(q, x)...)
+		case wrong > 0:
+			others = append(others, s.misreadQuantity(q, x)...)
 		}
 	}
+	s.try(append(exact, others...))
 	s.settle()
 }
 
@@ -51,16 +61,23 @@ func (s *subject) between(q *emulate.Quantities) (outputs, error) {
 	return s.kernel("", c)()
 }
 
-// concerns tells whether an output that is not explained hangs on a quantity.
-func (s *subject) concerns(q emulate.Quantity, x *tensor.Tensor, right outputs) bool {
+// hanging counts the outputs that hang on a quantity, and those of them that are not explained.
+func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (wrong, all int) {
 	other := tensor.New(x.Shape...)
 	for i, v := range x.Data {
 		other.Data[i] = 1.5 * v
 	}
 	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: other}})
-	return err == nil && slices.ContainsFunc(s.views, func(v *view) bool {
-		return v.failed && !slices.Equal(gives[v.want.Name], right[v.want.Name])
-	})
+	for _, v := range s.views {
+		if err != nil || slices.Equal(gives[v.want.Name], right[v.want.Name]) {
+			continue
+		}
+		all++
+		if v.failed {
+			wrong++
+		}
+	}
+	return wrong, all
 }
 
 // misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken

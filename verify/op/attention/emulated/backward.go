@@ -59,11 +59,9 @@ func attentionBackward[T emulate.Number](j *emulate.Job) {
 	dk, dv := make([]T, len(h.k)), make([]T, len(h.v))
 	for b := range h.B {
 		g.rows(b)
-		for t := range h.T {
-			for n := range h.G {
-				at := (b*h.T+t)*h.G + n
-				g.keys(b, t, n, emulate.Row(dk, at, h.D), emulate.Row(dv, at, h.V))
-			}
+		for n := range h.G {
+			g.keys(b, n, func(t int) []T { return emulate.Row(dk, (b*h.T+t)*h.G+n, h.D) },
+				func(t int) []T { return emulate.Row(dv, (b*h.T+t)*h.G+n, h.V) })
 		}
 	}
 	emulate.Store(j, "dq", j.Recording.Type("q"), g.dq)
@@ -220,20 +218,23 @@ func (g *gradients[T]) narrowScale(dq []T) {
 	}
 }
 
-// keys sums dk and dv of key t in group n, over the queries of all heads of the group.
-func (g *gradients[T]) keys(b, t, n int, dk, dv []T) {
+// keys sums dk and dv of all keys of sequence b in group n, over the queries of all its heads.
+func (g *gradients[T]) keys(b, n int, dk, dv func(t int) []T) {
 	if g.GroupSum == dtype.Invalid || g.H == g.G {
-		g.keysOf(b, t, dk, dv, func(h int) bool { return g.group(h) == n })
+		g.keysOf(b, dk, dv, func(h int) bool { return g.group(h) == n })
 		return
 	}
 	for h := range g.H {
 		if g.group(h) != n {
 			continue
 		}
-		headK, headV := make([]T, g.D), make([]T, g.V)
-		g.keysOf(b, t, headK, headV, func(i int) bool { return i == h })
-		g.addHead(dk, emulate.RoundEach(g.Recording.Type("k"), headK))
-		g.addHead(dv, emulate.RoundEach(g.Recording.Type("v"), headV))
+		headK, headV := make([]T, g.T*g.D), make([]T, g.T*g.V)
+		g.keysOf(b, func(t int) []T { return emulate.Row(headK, t, g.D) },
+			func(t int) []T { return emulate.Row(headV, t, g.V) }, func(i int) bool { return i == h })
+		for t := range g.T {
+			g.addHead(dk(t), emulate.RoundEach(g.Recording.Type("k"), emulate.Row(headK, t, g.D)))
+			g.addHead(dv(t), emulate.RoundEach(g.Recording.Type("v"), emulate.Row(headV, t, g.V)))
+		}
 	}
 }
 
@@ -244,21 +245,30 @@ func (g *gradients[T]) addHead(sum, head []T) {
 	}
 }
 
-// keysOf sums dk and dv of key t over the queries of some heads.
-func (g *gradients[T]) keysOf(b, t int, dk, dv []T, of func(h int) bool) {
-	n := g.S * g.H
-	ds, p, q, do := make([]T, 0, n), make([]T, 0, n), make([][]T, 0, n), make([][]T, 0, n)
-	for i := range n {
-		if !of(i%g.H) || g.forgets(i, t) {
-			continue
+// keysOf sums dk and dv of all keys over the queries of some heads.
+func (g *gradients[T]) keysOf(b int, dk, dv func(t int) []T, of func(h int) bool) {
+	var rows []int
+	var q, do [][]T
+	for i := range g.S * g.H {
+		if of(i % g.H) {
+			rows, q, do = append(rows, i), append(q, g.queryAt(b, i)), append(do, g.gradient(i, b))
 		}
-		at := (b*n+i)*g.T + t
-		ds, q = append(ds, emulate.PassOne(g.Job, toKeys, at, g.ds[i][t])), append(q, g.queryAt(b, i))
-		p, do = append(p, emulate.PassOne(g.Job, toValues, at, g.p[i][t])), append(do, g.gradient(i, b))
 	}
-	g.k.Products.Combine(dk, ds, q)
-	g.k.Products.Combine(dv, p, do)
-	g.rescale(dk, "dk-unscaled")
+	ds, p := make([]T, len(rows)), make([]T, len(rows))
+	for t := range g.T {
+		for k, i := range rows {
+			if ds[k], p[k] = g.ds[i][t], g.p[i][t]; g.forgets(i, t) {
+				ds[k], p[k] = 0, 0
+			}
+			if g.Quantities != nil {
+				at := (b*g.S*g.H+i)*g.T + t
+				ds[k], p[k] = emulate.PassOne(g.Job, toKeys, at, ds[k]), emulate.PassOne(g.Job, toValues, at, p[k])
+			}
+		}
+		g.k.Products.Combine(dk(t), ds, q)
+		g.k.Products.Combine(dv(t), p, do)
+		g.rescale(dk(t), "dk-unscaled")
+	}
 }
 
 func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Row(g.q, b*g.S*g.H+i, g.D) }
