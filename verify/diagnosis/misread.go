@@ -240,7 +240,7 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		{"reversed", "in reverse order", "", 0, func(i int) int { return n - 1 - i }},
 		{"half as fast", "at half the pace", "", 0, func(i int) int { return i / 2 }},
 		{"twice as fast", "at twice the pace, up to the last", "", 0, func(i int) int { return min(2*i, n-1) }},
-		{"four times as fast", "at four times the pace, up to the last", "", 0, func(i int) int { return min(4*i, n-1) }},
+		{"4 times as fast", "at four times the pace, up to the last", "", 0, func(i int) int { return min(4*i, n-1) }},
 	}...)
 	for _, m := range []int{2, 4, 8} {
 		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+

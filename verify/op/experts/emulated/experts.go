@@ -8,12 +8,27 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What the experts of a token form.
+const (
+	gateUnits = "W1 x of each expert"
+	upUnits   = "W3 x of each expert"
+	hiddens   = "what is hidden in each expert"
+	returned  = "the output of each expert"
+)
+
 func init() {
+	inner, axes := []string{"N", "K", "F"}, []string{"token", "slot", "column"}
+	formed := []emulate.Quantity{
+		{Name: gateUnits, Shape: inner, Axes: axes}, {Name: upUnits, Shape: inner, Axes: axes},
+		{Name: hiddens, Shape: inner, Axes: axes}, {Name: returned, Shape: []string{"N", "K", "d"}, Axes: axes},
+	}
 	emulate.Register("moe.experts", emulate.Kernel{
 		Float32: moeExperts[float32], Float64: moeExperts[float64], Request: requestExperts, Right: mixtures(),
+		Quantities: formed,
 	})
 	emulate.Register("moe.layer", emulate.Kernel{
 		Float32: moeLayer[float32], Float64: moeLayer[float64], Request: requestLayer, Right: layers(),
+		Quantities: formed,
 	})
 }
 
@@ -89,7 +104,10 @@ func (m *mixture[T]) run() {
 		}
 		net := m.load(e)
 		for _, p := range pairs {
-			m.outputs[p.token][p.slot] = m.expert(net, p)
+			net.place = p.token*len(m.routes[p.token].experts) + p.slot
+			y := m.expert(net, p)
+			emulate.Pass(m.Job, returned, net.place*m.d, y)
+			m.outputs[p.token][p.slot] = y
 		}
 	}
 }

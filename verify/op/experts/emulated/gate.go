@@ -14,8 +14,20 @@ import (
 func init() {
 	emulate.Register("moe.gate", emulate.Kernel{
 		Float32: moeGate[float32], Float64: moeGate[float64], Request: requestGate, Right: gates(),
+		Quantities: []emulate.Quantity{
+			{Name: allLogits, Shape: []string{"N", "E"}}, {Name: allScores, Shape: []string{"N", "E"}},
+			{Name: ranking, Shape: []string{"N", "E"}}, {Name: weighing, Shape: []string{"N", "E"}},
+		},
 	})
 }
+
+// What a gate forms of each token for each expert.
+const (
+	allLogits = "the logits"
+	allScores = "the scores"
+	ranking   = "the scores that experts are chosen by"
+	weighing  = "the scores that weights are made of"
+)
 
 // gate routes tokens to experts. It rounds logits to the type of the gate; all else is in the
 // working type: scores, which the bias is added to and groups are scored by, and weights. A nil
@@ -106,13 +118,14 @@ func differ[T emulate.Number](a, b route[T]) bool {
 func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
 
 func (g *gate[T]) route(n int) route[T] {
-	logits := g.logits(n)
-	scores := each(g.scores(logits), g.rounded)
+	logits := g.pass(allLogits, n, g.logits(n))
+	scores := g.pass(allScores, n, each(g.scores(logits), g.rounded))
 	if g.makes("scores-bf16") {
 		emulate.RoundEach(dtype.BF16, scores)
 	}
-	ranked := g.ranked(scores)
+	ranked := g.pass(ranking, n, g.ranked(scores))
 	chosen := g.choose(ranked, scores)
+	scores = g.pass(weighing, n, slices.Clone(scores))
 	var values []T
 	for _, e := range chosen {
 		values = append(values, g.value(e, logits, scores, ranked))
@@ -127,6 +140,12 @@ func (g *gate[T]) route(n int) route[T] {
 		slices.Sort(r.experts)
 	}
 	return r
+}
+
+// pass passes a quantity of token n on.
+func (g *gate[T]) pass(name string, n int, x []T) []T {
+	emulate.Pass(g.Job, name, n*g.E, x)
+	return x
 }
 
 // rounded rounds to the type of scores, where all that is made of them is rounded.

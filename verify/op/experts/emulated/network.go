@@ -29,6 +29,7 @@ type networks[T emulate.Number] struct {
 type network[T emulate.Number] struct {
 	gate, up, down []T
 	shared         bool // it is the shared ones
+	place          int  // of the token's slot among all
 }
 
 func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
@@ -76,8 +77,8 @@ func (w *networks[T]) matrix(name string, e int) []T {
 // loadShared returns the shared experts as one.
 func (w *networks[T]) loadShared() network[T] {
 	net := network[T]{
-		emulate.Load[T](w.Job, "shared_gate"), emulate.Load[T](w.Job, "shared_up"),
-		emulate.Load[T](w.Job, "shared_down"), true,
+		gate: emulate.Load[T](w.Job, "shared_gate"), up: emulate.Load[T](w.Job, "shared_up"),
+		down: emulate.Load[T](w.Job, "shared_down"), shared: true,
 	}
 	width := len(net.down) / w.d
 	for i := 0; w.Makes("shared-expert-unreduced") && i < w.d; i++ {
@@ -103,13 +104,22 @@ func (w *networks[T]) output(net network[T], x []T, weight T) []T {
 	h := make([]T, len(net.gate)/w.d)
 	for f := range h {
 		gate, up := w.units(net, x, f)
-		h[f] = w.hidden(gate, up, weight)
+		h[f] = w.hidden(w.pass(net, gateUnits, f, gate), w.pass(net, upUnits, f, up), weight)
+		h[f] = w.pass(net, hiddens, f, h[f])
 	}
 	y := make([]T, w.d)
 	for i := range y {
 		y[i] = w.kept(w.outer.Dot(h, emulate.Row(net.down, i, len(h))), emulate.FusedActivation)
 	}
 	return y
+}
+
+// pass passes inner unit f of a quantity on; those of shared experts concern nobody.
+func (w *networks[T]) pass(net network[T], name string, f int, x T) T {
+	if net.shared {
+		return x
+	}
+	return emulate.PassOne(w.Job, name, net.place*len(net.gate)/w.d+f, x)
 }
 
 // units returns W1 x and W3 x of inner unit f, from matrices that stand one behind the other.

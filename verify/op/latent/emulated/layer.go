@@ -11,9 +11,22 @@ import (
 func init() {
 	emulate.Register("mla.layer", emulate.Kernel{
 		Float32: mlaLayer[float32], Float64: mlaLayer[float64], Request: requestLayer,
-		Right: layers(),
+		Right: layers(), Quantities: []emulate.Quantity{
+			{Name: latents, Shape: []string{"B", "S", "c"}}, {Name: ropeKeys, Shape: []string{"B", "S", "Dr"}},
+			{
+				Name: queries, Shape: []string{"B", "S", "H", "Dn+Dr"},
+				Axes: []string{"batch", "token", "head", "column"},
+			},
+		},
 	})
 }
+
+// What a layer keeps of each token.
+const (
+	latents  = "the latent that keys and values are made of"
+	ropeKeys = "the rotated key"
+	queries  = "the query of each head"
+)
 
 // latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
 // either form. It rounds to the intermediate type every linear's output, the norms (once, or with
@@ -34,6 +47,7 @@ type latent[T emulate.Number] struct {
 	normQ, normKV     []T
 	q                 [][]T // by s: heads of [nope; rope]
 	cKV, kR           [][]T // by s
+	b                 int   // the sequence at work
 	kv                [][]T // by s: heads of [key; value], naive form
 	positions         []int
 	absorbed, rotated bool
@@ -132,8 +146,8 @@ func mlaLayer[T emulate.Number](j *emulate.Job) {
 	l.prepare()
 	y := make([]T, 0, len(x))
 	var cKV, kR []T
-	for b := range l.B {
-		l.project(emulate.Row(x, b, l.S*l.d))
+	for l.b = range l.B {
+		l.project(emulate.Row(x, l.b, l.S*l.d))
 		for s := range l.S {
 			y = append(y, l.token(s)...)
 			cKV, kR = append(cKV, l.cKV[s]...), append(kR, l.kR[s]...)
@@ -150,15 +164,21 @@ func (l *latent[T]) project(x []T) {
 	for s := range l.S {
 		h := emulate.Row(x, s, l.d)
 		cos, sin := l.rotary.Table(l.positions[s])
-		l.q = append(l.q, l.rotateQuery(l.parted(l.queryOf(h)), cos, sin))
+		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h)), cos, sin)))
 		cKV, kR := l.down(h)
 		cKV, kR = l.normKey(cKV, kR)
-		l.cKV = append(l.cKV, cKV)
-		l.kR = append(l.kR, l.rotateKey(kR, cos, sin))
+		l.cKV = append(l.cKV, l.pass(latents, s, cKV))
+		l.kR = append(l.kR, l.pass(ropeKeys, s, l.rotateKey(kR, cos, sin)))
 		if !l.absorbed {
 			l.kv = append(l.kv, l.linear(l.wUKV, cKV))
 		}
 	}
+}
+
+// pass passes a quantity of token s on.
+func (l *latent[T]) pass(name string, s int, x []T) []T {
+	emulate.Pass(l.Job, name, (l.b*l.S+s)*len(x), x)
+	return x
 }
 
 // queryOf returns the query of all heads, before rotation.

@@ -25,6 +25,7 @@ type batch[T emulate.Number] struct {
 	N, L   int
 	mask   []bool
 	places [][]int // of the tokens of each sequence that the mask keeps
+	at     int     // the row that is at work
 }
 
 // newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
@@ -246,7 +247,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 // where the aggregation is.
 func (b *batch[T]) aggregate(losses, weights []T) T {
 	mode := b.Word("aggregate")
-	if b.Mistake != "" || b.NormalizeFirst {
+	if b.Mistake != "" || b.NormalizeFirst || b.Quantities != nil {
 		var terms []T
 		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
 		return b.kept(b.sums.Sum(terms))

@@ -14,9 +14,20 @@ import (
 func init() {
 	emulate.Register("policy.cross_entropy", emulate.Kernel{
 		Float32: crossEntropy[float32], Float64: crossEntropy[float64], Request: requestCrossEntropy,
-		Right: heads(),
+		Right: heads(), Quantities: []emulate.Quantity{
+			{Name: largest, Shape: []string{"N"}}, {Name: exponentials, Shape: []string{"N"}},
+			{Name: rowLosses, Shape: []string{"N"}}, {Name: toHidden, Shape: []string{"N", "vocab"}},
+			{Name: toWeight, Shape: []string{"N", "vocab"}},
+		},
 	})
 }
+
+// What a head forms of each row beside what a softmax does.
+const (
+	rowLosses = "the loss of each row"
+	toHidden  = "the gradient of the logits in dhidden"
+	toWeight  = "the gradient of the logits in dweight"
+)
 
 // heads returns kernels that differ in the order of their sums, in chunks of the vocabulary (tiles)
 // and of rows (splits), and in what they store.
@@ -187,6 +198,7 @@ func (h *linearHead[T]) logSumExp(z []T) (m, sum T) {
 func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	z, y := h.logits(n), h.targets[n]
 	m, sum := h.logSumExp(z)
+	m, sum = emulate.PassOne(h.Job, largest, n, m), emulate.PassOne(h.Job, exponentials, n, sum)
 	logarithm := T(math.Log(float64(sum)))
 	loss = h.keep(h.scalar, -(z[y] - m - logarithm))
 	unit := h.keep(h.scalar, 1/h.divisor)
@@ -235,10 +247,23 @@ func crossEntropy[T emulate.Number](j *emulate.Job) {
 			j.Show(true)
 		}
 	}
-	emulate.Store(j, "loss", emulate.Working[T](), []T{h.loss(losses)})
 	emulate.Store(j, "token_loss", emulate.Working[T](), losses)
-	emulate.Store(j, "dhidden", j.Recording.Type("hidden"), h.dhidden(dz))
-	emulate.Store(j, "dweight", j.Recording.Type("weight"), h.dweight(dz))
+	emulate.Pass(j, rowLosses, 0, losses)
+	emulate.Store(j, "loss", emulate.Working[T](), []T{h.loss(losses)})
+	emulate.Store(j, "dhidden", j.Recording.Type("hidden"), h.dhidden(h.passed(toHidden, dz)))
+	emulate.Store(j, "dweight", j.Recording.Type("weight"), h.dweight(h.passed(toWeight, dz)))
+}
+
+// passed returns gradients of logits as the kernel goes on with them.
+func (h *linearHead[T]) passed(name string, dz [][]T) [][]T {
+	passed := make([][]T, len(dz))
+	for n, g := range dz {
+		if g != nil {
+			passed[n] = slices.Clone(g)
+			emulate.Pass(h.Job, name, n*h.vocab, passed[n])
+		}
+	}
+	return passed
 }
 
 // loss puts losses together.

@@ -11,8 +11,19 @@ func init() {
 	emulate.Register("dpo.loss", emulate.Kernel{
 		Float32: preferenceLoss[float32], Float64: preferenceLoss[float64], Request: requestPreference,
 		Right: append(objectives(), eagerObjectives("dpo.loss")...),
+		Quantities: []emulate.Quantity{
+			{Name: margins, Shape: []string{"N"}}, {Name: pairLosses, Shape: []string{"N"}},
+			{Name: pairSlopes, Shape: []string{"N"}},
+		},
 	})
 }
+
+// What a loss of preferences forms for each pair.
+const (
+	margins    = "the margin of each pair"
+	pairLosses = "the loss of each pair"
+	pairSlopes = "the slope of each pair"
+)
 
 // preference is dpo.loss.
 type preference[T emulate.Number] struct {
@@ -62,7 +73,8 @@ func (p *preference[T]) run(i int) {
 	}
 	p.rewards[0][i], p.rewards[1][i] = p.reward(a, x), p.reward(b, y)
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
-	loss, d := p.pair(p.margin(i, a, b, x, y))
+	loss, d := p.pair(emulate.PassOne(p.Job, margins, i, p.margin(i, a, b, x, y)))
+	loss, d = emulate.PassOne(p.Job, pairLosses, i, loss), emulate.PassOne(p.Job, pairSlopes, i, d)
 	n := T(p.N)
 	d = p.kept(d / n)
 	if p.Makes("gradient-unaveraged") {

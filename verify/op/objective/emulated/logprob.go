@@ -17,8 +17,19 @@ func init() {
 			emulate.Config{Form: "stable", Intermediate: dtype.BF16},
 			emulate.Config{Form: "stable", Base2: true, NormalizeFirst: true},
 		),
+		Quantities: []emulate.Quantity{
+			{Name: largest, Shape: []string{"N"}}, {Name: exponentials, Shape: []string{"N"}},
+			{Name: scaledLogits, Shape: []string{"N", "vocab"}},
+		},
 	})
 }
+
+// What a softmax over the vocabulary forms of each row.
+const (
+	scaledLogits = "the logits over the temperature"
+	largest      = "the largest logit"
+	exponentials = "the sum of exponentials"
+)
 
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T emulate.Number](j *emulate.Job) {
@@ -31,11 +42,9 @@ func logProb[T emulate.Number](j *emulate.Job) {
 			continue
 		}
 		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
-		token := tokens[i]
-		if j.Makes("token-shifted") {
-			token = min(max(tokens[(i+1)%b.N], 0), b.L-1)
-			j.Show(row[token] != row[tokens[i]])
-		}
+		emulate.Pass(j, scaledLogits, i*b.L, row)
+		b.at = i
+		token := b.token(tokens, row)
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
 		switch {
 		case j.Makes("entropy-untempered"):
@@ -47,6 +56,17 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	}
 	emulate.Store(j, "logprob", emulate.Working[T](), logprob)
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
+}
+
+// token returns the token of the row at work.
+func (b *batch[T]) token(tokens []int, row []T) int {
+	right := tokens[b.at]
+	if !b.Makes("token-shifted") {
+		return right
+	}
+	next := min(max(tokens[(b.at+1)%b.N], 0), b.L-1)
+	b.Show(row[next] != row[right])
+	return next
 }
 
 // temperature reads what logits are divided by.
@@ -139,7 +159,7 @@ func (b *batch[T]) subtractsLSE() bool {
 // x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
 // element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
-	m := slices.Max(x)
+	m := emulate.PassOne(b.Job, largest, b.at, slices.Max(x))
 	if math.IsInf(float64(m), -1) {
 		return m, 0
 	}
@@ -147,7 +167,7 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	for i, v := range x {
 		exps[i] = emulate.Exponential(b.Job, v-m)
 	}
-	sum := b.sums.Sum(exps)
+	sum := emulate.PassOne(b.Job, exponentials, b.at, b.sums.Sum(exps))
 	logarithm := T(math.Log(float64(sum)))
 	lse := b.kept(m + logarithm)
 	logprob = b.kept(x[token] - m - logarithm)

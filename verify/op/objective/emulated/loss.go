@@ -9,15 +9,32 @@ import (
 )
 
 func init() {
+	formed := []emulate.Quantity{
+		{Name: logRatios, Shape: []string{"N", "L"}}, {Name: slopes, Shape: []string{"N", "L"}},
+		{Name: divergences, Shape: []string{"N", "L"}}, {Name: divergenceSlopes, Shape: []string{"N", "L"}},
+		{Name: tokenLosses, Shape: []string{"N", "L"}}, {Name: lossWeights, Shape: []string{"N"}},
+		{Name: gradientWeights, Shape: []string{"N"}},
+	}
 	emulate.Register("grpo.loss", emulate.Kernel{
 		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
-		Right: append(objectives(), eagerObjectives("grpo.loss")...),
+		Right: append(objectives(), eagerObjectives("grpo.loss")...), Quantities: formed,
 	})
 	emulate.Register("ppo.loss", emulate.Kernel{
 		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
-		Right: append(objectives(), eagerObjectives("ppo.loss")...),
+		Right: append(objectives(), eagerObjectives("ppo.loss")...), Quantities: formed,
 	})
 }
+
+// What a loss forms for each token, and for each sequence.
+const (
+	logRatios        = "the log-ratio of each token"
+	slopes           = "the slope of the surrogate"
+	divergences      = "the divergence of each token"
+	divergenceSlopes = "the slope of the divergence"
+	tokenLosses      = "the loss of each token"
+	lossWeights      = "the weight of a token in the loss"
+	gradientWeights  = "the weight of a token in the gradient"
+)
 
 // policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written
 // out.
@@ -82,8 +99,10 @@ func (k *policyLoss[T]) spoilInputs() {
 func (k *policyLoss[T]) run() {
 	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
 	for i := range k.N {
-		k.row(i, losses, gradient, weights[i])
+		k.row(i, losses, gradient, emulate.PassOne(k.Job, gradientWeights, i, weights[i]))
 	}
+	emulate.Pass(k.Job, tokenLosses, 0, losses)
+	emulate.Pass(k.Job, lossWeights, 0, weights)
 	loss := k.total(losses, weights)
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
@@ -98,23 +117,26 @@ func (k *policyLoss[T]) run() {
 // row computes the tokens of sequence i.
 func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	mean := k.meanLogRatio(i)
-	var slopes []T
+	var own []T
 	for _, at := range k.places[i] {
 		x := mean
 		if !k.sequence {
 			x = k.kept(k.logprob[at] - k.old[at])
 		}
+		x = emulate.PassOne(k.Job, logRatios, at, x)
 		l, d := k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
-		slopes = append(slopes, k.kept(d*weight))
-		losses[at], gradient[at] = l, slopes[len(slopes)-1]
+		own = append(own, k.kept(emulate.PassOne(k.Job, slopes, at, d)*weight))
+		losses[at], gradient[at] = l, own[len(own)-1]
 	}
 	if k.sequence && k.clip != "cispo" {
-		k.share(i, slopes, gradient)
+		k.share(i, own, gradient)
 	}
 	for _, at := range k.places[i] {
 		if k.ref != nil {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
 			value, slope = k.reweighed(value, slope, at)
+			value = emulate.PassOne(k.Job, divergences, at, value)
+			slope = emulate.PassOne(k.Job, divergenceSlopes, at, slope)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
 		}

@@ -11,12 +11,27 @@ func init() {
 	emulate.Register("ppo.gae", emulate.Kernel{
 		Float32: gae[float32], Float64: gae[float64], Request: requestGAE,
 		Right: append(objectives(), eagerObjectives("ppo.gae")...),
+		Quantities: []emulate.Quantity{
+			{Name: nextValues, Shape: []string{"N", "L"}}, {Name: errorsOf, Shape: []string{"N", "L"}},
+			{Name: unwhitened, Shape: []string{"N", "L"}},
+		},
 	})
 	emulate.Register("ppo.value_loss", emulate.Kernel{
 		Float32: valueLoss[float32], Float64: valueLoss[float64], Request: requestValueLoss,
 		Right: append(objectives(), eagerObjectives("ppo.value_loss")...),
+		Quantities: []emulate.Quantity{
+			{Name: tokenLosses, Shape: []string{"N", "L"}}, {Name: lossWeights, Shape: []string{"N"}},
+			{Name: gradientWeights, Shape: []string{"N"}},
+		},
 	})
 }
+
+// What the recursion forms for each token.
+const (
+	nextValues = "the value after a token"
+	errorsOf   = "the error of a value, δ,"
+	unwhitened = "the advantage before it is whitened"
+)
 
 // recursion is generalised advantage estimation.
 type recursion[T emulate.Number] struct {
@@ -36,6 +51,7 @@ func gae[T emulate.Number](j *emulate.Job) {
 	for _, steps := range g.runs() {
 		g.row(steps, advantage, returns)
 	}
+	emulate.Pass(j, unwhitened, 0, advantage)
 	if j.Flag("whiten") {
 		g.whiten(advantage)
 		if g.Makes("returns-whitened") {
@@ -128,7 +144,8 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 			next = g.values[at]
 			g.Show(next != 0 && g.gamma != 0)
 		}
-		deltas[s] = g.delta(at, next)
+		deltas[s] = g.delta(at, emulate.PassOne(g.Job, nextValues, at, next))
+		deltas[s] = emulate.PassOne(g.Job, errorsOf, at, deltas[s])
 	}
 	g.accumulate(deltas)
 	for s, at := range steps {
@@ -244,8 +261,11 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
 		b.Show(wrong != l || wrongSlope != d)
-		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weights[i])
+		losses[at] = wrong
+		gradient[at] = b.kept(wrongSlope * emulate.PassOne(j, gradientWeights, i, weights[i]))
 	})
+	emulate.Pass(j, tokenLosses, 0, losses)
+	emulate.Pass(j, lossWeights, 0, weights)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
 	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)

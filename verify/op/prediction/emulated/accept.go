@@ -11,8 +11,18 @@ import (
 func init() {
 	emulate.Register("mtp.accept", emulate.Kernel{
 		Float32: mtpAccept[float32], Float64: mtpAccept[float64], Request: requestAccept, Right: accepts(),
+		Quantities: []emulate.Quantity{
+			{Name: drawnFrom, Shape: []string{"B", "k+1", "vocab"}, Axes: []string{"sequence", "place", "token"}},
+			{Name: lessDraft, Shape: []string{"B", "k", "vocab"}, Axes: []string{"sequence", "place", "token"}},
+		},
 	})
 }
+
+// What the next token is drawn from, beside what drafts are judged by.
+const (
+	drawnFrom = "the target that the next token is drawn from"
+	lessDraft = "the draft's distribution that is taken off it"
+)
 
 // acceptance is the verification of one row: k drafts against k+1 distributions.
 type acceptance[T emulate.Number] struct {
@@ -23,7 +33,9 @@ type acceptance[T emulate.Number] struct {
 	draft []int
 	q, p  []T
 	u     []T
-	wrong string // the mistake; "" for the right answer to compare with
+
+	drawn, less []T    // what the next token is drawn from, and what is taken off it
+	wrong       string // the mistake; "" for the right answer to compare with
 }
 
 // mtpAccept decides row by row. Whether a mistake shows is seen beside the right answer.
@@ -38,6 +50,9 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 			Job: j, sums: sums, k: k, vocab: vocab, draft: emulate.Row(draft, b, k), u: emulate.Row(u, b, k+1),
 			q: emulate.LoadRows[T](j, "draft_probs", b, b+1), p: emulate.LoadRows[T](j, "target_probs", b, b+1),
 		}
+		a.drawn, a.less = slices.Clone(a.p), slices.Clone(a.q)
+		emulate.Pass(j, drawnFrom, b*(k+1)*vocab, a.drawn)
+		emulate.Pass(j, lessDraft, b*k*vocab, a.less)
 		rightAccepted, rightNext := a.verify()
 		a.wrong = j.Mistake
 		accepted[b], next[b] = a.verify()
@@ -77,14 +92,17 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 }
 
 // target returns row i of the model's distributions.
-func (a *acceptance[T]) target(i int) []T {
+func (a *acceptance[T]) target(i int) []T { return emulate.Row(a.p, a.place(i), a.vocab) }
+
+// place returns which row is read for row i.
+func (a *acceptance[T]) place(i int) int {
 	switch {
 	case a.makes("target-row-late"):
 		i = min(i+1, a.k)
 	case a.makes("bonus-row-early"):
 		i = min(i, a.k-1)
 	}
-	return emulate.Row(a.p, i, a.vocab)
+	return i
 }
 
 // accepts tells whether draft i is kept.
@@ -112,7 +130,7 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 
 // next draws the token after the drafts that are kept.
 func (a *acceptance[T]) next(row int) int {
-	p, u := a.target(row), a.u[a.k]
+	p, u := emulate.Row(a.drawn, a.place(row), a.vocab), a.u[a.k]
 	if a.makes("uniform-reused") {
 		u = a.u[min(row, a.k-1)]
 	}
@@ -124,7 +142,7 @@ func (a *acceptance[T]) next(row int) int {
 		p[a.draft[row]] = 0
 		return a.draw(p, u)
 	}
-	return a.draw(a.weights(p, emulate.Row(a.q, row, a.vocab)), u)
+	return a.draw(a.weights(p, emulate.Row(a.less, row, a.vocab)), u)
 }
 
 // weights returns what a token is drawn from: p, or what q leaves over of it.
