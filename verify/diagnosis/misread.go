@@ -26,6 +26,9 @@ func misreadCandidates(s *subject) (all []candidate) {
 		if len(holders) > 2 {
 			sets = append(sets, holders[1:])
 		}
+		if others := floats(holders[1:]); len(others) > 1 && len(others) < len(holders)-1 {
+			sets = append(sets, others) // but lengths are those of the place itself
+		}
 		if len(holders) > 1 && !s.ofAllOutputs(letter) {
 			sets = append(sets, holders)
 		}

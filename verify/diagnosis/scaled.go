@@ -67,13 +67,29 @@ func (v *view) rowsScaled(w []float64) (x []float64, factors []float64) {
 			continue
 		}
 		slices.Sort(ratios)
-		f := ratios[len(ratios)/2]
+		f := v.rowFactor(w, row, ratios[len(ratios)/2])
 		factors = append(factors, f)
 		for i := row * n; i < (row+1)*n; i++ {
 			x[i] *= f
 		}
 	}
 	return x, factors
+}
+
+// rowFactor is the factor of least squares, in deviations, of the elements of a row that are near a
+// first one: the median alone is off by more than the mean of a row may be.
+func (v *view) rowFactor(w []float64, row int, first float64) float64 {
+	n := v.want.Columns()
+	var cross, square float64
+	for i := row * n; i < (row+1)*n; i++ {
+		if s := v.scale[i] * max(1, math.Abs(first)); s > 0 && math.Abs(v.got[i]-first*w[i]) < 8*s {
+			cross, square = cross+v.got[i]*w[i]/(s*s), square+w[i]*w[i]/(s*s)
+		}
+	}
+	if square == 0 {
+		return first
+	}
+	return cross / square
 }
 
 // between says between which numbers some are.

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -69,13 +70,16 @@ func does(n int) string {
 	return "do"
 }
 
-// class is 0 to 9 for what fits as well as the best, by kind, and 10 for the others.
+// class is the rank of what fits as well as the best, and unlike of the others.
 func class(t *trial, best float64) int {
 	if t.loss >= best+alike {
-		return 10
+		return unlike
 	}
 	return rank(t.Kind)
 }
+
+// unlike is the class of what fits worse than the best: behind all kinds.
+const unlike = math.MaxInt
 
 // sentence opens a report.
 func sentence(f verdict.Finding) string {
