@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"plumbline/numbers/tensor"
@@ -63,9 +64,11 @@ func (s *subject) between(q *emulate.Quantities) (outputs, error) {
 
 // hanging counts the outputs that hang on a quantity, and those of them that are not explained.
 func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (wrong, all int) {
-	other := tensor.New(x.Shape...)
+	other, whole := tensor.New(x.Shape...), (feature{of: x.Data}).whole()
 	for i, v := range x.Data {
-		other.Data[i] = 1.5 * v
+		if other.Data[i] = 1.5 * v; whole {
+			other.Data[i] = v + 1
+		}
 	}
 	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: other}})
 	for _, v := range s.views {
@@ -83,9 +86,13 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 // misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken
 // for zeros: altogether, from the last whole tile on, in a tile.
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
-	for _, constant := range []float64{0, 1} {
-		all = append(all, s.taken(q, fmt.Sprintf("takes %s for %v", q.Name, constant), func() *tensor.Tensor {
-			return filled(constant, x.Shape...)
+	for _, f := range functionsOf(x.Data) {
+		all = append(all, s.taken(q, fmt.Sprintf("takes %s %s", q.Name, f.said), func() *tensor.Tensor {
+			y := tensor.New(x.Shape...)
+			for i, v := range x.Data {
+				y.Data[i] = f.of(v)
+			}
+			return y
 		}))
 	}
 	for a, n := range x.Shape {
@@ -106,6 +113,33 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 			all = append(all, along(said, func(i int) int { return beforeEnd(i, end) }))
 		}
 		all = append(all, s.zeroTiles(q, word, n, along)...)
+	}
+	return all
+}
+
+// function is what a number may be taken for by mistake.
+type function struct {
+	said string
+	of   func(x float64) float64
+}
+
+// functionsOf lists those of some numbers.
+func functionsOf(x []float64) []function {
+	all := []function{
+		{"for 0", func(float64) float64 { return 0 }},
+		{"for 1", func(float64) float64 { return 1 }},
+		{"with the other sign", func(x float64) float64 { return -x }},
+		{"without its sign", math.Abs},
+		{"for 0 where it is negative", func(x float64) float64 { return max(x, 0) }},
+		{"for 0 where it is positive", func(x float64) float64 { return min(x, 0) }},
+		{"for its reciprocal", func(x float64) float64 { return 1 / x }},
+		{"for its square", func(x float64) float64 { return x * x }},
+		{"for its exponential", math.Exp},
+		{"for its logarithm", math.Log},
+	}
+	if (feature{of: x}).whole() {
+		all = append(all, function{"for one more", func(x float64) float64 { return x + 1 }},
+			function{"for one less", func(x float64) float64 { return x - 1 }})
 	}
 	return all
 }

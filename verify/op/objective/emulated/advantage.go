@@ -10,18 +10,10 @@ import (
 func init() {
 	emulate.Register("grpo.advantage", emulate.Kernel{
 		Float32: groupAdvantage[float32], Float64: groupAdvantage[float64], Request: requestAdvantage,
-		Right: append(objectives(), eagerObjectives("grpo.advantage")...),
-		Quantities: []emulate.Quantity{
-			{Name: groupMeans, Shape: []string{"N"}}, {Name: groupDivisors, Shape: []string{"N"}},
-		},
+		Right:      append(objectives(), eagerObjectives("grpo.advantage")...),
+		Quantities: ofOutputs.have(groupMeans, groupDivisors, centredRewards),
 	})
 }
-
-// What an advantage is made of beside the reward.
-const (
-	groupMeans    = "the mean of the group"
-	groupDivisors = "the deviation of the group"
-)
 
 // grouped is grpo.advantage.
 type grouped[T emulate.Number] struct {
@@ -73,10 +65,9 @@ func (g *grouped[T]) spoilGroups(order []int, members map[int][]int, advantage [
 func (g *grouped[T]) normalize(outputs, group []int, advantage []T) {
 	mean, divisor := g.statistics(group)
 	for _, i := range outputs {
-		own := emulate.PassOne(g.Job, groupMeans, i, mean)
-		by := emulate.PassOne(g.Job, groupDivisors, i, divisor)
-		if x := g.kept(g.rewards[i] - own); x != 0 {
-			advantage[i] = g.kept(x / by)
+		g.place = i
+		if x := g.passed(centredRewards, g.kept(g.rewards[i]-g.passed(groupMeans, mean))); x != 0 {
+			advantage[i] = g.kept(x / g.passed(groupDivisors, divisor))
 		} else {
 			advantage[i] = 0
 		}

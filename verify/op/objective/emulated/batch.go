@@ -13,7 +13,8 @@ import (
 func init() {
 	emulate.Register("policy.kl", emulate.Kernel{
 		Float32: policyKL[float32], Float64: policyKL[float64], Request: requestKL,
-		Right: append(objectives(), eagerObjectives("policy.kl")...),
+		Right:      append(objectives(), eagerObjectives("policy.kl")...),
+		Quantities: ofTokens.have(logRatiosRef, ratiosRef),
 	})
 }
 
@@ -25,7 +26,9 @@ type batch[T emulate.Number] struct {
 	N, L   int
 	mask   []bool
 	places [][]int // of the tokens of each sequence that the mask keeps
-	at     int     // the row that is at work
+
+	place int    // of the token, or row, at hand
+	side  string // where there are two: what its quantities are said to be of
 }
 
 // newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
@@ -82,6 +85,14 @@ func (b *batch[T]) each(f func(i, at int)) {
 	}
 }
 
+// passed is Pass for what the token at hand has of a quantity.
+func (b *batch[T]) passed(name string, x T) T { return emulate.PassOne(b.Job, name+b.side, b.place, x) }
+
+// length is the number of tokens of sequence i that count.
+func (b *batch[T]) length(i int) T {
+	return emulate.PassOne(b.Job, lengths, i, T(len(b.places[i])))
+}
+
 // mean returns that of element-wise results; of none it is 0.
 func (b *batch[T]) mean(x []T) T {
 	return b.kept(b.kept(b.sums.Sum(x)) / T(max(len(x), 1)))
@@ -104,6 +115,7 @@ func (b *batch[T]) exp(x T) T {
 func (b *batch[T]) weights() []T {
 	mode := b.Word("aggregate")
 	right, wrong := b.keptEach(b.weightsOf(mode)), b.wrongWeights(mode)
+	emulate.Pass(b.Job, tokenWeights, 0, right)
 	if wrong == nil {
 		return right
 	}
@@ -201,13 +213,12 @@ func (b *batch[T]) sequences() int {
 func (b *batch[T]) weightsOf(mode string) []T {
 	w := make([]T, b.N)
 	for i, places := range b.places {
-		c := len(places)
-		if c == 0 {
+		if len(places) == 0 {
 			continue
 		}
 		switch mode {
 		case "sequence_mean":
-			w[i] = 1 / (T(b.divisor()) * T(c))
+			w[i] = 1 / (T(b.divisor()) * b.length(i))
 		case "sequence_sum":
 			w[i] = 1 / T(b.divisor())
 		case "constant":
@@ -248,9 +259,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 func (b *batch[T]) aggregate(losses, weights []T) T {
 	mode := b.Word("aggregate")
 	if b.Mistake != "" || b.NormalizeFirst || b.Quantities != nil {
-		var terms []T
-		b.each(func(i, at int) { terms = append(terms, b.kept(losses[at]*weights[i])) })
-		return b.kept(b.sums.Sum(terms))
+		return b.weighted(losses, weights)
 	}
 	var parts []T
 	for _, places := range b.places {
@@ -269,6 +278,16 @@ func (b *batch[T]) aggregate(losses, weights []T) T {
 	}
 	flat := emulate.Picked(losses, slices.Concat(b.places...))
 	return b.kept(b.kept(b.sums.Sum(flat)) / b.kept(T(max(len(flat), 1))))
+}
+
+// weighted returns losses weighted first and then summed.
+func (b *batch[T]) weighted(losses, weights []T) T {
+	var terms []T
+	b.each(func(i, at int) {
+		loss := emulate.PassOne(b.Job, lossesInSum, at, losses[at])
+		terms = append(terms, b.kept(loss*emulate.PassOne(b.Job, weightsInLoss, i, weights[i])))
+	})
+	return b.kept(b.sums.Sum(terms))
 }
 
 // divergence is an estimate of one token with its derivative.
@@ -324,7 +343,7 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, delta T)
 }
 
 func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {
-	delta := b.kept(ref - logprob)
+	delta := b.passed(logRatiosRef, b.kept(ref-logprob))
 	switch estimator {
 	case "k1":
 		return -delta, 1
@@ -335,7 +354,7 @@ func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slo
 	if limit != 0 {
 		delta = min(max(delta, b.kept(-limit)), b.kept(limit))
 	}
-	e := b.exp(delta)
+	e := b.passed(ratiosRef, b.exp(delta))
 	switch {
 	case math.IsInf(float64(e), 1):
 		value = e
@@ -355,6 +374,9 @@ func policyKL[T emulate.Number](j *emulate.Job) {
 	b := newBatch[T](j)
 	logprob, ref := emulate.Load[T](j, "logprob"), emulate.Load[T](j, "ref_logprob")
 	kl, limit := make([]T, len(logprob)), T(j.Float("limit"))
-	b.each(func(_, at int) { kl[at], _ = b.divergence(j.Word("estimator"), logprob[at], ref[at], limit) })
+	b.each(func(_, at int) {
+		b.place = at
+		kl[at], _ = b.divergence(j.Word("estimator"), logprob[at], ref[at], limit)
+	})
 	emulate.Store(j, "kl", j.Recording.Type("logprob"), kl)
 }

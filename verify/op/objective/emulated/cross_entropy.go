@@ -14,20 +14,13 @@ import (
 func init() {
 	emulate.Register("policy.cross_entropy", emulate.Kernel{
 		Float32: crossEntropy[float32], Float64: crossEntropy[float64], Request: requestCrossEntropy,
-		Right: heads(), Quantities: []emulate.Quantity{
-			{Name: largest, Shape: []string{"N"}}, {Name: exponentials, Shape: []string{"N"}},
-			{Name: rowLosses, Shape: []string{"N"}}, {Name: toHidden, Shape: []string{"N", "vocab"}},
-			{Name: toWeight, Shape: []string{"N", "vocab"}},
-		},
+		Right: heads(),
+		Quantities: slices.Concat(
+			ofTokenRows.have(lses, lsesAgain, tokenLogits, lossesInSum),
+			ofLogits.have(productLogits, logitsAgain, gradients, gradientToHidden, gradientToWeight),
+		),
 	})
 }
-
-// What a head forms of each row beside what a softmax does.
-const (
-	rowLosses = "the loss of each row"
-	toHidden  = "the gradient of the logits in dhidden"
-	toWeight  = "the gradient of the logits in dweight"
-)
 
 // heads returns kernels that differ in the order of their sums, in chunks of the vocabulary (tiles)
 // and of rows (splits), and in what they store.
@@ -161,6 +154,7 @@ func (h *linearHead[T]) logits(n int) []T {
 			z[j] = h.keep(h.scalar, z[j]/h.temperature)
 		}
 	}
+	emulate.Pass(h.Job, productLogits, n*h.vocab, z)
 	return z
 }
 
@@ -198,15 +192,18 @@ func (h *linearHead[T]) logSumExp(z []T) (m, sum T) {
 func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	z, y := h.logits(n), h.targets[n]
 	m, sum := h.logSumExp(z)
-	m, sum = emulate.PassOne(h.Job, largest, n, m), emulate.PassOne(h.Job, exponentials, n, sum)
 	logarithm := T(math.Log(float64(sum)))
-	loss = h.keep(h.scalar, -(z[y] - m - logarithm))
+	if h.place = n; h.Quantities != nil {
+		m, sum, logarithm = h.passed(lses, m+logarithm), 1, 0
+	}
+	loss = h.keep(h.scalar, -(h.passed(tokenLogits, z[y]) - m - logarithm))
 	unit := h.keep(h.scalar, 1/h.divisor)
 	if h.Makes("gradient-undivided") {
 		h.Show(unit != 1)
 		unit = 1
 	}
-	dz = make([]T, h.vocab)
+	dz, m = make([]T, h.vocab), h.passed(lsesAgain, m)
+	emulate.Pass(h.Job, logitsAgain, n*h.vocab, z)
 	for j, x := range z {
 		p := emulate.Exponential(h.Job, x-m) / sum
 		if h.scalar != emulate.Working[T]() {
@@ -214,6 +211,7 @@ func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 		}
 		dz[j] = h.slope(p, unit, j == y)
 	}
+	emulate.Pass(h.Job, gradients, n*h.vocab, dz)
 	return loss, dz
 }
 
@@ -247,27 +245,16 @@ func crossEntropy[T emulate.Number](j *emulate.Job) {
 			j.Show(true)
 		}
 	}
-	emulate.Store(j, "token_loss", emulate.Working[T](), losses)
-	emulate.Pass(j, rowLosses, 0, losses)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{h.loss(losses)})
-	emulate.Store(j, "dhidden", j.Recording.Type("hidden"), h.dhidden(h.passed(toHidden, dz)))
-	emulate.Store(j, "dweight", j.Recording.Type("weight"), h.dweight(h.passed(toWeight, dz)))
-}
-
-// passed returns gradients of logits as the kernel goes on with them.
-func (h *linearHead[T]) passed(name string, dz [][]T) [][]T {
-	passed := make([][]T, len(dz))
-	for n, g := range dz {
-		if g != nil {
-			passed[n] = slices.Clone(g)
-			emulate.Pass(h.Job, name, n*h.vocab, passed[n])
-		}
-	}
-	return passed
+	emulate.Store(j, "token_loss", emulate.Working[T](), losses)
+	emulate.Store(j, "dhidden", j.Recording.Type("hidden"), h.dhidden(dz))
+	emulate.Store(j, "dweight", j.Recording.Type("weight"), h.dweight(dz))
 }
 
 // loss puts losses together.
 func (h *linearHead[T]) loss(losses []T) T {
+	losses = slices.Clone(losses)
+	emulate.Pass(h.Job, lossesInSum, 0, losses)
 	if !h.NormalizeFirst {
 		return h.keep(h.scalar, h.sums.Sum(losses)) / h.divisor
 	}
@@ -286,6 +273,8 @@ func (h *linearHead[T]) dhidden(dz [][]T) []T {
 	}
 	for n, g := range dz {
 		if g != nil {
+			g = slices.Clone(g)
+			emulate.Pass(h.Job, gradientToHidden, n*h.vocab, g)
 			h.slopes.Combine(emulate.Row(x, n, h.d), g, rows)
 		}
 	}
@@ -330,7 +319,7 @@ func (h *linearHead[T]) partOf(dz [][]T, from, to int) []T {
 	for v := range h.vocab {
 		g := make([]T, len(counted))
 		for i, n := range counted {
-			g[i] = dz[n][v]
+			g[i] = emulate.PassOne(h.Job, gradientToWeight, n*h.vocab+v, dz[n][v])
 		}
 		h.parts.Combine(emulate.Row(x, v, h.d), g, rows)
 	}

@@ -10,20 +10,10 @@ import (
 func init() {
 	emulate.Register("dpo.loss", emulate.Kernel{
 		Float32: preferenceLoss[float32], Float64: preferenceLoss[float64], Request: requestPreference,
-		Right: append(objectives(), eagerObjectives("dpo.loss")...),
-		Quantities: []emulate.Quantity{
-			{Name: margins, Shape: []string{"N"}}, {Name: pairLosses, Shape: []string{"N"}},
-			{Name: pairSlopes, Shape: []string{"N"}},
-		},
+		Right:      append(objectives(), eagerObjectives("dpo.loss")...),
+		Quantities: ofPairs.have(chosenRatios, rejectedRatios, margins, pairSlopes, pairLosses),
 	})
 }
-
-// What a loss of preferences forms for each pair.
-const (
-	margins    = "the margin of each pair"
-	pairLosses = "the loss of each pair"
-	pairSlopes = "the slope of each pair"
-)
 
 // preference is dpo.loss.
 type preference[T emulate.Number] struct {
@@ -67,16 +57,17 @@ func (p *preference[T]) run(i int) {
 		p.Show(p.refChosen[i] != p.refRejected[i])
 		a, b = p.chosen[i], p.rejected[i]
 	}
+	p.place = i
+	a, b = p.passed(chosenRatios, a), p.passed(rejectedRatios, b)
 	x, y := T(1), T(1)
 	if p.divides {
 		x, y = p.lengths(i)
 	}
 	p.rewards[0][i], p.rewards[1][i] = p.reward(a, x), p.reward(b, y)
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
-	loss, d := p.pair(emulate.PassOne(p.Job, margins, i, p.margin(i, a, b, x, y)))
-	loss, d = emulate.PassOne(p.Job, pairLosses, i, loss), emulate.PassOne(p.Job, pairSlopes, i, d)
+	loss, d := p.pair(p.passed(margins, p.margin(i, a, b, x, y)))
 	n := T(p.N)
-	d = p.kept(d / n)
+	d = p.kept(p.passed(pairSlopes, d) / n)
 	if p.Makes("gradient-unaveraged") {
 		p.Show(n > 1 && d != 0)
 		d *= n
@@ -112,6 +103,7 @@ func (p *preference[T]) store() {
 		p.Show(p.rewards[0][0] != p.rewards[1][0])
 		p.rewards[0], p.rewards[1] = p.rewards[1], p.rewards[0]
 	}
+	emulate.Pass(p.Job, pairLosses, 0, p.losses)
 	t, loss := p.Recording.Type("chosen"), p.mean(p.losses)
 	if p.Makes("loss-unaveraged") {
 		p.Show(p.N > 1 && loss != 0 && dtype.Finite(loss))

@@ -43,7 +43,9 @@ func (f *fromLogits[T]) logprobs() []T {
 			f.Show(f.tokens[next] != token)
 			token = f.tokens[next]
 		}
+		f.place = at
 		x[at], _ = f.logSoftmax(f.row(at), token)
+		x[at] = f.passed(tokenLogprobs, x[at])
 	})
 	return x
 }
@@ -58,7 +60,8 @@ func (f *fromLogits[T]) row(at int) []T {
 func (f *fromLogits[T]) backward(gradient []T) []T {
 	dlogits := make([]T, len(f.logits))
 	f.each(func(_, at int) {
-		x, g := f.row(at), gradient[at]
+		f.place = at
+		x, g := f.row(at), f.passed(gradientAgain, gradient[at])
 		token := f.tokens[at]
 		if g == 0 || math.IsInf(float64(x[token]), -1) {
 			return
@@ -90,12 +93,17 @@ func (f *fromLogits[T]) probabilities(x []T) []T {
 		p[j] = emulate.Exponential(f.Job, v-m)
 	}
 	sum := f.sums.Sum(p)
+	logarithm, divides := T(math.Log(float64(sum))), f.Intermediate == emulate.Working[T]()
+	if f.Quantities != nil {
+		m, logarithm, divides = f.passed(lsesAgain, f.passed(lses, m+logarithm)), 0, false
+	}
 	for j, v := range x {
-		if f.Intermediate != emulate.Working[T]() {
-			p[j] = f.exp(f.kept(v - m - T(math.Log(float64(sum)))))
-		} else {
+		if divides {
 			p[j] /= sum
+		} else {
+			p[j] = f.exp(f.kept(v - m - logarithm))
 		}
 	}
+	emulate.Pass(f.Job, probabilities, f.place*f.vocab, p)
 	return p
 }

@@ -17,19 +17,9 @@ func init() {
 			emulate.Config{Form: "stable", Intermediate: dtype.BF16},
 			emulate.Config{Form: "stable", Base2: true, NormalizeFirst: true},
 		),
-		Quantities: []emulate.Quantity{
-			{Name: largest, Shape: []string{"N"}}, {Name: exponentials, Shape: []string{"N"}},
-			{Name: scaledLogits, Shape: []string{"N", "vocab"}},
-		},
+		Quantities: slices.Concat(ofTokenRows.have(lses, tokenLogits), ofLogits.have(probabilities)),
 	})
 }
-
-// What a softmax over the vocabulary forms of each row.
-const (
-	scaledLogits = "the logits over the temperature"
-	largest      = "the largest logit"
-	exponentials = "the sum of exponentials"
-)
 
 // logProb computes policy.logprob: log-probabilities and entropies, F32 whatever the logits are.
 func logProb[T emulate.Number](j *emulate.Job) {
@@ -38,13 +28,15 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	b.unstable()
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
-		if j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
+		if b.place = i; j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
 			continue
 		}
 		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
-		emulate.Pass(j, scaledLogits, i*b.L, row)
-		b.at = i
-		token := b.token(tokens, row)
+		token := tokens[i]
+		if j.Makes("token-shifted") {
+			token = min(max(tokens[(i+1)%b.N], 0), b.L-1)
+			j.Show(row[token] != row[tokens[i]])
+		}
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
 		switch {
 		case j.Makes("entropy-untempered"):
@@ -56,17 +48,6 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	}
 	emulate.Store(j, "logprob", emulate.Working[T](), logprob)
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
-}
-
-// token returns the token of the row at work.
-func (b *batch[T]) token(tokens []int, row []T) int {
-	right := tokens[b.at]
-	if !b.Makes("token-shifted") {
-		return right
-	}
-	next := min(max(tokens[(b.at+1)%b.N], 0), b.L-1)
-	b.Show(row[next] != row[right])
-	return next
 }
 
 // temperature reads what logits are divided by.
@@ -135,9 +116,13 @@ func (b *batch[T]) scaled(logits []T, temperature T) []T {
 
 // entropyTerms returns p·x, or with NormalizeFirst p·log p, of what has a probability.
 func (b *batch[T]) entropyTerms(x, exps []T, sum, m, logarithm T) []T {
-	var terms []T
+	p, terms := make([]T, len(x)), []T{}
+	for i := range x {
+		p[i] = b.kept(exps[i] / sum)
+	}
+	emulate.Pass(b.Job, probabilities, b.place*len(x), p)
 	for i, v := range x {
-		switch p := b.kept(exps[i] / sum); {
+		switch p := p[i]; {
 		case p == 0:
 		case b.NormalizeFirst:
 			terms = append(terms, b.kept(p*b.kept(v-m-logarithm)))
@@ -149,17 +134,18 @@ func (b *batch[T]) entropyTerms(x, exps []T, sum, m, logarithm T) []T {
 }
 
 // subtractsLSE tells whether a log-probability is z − lse: of kernels of base 2 and of those that
-// round what they keep, where nothing else is declared, and by mistake.
+// round what they keep, where nothing else is declared, by mistake, and where one looks at the lse.
 func (b *batch[T]) subtractsLSE() bool {
 	free := !b.NormalizeFirst && b.Job.Form != "stable"
-	return b.Makes("lse-subtracted") || free && (b.Base2 || b.Intermediate != emulate.Working[T]())
+	rounds := b.Base2 || b.Intermediate != emulate.Working[T]()
+	return b.Makes("lse-subtracted") || b.Quantities != nil || free && rounds
 }
 
 // logSoftmax returns the log-probability of one token and the entropy, which is formed as lse − Σ p
 // x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
 // element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
-	m := emulate.PassOne(b.Job, largest, b.at, slices.Max(x))
+	m := slices.Max(x)
 	if math.IsInf(float64(m), -1) {
 		return m, 0
 	}
@@ -167,13 +153,13 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	for i, v := range x {
 		exps[i] = emulate.Exponential(b.Job, v-m)
 	}
-	sum := emulate.PassOne(b.Job, exponentials, b.at, b.sums.Sum(exps))
+	sum := b.sums.Sum(exps)
 	logarithm := T(math.Log(float64(sum)))
-	lse := b.kept(m + logarithm)
+	lse := b.passed(lses, b.kept(m+logarithm))
 	logprob = b.kept(x[token] - m - logarithm)
 	if b.subtractsLSE() {
 		b.Show(b.Makes("lse-subtracted") && logprob != b.kept(x[token]-lse))
-		logprob = b.kept(x[token] - lse)
+		logprob = b.kept(b.passed(tokenLogits, x[token]) - lse)
 	}
 	entropy = -b.kept(b.sums.Sum(b.entropyTerms(x, exps, sum, m, logarithm)))
 	if !b.NormalizeFirst {

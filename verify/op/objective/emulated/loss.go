@@ -9,32 +9,15 @@ import (
 )
 
 func init() {
-	formed := []emulate.Quantity{
-		{Name: logRatios, Shape: []string{"N", "L"}}, {Name: slopes, Shape: []string{"N", "L"}},
-		{Name: divergences, Shape: []string{"N", "L"}}, {Name: divergenceSlopes, Shape: []string{"N", "L"}},
-		{Name: tokenLosses, Shape: []string{"N", "L"}}, {Name: lossWeights, Shape: []string{"N"}},
-		{Name: gradientWeights, Shape: []string{"N"}},
-	}
 	emulate.Register("grpo.loss", emulate.Kernel{
 		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
-		Right: append(objectives(), eagerObjectives("grpo.loss")...), Quantities: formed,
+		Right: append(objectives(), eagerObjectives("grpo.loss")...), Quantities: formedByLoss(),
 	})
 	emulate.Register("ppo.loss", emulate.Kernel{
 		Float32: lossAndGradient[float32], Float64: lossAndGradient[float64], Request: requestLoss,
-		Right: append(objectives(), eagerObjectives("ppo.loss")...), Quantities: formed,
+		Right: append(objectives(), eagerObjectives("ppo.loss")...), Quantities: formedByLoss(),
 	})
 }
-
-// What a loss forms for each token, and for each sequence.
-const (
-	logRatios        = "the log-ratio of each token"
-	slopes           = "the slope of the surrogate"
-	divergences      = "the divergence of each token"
-	divergenceSlopes = "the slope of the divergence"
-	tokenLosses      = "the loss of each token"
-	lossWeights      = "the weight of a token in the loss"
-	gradientWeights  = "the weight of a token in the gradient"
-)
 
 // policyLoss is the loss of a policy with its gradient, fused: what autograd would do is written
 // out.
@@ -99,10 +82,8 @@ func (k *policyLoss[T]) spoilInputs() {
 func (k *policyLoss[T]) run() {
 	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
 	for i := range k.N {
-		k.row(i, losses, gradient, emulate.PassOne(k.Job, gradientWeights, i, weights[i]))
+		k.row(i, losses, gradient, emulate.PassOne(k.Job, weightsInSlope, i, weights[i]))
 	}
-	emulate.Pass(k.Job, tokenLosses, 0, losses)
-	emulate.Pass(k.Job, lossWeights, 0, weights)
 	loss := k.total(losses, weights)
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
@@ -120,27 +101,28 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	var own []T
 	for _, at := range k.places[i] {
 		x := mean
-		if !k.sequence {
-			x = k.kept(k.logprob[at] - k.old[at])
+		if k.place = at; !k.sequence {
+			x = k.logRatio(at)
 		}
-		x = emulate.PassOne(k.Job, logRatios, at, x)
 		l, d := k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
-		own = append(own, k.kept(emulate.PassOne(k.Job, slopes, at, d)*weight))
+		own = append(own, k.kept(k.passed(slopes, d)*weight))
 		losses[at], gradient[at] = l, own[len(own)-1]
 	}
 	if k.sequence && k.clip != "cispo" {
 		k.share(i, own, gradient)
 	}
 	for _, at := range k.places[i] {
-		if k.ref != nil {
+		if k.place = at; k.ref != nil {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
 			value, slope = k.reweighed(value, slope, at)
-			value = emulate.PassOne(k.Job, divergences, at, value)
-			slope = emulate.PassOne(k.Job, divergenceSlopes, at, slope)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
 		}
 	}
+}
+
+func (k *policyLoss[T]) logRatio(at int) T {
+	return emulate.PassOne(k.Job, logRatios, at, k.kept(k.logprob[at]-k.old[at]))
 }
 
 // penalised returns an advantage, less the divergence of the token where that is taken off both.
@@ -164,17 +146,17 @@ func (k *policyLoss[T]) reweighed(value, slope T, at int) (T, T) {
 }
 
 // share gives every token of a sequence its part of the gradient of their common ratio.
-func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
-	if len(slopes) == 0 {
+func (k *policyLoss[T]) share(i int, own, gradient []T) {
+	if len(own) == 0 {
 		return
 	}
-	divisor := T(len(slopes))
+	divisor := k.length(i)
 	if k.Makes("sequence-ratio-product") {
 		divisor = 1
 	}
-	each := k.kept(k.kept(k.sums.Sum(slopes)) / k.kept(divisor))
+	each := emulate.PassOne(k.Job, shares, i, k.kept(k.kept(k.sums.Sum(own))/k.kept(divisor)))
 	if k.Makes("sequence-gradient-undivided") {
-		k.Show(len(slopes) > 1 && each != 0)
+		k.Show(len(own) > 1 && each != 0)
 		each *= divisor
 	}
 	for _, at := range k.places[i] {
@@ -184,16 +166,16 @@ func (k *policyLoss[T]) share(i int, slopes, gradient []T) {
 
 func (k *policyLoss[T]) advantageOf(i, at int) T {
 	if len(k.advantage) == len(k.mask) && len(k.Recording.Shape("advantage")) == 2 {
-		return k.advantage[at]
+		return emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[at])
 	}
-	return k.advantage[i]
+	return emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[i])
 }
 
 // meanLogRatio is the mean over the tokens of sequence i.
 func (k *policyLoss[T]) meanLogRatio(i int) T {
 	var x []T
 	for _, at := range k.places[i] {
-		x = append(x, k.kept(k.logprob[at]-k.old[at]))
+		x = append(x, k.logRatio(at))
 	}
 	if len(x) == 0 || !k.sequence {
 		return 0
@@ -203,7 +185,7 @@ func (k *policyLoss[T]) meanLogRatio(i int) T {
 		k.Show(len(x) > 1 && sum != 0)
 		return sum
 	}
-	return k.kept(sum / k.kept(T(len(x))))
+	return emulate.PassOne(k.Job, meanLogRatios, i, k.kept(sum/k.kept(k.length(i))))
 }
 
 // token returns the loss of one token and its derivative, for the logarithm of the ratio, or with
@@ -264,8 +246,8 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mist
 	if limited {
 		x = min(max(x, k.kept(-b.limit)), k.kept(b.limit))
 	}
-	r := k.exp(x)
-	bounded := min(max(r, k.kept(1-b.low)), k.kept(1+b.high))
+	r := k.passed(ratios, k.exp(x))
+	bounded := k.passed(clippedRatios, min(max(r, k.kept(1-b.low)), k.kept(1+b.high)))
 	if k.clip == "cispo" {
 		if bounded == 0 && !dtype.Finite(logprob) {
 			return 0, 0

@@ -14,7 +14,17 @@ import (
 func init() {
 	emulate.Register("policy.mismatch", emulate.Kernel{
 		Float32: mismatch[float32], Float64: mismatch[float64], Request: requestMismatch, Right: pairsOfEngines(),
+		Quantities: slices.Concat(ofEngine("a"), ofEngine("b")),
 	})
+}
+
+// engines are the two sides, as what they form is called.
+var engines = map[string]string{"a": " of the trainer", "b": " of the sampler"}
+
+// ofEngine lists what a side forms where log-probabilities are not given.
+func ofEngine(name string) []emulate.Quantity {
+	of := engines[name]
+	return append(ofTokenRows.have(lses+of, tokenLogits+of, tokenLogprobs+of), ofLogits.have(productLogits+of)...)
 }
 
 // pairsOfEngines returns trainers and samplers: logits in float32 against BF16, other orders of
@@ -79,11 +89,12 @@ func (p *enginePair[T]) logprobs(j *emulate.Job, name string) []T {
 	if name == "a" && p.Makes("filtered") {
 		own.Mistake = ""
 	}
-	b := &batch[T]{Job: &own, sums: emulate.NewSummer[T](&own.Config, dtype.F32)}
+	b := &batch[T]{Job: &own, sums: emulate.NewSummer[T](&own.Config, dtype.F32), side: engines[name]}
 	out := make([]T, len(p.in))
 	for n, in := range p.in {
 		if in {
-			out[n] = p.logprob(b, name, logits(n), n)
+			b.place = n
+			out[n] = b.passed(tokenLogprobs, p.logprob(b, name, logits(n), n))
 		}
 	}
 	return out
@@ -111,7 +122,9 @@ func (p *enginePair[T]) logits(j *emulate.Job, name string) func(n int) []T {
 		for v := range z {
 			z[v] = products.Dot(emulate.Row(hidden, n, d), emulate.Row(weight, v, d))
 		}
-		return emulate.RoundEach(j.Intermediate, z)
+		emulate.RoundEach(j.Intermediate, z)
+		emulate.Pass(j, productLogits+engines[name], n*vocab, z)
+		return z
 	}
 }
 

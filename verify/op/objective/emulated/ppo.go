@@ -10,28 +10,18 @@ import (
 func init() {
 	emulate.Register("ppo.gae", emulate.Kernel{
 		Float32: gae[float32], Float64: gae[float64], Request: requestGAE,
-		Right: append(objectives(), eagerObjectives("ppo.gae")...),
-		Quantities: []emulate.Quantity{
-			{Name: nextValues, Shape: []string{"N", "L"}}, {Name: errorsOf, Shape: []string{"N", "L"}},
-			{Name: unwhitened, Shape: []string{"N", "L"}},
-		},
+		Right:      append(objectives(), eagerObjectives("ppo.gae")...),
+		Quantities: ofTokens.have(valuesAfter, differences, carried, beforeWhitening, inReturns),
 	})
 	emulate.Register("ppo.value_loss", emulate.Kernel{
 		Float32: valueLoss[float32], Float64: valueLoss[float64], Request: requestValueLoss,
 		Right: append(objectives(), eagerObjectives("ppo.value_loss")...),
-		Quantities: []emulate.Quantity{
-			{Name: tokenLosses, Shape: []string{"N", "L"}}, {Name: lossWeights, Shape: []string{"N"}},
-			{Name: gradientWeights, Shape: []string{"N"}},
-		},
+		Quantities: slices.Concat(
+			ofTokens.have(valueErrors, clippedValues, clippedErrors, lossesInSum),
+			ofSequences.have(lengths, tokenWeights, weightsInLoss, weightsInSlope),
+		),
 	})
 }
-
-// What the recursion forms for each token.
-const (
-	nextValues = "the value after a token"
-	errorsOf   = "the error of a value, δ,"
-	unwhitened = "the advantage before it is whitened"
-)
 
 // recursion is generalised advantage estimation.
 type recursion[T emulate.Number] struct {
@@ -51,8 +41,8 @@ func gae[T emulate.Number](j *emulate.Job) {
 	for _, steps := range g.runs() {
 		g.row(steps, advantage, returns)
 	}
-	emulate.Pass(j, unwhitened, 0, advantage)
 	if j.Flag("whiten") {
+		emulate.Pass(j, beforeWhitening, 0, advantage)
 		g.whiten(advantage)
 		if g.Makes("returns-whitened") {
 			g.each(func(_, at int) {
@@ -144,10 +134,9 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 			next = g.values[at]
 			g.Show(next != 0 && g.gamma != 0)
 		}
-		deltas[s] = g.delta(at, emulate.PassOne(g.Job, nextValues, at, next))
-		deltas[s] = emulate.PassOne(g.Job, errorsOf, at, deltas[s])
+		deltas[s] = g.delta(at, next)
 	}
-	g.accumulate(deltas)
+	g.accumulate(deltas, steps)
 	for s, at := range steps {
 		if g.mask[at] {
 			advantage[at], returns[at] = g.results(s, at, deltas[s])
@@ -176,11 +165,15 @@ func (g *recursion[T]) results(s, at int, advantage T) (T, T) {
 		g.Show(g.values[at] != 0)
 		return advantage, advantage
 	}
-	return advantage, g.kept(advantage + g.values[at])
+	return advantage, g.kept(emulate.PassOne(g.Job, inReturns, at, advantage) + g.values[at])
 }
 
 // delta returns the error of a value, given the value after it.
 func (g *recursion[T]) delta(at int, next T) T {
+	return emulate.PassOne(g.Job, differences, at, g.difference(at, emulate.PassOne(g.Job, valuesAfter, at, next)))
+}
+
+func (g *recursion[T]) difference(at int, next T) T {
 	switch {
 	case g.Makes("next-value-undiscounted"):
 		g.Show(next != 0 && g.gamma != 1)
@@ -191,9 +184,9 @@ func (g *recursion[T]) delta(at int, next T) T {
 	return g.kept(g.kept(g.rewards[at]+g.kept(g.gamma*next)) - g.values[at])
 }
 
-// accumulate turns errors into advantages, backwards one by one, or for pairwise sums as a parallel
-// scan: in steps of doubling width.
-func (g *recursion[T]) accumulate(x []T) {
+// accumulate turns errors of steps into advantages, backwards one by one, or for pairwise sums as a
+// parallel scan: in steps of doubling width.
+func (g *recursion[T]) accumulate(x []T, steps []int) {
 	if g.sums.Order == emulate.Pairwise {
 		decay := g.decay
 		for width := 1; width < len(x); width *= 2 {
@@ -205,10 +198,11 @@ func (g *recursion[T]) accumulate(x []T) {
 		return
 	}
 	for t := len(x) - 2; t >= 0; t-- {
+		after := emulate.PassOne(g.Job, carried, steps[t], x[t+1])
 		if g.Fused {
-			x[t] = emulate.FMA(g.decay, x[t+1], x[t])
+			x[t] = emulate.FMA(g.decay, after, x[t])
 		} else {
-			x[t] = g.kept(x[t] + g.kept(g.decay*x[t+1]))
+			x[t] = g.kept(x[t] + g.kept(g.decay*after))
 		}
 	}
 }
@@ -258,14 +252,13 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	returns := emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
 	b.each(func(i, at int) {
+		b.place = at
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
 		b.Show(wrong != l || wrongSlope != d)
-		losses[at] = wrong
-		gradient[at] = b.kept(wrongSlope * emulate.PassOne(j, gradientWeights, i, weights[i]))
+		weight := emulate.PassOne(j, weightsInSlope, i, weights[i])
+		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weight)
 	})
-	emulate.Pass(j, tokenLosses, 0, losses)
-	emulate.Pass(j, lossWeights, 0, weights)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
 	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)
@@ -273,7 +266,7 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 
 // value returns the loss of one token and its derivative.
 func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
-	e := b.kept(value - ret)
+	e := b.passed(valueErrors, b.kept(value-ret))
 	loss, slope = b.kept(e*e), e
 	switch {
 	case clip == 0 || mistake == "value-clip-ignored":
@@ -293,13 +286,13 @@ func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T
 // clippedValue returns the larger of the squared errors of a value and of the clipped one, and half
 // its derivative.
 func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, slope T) {
-	e := b.kept(value - ret)
+	e := b.passed(valueErrors, b.kept(value-ret))
 	loss, slope = b.kept(e*e), e
 	edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
 	if mistake == "value-clip-relative" {
 		edge = min(max(value, old*(1-clip)), old*(1+clip))
 	}
-	d := b.kept(edge - ret)
+	d := b.passed(clippedErrors, b.kept(b.passed(clippedValues, edge)-ret))
 	square := b.kept(d * d)
 	takes := square > loss
 	if mistake == "value-min-for-max" {

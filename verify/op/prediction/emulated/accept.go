@@ -12,30 +12,42 @@ func init() {
 	emulate.Register("mtp.accept", emulate.Kernel{
 		Float32: mtpAccept[float32], Float64: mtpAccept[float64], Request: requestAccept, Right: accepts(),
 		Quantities: []emulate.Quantity{
-			{Name: drawnFrom, Shape: []string{"B", "k+1", "vocab"}, Axes: []string{"sequence", "place", "token"}},
-			{Name: lessDraft, Shape: []string{"B", "k", "vocab"}, Axes: []string{"sequence", "place", "token"}},
+			{Name: drawnFrom, Shape: []string{"B", "k+1", "vocab"}, Axes: []string{"sequence", "place", "vocabulary"}},
+			{Name: lessDraft, Shape: []string{"B", "k", "vocab"}, Axes: []string{"sequence", "place", "vocabulary"}},
+			{Name: ratios, Shape: []string{"B", "k"}, Axes: []string{"sequence", "draft"}},
+			{Name: keptDrafts, Shape: []string{"B"}},
+			{Name: leftOver, Shape: []string{"B", "vocab"}, Axes: []string{"sequence", "vocabulary"}},
+			{Name: total, Shape: []string{"B"}},
+			{Name: cumulative, Shape: []string{"B", "vocab"}, Axes: []string{"sequence", "vocabulary"}},
 		},
 	})
 }
 
-// What the next token is drawn from, beside what drafts are judged by.
+// What a row forms before it has decided: with leftOver the residual, or p where all drafts are
+// kept.
 const (
-	drawnFrom = "the target that the next token is drawn from"
-	lessDraft = "the draft's distribution that is taken off it"
+	drawnFrom  = "the target that the next token is drawn from"
+	lessDraft  = "the draft's distribution that is taken off it"
+	ratios     = "the ratio p/q of each draft"
+	keptDrafts = "the number of drafts kept, where the row is chosen,"
+	leftOver   = "the residual"
+	total      = "the sum of the residual"
+	cumulative = "the cumulative sum of the residual"
 )
 
 // acceptance is the verification of one row: k drafts against k+1 distributions.
 type acceptance[T emulate.Number] struct {
 	*emulate.Job
+	b     int // of the row
 	sums  *emulate.Summer[T]
 	k     int
 	vocab int
 	draft []int
 	q, p  []T
 	u     []T
+	wrong string // the mistake; "" for the right answer to compare with
 
-	drawn, less []T    // what the next token is drawn from, and what is taken off it
-	wrong       string // the mistake; "" for the right answer to compare with
+	drawn, less []T // what the next token is drawn from, and what is taken off it
 }
 
 // mtpAccept decides row by row. Whether a mistake shows is seen beside the right answer.
@@ -47,7 +59,7 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 	accepted, next := make([]int, j.Dim("B")), make([]int, j.Dim("B"))
 	for b := range accepted {
 		a := &acceptance[T]{
-			Job: j, sums: sums, k: k, vocab: vocab, draft: emulate.Row(draft, b, k), u: emulate.Row(u, b, k+1),
+			Job: j, b: b, sums: sums, k: k, vocab: vocab, draft: emulate.Row(draft, b, k), u: emulate.Row(u, b, k+1),
 			q: emulate.LoadRows[T](j, "draft_probs", b, b+1), p: emulate.LoadRows[T](j, "target_probs", b, b+1),
 		}
 		a.drawn, a.less = slices.Clone(a.p), slices.Clone(a.q)
@@ -79,7 +91,7 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 	if a.makes("acceptances-counted") {
 		accepted = len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
 	}
-	row := accepted
+	row := min(max(int(emulate.PassOne(a.Job, keptDrafts, a.b, T(accepted))), 0), a.k)
 	switch {
 	case a.makes("bonus-row-always"):
 		row = a.k
@@ -125,7 +137,7 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 	case a.NormalizeFirst:
 		return a.kept(u*q) < p
 	}
-	return u < a.kept(p/q)
+	return u < emulate.PassOne(a.Job, ratios, a.b*a.k+i, a.kept(p/q))
 }
 
 // next draws the token after the drafts that are kept.
@@ -165,29 +177,27 @@ func (a *acceptance[T]) draw(weights []T, u T) int {
 	if a.makes("next-likeliest") {
 		return slices.Index(weights, slices.Max(weights))
 	}
-	total := a.kept(a.sums.Sum(weights))
-	if a.NormalizeFirst && total > 0 {
+	emulate.Pass(a.Job, leftOver, a.b*a.vocab, weights)
+	sum := emulate.PassOne(a.Job, total, a.b, a.kept(a.sums.Sum(weights)))
+	if a.NormalizeFirst && sum > 0 {
 		for x, w := range weights {
-			weights[x] = a.kept(w / total)
+			weights[x] = a.kept(w / sum)
 		}
-		total = 1
+		sum = 1
 	}
 	if a.makes("residual-unnormalised") {
-		total = 1
+		sum = 1
 	}
-	return a.first(weights, a.kept(u*total))
+	return a.first(weights, a.kept(u*sum))
 }
 
 // first returns the first token whose cumulative sum exceeds a threshold, or the last with a
-// weight. Sums are one chain, or where there are splits chains of a block.
+// weight.
 func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
-	var before, inside T
+	sums := a.cumulated(weights)
+	emulate.Pass(a.Job, cumulative, a.b*a.vocab, sums)
 	for x, w := range weights {
-		if a.Splits > 1 && x%a.Tile == 0 {
-			before, inside = before+inside, 0
-		}
-		inside += w
-		if a.kept(before+inside) > threshold {
+		if sums[x] > threshold {
 			return x
 		}
 		if w > 0 {
@@ -195,6 +205,20 @@ func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
 		}
 	}
 	return last
+}
+
+// cumulated returns cumulative sums: one chain, or where there are splits chains of a block.
+func (a *acceptance[T]) cumulated(weights []T) []T {
+	sums := make([]T, len(weights))
+	var before, inside T
+	for x, w := range weights {
+		if a.Splits > 1 && x%a.Tile == 0 {
+			before, inside = before+inside, 0
+		}
+		inside += w
+		sums[x] = a.kept(before + inside)
+	}
+	return sums
 }
 
 // accepts are right configurations: chains and blocks, ratios and products, types of results.

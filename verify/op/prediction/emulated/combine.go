@@ -14,8 +14,19 @@ import (
 func init() {
 	emulate.Register("mtp.combine", emulate.Kernel{
 		Float32: mtpCombine[float32], Float64: mtpCombine[float64], Request: requestCombine, Right: combines(),
+		Quantities: []emulate.Quantity{
+			{Name: emulate.Roots, Shape: []string{"2", "N"}, Axes: []string{"half", "token"}},
+			{Name: emulate.Normalised, Shape: []string{"2", "N", "d"}, Axes: []string{"half", "token", "column"}},
+			{Name: normedHidden, Shape: []string{"N", "d"}}, {Name: normedEmbedding, Shape: []string{"N", "d"}},
+		},
 	})
 }
+
+// The halves of a row that is projected.
+const (
+	normedHidden    = "the normalised hidden state"
+	normedEmbedding = "the normalised embedding"
+)
 
 // combine is the entrance of a module: two norms and a product.
 type combine[T emulate.Number] struct {
@@ -77,8 +88,12 @@ func (k *combine[T]) spoilWeights() {
 
 // row returns both halves of a row, as they are multiplied.
 func (k *combine[T]) row(i int) []T {
+	k.norm.Place = i
 	h := k.normed(emulate.Row(k.hidden, i, k.d), k.normHidden, "hidden-norm-missing")
+	k.norm.Place = k.n + i
 	e := k.normed(k.embeddingOf(i), k.normEmbedding, "embedding-norm-missing")
+	emulate.Pass(k.Job, normedHidden, i*k.d, h)
+	emulate.Pass(k.Job, normedEmbedding, i*k.d, e)
 	if k.Makes("hidden-normed-twice") {
 		k.Show(true)
 		h = k.normed(h, k.normHidden, "")

@@ -12,8 +12,23 @@ import (
 func init() {
 	emulate.Register("mtp.loss", emulate.Kernel{
 		Float32: mtpLoss[float32], Float64: mtpLoss[float64], Request: requestLoss, Right: losses(),
+		Quantities: []emulate.Quantity{
+			{Name: lses, Shape: perPosition, Axes: places}, {Name: labelLogits, Shape: perPosition, Axes: places},
+			{Name: positionLosses, Shape: perPosition, Axes: places},
+			{Name: depthLosses, Shape: []string{"D"}, Axes: []string{"depth"}},
+		},
 	})
 }
+
+// What a cross-entropy forms at each position, and what its depths give to the sum of all.
+const (
+	lses           = "the log-sum-exp"
+	labelLogits    = "the logit of the label"
+	positionLosses = "the loss of each position"
+	depthLosses    = "the loss of each depth, in their sum,"
+)
+
+var perPosition, places = []string{"D", "T"}, []string{"depth", "position"}
 
 // loss is the cross-entropy of all depths.
 type loss[T emulate.Number] struct {
@@ -60,7 +75,8 @@ func (l *loss[T]) depth(k int) T {
 			right = -1
 		}
 		if target >= 0 {
-			losses = append(losses, -l.logProb(emulate.Row(l.logits, (k-1)*l.positions+i, l.vocab), target))
+			at := (k-1)*l.positions + i
+			losses = append(losses, emulate.PassOne(l.Job, positionLosses, at, -l.logProb(at, target)))
 		}
 		l.Show(target != right)
 	}
@@ -119,22 +135,25 @@ func (l *loss[T]) divisor(n int) int {
 	return max(other, 1)
 }
 
-// logProb returns the log-probability of a token.
-func (l *loss[T]) logProb(z []T, token int) T {
+// logProb returns the log-probability of a token at a position of a depth.
+func (l *loss[T]) logProb(at, token int) T {
+	z := emulate.Row(l.logits, at, l.vocab)
 	m := slices.Max(z)
 	exps := make([]T, len(z))
 	for i, v := range z {
 		exps[i] = emulate.Exponential(l.Job, v-m)
 	}
 	logarithm := T(math.Log(float64(l.sums.Sum(exps))))
-	if l.Base2 {
-		return l.kept(z[token] - l.kept(m+logarithm))
+	if l.Base2 || l.Quantities != nil {
+		lse := emulate.PassOne(l.Job, lses, at, l.kept(m+logarithm))
+		return l.kept(emulate.PassOne(l.Job, labelLogits, at, z[token]) - lse)
 	}
 	return l.kept(z[token] - m - logarithm)
 }
 
 // weighted returns weight/D · Σ.
 func (l *loss[T]) weighted(perDepth []T) T {
+	emulate.Pass(l.Job, depthLosses, 0, perDepth)
 	weight := T(l.Float("weight"))
 	share := l.kept(weight / T(l.depths))
 	switch {
