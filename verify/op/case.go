@@ -372,11 +372,15 @@ func (c *Case) Dim(letter string) int { return int(c.dims[letter]) }
 // OutputShape returns the shape of an output, whether the recording has it or not.
 func (c *Case) OutputShape(name string) []int { return c.Shape(c.boundAxes(c.Op.Output(name))) }
 
-// Shape returns the lengths of axes that are declared.
+// Shape returns the lengths of axes that are declared. One may be named by an attribute that counts
+// what is along it.
 func (c *Case) Shape(axes []string) []int {
 	shape := []int{}
 	for _, expression := range axes {
-		n, _ := c.dimension(expression)
+		n, known := c.dimension(expression)
+		if !known {
+			n = float64(c.Int(expression))
+		}
 		shape = append(shape, int(n))
 	}
 	return shape

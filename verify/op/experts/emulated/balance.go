@@ -7,12 +7,31 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What a loss of load forms for each token, and for each expert over all tokens; and what a step of
+// the bias does.
+const (
+	scoreSums  = "the sum of scores"
+	loadShares = "f, the share of tokens,"
+	meanScores = "P, the mean score,"
+	meanLoad   = "the mean load"
+	excess     = "the mean load less that of each expert"
+	biasSteps  = "the step of each expert"
+)
+
 func init() {
+	experts, ofExperts := []string{"E"}, []string{"expert"}
 	emulate.Register("moe.balance_loss", emulate.Kernel{
 		Float32: balanceLoss[float32], Float64: balanceLoss[float64], Request: requestBalance, Right: balances(),
+		Quantities: []emulate.Quantity{
+			{Name: scoreSums, Shape: []string{"N"}}, {Name: loadShares, Shape: experts, Axes: ofExperts},
+			{Name: meanScores, Shape: experts, Axes: ofExperts},
+		},
 	})
 	emulate.Register("moe.bias_update", emulate.Kernel{
 		Float32: biasUpdate[float32], Float64: biasUpdate[float64], Request: requestBias, Right: emulate.Orders(),
+		Quantities: []emulate.Quantity{
+			{Name: meanLoad}, {Name: excess, Shape: experts}, {Name: biasSteps, Shape: experts},
+		},
 	})
 }
 
@@ -58,6 +77,10 @@ func (b *balance[T]) loss() T {
 	var losses []T
 	for from := 0; from < b.N; from += length {
 		f, p := b.shares(from, from+length), b.means(from, from+length)
+		if length == b.N {
+			emulate.Pass(b.Job, loadShares, 0, f)
+			emulate.Pass(b.Job, meanScores, 0, p)
+		}
 		if b.kind == "device" || b.kind == "communication" {
 			f, p = b.ofDevices(f, p)
 		}
@@ -127,7 +150,7 @@ func (b *balance[T]) means(from, to int) []T {
 	for n := from; n < to; n++ {
 		row := emulate.Row(b.scores, n, b.E)
 		if b.Flag("normalize_scores") && !b.makes("scores-unnormalized") {
-			sum := b.sums.Sum(row)
+			sum := emulate.PassOne(b.Job, scoreSums, n, b.sums.Sum(row))
 			row = each(row, func(s T) T { return s / sum })
 		}
 		for e, s := range row {
@@ -206,11 +229,10 @@ func (b *bias[T]) makes(mistake string) bool { return b.mistake == mistake }
 
 // after returns the bias and its steps.
 func (b *bias[T]) after() []T {
-	mean, rate := b.mean(b.load), T(b.Float("rate"))
-	steps := make([]T, len(b.load))
-	for e, n := range b.load {
-		steps[e] = rate * b.direction(mean-n)
-	}
+	mean, rate := emulate.PassOne(b.Job, meanLoad, 0, b.mean(b.load)), T(b.Float("rate"))
+	off := each(b.load, func(n T) T { return mean - n })
+	emulate.Pass(b.Job, excess, 0, off)
+	steps := each(off, func(x T) T { return rate * b.direction(x) })
 	if b.Flag("center") && !b.makes("center-missing") {
 		middle := b.sums.Sum(steps) / T(len(steps))
 		if b.makes("bias-centered") {
@@ -218,6 +240,7 @@ func (b *bias[T]) after() []T {
 		}
 		steps = each(steps, func(s T) T { return s - middle })
 	}
+	emulate.Pass(b.Job, biasSteps, 0, steps)
 	after := slices.Clone(b.before)
 	for e, s := range steps {
 		switch {

@@ -80,6 +80,7 @@ func (g *gate[T]) members(ranked []T) (experts []int) {
 	for i := range scores {
 		scores[i] = g.groupScore(emulate.Picked(ranked, g.inGroup(i)))
 	}
+	emulate.Pass(g.Job, groupScores, g.n*g.groups, scores)
 	for _, i := range g.best(scores, emulate.Indices(g.groups), g.kept) {
 		experts = append(experts, g.inGroup(i)...)
 	}

@@ -8,27 +8,31 @@ import (
 	"plumbline/verify/emulate"
 )
 
-// What the experts of a token form.
+// What lies between a gate and its experts, and what is summed for a token.
 const (
-	gateUnits = "W1 x of each expert"
-	upUnits   = "W3 x of each expert"
-	hiddens   = "what is hidden in each expert"
-	returned  = "the output of each expert"
+	gateWeights    = "the weights of experts"
+	weightedOutput = "the weighted output of each expert"
+	routedSum      = "the sum of the routed experts"
 )
 
 func init() {
-	inner, axes := []string{"N", "K", "F"}, []string{"token", "slot", "column"}
-	formed := []emulate.Quantity{
-		{Name: gateUnits, Shape: inner, Axes: axes}, {Name: upUnits, Shape: inner, Axes: axes},
-		{Name: hiddens, Shape: inner, Axes: axes}, {Name: returned, Shape: []string{"N", "K", "d"}, Axes: axes},
-	}
+	mixed := slices.Concat(
+		ofSlots.quantities("F", []string{"N", "K"}, []string{"token", "slot"}),
+		ofShared.quantities("Fs", []string{"N"}, []string{"token"}),
+		[]emulate.Quantity{
+			{Name: weightedOutput, Shape: []string{"N", "K", "d"}, Axes: []string{"token", "slot", "column"}},
+			{Name: routedSum, Shape: []string{"N", "d"}},
+		},
+	)
 	emulate.Register("moe.experts", emulate.Kernel{
 		Float32: moeExperts[float32], Float64: moeExperts[float64], Request: requestExperts, Right: mixtures(),
-		Quantities: formed,
+		Quantities: mixed,
 	})
 	emulate.Register("moe.layer", emulate.Kernel{
 		Float32: moeLayer[float32], Float64: moeLayer[float64], Request: requestLayer, Right: layers(),
-		Quantities: formed,
+		Quantities: slices.Concat(routed, []emulate.Quantity{
+			{Name: gateWeights, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
+		}, mixed),
 	})
 }
 
@@ -64,6 +68,7 @@ func moeLayer[T emulate.Number](j *emulate.Job) {
 	for n := range routes {
 		routes[n] = g.token(n)
 		emulate.RoundEach(g.narrow, routes[n].weights)
+		emulate.Pass(j, gateWeights, n*g.K, routes[n].weights)
 	}
 	mix(w, routes)
 }
@@ -87,7 +92,8 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 	for n := range routes {
 		sum := m.sum(n)
 		if shared.gate != nil {
-			m.addShared(sum, m.output(shared, emulate.Row(m.x, n, m.d), 1))
+			emulate.Pass(m.Job, routedSum, n*m.d, sum)
+			m.addShared(sum, m.output(shared, emulate.Row(m.x, n, m.d), 1, n))
 		}
 		y = append(y, sum...)
 	}
@@ -104,10 +110,7 @@ func (m *mixture[T]) run() {
 		}
 		net := m.load(e)
 		for _, p := range pairs {
-			net.place = p.token*len(m.routes[p.token].experts) + p.slot
-			y := m.expert(net, p)
-			emulate.Pass(m.Job, returned, net.place*m.d, y)
-			m.outputs[p.token][p.slot] = y
+			m.outputs[p.token][p.slot] = m.expert(net, p)
 		}
 	}
 }
@@ -210,13 +213,16 @@ func (m *mixture[T]) expert(net network[T], p pair) []T {
 	if m.Makes("weight-on-input") {
 		weight = 1
 	}
-	y := m.output(net, x, weight)
+	y := m.output(net, x, weight, m.row(p))
 	if m.Makes("tile-unwritten") {
 		m.Show(m.d > 1)
 		clear(y[(m.d+1)/2:])
 	}
 	return y
 }
+
+// row returns that of a pair among all, those of slots that have no expert included.
+func (m *mixture[T]) row(p pair) int { return p.token*m.Dim("K") + p.slot }
 
 // weight returns that of a slot. It makes the mistakes with weights.
 func (m *mixture[T]) weight(p pair) T {
@@ -268,7 +274,9 @@ func (m *mixture[T]) weighted(y []T, p pair) []T {
 		return slices.Clone(y)
 	}
 	w := m.weight(p)
-	return m.rounded(each(y, func(v T) T { return v * w }))
+	y = m.rounded(each(y, func(v T) T { return v * w }))
+	emulate.Pass(m.Job, weightedOutput, m.row(p)*m.d, y)
+	return y
 }
 
 // add sums terms one by one, or in pairs as a tree does.

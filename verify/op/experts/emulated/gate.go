@@ -11,23 +11,37 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What a gate forms for each token: for each expert, for each group, for those that are chosen, and
+// in all.
+const (
+	allLogits    = "the logits"
+	exponentials = "the sum of exponentials"
+	allScores    = "the scores"
+	ranking      = "the scores that experts are chosen by"
+	weighing     = "the scores that weights are made of"
+	groupScores  = "the scores of groups"
+	chosenScores = "the scores of the chosen experts"
+	chosenSum    = "the sum of the chosen scores"
+)
+
 func init() {
 	emulate.Register("moe.gate", emulate.Kernel{
 		Float32: moeGate[float32], Float64: moeGate[float64], Request: requestGate, Right: gates(),
-		Quantities: []emulate.Quantity{
-			{Name: allLogits, Shape: []string{"N", "E"}}, {Name: allScores, Shape: []string{"N", "E"}},
-			{Name: ranking, Shape: []string{"N", "E"}}, {Name: weighing, Shape: []string{"N", "E"}},
-		},
+		Quantities: routed,
 	})
 }
 
-// What a gate forms of each token for each expert.
-const (
-	allLogits = "the logits"
-	allScores = "the scores"
-	ranking   = "the scores that experts are chosen by"
-	weighing  = "the scores that weights are made of"
-)
+// routed are the quantities of a gate.
+var routed = []emulate.Quantity{
+	{Name: allLogits, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: exponentials, Shape: []string{"N"}},
+	{Name: allScores, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: ranking, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: groupScores, Shape: []string{"N", "groups"}, Axes: []string{"token", "group"}},
+	{Name: weighing, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: chosenScores, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
+	{Name: chosenSum, Shape: []string{"N"}},
+}
 
 // gate routes tokens to experts. It rounds logits to the type of the gate; all else is in the
 // working type: scores, which the bias is added to and groups are scored by, and weights. A nil
@@ -43,6 +57,7 @@ type gate[T emulate.Number] struct {
 	narrow            dtype.Type
 	eps, scale        T
 	mistake           string // "" for a right gate
+	n                 int    // the token that is routed
 }
 
 // route is where a token goes: experts, in the order that the gate gives them, and their weights.
@@ -118,6 +133,7 @@ func differ[T emulate.Number](a, b route[T]) bool {
 func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
 
 func (g *gate[T]) route(n int) route[T] {
+	g.n = n
 	logits := g.pass(allLogits, n, g.logits(n))
 	scores := g.pass(allScores, n, each(g.scores(logits), g.rounded))
 	if g.makes("scores-bf16") {
@@ -132,6 +148,7 @@ func (g *gate[T]) route(n int) route[T] {
 	}
 	r := route[T]{experts: chosen, weights: values}
 	r.experts, r.weights = g.arrange(n, r)
+	emulate.Pass(g.Job, chosenScores, n*g.K, r.weights)
 	r.weights = g.weigh(r.weights, scores)
 	if g.makes("weights-bf16") {
 		emulate.RoundEach(dtype.BF16, r.weights)
@@ -216,7 +233,7 @@ func (g *gate[T]) softmax(logits []T) []T {
 		}
 		return emulate.Exponential(g.Job, z-most)
 	})
-	sum := g.scalars.Sum(scores)
+	sum := emulate.PassOne(g.Job, exponentials, g.n, g.scalars.Sum(scores))
 	return each(scores, func(s T) T { return s / sum })
 }
 
@@ -270,6 +287,9 @@ func (g *gate[T]) weigh(weights, scores []T) []T {
 	sum, scale := g.scalars.Sum(weights), g.factor()
 	if g.makes("sum-of-all-scores") {
 		sum = g.scalars.Sum(scores)
+	}
+	if normalize {
+		sum = emulate.PassOne(g.Job, chosenSum, g.n, sum)
 	}
 	factor := scale / (sum + g.eps)
 	switch {

@@ -3,6 +3,7 @@ package emulated
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -29,7 +30,32 @@ type networks[T emulate.Number] struct {
 type network[T emulate.Number] struct {
 	gate, up, down []T
 	shared         bool // it is the shared ones
-	place          int  // of the token's slot among all
+	forms          inner
+}
+
+// inner names what a network forms of each of its rows: W1 x, W3 x, what W2 multiplies, and what it
+// gives.
+type inner struct{ gate, up, hidden, output string }
+
+// What is formed of a token in each of its slots, and by the shared experts of each token.
+var (
+	ofSlots = inner{
+		"W1 x of each expert", "W3 x of each expert", "what is hidden in each expert", "the output of each expert",
+	}
+	ofShared = inner{
+		"W1 x of the shared experts", "W3 x of the shared experts", "what is hidden in the shared experts",
+		"the output of the shared experts",
+	}
+)
+
+// quantities are those of a row, which these axes tell from others: of this inner width.
+func (n inner) quantities(width string, shape, axes []string) []emulate.Quantity {
+	inside, unit := slices.Concat(shape, []string{width}), slices.Concat(axes, []string{"inner unit"})
+	return []emulate.Quantity{
+		{Name: n.gate, Shape: inside, Axes: unit}, {Name: n.up, Shape: inside, Axes: unit},
+		{Name: n.hidden, Shape: inside, Axes: unit},
+		{Name: n.output, Shape: slices.Concat(shape, []string{"d"}), Axes: slices.Concat(axes, []string{"column"})},
+	}
 }
 
 func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
@@ -55,7 +81,7 @@ func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
 
 // load returns expert e of the routed ones.
 func (w *networks[T]) load(e int) network[T] {
-	return network[T]{gate: w.matrix("w_gate", e), up: w.matrix("w_up", e), down: w.matrix("w_down", e)}
+	return network[T]{w.matrix("w_gate", e), w.matrix("w_up", e), w.matrix("w_down", e), false, ofSlots}
 }
 
 // matrix returns that of expert e. It makes the mistake of an offset that is too large for its
@@ -77,8 +103,8 @@ func (w *networks[T]) matrix(name string, e int) []T {
 // loadShared returns the shared experts as one.
 func (w *networks[T]) loadShared() network[T] {
 	net := network[T]{
-		gate: emulate.Load[T](w.Job, "shared_gate"), up: emulate.Load[T](w.Job, "shared_up"),
-		down: emulate.Load[T](w.Job, "shared_down"), shared: true,
+		emulate.Load[T](w.Job, "shared_gate"), emulate.Load[T](w.Job, "shared_up"),
+		emulate.Load[T](w.Job, "shared_down"), true, ofShared,
 	}
 	width := len(net.down) / w.d
 	for i := 0; w.Makes("shared-expert-unreduced") && i < w.d; i++ {
@@ -99,27 +125,29 @@ func (w *networks[T]) kept(x T, fused emulate.Fusion) T {
 // never is fused by no kernel.
 const never = emulate.FusedExpert + 1
 
-// output returns what a network makes of x, where weights multiply what is hidden with this one.
-func (w *networks[T]) output(net network[T], x []T, weight T) []T {
-	h := make([]T, len(net.gate)/w.d)
+// output returns what a network makes of x, where weights multiply what is hidden with this one. It
+// is that row of all that the network is for.
+func (w *networks[T]) output(net network[T], x []T, weight T, row int) []T {
+	width := len(net.gate) / w.d
+	gate, up, h := make([]T, width), make([]T, width), make([]T, width)
 	for f := range h {
-		gate, up := w.units(net, x, f)
-		h[f] = w.hidden(w.pass(net, gateUnits, f, gate), w.pass(net, upUnits, f, up), weight)
-		h[f] = w.pass(net, hiddens, f, h[f])
+		gate[f], up[f] = w.units(net, x, f)
 	}
+	emulate.Pass(w.Job, net.forms.gate, row*width, gate)
+	emulate.Pass(w.Job, net.forms.up, row*width, up)
+	for f := range h {
+		if w.limit > 0 {
+			gate[f], up[f] = w.limited(net, gate[f], up[f])
+		}
+		h[f] = w.hidden(gate[f], up[f], weight)
+	}
+	emulate.Pass(w.Job, net.forms.hidden, row*width, h)
 	y := make([]T, w.d)
 	for i := range y {
 		y[i] = w.kept(w.outer.Dot(h, emulate.Row(net.down, i, len(h))), emulate.FusedActivation)
 	}
+	emulate.Pass(w.Job, net.forms.output, row*w.d, y)
 	return y
-}
-
-// pass passes inner unit f of a quantity on; those of shared experts concern nobody.
-func (w *networks[T]) pass(net network[T], name string, f int, x T) T {
-	if net.shared {
-		return x
-	}
-	return emulate.PassOne(w.Job, name, net.place*len(net.gate)/w.d+f, x)
 }
 
 // units returns W1 x and W3 x of inner unit f, from matrices that stand one behind the other.
@@ -133,11 +161,7 @@ func (w *networks[T]) units(net network[T], x []T, f int) (gate, up T) {
 		at, beside = 2*f, 2*f+1
 	}
 	w.Show(at != f || beside != f+width)
-	gate, up = w.unit(net, x, at), w.unit(net, x, beside)
-	if w.limit > 0 {
-		return w.limited(net, gate, up)
-	}
-	return gate, up
+	return w.unit(net, x, at), w.unit(net, x, beside)
 }
 
 // limited returns inner units within the limit. It makes the mistakes of limits.
