@@ -8,10 +8,20 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What a merge forms for each query: of each part, and of all.
+const (
+	partWeights = "the weights of parts"
+	weightSums  = "the sum of the weights of parts"
+	largestLSEs = "the largest log-sum-exp of the parts"
+)
+
 func init() {
 	emulate.Register("attention.merge", emulate.Kernel{
 		Float32: attentionMerge[float32], Float64: attentionMerge[float64], Request: requestMerge,
-		Right: emulate.Orders(),
+		Right: emulate.Orders(), Quantities: []emulate.Quantity{
+			{Name: partWeights, Shape: []string{"P", "N"}, Axes: []string{"part", "query"}},
+			{Name: weightSums, Shape: []string{"N"}}, {Name: largestLSEs, Shape: []string{"N"}},
+		},
 	})
 }
 
@@ -52,7 +62,7 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 
 // row merges the parts of row n.
 func (p *parts[T]) row(n int) ([]T, T) {
-	lses, rows := p.parts(n)
+	of, lses, rows := p.parts(n)
 	out := make([]T, p.V)
 	if len(lses) == 0 {
 		return p.seesNothing(out)
@@ -63,31 +73,37 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	for i, x := range lses {
 		weights[i] = p.weight(x - top)
 	}
-	total := p.sums.Plain().Sum(weights)
+	total := emulate.PassOne(p.Job, weightSums, n, p.sums.Plain().Sum(weights))
 	p.normalise(weights, total, least < top)
+	for i, part := range of {
+		weights[i] = emulate.PassOne(p.Job, partWeights, part*p.N+n, weights[i])
+	}
 	p.sums.Combine(out, weights, rows)
-	return out, top + p.log(total)
+	return out, emulate.PassOne(p.Job, largestLSEs, n, top) + p.log(total)
 }
 
-// parts returns log-sum-exps and outputs of the parts that count for row n.
-func (p *parts[T]) parts(n int) (lses []T, rows [][]T) {
-	var empty [][]T
+// parts returns log-sum-exps and outputs of the parts that count for row n, and which those are.
+func (p *parts[T]) parts(n int) (of []int, lses []T, rows [][]T) {
+	var empty []int
 	for i := range p.P {
-		x, o := p.lse[i*p.N+n], emulate.Row(p.o, i*p.N+n, p.V)
-		if math.IsInf(float64(x), -1) {
-			empty = append(empty, o)
-			continue
+		if x := p.lse[i*p.N+n]; math.IsInf(float64(x), -1) {
+			empty = append(empty, i)
+		} else {
+			of, lses, rows = append(of, i), append(lses, x), append(rows, p.output(i, n))
 		}
-		lses, rows = append(lses, x), append(rows, o)
 	}
 	if p.Makes("empty-part-read") && len(lses) > 0 {
-		for _, o := range empty {
+		for _, i := range empty {
+			o := p.output(i, n)
 			p.Show(!dtype.Finite(o[0]))
-			lses, rows = append(lses, T(math.Inf(-1))), append(rows, o)
+			of, lses, rows = append(of, i), append(lses, T(math.Inf(-1))), append(rows, o)
 		}
 	}
-	return lses, rows
+	return of, lses, rows
 }
+
+// output returns row n of part i.
+func (p *parts[T]) output(i, n int) []T { return emulate.Row(p.o, i*p.N+n, p.V) }
 
 // seesNothing returns zeros and −∞.
 func (p *parts[T]) seesNothing(out []T) ([]T, T) {

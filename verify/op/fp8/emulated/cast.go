@@ -10,9 +10,22 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What a quantiser forms for each block. Codes may be made of another scale than is stored.
+const (
+	largestSizes = "the largest size of each block"
+	blockScales  = "the scale of each block"
+	codedBy      = "the scale in the codes"
+	codedAmax    = "the largest size in the codes"
+)
+
 func init() {
+	blocks, axes := []string{"ceil(M/b0)", "ceil(K/b1)"}, []string{"block row", "block column"}
 	emulate.Register("fp8.cast", emulate.Kernel{
 		Float32: fp8Cast, Float64: fp8Cast, Request: requestCast, Right: casts(),
+		Quantities: []emulate.Quantity{
+			{Name: largestSizes, Shape: blocks, Axes: axes}, {Name: blockScales, Shape: blocks, Axes: axes},
+			{Name: codedBy, Shape: blocks, Axes: axes}, {Name: codedAmax, Shape: blocks, Axes: axes},
+		},
 	})
 }
 
@@ -43,13 +56,15 @@ func fp8Cast(j *emulate.Job) {
 		c.recipe = map[string]string{"divide": "amax", "amax": "reciprocal", "reciprocal": "amax"}[c.right]
 	}
 	sizes, right := c.sizes()
+	emulate.Pass(j, largestSizes, 0, sizes)
 	scales := make([]float32, len(sizes))
 	for b, size := range sizes {
 		scales[b] = c.scale(size, c.divisor)
 		same := size == right[b] && c.divisor == c.code.largest
 		j.Show(!same && scales[b] != c.scale(right[b], c.code.largest))
 	}
-	emulate.Store(j, "q", c.code.of, c.codes(sizes, scales))
+	emulate.Pass(j, blockScales, 0, scales)
+	emulate.Store(j, "q", c.code.of, c.codes(slices.Clone(sizes), slices.Clone(scales)))
 	emulate.Store(j, "scale", c.typeOfScales(), c.stored(scales))
 }
 
@@ -220,8 +235,10 @@ func (c *cast) stored(scales []float32) []float32 {
 	return to
 }
 
-// codes returns the code of every element.
+// codes returns the code of every element, made of scales and sizes that nobody else needs.
 func (c *cast) codes(sizes, scales []float32) []float32 {
+	emulate.Pass(c.Job, codedBy, 0, scales)
+	emulate.Pass(c.Job, codedAmax, 0, sizes)
 	codes := make([]float32, len(c.x))
 	for i, x := range c.x {
 		b := c.blockOf(i)

@@ -9,12 +9,24 @@ import (
 	"plumbline/verify/emulate"
 )
 
+// What a product that promotes each block of K forms of it for each element.
+const (
+	partialSums  = "the sum of codes of each block"
+	scalesOfSums = "the product of scales of each block"
+)
+
 func init() {
+	shape, axes := []string{"M", "N", "ceil(K/128)"}, []string{"row", "column", "block of K"}
+	formed := []emulate.Quantity{
+		{Name: partialSums, Shape: shape, Axes: axes}, {Name: scalesOfSums, Shape: shape, Axes: axes},
+	}
 	emulate.Register("fp8.gemm", emulate.Kernel{
 		Float32: fp8Gemm[float32], Float64: fp8Gemm[float64], Request: requestGemm, Right: products(),
+		Quantities: formed,
 	})
 	emulate.Register("fp8.grouped_gemm", emulate.Kernel{
 		Float32: fp8Grouped[float32], Float64: fp8Grouped[float64], Request: requestGrouped, Right: products(),
+		Quantities: formed,
 	})
 }
 
@@ -250,6 +262,11 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 		sums[i] = p.chain(m, n, b, x[from:to], y[from:to], from)
 		scales[i] = p.scaleA(m, last) * p.scaleB(b, n, last)
 		from = to
+	}
+	if len(sums) == p.a.across {
+		at := (m*p.Dim("N") + n) * len(sums)
+		emulate.Pass(p.Job, partialSums, at, sums)
+		emulate.Pass(p.Job, scalesOfSums, at, scales)
 	}
 	return p.added(sums, scales)
 }
