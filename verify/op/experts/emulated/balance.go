@@ -76,15 +76,7 @@ func (b *balance[T]) loss() T {
 	}
 	var losses []T
 	for from := 0; from < b.N; from += length {
-		f, p := b.shares(from, from+length), b.means(from, from+length)
-		if length == b.N {
-			emulate.Pass(b.Job, loadShares, 0, f)
-			emulate.Pass(b.Job, meanScores, 0, p)
-		}
-		if b.kind == "device" || b.kind == "communication" {
-			f, p = b.ofDevices(f, p)
-		}
-		losses = append(losses, b.sums.Dot(f, p))
+		losses = append(losses, b.sums.Dot(b.factors(from, length)))
 	}
 	loss := b.sums.Sum(losses)
 	if !b.makes("sequences-summed") {
@@ -97,6 +89,20 @@ func (b *balance[T]) loss() T {
 		loss *= T(b.N)
 	}
 	return T(b.Float("alpha")) * loss
+}
+
+// factors returns what is multiplied of some tokens: the shares of experts or devices, and their
+// mean scores.
+func (b *balance[T]) factors(from, length int) (f, p []T) {
+	f, p = b.shares(from, from+length), b.means(from, from+length)
+	if length == b.N {
+		emulate.Pass(b.Job, loadShares, 0, f)
+		emulate.Pass(b.Job, meanScores, 0, p)
+	}
+	if b.kind == "device" || b.kind == "communication" {
+		return b.ofDevices(f, p)
+	}
+	return f, p
 }
 
 // chosen returns the experts that count for a token. It makes the mistakes of counting.
