@@ -60,7 +60,7 @@ func (v *view) setApart(s *subject) string {
 }
 
 // mostPlaces is how many places are compared, and how many numbers they may have of a tensor.
-const mostPlaces = 1 << 20
+const mostPlaces = 1 << 18
 
 // apartBy says which feature of the places along some axes sets the wrong ones apart.
 func (v *view) apartBy(s *subject, axes []string, at []int) string {

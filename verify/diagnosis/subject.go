@@ -48,6 +48,8 @@ type view struct {
 	scale  []float64 // deviation of each element, the last rounding included
 	loss   []float64 // of each element, or row of a choice, beside the right truth
 	failed bool      // it is not explained
+
+	beside func(truth []float64) []float64 // deviation of each element beside another truth
 }
 
 func newSubject(
@@ -97,6 +99,7 @@ func newView(want verdict.Expected, got *tensor.Tensor) *view {
 		}
 		return v
 	}
+	v.beside = want.Besides()
 	settled := want.Settled(got)
 	v.truth, v.scale = settled.Truth.Data, make([]float64, got.Len())
 	for i := range v.scale {

@@ -125,7 +125,7 @@ const least = 1e-3
 // lossBeside is the loss of each element, or row of a choice, beside another truth.
 func (v *view) lossBeside(w []float64) []float64 {
 	if v.want.Choice == nil {
-		return v.lossOf(w, v.want.Beside(w))
+		return v.lossOf(w, v.beside(w))
 	}
 	loss := make([]float64, v.want.Choice.Rows())
 	for i := range loss {

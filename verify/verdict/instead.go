@@ -17,25 +17,53 @@ func (e Expected) Instead(truth, least []float64) Expected {
 	other.Others, other.Branches, other.Directions, other.Forms = nil, nil, nil, nil
 	other.Sample, other.Sigma = nil, nil
 	for _, form := range e.each() {
-		g := form.spreadBeside(truth, least)
+		g := form.spreadBeside(truth, least, form.rowSizes())
 		other.AddForm(g.sample(form.Sample), g.sigma)
 	}
 	return other
 }
 
-// Beside returns the deviation of each element that is explained beside another truth, as Instead
-// has it, the last rounding included.
-func (e Expected) Beside(truth []float64) []float64 {
-	explained := make([]float64, len(truth))
-	for _, form := range e.each() {
-		for i, s := range form.spreadBeside(truth, nil).sigma {
-			explained[i] = max(explained[i], s)
+// Besides returns a function of another truth: the deviation of each element that is explained
+// beside it, as Instead has it, the last rounding included. What does not hang on that truth is
+// formed once for all.
+func (e Expected) Besides() func(truth []float64) []float64 {
+	forms := e.each()
+	sizes := make([]rowSizes, len(forms))
+	for k, form := range forms {
+		sizes[k] = form.rowSizes()
+	}
+	return func(truth []float64) []float64 {
+		explained := make([]float64, len(truth))
+		for k, form := range forms {
+			for i, s := range form.spreadBeside(truth, nil, sizes[k]).sigma {
+				explained[i] = max(explained[i], s)
+			}
 		}
+		for i, t := range truth {
+			explained[i] = deviation(explained[i], e.Type.Spacing(t))
+		}
+		return explained
 	}
-	for i, t := range truth {
-		explained[i] = deviation(explained[i], e.Type.Spacing(t))
+}
+
+// rowSizes are what σ beside another truth takes from the right one.
+type rowSizes struct {
+	truth, sigma []float64 // root mean squares of each row, and of its σ
+	level        float64   // that of all σ over that of all rows
+	donor        int       // the first element of the row with the largest σ
+}
+
+func (e Expected) rowSizes() rowSizes {
+	n, most := e.Columns(), -1.0
+	r := rowSizes{level: size(e.Sigma) / size(e.Truth.Data)}
+	for first := 0; first < len(e.Sigma); first += n {
+		s := size(e.Sigma[first : first+n])
+		if s > most {
+			r.donor, most = first, s
+		}
+		r.sigma, r.truth = append(r.sigma, s), append(r.truth, size(e.Truth.Data[first:first+n]))
 	}
-	return explained
+	return r
 }
 
 // spread is how large errors are beside another truth.
@@ -46,19 +74,17 @@ type spread struct {
 }
 
 // spreadBeside returns σ beside another truth: of each row in proportion to its size.
-func (e Expected) spreadBeside(truth, least []float64) spread {
+func (e Expected) spreadBeside(truth, least []float64, sizes rowSizes) spread {
 	n := e.Columns()
-	level := size(e.Sigma) / size(e.Truth.Data)
-	donor := e.donor()
 	g := spread{make([]float64, len(truth)), make([]int, len(truth)), make([]float64, len(truth))}
 	for first := 0; first < len(truth); first += n {
 		row, own := size(truth[first:first+n]), e.Sigma[first:first+n]
-		grow := max(1, row/size(e.Truth.Data[first:first+n]))
-		floor := level * row
+		grow := max(1, row/sizes.truth[first/n])
+		floor := sizes.level * row
 		if least != nil {
 			floor = max(floor, size(least[first:first+n]))
 		}
-		exact := math.IsInf(grow, 0) || !(grow*size(own) > floor/16) // as where the right row is 0
+		exact := math.IsInf(grow, 0) || !(grow*sizes.sigma[first/n] > floor/16) // as where the right row is 0
 		for c := range n {
 			i := first + c
 			g.from[i], g.sigma[i] = i, own[c]*grow
@@ -66,7 +92,7 @@ func (e Expected) spreadBeside(truth, least []float64) spread {
 				g.sigma[i] = max(g.sigma[i], least[i])
 			}
 			if exact {
-				g.from[i], g.sigma[i] = donor+c, max(own[c], floor)
+				g.from[i], g.sigma[i] = sizes.donor+c, max(own[c], floor)
 			}
 			g.settle(i, e.Sigma)
 		}
@@ -80,17 +106,6 @@ func (g *spread) settle(i int, sigma []float64) {
 	if g.by[i] = g.sigma[i] / sigma[g.from[i]]; math.IsNaN(g.by[i]) || math.IsInf(g.by[i], 0) {
 		g.from[i], g.sigma[i], g.by[i] = i, sigma[i], 1
 	}
-}
-
-// donor returns the first element of the row with the largest σ.
-func (e Expected) donor() int {
-	n, best, most := e.Columns(), 0, -1.0
-	for first := 0; first < len(e.Sigma); first += n {
-		if s := size(e.Sigma[first : first+n]); s > most {
-			best, most = first, s
-		}
-	}
-	return best
 }
 
 // size is the root mean square of what is finite.
