@@ -33,9 +33,10 @@ func (v *view) displacedCandidates() (all []candidate) {
 
 func zero(by int) bool { return by == 0 }
 
-// How many wrong elements vote, which share of them a displacement needs, how many are tried, and
-// how many elements an output may have.
+// How many wrong elements vote, which share of them a displacement needs, how many are tried, how
+// many elements an output may have, and of how many one may be equal to a voter.
 const (
+	mostEqual        = 16
 	voters           = 256
 	votes            = 0.1
 	mostDisplaced    = 4
@@ -54,6 +55,10 @@ func (v *view) displacements() (all [][]int) {
 		for j, t := range v.truth {
 			if elementLoss(v.got[wrong[k]], t, v.scale[j]) < 1 {
 				equal[k] = append(equal[k], v.distance(wrong[k], j))
+			}
+			if len(equal[k]) > len(v.truth)/mostEqual {
+				equal[k] = nil // a number that is everywhere tells nothing
+				return
 			}
 		}
 	})
