@@ -65,7 +65,7 @@ func withQuantity(
 func backwards() *recording.Recording {
 	return given("attention.backward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v", "do"} {
-			generate(r, name, uint64(i+1), 2, 24, 2, 16)
+			generate(r, name, uint64(i+1), 2, 16, 2, 8)
 		}
 	})
 }
@@ -85,7 +85,7 @@ func TestQuantitiesElsewhere(t *testing.T) {
 			withQuantity(right, "D, the sum of do·o,", along(2, func(int) int { return 0 })),
 		},
 		{
-			"a tile of keys that dq lacks", "the kernel takes dS in dq for zeros in key 8 to 15, of 24: " +
+			"a tile of keys that dq lacks", "the kernel takes dS in dq for zeros in key 8 to 15, of 16: " +
 				"explains everything",
 			withQuantity(right, "dS in dq", along(3, func(i int) int {
 				if i/8 == 1 {
@@ -95,11 +95,11 @@ func TestQuantitiesElsewhere(t *testing.T) {
 			})),
 		},
 		{
-			"a tile of keys twice in dq", "the kernel counts dS in dq twice in key 8 to 15, of 24: explains",
+			"a tile of keys twice in dq", "the kernel counts dS in dq twice in key 8 to 15, of 16: explains",
 			withQuantity(right, "dS in dq", func(x *tensor.Tensor) *tensor.Tensor {
 				y := entries(x, 0, x.Shape[0], func(i int) int { return i })
 				for i := range y.Data {
-					if i%24/8 == 1 {
+					if i%16/8 == 1 {
 						y.Data[i] *= 2
 					}
 				}
@@ -113,7 +113,7 @@ func TestQuantitiesElsewhere(t *testing.T) {
 func wide(causal bool) *recording.Recording {
 	return given("attention.forward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v"} {
-			generate(r, name, uint64(i+1), 2, 48, 2, 32)
+			generate(r, name, uint64(i+1), 1, 48, 2, 32)
 		}
 		r.Attrs["causal"] = causal
 	})
@@ -153,7 +153,7 @@ func TestMasksOfTiles(t *testing.T) {
 	right := wide(true)
 	open := confused(right, func(r *recording.Recording) {
 		r.Attrs["causal"] = false
-		r.Set("kv_lens", dtype.I32, tensor.Of([]float64{16, 16}, 2))
+		r.Set("kv_lens", dtype.I32, tensor.Of([]float64{16}, 1))
 	})
 	early := func(name string, query func(i int) int) func(rec *recording.Recording) *recording.Recording {
 		other, err := open.Tensor(name)
