@@ -196,15 +196,21 @@ func TestOtherDivisors(t *testing.T) {
 		"rows of y are 1 to 4 times that: takes 99.9 %", rec}}.check(t)
 }
 
+// ragged is a right recording of attention to so many keys in each sequence.
+func ragged(lens []float64) *recording.Recording {
+	n := len(lens)
+	return given("attention.forward", func(r *recording.Recording) {
+		generate(r, "q", 1, n, 2, 2, 8)
+		generate(r, "k", 2, n, 48, 2, 8)
+		generate(r, "v", 3, n, 48, 2, 8)
+		r.Set("kv_lens", dtype.I32, tensor.Of(lens, n))
+	})
+}
+
 // Where nothing explains what is wrong, a number may say where it is: here the length.
 func TestWrongPlacesAreSetApart(t *testing.T) {
 	lens := []float64{7, 41, 12, 48, 33, 20}
-	right := given("attention.forward", func(r *recording.Recording) {
-		generate(r, "q", 1, 6, 2, 2, 8)
-		generate(r, "k", 2, 6, 48, 2, 8)
-		generate(r, "v", 3, 6, 48, 2, 8)
-		r.Set("kv_lens", dtype.I32, tensor.Of(lens, 6))
-	})
+	right := ragged(lens)
 	rec := edited(right, "out.o", func(i int, x float64) float64 {
 		if lens[i/32] > 32 {
 			return math.Sin(float64(i * i))
@@ -220,12 +226,7 @@ func TestWrongPlacesAreSetApart(t *testing.T) {
 // Where each part reads another entry of an axis, a number that it has may be that.
 func TestRelations(t *testing.T) {
 	lens := []float64{11, 13, 10, 12}
-	right := given("attention.forward", func(r *recording.Recording) {
-		generate(r, "q", 1, 4, 2, 2, 8)
-		generate(r, "k", 2, 4, 48, 2, 8)
-		generate(r, "v", 3, 4, 48, 2, 8)
-		r.Set("kv_lens", dtype.I32, tensor.Of(lens, 4))
-	})
+	right := ragged(lens)
 	rec := confused(right, func(r *recording.Recording) {
 		for _, name := range []string{"k", "v"} {
 			x, err := right.Tensor(name)
@@ -240,12 +241,7 @@ func TestRelations(t *testing.T) {
 // Factors may be those that something else has.
 func TestFactorsGoAsSomething(t *testing.T) {
 	lens := []float64{7, 41, 12, 48, 33, 20}
-	right := given("attention.forward", func(r *recording.Recording) {
-		generate(r, "q", 1, 6, 2, 2, 8)
-		generate(r, "k", 2, 6, 48, 2, 8)
-		generate(r, "v", 3, 6, 48, 2, 8)
-		r.Set("kv_lens", dtype.I32, tensor.Of(lens, 6))
-	})
+	right := ragged(lens)
 	rec := edited(right, "out.o", func(i int, x float64) float64 { return x * lens[i/32] / 48 })
 	wrongs{{"of the length", "each batch of o is a multiple of what it should be, 0.15 to 0.85 times, which goes as " +
 		"kv_lens: explains everything", rec}}.check(t)
