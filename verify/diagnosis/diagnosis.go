@@ -84,12 +84,20 @@ func Of(
 		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {
-		if len(s.explaining) == 0 && s.open() {
+		if !s.told() && s.open() {
 			more(s)
 		}
 	}
 	return s.words()
 }
+
+// told tells whether something explains that was not fitted number by number.
+func (s *subject) told() bool {
+	return slices.ContainsFunc(s.explaining, func(t *trial) bool { return t.fitted <= fewFitted })
+}
+
+// fewFitted is up to how many numbers may be fitted for an explanation to end the search.
+const fewFitted = 4
 
 // try weighs what candidates give, in parallel, and keeps those that move the outputs. What the
 // budget is too small for is left out.
@@ -140,7 +148,7 @@ func (s *subject) settle() {
 			best = append(best, t)
 		}
 	}
-	best = slices.DeleteFunc(best, func(t *trial) bool { return t.judged })
+	best, s.explaining = slices.DeleteFunc(best, func(t *trial) bool { return t.judged }), nil
 	parallel.Each(len(best), func(i int) { s.judge(best[i]) })
 	for _, t := range s.trials {
 		if t.explains = t.explains || s.asGood(t, best); t.explains {

@@ -85,10 +85,10 @@ func TestQuantitiesElsewhere(t *testing.T) {
 			withQuantity(right, "D, the sum of do·o,", along(2, func(int) int { return 0 })),
 		},
 		{
-			"a tile of keys that dq lacks", "the kernel takes dS in dq for zeros in key 8 to 15, of 16: " +
+			"a tile of keys that dq lacks", "the kernel takes dS in dq for zeros in key 0 to 7, of 16: " +
 				"explains everything",
 			withQuantity(right, "dS in dq", along(3, func(i int) int {
-				if i/8 == 1 {
+				if i/8 == 0 {
 					return -1
 				}
 				return i

@@ -20,7 +20,7 @@ func factorCandidates(s *subject) (all []candidate) {
 		if v.want.Choice == nil && v.failed {
 			factor := v.factor()
 			failed, factors = append(failed, v), append(factors, factor)
-			all = slices.Concat(all, v.oneFactor(s, factor), v.factors(s))
+			all = slices.Concat(all, v.oneFactor(s, factor), v.offset(s), v.factors(s))
 		}
 	}
 	return append(all, s.commonFactor(failed, factors)...)
@@ -33,6 +33,30 @@ func (v *view) oneFactor(s *subject, factor float64) []candidate {
 	}
 	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.constant(factor))
 	return []candidate{v.instead("factor", "factor", said, func() []float64 { return v.times(factor) })}
+}
+
+// offset is one number more or less on the whole output.
+func (v *view) offset(s *subject) []candidate {
+	var apart []float64
+	for i, t := range v.truth {
+		if d := v.got[i] - t; v.want.Judged(i) && dtype.Finite(d) {
+			apart = append(apart, d)
+		}
+	}
+	if len(apart) < fewParts {
+		return nil
+	}
+	slices.Sort(apart)
+	by := apart[len(apart)/2]
+	said := fmt.Sprintf("%s is %.4g more than it should be%s", v.want.Name, by, s.constant(by))
+	if by < 0 {
+		said = fmt.Sprintf("%s is %.4g less than it should be%s", v.want.Name, -by, s.constant(-by))
+	}
+	c := v.instead("factor", "offset", said, func() []float64 {
+		return v.each(func(t float64) float64 { return t + by })
+	})
+	c.fitted = 1
+	return []candidate{c}
 }
 
 // times is a multiple of the truth.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -31,9 +32,10 @@ func (s *subject) nearest() *trial {
 func (s *subject) tryFits() {
 	s.try(s.shares())
 	s.settle()
-	if len(s.explaining) > 0 {
+	if s.told() {
 		return
 	}
+	s.fitQuantities()
 	for _, a := range s.bound.Op.Attrs {
 		if x := s.bound.Float(a.Name); a.Kind == op.Number && x != 0 {
 			s.fitAttribute(a, x)
@@ -78,6 +80,55 @@ func (v *view) move(x, w []float64, share float64) {
 			x[i] += share * d
 		}
 	}
+}
+
+// fitQuantities looks for a multiple of each quantity that leaves least of the error.
+func (s *subject) fitQuantities() {
+	formed, right := s.formed()
+	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
+		x := formed[q.Name]
+		if x == nil {
+			continue
+		}
+		if wrong, _ := s.hanging(q, x, right); wrong == 0 {
+			continue
+		}
+		if best := s.fitMultiple(q, x); best != nil && slices.Max(best.shares) > leastShare {
+			s.trials = append(s.trials, best)
+		}
+	}
+}
+
+// fitMultiple goes from a multiple of a quantity to that of which the matched filter finds as much,
+// a few times.
+func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) (best *trial) {
+	const rounds = 5
+	by := 1.01
+	for range rounds {
+		t := s.weigh(s.multiple(q, x, by))
+		if t == nil {
+			return best
+		}
+		if best == nil || t.loss < best.loss {
+			best = t
+		}
+		if by = 1 + (by-1)*t.Share; by == 1 || !dtype.Finite(by) || math.Abs(by) > 64 {
+			return best
+		}
+	}
+	return best
+}
+
+func (s *subject) multiple(q emulate.Quantity, x *tensor.Tensor, by float64) candidate {
+	c := s.taken(q, fmt.Sprintf("takes %s times %.4g%s", q.Name, by, s.constant(by)), func() *tensor.Tensor {
+		y := tensor.New(x.Shape...)
+		for i, v := range x.Data {
+			y.Data[i] = by * v
+		}
+		return y
+	})
+	c.Kind, c.fitted = "fit", 1
+	return c
 }
 
 // fitAttribute looks for the value of an attribute that leaves least of the error: on a grid of

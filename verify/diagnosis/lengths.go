@@ -18,7 +18,7 @@ func cutCandidates(s *subject) (all []candidate) {
 		if !s.ofAttribute(letter) && !s.ofAllOutputs(letter) {
 			all = append(all, s.cuts(letter, set, n)...)
 		}
-		for _, end := range tileEnds(n) {
+		for _, end := range zeroEnds(n) {
 			said := fmt.Sprintf("%s count as zeros along %s from %d on, of %d", namesOf(floats(set)),
 				s.word(letter), end, n)
 			all = append(all, s.otherwise("input", fmt.Sprintf("%s zero from %d", letter, end), said,
@@ -59,6 +59,18 @@ func floats(set []op.Tensor) (all []op.Tensor) {
 func tileEnds(n int) (ends []int) {
 	for _, tile := range []int{16, 32, 64, 128, 256, 512, 1024, 2048, 4096} {
 		if end := n / tile * tile; end > 0 && end < n && !slices.Contains(ends, end) {
+			ends = append(ends, end)
+		}
+	}
+	return ends
+}
+
+// zeroEnds lists from where on an axis may count as zeros: where its last whole tile ends, and from
+// a half, a quarter or an eighth of it on.
+func zeroEnds(n int) []int {
+	ends := tileEnds(n)
+	for part := 2; part <= 8; part *= 2 {
+		if end := n / part; n%part == 0 && end > 0 && !slices.Contains(ends, end) {
 			ends = append(ends, end)
 		}
 	}

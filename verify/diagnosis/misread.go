@@ -253,6 +253,14 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "", 0,
 			func(i int) int { return max(i-by, 0) }})
 	}
+	for _, by := range tilesBefore(n) {
+		all = append(all, indexMap{fmt.Sprintf("-%d, zeros", by), fmt.Sprintf("%d before, and zeros before that", by),
+			"", 0, func(i int) int { return i - by }})
+	}
+	for tile := 16; tile < n && tile <= 128; tile *= 2 {
+		all = append(all, indexMap{fmt.Sprintf("twice as fast in %d", tile), fmt.Sprintf("at twice the pace in each "+
+			"tile of %d", tile), "", 0, func(i int) int { return i + i%tile }})
+	}
 	for by := 16; by < n; by *= 2 {
 		all = append(all, indexMap{fmt.Sprintf("+%d", by), fmt.Sprintf("%d further", by), "", 0,
 			func(i int) int { return min(i+by, n-1) }})

@@ -108,7 +108,7 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 			}
 			all = append(all, c)
 		}
-		for _, end := range tileEnds(n) {
+		for _, end := range zeroEnds(n) {
 			said := fmt.Sprintf("takes %s for zeros from %s %d on, of %d", q.Name, word, end, n)
 			all = append(all, along(said, func(i int) int { return beforeEnd(i, end) }))
 		}
@@ -136,6 +136,12 @@ func functionsOf(x []float64) []function {
 		{"for its square", func(x float64) float64 { return x * x }},
 		{"for its exponential", math.Exp},
 		{"for its logarithm", math.Log},
+		{"twice", func(x float64) float64 { return 2 * x }},
+		{"by half", func(x float64) float64 { return x / 2 }},
+		{"times ln 2", func(x float64) float64 { return math.Ln2 * x }},
+		{"times log₂ e", func(x float64) float64 { return math.Log2E * x }},
+		{"and ln 2 more", func(x float64) float64 { return x + math.Ln2 }},
+		{"and ln 2 less", func(x float64) float64 { return x - math.Ln2 }},
 	}
 	if (feature{of: x}).whole() {
 		all = append(all, function{"for one more", func(x float64) float64 { return x + 1 }},

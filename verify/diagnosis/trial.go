@@ -40,6 +40,7 @@ type trial struct {
 	gives    outputs
 	loss     float64
 	losses   []float64 // of each output
+	shares   []float64 // as Share, of each output by itself
 	left     float64   // of the excess that there is beside the right truth
 	judged   bool
 	explains bool
@@ -98,14 +99,16 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	}
 	t, cross, square := &trial{candidate: c, gives: gives}, 0.0, 0.0
 	for _, v := range s.views {
-		loss := v.loss
+		loss, share := v.loss, 0.0
 		if w := v.aligned(s, gives[v.want.Name], gives); w != nil {
 			gives[v.want.Name], loss = w, v.lossBeside(w)
 			x, y := v.along(w)
 			cross, square = cross+x, square+y
+			share = x / max(y, least)
 		} else {
 			delete(gives, v.want.Name)
 		}
+		t.shares = append(t.shares, share)
 		t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
 	}
 	if square < least {

@@ -26,6 +26,10 @@ func (s *subject) otherValues() (all []candidate) {
 					return math.Exp2(math.Ceil(math.Log2(x)))
 				}),
 				s.mapped(t, "is divided by where it should multiply", func(x float64) float64 { return 1 / x }))
+		case !t.Integer && !t.Any && len(t.Shape) <= 2:
+			for _, f := range functionsOf([]float64{0.5}) {
+				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
+			}
 		case t.Integer:
 			all = slices.Concat(all, s.wrapped(t), s.inOrderOf(t))
 		}

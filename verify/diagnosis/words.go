@@ -37,7 +37,7 @@ func rank(kind string) int {
 // sayExplained says what explains everything: those first that fit as well as the best, by how
 // specific they are.
 func (s *subject) sayExplained(d *verdict.Diagnosis) {
-	best := s.explaining[0].loss
+	best := slices.MinFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) }).loss
 	slices.SortStableFunc(s.explaining, func(a, b *trial) int {
 		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
 	})
@@ -195,7 +195,7 @@ func (s *subject) inOutputs() string {
 		return cmp.Or(cmp.Compare(len(a.Where), len(b.Where)), cmp.Compare(a.loss, b.loss))
 	})
 	for _, t := range all {
-		if !t.judged || t.losses == nil || t.Share < leastShare {
+		if !t.judged || t.losses == nil {
 			continue
 		}
 		fresh := slices.DeleteFunc(s.explainedBy(t), func(name string) bool { return slices.Contains(explained, name) })
@@ -240,10 +240,10 @@ func inWords(names []string) string {
 	return strings.Join(names, "")
 }
 
-// explainedBy lists the failed outputs that a judged trial explains.
+// explainedBy lists the failed outputs that a judged trial explains, and has in it as they are.
 func (s *subject) explainedBy(t *trial) (names []string) {
-	for _, v := range s.views {
-		if v.failed && !slices.Contains(t.leaves, v.want.Name) {
+	for i, v := range s.views {
+		if v.failed && t.shares[i] > leastShare && !slices.Contains(t.leaves, v.want.Name) {
 			names = append(names, v.want.Name)
 		}
 	}
