@@ -245,27 +245,37 @@ func indexMaps(n int, table bool) (all []indexMap) {
 		{"twice as fast", "at twice the pace, up to the last", "", 0, func(i int) int { return min(2*i, n-1) }},
 		{"4 times as fast", "at four times the pace, up to the last", "", 0, func(i int) int { return min(4*i, n-1) }},
 	}...)
-	for _, m := range []int{2, 4, 8} {
-		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+
-			"for all of them", m), "", 0, func(i int) int { return i / m * m }})
-	}
+	all = slices.Concat(all, shifts(n), paces(n), moduloMaps(n, table))
+	return distinct(all, n)
+}
+
+// shifts read a number of places before or behind, or zeros where there are none before.
+func shifts(n int) (all []indexMap) {
 	for _, by := range tilesBefore(n) {
-		all = append(all, indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "", 0,
-			func(i int) int { return max(i-by, 0) }})
-	}
-	for _, by := range tilesBefore(n) {
-		all = append(all, indexMap{fmt.Sprintf("-%d, zeros", by), fmt.Sprintf("%d before, and zeros before that", by),
-			"", 0, func(i int) int { return i - by }})
-	}
-	for tile := 16; tile < n && tile <= 128; tile *= 2 {
-		all = append(all, indexMap{fmt.Sprintf("twice as fast in %d", tile), fmt.Sprintf("at twice the pace in each "+
-			"tile of %d", tile), "", 0, func(i int) int { return i + i%tile }})
+		all = append(all,
+			indexMap{fmt.Sprintf("-%d", by), fmt.Sprintf("%d before", by), "", 0,
+				func(i int) int { return max(i-by, 0) }},
+			indexMap{fmt.Sprintf("-%d, zeros", by), fmt.Sprintf("%d before, and zeros before that", by), "", 0,
+				func(i int) int { return i - by }})
 	}
 	for by := 16; by < n; by *= 2 {
 		all = append(all, indexMap{fmt.Sprintf("+%d", by), fmt.Sprintf("%d further", by), "", 0,
 			func(i int) int { return min(i+by, n-1) }})
 	}
-	return distinct(append(all, moduloMaps(n, table)...), n)
+	return all
+}
+
+// paces read the first of several for all of them, or every second in each tile.
+func paces(n int) (all []indexMap) {
+	for _, m := range []int{2, 4, 8} {
+		all = append(all, indexMap{fmt.Sprintf("first of %d", m), fmt.Sprintf("so that the first of each %d stands "+
+			"for all of them", m), "", 0, func(i int) int { return i / m * m }})
+	}
+	for tile := 16; tile < n && tile <= 128; tile *= 2 {
+		all = append(all, indexMap{fmt.Sprintf("twice as fast in %d", tile), fmt.Sprintf("at twice the pace in each "+
+			"tile of %d", tile), "", 0, func(i int) int { return i + i%tile }})
+	}
+	return all
 }
 
 // tilesBefore lists by how many places an axis of n may be read before: a power of two, or a number

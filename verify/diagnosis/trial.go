@@ -99,17 +99,8 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	}
 	t, cross, square := &trial{candidate: c, gives: gives}, 0.0, 0.0
 	for _, v := range s.views {
-		loss, share := v.loss, 0.0
-		if w := v.aligned(s, gives[v.want.Name], gives); w != nil {
-			gives[v.want.Name], loss = w, v.lossBeside(w)
-			x, y := v.along(w)
-			cross, square = cross+x, square+y
-			share = x / max(y, least)
-		} else {
-			delete(gives, v.want.Name)
-		}
-		t.shares = append(t.shares, share)
-		t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
+		x, y := s.compareOutput(t, v)
+		cross, square = cross+x, square+y
 	}
 	if square < least {
 		return nil
@@ -120,6 +111,21 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	t.Share, t.Strength = cross/square, math.Sqrt(square)
 	t.Explains = 1 - t.left/s.excess
 	return t
+}
+
+// compareOutput adds to a trial what it leaves of one output, and returns Σ (r−t)(w−t)/s² and
+// Σ (w−t)²/s² of that.
+func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
+	name, loss := v.want.Name, v.loss
+	if w := v.aligned(s, t.gives[name], t.gives); w != nil {
+		t.gives[name], loss = w, v.lossBeside(w)
+		cross, square = v.along(w)
+	} else {
+		delete(t.gives, name)
+	}
+	t.shares = append(t.shares, cross/max(square, least))
+	t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
+	return cross, square
 }
 
 // least is the square of the strength from which an explanation moves anything.
