@@ -14,15 +14,18 @@ import (
 )
 
 // open tells whether the error is still a question: what takes nearly all of it away, as much as
-// was recorded, is an answer.
-func (s *subject) open() bool { return s.nearest() == nil }
+// was recorded, is an answer, unless it was fitted number by number.
+func (s *subject) open() bool {
+	return !slices.ContainsFunc(s.trials, func(t *trial) bool { return t.near() && t.fitted <= fewFitted })
+}
+
+// near tells whether a trial takes nearly all of the error away, as much as was recorded.
+func (t *trial) near() bool { return t.Explains > nearlyAll && math.Abs(t.Share-1) < asMuch }
 
 // nearest returns the trial that takes nearly all of the error away, if one does.
 func (s *subject) nearest() *trial {
-	for _, t := range s.trials {
-		if t.Explains > nearlyAll && math.Abs(t.Share-1) < asMuch {
-			return t
-		}
+	if i := slices.IndexFunc(s.trials, (*trial).near); i >= 0 {
+		return s.trials[i]
 	}
 	return nil
 }

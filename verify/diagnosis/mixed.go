@@ -25,8 +25,6 @@ type rows struct {
 	data  []float64
 }
 
-func (r rows) width() int { return r.shape[len(r.shape)-1] }
-
 // blend is a wrong row that has another in it.
 type blend struct {
 	row, from int // which row it is, and which is in it
