@@ -105,6 +105,8 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 	}
 	if said.one() {
 		first = family[said.member[0]]
+	} else if said.byChance() && said.relation(s) == "" {
+		return nil
 	}
 	c := candidate{Finding: first.Finding}
 	c.Sentence = said.sentence(s)
@@ -156,6 +158,12 @@ func (p *parts) add(v *view, of []int) {
 		p.texts = append(p.texts, v.want.Name+v.within(places[k]))
 		p.member = append(p.member, k)
 	}
+}
+
+// byChance tells whether the parts are rows of one whole number, of which some member gives each: a
+// count of drafts is one of few.
+func (p *parts) byChance() bool {
+	return slices.ContainsFunc(p.views, func(v *view) bool { return v.want.Choice != nil && v.want.Choice.Width() == 1 })
 }
 
 // one tells whether one member holds in all parts.

@@ -95,10 +95,14 @@ func sentence(f verdict.Finding) string {
 }
 
 func explainsAll(t *trial) string {
+	said := ": explains everything"
 	if t.RMS > 0 {
-		return fmt.Sprintf(": explains everything, rms %.2f", t.RMS)
+		said += fmt.Sprintf(", rms %.2f", t.RMS)
 	}
-	return ": explains everything"
+	if t.fitted > fewFitted {
+		said += fmt.Sprintf(", with %d numbers that were fitted to it", t.fitted)
+	}
+	return said
 }
 
 // apart says what would tell some explanations apart: inputs on which one of them is hidden.
@@ -145,6 +149,9 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 	}
 	if d.Where != "" {
 		d.Sentence += "; " + d.Where
+	}
+	if right := s.explained(); len(right) > 0 {
+		d.Sentence += fmt.Sprintf("; %s %s right", inWords(right), is(len(right)))
 	}
 	if near == nil {
 		if by := s.distinguished(); by != "" {
@@ -230,6 +237,23 @@ func (s *subject) failed() (names []string) {
 		}
 	}
 	return names
+}
+
+// explained lists the outputs that are explained.
+func (s *subject) explained() (names []string) {
+	for _, v := range s.views {
+		if !v.failed {
+			names = append(names, v.want.Name)
+		}
+	}
+	return names
+}
+
+func is(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // inWords is a list as a sentence has it.

@@ -582,6 +582,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a clip, or where every value is within it",
 	},
 	{
+		ID: "value-larger-before-square", Ops: ofValues, Thread: "implementation-matters/code-for-paper#1",
+		Sentence: "of the plain and the clipped error the larger is squared, sign and all, and not the larger square taken",
+		Hidden:   "without a clip, or where every value is within it",
+	},
+	{
 		ID: "value-gradient-cut", Numbers: []string{"L24"}, Ops: ofValues,
 		Thread:   "ray-project/ray#22171",
 		Sentence: "the gradient of a value outside its clip is 0 whichever error is the larger",

@@ -154,6 +154,11 @@ var accepting = []op.Mistake{
 		Hidden:   "where no decision changes",
 	},
 	{
+		ID: "accepted-over-maximum", Ops: ofAccept, Thread: "1bit-MONSTER/1bit-MONSTER#637",
+		Sentence: "a draft is kept with p over the largest p of its row, and the draft's own probability is not read",
+		Hidden:   "where no decision changes",
+	},
+	{
 		ID: "accepted-if-likeliest", Ops: ofAccept, Thread: "lablup/mlxcel#902",
 		Sentence: "a draft is kept where it is the target's likeliest token, as at temperature 0, whatever the uniform",
 		Hidden:   "where no decision changes, as at temperature 0",

@@ -295,8 +295,11 @@ func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, 
 	d := b.passed(clippedErrors, b.kept(b.passed(clippedValues, edge)-ret))
 	square := b.kept(d * d)
 	takes := square > loss
-	if mistake == "value-min-for-max" {
+	switch mistake {
+	case "value-min-for-max":
 		takes = square < loss
+	case "value-larger-before-square":
+		takes = d > e
 	}
 	if takes {
 		loss, slope = square, 0

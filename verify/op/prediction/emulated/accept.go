@@ -132,6 +132,8 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 		return u < a.kept(q/p)
 	case a.makes("draft-taken-for-sure"): // as if the draft were its distribution's only token
 		return u < p
+	case a.makes("accepted-over-maximum"):
+		return u < a.kept(p/slices.Max(a.target(i)))
 	case a.makes("accepted-if-likelier"):
 		return p >= q
 	case a.NormalizeFirst:
