@@ -1,6 +1,7 @@
 package emulate
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 
@@ -16,7 +17,8 @@ type RMS[T Number] struct {
 	sums   *Summer[T]
 	eps    float64
 	middle dtype.Type
-	Place  int // of the row among all
+	Place  int    // of the row among all
+	Named  string // what the roots are, where a kernel has several norms; "" is Roots
 }
 
 // What a norm has for each row: the root of the mean square, and the row over that.
@@ -48,7 +50,7 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 		mean *= T(len(x)) / T(block)
 		n.Show(block > len(x))
 	}
-	inverse := PassOne(n.Job, Roots, n.Place, n.inverseRoot(mean))
+	inverse := PassOne(n.Job, cmp.Or(n.Named, Roots), n.Place, n.inverseRoot(mean))
 	y := make([]T, len(x))
 	for i := range x {
 		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse))

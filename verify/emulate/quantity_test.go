@@ -11,6 +11,9 @@ import (
 	"plumbline/verify/recording"
 )
 
+// forms are those of kernels; an op that does not have one takes its default.
+var forms = []string{"", "absorbed", "stable"}
+
 // Each quantity is formed, may be put back, and matters, on one of a few requests: some make no use
 // of it, as a loss of tokens makes none of a ratio of sequences.
 func TestQuantitiesAreFormedAndTaken(t *testing.T) {
@@ -22,7 +25,7 @@ func TestQuantitiesAreFormedAndTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(0); seed < 40 && len(left) > 0; seed++ {
-				left = notSeen(t, emulate.Request(name, seed), left)
+				left = notSeen(t, emulate.Request(name, seed), forms[seed%3], left)
 			}
 			for _, q := range left {
 				t.Errorf("%s: on no request is it formed, and does another one show in an output", q.Name)
@@ -32,23 +35,16 @@ func TestQuantitiesAreFormedAndTaken(t *testing.T) {
 }
 
 // notSeen puts quantities of a request back, and others in their place, and returns those of which
-// no other shows. To form them changes no more than roundings.
-func notSeen(t *testing.T, request *recording.Recording, all []emulate.Quantity) (left []emulate.Quantity) {
+// no other shows.
+func notSeen(
+	t *testing.T, request *recording.Recording, form string, all []emulate.Quantity,
+) (left []emulate.Quantity) {
 	t.Helper()
-	formed := map[string]*tensor.Tensor{}
-	for _, q := range all {
-		formed[q.Name] = tensor.New(shapeOf(t, request, q)...)
-	}
-	right := mustRun(t, request, taking(&emulate.Quantities{Formed: formed}))
-	unseen := mustRun(t, request, emulate.Exact(""))
-	for _, name := range right.Outputs() {
-		if d := apart64(t, output(t, right, name), output(t, unseen, name)); d > 1e-12 {
-			t.Errorf("%s: %s is %.2g apart where somebody looks", request.Name, name, d)
-		}
-	}
+	right, formed := forming(t, request, form, all)
 	for _, q := range all {
 		instead := func(x *tensor.Tensor) *recording.Recording {
-			return mustRun(t, request, taking(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: x}}))
+			other := map[string]*tensor.Tensor{q.Name: x}
+			return mustRun(t, request, taking(&emulate.Quantities{Instead: other}, form))
 		}
 		x := formed[q.Name]
 		if !sameOutputs(t, instead(x), right) {
@@ -62,9 +58,29 @@ func notSeen(t *testing.T, request *recording.Recording, all []emulate.Quantity)
 	return left
 }
 
-func taking(q *emulate.Quantities) emulate.Config {
+// forming returns what is formed of a request, and what it gives: no more than roundings apart from
+// what it does where nobody looks.
+func forming(
+	t *testing.T, request *recording.Recording, form string, all []emulate.Quantity,
+) (right *recording.Recording, formed map[string]*tensor.Tensor) {
+	t.Helper()
+	formed = map[string]*tensor.Tensor{}
+	for _, q := range all {
+		formed[q.Name] = tensor.New(shapeOf(t, request, q)...)
+	}
+	right = mustRun(t, request, taking(&emulate.Quantities{Formed: formed}, form))
+	unseen := mustRun(t, request, taking(nil, form))
+	for _, name := range right.Outputs() {
+		if d := apart64(t, output(t, right, name), output(t, unseen, name)); d > 1e-12 {
+			t.Errorf("%s: %s is %.2g apart where somebody looks", request.Name, name, d)
+		}
+	}
+	return right, formed
+}
+
+func taking(q *emulate.Quantities, form string) emulate.Config {
 	c := emulate.Exact("")
-	c.Quantities = q
+	c.Quantities, c.Form = q, form
 	return c
 }
 

@@ -160,8 +160,12 @@ type Rotary[T Number] struct {
 	repeated  bool       // the mistake of a table that repeats each frequency for neighbours
 }
 
-// Turns are what a rotation has for each pair.
-const Turns = "the frequency of each pair"
+// What a rotation has for each pair, and for each pair at a position.
+const (
+	Turns   = "the frequency of each pair"
+	Cosines = "the cosine of each pair"
+	Sines   = "the sine of each pair"
+)
 
 // NewRotary returns the rotation of a kernel; moving tells whether any position is other than 0.
 func NewRotary[T Number](j *Job, dim int, moving bool) *Rotary[T] {

@@ -6,27 +6,57 @@ import (
 	"slices"
 
 	"plumbline/verify/emulate"
+	"plumbline/verify/op/attention/emulated"
+)
+
+// What a layer forms of each token, in each of its heads, and keeps of it.
+const (
+	queryLatents = "the latent of queries"
+	queryRoots   = "the root mean square of the latent of queries"
+	downs        = "the latent and the key, neither normed nor rotated"
+	latentRoots  = "the root mean square of the latent"
+	latents      = "the latent that keys and values are made of"
+	ropeKeys     = "the rotated key"
+	readLatents  = "the latent that is attended to"
+	readKeys     = "the rotated key that is attended to"
+	queries      = "the query of each head"
+	upped        = "the key and the value of each head"
+	absorbed     = "the absorbed query"
+	attended     = "the latent that each head sums"
+	heads        = "the output of each head"
 )
 
 func init() {
 	emulate.Register("mla.layer", emulate.Kernel{
 		Float32: mlaLayer[float32], Float64: mlaLayer[float64], Request: requestLayer,
-		Right: layers(), Quantities: []emulate.Quantity{
-			{Name: latents, Shape: []string{"B", "S", "c"}}, {Name: ropeKeys, Shape: []string{"B", "S", "Dr"}},
-			{
-				Name: queries, Shape: []string{"B", "S", "H", "Dn+Dr"},
-				Axes: []string{"batch", "token", "head", "column"},
+		Right: layers(), Quantities: slices.Concat(
+			[]emulate.Quantity{
+				{Name: emulate.Turns, Shape: []string{"Dr/2"}, Axes: []string{"pair"}},
+				{Name: emulate.Cosines, Shape: []string{"S", "Dr/2"}, Axes: []string{"token", "pair"}},
+				{Name: emulate.Sines, Shape: []string{"S", "Dr/2"}, Axes: []string{"token", "pair"}},
+				ofTokens(queryRoots), ofTokens(queryLatents, "cq"), ofHeads(queries, "Dn+Dr"),
+				ofTokens(downs, "c+Dr"), ofTokens(latentRoots), ofTokens(latents, "c"), ofTokens(ropeKeys, "Dr"),
+				ofTokens(readLatents, "c"), ofTokens(readKeys, "Dr"),
+				ofHeads(upped, "Dn+V"), ofHeads(absorbed, "c"),
 			},
-		},
+			emulated.Weighing("B", "S", "H", "S"),
+			[]emulate.Quantity{ofHeads(attended, "c"), ofHeads(heads, "V")},
+		),
 	})
 }
 
-// What a layer keeps of each token.
-const (
-	latents  = "the latent that keys and values are made of"
-	ropeKeys = "the rotated key"
-	queries  = "the query of each head"
-)
+// ofTokens is a quantity that each token has so many of.
+func ofTokens(name string, columns ...string) emulate.Quantity {
+	axes := []string{"batch", "token", "column"}[:2+len(columns)]
+	return emulate.Quantity{Name: name, Shape: slices.Concat([]string{"B", "S"}, columns), Axes: axes}
+}
+
+// ofHeads is a quantity that each head of each token has so many of.
+func ofHeads(name, columns string) emulate.Quantity {
+	return emulate.Quantity{
+		Name: name, Shape: []string{"B", "S", "H", columns}, Axes: []string{"batch", "token", "head", "column"},
+	}
+}
 
 // latent is one layer of multi-head latent attention as DeepSeek's inference code computes it, in
 // either form. It rounds to the intermediate type every linear's output, the norms (once, or with
@@ -45,10 +75,11 @@ type latent[T emulate.Number] struct {
 	wDQ, wUQ, wDKV    []T
 	wUKV, wO          []T
 	normQ, normKV     []T
-	q                 [][]T // by s: heads of [nope; rope]
-	cKV, kR           [][]T // by s
-	b                 int   // the sequence at work
-	kv                [][]T // by s: heads of [key; value], naive form
+	q                 [][]T  // by s: heads of [nope; rope]
+	cKV, kR           [][]T  // by s, as they are attended to
+	kept              [2][]T // all latents and rope keys, as they are stored
+	b                 int    // the sequence at work
+	kv                [][]T  // by s: heads of [key; value], naive form
 	positions         []int
 	absorbed, rotated bool
 }
@@ -145,17 +176,15 @@ func mlaLayer[T emulate.Number](j *emulate.Job) {
 	x := emulate.Load[T](j, "x")
 	l.prepare()
 	y := make([]T, 0, len(x))
-	var cKV, kR []T
 	for l.b = range l.B {
 		l.project(emulate.Row(x, l.b, l.S*l.d))
 		for s := range l.S {
 			y = append(y, l.token(s)...)
-			cKV, kR = append(cKV, l.cKV[s]...), append(kR, l.kR[s]...)
 		}
 	}
 	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
-	emulate.Store(j, "latent", l.Intermediate, cKV)
-	emulate.Store(j, "rope_key", l.Intermediate, kR)
+	emulate.Store(j, "latent", l.Intermediate, l.kept[0])
+	emulate.Store(j, "rope_key", l.Intermediate, l.kept[1])
 }
 
 // project computes queries, latents and rope keys of a sequence.
@@ -164,14 +193,21 @@ func (l *latent[T]) project(x []T) {
 	for s := range l.S {
 		h := emulate.Row(x, s, l.d)
 		cos, sin := l.rotary.Table(l.positions[s])
-		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h)), cos, sin)))
-		cKV, kR := l.down(h)
-		cKV, kR = l.normKey(cKV, kR)
-		l.cKV = append(l.cKV, l.pass(latents, s, cKV))
-		l.kR = append(l.kR, l.pass(ropeKeys, s, l.rotateKey(kR, cos, sin)))
-		if !l.absorbed {
-			l.kv = append(l.kv, l.linear(l.wUKV, cKV))
-		}
+		emulate.Pass(l.Job, emulate.Cosines, s*len(cos), cos)
+		emulate.Pass(l.Job, emulate.Sines, s*len(sin), sin)
+		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h, s)), cos, sin)))
+		cKV, kR := l.normKey(l.down(h, s))
+		l.keep(s, cKV, l.rotateKey(kR, cos, sin))
+	}
+}
+
+// keep stores latent and rope key of token s, and takes them in for attention.
+func (l *latent[T]) keep(s int, cKV, kR []T) {
+	cKV, kR = l.pass(latents, s, cKV), l.pass(ropeKeys, s, kR)
+	l.kept[0], l.kept[1] = append(l.kept[0], cKV...), append(l.kept[1], kR...)
+	l.cKV, l.kR = append(l.cKV, l.pass(readLatents, s, cKV)), append(l.kR, l.pass(readKeys, s, kR))
+	if !l.absorbed {
+		l.kv = append(l.kv, l.pass(upped, s, l.linear(l.wUKV, cKV)))
 	}
 }
 
@@ -181,8 +217,8 @@ func (l *latent[T]) pass(name string, s int, x []T) []T {
 	return x
 }
 
-// queryOf returns the query of all heads, before rotation.
-func (l *latent[T]) queryOf(h []T) []T {
+// queryOf returns the query of all heads of token s, before rotation.
+func (l *latent[T]) queryOf(h []T, s int) []T {
 	if l.Q == 0 {
 		q := l.linear(l.wUQ, h)
 		if l.Makes("norm-extra") {
@@ -195,9 +231,10 @@ func (l *latent[T]) queryOf(h []T) []T {
 	if l.Makes("norm-missing-q") {
 		l.Show(l.S > 1)
 	} else {
+		l.norm.Named, l.norm.Place = queryRoots, l.b*l.S+s
 		cQ = emulate.RoundEach(l.Intermediate, l.norm.Row(cQ, l.normQ))
 	}
-	return l.linear(l.wUQ, cQ)
+	return l.linear(l.wUQ, l.pass(queryLatents, s, cQ))
 }
 
 // parted returns the query of all heads as [nope; rope] of each.
@@ -221,9 +258,10 @@ func (l *latent[T]) parted(q []T) []T {
 	return wrong
 }
 
-// down returns latent and rope key, before norm and rotation.
-func (l *latent[T]) down(h []T) (cKV, kR []T) {
-	down := l.linear(l.wDKV, h)
+// down returns latent and rope key of token s, before norm and rotation.
+func (l *latent[T]) down(h []T, s int) (cKV, kR []T) {
+	down := l.pass(downs, s, l.linear(l.wDKV, h))
+	l.norm.Named, l.norm.Place = latentRoots, l.b*l.S+s
 	cKV, kR = down[:l.C], down[l.C:]
 	switch {
 	case l.Makes("rope-key-first"):
@@ -300,7 +338,7 @@ func (l *latent[T]) token(s int) []T {
 	m := emulate.Mask{Causal: l.Flag("causal"), Queries: l.S, Keys: l.S, Stored: l.S}
 	out := make([]T, 0, l.H*l.V)
 	for n := range l.H {
-		r := &emulate.Query[T]{Length: l.S, Tail: l.S}
+		r := &emulate.Query[T]{Length: l.S, Tail: l.S, Place: ((l.b*l.S+s)*l.H + n) * l.S}
 		r.Lo, r.Hi = m.Span(l.Job, s)
 		if l.absorbed {
 			out = append(out, l.absorbedHead(r, s, n)...)
@@ -308,7 +346,7 @@ func (l *latent[T]) token(s int) []T {
 			out = append(out, l.naiveHead(r, s, n)...)
 		}
 	}
-	return l.times(l.wO, out)
+	return l.times(l.wO, l.pass(heads, s, out))
 }
 
 // naiveHead attends over the keys and values of a head.
@@ -329,17 +367,18 @@ func (l *latent[T]) naiveHead(r *emulate.Query[T], s, n int) []T {
 // absorbedHead attends over the latents: the key's up-projection is taken into the query, the
 // value's out of the sum.
 func (l *latent[T]) absorbedHead(r *emulate.Query[T], s, n int) []T {
-	q := emulate.Row(l.q[s], n, l.Dn+l.Dr)
-	absorbed := emulate.RoundEach(l.Intermediate, l.absorb(q[:l.Dn], n))
+	q, place := emulate.Row(l.q[s], n, l.Dn+l.Dr), ((l.b*l.S+s)*l.H+n)*l.C
+	nopeQ := emulate.RoundEach(l.Intermediate, l.absorb(q[:l.Dn], n))
+	emulate.Pass(l.Job, absorbed, place, nopeQ)
 	scores := l.softmax.Scores
 	r.Score = func(j int) T {
-		nope := emulate.Round(scores, l.products.Dot(absorbed, l.cKV[j]))
+		nope := emulate.Round(scores, l.products.Dot(nopeQ, l.cKV[j]))
 		rope := emulate.Round(scores, l.products.Dot(q[l.Dn:], l.kR[j]))
 		return nope + rope
 	}
 	r.Value = func(j int) []T { return l.cKV[j] }
 	o, _ := l.softmax.Run(r)
-	emulate.RoundEach(l.Intermediate, o)
+	emulate.Pass(l.Job, attended, place, emulate.RoundEach(l.Intermediate, o))
 	return l.linear(l.wUKV[l.valueAt(n)*l.C:(l.valueAt(n)+l.V)*l.C], o)
 }
 

@@ -9,24 +9,20 @@ import (
 	"plumbline/verify/emulate"
 )
 
-// What a rotation forms for each token, beside its frequencies.
-const (
-	cosines = "the cosine of each pair"
-	sines   = "the sine of each pair"
-)
-
 func init() {
 	emulate.Register("rope.apply", emulate.Kernel{
 		Float32: ropeApply[float32], Float64: ropeApply[float64], Request: requestApply,
 		Right: turns(), Quantities: []emulate.Quantity{
 			{Name: emulate.Turns, Shape: []string{"D/2"}, Axes: []string{"pair"}},
-			{Name: cosines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
-			{Name: sines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
+			{Name: emulate.Cosines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
+			{Name: emulate.Sines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
 		},
 	})
 	emulate.Register("rope.table", emulate.Kernel{
 		Float32: ropeTable[float32], Float64: ropeTable[float64], Request: requestTable,
-		Right: rotations(),
+		Right: rotations(), Quantities: []emulate.Quantity{
+			{Name: emulate.Turns, Shape: []string{"dim/2"}, Axes: []string{"pair"}},
+		},
 	})
 }
 
@@ -52,8 +48,8 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 	y := make([]T, 0, len(x))
 	for n, p := range positions {
 		cos, sin := r.Table(p)
-		emulate.Pass(j, cosines, n*len(cos), cos)
-		emulate.Pass(j, sines, n*len(sin), sin)
+		emulate.Pass(j, emulate.Cosines, n*len(cos), cos)
+		emulate.Pass(j, emulate.Sines, n*len(sin), sin)
 		if j.Flag("inverse") {
 			for i := range sin {
 				sin[i] = -sin[i]
