@@ -1002,7 +1002,7 @@ inline constexpr CatalogueMistake catalogueMistakes[] = {
     {"ppo.value_loss", "value-clip-relative", "", "the clip of the value is a share of the old one"},
     {"ppo.value_loss", "value-loss-clamped", "", "the clip bounds the squared error itself, not how far the value moves"},
     {"ppo.value_loss", "value-min-for-max", "", "of the plain and the clipped squared error the smaller is taken, not the larger"},
-    {"ppo.value_loss", "value-larger-before-square", "", "of the plain and the clipped error the larger is squared, sign and all, and not the larger square taken"},
+    {"ppo.value_loss", "value-larger-before-square", "", "the larger of the plain and the clipped error is squared, signs and all, not the larger square"},
     {"ppo.value_loss", "value-gradient-cut", "L24", "the gradient of a value outside its clip is 0 whichever error is the larger"},
     {"ppo.value_loss", "value-unhalved", "", "the squared error is not halved: loss and gradient are twice as large"},
     {"rope.apply", "frequencies-recurrent", "", "each frequency is formed from the one before, undeclared"},

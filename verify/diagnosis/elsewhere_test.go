@@ -110,10 +110,10 @@ func TestQuantitiesElsewhere(t *testing.T) {
 }
 
 // wide is a right recording of attention with rows wide enough to tell what is in them.
-func wide(causal bool) *recording.Recording {
+func wide(keys int, causal bool) *recording.Recording {
 	return given("attention.forward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v"} {
-			generate(r, name, uint64(i+1), 1, 48, 2, 32)
+			generate(r, name, uint64(i+1), 1, []int{48, keys, keys}[i], 2, 32)
 		}
 		r.Attrs["causal"] = causal
 	})
@@ -121,7 +121,7 @@ func wide(causal bool) *recording.Recording {
 
 // Elements may be right ones of another place, rows have others in them.
 func TestWhatStandsInOutputs(t *testing.T) {
-	right := wide(false)
+	right := wide(6, false)
 	o, err := right.Tensor("out.o")
 	optest.Must(err)
 	const row, query = 32, 2 * 32
@@ -150,7 +150,7 @@ func TestWhatStandsInOutputs(t *testing.T) {
 
 // Tiles of queries may see keys that a mask hides.
 func TestMasksOfTiles(t *testing.T) {
-	right := wide(true)
+	right := wide(48, true)
 	open := confused(right, func(r *recording.Recording) {
 		r.Attrs["causal"] = false
 		r.Set("kv_lens", dtype.I32, tensor.Of([]float64{16}, 1))

@@ -163,7 +163,9 @@ func (p *parts) add(v *view, of []int) {
 // byChance tells whether the parts are rows of one whole number, of which some member gives each: a
 // count of drafts is one of few.
 func (p *parts) byChance() bool {
-	return slices.ContainsFunc(p.views, func(v *view) bool { return v.want.Choice != nil && v.want.Choice.Width() == 1 })
+	return slices.ContainsFunc(p.views, func(v *view) bool {
+		return v.want.Choice != nil && v.want.Choice.Width() == 1
+	})
 }
 
 // one tells whether one member holds in all parts.

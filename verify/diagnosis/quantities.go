@@ -65,7 +65,8 @@ func (s *subject) between(q *emulate.Quantities) (outputs, error) {
 // hanging counts the outputs that hang on a quantity, and those of them that are not explained.
 func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (wrong, all int) {
 	other, whole := tensor.New(x.Shape...), (feature{of: x.Data}).whole()
-	for i, v := range x.Data {
+	for i := range x.Data { // in another order too, on which choices hang
+		v := x.Data[(i+1)%len(x.Data)]
 		if other.Data[i] = 1.5 * v; whole {
 			other.Data[i] = v + 1
 		}

@@ -144,18 +144,13 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 	default:
 		d.Sentence = fmt.Sprintf("nothing that is known explains it (%d explanations tried)", s.tried) + s.composed()
 	}
-	if unwritten := s.neverWritten(); unwritten != "" {
-		d.Sentence += "; " + unwritten
-	}
-	if d.Where != "" {
-		d.Sentence += "; " + d.Where
-	}
-	if right := s.explained(); len(right) > 0 {
-		d.Sentence += fmt.Sprintf("; %s %s right", inWords(right), is(len(right)))
-	}
+	said := []string{s.neverWritten(), d.Where, s.explained()}
 	if near == nil {
-		if by := s.distinguished(); by != "" {
-			d.Sentence += "; " + by
+		said = append(said, s.distinguished())
+	}
+	for _, text := range said {
+		if text != "" {
+			d.Sentence += "; " + text
 		}
 	}
 }
@@ -239,21 +234,21 @@ func (s *subject) failed() (names []string) {
 	return names
 }
 
-// explained lists the outputs that are explained.
-func (s *subject) explained() (names []string) {
+// explained says which outputs are right, "" if none is.
+func (s *subject) explained() string {
+	var names []string
 	for _, v := range s.views {
 		if !v.failed {
 			names = append(names, v.want.Name)
 		}
 	}
-	return names
-}
-
-func is(n int) string {
-	if n == 1 {
-		return "is"
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0] + " is right"
 	}
-	return "are"
+	return inWords(names) + " are right"
 }
 
 // inWords is a list as a sentence has it.

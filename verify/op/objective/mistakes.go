@@ -583,7 +583,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "value-larger-before-square", Ops: ofValues, Thread: "implementation-matters/code-for-paper#1",
-		Sentence: "of the plain and the clipped error the larger is squared, sign and all, and not the larger square taken",
+		Sentence: "the larger of the plain and the clipped error is squared, signs and all, not the larger square",
 		Hidden:   "without a clip, or where every value is within it",
 	},
 	{
