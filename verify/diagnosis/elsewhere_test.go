@@ -136,8 +136,8 @@ func TestWhatStandsInOutputs(t *testing.T) {
 			}),
 		},
 		{
-			"an accumulator that was not cleared", "each wrong row of o is 1 times the right one and 0.5 times " +
-				"that of the right o 24 queries before: explains everything",
+			"an accumulator that was not cleared", "each wrong row of o is 0.999 times the right one and " +
+				"0.502 times that of the right o 24 queries before: explains everything",
 			edited(right, "out.o", func(i int, x float64) float64 {
 				if s := i / query % 48; s >= 24 {
 					return x + 0.5*o.Data[i-24*query]
