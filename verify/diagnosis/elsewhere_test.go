@@ -110,10 +110,10 @@ func TestQuantitiesElsewhere(t *testing.T) {
 }
 
 // wide is a right recording of attention with rows wide enough to tell what is in them.
-func wide(keys int, causal bool) *recording.Recording {
+func wide(queries, keys int, causal bool) *recording.Recording {
 	return given("attention.forward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v"} {
-			generate(r, name, uint64(i+1), 1, []int{48, keys, keys}[i], 2, 32)
+			generate(r, name, uint64(i+1), 1, []int{queries, keys, keys}[i], 2, 32)
 		}
 		r.Attrs["causal"] = causal
 	})
@@ -121,8 +121,10 @@ func wide(keys int, causal bool) *recording.Recording {
 
 // Elements may be right ones of another place, rows have others in them.
 func TestWhatStandsInOutputs(t *testing.T) {
-	right := wide(6, false)
+	right, few := wide(48, 48, false), wide(16, 6, false)
 	o, err := right.Tensor("out.o")
+	optest.Must(err)
+	own, err := few.Tensor("out.o")
 	optest.Must(err)
 	const row, query = 32, 2 * 32
 	wrongs{
@@ -136,11 +138,11 @@ func TestWhatStandsInOutputs(t *testing.T) {
 			}),
 		},
 		{
-			"an accumulator that was not cleared", "each wrong row of o is 0.999 times the right one and " +
-				"0.502 times that of the right o 24 queries before: explains everything",
-			edited(right, "out.o", func(i int, x float64) float64 {
-				if s := i / query % 48; s >= 24 {
-					return x + 0.5*o.Data[i-24*query]
+			"an accumulator that was not cleared", "each wrong row of o is 1 times the right one and 0.5 times " +
+				"that of the right o 8 queries before: explains everything",
+			edited(few, "out.o", func(i int, x float64) float64 {
+				if s := i / query % 16; s >= 8 {
+					return x + 0.5*own.Data[i-8*query]
 				}
 				return x
 			}),
@@ -150,7 +152,7 @@ func TestWhatStandsInOutputs(t *testing.T) {
 
 // Tiles of queries may see keys that a mask hides.
 func TestMasksOfTiles(t *testing.T) {
-	right := wide(48, true)
+	right := wide(48, 48, true)
 	open := confused(right, func(r *recording.Recording) {
 		r.Attrs["causal"] = false
 		r.Set("kv_lens", dtype.I32, tensor.Of([]float64{16}, 1))
