@@ -145,7 +145,7 @@ func (s *subject) features(axes []string, shape []int) (all []feature) {
 	for _, t := range s.bound.Op.Inputs {
 		if letters := s.axesOf(t); letters != nil && op.Elements(s.rec.Shape(t.Name)) <= mostPlaces {
 			if x, err := s.rec.Tensor(t.Name); err == nil {
-				all = append(all, extremes(t.Name, x, letters, axes, shape)...)
+				all = append(all, features(t.Name, x, letters, axes, shape, t.Any || t.Integer)...)
 			}
 		}
 	}
@@ -153,20 +153,20 @@ func (s *subject) features(axes []string, shape []int) (all []feature) {
 		letters := s.bound.Op.Output(v.want.Name).Shape
 		own := s.bound.Shape(letters)
 		if n := len(v.got); !v.failed && n <= mostPlaces && op.Elements(own) == float64(n) {
-			all = append(all, extremes(v.want.Name, tensor.Of(v.got, own...), letters, axes, shape)...)
+			all = append(all, features(v.want.Name, tensor.Of(v.got, own...), letters, axes, shape, false)...)
 		}
 	}
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
 		if x := formed[q.Name]; x != nil && len(x.Data) <= mostPlaces {
-			all = append(all, extremes(strings.TrimSuffix(q.Name, ","), x, q.Shape, axes, shape)...)
+			all = append(all, features(strings.TrimSuffix(q.Name, ","), x, q.Shape, axes, shape, false)...)
 		}
 	}
 	return all
 }
 
-// extremes are the least and the largest number that a tensor has at each place, none where it does
-// not have all the axes.
-func extremes(name string, x *tensor.Tensor, letters, axes []string, shape []int) []feature {
+// features are the least and the largest number that a tensor has at each place, and of one that
+// counts the sum and how many there are; none where it does not have all the axes.
+func features(name string, x *tensor.Tensor, letters, axes []string, shape []int, counts bool) []feature {
 	at := make([]int, len(axes))
 	for i, l := range axes {
 		if at[i] = slices.Index(letters, l); at[i] < 0 || x.Shape[at[i]] != shape[i] {
@@ -186,10 +186,11 @@ func extremes(name string, x *tensor.Tensor, letters, axes []string, shape []int
 	if len(x.Data) == n {
 		return []feature{{name, most}}
 	}
-	return []feature{
-		{"the largest of " + name, most}, {"the least of " + name, least}, {"the sum of " + name, total},
-		{"how many of " + name + " are not 0", full},
+	all := []feature{{"the largest of " + name, most}, {"the least of " + name, least}}
+	if counts {
+		all = append(all, feature{"the sum of " + name, total}, feature{"how many of " + name + " are not 0", full})
 	}
+	return all
 }
 
 // placeOf is the number of the place along some axes that element i of a tensor has.
