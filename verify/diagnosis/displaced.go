@@ -18,8 +18,7 @@ import (
 // before.
 func (v *view) displacedCandidates() (all []candidate) {
 	for _, by := range v.displacements() {
-		if slices.Equal(slices.DeleteFunc(slices.Clone(by), zero), []int{1}) ||
-			slices.Equal(slices.DeleteFunc(slices.Clone(by), zero), []int{-1}) {
+		if steps(by) == 1 {
 			continue // a neighbour's place is tried anyway
 		}
 		said := v.displacementInWords(by)
@@ -31,7 +30,13 @@ func (v *view) displacedCandidates() (all []candidate) {
 	return all
 }
 
-func zero(by int) bool { return by == 0 }
+// steps is how many places there are between two along all axes together.
+func steps(by []int) (n int) {
+	for _, d := range by {
+		n += max(d, -d)
+	}
+	return n
+}
 
 // How many wrong elements vote, which share of them a displacement needs, how many are tried, how
 // many elements an output may have, and of how many one may be equal to a voter.
@@ -103,13 +108,8 @@ func vector(number int, shape []int) []int {
 func (v *view) elsewhere(by []int) []float64 {
 	x := tensor.Of(v.truth, v.want.Truth.Shape...)
 	for a, d := range by {
-		if n := x.Shape[a]; d != 0 {
-			x = entries(x, a, n, func(i int) int {
-				if 0 <= i+d && i+d < n {
-					return i + d
-				}
-				return i
-			})
+		if d != 0 {
+			x = moved(x, a, func(i int) int { return i + d })
 		}
 	}
 	return x.Data

@@ -64,7 +64,7 @@ const mostPlaces = 1 << 18
 
 // apartBy says which feature of the places along some axes sets the wrong ones apart.
 func (v *view) apartBy(s *subject, axes []string, at []int) string {
-	shape := pick(v.want.Truth.Shape, at)
+	shape := emulate.Picked(v.want.Truth.Shape, at)
 	n := int(op.Elements(shape))
 	if n < 3 || n > mostPlaces {
 		return ""
@@ -203,11 +203,4 @@ func placeOf(i int, shape, at []int) (place int) {
 		place = place*shape[a] + i/inner%shape[a]
 	}
 	return place
-}
-
-func pick(shape, at []int) (picked []int) {
-	for _, a := range at {
-		picked = append(picked, shape[a])
-	}
-	return picked
 }

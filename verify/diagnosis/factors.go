@@ -124,7 +124,7 @@ func (v *view) byFactors(s *subject, word string, at []int) candidate {
 // those that were fitted.
 func (v *view) factorsAt(at []int) (factors, fitted []float64) {
 	shape := v.want.Truth.Shape
-	ratios := make([][]float64, int(op.Elements(pick(shape, at))))
+	ratios := make([][]float64, int(op.Elements(emulate.Picked(shape, at))))
 	for i, t := range v.truth {
 		if v.loss[i] > clear && v.want.Judged(i) && dtype.Finite(v.got[i]) && math.Abs(t) > 8*v.scale[i] {
 			p := placeOf(i, shape, at)
@@ -153,7 +153,7 @@ func (v *view) goesAs(s *subject, at []int, factors []float64) string {
 	for _, a := range at {
 		letters = append(letters, axes[a])
 	}
-	for _, f := range s.features(letters, pick(v.want.Truth.Shape, at)) {
+	for _, f := range s.features(letters, emulate.Picked(v.want.Truth.Shape, at)) {
 		for _, way := range []struct {
 			said string
 			of   func(x float64) float64

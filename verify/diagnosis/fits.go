@@ -87,16 +87,8 @@ func (v *view) move(x, w []float64, share float64) {
 
 // fitQuantities looks for a multiple of each quantity that leaves least of the error.
 func (s *subject) fitQuantities() {
-	formed, right := s.formed()
-	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
-		x := formed[q.Name]
-		if x == nil {
-			continue
-		}
-		if wrong, _ := s.hanging(q, x, right); wrong == 0 {
-			continue
-		}
-		if best := s.fitMultiple(q, x); best != nil && slices.Max(best.shares) > leastShare {
+	for _, h := range s.hung() {
+		if best := s.fitMultiple(h.Quantity, h.x); best != nil && slices.Max(best.shares) > leastShare {
 			s.trials = append(s.trials, best)
 		}
 	}
@@ -124,11 +116,7 @@ func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) (best *trial
 
 func (s *subject) multiple(q emulate.Quantity, x *tensor.Tensor, by float64) candidate {
 	c := s.taken(q, fmt.Sprintf("takes %s times %.4g%s", q.Name, by, s.constant(by)), func() *tensor.Tensor {
-		y := tensor.New(x.Shape...)
-		for i, v := range x.Data {
-			y.Data[i] = by * v
-		}
-		return y
+		return eachOf(x, func(v float64) float64 { return by * v })
 	})
 	c.Kind, c.fitted = "fit", 1
 	return c

@@ -3,23 +3,24 @@ package diagnosis
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
 
-// maskCandidates are queries that see all keys up to one, without the causal mask or the window, or
-// none before one: as a loop over tiles has it whose bounds are right and whose mask is missing.
-// Each tile of queries may see keys up to another end.
+// maskCandidates are queries that see all keys up to one, without the causal mask or the window: as
+// a loop over tiles has it whose bounds are right and whose mask is missing. Each tile of queries
+// may see keys up to another end.
 func maskCandidates(s *subject) (all []candidate) {
-	holders := s.holders("T")
-	if len(holders) == 0 && !s.rec.Has("kv_lens") || !s.has("causal") {
+	if len(s.holders("T")) == 0 && !s.rec.Has("kv_lens") || !s.has("causal") {
 		return nil
 	}
 	n := s.keys()
 	for _, causal := range []bool{true, false} {
 		for _, window := range s.windows() {
-			if causal == s.bound.Flag("causal") && window == s.windows()[0] {
+			if causal == s.bound.Flag("causal") && window == s.bound.Int("window") {
 				continue // as it was called: cuts are tried as such
 			}
 			for _, end := range tilesBefore(n) {
@@ -32,12 +33,7 @@ func maskCandidates(s *subject) (all []candidate) {
 
 // has tells whether the op has an attribute.
 func (s *subject) has(attr string) bool {
-	for _, a := range s.bound.Op.Attrs {
-		if a.Name == attr {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.bound.Op.Attrs, func(a op.Attr) bool { return a.Name == attr })
 }
 
 // keys is how many keys the longest sequence has room for.
@@ -50,16 +46,13 @@ func (s *subject) keys() int {
 
 // windows are the one that was called for and none.
 func (s *subject) windows() []int {
-	if !s.has("window") || s.bound.Int("window") == 0 {
-		return []int{0}
-	}
-	return []int{s.bound.Int("window"), 0}
+	return slices.Compact([]int{s.bound.Int("window"), 0})
 }
 
 // masked is the explanation that keys are seen up to an end, under another mask.
 func (s *subject) masked(causal bool, window, end, n int) candidate {
 	with := map[bool]string{true: "with", false: "without"}[causal] + " the causal mask"
-	if s.has("window") && s.bound.Int("window") > 0 {
+	if s.bound.Int("window") > 0 {
 		with += map[bool]string{true: " and with", false: " and without"}[window > 0] + " the window"
 	}
 	said := fmt.Sprintf("keys are seen up to %d, of %d, %s", end-1, n, with)

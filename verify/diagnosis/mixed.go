@@ -225,7 +225,7 @@ func (r rows) placeAlong(a int, v *view, blends []blend) (place, bool) {
 		count := map[int]int{}
 		for _, b := range blends {
 			p := place{axis: axis}
-			count[r.index(b.from, a)-r.along(p, a, v, b.row)]++
+			count[indexAlong(r.shape, b.from, a)-r.along(p, a, v, b.row)]++
 		}
 		for by, n := range count {
 			if float64(n) > 0.9*float64(len(blends)) {
@@ -236,15 +236,8 @@ func (r rows) placeAlong(a int, v *view, blends []blend) (place, bool) {
 	return place{}, false
 }
 
-// index is that of a row along an axis.
-func (r rows) index(row, a int) int { return indexAlong(r.shape, row, a) }
-
-func indexAlong(shape []int, row, a int) int {
-	for _, n := range shape[a+1 : len(shape)-1] {
-		row /= n
-	}
-	return row % shape[a]
-}
+// indexAlong is that of a row along an axis.
+func indexAlong(shape []int, row, a int) int { return placeOf(row, shape[:len(shape)-1], []int{a}) }
 
 // along is where a row of the output stands along an axis of other rows, which may be of groups.
 func (r rows) along(p place, a int, v *view, row int) int {

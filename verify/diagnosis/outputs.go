@@ -70,14 +70,18 @@ func next(by int) string {
 
 // moved returns the truth with entry i of an axis taken from another, where there is one.
 func (v *view) moved(a int, from func(i int) int) []float64 {
-	x := tensor.Of(v.truth, v.want.Truth.Shape...)
+	return moved(tensor.Of(v.truth, v.want.Truth.Shape...), a, from).Data
+}
+
+// moved returns a tensor with entry i of an axis taken from another, where there is one.
+func moved(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
 	n := x.Shape[a]
 	return entries(x, a, n, func(i int) int {
 		if to := from(i); 0 <= to && to < n {
 			return to
 		}
 		return i
-	}).Data
+	})
 }
 
 // blockCandidates are parts that were never written: they hold one number, or zeros.

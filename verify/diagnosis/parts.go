@@ -103,13 +103,14 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 	if said.count < fewParts {
 		return nil
 	}
+	which := ""
 	if said.one() {
 		first = family[said.member[0]]
-	} else if said.byChance() && said.relation(s) == "" {
+	} else if which = said.relation(s); which == "" && said.byChance() {
 		return nil
 	}
 	c := candidate{Finding: first.Finding}
-	c.Sentence = said.sentence(s)
+	c.Sentence = said.sentence(which)
 	t := s.compared(c, func() (outputs, error) { return mixed, nil })
 	if t == nil || t.Share < leastShare || t.Explains < first.Explains+moreInParts*(1-first.Explains) {
 		return nil
@@ -182,12 +183,13 @@ func (p *parts) where() string {
 // mostParts is how many parts are said with a member each.
 const mostParts = 5
 
-// sentence is that of the member, or those of several, each with its part.
-func (p *parts) sentence(s *subject) string {
+// sentence is that of the member, or those of several: by which number they are, if one is known,
+// else each with its part.
+func (p *parts) sentence(which string) string {
 	if p.one() {
 		return p.family[p.member[0]].Sentence
 	}
-	if which := p.relation(s); which != "" {
+	if which != "" {
 		return p.family[0].about + ": at " + which
 	}
 	var said []string

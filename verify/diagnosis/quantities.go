@@ -16,22 +16,39 @@ import (
 // tryQuantities tries quantities that are taken for others: those first on which no other outputs
 // hang than are wrong.
 func (s *subject) tryQuantities() {
-	formed, right := s.formed()
 	var exact, others []candidate
+	for _, h := range s.hung() {
+		if all := s.misreadQuantity(h.Quantity, h.x); h.exactly {
+			exact = append(exact, all...)
+		} else {
+			others = append(others, all...)
+		}
+	}
+	s.try(append(exact, others...))
+	s.settle()
+}
+
+// hung is a quantity as it was formed, on which outputs hang that are not explained; exactly: all
+// of these, and no other.
+type hung struct {
+	emulate.Quantity
+	x       *tensor.Tensor
+	exactly bool
+}
+
+// quantitiesHung lists those.
+func (s *subject) quantitiesHung() (all []hung) {
+	formed, right := s.formed()
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
 		x := formed[q.Name]
 		if x == nil {
 			continue
 		}
-		switch wrong, all := s.hanging(q, x, right); {
-		case wrong > 0 && all == wrong && wrong == len(s.failed()):
-			exact = append(exact, s.misreadQuantity(q, x)...)
-		case wrong > 0:
-			others = append(others, s.misreadQuantity(q, x)...)
+		if wrong, moved := s.hanging(q, x, right); wrong > 0 {
+			all = append(all, hung{q, x, moved == wrong && wrong == len(s.failed())})
 		}
 	}
-	s.try(append(exact, others...))
-	s.settle()
+	return all
 }
 
 // mostQuantity is the number of elements up to which a quantity is changed to try something.
@@ -88,13 +105,8 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 // for zeros: altogether, from the last whole tile on, in a tile.
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
 	for _, f := range functionsOf(x.Data) {
-		all = append(all, s.taken(q, fmt.Sprintf("takes %s %s", q.Name, f.said), func() *tensor.Tensor {
-			y := tensor.New(x.Shape...)
-			for i, v := range x.Data {
-				y.Data[i] = f.of(v)
-			}
-			return y
-		}))
+		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
+		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
 	for a, n := range x.Shape {
 		word := s.wordOf(q, a)
@@ -156,7 +168,7 @@ func (s *subject) zeroTiles(
 	q emulate.Quantity, word string, n int, along func(said string, from func(i int) int) candidate,
 ) (all []candidate) {
 	for _, tile := range tilesOf(n) {
-		for first := 0; first < n && n > tile; first += tile {
+		for first := 0; first < n; first += tile {
 			end := min(first+tile, n)
 			said := fmt.Sprintf("takes %s for zeros in %s %d to %d, of %d", q.Name, word, first, end-1, n)
 			c := along(said, func(i int) int {

@@ -26,9 +26,10 @@ type subject struct {
 	budget  float64 // of work that is left
 	each    float64 // work that one explanation takes
 
-	// once for all: the quantities of a right kernel, with what it gives; and the mean squares of
-	// what right kernels err by, as emulated
+	// once for all: the quantities of a right kernel, with what it gives; those that matter; and
+	// the mean squares of what right kernels err by, as emulated
 	formed func() (map[string]*tensor.Tensor, outputs)
+	hung   func() []hung
 	erring func() outputs
 
 	// what right kernels give that round as each of roundings, once for all
@@ -57,7 +58,7 @@ func newSubject(
 ) (*subject, error) {
 	s := &subject{rec: rec, request: rec.Request(), budget: budget}
 	var err error
-	s.formed = sync.OnceValues(s.quantities)
+	s.formed, s.hung = sync.OnceValues(s.quantities), sync.OnceValue(s.quantitiesHung)
 	s.erring = sync.OnceValue(func() outputs { return s.errors("", s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err

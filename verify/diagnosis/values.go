@@ -46,13 +46,18 @@ func (s *subject) mapped(t op.Tensor, said string, of func(x float64) float64) c
 func (s *subject) numbers(name string, of func(x float64) float64) func(r *recording.Recording) {
 	return func(r *recording.Recording) {
 		if x, err := s.rec.Tensor(name); err == nil {
-			y := tensor.New(x.Shape...)
-			for i, v := range x.Data {
-				y.Data[i] = of(v)
-			}
-			r.Set(name, s.rec.Type(name), y)
+			r.Set(name, s.rec.Type(name), eachOf(x, of))
 		}
 	}
+}
+
+// eachOf returns a function of every number of a tensor.
+func eachOf(x *tensor.Tensor, of func(x float64) float64) *tensor.Tensor {
+	y := tensor.New(x.Shape...)
+	for i, v := range x.Data {
+		y.Data[i] = of(v)
+	}
+	return y
 }
 
 // mostWraps is how many powers of two are tried at which numbers of an input may wrap around.
