@@ -22,6 +22,7 @@ import (
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
+	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
 
@@ -206,7 +207,7 @@ func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: op %q: cannot be emulated", request.Name, request.Op)
 	}
-	if c.Mistake != "" && !slices.Contains(Mistakes(request.Op), c.Mistake) {
+	if c.Mistake != "" && !op.Lookup(request.Op).Makes(c.Mistake) {
 		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", request.Name, c.Mistake, request.Op)
 	}
 	j, err := newJob(request, c)

@@ -68,6 +68,11 @@ func (op *Op) Mistakes() []Mistake {
 	return made
 }
 
+// Makes tells whether kernels of the op make a mistake.
+func (op *Op) Makes(id string) bool {
+	return slices.ContainsFunc(bank, func(m Mistake) bool { return m.ID == id && slices.Contains(m.Ops, op.Name) })
+}
+
 // Link returns the address of a thread, "" where there is none.
 func Link(thread string) string {
 	repository, number, ok := strings.Cut(thread, "#")

@@ -82,6 +82,9 @@ type entry struct {
 	plants plants  // the recipe's edits
 	cost   int64   // elements that the recipe writes
 
+	drawing sync.Mutex
+	drawn   []float64 // of a small tensor, what the recipe gave: kernels that are run anew read it anew
+
 	checked  sync.Once // guards mismatch
 	mismatch error     // what is wrong with the elements of the recipe
 }
@@ -336,13 +339,36 @@ func (e *entry) tensor() (*tensor.Tensor, error) {
 	}
 	if e.recipe == nil {
 		err = e.read(x.Data, 0)
-	} else if err = e.recipe.fill(x.Data, 0, e.plants); err == nil {
-		err = e.verifyWhole(x.Data)
+	} else {
+		err = e.draw(x.Data)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return x, nil
+}
+
+// manyDrawn is the number of elements above which a tensor is drawn anew each time it is read.
+const manyDrawn = 1 << 16
+
+// draw fills x with the whole of a tensor that the file has a recipe of.
+func (e *entry) draw(x []float64) error {
+	e.drawing.Lock()
+	defer e.drawing.Unlock()
+	if e.drawn != nil {
+		copy(x, e.drawn)
+		return nil
+	}
+	if err := e.recipe.fill(x, 0, e.plants); err != nil {
+		return err
+	}
+	if err := e.verifyWhole(x); err != nil {
+		return err
+	}
+	if 0 < len(x) && len(x) <= manyDrawn {
+		e.drawn = slices.Clone(x)
+	}
+	return nil
 }
 
 // read decodes stored elements from offset on into x, a chunk of the file at a time.
