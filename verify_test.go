@@ -80,9 +80,9 @@ func numbered(t *testing.T) (number map[string]map[string]int, count map[part]in
 	return number, count
 }
 
-// inTurn keeps a quarter of the mistakes for one recording of an op, or of an output of it, and
-// another quarter for the next, or where there are many recordings so small a part that each
-// mistake in an output is planted in three of them, and one in what is declared, for which the
+// inTurn keeps an eighth of the mistakes for one recording of an op, or of an output of it, and
+// another eighth for the next, or where there are many recordings so small a part that each
+// mistake in an output is planted in two of them, and one in what is declared, for which the
 // truth is computed anew, in one; with -long, where there are few recordings, and of truncations,
 // which show on few, all.
 func inTurn(op string, all []golden.Mutation, number map[string]int, count map[part]int) (kept []golden.Mutation) {
@@ -92,10 +92,10 @@ func inTurn(op string, all []golden.Mutation, number map[string]int, count map[p
 			first[m.Output] = i
 		}
 		n, turn := count[part{op, m.Output}], number[m.Output]+i-first[m.Output]
-		few := n < 4 || strings.HasSuffix(m.Name, ": output-truncated")
-		every := max(4, n/3)
+		few := n < 2 || strings.HasSuffix(m.Name, ": output-truncated")
+		every := max(8, n/2)
 		if m.Output == "" {
-			every = max(4, n)
+			every = max(8, n)
 		}
 		if *check.Long || few || turn%every == 0 {
 			kept = append(kept, m)

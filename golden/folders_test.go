@@ -48,20 +48,20 @@ func eachFile(t *testing.T, folder string, f func(t *testing.T, i int, rec *reco
 	}
 }
 
-// TestKernelsAreExplained judges every second recording, or with -long all.
+// TestKernelsAreExplained judges every fourth recording, or with -long all.
 func TestKernelsAreExplained(t *testing.T) {
 	eachFile(t, kernelsFolder, func(t *testing.T, i int, rec *recording.Recording) {
 		if rec.Provenance["mistake"] != nil {
 			t.Errorf("a wrong kernel: %v", rec.Provenance["mistake"])
 		}
-		if i%check.Times(1, 2) != 0 {
+		if i%check.Times(1, 4) != 0 {
 			return
 		}
 		CheckRecording(t, rec)
 	})
 }
 
-// TestWrongKernelsAreNot judges every third recording, or with -long all: verify/evidence has
+// TestWrongKernelsAreNot judges every sixth recording, or with -long all: verify/evidence has
 // emulated kernels make every mistake too, and the vectors' index and verify/diagnosis have others.
 func TestWrongKernelsAreNot(t *testing.T) {
 	eachFile(t, invalidFolder, func(t *testing.T, i int, rec *recording.Recording) {
@@ -71,7 +71,7 @@ func TestWrongKernelsAreNot(t *testing.T) {
 				t.Errorf("provenance lacks %q", key)
 			}
 		}
-		if i%check.Times(1, 3) != 0 {
+		if i%check.Times(1, 6) != 0 {
 			return
 		}
 		if v := op.Judge(rec); v.Status != verdict.Unexplained {

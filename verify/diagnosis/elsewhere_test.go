@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/internal/check"
 	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -13,7 +14,8 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// wrongs are recordings of wrong kernels, each with what a diagnosis has to begin with.
+// wrongs are recordings of wrong kernels, each with what a diagnosis has to begin with. Without
+// -long the first and every third after it are diagnosed.
 type wrongs []struct {
 	name, want string
 	rec        *recording.Recording
@@ -21,7 +23,10 @@ type wrongs []struct {
 
 func (w wrongs) check(t *testing.T) {
 	t.Helper()
-	for _, c := range w {
+	for i, c := range w {
+		if i%check.Times(1, 3) != 0 {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			if d := told(t, c.rec); !strings.HasPrefix(d.Sentence, c.want) {
 				t.Errorf("%s\nwant %s", d.Sentence, c.want)

@@ -74,10 +74,7 @@ func TestInputsReadElsewhereAreFound(t *testing.T) {
 			}
 		})
 	}
-	for _, c := range []struct {
-		name, want string
-		rec        *recording.Recording
-	}{
+	wrongs{
 		{
 			"the offset of the sequence is lost", "k and v are read along batch (of 3) at 0 alone: explains everything",
 			read(func(int) int { return 0 }, 0, "k", "v"),
@@ -92,13 +89,7 @@ func TestInputsReadElsewhereAreFound(t *testing.T) {
 			"keys are walked at half the pace", "k is read along key (of 72) at half the pace: explains everything",
 			read(func(i int) int { return i / 2 }, 1, "k"),
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if d := told(t, c.rec); !strings.HasPrefix(d.Sentence, c.want) {
-				t.Errorf("%s\nwant %s", d.Sentence, c.want)
-			}
-		})
-	}
+	}.check(t)
 }
 
 func TestWhatHoldsInAPart(t *testing.T) {
@@ -110,10 +101,7 @@ func TestWhatHoldsInAPart(t *testing.T) {
 			r.Set(name, right.Type(name), without(x, 1, 16, 32))
 		}
 	})
-	for _, c := range []struct {
-		name, want string
-		rec        *recording.Recording
-	}{
+	wrongs{
 		{
 			"one sequence skips a tile of keys", "key 16 to 31, of 72, are left out (only o in batch 1 of 3; " +
 				"lse in batch 1 of 3): explains everything",
@@ -134,13 +122,7 @@ func TestWhatHoldsInAPart(t *testing.T) {
 				return x
 			}),
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if d := told(t, c.rec); !strings.HasPrefix(d.Sentence, c.want) {
-				t.Errorf("%s\nwant %s", d.Sentence, c.want)
-			}
-		})
-	}
+	}.check(t)
 }
 
 // in returns a tensor of another recording in the second of so many numbers.

@@ -94,7 +94,7 @@ func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(check.Times(10, 4)) {
+			for seed := range uint64(check.Times(10, 2)) {
 				request := emulate.Request(op, seed)
 				want := mustRun(t, request, exact)
 				for _, c := range structures(op) {
@@ -111,12 +111,12 @@ func TestWithoutRoundingsEveryStructureIsTheSameKernel(t *testing.T) {
 }
 
 // TestRightKernelsAreNearTheExactOne runs every configuration on eight requests, or without -long
-// on two.
+// on one.
 func TestRightKernelsAreNearTheExactOne(t *testing.T) {
 	for _, op := range emulate.Ops() {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(check.Times(8, 2)) {
+			for seed := range uint64(check.Times(8, 1)) {
 				request := emulate.Request(op, seed)
 				if note := request.Provenance["note"]; note == emulated.Undecided || note == experts.Undecided {
 					continue

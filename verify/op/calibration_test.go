@@ -36,14 +36,14 @@ func turns(seed, n int) []int {
 }
 
 // TestRightKernels is the promise that no right kernel flakes: any tiling, split, order of
-// summation, form and type, on every seed, or without -long on three.
+// summation, form and type, on every seed, or without -long on two.
 func TestRightKernels(t *testing.T) {
 	for _, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
 			t.Parallel()
 			configs := emulate.Right(opName)
 			judged, blind := 0, 0
-			for seed := range check.Times(seeds, 3) {
+			for seed := range check.Times(seeds, 2) {
 				request := emulate.Request(opName, uint64(seed))
 				for _, i := range turns(seed, len(configs)) {
 					v := optest.JudgeKernel(t, request, configs[i])
@@ -98,8 +98,8 @@ func otherKind(truth, wrong float64) bool {
 }
 
 // TestWrongKernels runs every mistake of the emulators: where it moves the outputs visibly, the
-// recording must be unexplained. Without -long it runs every sixth of an op, for one op others than
-// for the next, and each on one request.
+// recording must be unexplained. Without -long it runs every eighteenth of an op, for one op others
+// than for the next, and each on one request: package evidence runs every one of them once.
 func TestWrongKernels(t *testing.T) {
 	for n, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWrongKernels(t *testing.T) {
 				if strings.HasSuffix(mistake, "-truncated") {
 					continue // moves no element visibly: TestTruncation
 				}
-				if (n+i)%check.Times(1, 6) != 0 {
+				if (n+i)%check.Times(1, 18) != 0 {
 					continue
 				}
 				seen := 0
@@ -128,10 +128,10 @@ func TestWrongKernels(t *testing.T) {
 
 // TestTruncation: a kernel that truncates where it should round moves no element by much, but all
 // in one direction. Outputs of a narrow type show it once there are many independent errors behind
-// them, which the requests do not all have: a third must. Without -long every third op is run.
+// them, which the requests do not all have: a third must. Without -long every sixth op is run.
 func TestTruncation(t *testing.T) {
 	for n, opName := range emulate.Ops() {
-		if n%check.Times(1, 3) != 0 {
+		if n%check.Times(1, 6) != 0 {
 			continue
 		}
 		for _, mistake := range emulate.Mistakes(opName) {
