@@ -48,9 +48,7 @@ func (m Mask) at(i int) (lo, hi int) {
 // wrong returns what a kernel with a mistake of masking takes for the span lo, hi of query s.
 func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 	switch i := m.Keys - m.Queries + s; j.Mistake {
-	case "drop-last-key":
-		return lo, min(hi, m.Keys-1)
-	case "causal-off-by-one", "causal-strict", "window-two-sided":
+	case "drop-last-key", "causal-off-by-one", "causal-strict", "window-two-sided":
 		return lo, m.wrongEnd(j, i, hi)
 	case "cache-ignored":
 		if m.Queries > 1 {
@@ -67,14 +65,36 @@ func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 		}
 	case "causal-top-left":
 		return m.at(s)
+	case "positions-from-storage":
+		return m.at(i + m.Stored - m.Keys)
+	}
+	if start, made := m.wrongStart(j, s, lo); made {
+		return start, hi
 	}
 	return m.mistaken(j.Mistake).Right(s)
+}
+
+// wrongStart returns where a kernel with a mistake at the start of a window begins for query s,
+// which should begin at lo.
+func (m Mask) wrongStart(j *Job, s, lo int) (start int, made bool) {
+	switch {
+	case m.Window == 0:
+	case j.Makes("window-top-left"):
+		return max(0, s-m.Window+1), true
+	case j.Makes("window-start-of-tile"):
+		return lo / j.Tile * j.Tile, true
+	case j.Makes("window-of-last-query"):
+		return max(0, m.Keys-m.Window), true
+	}
+	return lo, false
 }
 
 // wrongEnd returns where a kernel with a mistake at the end of its span takes hi for a query at
 // position i.
 func (m Mask) wrongEnd(j *Job, i, hi int) int {
 	switch {
+	case j.Makes("drop-last-key"):
+		return min(hi, m.Keys-1)
 	case j.Makes("causal-off-by-one") && m.Causal:
 		return min(m.Keys, i+2)
 	case j.Makes("causal-strict") && m.Causal:

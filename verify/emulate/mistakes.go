@@ -11,7 +11,8 @@ import (
 // needsSplits lists the mistakes that only split kernels make.
 var needsSplits = map[string]bool{
 	"merge-base": true, "split-dropped": true, "sink-per-split": true, "last-chunk-dropped": true,
-	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true,
+	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true, "parts-unnormalised": true,
+	"merged-by-maxima": true,
 }
 
 // NeedsSplits tells whether only split kernels make a mistake.

@@ -41,6 +41,7 @@ type Softmax[T Number] struct {
 	Scores, Weights  dtype.Type // roundings
 	Chain            dtype.Type // and of each step of the soft cap
 	width            int        // of the values
+	Again            bool       // in a backward pass, which forms the scores once more
 	truncates        bool       // the mistake truncates weights that have to be rounded
 	narrowed         bool       // the mistake narrows the accumulator, or scores
 	S, p             []T
@@ -106,15 +107,34 @@ func (k *Softmax[T]) logit(r *Query[T], j int) T {
 
 // cap bounds x softly.
 func (k *Softmax[T]) cap(x T) T {
-	if k.Makes("softcap-missing") {
-		k.Show(true)
-		return x
+	if wrong, made := k.wrongCap(x); made {
+		k.Show(k.Makes("softcap-missing") || math.Abs(float64(wrong/k.rightCap(x)-1)) > 0.01)
+		return wrong
 	}
+	return k.rightCap(x)
+}
+
+func (k *Softmax[T]) rightCap(x T) T {
 	t := T(math.Tanh(float64(Round(k.Chain, x/k.Soft))))
 	if k.FastTanh {
 		t *= 1 + T(Wobble(float64(x))*0x1p-11)
 	}
 	return Round(k.Scores, Round(k.Chain, k.Soft*Round(k.Chain, t)))
+}
+
+// wrongCap returns what a kernel with a mistake of soft caps makes of x.
+func (k *Softmax[T]) wrongCap(x T) (wrong T, made bool) {
+	switch {
+	case k.Makes("softcap-missing"), k.Again && k.Makes("backward-uncapped"):
+		return x, true
+	case k.Makes("softcap-inverted"):
+		return k.Soft * T(math.Tanh(float64(x*k.Soft))), true
+	case k.Makes("softcap-unmultiplied"):
+		return T(math.Tanh(float64(x / k.Soft))), true
+	case k.Makes("softcap-hard"):
+		return min(max(x, -k.Soft), k.Soft), true
+	}
+	return 0, false
 }
 
 // Exp returns e^((x−m)·unit).
@@ -182,6 +202,7 @@ func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	if r.Lo >= r.Hi {
 		return k.seesNothing(r)
 	}
+	r = k.padded(r)
 	if k.vanishes(r) {
 		return make([]T, k.width), sentinel
 	}
@@ -192,6 +213,40 @@ func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 		lse = LogSum(lse, *r.Sink)
 	}
 	return out, lse
+}
+
+// padded returns a row that sees the zeros behind the last key of its last tile, too, if that is
+// the mistake: a causal mask would hide them.
+func (k *Softmax[T]) padded(r *Query[T]) *Query[T] {
+	if !k.Makes("padding-scores-zero") || r.Hi < r.Length || k.Flag("causal") && k.Dim("S") > 1 {
+		return r
+	}
+	end := (r.Length + k.Tile - 1) / k.Tile * k.Tile
+	if end == r.Hi {
+		return r
+	}
+	k.Show(true)
+	wide := *r
+	wide.Hi, wide.Length = end, end
+	wide.Uncover(0, r.Lo, r.Hi)
+	wide.Value = func(j int) []T {
+		if j < r.Hi {
+			return r.Value(j)
+		}
+		return make([]T, k.width)
+	}
+	return &wide
+}
+
+// Uncover gives the keys of a row that lie outside lo ≤ j < hi a score of their own.
+func (r *Query[T]) Uncover(score T, lo, hi int) {
+	right := r.Score
+	r.Score = func(j int) T {
+		if j >= lo && j < hi {
+			return right(j)
+		}
+		return score
+	}
 }
 
 // sees returns output and natural log-sum-exp of a row that sees a key.
@@ -244,13 +299,18 @@ func (k *Softmax[T]) vanishes(r *Query[T]) bool {
 	if !k.Makes("maximum-sentinel") {
 		return false
 	}
+	gone := k.Largest(r) <= sentinel
+	k.Show(gone)
+	return gone
+}
+
+// Largest returns the largest logit of a row.
+func (k *Softmax[T]) Largest(r *Query[T]) T {
+	largest := T(math.Inf(-1))
 	for j := r.Lo; j < r.Hi; j++ {
-		if k.logit(r, j)*k.Unit > sentinel {
-			return false
-		}
+		largest = max(largest, k.logit(r, j)*k.Unit)
 	}
-	k.Show(true)
-	return true
+	return largest
 }
 
 // parts runs the splits, each over its share of the sequence's tiles.
@@ -352,7 +412,11 @@ func (k *Softmax[T]) rescale(st *state[T], m T) {
 		factor = k.Exp(st.m, m)
 	}
 	st.m = m
-	st.l = k.denominator(st.l * factor)
+	if k.Makes("denominator-rescale-missing") && factor > 0 {
+		k.Show(factor < 0.9)
+	} else {
+		st.l = k.denominator(st.l * factor)
+	}
 	if k.Makes("rescale-missing") && factor > 0 {
 		k.Show(factor < 0.9)
 		factor = 1
@@ -379,7 +443,7 @@ func (k *Softmax[T]) finish(r *Query[T], st *state[T]) ([]T, T) {
 	lse := k.lse(st)
 	top := st.m * k.Unit
 	l := st.l
-	if sink := k.SinkOf(r, lse); sink != nil {
+	if sink := k.SinkOf(r, lse, top); sink != nil {
 		top = max(top, *sink)
 		l = l*T(math.Exp(float64(st.m*k.Unit-top))) + T(math.Exp(float64(*sink-top)))
 		k.ScaleBy(st.acc, T(math.Exp(float64(st.m*k.Unit-top))))
@@ -399,17 +463,45 @@ func (k *Softmax[T]) ScaleBy(x []T, factor T) {
 }
 
 // lse returns the natural log-sum-exp of a part.
-func (k *Softmax[T]) lse(st *state[T]) T {
-	return T(st.m*k.Unit) + T(math.Log(float64(st.l)))
+func (k *Softmax[T]) lse(st *state[T]) T { return k.logSum(st.m, st.l) }
+
+// logSum returns the logarithm of a sum l of exponentials above a maximum m.
+func (k *Softmax[T]) logSum(m, l T) T {
+	top, log := T(m*k.Unit), T(math.Log(float64(l)))
+	right := top + log
+	switch {
+	case k.Makes("lse-maximum-missing"):
+		top = 0
+	case k.Makes("lse-maximum-scaled-twice"):
+		top *= k.Scale
+	case k.Makes("lse-maximum-unscaled"):
+		top /= k.Scale
+	case k.Makes("lse-bases-mixed") && k.Word("lse_base") == "2":
+		log *= math.Ln2
+	case k.Makes("lse-bases-mixed"):
+		log *= math.Log2E
+	}
+	k.Show(!k.DenominatorRounded && top+log != right)
+	return top + log
 }
 
-// SinkOf returns the sink of a row with the given log-sum-exp.
-func (k *Softmax[T]) SinkOf(r *Query[T], lse T) *T {
-	if r.Sink != nil && k.Makes("sink-missing") {
-		k.Show(weighs(*r.Sink - lse))
+// SinkOf returns the sink of a row with the given log-sum-exp, whose exponentials are above top.
+func (k *Softmax[T]) SinkOf(r *Query[T], lse, top T) *T {
+	if r.Sink == nil {
 		return nil
 	}
-	return r.Sink
+	wrong := *r.Sink
+	switch {
+	case k.Makes("sink-missing"):
+		k.Show(weighs(*r.Sink - lse))
+		return nil
+	case k.Makes("sink-above-maximum"):
+		wrong += top
+	case k.Makes("sink-capped") && k.Soft != 0:
+		wrong = k.cap(wrong)
+	}
+	k.Show(weighs(max(wrong, *r.Sink)-lse) && math.Abs(float64(wrong-*r.Sink)) > 0.1)
+	return &wrong
 }
 
 // weighs tells whether a sink that much above the log-sum-exp takes a share of the weights worth
@@ -422,15 +514,12 @@ func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 	lses := make([]T, len(parts))
 	top := T(math.Inf(-1))
 	for i, st := range parts {
-		lses[i] = k.lse(st)
-		if st.l > 0 {
-			k.ScaleBy(st.acc, 1/st.l)
-		}
+		lses[i] = k.normalised(st, len(parts) > 1)
 		top = max(top, lses[i])
 	}
 	total := k.mergedDenominator(lses, top)
 	lse := top + k.mergedLogarithm(total)
-	if sink := k.SinkOf(r, lse); sink != nil {
+	if sink := k.SinkOf(r, lse, top); sink != nil {
 		total += k.sinkCount(lses, *sink-lse) * T(math.Exp(float64(*sink-top)))
 	}
 	out := make([]T, k.width)
@@ -440,6 +529,26 @@ func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 		}
 	}
 	return out, lse
+}
+
+// normalised divides a part by its denominator, and returns its log-sum-exp.
+func (k *Softmax[T]) normalised(st *state[T], several bool) T {
+	if st.l == 0 {
+		return k.lse(st)
+	}
+	one := math.Abs(float64(st.l)-1) < 1e-3
+	switch lse := k.lse(st); {
+	case k.Makes("parts-unnormalised"):
+		k.Show(several && !one)
+		return lse
+	case k.Makes("merged-by-maxima"):
+		k.Show(several && !one)
+		k.ScaleBy(st.acc, 1/st.l)
+		return st.m * k.Unit
+	default:
+		k.ScaleBy(st.acc, 1/st.l)
+		return lse
+	}
 }
 
 // mergedDenominator returns Σ e^(lse−top).
@@ -525,9 +634,9 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 		k.p = append(k.p, k.Exp(x, m))
 	}
 	l := k.denominator(k.Scalars.Sum(k.p))
-	lse := m + T(math.Log(float64(l)))
-	if sink := k.SinkOf(r, lse); sink != nil {
-		l += T(math.Exp(float64(*sink - m)))
+	lse := k.logSum(m, l)
+	if sink := k.SinkOf(r, lse, m*k.Unit); sink != nil {
+		l += T(math.Exp(float64(*sink - m*k.Unit)))
 	}
 	for i := range k.p {
 		k.p[i] /= l

@@ -359,6 +359,198 @@ var mistakes = []op.Mistake{
 		Sentence: "log₂e is multiplied twice: weights are e^(1.44 score)",
 		Hidden:   "where no query sees more than one key, whose weight is 1 whatever its score",
 	},
+	{
+		ID: "softcap-inverted", Ops: ofForward,
+		Thread:   "microsoft/onnxruntime#21683",
+		Sentence: "scores are multiplied by the soft cap before tanh, not divided: cap·tanh(cap·score)",
+		Hidden:   "without a soft cap, or with one of 1",
+	},
+	{
+		ID: "softcap-unmultiplied", Ops: ofForward,
+		Sentence: "capped scores are tanh(score/cap), and not multiplied by the cap",
+		Hidden:   "without a soft cap, or with one of 1",
+	},
+	{
+		ID: "softcap-hard", Ops: ofForward,
+		Sentence: "scores are cut off at ±cap, not bent by tanh",
+		Hidden:   "without a soft cap, or where scores are small beside it",
+	},
+	{
+		ID: "sink-capped", Ops: ofHeads,
+		Thread:   "ROCm/rocm-libraries#12229",
+		Sentence: "the sink is capped as scores are: cap·tanh(sink/cap) for sink",
+		Hidden: "without a soft cap, without sinks, or where they take less than 2 % of the weights or are small " +
+			"beside the cap",
+	},
+	{
+		ID: "sink-above-maximum", Ops: ofForward,
+		Sentence: "the denominator has e^sink, and not e^(sink − maximum) as keys have",
+		Hidden:   "without sinks, where they take less than 2 % of the weights, or where maxima are near 0",
+	},
+	{
+		ID: "lse-maximum-scaled-twice", Ops: ofDecoding,
+		Thread: "HKUSTDial/flash-sparse-attention#106",
+		Sentence: "the log-sum-exp is scale·m + ln Σ for m + ln Σ: the maximum m, which is scaled, is scaled once " +
+			"more",
+		Hidden: "with a scale of 1, or without log-sum-exps and with one part",
+	},
+	{
+		ID: "lse-maximum-unscaled", Ops: ofDecoding,
+		Sentence: "the log-sum-exp has the maximum of the scores before they are scaled: m/scale + ln Σ for m + ln Σ",
+		Hidden:   "with a scale of 1, or without log-sum-exps and with one part",
+	},
+	{
+		ID: "lse-maximum-missing", Ops: ofDecoding,
+		Sentence: "the log-sum-exp lacks the maximum that was subtracted: ln Σ for m + ln Σ",
+		Hidden:   "where maxima are 0, or without log-sum-exps and with one part",
+	},
+	{
+		ID: "lse-bases-mixed", Ops: ofDecoding,
+		Sentence: "the log-sum-exp adds numbers of two bases: the maximum is in the base that is asked for, the " +
+			"logarithm of the sum above it in the other",
+		Hidden: "where no query sees more than one key, or without log-sum-exps and with one part",
+	},
+	{
+		ID: "denominator-rescale-missing", Ops: ofDecoding,
+		Sentence: "the sum of weights is not rescaled when the running maximum grows, the sum of values is",
+		Hidden:   "where the largest score of a split is in its first tile, or weights are divided first",
+	},
+	{
+		ID: "merged-by-maxima", Ops: ofDecoding,
+		Sentence: "splits are weighted by e^m, m being their maximum, not by e^(m + ln Σ), their log-sum-exp",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "parts-unnormalised", Ops: ofDecoding,
+		Sentence: "splits are weighted by their log-sum-exps, but not divided by their own sums before",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "padding-scores-zero", Ops: ofDecoding,
+		Thread: "ilivans/tf-rnn-attention#11",
+		Sentence: "keys behind the last one, up to the end of its tile, are zeros that count: each adds e^0 to the " +
+			"denominator",
+		Hidden: "where every length ends a tile, or a causal mask hides what is behind",
+	},
+	{
+		ID: "mask-sentinel", Ops: ofForward,
+		Thread: "ohdearquant/lattice#361",
+		Sentence: "masked keys have a score of −10000, not −∞, so that they outweigh keys with lower scores: mask " +
+			"with −∞",
+		Hidden: "where every row has a score above −10000, or nothing is masked",
+	},
+	{
+		ID: "masked-scores-zero", Ops: ofForward,
+		Sentence: "the mask multiplies scores, so that masked ones are 0, not −∞, and masked keys are seen",
+		Hidden:   "where nothing is masked",
+	},
+	{
+		ID: "mask-after-softmax", Ops: ofForward,
+		Sentence: "weights are masked after the softmax: masked keys count in the denominator",
+		Hidden:   "where nothing is masked, or all that is has no weight",
+	},
+	{
+		ID: "mask-by-folded-row", Ops: ofDecoding,
+		Sentence: "the heads that are folded into the rows of a tile are taken for queries of their own: row s·n + h " +
+			"of S·n is masked as query s·n + h, not s",
+		Hidden: "with one head to fold, or with neither causal mask nor window",
+	},
+	{
+		ID: "positions-from-storage", Ops: ofMasks,
+		Sentence: "masks place the queries at the end of what is stored, from T − S on, not of the sequence, from " +
+			"kv_len − S on",
+		Hidden: "where every length is all that is stored, or with neither causal mask nor window",
+	},
+	{
+		ID: "window-top-left", Ops: ofHeads,
+		Sentence: "the window of query s begins at s − window + 1, without the kv_len − S keys before the queries",
+		Hidden:   "without a window, with as many queries as keys, or where it hides no key",
+	},
+	{
+		ID: "window-start-of-tile", Ops: ofHeads,
+		Sentence: "keys before the window are seen from the start of the tile on in which it begins",
+		Hidden:   "without a window, or where it begins in the first key of a tile",
+	},
+	{
+		ID: "window-of-last-query", Ops: ofForward,
+		Sentence: "the window of every query begins where that of the last one does, at kv_len − window",
+		Hidden:   "without a window, or with one query",
+	},
+	{
+		ID: "lse-of-largest", Ops: ofMerging,
+		Sentence: "the log-sum-exp is the largest of the parts', without ln Σ e^(lse − largest)",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "lse-weighted", Ops: ofMerging,
+		Sentence: "log-sum-exps are merged as outputs are, into their weighted mean",
+		Hidden:   "where fewer than two parts see a key",
+	},
+	{
+		ID: "lse-overwritten", Ops: ofMerging,
+		Thread: "local-inference-lab/vllm#468",
+		Sentence: "parts are merged into one another, and the log-sum-exp is the new one before the old output is " +
+			"weighted: it keeps the weight 1",
+		Hidden: "where fewer than two parts see a key",
+	},
+	{
+		ID: "lse-without-sink", Ops: ofBackward,
+		Thread:   "NVIDIA/cudnn-frontend#421",
+		Sentence: "weights are formed again with a log-sum-exp of the keys alone, without the sink",
+		Hidden:   "without sinks, or where they take less than 2 % of the weights",
+	},
+	{
+		ID: "lse-is-maximum", Ops: ofBackward,
+		Sentence: "weights are formed again as e^(score − maximum), and not divided by their sum",
+		Hidden:   "where no query sees more than one key",
+	},
+	{
+		ID: "backward-uncapped", Ops: ofBackward,
+		Sentence: "the backward pass does not know the soft cap: its scores are not capped, as the forward pass's are",
+		Hidden:   "without a soft cap, or where no query sees more than one key",
+	},
+	{
+		ID: "backward-scale-of-width", Ops: ofBackward,
+		Sentence: "the backward pass takes 1/√(width of the keys) for the scale, whatever the forward pass had",
+		Hidden:   "where that is the scale, or no query sees more than one key",
+	},
+	{
+		ID: "softcap-derivative-of-capped", Ops: ofBackward,
+		Sentence: "the derivative of the soft cap is 1 − score² of the capped score, which is not divided by the cap",
+		Hidden:   "without a soft cap, or where no query sees more than one key",
+	},
+	{
+		ID: "softcap-derivative-of-uncapped", Ops: ofBackward,
+		Sentence: "the derivative of the soft cap is 1 − (score/cap)² of the score before it is capped, not after",
+		Hidden:   "without a soft cap, or where scores are small beside it",
+	},
+	{
+		ID: "softcap-derivative-twice", Ops: ofBackward,
+		Sentence: "the derivative of the soft cap is multiplied twice",
+		Hidden:   "without a soft cap, or where scores are small beside it",
+	},
+	{
+		ID: "delta-unweighted", Ops: ofBackward,
+		Sentence: "dS is P·dP − D, not P·(dP − D)",
+		Hidden:   "where D is 0, or no query sees more than one key",
+	},
+	{
+		ID: "values-of-key-width", Ops: ofBackward,
+		Thread:   "XunhaoLai/native-sparse-attention-triton#27",
+		Sentence: "do·v is summed over as many columns as keys have, not over those of the values",
+		Hidden:   "where values are no wider than keys, or no query sees more than one key",
+	},
+	{
+		ID: "dq-of-last-tile", Ops: ofBackward,
+		Sentence: "dq is what the last tile of keys adds to it: each tile overwrites what those before have left",
+		Hidden:   "where every query sees keys of one tile alone",
+	},
+	{
+		ID: "groups-summed-tiled", Ops: ofBackward,
+		Thread:   "XunhaoLai/native-sparse-attention-triton#27",
+		Sentence: "dk and dv of query head h go to key head h mod G, though it has read h ÷ (H/G)",
+		Hidden:   "with one key head, or one for each query head",
+	},
 }
 
 // faint are mistakes that no element and no slice shows, only many together.

@@ -41,8 +41,8 @@ func init() {
 // is stored in the type of the scores, dS before and after scaling in the intermediate type.
 type gradients[T emulate.Number] struct {
 	*heads[T]
-	k  *emulate.Softmax[T]
-	do []T
+	first, k *emulate.Softmax[T] // of the forward pass, and of this one
+	do       []T
 	// One row for every query of a sequence and head, indexed by s·H + n: rounded P and dS over the
 	// keys.
 	p, ds   [][]T
@@ -54,7 +54,7 @@ func attentionBackward[T emulate.Number](j *emulate.Job) {
 	h := loadHeads[T](j)
 	g := &gradients[T]{heads: h, do: emulate.Load[T](j, "do")}
 	j.Intermediate = cmp.Or(j.Intermediate, h.input)
-	g.k = h.softmax()
+	g.first, g.k = h.softmax(), h.softmaxAgain()
 	g.dq = make([]T, len(h.q))
 	dk, dv := make([]T, len(h.k)), make([]T, len(h.v))
 	for b := range h.B {
@@ -82,6 +82,7 @@ func (g *gradients[T]) rows(b int) {
 		out, lse := g.forward(r, b, i/g.H)
 		g.k.Gather(r, r.Lo, r.Hi)
 		logits := append([]T{}, g.k.S...)
+		g.Show(g.ScaleWrong && r.Hi-r.Lo > 1)
 		emulate.Pass(g.Job, again, r.Place+r.Lo, logits)
 		lse = emulate.PassOne(g.Job, lses, b*g.S*g.H+i, lse)
 		if g.NormalizeFirst {
@@ -98,11 +99,25 @@ func (g *gradients[T]) rows(b int) {
 func (g *gradients[T]) forward(r *emulate.Query[T], b, s int) ([]T, T) {
 	right := *r
 	right.Lo, right.Hi = g.mask(b).Right(s)
-	out, lse := g.k.Run(&right)
-	if sink := g.k.SinkOf(r, lse); sink != nil {
-		lse = emulate.LogSum(lse, *sink)
+	out, lse := g.first.Run(&right)
+	if sink := g.first.SinkOf(r, lse, 0); sink != nil {
+		all := emulate.LogSum(lse, *sink)
+		if g.Show(g.Makes("lse-without-sink") && all-lse > 0.02); !g.Makes("lse-without-sink") {
+			lse = all
+		}
 	}
-	return emulate.RoundEach(cmp.Or(g.Output, g.input), out), lse
+	return emulate.RoundEach(cmp.Or(g.Output, g.input), out), g.wrongLSE(&right, lse)
+}
+
+// wrongLSE makes the mistake of a maximum that stands for a log-sum-exp: weights are not divided by
+// their sum.
+func (g *gradients[T]) wrongLSE(r *emulate.Query[T], lse T) T {
+	if !g.Makes("lse-is-maximum") || r.Lo >= r.Hi {
+		return lse
+	}
+	largest := g.first.Largest(r)
+	g.Show(lse-largest > 0.02)
+	return largest
 }
 
 // probability returns P for a logit.
@@ -123,9 +138,9 @@ func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse
 	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(do, out)))
 	for c, x := range logits {
 		p := g.probability(x, lse)
-		dp := g.k.Products.Dot(do, r.Value(r.Lo+c))
+		dp := g.dp(do, r.Value(r.Lo+c))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p)
-		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, p*(dp-delta)*g.capSlope(x))
+		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, g.ofSoftmax(p, dp, delta)*g.capSlope(x))
 	}
 }
 
@@ -136,7 +151,7 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 	p, dp := make([]T, len(logits)), make([]T, len(logits))
 	for c, x := range logits {
 		p[c] = g.probability(x, lse)
-		dp[c] = emulate.Round(g.k.Scores, g.k.Products.Dot(do, r.Value(r.Lo+c)))
+		dp[c] = emulate.Round(g.k.Scores, g.dp(do, r.Value(r.Lo+c)))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p[c])
 	}
 	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(p, dp)))
@@ -145,7 +160,7 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 		step = g.k.Scores
 	}
 	for c, x := range logits {
-		ds := emulate.Round(step, p[c]*(dp[c]-delta))
+		ds := emulate.Round(step, g.ofSoftmax(p[c], dp[c], delta))
 		if g.k.Soft != 0 {
 			ds = emulate.Round(
 				step,
@@ -156,6 +171,24 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 		}
 		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, ds*g.k.Scale)
 	}
+}
+
+// dp returns the gradient of a weight, do·v.
+func (g *gradients[T]) dp(do, v []T) T {
+	if g.Makes("values-of-key-width") && g.D < g.V {
+		g.Show(g.several)
+		return g.k.Products.Dot(do[:g.D], v[:g.D])
+	}
+	return g.k.Products.Dot(do, v)
+}
+
+// ofSoftmax returns the gradient of a score as the exponential meets it.
+func (g *gradients[T]) ofSoftmax(p, dp, delta T) T {
+	if g.Makes("delta-unweighted") {
+		g.Show(g.several && p < 0.9 && delta != 0)
+		return T(p*dp) - delta
+	}
+	return p * (dp - delta)
 }
 
 // passed returns row i of sequence b of a quantity, as the kernel goes on with it.
@@ -185,12 +218,21 @@ func (g *gradients[T]) capSlope(x T) T {
 	if g.k.Soft == 0 {
 		return 1
 	}
-	if g.Makes("softcap-derivative-missing") {
-		g.Show(g.several)
-		return 1
-	}
 	u := emulate.Round(g.k.Chain, x/g.k.Soft)
-	return 1 - T(u*u)
+	right := 1 - T(u*u)
+	wrong := right
+	switch {
+	case g.Makes("softcap-derivative-missing"), g.Makes("backward-uncapped"):
+		wrong = 1
+	case g.Makes("softcap-derivative-of-capped"):
+		wrong = 1 - T(x*x)
+	case g.Makes("softcap-derivative-of-uncapped"):
+		wrong = 1 - T(math.Pow(math.Atanh(float64(u)), 2))
+	case g.Makes("softcap-derivative-twice"):
+		wrong = right * right
+	}
+	g.Show(g.several && math.Abs(float64(wrong-right)) > 0.01)
+	return wrong
 }
 
 // query sums dq of query i.
@@ -202,6 +244,10 @@ func (g *gradients[T]) query(r *emulate.Query[T], i, b int) {
 	}
 	dq := emulate.Row(g.dq, b*g.S*g.H+i, g.D)
 	ds := g.passed(toQueries, b, i, g.ds)
+	if last := (r.Hi - 1) / g.Tile * g.Tile; g.Makes("dq-of-last-tile") && last > r.Lo {
+		g.Show(true)
+		clear(ds[:last])
+	}
 	g.k.Products.Combine(dq, ds[r.Lo:r.Hi], keys)
 	g.rescale(dq, "dq-unscaled")
 	if g.Makes("dq-scale-bf16") {
@@ -221,11 +267,11 @@ func (g *gradients[T]) narrowScale(dq []T) {
 // keys sums dk and dv of all keys of sequence b in group n, over the queries of all its heads.
 func (g *gradients[T]) keys(b, n int, dk, dv func(t int) []T) {
 	if g.GroupSum == dtype.Invalid || g.H == g.G {
-		g.keysOf(b, dk, dv, func(h int) bool { return g.group(h) == n })
+		g.keysOf(b, dk, dv, func(h int) bool { return g.summedInto(h) == n })
 		return
 	}
 	for h := range g.H {
-		if g.group(h) != n {
+		if g.summedInto(h) != n {
 			continue
 		}
 		headK, headV := make([]T, g.T*g.D), make([]T, g.T*g.V)
@@ -236,6 +282,15 @@ func (g *gradients[T]) keys(b, n int, dk, dv func(t int) []T) {
 			g.addHead(dv(t), emulate.RoundEach(g.Recording.Type("v"), emulate.Row(headV, t, g.V)))
 		}
 	}
+}
+
+// summedInto returns the group whose dk and dv a query head's go into: its own.
+func (g *gradients[T]) summedInto(h int) int {
+	if own := g.group(h); !g.Makes("groups-summed-tiled") {
+		return own
+	}
+	g.Show(h%g.G != g.group(h))
+	return h % g.G
 }
 
 // addHead adds a head's gradient to its group's.

@@ -53,6 +53,17 @@ func (h *heads[T]) softmax() *emulate.Softmax[T] {
 	return emulate.NewSoftmax[T](h.Job, h.WrongScale(scale, h.D), h.Float("softcap"), h.values, h.V)
 }
 
+// softmaxAgain returns the softmax of a backward pass, whose scale may be another than was given.
+func (h *heads[T]) softmaxAgain() *emulate.Softmax[T] {
+	k := h.softmax()
+	if own := T(1 / math.Sqrt(float64(h.D))); h.Makes("backward-scale-of-width") {
+		k = emulate.NewSoftmax[T](h.Job, float64(own), h.Float("softcap"), h.values, h.V)
+		h.ScaleWrong = math.Abs(float64(k.Scale/h.softmax().Scale-1)) > 1e-3
+	}
+	k.Again = true
+	return k
+}
+
 // mask returns the mask of sequence b.
 func (h *heads[T]) mask(b int) emulate.Mask {
 	m := emulate.Mask{
@@ -96,9 +107,8 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
 	r.Score = func(j int) T { return k.Products.Dot(q, h.key(b, j, g)) }
 	r.Value = func(j int) []T { return h.value(b, j, g) }
-	if h.Makes("softcap-after-mask") && k.Soft != 0 {
-		h.uncover(r, k.Soft)
-	}
+	h.foldRow(m, r, s, n)
+	h.uncover(r, k)
 	if h.sink != nil {
 		r.Sink = h.sinkOf(n)
 		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
@@ -106,19 +116,50 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	return r
 }
 
-// uncover lets a row see all keys of its sequence: scores of masked ones are minus infinity, and a
-// cap makes finite numbers of them.
-func (h *heads[T]) uncover(r *emulate.Query[T], soft T) {
-	lo, hi, score := r.Lo, r.Hi, r.Score
-	h.Show(hi-lo < r.Length && soft < 10)
-	r.Lo, r.Hi = 0, r.Length
-	r.Score = func(j int) T {
-		if j < lo || j >= hi {
-			return T(math.Inf(-1))
-		}
-		return score(j)
+// foldRow makes the mistake of a mask for which the heads of a group are queries of their own.
+func (h *heads[T]) foldRow(m emulate.Mask, r *emulate.Query[T], s, n int) {
+	if each := h.H / h.G; h.Makes("mask-by-folded-row") {
+		m.Queries *= each
+		lo, hi := m.Right(s*each + n%each)
+		h.Show(lo != r.Lo || hi != r.Hi)
+		r.Lo, r.Hi = lo, hi
 	}
 }
+
+// uncover makes the mistakes of masked keys that are seen a little: a row sees all keys of its
+// sequence, and those that are masked have a score of their own, or no value.
+func (h *heads[T]) uncover(r *emulate.Query[T], k *emulate.Softmax[T]) {
+	lo, hi, value, made := r.Lo, r.Hi, r.Value, true
+	switch {
+	case hi-lo == r.Length:
+		return
+	case h.Makes("softcap-after-mask") && k.Soft != 0:
+		h.Show(k.Soft < 10)
+		r.Uncover(T(math.Inf(-1)), lo, hi)
+	case h.Makes("mask-sentinel") && k.Soft == 0 && hi > lo:
+		h.Show(k.Largest(r) < sentinel-1)
+		r.Uncover(sentinel/k.Scale, lo, hi)
+	case h.Makes("masked-scores-zero"):
+		h.Show(true)
+		r.Uncover(0, lo, hi)
+	case h.Makes("mask-after-softmax"):
+		h.Show(hi > lo)
+		r.Value = func(j int) []T {
+			if j >= lo && j < hi {
+				return value(j)
+			}
+			return make([]T, h.V)
+		}
+	default:
+		made = false
+	}
+	if made {
+		r.Lo, r.Hi = 0, r.Length
+	}
+}
+
+// sentinel is a score that some kernels take for minus infinity.
+const sentinel = -1e4
 
 // sinkOf returns the sink of a head.
 func (h *heads[T]) sinkOf(n int) *T {

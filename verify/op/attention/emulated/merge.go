@@ -78,8 +78,37 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	for i, part := range of {
 		weights[i] = emulate.PassOne(p.Job, partWeights, part*p.N+n, weights[i])
 	}
-	p.sums.Combine(out, weights, rows)
-	return out, emulate.PassOne(p.Job, largestLSEs, n, top) + p.log(total)
+	p.sums.Combine(out, p.inTurn(weights, lses), rows)
+	return out, p.merged(lses, weights, emulate.PassOne(p.Job, largestLSEs, n, top), p.log(total))
+}
+
+// merged returns the log-sum-exp of all parts: the largest, and the logarithm of a sum above it.
+func (p *parts[T]) merged(lses, weights []T, top, log T) T {
+	wrong := top + log
+	switch {
+	case p.Makes("lse-of-largest"):
+		wrong = top
+	case p.Makes("lse-weighted"):
+		wrong = p.sums.Plain().Dot(lses, weights)
+	}
+	p.Show(wrong != top+log)
+	return wrong
+}
+
+// inTurn makes the mistake of a part after the other being merged into an output whose log-sum-exp
+// is the new one before the weights are formed: what is there keeps a weight of 1.
+func (p *parts[T]) inTurn(weights, lses []T) []T {
+	if !p.Makes("lse-overwritten") {
+		return weights
+	}
+	p.Show(len(lses) > 1)
+	var so T
+	for i := range weights {
+		if so += weights[i]; so > 0 {
+			weights[i] /= so
+		}
+	}
+	return weights
 }
 
 // parts returns log-sum-exps and outputs of the parts that count for row n, and which those are.

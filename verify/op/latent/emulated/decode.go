@@ -123,6 +123,7 @@ func mlaDecode[T emulate.Number](j *emulate.Job) {
 		}
 		for i := range S * H {
 			r := c.row(k, m, c.query(emulate.Row(q, b*S*H+i, c.D)), b, c.place(m, i, H))
+			c.foldRow(m, r, i, H)
 			r.Place = (b*S*H + i) * c.cols * c.page
 			out, l := k.Run(r)
 			o = append(o, out...)
@@ -144,6 +145,17 @@ func (c *cache[T]) place(m emulate.Mask, i, heads int) int {
 	_, hi := m.Right(wrong)
 	c.Show(hi != right)
 	return wrong
+}
+
+// foldRow makes the mistake of a mask for which heads are queries of their own.
+func (c *cache[T]) foldRow(m emulate.Mask, r *emulate.Query[T], i, heads int) {
+	if !c.Makes("mask-by-folded-row") {
+		return
+	}
+	m.Queries *= heads
+	lo, hi := m.Right(i)
+	c.Show(lo != r.Lo || hi != r.Hi)
+	r.Lo, r.Hi = lo, hi
 }
 
 // query returns a query as [latent; rope].
