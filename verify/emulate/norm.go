@@ -38,7 +38,7 @@ func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
 
 // Row returns x·weight/√(mean x² + eps).
 func (n *RMS[T]) Row(x, weight []T) []T {
-	x = n.centred(x)
+	x, weight = n.early(n.centred(x), weight)
 	mean := n.sums.Dot(x, x) / T(len(x))
 	n.Show(n.Makes("squares-bf16") && len(x) > 1)
 	if n.Makes("sum-for-mean") {
@@ -62,6 +62,20 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 	return y
 }
 
+// early returns what is normalised, and what multiplies it then: by mistake the weight multiplies
+// before.
+func (n *RMS[T]) early(x, weight []T) (before, after []T) {
+	if !n.Makes("weight-before-norm") {
+		return x, weight
+	}
+	before, after = make([]T, len(x)), make([]T, len(x))
+	for i := range x {
+		before[i], after[i] = x[i]*weight[i], 1
+		n.Show(weight[i] != weight[0] && x[i] != 0)
+	}
+	return before, after
+}
+
 // weight returns what a normalised element is multiplied by.
 func (n *RMS[T]) weight(w T) T {
 	switch {
@@ -83,6 +97,9 @@ func (n *RMS[T]) inverseRoot(mean T) T {
 	case "eps-missing":
 		root = math.Sqrt(float64(mean))
 		n.Show(matters)
+	case "root-missing":
+		root = float64(mean + T(n.eps))
+		n.Show(mean != 0 && math.Abs(root-1) > 1e-3)
 	case "eps-outside-root":
 		root = math.Sqrt(float64(mean)) + n.eps
 		n.Show(matters)

@@ -86,6 +86,8 @@ func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 		y.AttentionFactor = 0
 	case "yarn-range-unrounded": // or rounded where it should not be
 		y.Unrounded = !y.Unrounded
+	case "yarn-turns-in-radians":
+		y.BetaFast, y.BetaSlow = y.BetaFast/(2*math.Pi), y.BetaSlow/(2*math.Pi)
 	}
 	return &y
 }
@@ -127,7 +129,11 @@ func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 			turns := T(y.OriginalContext) * th / T(2*math.Pi)
 			smooth = min(max((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), 0), 1)
 		} else {
-			smooth = 1 - min(max((T(i)-T(low))/T(high-low), 0), 1)
+			at := T(i)
+			if mistake == "yarn-ramp-of-channels" {
+				at *= 2
+			}
+			smooth = 1 - min(max((at-T(low))/T(high-low), 0), 1)
 		}
 		out[i] = between(th, T(y.Factor), smooth, mistake)
 	}
@@ -204,6 +210,8 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 		base, plainBase = 10000, 10000
 	case r.Makes("yarn-base-stretched") && y != nil && dim > 2:
 		plainBase *= math.Pow(y.Factor, float64(dim)/float64(dim-2))
+	case r.Makes("frequencies-bf16"):
+		return RoundEach(dtype.BF16, r.extend(y, frequencies[T](f, dim, width, base), dim, base, ""))
 	case r.Makes("exponent-halved"):
 		width = 2 * dim
 	case r.Makes("exponent-of-head"):
@@ -296,6 +304,10 @@ func (r *Rotary[T]) angles(position int) []float64 {
 	case "angle-bf16":
 		r.Show(angle != dtype.BF16 && dtype.BF16.Round(float64(position)) != float64(position)) // from 257 on
 		angle = dtype.BF16
+	case "positions-bf16":
+		right := position
+		position = int(dtype.BF16.Round(float64(position)))
+		r.Show(position != right)
 	}
 	out := make([]float64, len(r.theta))
 	for i, th := range r.theta {
@@ -312,6 +324,11 @@ func (r *Rotary[T]) spoilTable(position int, cos, sin []T) {
 			sin[i] = -sin[i]
 		}
 		r.Show(position != 0)
+	case "cosine-for-sine":
+		for i := range sin {
+			cos[i], sin[i] = sin[i], cos[i]
+		}
+		r.Show(true)
 	case "rotation-missing":
 		for i := range sin {
 			cos[i], sin[i] = 1, 0
@@ -336,10 +353,23 @@ func (r *Rotary[T]) Turn(x, cos, sin []T) []T {
 			first, second = i/2, (i+half)/2
 		}
 		near, far = r.pair(i, half, r.layout == "interleaved")
-		y[near] = r.cross(a, cos[first], -b, sin[first])
+		y[near] = r.cross(a, cos[first], r.crossed(-b), sin[first])
+		if r.Makes("first-overwritten") {
+			r.Show(a != y[near] && sin[second] != 0)
+			a = y[near]
+		}
 		y[far] = r.cross(b, cos[second], a, sin[second])
 	}
 	return y
+}
+
+// crossed returns −b, as what is crossed into the first channel of a pair; by mistake b.
+func (r *Rotary[T]) crossed(b T) T {
+	if r.Makes("sign-missing") {
+		r.Show(b != 0)
+		return -b
+	}
+	return b
 }
 
 // pair returns the two channels of pair i: neighbours, or half the width apart.

@@ -119,6 +119,22 @@ var choosing = []op.Mistake{
 		Sentence: "expert e is taken to be in group e mod groups, not in one of groups that stand one behind the other",
 		Hidden:   "without groups, or where no token's experts change",
 	},
+	{
+		ID: "group-score-mean", Ops: ofGate,
+		Sentence: "a group's score is the mean of all of its scores, not the sum of its best",
+		Hidden:   "without groups, or where no token's experts change",
+	},
+	{
+		ID: "choice-by-group", Ops: ofGate,
+		Sentence: "as many experts are chosen from each kept group as from another, not the best of all that are " +
+			"left",
+		Hidden: "without groups, or where no token's experts change",
+	},
+	{
+		ID: "softmax-over-tokens", Ops: []string{"moe.gate"},
+		Sentence: "the softmax is over tokens, of each expert by itself, not over the experts of each token",
+		Hidden:   "with another score than softmax",
+	},
 }
 
 // weighing are the mistakes of weights.
@@ -198,6 +214,32 @@ var weighing = []op.Mistake{
 		ID: "weights-bf16", Ops: []string{"moe.gate"},
 		Sentence: "weights are rounded to BF16 before they are stored",
 		Hidden:   "where BF16 holds every weight",
+	},
+	{
+		ID: "sum-of-biased-scores", Ops: ofGate,
+		Sentence: "weights are divided by the sum of the chosen scores with their bias, not without",
+		Hidden:   "without a bias, or where weights are not normalised",
+	},
+	{
+		ID: "weights-over-length", Ops: ofGate,
+		Sentence: "weights are divided by the root of the sum of their squares, not by their sum",
+		Hidden:   "where weights are not normalised, or with one expert a token",
+	},
+	{
+		ID: "norm-eps-as-floor", Ops: ofGate,
+		Sentence: "norm_eps is the least that weights are divided by, max(sum, eps), and not added to the sum",
+		Hidden:   "without it or normalised weights, or where it is negligible beside every sum",
+	},
+	{
+		ID: "softmax-of-chosen-scores", Ops: ofGate,
+		Sentence: "weights are a softmax over the scores of the chosen experts, which are scores already: a " +
+			"second one",
+		Hidden: "with one expert a token",
+	},
+	{
+		ID: "weights-normalized-over-tokens", Ops: []string{"moe.gate"}, Thread: "databricks/megablocks#87",
+		Sentence: "weights are divided by sums over all tokens of a slot, not over the experts of each token",
+		Hidden:   "where weights are not normalised, or with one token",
 	},
 }
 
@@ -312,6 +354,46 @@ var networking = []op.Mistake{
 		Sentence: "the sum of routed experts counts twice, as where two devices have all of it and add",
 		Hidden:   "where no token has an expert",
 	},
+	{
+		ID: "relu-for-silu", Ops: ofExperts,
+		Sentence: "the activation is ReLU",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "sigmoid-for-silu", Ops: ofExperts,
+		Sentence: "the activation is the sigmoid σ(W1 x): SiLU without its factor W1 x",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "quick-gelu-for-silu", Ops: ofExperts,
+		Sentence: "the activation is z σ(1.702 z), not z σ(z)",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "activation-missing", Ops: ofExperts,
+		Sentence: "there is no activation: W1 x itself multiplies W3 x",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "linear-part-missing", Ops: ofExperts,
+		Sentence: "W3 x does not multiply SiLU(W1 x)",
+		Hidden:   "where no token has an expert",
+	},
+	{
+		ID: "up-limited-above", Ops: ofExperts,
+		Sentence: "the limit bounds W3 x from above alone, not by its negative from below",
+		Hidden:   "without a limit, or where no W3 x is so negative",
+	},
+	{
+		ID: "up-unlimited", Ops: ofExperts,
+		Sentence: "the limit bounds W1 x alone, and W3 x not",
+		Hidden:   "without a limit, or where no W3 x reaches it",
+	},
+	{
+		ID: "gate-unlimited", Ops: ofExperts,
+		Sentence: "the limit bounds W3 x alone, and W1 x not",
+		Hidden:   "without a limit, or where no W1 x reaches it",
+	},
 }
 
 // sending are the mistakes between tokens and experts.
@@ -403,6 +485,26 @@ var sending = slices.Concat([]op.Mistake{
 		Sentence: "ids below 0 are taken for the first expert",
 		Hidden:   "where there are none",
 	},
+	{
+		ID: "weights-unsorted", Ops: ofExperts,
+		Sentence: "rows are sorted by expert and weights are not: row r has the weight of pair r, not of its own",
+		Hidden:   "where pairs stand in the order of their experts, or with equal weights",
+	},
+	{
+		ID: "weights-normalized-again", Ops: []string{"moe.experts"},
+		Sentence: "weights are divided by the sum of their token's, as if they were scores",
+		Hidden:   "where weights add up to 1",
+	},
+	{
+		ID: "token-by-remainder", Ops: ofExperts,
+		Sentence: "the token of pair p is p mod N, not ⌊p/K⌋: an expert reads another token's row",
+		Hidden:   "with one token or one slot",
+	},
+	{
+		ID: "unrouted-passed-on", Ops: []string{"moe.experts"},
+		Sentence: "a token without an expert keeps its x, where its output is 0",
+		Hidden:   "where every token has an expert",
+	},
 }, dispatching)
 
 // dispatching are the mistakes of sorting pairs.
@@ -452,6 +554,21 @@ var dispatching = []op.Mistake{
 		ID: "counts-padded", Ops: []string{"moe.dispatch"},
 		Sentence: "counts are rounded up to whole tiles of 128",
 		Hidden:   "where each is a whole number of them",
+	},
+	{
+		ID: "counts-of-starts", Ops: []string{"moe.dispatch"},
+		Sentence: "counts are the rows in which experts begin",
+		Hidden:   "where no expert has rows",
+	},
+	{
+		ID: "padding-first", Ops: []string{"moe.dispatch"},
+		Sentence: "pairs without an expert are sorted before all others, and the order begins with them",
+		Hidden:   "where every pair has one",
+	},
+	{
+		ID: "slots-apart", Ops: []string{"moe.dispatch"},
+		Sentence: "the pairs of an expert stand slot by slot, not token by token",
+		Hidden:   "with one token or one slot",
 	},
 }
 
@@ -558,6 +675,67 @@ var balancing = []op.Mistake{
 		ID: "loss-times-tokens", Ops: []string{"moe.balance_loss"}, Thread: "NVIDIA-NeMo/Automodel#1408",
 		Sentence: "the loss is multiplied by the number of tokens",
 		Hidden:   "with one token",
+	},
+	{
+		ID: "chosen-scores-only", Ops: []string{"moe.balance_loss"}, Thread: "paiml/aprender#2162",
+		Sentence: "the mean score of an expert is over the tokens that chose it alone: other tokens' scores are 0",
+		Hidden:   "where all experts are chosen, or each expert is scored 0 by the others",
+	},
+	{
+		ID: "multiplied-by-token", Ops: []string{"moe.balance_loss"},
+		Sentence: "the loss is a mean of products, token by token: chosen or not times the score, not share " +
+			"times mean",
+		Hidden: "with one token, or where all have the same experts or scores",
+	},
+	{
+		ID: "scores-for-shares", Ops: []string{"moe.balance_loss"},
+		Sentence: "mean scores stand for the shares of tokens: Σ P² for Σ f P",
+		Hidden:   "where they are equal",
+	},
+	{
+		ID: "shares-of-batch", Ops: []string{"moe.balance_loss"},
+		Sentence: "shares of tokens are those of the whole batch, mean scores those of the sequence",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "means-of-batch", Ops: []string{"moe.balance_loss"},
+		Sentence: "mean scores are those of the whole batch, shares of tokens those of the sequence",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "sequences-interleaved", Ops: []string{"moe.balance_loss"},
+		Sentence: "token t is taken to be in sequence t mod B, as in a batch whose first axis is time",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "unrouted-left-out", Ops: []string{"moe.balance_loss"},
+		Sentence: "tokens without an expert do not count: shares and mean scores are over the others",
+		Hidden:   "where every token has an expert",
+	},
+	{
+		ID: "scores-through-softmax", Ops: []string{"moe.balance_loss"},
+		Sentence: "scores are taken for logits: a softmax of them is summed",
+		Hidden:   "where they are equal",
+	},
+	{
+		ID: "device-scores-averaged", Ops: []string{"moe.balance_loss"},
+		Sentence: "the score of a device is the mean of its experts', not the sum",
+		Hidden:   "with kinds that have no devices, or with one expert on each",
+	},
+	{
+		ID: "balanced-lowered", Ops: []string{"moe.bias_update"},
+		Sentence: "an expert of mean load has a step down",
+		Hidden:   "with the proportional rule, or where no expert has mean load",
+	},
+	{
+		ID: "mean-floored", Ops: []string{"moe.bias_update"},
+		Sentence: "the mean load is rounded down to a whole number",
+		Hidden:   "where it is whole, or no step changes",
+	},
+	{
+		ID: "update-bf16", Ops: []string{"moe.bias_update"},
+		Sentence: "the bias is kept in BF16, where most steps are lost",
+		Hidden:   "where the bias has that type",
 	},
 }
 

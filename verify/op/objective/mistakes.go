@@ -738,6 +738,252 @@ var mistakes = []op.Mistake{
 		Sentence: "the gradient is not divided by the number of pairs",
 		Hidden:   "with one pair, or where every gradient is 0",
 	},
+	{
+		ID: "kl-aggregation-swapped", Ops: ofLosses, Thread: "huggingface/trl#2995",
+		Sentence: "the divergence is aggregated in another mode than the rest: the mean of sequences beside that " +
+			"of tokens, or that of tokens beside another",
+		Hidden: "without a divergence, or where both modes give every token the same weight",
+	},
+	{
+		ID: "kl-padding-in-mean", Ops: ofLosses, Thread: "allenai/open-instruct#535",
+		Sentence: "the mean of the divergence divides by all places of the batch, those outside the mask too",
+		Hidden:   "without a divergence, or where every token has that weight",
+	},
+	{
+		ID: "surrogate-aggregation-swapped", Ops: ofLosses,
+		Sentence: "the clipped loss is aggregated in another mode than the divergence: the mean of sequences for " +
+			"that of tokens, or that of tokens for another",
+		Hidden: "without a divergence, or where both modes give every token the same weight",
+	},
+	{
+		ID: "gradient-aggregation-swapped", Ops: ofWeights,
+		Sentence: "the gradient is that of a loss aggregated in another mode: it does not belong to the loss",
+		Hidden:   "where both modes give every token the same weight",
+	},
+	{
+		ID: "micro-batch-means-added", Ops: ofWeights,
+		Sentence: "the means of two halves of the batch are added",
+		Hidden:   "where the sum of both is the loss",
+	},
+	{
+		ID: "larger-of-means", Ops: []string{"ppo.loss", "grpo.loss", "ppo.value_loss"},
+		Sentence: "the larger of two means is taken, of plain and of clipped losses, not the mean of the larger " +
+			"of each token",
+		Hidden: "without a clip or with cispo, or where one of them is the larger of every token",
+	},
+	{
+		ID: "clip-always", Ops: ofLosses,
+		Sentence: "the clipped loss is taken for every token, and the plain one never",
+		Hidden:   "with cispo or without a clip, or where the clipped loss is never the smaller",
+	},
+	{
+		ID: "clipped-without-advantage", Ops: ofLosses, Thread: "google/trax#396",
+		Sentence: "the clipped ratio is not multiplied by the advantage",
+		Hidden:   "with cispo or without a clip, or where the clipped loss is never the larger",
+	},
+	{
+		ID: "clip-on-log-ratio", Ops: ofLosses,
+		Sentence: "the logarithm of the ratio is clipped to −clip_low … clip_high, not the ratio to 1 − clip_low " +
+			"… 1 + clip_high",
+		Hidden: "without a clip, or where no ratio is clipped",
+	},
+	{
+		ID: "exponential-missing", Ops: ofLosses,
+		Sentence: "the ratio is log π − log π_old, without an exponential",
+		Hidden:   "with an advantage of 0",
+	},
+	{
+		ID: "dual-clip-passes-gradient", Ops: ofLosses,
+		Sentence: "tokens that the dual clip bounds have the gradient of the plain loss, where theirs is 0",
+		Hidden:   "without a dual clip, or where it bounds no token",
+	},
+	{
+		ID: "limit-above-only", Ops: ofKL,
+		Sentence: "the logarithm of the ratio is bounded from above alone, not by −limit from below",
+		Hidden:   "without a limit, or where no token is so far below",
+	},
+	{
+		ID: "cispo-drops-clipped", Ops: ofLosses,
+		Sentence: "with cispo a clipped token does not count, where its weight is the bound",
+		Hidden:   "with another clip than cispo, or where no ratio is clipped",
+	},
+	{
+		ID: "advantages-whitened", Ops: ofLosses, Thread: "axon-rl/gem#113",
+		Sentence: "advantages are whitened once more, over the tokens of the batch",
+		Hidden:   "where their mean is 0 and their deviation 1",
+	},
+	{
+		ID: "sequence-ratio-over-padding", Ops: ofLosses,
+		Sentence: "a sequence's log-ratios are summed and divided by the width of the batch, not by its own length",
+		Hidden:   "with ratios of tokens, or where the mask hides nothing",
+	},
+	{
+		ID: "sequence-ratios-averaged", Ops: ofLosses,
+		Sentence: "a sequence's ratio is the mean of its tokens' ratios, not the exponential of the mean log-ratio",
+		Hidden:   "with ratios of tokens, or where a sequence's log-ratios are equal",
+	},
+	{
+		ID: "k3-without-one", Ops: ofKL,
+		Sentence: "k3 is e^δ − δ, without the −1",
+		Hidden:   "with another estimator than k3",
+	},
+	{
+		ID: "k3-sign-inside", Ops: ofKL,
+		Sentence: "k3 is e^δ − 1 + δ: its two differences have opposite signs",
+		Hidden:   "with another estimator than k3, or where policy and reference agree",
+	},
+	{
+		ID: "kl-times-probability", Ops: ofKL,
+		Sentence: "the divergence of a token is multiplied by its probability π, as in a sum over the vocabulary",
+		Hidden:   "without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "target-missing", Ops: ofLosses,
+		Sentence: "the gradient of logits is that of all tokens, without the token's own: −g·p for g·(onehot − p)",
+		Hidden:   "without logits, or where no token has a gradient",
+	},
+	{
+		ID: "probabilities-untempered", Ops: []string{"ppo.loss", "grpo.loss", "policy.cross_entropy"},
+		Sentence: "the softmax in the gradient of logits is of logits that are not divided by the temperature",
+		Hidden:   "without logits, or with a temperature of 1",
+	},
+	{
+		ID: "ignored-computed", Ops: ofLogProb,
+		Sentence: "rows to be ignored have the log-probability of token 0 and an entropy, where both are 0",
+		Hidden:   "where no row is ignored",
+	},
+	{
+		ID: "entropy-unfiltered", Ops: ofLogProb,
+		Sentence: "the entropy is over all tokens, the log-probability over those that the sampler kept",
+		Hidden:   "without a kept set, or where it has every possible token",
+	},
+	{
+		ID: "vocabulary-padded", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the softmax counts padding of the vocabulary up to a multiple of 128, as tokens of logit 0",
+		Hidden:   "where the vocabulary is such a multiple, or where logits are far above 0",
+	},
+	{
+		ID: "vocabulary-halved", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the softmax is over the half of the vocabulary that has the token, as where two devices do " +
+			"not add their sums",
+		Hidden: "where the other half is impossible",
+	},
+	{
+		ID: "sum-not-rescaled", Ops: ofHead,
+		Sentence: "the sum of exponentials of earlier chunks is not rescaled where a later one has a larger maximum",
+		Hidden:   "with one chunk, or where the first has the largest logit",
+	},
+	{
+		ID: "chunk-means-averaged", Ops: ofHead,
+		Sentence: "the mean of two halves' means is taken for the mean over all rows",
+		Hidden:   "with a sum, or where both halves have as many rows that count",
+	},
+	{
+		ID: "chunk-means-added", Ops: ofHead,
+		Sentence: "the means of two halves of the rows are added",
+		Hidden:   "with a sum, or with one row that counts",
+	},
+	{
+		ID: "means-over-padding", Ops: ofMismatch,
+		Sentence: "means divide by all tokens, those outside the mask too",
+		Hidden:   "where the mask hides nothing",
+	},
+	{
+		ID: "differences-signed", Ops: ofMismatch,
+		Sentence: "mean and largest are of differences with their sign, not of their size",
+		Hidden:   "where no difference is negative",
+	},
+	{
+		ID: "share-above-only", Ops: ofMismatch,
+		Sentence: "the share counts ratios above the limit alone, not those below 1/limit",
+		Hidden:   "where none is below",
+	},
+	{
+		ID: "limit-on-logarithm", Ops: ofMismatch,
+		Sentence: "the share counts differences of logarithms beyond the limit, not ratios",
+		Hidden:   "where as many are beyond either",
+	},
+	{
+		ID: "k2-unhalved", Ops: ofMismatch,
+		Sentence: "k2 is not halved",
+		Hidden:   "where both engines agree",
+	},
+	{
+		ID: "returns-of-rewards", Ops: ofGAE,
+		Sentence: "returns are discounted sums of rewards, not advantages plus values",
+		Hidden:   "with λ = 1, or where they are the same",
+	},
+	{
+		ID: "returns-without-advantages", Ops: ofGAE, Thread: "vwxyzjn/cleanrl#337",
+		Sentence: "returns are the values, without the advantages",
+		Hidden:   "where every advantage is 0",
+	},
+	{
+		ID: "value-clip-around-return", Ops: ofValues, Thread: "kscalelabs/ksim#3",
+		Sentence: "the value is clipped around the return, not around the old value",
+		Hidden:   "without a clip, or where both clips give the same errors",
+	},
+	{
+		ID: "value-clip-always", Ops: ofValues,
+		Sentence: "the clipped squared error is taken for every value, and the plain one never",
+		Hidden:   "without a clip, or where the clipped error is the larger for every value outside of it",
+	},
+	{
+		ID: "clipped-value-passes-gradient", Ops: ofValues,
+		Sentence: "a clipped value has a gradient, 2·(clipped − return)/2, where it does not move with the value",
+		Hidden:   "without a clip, or where no clipped error is the larger",
+	},
+	{
+		ID: "ids-ignored", Ops: ofGroups, Thread: "areal-project/AReaL#1419",
+		Sentence: "outputs are grouped as they stand, in runs of equal length, whatever group says",
+		Hidden:   "where groups stand so, or with one",
+	},
+	{
+		ID: "mean-of-batch", Ops: ofGroups,
+		Sentence: "the mean is that of the whole batch, and the deviation that of the group",
+		Hidden:   "where every group has that mean",
+	},
+	{
+		ID: "eps-missing", Ops: ofGroups,
+		Sentence: "eps is not added to the deviation, which it bounds from below at most",
+		Hidden:   "without a division by the deviation, or where every group's rewards are equal",
+	},
+	{
+		ID: "root-missing", Ops: ofGroups,
+		Sentence: "rewards are divided by the variance, not by its root",
+		Hidden:   "without a division by the deviation, or where it is 0 or 1",
+	},
+	{
+		ID: "references-exchanged", Ops: ofPairs,
+		Sentence: "the reference's log-probabilities of chosen and rejected change places",
+		Hidden:   "where the reference finds both responses of every pair equally likely",
+	},
+	{
+		ID: "reference-added", Ops: ofPairs,
+		Sentence: "the reference's log-probabilities are added, not subtracted",
+		Hidden:   "where the reference finds both responses of every pair equally likely",
+	},
+	{
+		ID: "rewards-without-reference", Ops: ofPairs,
+		Sentence: "rewards are β·log π, without the reference, which the loss has",
+		Hidden:   "where the reference's log-probabilities are 0",
+	},
+	{
+		ID: "hinge-for-sigmoid", Ops: ofPairs,
+		Sentence: "the loss is the hinge max(0, 1 − βh), not −log σ(βh)",
+		Hidden:   "with the loss of IPO",
+	},
+	{
+		ID: "smoothing-robust", Ops: ofPairs,
+		Sentence: "label smoothing is that of robust DPO: the smoothed share is subtracted, and all divided by 1 " +
+			"− 2ε",
+		Hidden: "without label smoothing, or with the loss of IPO",
+	},
+	{
+		ID: "lengths-exchanged", Ops: ofPairs,
+		Sentence: "the lengths of chosen and rejected change places",
+		Hidden:   "without length_normalize, or where both have the same length",
+	},
 }
 
 // beyond are what no recording of one call of these ops has.

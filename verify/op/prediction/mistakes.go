@@ -80,6 +80,41 @@ var combining = []op.Mistake{
 		Sentence: "the embedding of row 0 is set to 0, though mask_first is false",
 		Hidden:   "where mask_first is true",
 	},
+	{
+		ID: "embedding-normed-twice", Ops: ofCombine,
+		Sentence: "the embedding is normalised, and the result once more",
+		Hidden:   "where the weight is ones, or embeddings are 0",
+	},
+	{
+		ID: "normed-together", Ops: ofCombine,
+		Sentence: "one norm is over both halves together, 2d wide, not one over each",
+		Hidden:   "where both halves have the same mean square",
+	},
+	{
+		ID: "hidden-added", Ops: ofCombine,
+		Sentence: "the hidden state is added to the projection, as a residual",
+		Hidden:   "where it is 0",
+	},
+	{
+		ID: "mean-subtracted", Ops: ofCombine,
+		Sentence: "both norms are LayerNorms: the mean is subtracted",
+		Hidden:   "where every row has mean 0",
+	},
+	{
+		ID: "weight-missing", Ops: ofCombine,
+		Sentence: "the weights of the norms are not applied",
+		Hidden:   "where they are 1",
+	},
+	{
+		ID: "weight-before-norm", Ops: ofCombine,
+		Sentence: "weights multiply before the norm, which is of x·weight",
+		Hidden:   "where all weights of a norm are equal",
+	},
+	{
+		ID: "root-missing", Ops: ofCombine,
+		Sentence: "both norms divide by the mean square, not by its root",
+		Hidden:   "where it is 1",
+	},
 }
 
 // losing are those of the losses.
@@ -133,6 +168,21 @@ var losing = []op.Mistake{
 		ID: "weight-missing", Ops: ofLoss,
 		Sentence: "the mean of the depths is not weighted",
 		Hidden:   "where the weight is 1",
+	},
+	{
+		ID: "depths-pooled", Ops: ofLoss,
+		Sentence: "the mean is over the positions of all depths together, not over the depths' means",
+		Hidden:   "with one depth, or where every depth has as many that count",
+	},
+	{
+		ID: "divisor-of-first-depth", Ops: ofLoss,
+		Sentence: "every depth's sum is divided by the number of positions that count at the first",
+		Hidden:   "with one depth, or where every depth has as many that count",
+	},
+	{
+		ID: "weight-to-the-depth", Ops: ofLoss,
+		Sentence: "depth k is weighted by λ^k, not by λ as all are",
+		Hidden:   "with one depth, or a weight of 1",
 	},
 }
 
@@ -241,6 +291,37 @@ var accepting = []op.Mistake{
 	{
 		ID: "uniform-reused", Ops: ofAccept,
 		Sentence: "the uniform that refused a draft draws the next token too",
+		Hidden:   "where the same token is drawn",
+	},
+	{
+		ID: "accepted-by-product", Ops: ofAccept, Thread: "vllm-project/vllm-ascend#7807",
+		Sentence: "a draft is kept with the product of all ratios so far, as if the drafts were judged together",
+		Hidden:   "with one draft, or where no decision changes",
+	},
+	{
+		ID: "acceptance-negated", Ops: ofAccept,
+		Sentence: "a draft is kept where the uniform is above p/q, not below",
+		Hidden:   "where no decision changes",
+	},
+	{
+		ID: "bonus-from-residual", Ops: ofAccept,
+		Sentence: "where every draft is kept the next token is drawn from what the last q leaves over of p, not " +
+			"from p",
+		Hidden: "where a draft is refused, or the same token is drawn",
+	},
+	{
+		ID: "residual-reversed", Ops: ofAccept,
+		Sentence: "the residual is max(q − p, 0), not max(p − q, 0)",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "drawn-in-order-of-weight", Ops: ofAccept,
+		Sentence: "the next token is drawn from tokens in the order of their weights, not of the vocabulary",
+		Hidden:   "where the same token is drawn",
+	},
+	{
+		ID: "cumulated-before", Ops: ofAccept,
+		Sentence: "the cumulative sum of a token does not count its own weight, and the token behind is drawn",
 		Hidden:   "where the same token is drawn",
 	},
 }

@@ -174,6 +174,52 @@ var mistakes = []op.Mistake{
 		Sentence: "the table ends at the original context: positions beyond it have its last row",
 		Hidden:   "without YaRN, or where no position is beyond the original context",
 	},
+	{
+		ID: "frequencies-bf16", Ops: ofTables, Thread: "huggingface/transformers#29496",
+		Sentence: "frequencies are stored in BF16, and multiplied by positions then",
+		Hidden:   "where BF16 holds them, or every position is 0",
+	},
+	{
+		ID: "positions-bf16", Ops: ofTables, Thread: "EleutherAI/gpt-neox#1016",
+		Sentence: "positions are stored in BF16, which does not hold all from 257 on",
+		Hidden:   "where BF16 holds every position, as it does up to 256",
+	},
+	{
+		ID: "yarn-ramp-of-channels", Ops: ofTables,
+		Sentence: "YaRN's ramp is over channels 2i, not over pairs i, and ends at half the range",
+		Hidden:   "without YaRN, with every position 0, or with a ramp over rotations",
+	},
+	{
+		ID: "yarn-turns-in-radians", Ops: ofTables,
+		Sentence: "beta_fast and beta_slow are taken for angles, in radians, not for turns of 2π",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes",
+	},
+	{
+		ID: "cosine-for-sine", Ops: ofTables,
+		Sentence: "cos and sin change places",
+		Hidden:   "never",
+	},
+	{
+		ID: "first-overwritten", Ops: ofTurns, Thread: "flagos-ai/FlagGems#5142",
+		Sentence: "the rotation is in place: the second channel of a pair is made of the first one's result, not " +
+			"of its input",
+		Hidden: "where every position is 0",
+	},
+	{
+		ID: "sign-missing", Ops: ofTurns,
+		Sentence: "both channels of a pair add: a·cos + b·sin and b·cos + a·sin, without the minus sign",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "weight-before-norm", Ops: ofNorms,
+		Sentence: "the weight multiplies before the norm, which is of x·weight",
+		Hidden:   "where all weights are equal",
+	},
+	{
+		ID: "root-missing", Ops: ofNorms,
+		Sentence: "rows are divided by their mean square, not by its root",
+		Hidden:   "where it is 1",
+	},
 }
 
 // beyond are those of rotation that a recording does not show.

@@ -1,6 +1,7 @@
 package emulated
 
 import (
+	"math"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -74,9 +75,10 @@ func (b *balance[T]) loss() T {
 	if b.kind == "sequence" && b.Has("sequence_length") && !b.makes("batch-mean-for-sequence") {
 		length = b.Int("sequence_length")
 	}
+	b.interleave(length)
 	var losses []T
 	for from := 0; from < b.N; from += length {
-		losses = append(losses, b.sums.Dot(b.factors(from, length)))
+		losses = append(losses, b.product(from, length))
 	}
 	loss := b.sums.Sum(losses)
 	if !b.makes("sequences-summed") {
@@ -91,10 +93,48 @@ func (b *balance[T]) loss() T {
 	return T(b.Float("alpha")) * loss
 }
 
+// interleave makes the mistake of sequences whose tokens stand in turn: one of every sequence, then
+// the next of each.
+func (b *balance[T]) interleave(length int) {
+	if !b.makes("sequences-interleaved") {
+		return
+	}
+	ids, scores, sequences := b.ids, b.scores, b.N/length
+	b.ids, b.scores = slices.Clone(ids), slices.Clone(scores)
+	for n := range b.N {
+		from := n%length*sequences + n/length
+		copy(emulate.Row(b.ids, n, b.K), emulate.Row(ids, from, b.K))
+		copy(emulate.Row(b.scores, n, b.E), emulate.Row(scores, from, b.E))
+	}
+}
+
+// product returns Σ f P of some tokens.
+func (b *balance[T]) product(from, length int) T {
+	f, p := b.factors(from, length)
+	switch {
+	case b.makes("scores-for-shares"):
+		f = each(p, func(x T) T { return T(len(p)) * x })
+	case b.makes("multiplied-by-token"):
+		var terms []T
+		for n := from; n < from+length; n++ {
+			share, mean := b.factors(n, 1)
+			terms = append(terms, b.sums.Dot(share, mean))
+		}
+		return b.sums.Sum(terms) / T(length)
+	}
+	return b.sums.Dot(f, p)
+}
+
 // factors returns what is multiplied of some tokens: the shares of experts or devices, and their
 // mean scores.
 func (b *balance[T]) factors(from, length int) (f, p []T) {
 	f, p = b.shares(from, from+length), b.means(from, from+length)
+	switch {
+	case b.makes("shares-of-batch"):
+		f = b.shares(0, b.N)
+	case b.makes("means-of-batch"):
+		p = b.means(0, b.N)
+	}
 	if length == b.N {
 		emulate.Pass(b.Job, loadShares, 0, f)
 		emulate.Pass(b.Job, meanScores, 0, p)
@@ -140,7 +180,7 @@ func (b *balance[T]) shares(from, to int) []T {
 		most := T((to - from) * b.K / b.E)
 		counts = each(counts, func(c T) T { return min(c, max(most, 1)) })
 	}
-	switch tokens := T(to - from); {
+	switch tokens := T(b.tokens(from, to)); {
 	case b.makes("loss-unscaled"):
 		return each(counts, func(c T) T { return c / tokens })
 	case b.NormalizeFirst:
@@ -150,22 +190,58 @@ func (b *balance[T]) shares(from, to int) []T {
 	}
 }
 
+// tokens returns the number of tokens that means are over.
+func (b *balance[T]) tokens(from, to int) int {
+	if !b.makes("unrouted-left-out") {
+		return to - from
+	}
+	var routed int
+	for n := from; n < to; n++ {
+		routed += min(1, len(b.chosen(n)))
+	}
+	return max(routed, 1)
+}
+
+// row returns the scores of a token as they are added up.
+func (b *balance[T]) row(n int) []T {
+	row, normalizes := emulate.Row(b.scores, n, b.E), b.Flag("normalize_scores")
+	if b.makes("scores-through-softmax") {
+		row, normalizes = each(row, func(s T) T { return emulate.Exponential(b.Job, s) }), true
+	}
+	if normalizes && !b.makes("scores-unnormalized") {
+		sum := emulate.PassOne(b.Job, scoreSums, n, b.sums.Sum(row))
+		row = each(row, func(s T) T { return s / sum })
+	}
+	return b.ofChosen(row, n)
+}
+
+// ofChosen makes the mistakes of scores that do not count: of experts that a token does not go to,
+// and of tokens that go nowhere.
+func (b *balance[T]) ofChosen(row []T, n int) []T {
+	only := b.makes("chosen-scores-only")
+	if !only && !b.makes("unrouted-left-out") {
+		return row
+	}
+	chosen, left := b.chosen(n), make([]T, b.E)
+	for e, s := range row {
+		if slices.Contains(chosen, e) || !only && len(chosen) > 0 {
+			left[e] = s
+		}
+	}
+	return left
+}
+
 // means returns P of each expert, its mean score.
 func (b *balance[T]) means(from, to int) []T {
 	columns := make([][]T, b.E)
 	for n := from; n < to; n++ {
-		row := emulate.Row(b.scores, n, b.E)
-		if b.Flag("normalize_scores") && !b.makes("scores-unnormalized") {
-			sum := emulate.PassOne(b.Job, scoreSums, n, b.sums.Sum(row))
-			row = each(row, func(s T) T { return s / sum })
-		}
-		for e, s := range row {
+		for e, s := range b.row(n) {
 			columns[e] = append(columns[e], s)
 		}
 	}
 	means := make([]T, b.E)
 	for e, column := range columns {
-		means[e] = b.sums.Sum(column) / T(to-from)
+		means[e] = b.sums.Sum(column) / T(b.tokens(from, to))
 	}
 	return means
 }
@@ -181,7 +257,11 @@ func (b *balance[T]) ofDevices(f, p []T) (shares, scores []T) {
 		if !b.makes("device-shares-summed") {
 			share /= T(max(len(experts), 1))
 		}
-		shares, scores = append(shares, share), append(scores, b.sums.Sum(emulate.Picked(p, experts)))
+		mean := b.sums.Sum(emulate.Picked(p, experts))
+		if b.makes("device-scores-averaged") {
+			mean /= T(max(len(experts), 1))
+		}
+		shares, scores = append(shares, share), append(scores, mean)
 	}
 	if b.kind == "communication" {
 		shares = b.sent()
@@ -233,8 +313,8 @@ func biasUpdate[T emulate.Number](j *emulate.Job) {
 
 func (b *bias[T]) makes(mistake string) bool { return b.mistake == mistake }
 
-// after returns the bias and its steps.
-func (b *bias[T]) after() []T {
+// steps returns what is added to the bias of each expert.
+func (b *bias[T]) steps() []T {
 	mean, rate := emulate.PassOne(b.Job, meanLoad, 0, b.mean(b.load)), T(b.Float("rate"))
 	off := each(b.load, func(n T) T { return mean - n })
 	emulate.Pass(b.Job, excess, 0, off)
@@ -247,8 +327,13 @@ func (b *bias[T]) after() []T {
 		steps = each(steps, func(s T) T { return s - middle })
 	}
 	emulate.Pass(b.Job, biasSteps, 0, steps)
+	return steps
+}
+
+// after returns the bias and its steps.
+func (b *bias[T]) after() []T {
 	after := slices.Clone(b.before)
-	for e, s := range steps {
+	for e, s := range b.steps() {
 		switch {
 		case b.makes("bias-frozen"):
 		case b.makes("bias-sign-reversed"):
@@ -256,6 +341,9 @@ func (b *bias[T]) after() []T {
 		default:
 			after[e] += s
 		}
+	}
+	if b.makes("update-bf16") {
+		emulate.RoundEach(dtype.BF16, after)
 	}
 	return after
 }
@@ -265,7 +353,11 @@ func (b *bias[T]) mean(load []T) T {
 	if b.makes("empty-experts-left-out") {
 		load = slices.DeleteFunc(slices.Clone(load), func(n T) bool { return n == 0 })
 	}
-	return b.sums.Sum(load) / T(max(len(load), 1))
+	mean := b.sums.Sum(load) / T(max(len(load), 1))
+	if b.makes("mean-floored") {
+		mean = T(math.Floor(float64(mean)))
+	}
+	return mean
 }
 
 // direction returns what a step is rate times of.
@@ -276,7 +368,7 @@ func (b *bias[T]) direction(off T) T {
 		return off
 	case off > 0, off == 0 && b.makes("balanced-moved"):
 		return 1
-	case off < 0:
+	case off < 0, b.makes("balanced-lowered"):
 		return -1
 	}
 	return 0

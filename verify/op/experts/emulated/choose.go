@@ -43,21 +43,37 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 		ranked = scores
 	}
 	if g.makes("groups-masked-with-zero") {
-		masked := make([]T, g.E)
-		for _, e := range candidates {
-			masked[e] = ranked[e]
-		}
-		ranked, candidates = masked, emulate.Indices(g.E)
+		ranked, candidates = masked(ranked, candidates), emulate.Indices(g.E)
 	}
 	switch {
 	case g.makes("last-choice-lost") && len(candidates) > g.K:
 		chosen := g.best(ranked, candidates, g.K+1)
 		slices.Sort(chosen)
 		return chosen[:g.K]
+	case g.makes("choice-by-group") && g.groups > 1:
+		return g.fromEach(ranked, candidates)
 	case g.makes("expert-twice"):
 		return g.withRepeats(ranked, candidates)
 	}
 	return g.best(ranked, candidates, g.K)
+}
+
+// masked returns scores, 0 for those of experts that are no candidates.
+func masked[T emulate.Number](scores []T, candidates []int) []T {
+	x := make([]T, len(scores))
+	for _, e := range candidates {
+		x[e] = scores[e]
+	}
+	return x
+}
+
+// fromEach takes as many experts of one kept group as of another, each the best of its own.
+func (g *gate[T]) fromEach(ranked []T, candidates []int) (chosen []int) {
+	size, share := len(candidates)/g.kept, (g.K+g.kept-1)/g.kept
+	for i := range g.kept {
+		chosen = append(chosen, g.best(ranked, candidates[i*size:][:size], share)...)
+	}
+	return chosen[:g.K]
 }
 
 // withRepeats takes a chosen expert out of the choice by writing 0 in its place, which is the
@@ -114,6 +130,9 @@ func (g *gate[T]) groupScore(group []T) T {
 		best = 1
 	case "share":
 		best = (g.K + g.kept - 1) / g.kept
+	}
+	if g.makes("group-score-mean") {
+		best = len(group)
 	}
 	picked := emulate.Picked(group, g.best(group, emulate.Indices(len(group)), min(best, len(group))))
 	return g.rounded(g.scalars.Sum(picked))

@@ -57,10 +57,30 @@ func (d *dispatch) sort() (order, counts []int) {
 	for i, before := range tiles {
 		d.write(order, i, before, firsts(counts))
 	}
-	if d.makes("order-inverted") {
-		order = inverse(order)
+	return d.ordered(order, counts), d.counted(counts)
+}
+
+// ordered returns the order as it is written. It makes the mistakes with pairs of one expert, and
+// with those that have none.
+func (d *dispatch) ordered(order, counts []int) []int {
+	switch {
+	case d.makes("order-inverted"):
+		return inverse(order)
+	case d.makes("padding-first"):
+		var none []int
+		for at, e := range d.ids {
+			if e < 0 {
+				none = append(none, at)
+			}
+		}
+		return append(none, order...)[:len(order)]
+	case d.makes("slots-apart"):
+		first := firsts(counts)
+		for e := range counts {
+			slices.SortStableFunc(order[first[e]:first[e+1]], func(a, b int) int { return a%d.K - b%d.K })
+		}
 	}
-	return order, d.counted(counts)
+	return order
 }
 
 // inverse returns the row of each pair, pairs in order, from the pair of each row.
@@ -108,6 +128,8 @@ func (d *dispatch) counted(counts []int) []int {
 	switch {
 	case d.makes("counts-cumulative"):
 		return firsts(counts)[1:]
+	case d.makes("counts-of-starts"):
+		return firsts(counts)[:d.E]
 	case d.makes("counts-padded"):
 		return each(counts, func(n int) int { return (n + 127) / 128 * 128 })
 	case d.makes("counts-shifted"):

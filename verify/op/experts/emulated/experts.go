@@ -43,7 +43,8 @@ type mixture[T emulate.Number] struct {
 	x       []T
 	routes  []route[T]
 	combine dtype.Type
-	outputs [][][]T // by token and slot; nil: none
+	outputs [][][]T      // by token and slot; nil: none
+	sorted  map[pair]int // the row of each pair in the order of experts, where a mistake asks for it
 }
 
 // pair is a token in one of its slots.
@@ -104,6 +105,7 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 func (m *mixture[T]) run() {
 	rows := m.rows()
 	m.shiftRows(rows)
+	m.sort(rows)
 	for e, pairs := range rows {
 		if pairs = m.done(pairs); len(pairs) == 0 {
 			continue
@@ -182,6 +184,17 @@ func (m *mixture[T]) done(pairs []pair) []pair {
 	return pairs[:min(capacity, len(pairs))]
 }
 
+// sort notes where pairs stand in the order of experts.
+func (m *mixture[T]) sort(rows [][]pair) {
+	if !m.Makes("weights-unsorted") {
+		return
+	}
+	m.sorted = map[pair]int{}
+	for _, p := range slices.Concat(rows...) {
+		m.sorted[p] = len(m.sorted)
+	}
+}
+
 // shiftRows makes the mistake of segments that begin one row late: the first row of each goes to
 // the expert of the row before.
 func (m *mixture[T]) shiftRows(rows [][]pair) {
@@ -204,7 +217,7 @@ func (m *mixture[T]) shiftRows(rows [][]pair) {
 // expert returns the output of an expert for one of its rows, unweighted unless weights multiply
 // what is hidden.
 func (m *mixture[T]) expert(net network[T], p pair) []T {
-	x := emulate.Row(m.x, p.token, m.d)
+	x := emulate.Row(m.x, m.tokenOf(p), m.d)
 	weight := m.weight(p)
 	if m.Makes("weight-on-input") || m.Makes("weight-on-both") {
 		m.Show(weight != 1)
@@ -221,6 +234,16 @@ func (m *mixture[T]) expert(net network[T], p pair) []T {
 	return y
 }
 
+// tokenOf returns the token whose row an expert reads for a pair.
+func (m *mixture[T]) tokenOf(p pair) int {
+	token := p.token
+	if m.Makes("token-by-remainder") {
+		token = m.row(p) % len(m.routes)
+	}
+	m.Show(token != p.token)
+	return token
+}
+
 // row returns that of a pair among all, those of slots that have no expert included.
 func (m *mixture[T]) row(p pair) int { return p.token*m.Dim("K") + p.slot }
 
@@ -233,6 +256,11 @@ func (m *mixture[T]) weight(p pair) T {
 		w = 1
 	case m.Makes("weight-of-first-slot"):
 		w = weights[0]
+	case m.Makes("weights-unsorted"):
+		row := m.sorted[p]
+		w = m.routes[row/len(weights)].weights[row%len(weights)]
+	case m.Makes("weights-normalized-again"):
+		w /= m.inner.Plain().Sum(weights)
 	case m.Makes("weight-twice"):
 		w *= w
 	case m.Makes("expert-weights-bf16"):
@@ -251,6 +279,9 @@ func (m *mixture[T]) sum(n int) []T {
 		}
 	}
 	switch {
+	case len(terms) == 0 && m.Makes("unrouted-passed-on"):
+		m.Show(true)
+		return slices.Clone(emulate.Row(m.x, n, m.d))
 	case len(terms) == 0:
 		return make([]T, m.d)
 	case m.Makes("combine-overwrites"):

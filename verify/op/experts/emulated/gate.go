@@ -58,6 +58,7 @@ type gate[T emulate.Number] struct {
 	eps, scale        T
 	mistake           string // "" for a right gate
 	n                 int    // the token that is routed
+	columns           *[]T   // sums over all tokens, where a mistake has formed them
 }
 
 // route is where a token goes: experts, in the order that the gate gives them, and their weights.
@@ -72,7 +73,7 @@ func newGate[T emulate.Number](j *emulate.Job, c *emulate.Config) *gate[T] {
 	g := &gate[T]{
 		Job: j, bias: emulate.Load[T](j, "bias"), E: j.Dim("E"), K: j.Int("top_k"), groups: j.Int("groups"),
 		kept: j.Int("top_groups"), scoring: j.Word("score"), narrow: j.Gate, eps: T(j.Float("norm_eps")),
-		scale: T(j.Float("scale")), mistake: j.Mistake,
+		scale: T(j.Float("scale")), mistake: j.Mistake, columns: new([]T),
 	}
 	if j.Recording.Has("logits") {
 		g.given = emulate.Load[T](j, "logits")
@@ -149,7 +150,7 @@ func (g *gate[T]) route(n int) route[T] {
 	r := route[T]{experts: chosen, weights: values}
 	r.experts, r.weights = g.arrange(n, r)
 	emulate.Pass(g.Job, chosenScores, n*g.K, r.weights)
-	r.weights = g.weigh(r.weights, scores)
+	r.weights = g.weigh(r, scores, ranked)
 	if g.makes("weights-bf16") {
 		emulate.RoundEach(dtype.BF16, r.weights)
 	}
@@ -207,6 +208,8 @@ func (g *gate[T]) logits(n int) []T {
 func (g *gate[T]) scores(logits []T) []T {
 	switch {
 	case g.makes("sigmoid-always"):
+	case g.scoring == "softmax" && g.makes("softmax-over-tokens"):
+		return g.acrossTokens(logits)
 	case g.scoring == "softmax", g.scoring == "sigmoid" && g.makes("softmax-for-sigmoid"):
 		return g.softmax(logits)
 	case g.scoring == "sqrt_softplus":
@@ -270,6 +273,8 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 		return emulate.Round(dtype.F32, emulate.Round(dtype.F32, ranked[e])-g.bias[e])
 	case g.makes("softmax-of-chosen") && g.scoring != "softmax" && g.Flag("normalize"):
 		return emulate.Exponential(g.Job, logits[e]-slices.Max(logits))
+	case g.makes("softmax-of-chosen-scores"):
+		return emulate.Exponential(g.Job, scores[e])
 	case g.makes("weights-of-other-score"):
 		return g.otherScores(logits)[e]
 	case g.makes("weights-logits") && !g.Flag("normalize"):
@@ -279,44 +284,4 @@ func (g *gate[T]) value(e int, logits, scores, ranked []T) T {
 		return g.softmax(emulate.Picked(logits, in))[slices.Index(in, e)]
 	}
 	return scores[e]
-}
-
-// weigh makes weights of the scores of chosen experts, of those of all.
-func (g *gate[T]) weigh(weights, scores []T) []T {
-	normalize := g.Flag("normalize") && !g.makes("weights-unnormalized") || g.makes("weights-normalized")
-	sum, scale := g.scalars.Sum(weights), g.factor()
-	if g.makes("sum-of-all-scores") {
-		sum = g.scalars.Sum(scores)
-	}
-	if normalize {
-		sum = emulate.PassOne(g.Job, chosenSum, g.n, sum)
-	}
-	factor := scale / (sum + g.eps)
-	switch {
-	case !normalize:
-		factor = scale
-	case g.Scores != dtype.Invalid:
-		divisor := g.rounded(g.rounded(sum) + g.eps)
-		return each(weights, func(w T) T { return g.rounded(w/divisor) * scale })
-	case g.makes("eps-after-division"):
-		return each(weights, func(w T) T { return (w/sum + g.eps) * scale })
-	case g.makes("norm-eps-missing"):
-		factor = scale / sum
-	case g.NormalizeFirst, scale == 1:
-		return each(weights, func(w T) T { return w / (sum + g.eps) * scale })
-	}
-	return each(weights, func(w T) T { return w * factor })
-}
-
-// factor returns what weights are multiplied by at the end.
-func (g *gate[T]) factor() T {
-	switch {
-	case g.makes("routed-scale-missing"):
-		return 1
-	case g.makes("absent-scale-is-zero") && g.Recording.Attrs["scale"] == nil:
-		return 0
-	case g.makes("routed-scale-twice"):
-		return g.scale * g.scale
-	}
-	return g.scale
 }

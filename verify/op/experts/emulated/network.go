@@ -168,6 +168,15 @@ func (w *networks[T]) units(net network[T], x []T, f int) (gate, up T) {
 func (w *networks[T]) limited(net network[T], gate, up T) (T, T) {
 	low, high := min(gate, w.limit), max(min(up, w.limit), -w.limit)
 	switch {
+	case w.Makes("up-limited-above"), w.Makes("up-unlimited"):
+		right := high
+		if high = up; w.Makes("up-limited-above") {
+			high = min(up, w.limit)
+		}
+		w.Show(high != right)
+	case w.Makes("gate-unlimited"):
+		w.Show(low != gate)
+		return gate, high
 	case w.Makes("gate-limited-below"):
 		w.Show(low < -w.limit)
 		return max(low, -w.limit), high
@@ -197,9 +206,13 @@ func (w *networks[T]) hidden(gate, up, weight T) T {
 	if w.Makes("limit-on-activation") && w.limit > 0 {
 		silu = min(silu, w.limit)
 	}
-	if w.Makes("swiglu-of-gpt-oss") {
+	switch {
+	case w.Makes("swiglu-of-gpt-oss"):
 		w.Show(true)
 		up++
+	case w.Makes("linear-part-missing"):
+		w.Show(up != 1)
+		up = 1
 	}
 	h := w.kept(silu, emulate.FusedActivation) * up
 	if w.Makes("limit-on-product") && w.limit > 0 {
@@ -214,11 +227,12 @@ func (w *networks[T]) hidden(gate, up, weight T) T {
 // silu returns z σ(z).
 func (w *networks[T]) silu(z T) T {
 	steep := T(1)
-	switch {
-	case w.Makes("gelu-for-silu"):
+	switch other, ok := w.otherActivation(z); {
+	case ok:
 		w.Show(z != 0)
-		return z * T(0.5*math.Erfc(-float64(z)/math.Sqrt2))
-	case w.Makes("swiglu-of-gpt-oss"):
+		return other
+	case w.Makes("swiglu-of-gpt-oss"), w.Makes("quick-gelu-for-silu"):
+		w.Show(z != 0)
 		steep = 1.702
 	}
 	one := 1 + emulate.Exponential(w.Job, -steep*z)
@@ -226,4 +240,19 @@ func (w *networks[T]) silu(z T) T {
 		return z * (1 / one)
 	}
 	return z / one
+}
+
+// otherActivation returns what a mistake has for SiLU, if it is that.
+func (w *networks[T]) otherActivation(z T) (y T, ok bool) {
+	switch {
+	case w.Makes("gelu-for-silu"):
+		return z * T(0.5*math.Erfc(-float64(z)/math.Sqrt2)), true
+	case w.Makes("relu-for-silu"):
+		return max(z, 0), true
+	case w.Makes("sigmoid-for-silu"):
+		return 1 / (1 + emulate.Exponential(w.Job, -z)), true
+	case w.Makes("activation-missing"):
+		return z, true
+	}
+	return 0, false
 }

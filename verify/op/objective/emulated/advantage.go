@@ -53,6 +53,12 @@ func (g *grouped[T]) spoilGroups(order []int, members map[int][]int, advantage [
 	case g.Makes("group-over-batch"):
 		g.normalize(all, all, advantage)
 		g.Show(!slices.Equal(advantage, right))
+	case g.Makes("ids-ignored"):
+		for i := range order {
+			group := all[i*len(all)/len(order) : (i+1)*len(all)/len(order)]
+			g.normalize(group, group, advantage)
+		}
+		g.Show(!slices.Equal(advantage, right))
 	case g.Makes("groups-tiled"):
 		for i := range all {
 			g.normalize([]int{i}, members[order[i%len(order)]], advantage)
@@ -90,6 +96,11 @@ func (g *grouped[T]) statistics(group []int) (mean, divisor T) {
 		g.Show(mean != 0)
 		mean = 0
 	}
+	if g.Makes("mean-of-batch") {
+		right, batch := mean, g.mean(g.rewards)
+		g.Show(batch != right)
+		return batch, g.divisor(g.centred(x, mean))
+	}
 	if g.Makes("deviation-of-batch") && g.std != "none" {
 		g.Show(len(x) < len(g.rewards) && mean != g.mean(g.rewards))
 		return mean, g.divisor(g.centred(g.rewards, g.mean(g.rewards)))
@@ -123,12 +134,18 @@ func (g *grouped[T]) divisor(x []T) T {
 		n--
 	}
 	variance := g.kept(g.sums.Dot(x, x) / T(n))
-	if g.Makes("eps-inside-root") {
+	switch {
+	case g.Makes("eps-inside-root"):
 		g.Show(spread && eps != 0)
-		return T(math.Sqrt(float64(variance + T(eps))))
+		return root(variance + T(eps))
+	case g.Makes("root-missing"):
+		g.Show(spread)
+		return variance + T(eps)
 	}
-	return g.kept(g.kept(T(math.Sqrt(float64(variance)))) + T(eps))
+	return g.kept(g.kept(root(variance)) + T(eps))
 }
+
+func root[T emulate.Number](x T) T { return T(math.Sqrt(float64(x))) }
 
 // conventions returns which deviation and what beside it rewards are divided by.
 func (g *grouped[T]) conventions() (std string, eps float64) {
@@ -144,6 +161,8 @@ func (g *grouped[T]) conventions() (std string, eps float64) {
 		}
 	case "eps-default":
 		eps = 1e-4
+	case "eps-missing":
+		eps = 0
 	}
 	return std, eps
 }

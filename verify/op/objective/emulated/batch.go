@@ -27,8 +27,9 @@ type batch[T emulate.Number] struct {
 	mask   []bool
 	places [][]int // of the tokens of each sequence that the mask keeps
 
-	place int    // of the token, or row, at hand
-	side  string // where there are two: what its quantities are said to be of
+	inSlope []T    // what sequences weigh in the gradient, where that is a mistake of its own
+	place   int    // of the token, or row, at hand
+	side    string // where there are two: what its quantities are said to be of
 }
 
 // newRows returns a batch of N rows of L numbers, without a mask. Element-wise results keep working
@@ -122,19 +123,35 @@ func (b *batch[T]) weights() []T {
 	for i := range b.keptEach(wrong) {
 		b.Show(len(b.places[i]) > 0 && wrong[i] != right[i])
 	}
+	if b.Makes("gradient-aggregation-swapped") {
+		b.inSlope = wrong
+		return right
+	}
 	return wrong
+}
+
+// slopeWeight returns what a token of sequence i weighs in the gradient, given what it does in the
+// loss.
+func (b *batch[T]) slopeWeight(i int, weights []T) T {
+	weight := emulate.PassOne(b.Job, weightsInSlope, i, weights[i])
+	if b.inSlope != nil {
+		return b.inSlope[i]
+	}
+	return weight
 }
 
 // wrongWeights returns the weights of a mistake, or nil.
 func (b *batch[T]) wrongWeights(mode string) []T {
 	switch b.Mistake {
-	case "aggregation-swapped":
+	case "aggregation-swapped", "gradient-aggregation-swapped":
 		return b.weightsOf(map[string]string{
 			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
 			"constant": "sequence_sum",
 		}[mode])
 	case "micro-batch-mean":
 		return b.microBatches()
+	case "micro-batch-means-added":
+		return times(2, b.microBatches())
 	case "losses-summed":
 		return slices.Repeat([]T{1}, b.N)
 	case "rows-joined":
@@ -245,6 +262,15 @@ func (b *batch[T]) microBatches() []T {
 	return w
 }
 
+// times returns a number times each of x.
+func times[T emulate.Number](c T, x []T) []T {
+	y := make([]T, len(x))
+	for i, v := range x {
+		y[i] = c * v
+	}
+	return y
+}
+
 // total returns the loss of the batch.
 func (b *batch[T]) total(losses, weights []T) T {
 	if b.Makes("empty-sequence-nan") && b.Word("aggregate") == "sequence_mean" && b.sequences() < b.N {
@@ -304,31 +330,28 @@ func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, s
 		value, slope = -right, -rightSlope
 	case "log-ratio-unlimited":
 		value, slope = b.estimate(estimator, logprob, ref, 0)
-	case "estimator-falls-through":
-		if estimator == "k2" {
-			value, _ = b.estimate("k3", -right, 0, 0)
-		}
-	case "k2-unhalved":
-		if estimator == "k2" {
-			value, slope = 2*right, 2*rightSlope
+	case "limit-above-only":
+		if limit != 0 && ref < logprob {
+			value, slope = b.estimate(estimator, logprob, ref, 0)
 		}
 	default:
-		return b.otherDivergence(estimator, right, rightSlope, b.kept(ref-logprob))
+		return b.otherDivergence(estimator, right, rightSlope, logprob, ref)
 	}
 	b.Show(value != right || slope != rightSlope && b.Op.Name != "policy.kl")
 	return value, slope
 }
 
 // otherDivergence makes the mistakes that need no other estimate than the right one.
-func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, delta T) (value, slope T) {
+func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob, ref T) (value, slope T) {
 	value, slope = right, rightSlope
-	switch {
+	switch delta := b.kept(ref - logprob); {
+	case estimator == b.ofOne():
+		value, slope = b.oneDivergence(right, rightSlope, delta)
 	case b.Makes("k1-for-all"):
 		value, slope = -delta, 1
-	case b.Makes("k1-absolute") && estimator == "k1" && delta > 0:
-		value, slope = delta, -slope
-	case b.Makes("k3-clamped") && estimator == "k3" && value > 10:
-		value, slope = 10, 0
+	case b.Makes("kl-times-probability"):
+		p := b.exp(logprob)
+		value, slope = p*right, p*(right+rightSlope)
 	case b.Makes("kl-missing"):
 		value, slope = 0, 0
 	case b.Makes("kl-gradient-missing"):
@@ -339,6 +362,33 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, delta T)
 		return value, slope
 	}
 	b.Show(value != right || slope != rightSlope && b.Op.Name != "policy.kl")
+	return value, slope
+}
+
+// ofOne returns the estimator that a mistake changes, where it is of one alone.
+func (b *batch[T]) ofOne() string {
+	return map[string]string{
+		"k1-absolute": "k1", "k2-unhalved": "k2", "estimator-falls-through": "k2", "k3-clamped": "k3",
+		"k3-without-one": "k3", "k3-sign-inside": "k3",
+	}[b.Mistake]
+}
+
+// oneDivergence makes the mistakes of one estimator.
+func (b *batch[T]) oneDivergence(value, slope, delta T) (T, T) {
+	switch {
+	case b.Makes("k1-absolute") && delta > 0:
+		return delta, -slope
+	case b.Makes("k2-unhalved"):
+		return 2 * value, 2 * slope
+	case b.Makes("estimator-falls-through"):
+		value, _ = b.estimate("k3", -value, 0, 0)
+	case b.Makes("k3-clamped") && value > 10:
+		return 10, 0
+	case b.Makes("k3-without-one"):
+		value++
+	case b.Makes("k3-sign-inside") && slope != 0:
+		return value + 2*delta, slope - 2
+	}
 	return value, slope
 }
 

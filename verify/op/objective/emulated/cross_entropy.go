@@ -56,6 +56,7 @@ type linearHead[T emulate.Number] struct {
 	stored, scalar dtype.Type
 	temperature    T
 	divisor        T
+	divisors       []T // of each row, where they differ by mistake
 }
 
 func newLinearHead[T emulate.Number](j *emulate.Job) *linearHead[T] {
@@ -114,18 +115,59 @@ func (h *linearHead[T]) spoil() {
 			h.Show(n < h.N && n > 0)
 			h.divisor = T(h.N)
 		}
+		h.halves(n)
 	}
 	if h.Makes("sampling-temperature-missing") {
 		h.Show(h.temperature != 1 && n > 0)
 		h.temperature = 1
 	}
-	if h.Makes("targets-shifted") {
-		next := append(append([]int{}, h.targets[1:]...), h.Int("ignore_index"))
-		for i := range next {
-			h.Show(next[i] != h.targets[i])
-		}
-		h.targets = next
+	h.shiftTargets()
+}
+
+// shiftTargets makes the mistake of targets that are shifted once more.
+func (h *linearHead[T]) shiftTargets() {
+	if !h.Makes("targets-shifted") {
+		return
 	}
+	next := append(append([]int{}, h.targets[1:]...), h.Int("ignore_index"))
+	for i := range next {
+		h.Show(next[i] != h.targets[i])
+	}
+	h.targets = next
+}
+
+// halves makes the mistakes of means over two halves of the rows, of which n count, that are
+// averaged or added.
+func (h *linearHead[T]) halves(n int) {
+	means := T(2)
+	switch {
+	case h.Makes("chunk-means-added"):
+		means = 1
+	case !h.Makes("chunk-means-averaged"):
+		return
+	}
+	half, first := (h.N+1)/2, 0
+	for i := range half {
+		if h.counts(i) {
+			first++
+		}
+	}
+	h.divisors = make([]T, h.N)
+	for i := range h.divisors {
+		h.divisors[i] = means * T(max(1, first))
+		if i >= half {
+			h.divisors[i] = means * T(max(1, n-first))
+		}
+		h.Show(h.counts(i) && h.divisors[i] != h.divisor)
+	}
+}
+
+// divisorOf returns what the loss of row n is divided by.
+func (h *linearHead[T]) divisorOf(n int) T {
+	if h.divisors != nil {
+		return h.divisors[n]
+	}
+	return h.divisor
 }
 
 // rollMask makes the mistake of a mask that is rolled once more than the targets are.
@@ -183,25 +225,36 @@ func (h *linearHead[T]) logSumExp(z []T) (m, sum T) {
 		for _, x := range z[from:to] {
 			exps = append(exps, emulate.Exponential(h.Job, x-m))
 		}
-		sum = sum*T(math.Exp(float64(before-m))) + h.sums.Sum(exps)
+		sum = h.rescaled(sum, before-m) + h.sums.Sum(exps)
 	}
 	return m, sum
+}
+
+// rescaled returns the sum of the chunks so far under a maximum that has grown.
+func (h *linearHead[T]) rescaled(sum, by T) T {
+	if h.Makes("sum-not-rescaled") {
+		h.Show(sum != 0 && by != 0)
+		return sum
+	}
+	return sum * T(math.Exp(float64(by)))
 }
 
 // row returns the loss of row n and the gradient of its logits.
 func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	z, y := h.logits(n), h.targets[n]
-	m, sum := h.logSumExp(z)
+	all, _ := h.wrongVocabulary(z, y)
+	m, sum := h.logSumExp(all)
 	logarithm := T(math.Log(float64(sum)))
 	if h.place = n; h.Quantities != nil {
 		m, sum, logarithm = h.passed(lses, m+logarithm), 1, 0
 	}
 	loss = h.keep(h.scalar, -(h.passed(tokenLogits, z[y]) - m - logarithm))
-	unit := h.keep(h.scalar, 1/h.divisor)
+	unit := h.keep(h.scalar, 1/h.divisorOf(n))
 	if h.Makes("gradient-undivided") {
 		h.Show(unit != 1)
 		unit = 1
 	}
+	z, m, sum = h.untempered(z, m, sum)
 	dz, m = make([]T, h.vocab), h.passed(lsesAgain, m)
 	emulate.Pass(h.Job, logitsAgain, n*h.vocab, z)
 	for j, x := range z {
@@ -213,6 +266,18 @@ func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	}
 	emulate.Pass(h.Job, gradients, n*h.vocab, dz)
 	return loss, dz
+}
+
+// untempered makes the mistake of a gradient whose softmax is of logits that are not divided by the
+// temperature; it returns them with their maximum and sum of exponentials.
+func (h *linearHead[T]) untempered(z []T, m, sum T) ([]T, T, T) {
+	if !h.Makes("probabilities-untempered") || h.temperature == 1 {
+		return z, m, sum
+	}
+	h.Show(true)
+	z = times(h.temperature, z)
+	m, sum = h.logSumExp(z)
+	return z, m, sum
 }
 
 // slope returns an element of the gradient of logits as it is stored.
@@ -255,12 +320,12 @@ func crossEntropy[T emulate.Number](j *emulate.Job) {
 func (h *linearHead[T]) loss(losses []T) T {
 	losses = slices.Clone(losses)
 	emulate.Pass(h.Job, lossesInSum, 0, losses)
-	if !h.NormalizeFirst {
+	if !h.NormalizeFirst && h.divisors == nil {
 		return h.keep(h.scalar, h.sums.Sum(losses)) / h.divisor
 	}
 	terms := make([]T, len(losses))
 	for i, l := range losses {
-		terms[i] = h.keep(h.scalar, l/h.divisor)
+		terms[i] = h.keep(h.scalar, l/h.divisorOf(i))
 	}
 	return h.sums.Sum(terms)
 }

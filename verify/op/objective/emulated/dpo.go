@@ -44,10 +44,25 @@ func preferenceLoss[T emulate.Number](j *emulate.Job) {
 	if p.divides = divides != mistaken; divides || mistaken {
 		p.long, p.short = emulate.Load[T](j, "lengths_chosen"), emulate.Load[T](j, "lengths_rejected")
 	}
+	p.spoilReferences()
 	for i := range n {
 		p.run(i)
 	}
 	p.store()
+}
+
+// spoilReferences makes the mistakes with what the reference gives.
+func (p *preference[T]) spoilReferences() {
+	for i := range p.refChosen {
+		switch {
+		case p.Makes("references-exchanged"):
+			p.Show(p.refChosen[i] != p.refRejected[i])
+			p.refChosen[i], p.refRejected[i] = p.refRejected[i], p.refChosen[i]
+		case p.Makes("reference-added"):
+			p.Show(p.refChosen[i] != p.refRejected[i])
+			p.refChosen[i], p.refRejected[i] = -p.refChosen[i], -p.refRejected[i]
+		}
+	}
 }
 
 // run computes pair i.
@@ -64,6 +79,10 @@ func (p *preference[T]) run(i int) {
 		x, y = p.lengths(i)
 	}
 	p.rewards[0][i], p.rewards[1][i] = p.reward(a, x), p.reward(b, y)
+	if p.Makes("rewards-without-reference") {
+		p.Show(p.refChosen[i] != 0)
+		p.rewards[0][i], p.rewards[1][i] = p.beta*p.chosen[i], p.beta*p.rejected[i]
+	}
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
 	loss, d := p.pair(p.passed(margins, p.margin(i, a, b, x, y)))
 	n := T(p.N)
@@ -78,9 +97,13 @@ func (p *preference[T]) run(i int) {
 // lengths returns those of both responses of pair i.
 func (p *preference[T]) lengths(i int) (chosen, rejected T) {
 	chosen, rejected = p.long[i], p.short[i]
-	if p.Makes("length-of-chosen") {
+	switch {
+	case p.Makes("length-of-chosen"):
 		p.Show(chosen != rejected)
 		rejected = chosen
+	case p.Makes("lengths-exchanged"):
+		p.Show(chosen != rejected)
+		chosen, rejected = rejected, chosen
 	}
 	return chosen, rejected
 }
@@ -150,6 +173,12 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		e := p.kept(h - p.kept(half))
 		return p.kept(e * e), 2 * e
 	}
+	if x := p.kept(p.beta * h); mistake == "hinge-for-sigmoid" {
+		if x >= 1 {
+			return 0, 0
+		}
+		return 1 - x, -p.beta
+	}
 	return p.sigmoidLoss(h, mistake)
 }
 
@@ -160,7 +189,7 @@ func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
 		smooth = 0
 	case "beta-twice":
 		x *= p.beta
-	case "smoothing-sign":
+	case "smoothing-sign", "smoothing-robust":
 		back = -smooth
 	}
 	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))
@@ -170,6 +199,9 @@ func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
 	} else if smooth != 0 {
 		loss = p.kept(loss + p.kept(back*-p.logSigmoid(-x)))
 		slope = p.kept(slope - p.kept(back*p.sigmoid(x)))
+	}
+	if mistake == "smoothing-robust" {
+		loss, slope = loss/(1-2*smooth), slope/(1-2*smooth)
 	}
 	return loss, p.kept(-p.beta * slope)
 }

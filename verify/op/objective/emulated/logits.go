@@ -66,14 +66,14 @@ func (f *fromLogits[T]) backward(gradient []T) []T {
 		if g == 0 || math.IsInf(float64(x[token]), -1) {
 			return
 		}
-		p := f.probabilities(x)
+		p := f.probabilities(f.again(at, x))
 		if f.Makes("softmax-dropped") {
 			f.Show(p[token] != 1)
 			clear(p)
 		}
 		for j := range p {
 			d := -f.kept(g * p[j])
-			if j == token {
+			if j == token && !f.Makes("target-missing") {
 				d = f.kept(g + d)
 			}
 			if f.divisor != 1 {
@@ -83,6 +83,15 @@ func (f *fromLogits[T]) backward(gradient []T) []T {
 		}
 	})
 	return dlogits
+}
+
+// again returns the row that the gradient's softmax is of: that of the loss.
+func (f *fromLogits[T]) again(at int, row []T) []T {
+	f.Show(f.Makes("target-missing") || f.Makes("probabilities-untempered") && f.temperature != 1)
+	if f.Makes("probabilities-untempered") {
+		return f.scaled(emulate.Row(f.logits, at, f.vocab), 1)
+	}
+	return row
 }
 
 // probabilities returns a softmax: of e^{x−m} over their sum, or in narrow types, as autograd has

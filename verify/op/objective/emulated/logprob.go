@@ -28,26 +28,57 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	b.unstable()
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
-		if b.place = i; j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
+		if b.place = i; b.ignores(tokens, i) {
 			continue
 		}
 		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
-		token := tokens[i]
-		if j.Makes("token-shifted") {
-			token = min(max(tokens[(i+1)%b.N], 0), b.L-1)
-			j.Show(row[token] != row[tokens[i]])
-		}
+		token := b.tokenOf(tokens, i)
+		j.Show(row[token] != row[tokens[i]])
 		logprob[i], entropy[i] = b.logSoftmax(row, token)
-		switch {
-		case j.Makes("entropy-untempered"):
-			j.Show(temperature != 1)
-			_, entropy[i] = b.logSoftmax(b.keptOf(emulate.Row(logits, i, b.L), i), token)
-		case j.Makes("logprob-tempered"):
+		if other := b.otherRow(emulate.Row(logits, i, b.L), i, temperature); other != nil {
+			_, e := b.logSoftmax(other, token)
+			j.Show(e != entropy[i])
+			entropy[i] = e
+		}
+		if j.Makes("logprob-tempered") {
 			logprob[i] /= T(j.Float("temperature"))
 		}
 	}
 	emulate.Store(j, "logprob", emulate.Working[T](), logprob)
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
+}
+
+// tokenOf returns the token of row i; by mistake that of the next one.
+func (b *batch[T]) tokenOf(tokens []int, i int) int {
+	if b.Makes("token-shifted") {
+		return min(max(tokens[(i+1)%b.N], 0), b.L-1)
+	}
+	return tokens[i]
+}
+
+// otherRow returns the row that an entropy is of by mistake, if it is another than that of the
+// log-probability.
+func (b *batch[T]) otherRow(logits []T, i int, temperature T) []T {
+	switch {
+	case b.Makes("entropy-unfiltered"):
+		return b.scaled(logits, temperature)
+	case b.Makes("entropy-untempered"):
+		return b.keptOf(logits, i)
+	}
+	return nil
+}
+
+// ignores tells whether row i has no token; by mistake one that has none has token 0.
+func (b *batch[T]) ignores(tokens []int, i int) bool {
+	if !b.Has("ignore_index") || tokens[i] != b.Int("ignore_index") {
+		return false
+	}
+	if b.Makes("ignored-computed") {
+		b.Show(true)
+		tokens[i] = max(tokens[i], 0)
+		return false
+	}
+	return true
 }
 
 // temperature reads what logits are divided by.
@@ -145,6 +176,7 @@ func (b *batch[T]) subtractsLSE() bool {
 // x, or with NormalizeFirst as −Σ p log p. What is inside of a softmax or a log-sum-exp is no
 // element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
+	x, token = b.wrongVocabulary(x, token)
 	m := slices.Max(x)
 	if math.IsInf(float64(m), -1) {
 		return m, 0
@@ -166,6 +198,26 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 		entropy = b.kept(lse + entropy)
 	}
 	return logprob, b.spoilEntropy(x, logprob, entropy)
+}
+
+// wrongVocabulary returns the logits that a softmax is over, and which of them is that of the
+// token. By mistake the vocabulary has padding, of logit 0, or is that of one device of two.
+func (b *batch[T]) wrongVocabulary(x []T, token int) ([]T, int) {
+	half := len(x) / 2
+	switch {
+	case b.Quantities != nil || half == 0:
+	case b.Makes("vocabulary-padded"):
+		padding := (128 - len(x)%128) % 128
+		b.Show(padding > 0 && slices.Max(x) < 12)
+		return append(slices.Clone(x), make([]T, padding)...), token
+	case b.Makes("vocabulary-halved"):
+		b.Show(true)
+		if token < half {
+			return x[:half], token
+		}
+		return x[half:], token - half
+	}
+	return x, token
 }
 
 // spoilEntropy makes the mistakes with an entropy.

@@ -2,9 +2,7 @@ package emulated
 
 import (
 	"math"
-	"slices"
 
-	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
@@ -29,6 +27,10 @@ type policyLoss[T emulate.Number] struct {
 	clip, kl string
 	policy   *fromLogits[T] // nil where log-probabilities are given
 	sequence bool
+	penalty  []T    // what sequences weigh in the divergence, where that is a mistake of its own
+	apart    T      // and what that adds to the loss
+	whitened [2]T   // mean and deviation of advantages, where they are whitened by mistake
+	taken    string // the mistake that surrogates make, where it is another one
 }
 
 // clipBounds are the widths of the clip, the bound of a dual one, and that of log-ratios.
@@ -49,6 +51,7 @@ func lossAndGradient[T emulate.Number](j *emulate.Job) {
 		k.ref = emulate.Load[T](j, "ref_logprob")
 	}
 	k.spoilInputs()
+	k.spoilAdvantages()
 	if j.Recording.Has("logits") {
 		k.policy = newLogits(k.batch)
 		k.logprob = k.policy.logprobs()
@@ -81,10 +84,12 @@ func (k *policyLoss[T]) spoilInputs() {
 
 func (k *policyLoss[T]) run() {
 	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
+	weights = k.splitWeights(weights)
+	k.chooseMeans(weights)
 	for i := range k.N {
-		k.row(i, losses, gradient, emulate.PassOne(k.Job, weightsInSlope, i, weights[i]))
+		k.row(i, losses, gradient, k.slopeWeight(i, weights))
 	}
-	loss := k.total(losses, weights)
+	loss := k.total(losses, weights) + k.apart
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
 	if k.policy == nil {
@@ -116,7 +121,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
 			value, slope = k.reweighed(value, slope, at)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
-			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*weight))
+			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*k.penaltyWeight(i, value, weight)))
 		}
 	}
 }
@@ -150,7 +155,7 @@ func (k *policyLoss[T]) share(i int, own, gradient []T) {
 	if len(own) == 0 {
 		return
 	}
-	divisor := k.length(i)
+	divisor := k.ratioLength(i)
 	if k.Makes("sequence-ratio-product") {
 		divisor = 1
 	}
@@ -160,15 +165,19 @@ func (k *policyLoss[T]) share(i int, own, gradient []T) {
 		each *= divisor
 	}
 	for _, at := range k.places[i] {
-		gradient[at] = each
+		gradient[at] = each * k.tilt(i, at)
 	}
 }
 
 func (k *policyLoss[T]) advantageOf(i, at int) T {
 	if len(k.advantage) == len(k.mask) && len(k.Recording.Shape("advantage")) == 2 {
-		return emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[at])
+		i = at
 	}
-	return emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[i])
+	a := emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[i])
+	if k.whitened[1] != 0 {
+		a = (a - k.whitened[0]) / k.whitened[1]
+	}
+	return a
 }
 
 // meanLogRatio is the mean over the tokens of sequence i.
@@ -185,102 +194,11 @@ func (k *policyLoss[T]) meanLogRatio(i int) T {
 		k.Show(len(x) > 1 && sum != 0)
 		return sum
 	}
-	return emulate.PassOne(k.Job, meanLogRatios, i, k.kept(sum/k.kept(k.length(i))))
-}
-
-// token returns the loss of one token and its derivative, for the logarithm of the ratio, or with
-// cispo for log π; the mistake shows where it changes either.
-func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
-	if advantage == 0 {
-		return 0, 0
+	if k.Makes("sequence-ratios-averaged") {
+		mean := k.meanRatio(i)
+		k.Show(len(x) > 1 && sum != 0)
+		return T(math.Log(float64(mean)))
 	}
-	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
-	if !slices.Contains(ofSurrogates, k.Mistake) {
-		return loss, slope
-	}
-	x, advantage, b := k.spoilSurrogate(x, advantage, k.clipBounds)
-	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
-	k.Show(wrong != loss || wrongSlope != slope)
-	return wrong, wrongSlope
-}
-
-// ofSurrogates are the mistakes that show in the loss of a token or in its derivative.
-var ofSurrogates = []string{
-	"clip-sides-swapped", "clip-symmetric", "cispo-upper-only", "dual-clip-by-default", "dual-clip-missing",
-	"log-ratio-unlimited", "ratio-inverted", "ratio-assumed-one", "surrogate-negated", "min-max-exchanged",
-	"dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut", "clip-missing",
-	"limit-passes-gradient", "cispo-differentiated",
-}
-
-// spoilSurrogate makes the mistakes with what a surrogate is given.
-func (k *policyLoss[T]) spoilSurrogate(x, advantage T, b clipBounds[T]) (T, T, clipBounds[T]) {
-	switch k.Mistake {
-	case "clip-sides-swapped":
-		b.low, b.high = b.high, b.low
-	case "dual-clip-by-default":
-		if b.dual == 0 && k.clip != "cispo" {
-			b.dual = 3
-		}
-	case "dual-clip-missing":
-		b.dual = 0
-	case "log-ratio-unlimited":
-		b.limit = 0
-	case "clip-symmetric":
-		b.high = b.low
-	case "cispo-upper-only":
-		if k.clip == "cispo" {
-			b.low = 1
-		}
-	case "ratio-inverted":
-		x = -x
-	case "ratio-assumed-one":
-		x = 0
-	case "surrogate-negated":
-		advantage = -advantage
-	}
-	return x, advantage, b
-}
-
-func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mistake string) (loss, slope T) {
-	limited := b.limit != 0 && (x > b.limit || x < -b.limit)
-	if limited {
-		x = min(max(x, k.kept(-b.limit)), k.kept(b.limit))
-	}
-	r := k.passed(ratios, k.exp(x))
-	bounded := k.passed(clippedRatios, min(max(r, k.kept(1-b.low)), k.kept(1+b.high)))
-	if k.clip == "cispo" {
-		if bounded == 0 && !dtype.Finite(logprob) {
-			return 0, 0
-		}
-		slope = -k.kept(bounded * advantage)
-		if mistake == "cispo-differentiated" && bounded == r && !limited {
-			slope *= 1 + logprob
-		}
-		return k.kept(-k.kept(bounded*advantage) * logprob), slope
-	}
-	loss, slope = k.clipped(-k.kept(r*advantage), -k.kept(bounded*advantage), mistake)
-	if bound := -k.kept(b.dual * advantage); b.dual != 0 && loss > bound &&
-		(advantage < 0 || mistake == "dual-clip-for-positive" && advantage > 0) {
-		loss, slope = bound, 0
-	}
-	if limited && mistake != "limit-passes-gradient" || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
-		slope = 0
-	}
-	return loss, slope
-}
-
-// clipped returns the larger of the plain and the clipped loss with its derivative, which is 0 for
-// the clipped one unless the clip passes the gradient on.
-func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T) {
-	takes := clipped > plain
-	if mistake == "min-max-exchanged" {
-		takes = clipped < plain
-	}
-	switch {
-	case k.clip == "none" || !takes || mistake == "clip-missing":
-		return plain, plain
-	case k.clip == "gppo" && mistake != "clipped-gradient-cut", k.clip == "ppo" && mistake == "clip-passes-gradient":
-		return clipped, clipped
-	}
-	return clipped, 0
+	k.Show(k.ratioLength(i) != k.length(i) && sum != 0)
+	return emulate.PassOne(k.Job, meanLogRatios, i, k.kept(sum/k.kept(k.ratioLength(i))))
 }

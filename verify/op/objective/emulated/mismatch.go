@@ -212,6 +212,10 @@ func (p *enginePair[T]) store(delta []T) {
 		}
 	}
 	n := T(max(1, len(counted)))
+	if p.Makes("means-over-padding") {
+		p.Show(len(counted) < len(delta))
+		n = T(len(delta))
+	}
 	of := func(f func(x T) T) []T {
 		terms := make([]T, len(counted))
 		for i, x := range counted {
@@ -219,23 +223,53 @@ func (p *enginePair[T]) store(delta []T) {
 		}
 		return terms
 	}
-	size := of(func(x T) T { return T(math.Abs(float64(x))) })
-	outside := of(func(x T) T {
-		if r := T(math.Exp(float64(x))); r > T(p.Float("limit")) || r < 1/T(p.Float("limit")) {
-			return 1
-		}
-		return 0
-	})
+	size, outside := of(p.size), of(p.outside)
 	store := func(name string, terms []T) {
 		emulate.Store(p.Job, name, emulate.Working[T](), []T{sums.Sum(terms) / n})
 	}
 	store("mean", size)
 	store("k1", of(func(x T) T { return -x }))
-	store("k2", of(func(x T) T { return x * x / 2 }))
+	store("k2", of(p.k2))
 	store("k3", of(p.k3))
 	store("share", outside)
 	emulate.Store(p.Job, "largest", emulate.Working[T](), []T{slices.Max(append(size, 0))})
 	emulate.Store(p.Job, "delta", emulate.Working[T](), delta)
+}
+
+// size returns |x|.
+func (p *enginePair[T]) size(x T) T {
+	if p.Makes("differences-signed") {
+		p.Show(x < 0)
+		return x
+	}
+	return T(math.Abs(float64(x)))
+}
+
+// outside returns 1 for a ratio e^x beyond the limit, or below its inverse, and 0 for others.
+func (p *enginePair[T]) outside(x T) T {
+	r, limit := T(math.Exp(float64(x))), T(p.Float("limit"))
+	right := r > limit || r < 1/limit
+	is := right
+	switch p.Mistake {
+	case "share-above-only":
+		is = r > limit
+	case "limit-on-logarithm":
+		is = x > limit || x < -limit
+	}
+	p.Show(is != right)
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// k2 returns x²/2.
+func (p *enginePair[T]) k2(x T) T {
+	if p.Makes("k2-unhalved") {
+		p.Show(x != 0)
+		return x * x
+	}
+	return x * x / 2
 }
 
 // k3 returns e^x − 1 − x.

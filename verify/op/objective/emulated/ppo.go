@@ -28,6 +28,7 @@ type recursion[T emulate.Number] struct {
 	*batch[T]
 	rewards, values []T
 	gamma, decay    T
+	toGo            []T // discounted sums of rewards, where a mistake asks for them
 }
 
 // gae computes advantages and returns, in the type of rewards.
@@ -137,6 +138,7 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 		deltas[s] = g.delta(at, next)
 	}
 	g.accumulate(deltas, steps)
+	g.rewardsToGo(steps)
 	for s, at := range steps {
 		if g.mask[at] {
 			advantage[at], returns[at] = g.results(s, at, deltas[s])
@@ -161,11 +163,33 @@ func (g *recursion[T]) results(s, at int, advantage T) (T, T) {
 	case g.Makes("discounted-from-start"):
 		g.Show(s > 0 && g.gamma != 1 && advantage != 0)
 		advantage *= T(math.Pow(float64(g.gamma), float64(s)))
+	case g.Makes("returns-of-rewards"):
+		right := g.kept(advantage + g.values[at])
+		g.Show(g.toGo[at] != right)
+		return advantage, g.toGo[at]
+	case g.Makes("returns-without-advantages"):
+		g.Show(advantage != 0)
+		return advantage, g.values[at]
 	case g.Makes("returns-without-values"):
 		g.Show(g.values[at] != 0)
 		return advantage, advantage
 	}
 	return advantage, g.kept(emulate.PassOne(g.Job, inReturns, at, advantage) + g.values[at])
+}
+
+// rewardsToGo forms the discounted sums of rewards from each step on.
+func (g *recursion[T]) rewardsToGo(steps []int) {
+	if !g.Makes("returns-of-rewards") {
+		return
+	}
+	if g.toGo == nil {
+		g.toGo = make([]T, len(g.rewards))
+	}
+	var after T
+	for s := len(steps) - 1; s >= 0; s-- {
+		after = g.rewards[steps[s]] + g.gamma*after
+		g.toGo[steps[s]] = after
+	}
 }
 
 // delta returns the error of a value, given the value after it.
@@ -251,17 +275,35 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	values, old := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values")
 	returns := emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
+	mistake := b.largerMean(values, old, returns, weights, clip)
 	b.each(func(i, at int) {
 		b.place = at
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
-		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
+		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, mistake)
 		b.Show(wrong != l || wrongSlope != d)
-		weight := emulate.PassOne(j, weightsInSlope, i, weights[i])
-		losses[at], gradient[at] = wrong, b.kept(wrongSlope*weight)
+		losses[at], gradient[at] = wrong, b.kept(wrongSlope*b.slopeWeight(i, weights))
 	})
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
 	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)
+}
+
+// largerMean returns the mistake that values make: where it is the larger of two means, of plain
+// and of clipped errors, the one of these for all.
+func (b *batch[T]) largerMean(values, old, returns, weights []T, clip T) string {
+	if !b.Makes("larger-of-means") {
+		return b.Mistake
+	}
+	var plain, clipped T
+	b.each(func(i, at int) {
+		e, _ := b.value(values[at], old[at], returns[at], clip, "value-clip-ignored")
+		c, _ := b.value(values[at], old[at], returns[at], clip, "value-clip-always")
+		plain, clipped = plain+weights[i]*e, clipped+weights[i]*c
+	})
+	if clipped > plain {
+		return "value-clip-always"
+	}
+	return "value-clip-ignored"
 }
 
 // value returns the loss of one token and its derivative.
@@ -288,10 +330,7 @@ func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T
 func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, slope T) {
 	e := b.passed(valueErrors, b.kept(value-ret))
 	loss, slope = b.kept(e*e), e
-	edge := min(max(value, b.kept(old-clip)), b.kept(old+clip))
-	if mistake == "value-clip-relative" {
-		edge = min(max(value, old*(1-clip)), old*(1+clip))
-	}
+	edge := b.clip(value, old, ret, clip, mistake)
 	d := b.passed(clippedErrors, b.kept(b.passed(clippedValues, edge)-ret))
 	square := b.kept(d * d)
 	takes := square > loss
@@ -300,12 +339,34 @@ func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, 
 		takes = square < loss
 	case "value-larger-before-square":
 		takes = d > e
+	case "value-clip-always":
+		takes = edge != value
 	}
 	if takes {
-		loss, slope = square, 0
+		loss, slope = square, b.clippedSlope(d, mistake)
 	}
 	if mistake == "value-gradient-cut" && edge != value {
 		slope = 0
 	}
 	return loss, slope
+}
+
+// clip returns a value that moves no further from the old one than the clip.
+func (b *batch[T]) clip(value, old, ret, clip T, mistake string) T {
+	switch mistake {
+	case "value-clip-relative":
+		return min(max(value, old*(1-clip)), old*(1+clip))
+	case "value-clip-around-return":
+		return min(max(value, ret-clip), ret+clip)
+	}
+	return min(max(value, b.kept(old-clip)), b.kept(old+clip))
+}
+
+// clippedSlope returns the derivative of a clipped error d, halved: 0, which does not move with the
+// value.
+func (b *batch[T]) clippedSlope(d T, mistake string) T {
+	if mistake == "clipped-value-passes-gradient" {
+		return d
+	}
+	return 0
 }

@@ -80,9 +80,13 @@ func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
 
 // verify returns how many drafts are kept, and the token after them.
 func (a *acceptance[T]) verify() (accepted, next int) {
-	good := make([]bool, a.k)
+	good, product := make([]bool, a.k), T(1)
 	for i, token := range a.draft {
-		good[i] = a.accepts(a.target(i)[token], a.q[i*a.vocab+token], i)
+		p, q := a.target(i)[token], a.q[i*a.vocab+token]
+		if good[i] = a.accepts(p, q, i); a.makes("accepted-by-product") {
+			product *= min(p/q, 1)
+			good[i] = a.u[i] < product
+		}
 	}
 	if a.makes("first-draft-unjudged") {
 		good[0] = true
@@ -130,6 +134,8 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 		return p == slices.Max(a.target(i))
 	case a.makes("ratio-inverted"):
 		return u < a.kept(q/p)
+	case a.makes("acceptance-negated"):
+		return u > a.kept(p/q)
 	case a.makes("draft-taken-for-sure"): // as if the draft were its distribution's only token
 		return u < p
 	case a.makes("accepted-over-maximum"):
@@ -148,6 +154,9 @@ func (a *acceptance[T]) next(row int) int {
 	if a.makes("uniform-reused") {
 		u = a.u[min(row, a.k-1)]
 	}
+	if row == a.k && a.makes("bonus-from-residual") {
+		return a.draw(a.weights(p, emulate.Row(a.less, row-1, a.vocab)), u)
+	}
 	if row == a.k || a.makes("sampled-from-target") {
 		return a.draw(a.weights(p, nil), u)
 	}
@@ -164,8 +173,11 @@ func (a *acceptance[T]) weights(p, q []T) []T {
 	w := slices.Clone(p)
 	for x := range q {
 		w[x] = a.kept(p[x] - q[x])
-		if a.makes("residual-absolute") {
+		switch {
+		case a.makes("residual-absolute"):
 			w[x] = max(w[x], -w[x])
+		case a.makes("residual-reversed"):
+			w[x] = -w[x]
 		}
 		if !a.makes("residual-unclamped") {
 			w[x] = max(w[x], 0)
@@ -196,10 +208,13 @@ func (a *acceptance[T]) draw(weights []T, u T) int {
 // first returns the first token whose cumulative sum exceeds a threshold, or the last with a
 // weight.
 func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
+	if a.makes("drawn-in-order-of-weight") {
+		return a.firstOfSorted(weights, threshold)
+	}
 	sums := a.cumulated(weights)
 	emulate.Pass(a.Job, cumulative, a.b*a.vocab, sums)
 	for x, w := range weights {
-		if sums[x] > threshold {
+		if sums[x] > threshold && (w > 0 || !a.makes("cumulated-before")) {
 			return x
 		}
 		if w > 0 {
@@ -207,6 +222,21 @@ func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
 		}
 	}
 	return last
+}
+
+// firstOfSorted is first where tokens stand in the order of their weights, the heaviest first.
+func (a *acceptance[T]) firstOfSorted(weights []T, threshold T) int {
+	order, sorted := emulate.Indices(len(weights)), make([]T, len(weights))
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(weights[y], weights[x]) })
+	for i, x := range order {
+		sorted[i] = weights[x]
+	}
+	for i, sum := range a.cumulated(sorted) {
+		if sum > threshold {
+			return order[i]
+		}
+	}
+	return order[0]
 }
 
 // cumulated returns cumulative sums: one chain, or where there are splits chains of a block.
@@ -218,7 +248,9 @@ func (a *acceptance[T]) cumulated(weights []T) []T {
 			before, inside = before+inside, 0
 		}
 		inside += w
-		sums[x] = a.kept(before + inside)
+		if sums[x] = a.kept(before + inside); a.makes("cumulated-before") {
+			sums[x] -= w
+		}
 	}
 	return sums
 }

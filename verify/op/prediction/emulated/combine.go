@@ -59,10 +59,20 @@ func mtpCombine[T emulate.Number](j *emulate.Job) {
 	for o := range k.d {
 		w := emulate.LoadRows[T](j, "projection", o, o+1)
 		for i, row := range rows {
-			y[i*k.d+o] = k.products.Dot(row, w)
+			y[i*k.d+o] = k.products.Dot(row, w) + k.residual(i*k.d+o)
 		}
 	}
 	emulate.StoreMain(j, "y", typ, y)
+}
+
+// residual returns what is added to an element of the projection: nothing, or by mistake that of
+// the hidden state.
+func (k *combine[T]) residual(at int) T {
+	if !k.Makes("hidden-added") {
+		return 0
+	}
+	k.Show(k.hidden[at] != 0)
+	return k.hidden[at]
 }
 
 // rows returns the rows that are multiplied.
@@ -88,15 +98,16 @@ func (k *combine[T]) spoilWeights() {
 
 // row returns both halves of a row, as they are multiplied.
 func (k *combine[T]) row(i int) []T {
-	k.norm.Place = i
-	h := k.normed(emulate.Row(k.hidden, i, k.d), k.normHidden, "hidden-norm-missing")
-	k.norm.Place = k.n + i
-	e := k.normed(k.embeddingOf(i), k.normEmbedding, "embedding-norm-missing")
+	h, e := k.halves(i)
 	emulate.Pass(k.Job, normedHidden, i*k.d, h)
 	emulate.Pass(k.Job, normedEmbedding, i*k.d, e)
-	if k.Makes("hidden-normed-twice") {
+	switch {
+	case k.Makes("hidden-normed-twice"):
 		k.Show(true)
 		h = k.normed(h, k.normHidden, "")
+	case k.Makes("embedding-normed-twice"):
+		k.Show(slices.ContainsFunc(e, func(v T) bool { return v != 0 }))
+		e = k.normed(e, k.normEmbedding, "")
 	}
 	if k.Makes("one-norm-for-both") {
 		k.Show(slices.ContainsFunc(e, func(v T) bool { return v != 0 }))
@@ -110,6 +121,20 @@ func (k *combine[T]) row(i int) []T {
 		return slices.Concat(e, h)
 	}
 	return slices.Concat(h, e)
+}
+
+// halves returns both halves of row i, normalised each by itself, or by mistake together.
+func (k *combine[T]) halves(i int) (h, e []T) {
+	h, e = emulate.Row(k.hidden, i, k.d), k.embeddingOf(i)
+	if k.Makes("normed-together") {
+		k.Show(true)
+		both := k.normed(slices.Concat(h, e), slices.Concat(k.normHidden, k.normEmbedding), "")
+		return both[:k.d], both[k.d:]
+	}
+	k.norm.Place = i
+	h = k.normed(h, k.normHidden, "hidden-norm-missing")
+	k.norm.Place = k.n + i
+	return h, k.normed(e, k.normEmbedding, "embedding-norm-missing")
 }
 
 // normed returns a half, normalised and rounded; without the norm, if that is the mistake.

@@ -37,8 +37,9 @@ type loss[T emulate.Number] struct {
 	logits                   []T
 	tokens                   []int
 	depths, positions, vocab int
-	shift                    int  // from a position to the token that it predicts, at depth 0
-	wraps                    bool // beyond the last token stands the first
+	shift                    int   // from a position to the token that it predicts, at depth 0
+	wraps                    bool  // beyond the last token stands the first
+	over                     []int // what the sum of each depth was divided by
 }
 
 // mtpLoss computes it in the working type, element-wise results rounded to the intermediate one.
@@ -61,6 +62,7 @@ func mtpLoss[T emulate.Number](j *emulate.Job) {
 		perDepth[k] = l.depth(k + 1)
 	}
 	emulate.Store(j, "per_depth", emulate.Working[T](), perDepth)
+	l.pool(perDepth)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{l.weighted(perDepth)})
 }
 
@@ -80,8 +82,8 @@ func (l *loss[T]) depth(k int) T {
 		}
 		l.Show(target != right)
 	}
-	over := l.divisor(len(losses))
-	if len(losses) == 0 {
+	over := l.divisor(len(losses), k)
+	if l.over = append(l.over, over); len(losses) == 0 {
 		return 0
 	}
 	if l.NormalizeFirst {
@@ -116,8 +118,8 @@ func (l *loss[T]) target(at int) int {
 	return -1
 }
 
-// divisor returns what the sum of a depth is divided by, n of whose positions count.
-func (l *loss[T]) divisor(n int) int {
+// divisor returns what the sum of depth k is divided by, n of whose positions count.
+func (l *loss[T]) divisor(n, k int) int {
 	over := l.positions
 	if l.Word("divisor") == "valid" {
 		over = n
@@ -128,6 +130,8 @@ func (l *loss[T]) divisor(n int) int {
 		other = l.positions + n - over
 	case l.Makes("divisor-of-tokens"):
 		other = len(l.tokens)
+	case l.Makes("divisor-of-first-depth") && k > 1 && l.Word("divisor") == "valid":
+		other = l.over[0]
 	case l.Makes("summed"):
 		other = 1
 	}
@@ -151,10 +155,32 @@ func (l *loss[T]) logProb(at, token int) T {
 	return l.kept(z[token] - m - logarithm)
 }
 
+// pool makes the mistake of one mean over the positions of all depths.
+func (l *loss[T]) pool(perDepth []T) {
+	if !l.Makes("depths-pooled") {
+		return
+	}
+	var sum T
+	all := 0
+	for k, x := range perDepth {
+		sum, all = sum+x*T(l.over[k]), all+l.over[k]
+		l.Show(l.over[k] != l.over[0] && x != perDepth[0])
+	}
+	for k := range perDepth {
+		perDepth[k] = sum / T(all)
+	}
+}
+
 // weighted returns weight/D · Σ.
 func (l *loss[T]) weighted(perDepth []T) T {
 	emulate.Pass(l.Job, depthLosses, 0, perDepth)
 	weight := T(l.Float("weight"))
+	if l.Makes("weight-to-the-depth") {
+		for k := range perDepth {
+			perDepth[k] *= T(math.Pow(float64(weight), float64(k)))
+		}
+		l.Show(l.depths > 1 && weight != 1)
+	}
 	share := l.kept(weight / T(l.depths))
 	switch {
 	case l.Makes("weight-undivided"):

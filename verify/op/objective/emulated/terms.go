@@ -1,0 +1,102 @@
+package emulated
+
+// splitWeights makes the mistakes of terms that are aggregated each in another mode: it returns
+// what sequences weigh in the surrogate, and keeps what they weigh in the divergence.
+func (k *policyLoss[T]) splitWeights(weights []T) []T {
+	if k.ref == nil {
+		return weights
+	}
+	other := "token_mean"
+	if k.Word("aggregate") == other {
+		other = "sequence_mean"
+	}
+	switch k.Mistake {
+	case "kl-aggregation-swapped":
+		k.penalty = k.weightsOf(other)
+	case "kl-padding-in-mean":
+		k.penalty = weights[:0:0]
+		for _, places := range k.places {
+			k.penalty = append(k.penalty, T(min(len(places), 1))/T(k.N*k.L))
+		}
+	case "surrogate-aggregation-swapped":
+		k.penalty, weights = weights, k.weightsOf(other)
+	}
+	return weights
+}
+
+// penaltyWeight returns what a divergence of sequence i weighs in the gradient, where all else
+// weighs so much, and notes what it adds to the loss.
+func (k *policyLoss[T]) penaltyWeight(i int, value, weight T) T {
+	if k.penalty == nil {
+		return weight
+	}
+	k.Show(value != 0 && k.penalty[i] != weight)
+	k.apart += (k.penalty[i] - weight) * k.beta * value
+	return k.penalty[i]
+}
+
+// spoilAdvantages makes the mistake of advantages that are whitened over the batch.
+func (k *policyLoss[T]) spoilAdvantages() {
+	if !k.Makes("advantages-whitened") {
+		return
+	}
+	var x, squares []T
+	k.each(func(i, at int) { x = append(x, k.advantageOf(i, at)) })
+	mean := k.mean(x)
+	for _, a := range x {
+		squares = append(squares, (a-mean)*(a-mean))
+	}
+	k.Show(true)
+	k.whitened = [2]T{mean, root(k.sums.Sum(squares)/T(max(len(x)-1, 1))) + 1e-8}
+}
+
+// chooseMeans makes the mistake of the larger of two means, of plain and of clipped losses: all
+// tokens take the one that this is.
+func (k *policyLoss[T]) chooseMeans(weights []T) {
+	if !k.Makes("larger-of-means") || k.clip == "none" || k.clip == "cispo" {
+		return
+	}
+	var plain, clipped T
+	for i, places := range k.places {
+		mean := k.meanLogRatio(i)
+		for _, at := range places {
+			x := mean
+			if !k.sequence {
+				x = k.logRatio(at)
+			}
+			a, _ := k.surrogate(x, k.logprob[at], k.advantageOf(i, at), k.clipBounds, "clip-missing")
+			b, _ := k.surrogate(x, k.logprob[at], k.advantageOf(i, at), k.clipBounds, "clip-always")
+			plain, clipped = plain+weights[i]*a, clipped+weights[i]*b
+		}
+	}
+	k.taken = "clip-missing"
+	if clipped > plain {
+		k.taken = "clip-always"
+	}
+}
+
+// ratioLength returns what a sum of log-ratios of sequence i is divided by: its length.
+func (k *policyLoss[T]) ratioLength(i int) T {
+	if k.Makes("sequence-ratio-over-padding") {
+		return T(k.L)
+	}
+	return k.length(i)
+}
+
+// meanRatio returns the mean of the ratios of the tokens of sequence i.
+func (k *policyLoss[T]) meanRatio(i int) T {
+	var x []T
+	for _, at := range k.places[i] {
+		x = append(x, k.exp(k.logprob[at]-k.old[at]))
+	}
+	return k.mean(x)
+}
+
+// tilt returns how much more of a sequence's gradient a token has than the others: nothing, but
+// where the mean is of ratios and not of their logarithms.
+func (k *policyLoss[T]) tilt(i, at int) T {
+	if !k.Makes("sequence-ratios-averaged") {
+		return 1
+	}
+	return k.exp(k.logprob[at]-k.old[at]) / k.meanRatio(i)
+}
