@@ -81,6 +81,7 @@ func Of(
 	s.settle()
 	for _, more := range []func(*subject){
 		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryParts,
+		(*subject).tryCombined,
 		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {
@@ -93,8 +94,11 @@ func Of(
 
 // told tells whether something explains that was not fitted number by number.
 func (s *subject) told() bool {
-	return slices.ContainsFunc(s.explaining, func(t *trial) bool { return t.fitted <= fewFitted })
+	return slices.ContainsFunc(s.explaining, (*trial).says)
 }
+
+// says tells whether a trial was not fitted number by number.
+func (t *trial) says() bool { return t.fitted <= fewFitted && !t.vacuous }
 
 // fewFitted is up to how many numbers may be fitted for an explanation to end the search.
 const fewFitted = 4

@@ -289,3 +289,59 @@ func TestMemoryTakenForOtherThings(t *testing.T) {
 			})},
 	}.check(t)
 }
+
+// A formula may have another tensor in one place, as it is or reduced over an axis.
+func TestOtherTensorsInTheFormula(t *testing.T) {
+	right := backwards()
+	const rows = "D, the sum of do·o,"
+	values := given("ppo.gae", func(r *recording.Recording) {
+		generate(r, "rewards", 1, 6, 24)
+		generate(r, "values", 2, 6, 24)
+		r.Set("mask", dtype.U8, filled(1, 6, 24))
+		r.Attrs["gamma"] = recording.Number(0.9)
+	})
+	wrongs{
+		{
+			"D of all heads", "the kernel takes the mean of D, the sum of do·o over head for D, the sum of do·o: " +
+				"explains everything",
+			withQuantity(right, rows, func(x *tensor.Tensor) *tensor.Tensor {
+				y := tensor.New(x.Shape...)
+				for i := range y.Data {
+					y.Data[i] = (x.Data[i/2*2] + x.Data[i/2*2+1]) / 2
+				}
+				return y
+			}),
+		},
+		{
+			"values twice", "the kernel adds to δ, the temporal difference values: explains everything",
+			confused(values, func(r *recording.Recording) {
+				x, err := values.Tensor("rewards")
+				optest.Must(err)
+				v, err := values.Tensor("values")
+				optest.Must(err)
+				r.Set("rewards", dtype.F64, plus(x, v))
+			}),
+		},
+	}.check(t)
+}
+
+func plus(a, b *tensor.Tensor) *tensor.Tensor {
+	sum := tensor.New(a.Shape...)
+	for i := range sum.Data {
+		sum.Data[i] = a.Data[i] + b.Data[i]
+	}
+	return sum
+}
+
+// One factor explains one number whatever it is: nothing is said by it but that.
+func TestOneFactorOfOneNumber(t *testing.T) {
+	right := given("moe.balance_loss", func(r *recording.Recording) {
+		generate(r, "scores", 1, 32, 8)
+		r.Set("indices", dtype.I32, filled(1, 32, 2))
+	})
+	wrong := edited(right, "out.loss", func(_ int, x float64) float64 { return 0.77301 * x })
+	want := "loss is 0.773 times what it should be, as one number can always be; nothing that is known explains it"
+	if d := told(t, wrong); !strings.HasPrefix(d.Sentence, want) {
+		t.Errorf("%s\nwant %s", d.Sentence, want)
+	}
+}

@@ -32,7 +32,11 @@ func (v *view) oneFactor(s *subject, factor float64) []candidate {
 		return nil
 	}
 	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.constant(factor))
-	return []candidate{v.instead("factor", "factor", said, func() []float64 { return v.times(factor) })}
+	c := v.instead("factor", "factor", said, func() []float64 { return v.times(factor) })
+	if s.constant(factor) == "" {
+		c.fitted = 1
+	}
+	return []candidate{c}
 }
 
 // offset is one number more or less on the whole output.

@@ -16,7 +16,7 @@ import (
 // open tells whether the error is still a question: what takes nearly all of it away, as much as
 // was recorded, is an answer, unless it was fitted number by number.
 func (s *subject) open() bool {
-	return !slices.ContainsFunc(s.trials, func(t *trial) bool { return t.near() && t.fitted <= fewFitted })
+	return !slices.ContainsFunc(s.trials, func(t *trial) bool { return t.near() && t.says() })
 }
 
 // near tells whether a trial takes nearly all of the error away, as much as was recorded.
@@ -57,7 +57,8 @@ func (s *subject) shares() (all []candidate) {
 		if t.Kind != "mistake" || math.Abs(t.Share-1) < 0.02 || math.Abs(t.Share) < 0.02 || t.Strength < 4*Visible {
 			continue
 		}
-		c := candidate{Finding: t.Finding, give: func() (outputs, error) { return s.partly(t, t.Share), nil }}
+		c := candidate{Finding: t.Finding, fitted: 1}
+		c.give = func() (outputs, error) { return s.partly(t, t.Share), nil }
 		c.Kind, c.Sentence = "share", fmt.Sprintf("%s, %.3g times as much", t.Sentence, t.Share)
 		all = append(all, c)
 	}
@@ -147,7 +148,7 @@ func (s *subject) fitAttribute(a op.Attr, x float64) {
 
 func (s *subject) withFitted(a op.Attr, value float64) candidate {
 	c := s.withAttribute(a, recording.Number(value))
-	c.Kind, c.ID = "fit", a.Name
+	c.Kind, c.ID, c.fitted = "fit", a.Name, 1
 	c.Sentence = fmt.Sprintf("with %s %.4g, %.4g times what the recording has%s", a.Name, value,
 		value/s.bound.Float(a.Name), s.constant(value/s.bound.Float(a.Name)))
 	return c

@@ -14,9 +14,10 @@ import (
 // weights.
 func (s *subject) tryScaled() {
 	var all []candidate
+	plain := s.plainlyScaled()
 	for _, t := range s.trials {
 		if t.of == nil && !t.whole && t.fitted == 0 {
-			if c, found := s.scaled(t); found {
+			if c, found := s.scaled(t, plain); found {
 				all = append(all, c)
 			}
 		}
@@ -25,9 +26,23 @@ func (s *subject) tryScaled() {
 	s.settle()
 }
 
+// plainlyScaled is for each output what the right numbers leave of it with a factor for each row
+// that is wrong.
+func (s *subject) plainlyScaled() (left []float64) {
+	for _, v := range s.views {
+		if v.want.Choice != nil {
+			left = append(left, 0)
+			continue
+		}
+		x, factors := v.rowsScaled(v.truth)
+		left = append(left, sum(v.lossBeside(x))+leastGain*float64(len(factors)))
+	}
+	return left
+}
+
 // scaled is a trial with a factor for each row that is wrong, where these take most of what it
-// leaves away.
-func (s *subject) scaled(t *trial) (c candidate, found bool) {
+// leaves away, and more than they do from the right numbers.
+func (s *subject) scaled(t *trial, plain []float64) (c candidate, found bool) {
 	gives, fitted, said := outputs{}, 0, []string{}
 	for i, v := range s.views {
 		w := t.gives[v.want.Name]
@@ -36,7 +51,7 @@ func (s *subject) scaled(t *trial) (c candidate, found bool) {
 		}
 		x, factors := v.rowsScaled(w)
 		left := sum(v.lossBeside(x)) + leastGain*float64(len(factors))
-		if len(factors) < 2 || left > mostLeft*min(t.losses[i], sum(v.loss)) {
+		if len(factors) < 2 || left > min(mostLeft*min(t.losses[i], sum(v.loss)), plain[i]-alike) {
 			continue
 		}
 		gives[v.want.Name], fitted = x, fitted+len(factors)

@@ -89,6 +89,16 @@ func (s *subject) add(v *view, failed bool) {
 	}
 }
 
+// wrongNumbers is how many numbers the outputs have that are not explained.
+func (s *subject) wrongNumbers() (n int) {
+	for _, v := range s.views {
+		if v.failed {
+			n += len(v.got)
+		}
+	}
+	return n
+}
+
 func newView(want verdict.Expected, got *tensor.Tensor) *view {
 	v := &view{want: want, got: got.Data}
 	if want.Choice != nil {

@@ -42,6 +42,7 @@ type trial struct {
 	losses   []float64 // of each output
 	shares   []float64 // as Share, of each output by itself
 	left     float64   // of the excess that there is beside the right truth
+	vacuous  bool      // as many numbers were fitted as there are wrong ones
 	judged   bool
 	explains bool
 	leaves   []string    // outputs that it does not explain, once it is judged
@@ -107,6 +108,7 @@ func (s *subject) compared(c candidate, give giver) *trial {
 	}
 	if t.loss = sum(t.losses); c.fitted > 0 { // no better than right kernels are
 		t.loss = max(t.loss, s.noise) + leastGain*float64(c.fitted)
+		t.vacuous = c.fitted >= s.wrongNumbers()
 	}
 	t.Share, t.Strength = cross/square, math.Sqrt(square)
 	t.Explains = 1 - t.left/s.excess

@@ -29,8 +29,8 @@ const alike = 6
 // known says more than a factor that was fitted.
 func rank(kind string) int {
 	return slices.Index([]string{
-		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "unwritten", "copy", "rows",
-		"factor", "factors", "mixed", "share", "fit", "pair", "arithmetic",
+		"layout", "mistake", "rounding", "attribute", "input", "misread", "quantity", "combined", "unwritten", "copy",
+		"rows", "factor", "factors", "mixed", "share", "fit", "pair", "arithmetic",
 	}, kind)
 }
 
@@ -72,7 +72,7 @@ func does(n int) string {
 
 // class is the rank of what fits as well as the best, and unlike of the others.
 func class(t *trial, best float64) int {
-	if t.loss >= best+alike {
+	if t.loss >= best+alike || t.vacuous {
 		return unlike
 	}
 	return rank(t.Kind)
@@ -95,6 +95,9 @@ func sentence(f verdict.Finding) string {
 }
 
 func explainsAll(t *trial) string {
+	if t.vacuous {
+		return ", as one number can always be; nothing that is known explains it"
+	}
 	said := ": explains everything"
 	if t.RMS > 0 {
 		said += fmt.Sprintf(", rms %.2f", t.RMS)

@@ -1,0 +1,98 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
+
+// reduction makes one number of several.
+type reduction struct {
+	said string
+	of   func(x []float64) float64
+}
+
+var reductions = []reduction{
+	{"the sum of %s over %s", sum},
+	{"the mean of %s over %s", func(x []float64) float64 { return sum(x) / float64(len(x)) }},
+	{"the largest of %s over %s", slices.Max[[]float64]},
+}
+
+// fitting returns another tensor in the shape of this one: the same along axes that it lacks, and
+// reduced over those that this one lacks.
+func (o operand) fitting(other operand) []operand {
+	var over []int
+	for a, l := range other.letters {
+		if !slices.Contains(o.letters, l) && other.x.Shape[a] > 1 {
+			over = append(over, a)
+		}
+	}
+	return o.reduced(other, over)
+}
+
+// overItsAxes returns this tensor reduced over each of its axes, in its own shape.
+func (o operand) overItsAxes() (all []operand) {
+	for a, n := range o.x.Shape {
+		if n > 1 {
+			all = append(all, o.reduced(o, []int{a})...)
+		}
+	}
+	return all
+}
+
+// reduced returns another tensor, reduced over some of its axes, in the shape of this one; none
+// where an axis is there twice, or has another length here.
+func (o operand) reduced(other operand, over []int) (all []operand) {
+	var from, to []int // axes that both have, there and here
+	for a, l := range other.letters {
+		at := slices.Index(o.letters, l)
+		switch {
+		case slices.Contains(over, a), at < 0:
+			continue
+		case slices.Contains(to, at), o.x.Shape[at] != other.x.Shape[a]:
+			return nil
+		}
+		from, to = append(from, a), append(to, at)
+	}
+	groups := grouped(other.x, from)
+	if len(over) == 0 {
+		return []operand{o.spread(other.name, groups, to, func(x []float64) float64 { return x[0] })}
+	}
+	var words []string
+	for _, a := range over {
+		words = append(words, other.words[a])
+	}
+	for _, r := range reductions {
+		all = append(all, o.spread(fmt.Sprintf(r.said, other.name, inWords(words)), groups, to, r.of))
+	}
+	return all
+}
+
+// grouped returns the numbers of a tensor by their place along some axes.
+func grouped(x *tensor.Tensor, axes []int) [][]float64 {
+	n := 1
+	for _, a := range axes {
+		n *= x.Shape[a]
+	}
+	groups := make([][]float64, n)
+	for i, v := range x.Data {
+		at := placeOf(i, x.Shape, axes)
+		groups[at] = append(groups[at], v)
+	}
+	return groups
+}
+
+// spread returns one number of each group, in the shape of the tensor: at every place that has the
+// group's along some axes.
+func (o operand) spread(name string, groups [][]float64, axes []int, of func(x []float64) float64) operand {
+	each := make([]float64, len(groups))
+	for i, g := range groups {
+		each[i] = of(g)
+	}
+	y := tensor.New(o.x.Shape...)
+	for i := range y.Data {
+		y.Data[i] = each[placeOf(i, y.Shape, axes)]
+	}
+	return operand{name: name, letters: o.letters, words: o.words, x: y}
+}
