@@ -103,6 +103,13 @@ func (n *RMS[T]) inverseRoot(mean T) T {
 	case "eps-outside-root":
 		root = math.Sqrt(float64(mean)) + n.eps
 		n.Show(matters)
+	case "root-bf16":
+		inverse := dtype.BF16.Round(1 / root)
+		n.Show(inverse != 1/root)
+		return T(inverse)
+	case "eps-floored":
+		root = math.Sqrt(float64(mean) + max(n.eps, 1e-4))
+		n.Show(float64(mean) < 1e-2 && n.eps < 1e-4)
 	case "eps-default":
 		root = math.Sqrt(float64(mean + 1e-5))
 		n.Show(matters && n.eps != 1e-5)

@@ -99,8 +99,12 @@ func correction[T Number](y *rope.YaRN, turns float64, dim int, base float64) fl
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
-// bounds returns the ends of the ramp over the index, at most top, formed in T.
-func bounds[T Number](y *rope.YaRN, dim int, base float64, top int) (low, high float64) {
+// bounds returns the ends of the ramp over the index, formed in T.
+func bounds[T Number](y *rope.YaRN, dim int, base float64, mistake string) (low, high float64) {
+	top := dim - 1
+	if mistake == "yarn-range-clamped" {
+		top = max(dim/2-1, 0)
+	}
 	low, high = correction[T](y, y.BetaFast, dim, base), correction[T](y, y.BetaSlow, dim, base)
 	if !y.Unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
@@ -114,28 +118,26 @@ func bounds[T Number](y *rope.YaRN, dim int, base float64, top int) (low, high f
 
 // stretch returns the frequencies of the extended context, with a mistake or "".
 func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequencies, mistake string) []T {
-	top := dim - 1
-	if mistake == "yarn-range-clamped" {
-		top = max(dim/2-1, 0)
-	}
-	low, high := bounds[float64](y, dim, base, top)
+	low, high := bounds[float64](y, dim, base, mistake)
 	if f != Power && f != Double { // those are Python's, which has float64 for numbers
-		low, high = bounds[T](y, dim, base, top)
+		low, high = bounds[T](y, dim, base, mistake)
 	}
 	out := make([]T, len(theta))
 	for i, th := range theta {
-		var smooth T
+		at := T(i)
+		if mistake == "yarn-ramp-of-channels" {
+			at *= 2
+		}
+		smooth := 1 - min(max((at-T(low))/T(high-low), 0), 1)
 		if y.Ramp == rope.RotationsRamp {
 			turns := T(y.OriginalContext) * th / T(2*math.Pi)
 			smooth = min(max((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), 0), 1)
-		} else {
-			at := T(i)
-			if mistake == "yarn-ramp-of-channels" {
-				at *= 2
-			}
-			smooth = 1 - min(max((at-T(low))/T(high-low), 0), 1)
 		}
-		out[i] = between(th, T(y.Factor), smooth, mistake)
+		s := y.Factor
+		if mistake == "yarn-factor-in-base" {
+			s = math.Pow(s, float64(2*i)/float64(dim))
+		}
+		out[i] = between(th, T(s), smooth, mistake)
 	}
 	return out
 }

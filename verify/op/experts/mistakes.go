@@ -135,6 +135,17 @@ var choosing = []op.Mistake{
 		Sentence: "the softmax is over tokens, of each expert by itself, not over the experts of each token",
 		Hidden:   "with another score than softmax",
 	},
+	{
+		ID: "logits-ranked", Ops: ofGate,
+		Sentence: "the bias is added to logits where experts are chosen, and weights are made of scores",
+		Hidden:   "without a bias, or where no token's experts change",
+	},
+	{
+		ID: "search-begins-at-zero", Ops: ofGate, Thread: "flashinfer-ai/flashinfer#2168",
+		Sentence: "the search for the best expert begins at 0 and expert 0, which no negative score with its " +
+			"bias beats",
+		Hidden: "where no chosen score with its bias is negative",
+	},
 }
 
 // weighing are the mistakes of weights.
@@ -240,6 +251,11 @@ var weighing = []op.Mistake{
 		ID: "weights-normalized-over-tokens", Ops: []string{"moe.gate"}, Thread: "databricks/megablocks#87",
 		Sentence: "weights are divided by sums over all tokens of a slot, not over the experts of each token",
 		Hidden:   "where weights are not normalised, or with one token",
+	},
+	{
+		ID: "sum-floored", Ops: ofGate, Thread: "openvinotoolkit/openvino#37421",
+		Sentence: "the sum that weights are divided by is at least 2^−14, though norm_eps does not say so",
+		Hidden:   "where weights are not normalised, or no sum is that small",
 	},
 }
 
@@ -505,6 +521,11 @@ var sending = slices.Concat([]op.Mistake{
 		Sentence: "a token without an expert keeps its x, where its output is 0",
 		Hidden:   "where every token has an expert",
 	},
+	{
+		ID: "weights-through-softmax", Ops: []string{"moe.experts"},
+		Sentence: "weights are taken for logits: a softmax of a token's is multiplied",
+		Hidden:   "where a token's weights are its softmax",
+	},
 }, dispatching)
 
 // dispatching are the mistakes of sorting pairs.
@@ -569,6 +590,11 @@ var dispatching = []op.Mistake{
 		ID: "slots-apart", Ops: []string{"moe.dispatch"},
 		Sentence: "the pairs of an expert stand slot by slot, not token by token",
 		Hidden:   "with one token or one slot",
+	},
+	{
+		ID: "first-count-of-second", Ops: []string{"moe.dispatch"}, Thread: "vllm-project/vllm-ascend#5023",
+		Sentence: "the first count is that of the second expert, as where counts are differences of cumulative ones",
+		Hidden:   "where both are equal, or with one expert",
 	},
 }
 
@@ -713,7 +739,7 @@ var balancing = []op.Mistake{
 		Hidden:   "where every token has an expert",
 	},
 	{
-		ID: "scores-through-softmax", Ops: []string{"moe.balance_loss"},
+		ID: "scores-through-softmax", Ops: []string{"moe.balance_loss"}, Thread: "huggingface/transformers#45111",
 		Sentence: "scores are taken for logits: a softmax of them is summed",
 		Hidden:   "where they are equal",
 	},
@@ -736,6 +762,17 @@ var balancing = []op.Mistake{
 		ID: "update-bf16", Ops: []string{"moe.bias_update"},
 		Sentence: "the bias is kept in BF16, where most steps are lost",
 		Hidden:   "where the bias has that type",
+	},
+	{
+		ID: "sums-multiplied", Ops: []string{"moe.balance_loss"}, Thread: "mindspore-ai/hyper-parallel#752",
+		Sentence: "shares and mean scores are summed each by itself, and the sums multiplied: the loss does not " +
+			"depend on the balance",
+		Hidden: "where all shares or all mean scores are equal",
+	},
+	{
+		ID: "share-for-mean", Ops: []string{"moe.bias_update"}, Thread: "gfyddha/FlyLoRA#1",
+		Sentence: "loads are compared with the share 1/E, not with their mean",
+		Hidden:   "where every load is 0, or no step changes",
 	},
 }
 

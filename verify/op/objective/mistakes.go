@@ -848,11 +848,6 @@ var mistakes = []op.Mistake{
 		Hidden:   "without logits, or with a temperature of 1",
 	},
 	{
-		ID: "ignored-computed", Ops: ofLogProb,
-		Sentence: "rows to be ignored have the log-probability of token 0 and an entropy, where both are 0",
-		Hidden:   "where no row is ignored",
-	},
-	{
 		ID: "entropy-unfiltered", Ops: ofLogProb,
 		Sentence: "the entropy is over all tokens, the log-probability over those that the sampler kept",
 		Hidden:   "without a kept set, or where it has every possible token",
@@ -983,6 +978,50 @@ var mistakes = []op.Mistake{
 		ID: "lengths-exchanged", Ops: ofPairs,
 		Sentence: "the lengths of chosen and rejected change places",
 		Hidden:   "without length_normalize, or where both have the same length",
+	},
+	{
+		ID: "unmasked-sum", Ops: ofWeights, Thread: "alibaba/ROLL#444",
+		Sentence: "the sum has tokens outside the mask too, and is divided by the number of those in it",
+		Hidden:   "where the mask hides nothing of a sequence that counts, or where losses there are 0",
+	},
+	{
+		ID: "vocabulary-twice", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Thread: "NVIDIA/Megatron-LM#7452",
+		Sentence: "every token counts twice in the sum of exponentials, as where two devices have all of it and " +
+			"add: log 2 too much",
+		Hidden: "never",
+	},
+	{
+		ID: "lengths-with-end", Ops: ofPairs, Thread: "PaddlePaddle/PaddleFormers#4908",
+		Sentence: "lengths are one too large: they count a token that the sums do not have, as the end",
+		Hidden:   "without length_normalize",
+	},
+	{
+		ID: "ipo-margin-scaled", Ops: ofPairs, Thread: "ContextualAI/HALOs#30",
+		Sentence: "the margin is multiplied by β with the loss of IPO, whose target 1/2β has it already",
+		Hidden:   "with another loss than IPO's, with β = 1, or where every margin is 0",
+	},
+	{
+		ID: "log-missing", Ops: ofPairs,
+		Sentence: "the loss is −σ(βh), without a logarithm",
+		Hidden:   "with the loss of IPO",
+	},
+	{
+		ID: "whiten-mean-over-padding", Ops: ofGAE, Thread: "NovaSky-AI/SkyRL#1305",
+		Sentence: "advantages are whitened with a mean over all places, those outside the mask too, and a " +
+			"deviation over the mask",
+		Hidden: "without whitening, where the mask hides nothing, or where the mean is 0",
+	},
+	{
+		ID: "whitened-again", Ops: ofGroups, Thread: "amazon-science/reskill#12",
+		Sentence: "advantages of all groups are whitened together once more",
+		Hidden:   "where their mean is 0 and their deviation 1",
+	},
+	{
+		ID: "mask-multiplied", Ops: ofWeights, Thread: "OpenRLHF/OpenRLHF#1240",
+		Sentence: "losses are multiplied by the mask, and NaN outside of it stays NaN: 0·NaN, where tokens " +
+			"should be left out",
+		Hidden: "where nothing is NaN outside the mask",
 	},
 }
 

@@ -220,6 +220,22 @@ var mistakes = []op.Mistake{
 		Sentence: "rows are divided by their mean square, not by its root",
 		Hidden:   "where it is 1",
 	},
+	{
+		ID: "yarn-factor-in-base", Ops: ofTables, Thread: "apache/tvm#18576",
+		Sentence: "the factor multiplies the base of slowed frequencies, (s·b)^(−2i/d), and does not divide " +
+			"them: b^(−2i/d)/s",
+		Hidden: "without YaRN, with every position 0, or with one pair of channels",
+	},
+	{
+		ID: "root-bf16", Ops: ofNorms, Thread: "amd/IRON#139",
+		Sentence: "the inverse root of a row is rounded to BF16 before it multiplies",
+		Hidden:   "where BF16 holds it",
+	},
+	{
+		ID: "eps-floored", Ops: ofNorms, Thread: "nntrainer/nntrainer#4318",
+		Sentence: "eps is at least 1e-4, whatever the request says, as where F16 has to hold it",
+		Hidden:   "where eps is, or 1e-4 is negligible beside the mean square",
+	},
 }
 
 // beyond are those of rotation that a recording does not show.

@@ -112,6 +112,8 @@ func (b *balance[T]) interleave(length int) {
 func (b *balance[T]) product(from, length int) T {
 	f, p := b.factors(from, length)
 	switch {
+	case b.makes("sums-multiplied"):
+		return b.sums.Sum(f) * b.sums.Sum(p) / T(len(p))
 	case b.makes("scores-for-shares"):
 		f = each(p, func(x T) T { return T(len(p)) * x })
 	case b.makes("multiplied-by-token"):
@@ -354,8 +356,11 @@ func (b *bias[T]) mean(load []T) T {
 		load = slices.DeleteFunc(slices.Clone(load), func(n T) bool { return n == 0 })
 	}
 	mean := b.sums.Sum(load) / T(max(len(load), 1))
-	if b.makes("mean-floored") {
+	switch {
+	case b.makes("mean-floored"):
 		mean = T(math.Floor(float64(mean)))
+	case b.makes("share-for-mean"):
+		mean = 1 / T(len(b.load))
 	}
 	return mean
 }

@@ -55,7 +55,18 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 	case g.makes("expert-twice"):
 		return g.withRepeats(ranked, candidates)
 	}
-	return g.best(ranked, candidates, g.K)
+	return g.fromZero(g.best(ranked, candidates, g.K), ranked)
+}
+
+// fromZero makes the mistake of a search for the best that begins at 0 and expert 0, which no
+// negative score beats.
+func (g *gate[T]) fromZero(chosen []int, ranked []T) []int {
+	for k, e := range chosen {
+		if g.makes("search-begins-at-zero") && ranked[e] < 0 {
+			chosen[k] = 0
+		}
+	}
+	return chosen
 }
 
 // masked returns scores, 0 for those of experts that are no candidates.

@@ -128,6 +128,8 @@ func (d *dispatch) counted(counts []int) []int {
 	switch {
 	case d.makes("counts-cumulative"):
 		return firsts(counts)[1:]
+	case d.makes("first-count-of-second") && d.E > 1:
+		return append([]int{counts[1]}, counts[1:]...)
 	case d.makes("counts-of-starts"):
 		return firsts(counts)[:d.E]
 	case d.makes("counts-padded"):

@@ -259,6 +259,9 @@ func (m *mixture[T]) weight(p pair) T {
 	case m.Makes("weights-unsorted"):
 		row := m.sorted[p]
 		w = m.routes[row/len(weights)].weights[row%len(weights)]
+	case m.Makes("weights-through-softmax"):
+		exps := each(weights, func(v T) T { return emulate.Exponential(m.Job, v) })
+		w = exps[p.slot] / m.inner.Plain().Sum(exps)
 	case m.Makes("weights-normalized-again"):
 		w /= m.inner.Plain().Sum(weights)
 	case m.Makes("weight-twice"):

@@ -140,7 +140,7 @@ func (g *gate[T]) route(n int) route[T] {
 	if g.makes("scores-bf16") {
 		emulate.RoundEach(dtype.BF16, scores)
 	}
-	ranked := g.pass(ranking, n, g.ranked(scores))
+	ranked := g.pass(ranking, n, g.ranked(g.chosenBy(logits, scores)))
 	chosen := g.choose(ranked, scores)
 	scores = g.pass(weighing, n, slices.Clone(scores))
 	var values []T
@@ -158,6 +158,14 @@ func (g *gate[T]) route(n int) route[T] {
 		slices.Sort(r.experts)
 	}
 	return r
+}
+
+// chosenBy returns what experts are chosen by before the bias: scores.
+func (g *gate[T]) chosenBy(logits, scores []T) []T {
+	if g.makes("logits-ranked") {
+		return logits
+	}
+	return scores
 }
 
 // pass passes a quantity of token n on.

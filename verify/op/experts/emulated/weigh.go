@@ -50,8 +50,11 @@ func (g *gate[T]) factor() T {
 
 // divisor returns what weights of such a sum are divided by.
 func (g *gate[T]) divisor(sum T) T {
-	if g.makes("norm-eps-as-floor") {
+	switch {
+	case g.makes("norm-eps-as-floor"):
 		return max(sum, g.eps)
+	case g.makes("sum-floored"):
+		return max(sum, 0x1p-14)
 	}
 	return sum + g.eps
 }

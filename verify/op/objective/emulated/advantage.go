@@ -53,6 +53,9 @@ func (g *grouped[T]) spoilGroups(order []int, members map[int][]int, advantage [
 	case g.Makes("group-over-batch"):
 		g.normalize(all, all, advantage)
 		g.Show(!slices.Equal(advantage, right))
+	case g.Makes("whitened-again"):
+		g.whiten(advantage)
+		g.Show(!slices.Equal(advantage, right))
 	case g.Makes("ids-ignored"):
 		for i := range order {
 			group := all[i*len(all)/len(order) : (i+1)*len(all)/len(order)]
@@ -64,6 +67,16 @@ func (g *grouped[T]) spoilGroups(order []int, members map[int][]int, advantage [
 			g.normalize([]int{i}, members[order[i%len(order)]], advantage)
 		}
 		g.Show(!slices.Equal(advantage, right))
+	}
+}
+
+// whiten makes the mistake of advantages that are normalised once more, all together.
+func (g *grouped[T]) whiten(advantage []T) {
+	mean := g.mean(advantage)
+	x := g.centred(advantage, mean)
+	over := root(g.sums.Dot(x, x)/T(max(len(x)-1, 1))) + 1e-8
+	for i := range x {
+		advantage[i] = x[i] / over
 	}
 }
 

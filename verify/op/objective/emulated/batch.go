@@ -28,6 +28,8 @@ type batch[T emulate.Number] struct {
 	places [][]int // of the tokens of each sequence that the mask keeps
 
 	inSlope []T    // what sequences weigh in the gradient, where that is a mistake of its own
+	fixed   []T    // what they weigh anyhow, where tokens outside the mask are summed
+	nan     []int  // the places outside the mask that spoil a sum, where it is multiplied by
 	place   int    // of the token, or row, at hand
 	side    string // where there are two: what its quantities are said to be of
 }
@@ -53,7 +55,43 @@ func newBatch[T emulate.Number](j *emulate.Job) *batch[T] {
 			b.places[at/b.L] = append(b.places[at/b.L], at)
 		}
 	}
+	b.unmask()
+	b.multiplyMask()
 	return b
+}
+
+// multiplyMask makes the mistake of a mask that is multiplied by: what is NaN outside of it stays.
+func (b *batch[T]) multiplyMask() {
+	if !b.Makes("mask-multiplied") {
+		return
+	}
+	for _, name := range []string{"logprob", "old_logprob", "values", "returns"} {
+		for at, x := range emulate.Load[T](b.Job, name) {
+			if !b.mask[at] && x != x {
+				b.nan = append(b.nan, at)
+			}
+		}
+	}
+	b.Show(len(b.nan) > 0)
+}
+
+// spoilGradient writes NaN where a mask is multiplied by and that leaves it.
+func (b *batch[T]) spoilGradient(gradient []T) {
+	for _, at := range b.nan {
+		gradient[at] = T(math.NaN())
+	}
+}
+
+// unmask makes the mistake of a sum over all tokens that is divided as that of those in the mask.
+func (b *batch[T]) unmask() {
+	if !b.Makes("unmasked-sum") {
+		return
+	}
+	b.fixed = b.keptEach(b.weightsOf(b.Word("aggregate")))
+	for i := range b.places {
+		b.Show(len(b.places[i]) > 0 && len(b.places[i]) < b.L)
+		b.places[i] = emulate.Indices((i + 1) * b.L)[i*b.L:]
+	}
 }
 
 // spoilMask makes the mistakes with masks.
@@ -117,7 +155,10 @@ func (b *batch[T]) weights() []T {
 	mode := b.Word("aggregate")
 	right, wrong := b.keptEach(b.weightsOf(mode)), b.wrongWeights(mode)
 	emulate.Pass(b.Job, tokenWeights, 0, right)
-	if wrong == nil {
+	switch {
+	case b.fixed != nil:
+		return b.fixed
+	case wrong == nil:
 		return right
 	}
 	for i := range b.keptEach(wrong) {
@@ -273,6 +314,9 @@ func times[T emulate.Number](c T, x []T) []T {
 
 // total returns the loss of the batch.
 func (b *batch[T]) total(losses, weights []T) T {
+	if len(b.nan) > 0 {
+		return T(math.NaN())
+	}
 	if b.Makes("empty-sequence-nan") && b.Word("aggregate") == "sequence_mean" && b.sequences() < b.N {
 		b.Show(true)
 		return T(math.NaN())

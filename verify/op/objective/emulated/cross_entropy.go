@@ -162,6 +162,16 @@ func (h *linearHead[T]) halves(n int) {
 	}
 }
 
+// unit returns what the gradient of row n is multiplied by.
+func (h *linearHead[T]) unit(n int) T {
+	unit := h.keep(h.scalar, 1/h.divisorOf(n))
+	if h.Makes("gradient-undivided") {
+		h.Show(unit != 1)
+		return 1
+	}
+	return unit
+}
+
 // divisorOf returns what the loss of row n is divided by.
 func (h *linearHead[T]) divisorOf(n int) T {
 	if h.divisors != nil {
@@ -244,16 +254,13 @@ func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	z, y := h.logits(n), h.targets[n]
 	all, _ := h.wrongVocabulary(z, y)
 	m, sum := h.logSumExp(all)
+	sum = h.counted(sum)
 	logarithm := T(math.Log(float64(sum)))
 	if h.place = n; h.Quantities != nil {
 		m, sum, logarithm = h.passed(lses, m+logarithm), 1, 0
 	}
 	loss = h.keep(h.scalar, -(h.passed(tokenLogits, z[y]) - m - logarithm))
-	unit := h.keep(h.scalar, 1/h.divisorOf(n))
-	if h.Makes("gradient-undivided") {
-		h.Show(unit != 1)
-		unit = 1
-	}
+	unit := h.unit(n)
 	z, m, sum = h.untempered(z, m, sum)
 	dz, m = make([]T, h.vocab), h.passed(lsesAgain, m)
 	emulate.Pass(h.Job, logitsAgain, n*h.vocab, z)

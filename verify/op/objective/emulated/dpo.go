@@ -101,6 +101,9 @@ func (p *preference[T]) lengths(i int) (chosen, rejected T) {
 	case p.Makes("length-of-chosen"):
 		p.Show(chosen != rejected)
 		rejected = chosen
+	case p.Makes("lengths-with-end"):
+		p.Show(true)
+		return chosen + 1, rejected + 1
 	case p.Makes("lengths-exchanged"):
 		p.Show(chosen != rejected)
 		chosen, rejected = rejected, chosen
@@ -166,20 +169,31 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		return loss, -slope
 	}
 	if p.ipo && mistake != "kind-ignored" {
-		half := 1 / (2 * p.beta)
-		if mistake == "ipo-target" {
-			half *= 2
-		}
-		e := p.kept(h - p.kept(half))
-		return p.kept(e * e), 2 * e
+		return p.ipoLoss(h, mistake)
 	}
-	if x := p.kept(p.beta * h); mistake == "hinge-for-sigmoid" {
-		if x >= 1 {
-			return 0, 0
-		}
+	switch x := p.kept(p.beta * h); {
+	case mistake == "hinge-for-sigmoid" && x >= 1:
+		return 0, 0
+	case mistake == "hinge-for-sigmoid":
 		return 1 - x, -p.beta
+	case mistake == "log-missing":
+		s := p.sigmoid(x)
+		return -s, -p.beta * s * (1 - s)
 	}
 	return p.sigmoidLoss(h, mistake)
+}
+
+// ipoLoss is (h − 1/2β)².
+func (p *preference[T]) ipoLoss(h T, mistake string) (loss, slope T) {
+	half, scale := 1/(2*p.beta), T(1)
+	switch mistake {
+	case "ipo-target":
+		half *= 2
+	case "ipo-margin-scaled":
+		scale = p.beta
+	}
+	e := p.kept(scale*h - p.kept(half))
+	return p.kept(e * e), 2 * scale * e
 }
 
 func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {

@@ -28,7 +28,7 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	b.unstable()
 	logprob, entropy := make([]T, b.N), make([]T, b.N)
 	for i := range b.N {
-		if b.place = i; b.ignores(tokens, i) {
+		if b.place = i; j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
 			continue
 		}
 		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
@@ -66,19 +66,6 @@ func (b *batch[T]) otherRow(logits []T, i int, temperature T) []T {
 		return b.keptOf(logits, i)
 	}
 	return nil
-}
-
-// ignores tells whether row i has no token; by mistake one that has none has token 0.
-func (b *batch[T]) ignores(tokens []int, i int) bool {
-	if !b.Has("ignore_index") || tokens[i] != b.Int("ignore_index") {
-		return false
-	}
-	if b.Makes("ignored-computed") {
-		b.Show(true)
-		tokens[i] = max(tokens[i], 0)
-		return false
-	}
-	return true
 }
 
 // temperature reads what logits are divided by.
@@ -185,7 +172,7 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	for i, v := range x {
 		exps[i] = emulate.Exponential(b.Job, v-m)
 	}
-	sum := b.sums.Sum(exps)
+	sum := b.counted(b.sums.Sum(exps))
 	logarithm := T(math.Log(float64(sum)))
 	lse := b.passed(lses, b.kept(m+logarithm))
 	logprob = b.kept(x[token] - m - logarithm)
@@ -218,6 +205,15 @@ func (b *batch[T]) wrongVocabulary(x []T, token int) ([]T, int) {
 		return x[half:], token - half
 	}
 	return x, token
+}
+
+// counted returns a sum of exponentials; by mistake twice that.
+func (b *batch[T]) counted(sum T) T {
+	if b.Makes("vocabulary-twice") {
+		b.Show(true)
+		return 2 * sum
+	}
+	return sum
 }
 
 // spoilEntropy makes the mistakes with an entropy.

@@ -90,6 +90,7 @@ func (k *policyLoss[T]) run() {
 		k.row(i, losses, gradient, k.slopeWeight(i, weights))
 	}
 	loss := k.total(losses, weights) + k.apart
+	k.spoilGradient(gradient)
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
 	if k.policy == nil {

@@ -249,7 +249,7 @@ func (g *recursion[T]) whiten(advantage []T) {
 
 func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 	x := emulate.Picked(advantage, group)
-	mean := g.mean(x)
+	mean := g.whitenedMean(advantage, x)
 	for k := range x {
 		x[k] = g.kept(x[k] - mean)
 	}
@@ -269,6 +269,15 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 	}
 }
 
+// whitenedMean returns the mean of advantages that are whitened; by mistake it is over all places.
+func (g *recursion[T]) whitenedMean(advantage, x []T) T {
+	if !g.Makes("whiten-mean-over-padding") {
+		return g.mean(x)
+	}
+	g.Show(len(x) < len(advantage) && g.mean(x) != 0)
+	return g.mean(advantage)
+}
+
 // valueLoss computes ppo.value_loss; the loss is F32, the gradient has the type of values.
 func valueLoss[T emulate.Number](j *emulate.Job) {
 	b := newBatch[T](j)
@@ -283,6 +292,7 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 		b.Show(wrong != l || wrongSlope != d)
 		losses[at], gradient[at] = wrong, b.kept(wrongSlope*b.slopeWeight(i, weights))
 	})
+	b.spoilGradient(gradient)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
 	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)
