@@ -526,6 +526,16 @@ var sending = slices.Concat([]op.Mistake{
 		Sentence: "weights are taken for logits: a softmax of a token's is multiplied",
 		Hidden:   "where a token's weights are its softmax",
 	},
+	{
+		ID: "weights-stride-missing", Ops: ofExperts, Thread: "ByteDance-Seed/Triton-distributed#133",
+		Sentence: "the weight of slot k of token n is the flat weight n + k, not n·K + k",
+		Hidden:   "with one token or one slot, or where the weights are equal",
+	},
+	{
+		ID: "ids-stride-missing", Ops: []string{"moe.experts"},
+		Sentence: "the expert of slot k of token n is the flat id n + k, not n·K + k",
+		Hidden:   "with one token or one slot",
+	},
 }, dispatching)
 
 // dispatching are the mistakes of sorting pairs.

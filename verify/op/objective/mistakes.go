@@ -1023,6 +1023,33 @@ var mistakes = []op.Mistake{
 			"should be left out",
 		Hidden: "where nothing is NaN outside the mask",
 	},
+	{
+		ID: "carry-begins-with-value", Ops: ofGAE, Thread: "simonsays1980/rl-triton#4",
+		Sentence: "the recursion begins with the last value as the advantage after the end, not with 0",
+		Hidden:   "where every sequence's last value is 0, or with γλ = 0",
+	},
+	{
+		ID: "ends-early", Ops: ofGAE, Thread: "anthonytorlucci/rlevo#342",
+		Sentence: "sequences end one token early: the token before the last has neither the value nor the " +
+			"advantage after it",
+		Hidden: "where no sequence has two tokens, or with γ = 0",
+	},
+	{
+		ID: "statistics-without-own", Ops: ofGroups, Thread: "NVIDIA-NeMo/RL#1518",
+		Sentence: "mean and deviation are those of the other outputs of the group",
+		Hidden:   "where no group has three outputs, or every group's rewards are equal",
+	},
+	{
+		ID: "variance-by-moments", Ops: ofGroups, Thread: "NVIDIA-NeMo/RL#4161",
+		Sentence: "the variance is the mean of squares less the square of the mean, of which roundings leave " +
+			"nothing where rewards are nearly equal",
+		Hidden: "without a division by the deviation, or where it is not small beside the mean",
+	},
+	{
+		ID: "probability-floored", Ops: ofLogProb, Thread: "Samyssmile/edux#201",
+		Sentence: "the logarithm is that of a probability of at least 1e-7: no log-probability is below −16.1",
+		Hidden:   "where no token is less likely",
+	},
 }
 
 // beyond are what no recording of one call of these ops has.

@@ -138,14 +138,30 @@ func (m *mixture[T]) skipCombine() {
 // rows returns the pairs of each expert.
 func (m *mixture[T]) rows() [][]pair {
 	rows := make([][]pair, m.Dim("E"))
-	for n, r := range m.routes {
-		for k, e := range r.experts {
-			if e = m.expertOf(r.experts, k); e >= 0 {
+	for n := range m.routes {
+		experts := m.expertsOf(n)
+		for k := range experts {
+			if e := m.expertOf(experts, k); e >= 0 {
 				rows[e] = append(rows[e], pair{n, k})
 			}
 		}
 	}
 	return rows
+}
+
+// expertsOf returns those of token n; by mistake they begin at id n of all, not at n·K.
+func (m *mixture[T]) expertsOf(n int) []int {
+	right := m.routes[n].experts
+	if !m.Makes("ids-stride-missing") {
+		return right
+	}
+	wrong := make([]int, len(right))
+	for k := range wrong {
+		at := n + k
+		wrong[k] = m.routes[at/len(right)].experts[at%len(right)]
+	}
+	m.Show(!slices.Equal(wrong, right))
+	return wrong
 }
 
 // expertOf returns the expert of a slot, below 0 for none. It makes the mistakes with ids.
@@ -259,6 +275,9 @@ func (m *mixture[T]) weight(p pair) T {
 	case m.Makes("weights-unsorted"):
 		row := m.sorted[p]
 		w = m.routes[row/len(weights)].weights[row%len(weights)]
+	case m.Makes("weights-stride-missing"):
+		at := p.token + p.slot
+		w = m.routes[at/len(weights)].weights[at%len(weights)]
 	case m.Makes("weights-through-softmax"):
 		exps := each(weights, func(v T) T { return emulate.Exponential(m.Job, v) })
 		w = exps[p.slot] / m.inner.Plain().Sum(exps)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 )
 
@@ -84,7 +85,9 @@ func (g *grouped[T]) whiten(advantage []T) {
 func (g *grouped[T]) normalize(outputs, group []int, advantage []T) {
 	mean, divisor := g.statistics(group)
 	for _, i := range outputs {
-		g.place = i
+		if g.place = i; g.Makes("statistics-without-own") && len(group) > 2 {
+			mean, divisor = g.ofOthers(group, i)
+		}
 		if x := g.passed(centredRewards, g.kept(g.rewards[i]-g.passed(groupMeans, mean))); x != 0 {
 			advantage[i] = g.kept(x / g.passed(groupDivisors, divisor))
 		} else {
@@ -95,6 +98,15 @@ func (g *grouped[T]) normalize(outputs, group []int, advantage []T) {
 			advantage[i] *= n / (n - 1)
 		}
 	}
+}
+
+// ofOthers makes the mistake of statistics of a group without output i.
+func (g *grouped[T]) ofOthers(group []int, i int) (mean, divisor T) {
+	others := slices.DeleteFunc(slices.Clone(group), func(k int) bool { return k == i })
+	x, all := emulate.Picked(g.rewards, others), emulate.Picked(g.rewards, group)
+	g.Show(slices.Min(all) != slices.Max(all))
+	mean = g.mean(x)
+	return mean, g.divisor(g.centred(x, mean))
 }
 
 // statistics returns the mean of a group and what its rewards less the mean are divided by.
@@ -118,7 +130,24 @@ func (g *grouped[T]) statistics(group []int) (mean, divisor T) {
 		g.Show(len(x) < len(g.rewards) && mean != g.mean(g.rewards))
 		return mean, g.divisor(g.centred(g.rewards, g.mean(g.rewards)))
 	}
-	return mean, g.divisor(g.centred(x, mean))
+	divisor = g.divisor(g.centred(x, mean))
+	if g.Makes("variance-by-moments") && g.std != "none" && len(x) > 1 {
+		return mean, g.byMoments(x, mean, divisor)
+	}
+	return mean, divisor
+}
+
+// byMoments makes the mistake of a variance that is the mean of squares less the square of the
+// mean, of which nothing may be left.
+func (g *grouped[T]) byMoments(x []T, mean, right T) T {
+	n, ddof := T(len(x)), T(0)
+	if g.std == "sample" {
+		ddof = 1
+	}
+	variance := (emulate.Round(dtype.F32, g.sums.Dot(x, x)/n) - emulate.Round(dtype.F32, mean*mean)) * n / (n - ddof)
+	wrong := root(max(variance, 0)) + T(g.eps)
+	g.Show(math.Abs(float64(wrong-right)) > 1e-2*float64(right))
+	return wrong
 }
 
 func (g *grouped[T]) centred(x []T, mean T) []T {

@@ -184,7 +184,17 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	if !b.NormalizeFirst {
 		entropy = b.kept(lse + entropy)
 	}
-	return logprob, b.spoilEntropy(x, logprob, entropy)
+	return b.floored(logprob), b.spoilEntropy(x, logprob, entropy)
+}
+
+// floored returns a log-probability; by mistake that of a probability of at least 1e-7.
+func (b *batch[T]) floored(logprob T) T {
+	floor := T(math.Log(1e-7))
+	if !b.Makes("probability-floored") || logprob >= floor {
+		return logprob
+	}
+	b.Show(logprob < floor-0.1)
+	return floor
 }
 
 // wrongVocabulary returns the logits that a softmax is over, and which of them is that of the

@@ -125,18 +125,9 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 	}
 	deltas := make([]T, len(steps))
 	for s, at := range steps {
-		var next T
-		switch {
-		case g.Makes("next-value-masked"):
-			next = g.nextPlace(s, steps)
-		case s+1 < len(steps):
-			next = g.values[steps[s+1]]
-		case g.Makes("bootstrap-repeated"):
-			next = g.values[at]
-			g.Show(next != 0 && g.gamma != 0)
-		}
-		deltas[s] = g.delta(at, next)
+		deltas[s] = g.delta(at, g.valueAfter(s, steps))
 	}
+	g.begin(deltas, steps)
 	g.accumulate(deltas, steps)
 	g.rewardsToGo(steps)
 	for s, at := range steps {
@@ -144,6 +135,22 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 			advantage[at], returns[at] = g.results(s, at, deltas[s])
 		}
 	}
+}
+
+// valueAfter returns the value after step s, 0 after the last.
+func (g *recursion[T]) valueAfter(s int, steps []int) (next T) {
+	switch {
+	case g.Makes("next-value-masked"):
+		return g.nextPlace(s, steps)
+	case s+2 == len(steps) && g.Makes("ends-early"):
+		g.Show(g.values[steps[s+1]] != 0 && g.gamma != 0)
+	case s+1 < len(steps):
+		next = g.values[steps[s+1]]
+	case g.Makes("bootstrap-repeated"):
+		next = g.values[steps[s]]
+		g.Show(next != 0 && g.gamma != 0)
+	}
+	return next
 }
 
 // nextPlace returns the value of the place after step s, whatever the mask says of it; 0 after the
@@ -175,6 +182,16 @@ func (g *recursion[T]) results(s, at int, advantage T) (T, T) {
 		return advantage, advantage
 	}
 	return advantage, g.kept(emulate.PassOne(g.Job, inReturns, at, advantage) + g.values[at])
+}
+
+// begin makes the mistake of a recursion that begins behind the end with the last value, not with
+// 0.
+func (g *recursion[T]) begin(deltas []T, steps []int) {
+	if last := len(steps) - 1; g.Makes("carry-begins-with-value") {
+		value := g.values[steps[last]]
+		g.Show(value != 0 && g.decay != 0)
+		deltas[last] += g.decay * value
+	}
 }
 
 // rewardsToGo forms the discounted sums of rewards from each step on.
@@ -223,6 +240,10 @@ func (g *recursion[T]) accumulate(x []T, steps []int) {
 	}
 	for t := len(x) - 2; t >= 0; t-- {
 		after := emulate.PassOne(g.Job, carried, steps[t], x[t+1])
+		if t+2 == len(x) && g.Makes("ends-early") {
+			g.Show(after != 0 && g.decay != 0)
+			continue
+		}
 		if g.Fused {
 			x[t] = emulate.FMA(g.decay, after, x[t])
 		} else {
