@@ -118,6 +118,8 @@ func (m Mask) mistaken(mistake string) Mask {
 		m.Keys = min(m.First, m.Stored)
 	case mistake == "causal-missing":
 		m.Causal = false
+	case mistake == "backward-causal":
+		m.Causal = true
 	case mistake == "window-off-by-one" && m.Window > 0:
 		m.Window++
 	case mistake == "window-missing":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 
 	"plumbline/numbers/dtype"
 )
@@ -38,19 +39,16 @@ func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
 
 // Row returns x·weight/√(mean x² + eps).
 func (n *RMS[T]) Row(x, weight []T) []T {
-	x, weight = n.early(n.centred(x), weight)
-	mean := n.sums.Dot(x, x) / T(len(x))
-	n.Show(n.Makes("squares-bf16") && len(x) > 1)
-	if n.Makes("sum-for-mean") {
-		mean *= T(len(x))
-		n.Show(len(x) > 1)
+	if half := len(x) / 2; n.Makes("halves-apart") && half > 0 {
+		n.Show(true)
+		return append(n.row(x[:half], weight[:half]), n.row(x[half:], weight[half:])...)
 	}
-	if n.Makes("mean-of-block") {
-		block := 1 << bits.Len(uint(len(x)-1))
-		mean *= T(len(x)) / T(block)
-		n.Show(block > len(x))
-	}
-	inverse := PassOne(n.Job, cmp.Or(n.Named, Roots), n.Place, n.inverseRoot(mean))
+	return n.row(x, weight)
+}
+
+func (n *RMS[T]) row(x, weight []T) []T {
+	x = n.centred(n.weighted(x, weight))
+	inverse := PassOne(n.Job, cmp.Or(n.Named, Roots), n.Place, n.inverseRoot(n.meanSquare(x), x))
 	y := make([]T, len(x))
 	for i := range x {
 		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse))
@@ -62,18 +60,41 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 	return y
 }
 
-// early returns what is normalised, and what multiplies it then: by mistake the weight multiplies
-// before.
-func (n *RMS[T]) early(x, weight []T) (before, after []T) {
+// meanSquare returns the mean of the squares of a row, with the mistakes that are made with it.
+func (n *RMS[T]) meanSquare(x []T) T {
+	mean, width := n.sums.Dot(x, x)/T(len(x)), len(x)
+	n.Show(n.Makes("squares-bf16") && width > 1)
+	switch {
+	case n.Makes("sum-for-mean"):
+		mean *= T(width)
+		n.Show(width > 1)
+	case n.Makes("mean-of-block"):
+		block := 1 << bits.Len(uint(width-1))
+		mean *= T(width) / T(block)
+		n.Show(block > width)
+	case n.Makes("squares-of-tail-missing"):
+		whole := x[:width/8*8]
+		mean = n.sums.Dot(whole, whole) / T(width)
+		n.Show(len(whole) < width)
+	case n.Makes("variance-for-mean-square"):
+		centre := n.sums.Sum(x) / T(width)
+		n.Show(float64(centre*centre) > 0.01*float64(mean))
+		mean = max(mean-centre*centre, 0)
+	}
+	return mean
+}
+
+// weighted returns x, times the weight where that is done before the norm.
+func (n *RMS[T]) weighted(x, weight []T) []T {
 	if !n.Makes("weight-before-norm") {
-		return x, weight
+		return x
 	}
-	before, after = make([]T, len(x)), make([]T, len(x))
+	n.Show(len(x) > 1)
+	y := make([]T, len(x))
 	for i := range x {
-		before[i], after[i] = x[i]*weight[i], 1
-		n.Show(weight[i] != weight[0] && x[i] != 0)
+		y[i] = x[i] * weight[i]
 	}
-	return before, after
+	return y
 }
 
 // weight returns what a normalised element is multiplied by.
@@ -85,36 +106,52 @@ func (n *RMS[T]) weight(w T) T {
 	case n.Makes("weight-missing"):
 		n.Show(w != 1)
 		return 1
+	case n.Makes("weight-before-norm"):
+		return 1
 	}
 	return w
 }
 
-// inverseRoot returns 1/√(mean + eps). What is done with eps shows only where it is not negligible.
-func (n *RMS[T]) inverseRoot(mean T) T {
-	matters := float64(mean) < 100*n.eps
+// inverseRoot returns 1/√(mean + eps) of a row.
+func (n *RMS[T]) inverseRoot(mean T, x []T) T {
 	root := math.Sqrt(float64(mean + T(n.eps)))
 	switch n.Mistake {
-	case "eps-missing":
-		root = math.Sqrt(float64(mean))
-		n.Show(matters)
 	case "root-missing":
 		root = float64(mean + T(n.eps))
 		n.Show(mean != 0 && math.Abs(root-1) > 1e-3)
-	case "eps-outside-root":
-		root = math.Sqrt(float64(mean)) + n.eps
-		n.Show(matters)
 	case "root-bf16":
 		inverse := dtype.BF16.Round(1 / root)
 		n.Show(inverse != 1/root)
 		return T(inverse)
-	case "eps-floored":
-		root = math.Sqrt(float64(mean) + max(n.eps, 1e-4))
-		n.Show(float64(mean) < 1e-2 && n.eps < 1e-4)
-	case "eps-default":
-		root = math.Sqrt(float64(mean + 1e-5))
-		n.Show(matters && n.eps != 1e-5)
 	}
-	return T(1 / root)
+	return T(1 / n.otherEps(root, float64(mean), x))
+}
+
+// otherEps returns the root with what is done to eps by mistake, which shows only where eps is not
+// negligible.
+func (n *RMS[T]) otherEps(root, mean float64, x []T) float64 {
+	shows := mean < 100*n.eps
+	switch n.Mistake {
+	case "eps-missing":
+		root = math.Sqrt(mean)
+	case "eps-outside-root":
+		root = math.Sqrt(mean) + n.eps
+	case "eps-floored":
+		root, shows = math.Sqrt(mean+max(n.eps, 1e-4)), mean < 1e-2 && n.eps < 1e-4
+	case "eps-default":
+		root, shows = math.Sqrt(float64(T(mean)+1e-5)), shows && n.eps != 1e-5
+	case "eps-as-floor":
+		root = math.Sqrt(max(mean, n.eps))
+	case "eps-before-mean":
+		root, shows = math.Sqrt(mean+n.eps/float64(len(x))), shows && len(x) > 1
+	case "eps-times-largest":
+		largest := max(float64(slices.Max(x)), -float64(slices.Min(x)))
+		root = math.Sqrt(mean + n.eps*largest*largest)
+	default:
+		return root
+	}
+	n.Show(shows)
+	return root
 }
 
 // centred returns x, less its mean where LayerNorm stands for RMSNorm.

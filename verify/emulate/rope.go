@@ -89,7 +89,21 @@ func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 	case "yarn-turns-in-radians":
 		y.BetaFast, y.BetaSlow = y.BetaFast/(2*math.Pi), y.BetaSlow/(2*math.Pi)
 	}
+	y.AttentionFactor = mistakenFactor(y, mistake)
 	return &y
+}
+
+// mistakenFactor returns YaRN's attention_factor as a kernel with a mistake of it has it.
+func mistakenFactor(y rope.YaRN, mistake string) float64 {
+	switch {
+	case mistake == "amplitude-missing":
+		return 1
+	case mistake == "attention-factor-as-mscale" && y.AttentionFactor != 0:
+		return mscale(y.Factor, y.AttentionFactor)
+	case mistake == "attention-factor-multiplied":
+		return y.AttentionFactor * mscale(y.Factor, 1)
+	}
+	return y.AttentionFactor
 }
 
 // correction returns the index of the pair that turns the given number of times in the original
@@ -99,13 +113,18 @@ func correction[T Number](y *rope.YaRN, turns float64, dim int, base float64) fl
 	return float64(T(T(dim)*ln) / (2 * T(math.Log(base))))
 }
 
-// bounds returns the ends of the ramp over the index, formed in T.
+// bounds returns the ends of the ramp over the index, formed in T, with a mistake or "".
 func bounds[T Number](y *rope.YaRN, dim int, base float64, mistake string) (low, high float64) {
 	top := dim - 1
-	if mistake == "yarn-range-clamped" {
-		top = max(dim/2-1, 0)
-	}
 	low, high = correction[T](y, y.BetaFast, dim, base), correction[T](y, y.BetaSlow, dim, base)
+	switch {
+	case mistake == "yarn-range-clamped":
+		top = max(dim/2-1, 0)
+	case mistake == "yarn-range-doubled":
+		low, high = 2*low, 2*high
+	case mistake == "yarn-range-cut" && !y.Unrounded:
+		high = math.Floor(high)
+	}
 	if !y.Unrounded {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
@@ -124,22 +143,31 @@ func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 	}
 	out := make([]T, len(theta))
 	for i, th := range theta {
-		at := T(i)
-		if mistake == "yarn-ramp-of-channels" {
+		at, factor := T(i), y.Factor
+		switch mistake {
+		case "yarn-ramp-by-channel":
 			at *= 2
+		case "yarn-factor-in-base":
+			factor = math.Pow(factor, float64(2*i)/float64(dim))
 		}
-		smooth := 1 - min(max((at-T(low))/T(high-low), 0), 1)
+		var smooth T
 		if y.Ramp == rope.RotationsRamp {
 			turns := T(y.OriginalContext) * th / T(2*math.Pi)
-			smooth = min(max((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), 0), 1)
+			smooth = within((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), mistake)
+		} else {
+			smooth = 1 - within((at-T(low))/T(high-low), mistake)
 		}
-		s := y.Factor
-		if mistake == "yarn-factor-in-base" {
-			s = math.Pow(s, float64(2*i)/float64(dim))
-		}
-		out[i] = between(th, T(s), smooth, mistake)
+		out[i] = between(th, T(factor), smooth, mistake)
 	}
 	return out
+}
+
+// within returns a place on the ramp, from 0 to 1.
+func within[T Number](x T, mistake string) T {
+	if mistake == "yarn-ramp-unclamped" {
+		return x
+	}
+	return min(max(x, 0), 1)
 }
 
 // between returns the frequency between a pair's own, where smooth is 1, and the one slowed by s.
@@ -200,7 +228,7 @@ func frequencies[T Number](f Frequencies, dim, width int, base float64) []T {
 // wrongFrequencies sets the amplitude and returns the frequencies, with the mistakes that are made
 // with them.
 func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
-	f, width, y := r.Frequencies, dim, r.YaRN()
+	f, width, first, y := r.Frequencies, dim, 0, r.YaRN()
 	if y != nil {
 		y = mistaken(*y, r.Mistake)
 	}
@@ -216,10 +244,14 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 		return RoundEach(dtype.BF16, r.extend(y, frequencies[T](f, dim, width, base), dim, base, ""))
 	case r.Makes("exponent-halved"):
 		width = 2 * dim
+	case r.Makes("exponent-from-one"):
+		first = 1
+	case r.Makes("exponent-to-the-end"):
+		width = max(dim-2, 1)
 	case r.Makes("exponent-of-head"):
 		width = dim + r.Dim("Dn")
 	}
-	return r.extend(y, frequencies[T](f, dim, width, plainBase), dim, base, r.Mistake)
+	return r.extend(y, frequencies[T](f, dim+2*first, width, plainBase)[first:], dim, base, r.Mistake)
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
@@ -249,13 +281,23 @@ func (j *Job) WrongPositions(right []int) []int {
 	return wrong
 }
 
+// otherLayout is what a layout is taken for.
+var otherLayout = map[string]string{
+	"interleaved": "half", "half": "interleaved", "interleaved_to_half": "half",
+}
+
+// Swapped is the rotation in the other layout.
+func (r *Rotary[T]) Swapped() *Rotary[T] {
+	other := *r
+	other.layout = otherLayout[r.layout]
+	return &other
+}
+
 // confuseLayout makes the mistakes of pairing.
 func (r *Rotary[T]) confuseLayout(dim int, moving bool) {
 	switch {
 	case r.Makes("layout-swapped"):
-		r.layout = map[string]string{
-			"interleaved": "half", "half": "interleaved", "interleaved_to_half": "half",
-		}[r.layout]
+		r.layout = otherLayout[r.layout]
 		r.Show(dim > 2 && moving)
 	case r.Makes("frequencies-repeated") && r.layout == "half":
 		r.repeated = true
@@ -355,23 +397,25 @@ func (r *Rotary[T]) Turn(x, cos, sin []T) []T {
 			first, second = i/2, (i+half)/2
 		}
 		near, far = r.pair(i, half, r.layout == "interleaved")
-		y[near] = r.cross(a, cos[first], r.crossed(-b), sin[first])
-		if r.Makes("first-overwritten") {
-			r.Show(a != y[near] && sin[second] != 0)
-			a = y[near]
-		}
+		y[near] = r.cross(a, cos[first], -b, sin[first])
 		y[far] = r.cross(b, cos[second], a, sin[second])
+		r.spoilPair(&y[near], &y[far], a, b, cos[first], sin[first])
 	}
 	return y
 }
 
-// crossed returns −b, as what is crossed into the first channel of a pair; by mistake b.
-func (r *Rotary[T]) crossed(b T) T {
-	if r.Makes("sign-missing") {
-		r.Show(b != 0)
-		return -b
+// spoilPair makes the mistakes with a pair (a, b) that is turned.
+func (r *Rotary[T]) spoilPair(near, far *T, a, b, cos, sin T) {
+	right, other := *near, *far
+	switch {
+	case r.Makes("sign-missing"):
+		*near = r.cross(a, cos, b, sin)
+	case r.Makes("signs-both-minus"):
+		*far = r.cross(b, cos, -a, sin)
+	case r.Makes("pair-overwritten"):
+		*far = r.cross(b, cos, *near, sin)
 	}
-	return b
+	r.Show(math.Abs(float64(*near-right))+math.Abs(float64(*far-other)) > 0.01)
 }
 
 // pair returns the two channels of pair i: neighbours, or half the width apart.

@@ -505,6 +505,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "where no query sees more than one key",
 	},
 	{
+		ID: "backward-causal", Ops: ofBackward,
+		Thread:   "triton-lang/triton#4541",
+		Sentence: "the backward pass applies a causal mask whatever the request says, which the forward pass does not",
+		Hidden:   "with a causal mask, or with one query, from which it hides no key",
+	},
+	{
 		ID: "backward-uncapped", Ops: ofBackward,
 		Sentence: "the backward pass does not know the soft cap: its scores are not capped, as the forward pass's are",
 		Hidden:   "without a soft cap, or where no query sees more than one key",

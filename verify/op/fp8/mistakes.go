@@ -109,6 +109,26 @@ var scaling = []op.Mistake{
 		Hidden: "where no powers of two are asked for, or the largest size is at most 1.75 times a power of two",
 	},
 	{
+		ID: "scale-power-above", Ops: ofCast,
+		Sentence: "scales are the powers of two above, also where they are powers of two already: those are doubled",
+		Hidden:   "where none is asked for, or no scale is one",
+	},
+	{
+		ID: "amax-kept", Ops: ofCast,
+		Sentence: "the largest size is not set back to 0 after a block: it is the largest of a row so far",
+		Hidden:   "with one block in a row, or where the first has the largest size",
+	},
+	{
+		ID: "floor-after-codes", Ops: ofCast,
+		Sentence: "codes are made without the floor of the largest size, scales are stored with it",
+		Hidden:   "where no block is below the floor",
+	},
+	{
+		ID: "largest-code-448", Ops: ofCast,
+		Sentence: "scales are made for codes up to 448, whatever the format: in F8_E5M2 the largest is 57344",
+		Hidden:   "with F8_E4M3",
+	},
+	{
 		ID: "scale-nearest-power", Ops: ofCast,
 		Sentence: "scales are rounded to the nearest power of two, not up",
 		Hidden:   "where none is asked for, or is rounded up all the same",
@@ -146,6 +166,22 @@ var coding = []op.Mistake{
 		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofCast, Thread: "Avarok-Cybersecurity/atlas#474",
 		Sentence: "codes of the last tile of columns are never written",
 		Hidden:   "where they are 0",
+	},
+	{
+		ID: "quotient-bf16", Ops: ofCast,
+		Sentence: "quotients are rounded to BF16 before they are rounded to codes",
+		Hidden:   "where that moves none to the other side of the middle between two codes",
+	},
+	{
+		ID: "subnormal-codes-flushed", Ops: ofCast, Thread: "tenstorrent/tt-metal#29734",
+		Sentence: "quotients below the least normal code are 0: subnormal codes are not made",
+		Hidden:   "where no code is subnormal",
+	},
+	{
+		ID: "subnormal-codes-small", Ops: ofCast, Thread: "tenstorrent/tt-metal#51971",
+		Sentence: "subnormal codes are half as large as they should be: their exponent is that of the least normal " +
+			"ones, not one below",
+		Hidden: "where no code is subnormal",
 	},
 	{
 		ID: "nan-saturated", Ops: ofCast,
@@ -264,6 +300,43 @@ var multiplying = []op.Mistake{
 		Thread:   "deepseek-ai/DeepGEMM#15",
 		Sentence: "every 128 rows are multiplied by the matrix of the expert of the first of them",
 		Hidden:   "where these are of one expert",
+	},
+	{
+		ID: "experts-counted-busy", Ops: []string{"fp8.grouped_gemm"},
+		Sentence: "experts without rows are not counted: the second that has rows has the second matrix",
+		Hidden:   "where every expert before the last with rows has some",
+	},
+	{
+		ID: "a-scale-of-expert-row", Ops: []string{"fp8.grouped_gemm"},
+		Sentence: "scales of a are read at the row within its expert, not at that of all",
+		Hidden:   "where one expert has all rows, or all scales are the same",
+	},
+	{
+		ID: "accumulator-kept", Ops: ofProducts,
+		Sentence: "the tensor core's accumulator is not set to 0 after a block of K is promoted: what it has is " +
+			"added again with the next",
+		Hidden: "with one block",
+	},
+	{
+		ID: "accumulator-scaled", Ops: ofProducts,
+		Sentence: "a block's scales multiply all that is summed so far, (acc + Σ)·s, not its own sum, acc + Σ·s",
+		Hidden:   "with one block",
+	},
+	{
+		ID: "operands-bf16", Ops: ofProducts,
+		Sentence: "what codes stand for is rounded to BF16 before it is multiplied",
+		Hidden:   "where scales are powers of two",
+	},
+	{
+		ID: "subnormal-codes-flushed", Ops: ofProducts,
+		Sentence: "subnormal codes are read as 0",
+		Hidden:   "where there are none, or they do not count beside the others",
+	},
+	{
+		ID: "subnormal-codes-normal", Ops: ofProducts, Thread: "ooples/AiDotNet.Tensors#801",
+		Sentence: "subnormal codes are read as if a leading 1 stood before their fraction: 2^(e−1)·(1 + f) for " +
+			"2^e·f, e the least exponent",
+		Hidden: "where there are none, or they do not count beside the others",
 	},
 	{
 		ID: "scales-of-first-expert", Ops: []string{"fp8.grouped_gemm"},

@@ -187,6 +187,44 @@ var mistakes = []op.Mistake{
 			"not to the rows",
 		Hidden: "with a layout of halves, or with one pair of channels",
 	},
+	{
+		ID: "temperature-on-given-scale", Ops: ofLayer,
+		Thread:   "NVIDIA/Megatron-LM#3698",
+		Sentence: "a softmax scale of the request's own is multiplied by YaRN's temperature, which it has in it",
+		Hidden: "without YaRN, without a scale of the request's own, where mscale_all_dim is 0, or where no query " +
+			"sees more than one key",
+	},
+	{
+		ID: "query-unrotated", Ops: ofLayer,
+		Sentence: "queries are not rotated, the key is",
+		Hidden:   "where every position is 0, or with one token",
+	},
+	{
+		ID: "rope-key-unrotated", Ops: ofLayer,
+		Sentence: "the rope key is not rotated, queries are",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "query-layout-swapped", Ops: ofLayer,
+		Sentence: "queries are rotated in the other layout than the key: pairs (i, i+d/2) for (2i, 2i+1), or the " +
+			"reverse",
+		Hidden: "with one pair of channels, or with one token",
+	},
+	{
+		ID: "query-start-missing", Ops: ofLayer,
+		Sentence: "queries are rotated for positions 0, 1, 2, …, without the start that the key's have",
+		Hidden:   "where start is 0, or with one token",
+	},
+	{
+		ID: "cache-unnormed", Ops: ofLayer,
+		Sentence: "the latent is kept as it is before its norm, and attended to after",
+		Hidden:   "without the latent among the outputs",
+	},
+	{
+		ID: "cache-unrotated", Ops: ofLayer,
+		Sentence: "the rope key is kept as it is before its rotation, and attended to after",
+		Hidden:   "without the rope key among the outputs, or where every position is 0",
+	},
 }
 
 // beyond are those of caches and layers that no recording of one call shows.

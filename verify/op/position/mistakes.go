@@ -42,6 +42,41 @@ var mistakes = []op.Mistake{
 		Hidden:   "with rows of one element",
 	},
 	{
+		ID: "eps-as-floor", Ops: ofNorm,
+		Sentence: "the mean square is at least eps, the larger of both, not their sum",
+		Hidden:   "where eps is negligible beside the mean square",
+	},
+	{
+		ID: "eps-before-mean", Ops: ofNorm,
+		Sentence: "eps is added to the sum of squares before it is divided by their number",
+		Hidden:   "where eps is negligible beside the mean square, or with rows of one element",
+	},
+	{
+		ID: "eps-times-largest", Ops: ofNorm,
+		Thread: "apple/coremltools#2821",
+		Sentence: "rows are divided by their largest size m first, and eps is added after: it is eps·m² for the " +
+			"row as it was",
+		Hidden: "where eps is negligible beside the mean square, or the largest size is 1",
+	},
+	{
+		ID: "variance-for-mean-square", Ops: ofNorm,
+		Thread:   "keras-team/keras#22393",
+		Sentence: "rows are divided by the root of their variance, from which the mean is taken off, not of x²",
+		Hidden:   "where every row has mean 0",
+	},
+	{
+		ID: "halves-apart", Ops: ofNorm,
+		Thread: "axonn-ai/yalis#36",
+		Sentence: "each half of a row is divided by its own root mean square, as on two ranks that do not add up " +
+			"their squares",
+		Hidden: "with rows of one element, or where both halves have the same",
+	},
+	{
+		ID: "squares-of-tail-missing", Ops: ofNorm,
+		Sentence: "elements behind the last whole 8 do not count in the mean square",
+		Hidden:   "where rows are whole eights",
+	},
+	{
 		ID: "positions-restarted", Numbers: []string{"R20"}, Ops: ofTables,
 		Thread: "NVIDIA/Megatron-LM#5243",
 		Sentence: "the second half of the tokens has the positions of the first, as where each sequence or rank " +

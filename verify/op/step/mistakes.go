@@ -185,30 +185,9 @@ var mistakes = []op.Mistake{
 		Hidden:   "where BF16 holds every position, as it does up to 256",
 	},
 	{
-		ID: "yarn-ramp-of-channels", Ops: ofTables,
-		Sentence: "YaRN's ramp is over channels 2i, not over pairs i, and ends at half the range",
-		Hidden:   "without YaRN, with every position 0, or with a ramp over rotations",
-	},
-	{
-		ID: "yarn-turns-in-radians", Ops: ofTables,
-		Sentence: "beta_fast and beta_slow are taken for angles, in radians, not for turns of 2π",
-		Hidden:   "without YaRN, with every position 0, or where no frequency changes",
-	},
-	{
 		ID: "cosine-for-sine", Ops: ofTables,
 		Sentence: "cos and sin change places",
 		Hidden:   "never",
-	},
-	{
-		ID: "first-overwritten", Ops: ofTurns, Thread: "flagos-ai/FlagGems#5142",
-		Sentence: "the rotation is in place: the second channel of a pair is made of the first one's result, not " +
-			"of its input",
-		Hidden: "where every position is 0",
-	},
-	{
-		ID: "sign-missing", Ops: ofTurns,
-		Sentence: "both channels of a pair add: a·cos + b·sin and b·cos + a·sin, without the minus sign",
-		Hidden:   "where every position is 0",
 	},
 	{
 		ID: "weight-before-norm", Ops: ofNorms,
@@ -235,6 +214,74 @@ var mistakes = []op.Mistake{
 		ID: "eps-floored", Ops: ofNorms, Thread: "nntrainer/nntrainer#4318",
 		Sentence: "eps is at least 1e-4, whatever the request says, as where F16 has to hold it",
 		Hidden:   "where eps is, or 1e-4 is negligible beside the mean square",
+	},
+	{
+		ID: "amplitude-missing", Ops: ofTables,
+		Sentence: "cos and sin are not multiplied by YaRN's amplitude, m(s, mscale)/m(s, mscale_all_dim) or " +
+			"attention_factor",
+		Hidden: "without YaRN, with every position 0, or where the amplitude is 1, as in released models",
+	},
+	{
+		ID: "attention-factor-as-mscale", Ops: ofTables,
+		Thread:   "NVIDIA/TensorRT-LLM#16379",
+		Sentence: "attention_factor f is taken for an mscale: the amplitude is 1 + 0.1·f·ln s, not f",
+		Hidden:   "without attention_factor, or with every position 0",
+	},
+	{
+		ID: "attention-factor-multiplied", Ops: ofTables,
+		Thread:   "sgl-project/sglang#33558",
+		Sentence: "the amplitude is attention_factor times 1 + 0.1 ln s, not attention_factor alone",
+		Hidden:   "without attention_factor, or with every position 0",
+	},
+	{
+		ID: "yarn-turns-in-radians", Ops: ofTables,
+		Sentence: "beta_fast and beta_slow are compared with angles, L·θ, not with turns, L·θ/2π",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes",
+	},
+	{
+		ID: "yarn-range-doubled", Ops: ofTables,
+		Sentence: "the ends of the correction range are twice as large: d·ln(L/2πβ)/ln b, not over 2 ln b",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes, as with a ramp over rotations",
+	},
+	{
+		ID: "yarn-range-cut", Ops: ofTables,
+		Sentence: "both ends of the correction range are rounded down, the upper one too, not up",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes, as with a ramp over rotations",
+	},
+	{
+		ID: "yarn-ramp-by-channel", Ops: ofTables,
+		Sentence: "the ramp is at the channel 2i for pair i, not at i, so that it ends at half the pairs",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes, as with a ramp over rotations",
+	},
+	{
+		ID: "yarn-ramp-unclamped", Ops: ofTables,
+		Sentence: "the ramp is not bounded by 0 and 1 beyond the ends of its range",
+		Hidden:   "without YaRN, or with every position 0",
+	},
+	{
+		ID: "exponent-from-one", Ops: ofTables,
+		Sentence: "frequencies are base^(−2(i+1)/d): pairs are counted from 1, and the formula takes them from 0",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "exponent-to-the-end", Ops: ofTables,
+		Sentence: "frequencies are base^(−2i/(d−2)), so that the last is 1/base, not base^(−2i/d)",
+		Hidden:   "with every position 0, or with one pair of channels",
+	},
+	{
+		ID: "sign-missing", Ops: ofTurns,
+		Sentence: "a pair becomes (a·cos + b·sin, b·cos + a·sin): the minus is missing in a·cos − b·sin",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "signs-both-minus", Ops: ofTurns,
+		Sentence: "a pair becomes (a·cos − b·sin, b·cos − a·sin), with a minus in b·cos + a·sin too",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "pair-overwritten", Ops: ofTurns, Thread: "flagos-ai/FlagGems#5142",
+		Sentence: "a pair is turned in place: its second number is formed from the first as it is turned already",
+		Hidden:   "where every position is 0",
 	},
 }
 

@@ -64,13 +64,28 @@ func fp8Cast(j *emulate.Job) {
 		j.Show(!same && scales[b] != c.scale(right[b], c.code.largest))
 	}
 	emulate.Pass(j, blockScales, 0, scales)
-	emulate.Store(j, "q", c.code.of, c.codes(slices.Clone(sizes), slices.Clone(scales)))
+	emulate.Store(j, "q", c.code.of, c.codes(c.beforeFloor(sizes, scales)))
 	emulate.Store(j, "scale", c.typeOfScales(), c.stored(scales))
+}
+
+// beforeFloor returns the sizes and scales that codes are made of: those that are stored, or where
+// that is the mistake those before the floor.
+func (c *cast) beforeFloor(sizes, scales []float32) (ofCodes, scalesOfCodes []float32) {
+	ofCodes, scalesOfCodes = slices.Clone(sizes), slices.Clone(scales)
+	if c.Makes("floor-after-codes") {
+		for b, size := range c.largest(true) {
+			ofCodes[b], scalesOfCodes[b] = size, c.scale(size, c.divisor)
+			c.Show(size > 0 && scalesOfCodes[b] != scales[b])
+		}
+	}
+	return ofCodes, scalesOfCodes
 }
 
 // divisorOf returns the largest code. It makes the mistakes of taking that of another format.
 func (c *cast) divisorOf(f format) float32 {
 	switch {
+	case c.Makes("largest-code-448"):
+		return 448
 	case f.of != dtype.F8E4M3:
 	case c.Makes("largest-code-240"):
 		return 240
@@ -97,6 +112,8 @@ func (c *cast) sizes() (sizes, right []float32) {
 	switch {
 	case c.Makes("amax-over-padding"), c.Makes("amax-signed"), c.Makes("amax-of-half"):
 		sizes = c.largest(false)
+	case c.Makes("amax-kept"):
+		sizes = kept(right, c.across)
 	case c.Makes("amax-of-row"):
 		sizes = spread(right, c.across)
 	case c.Makes("amax-of-tensor"):
@@ -155,6 +172,17 @@ func (c *cast) largest(right bool) []float32 {
 	return sizes
 }
 
+// kept returns the largest value so far in every n.
+func kept(values []float32, n int) []float32 {
+	so := slices.Clone(values)
+	for i := range so {
+		if i%n > 0 {
+			so[i] = max(so[i], so[i-1])
+		}
+	}
+	return so
+}
+
 // spread returns the largest of every n values in the place of each.
 func spread(values []float32, n int) []float32 {
 	wide := make([]float32, len(values))
@@ -195,6 +223,8 @@ func (c *cast) power(size, s, largest float32) float32 {
 		return powerBelow(s)
 	case c.Makes("scale-by-exponent"):
 		return powerBelow(size) / powerBelow(largest)
+	case c.Makes("scale-power-above"):
+		return 2 * powerBelow(s)
 	case c.Makes("scale-nearest-power"):
 		return powerBelow(s * math.Sqrt2)
 	case c.Makes("scale-by-logarithm"):
@@ -274,6 +304,12 @@ func (c *cast) spoilt(x float32) float32 {
 		return c.code.truncated(x)
 	case c.Makes("codes-half-up"):
 		return c.code.halfUp(x)
+	case c.Makes("quotient-bf16"):
+		return c.code.nearest(emulate.Round(dtype.BF16, x))
+	case c.Makes("subnormal-codes-flushed"):
+		return c.code.flushed(c.code.nearest(x))
+	case c.Makes("subnormal-codes-small"):
+		return c.code.small(x)
 	case c.Makes("saturated-at-256") && abs(c.code.nearest(x)) >= c.code.largest*4/7:
 		return sign(c.code.largest, x)
 	case c.Makes("codes-fnuz") && c.code.of == dtype.F8E4M3:

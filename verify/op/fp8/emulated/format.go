@@ -34,6 +34,31 @@ func (f format) halfUp(x float32) float32 { return f.saturated(x, f.size(x, math
 // truncated returns the code next to x towards zero.
 func (f format) truncated(x float32) float32 { return f.saturated(x, f.size(x, math.Trunc)) }
 
+// flushed returns a code, or 0 for a subnormal one.
+func (f format) flushed(code float32) float32 {
+	if float64(abs(code)) < math.Ldexp(1, f.lowest) {
+		return 0
+	}
+	return code
+}
+
+// small returns the code next to x, half as large where that is subnormal: the exponent 0 is taken
+// for one below the lowest of a normal code.
+func (f format) small(x float32) float32 {
+	if float64(abs(x)) < math.Ldexp(1, f.lowest) {
+		return f.nearest(x / 2)
+	}
+	return f.nearest(x)
+}
+
+// asNormal returns a code, whose leading 1 is counted where there is none: in a subnormal one.
+func (f format) asNormal(code float32) float32 {
+	if size := float64(abs(code)); size > 0 && size < math.Ldexp(1, f.lowest) {
+		return sign(float32(math.Ldexp(1, f.lowest-1)+size/2), code)
+	}
+	return code
+}
+
 // fnuz returns what the byte of x in the FNUZ format means in E4M3: twice as much, and NaN for
 // 240, the largest one.
 func (f format) fnuz(x float32) float32 {

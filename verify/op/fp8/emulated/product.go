@@ -47,16 +47,22 @@ func fp8Gemm[T emulate.Number](j *emulate.Job) {
 func fp8Grouped[T emulate.Number](j *emulate.Job) {
 	p := newProduct[T](j)
 	var before, tile *operand[T]
-	m := 0
+	m, busy := 0, 0
 	for e, count := range j.LoadInts("counts") {
 		if count == 0 {
 			continue
 		}
+		if p.Makes("experts-counted-busy") {
+			p.Show(e != busy)
+			e = busy
+		}
 		b := p.ofExpert(e)
+		busy++
 		for i := range count {
 			if m%block == 0 {
 				tile = b
 			}
+			p.before = m - i
 			p.row(m, p.shifted(b, before, tile, i))
 			m++
 		}
@@ -93,16 +99,18 @@ func (p *product[T]) ofExpert(e int) *operand[T] {
 // product computes rows of a·bᵀ.
 type product[T emulate.Number] struct {
 	*emulate.Job
-	a     *operand[T]
-	sums  *emulate.Summer[T]     // of products of codes, or of what they stand for
-	core  *arithmetic.TensorCore // that sums them; nil: sums does
-	width int                    // K
-	every int                    // elements of K between promotions
-	ends  []int                  // of the parts of K that are promoted
-	out   []T
+	a      *operand[T]
+	sums   *emulate.Summer[T]     // of products of codes, or of what they stand for
+	core   *arithmetic.TensorCore // that sums them; nil: sums does
+	width  int                    // K
+	every  int                    // elements of K between promotions
+	ends   []int                  // of the parts of K that are promoted
+	before int                    // rows of the experts before the one at work
+	out    []T
 }
 
 func newProduct[T emulate.Number](j *emulate.Job) *product[T] {
+	j.Dequantised = j.Dequantised || j.Makes("operands-bf16")
 	p := &product[T]{Job: j, width: widthRead(j), every: j.PromoteEvery}
 	p.a = p.operand(emulate.Load[T](j, "a"), emulate.Load[T](j, "a_scale"), 1)
 	if j.Makes("promotion-missing") {
@@ -168,15 +176,12 @@ type operand[T emulate.Number] struct {
 
 // operand makes the mistakes with codes.
 func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
+	name := "b"
+	if tall == 1 {
+		name = "a"
+	}
 	for i, x := range codes {
-		switch {
-		case p.Makes("nan-is-a-number") && x != x:
-			codes[i] = 480
-			p.Show(true)
-		case p.Makes("codes-fnuz"):
-			codes[i] = fromFNUZ(x)
-			p.Show(codes[i] != x)
-		}
+		codes[i] = p.decoded(x, p.Recording.Type(name))
 	}
 	if of := tails[p.Mistake]; of > 0 {
 		for i := range codes {
@@ -188,6 +193,23 @@ func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
 	}
 	codes = p.readOn(codes)
 	return &operand[T]{codes, scales, tall, (p.width + block - 1) / block}
+}
+
+// decoded returns what a code is taken for.
+func (p *product[T]) decoded(x T, t dtype.Type) T {
+	code, format := x, formatOf(t.String())
+	switch {
+	case p.Makes("nan-is-a-number") && x != x:
+		code = 480
+	case p.Makes("codes-fnuz"):
+		code = fromFNUZ(x)
+	case p.Makes("subnormal-codes-flushed"):
+		code = T(format.flushed(float32(x)))
+	case p.Makes("subnormal-codes-normal"):
+		code = T(format.asNormal(float32(x)))
+	}
+	p.Show(code != x && (x == x || code == code))
+	return code
 }
 
 // tails are the mistakes of leaving out elements of K behind the last whole so many.
@@ -248,6 +270,11 @@ func (p *product[T]) dequantised(codes []T, scale func(block int) T) []T {
 	values := make([]T, len(codes))
 	for k, code := range codes {
 		values[k] = code * scale(k/block)
+		if p.Makes("operands-bf16") {
+			exact := values[k]
+			values[k] = emulate.Round(dtype.BF16, exact)
+			p.Show(values[k] != exact && exact == exact)
+		}
 	}
 	return values
 }
@@ -260,6 +287,10 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 	for i, to := range p.ends {
 		last := (to - 1) / block
 		sums[i] = p.chain(m, n, b, x[from:to], y[from:to], from)
+		if p.Makes("accumulator-kept") && i > 0 {
+			p.Show(sums[i-1] != 0)
+			sums[i] += sums[i-1]
+		}
 		scales[i] = p.scaleA(m, last) * p.scaleB(b, n, last)
 		from = to
 	}
@@ -283,17 +314,18 @@ func (p *product[T]) added(sums, scales []T) T {
 }
 
 func (p *product[T]) addedInOrder(sums, scales []T) (acc T) {
-	if p.Makes("accumulate-bf16") {
-		p.Show(len(sums) > 1)
-		for i, s := range sums {
+	p.Show((p.Makes("accumulate-bf16") || p.Makes("accumulator-scaled")) && len(sums) > 1)
+	for i, s := range sums {
+		switch {
+		case p.Makes("accumulate-bf16"):
 			acc = emulate.Round(dtype.BF16, acc+s*scales[i])
-		}
-		return acc
-	}
-	if p.Fused {
-		for i, s := range sums {
+		case p.Makes("accumulator-scaled"):
+			acc = (acc + s) * scales[i]
+		case p.Fused:
 			acc = emulate.FMA(s, scales[i], acc)
 		}
+	}
+	if p.Makes("accumulate-bf16") || p.Makes("accumulator-scaled") || p.Fused {
 		return acc
 	}
 	terms := make([]T, len(sums))
@@ -383,6 +415,8 @@ func (p *product[T]) scaleA(m, i int) T {
 		wrong = p.a.scales[i*p.Dim("M")+m]
 	case p.Makes("a-scale-missing"):
 		wrong = 1
+	case p.Makes("a-scale-of-expert-row"):
+		wrong = p.a.scales[(m-p.before)*p.a.across+i]
 	case p.Makes("scale-of-first-row"):
 		wrong = p.a.scales[m/block*block*p.a.across+i]
 	case p.Makes("scale-wave-kept") && m%(2*block) >= block: // b's has that of the wave before

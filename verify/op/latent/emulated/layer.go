@@ -128,9 +128,12 @@ func (l *latent[T]) scale() float64 {
 	if l.Has("scale") {
 		right, hotter = l.Float("scale"), l.Float("scale")
 	}
+	if l.Makes("temperature-on-given-scale") && l.Has("scale") {
+		hotter *= l.temperature("")
+	}
 	wrong := l.WrongScale(right, l.Dn+l.Dr)
 	switch l.Mistake {
-	case "temperature-missing", "temperature-of-mscale", "temperature-once":
+	case "temperature-missing", "temperature-of-mscale", "temperature-once", "temperature-on-given-scale":
 		wrong = hotter
 	case "scale-of-latent":
 		wrong = 1 / math.Sqrt(float64(l.C+l.Dr))
@@ -195,9 +198,11 @@ func (l *latent[T]) project(x []T) {
 		cos, sin := l.rotary.Table(l.positions[s])
 		emulate.Pass(l.Job, emulate.Cosines, s*len(cos), cos)
 		emulate.Pass(l.Job, emulate.Sines, s*len(sin), sin)
-		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h, s)), cos, sin)))
-		cKV, kR := l.normKey(l.down(h, s))
+		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h, s)), s, cos, sin)))
+		raw, unrotated := l.down(h, s)
+		cKV, kR := l.normKey(raw, unrotated)
 		l.keep(s, cKV, l.rotateKey(kR, cos, sin))
+		l.cacheEarly(raw, unrotated)
 	}
 }
 
@@ -209,6 +214,22 @@ func (l *latent[T]) keep(s int, cKV, kR []T) {
 	if !l.absorbed {
 		l.kv = append(l.kv, l.pass(upped, s, l.linear(l.wUKV, cKV)))
 	}
+}
+
+// cacheEarly makes the mistakes of a cache that has a token's latent before its norm, or the key
+// before its rotation, while its own attention takes those after.
+func (l *latent[T]) cacheEarly(cKV, kR []T) {
+	stored, early := l.kept[0], cKV
+	switch {
+	case l.Makes("cache-unnormed"):
+	case l.Makes("cache-unrotated"):
+		stored, early = l.kept[1], kR
+	default:
+		return
+	}
+	last := stored[len(stored)-len(early):]
+	l.Show(!slices.Equal(last, early))
+	copy(last, early)
 }
 
 // pass passes a quantity of token s on.
@@ -310,7 +331,19 @@ func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
 }
 
 // rotateQuery rotates the last channels of every head.
-func (l *latent[T]) rotateQuery(q, cos, sin []T) []T {
+func (l *latent[T]) rotateQuery(q []T, s int, cos, sin []T) []T {
+	rotary := l.rotary
+	switch {
+	case l.Makes("query-start-missing"):
+		l.Show(l.positions[s] != s && l.S > 1)
+		cos, sin = l.rotary.Table(s)
+	case l.Makes("query-unrotated"):
+		l.Show(l.rotated && l.S > 1)
+		return q
+	case l.Makes("query-layout-swapped"):
+		l.Show(l.Dr > 2 && l.rotated && l.S > 1)
+		rotary = l.rotary.Swapped()
+	}
 	for n := range l.H {
 		head := emulate.Row(q, n, l.Dn+l.Dr)
 		rope := head[l.Dn:]
@@ -318,13 +351,17 @@ func (l *latent[T]) rotateQuery(q, cos, sin []T) []T {
 			l.Show(l.S > 1)
 			rope = head[:l.Dr]
 		}
-		copy(rope, emulate.RoundEach(l.Intermediate, l.rotary.Turn(rope, cos, sin)))
+		copy(rope, emulate.RoundEach(l.Intermediate, rotary.Turn(rope, cos, sin)))
 	}
 	return q
 }
 
 // rotateKey rotates the key that all heads share.
 func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
+	if l.Makes("rope-key-unrotated") {
+		l.Show(l.rotated)
+		return kR
+	}
 	kR = emulate.RoundEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
 	if l.Makes("rope-key-twice") {
 		l.Show(l.rotated)
