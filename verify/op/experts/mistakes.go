@@ -237,11 +237,6 @@ var weighing = []op.Mistake{
 		Hidden:   "where weights are not normalised, or with one expert a token",
 	},
 	{
-		ID: "norm-eps-as-floor", Ops: ofGate,
-		Sentence: "norm_eps is the least that weights are divided by, max(sum, eps), and not added to the sum",
-		Hidden:   "without it or normalised weights, or where it is negligible beside every sum",
-	},
-	{
 		ID: "softmax-of-chosen-scores", Ops: ofGate,
 		Sentence: "weights are a softmax over the scores of the chosen experts, which are scores already: a " +
 			"second one",
@@ -253,7 +248,7 @@ var weighing = []op.Mistake{
 		Hidden:   "where weights are not normalised, or with one token",
 	},
 	{
-		ID: "sum-floored", Ops: ofGate, Thread: "openvinotoolkit/openvino#37421",
+		ID: "sum-floored", Ops: []string{"moe.gate"}, Thread: "openvinotoolkit/openvino#37421",
 		Sentence: "the sum that weights are divided by is at least 2^−14, though norm_eps does not say so",
 		Hidden:   "where weights are not normalised, or no sum is that small",
 	},
@@ -727,16 +722,6 @@ var balancing = []op.Mistake{
 		ID: "scores-for-shares", Ops: []string{"moe.balance_loss"},
 		Sentence: "mean scores stand for the shares of tokens: Σ P² for Σ f P",
 		Hidden:   "where they are equal",
-	},
-	{
-		ID: "shares-of-batch", Ops: []string{"moe.balance_loss"},
-		Sentence: "shares of tokens are those of the whole batch, mean scores those of the sequence",
-		Hidden:   "with another kind than sequence, or with one",
-	},
-	{
-		ID: "means-of-batch", Ops: []string{"moe.balance_loss"},
-		Sentence: "mean scores are those of the whole batch, shares of tokens those of the sequence",
-		Hidden:   "with another kind than sequence, or with one",
 	},
 	{
 		ID: "sequences-interleaved", Ops: []string{"moe.balance_loss"},

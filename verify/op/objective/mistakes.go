@@ -766,15 +766,10 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the sum of both is the loss",
 	},
 	{
-		ID: "larger-of-means", Ops: []string{"ppo.loss", "grpo.loss", "ppo.value_loss"},
-		Sentence: "the larger of two means is taken, of plain and of clipped losses, not the mean of the larger " +
-			"of each token",
-		Hidden: "without a clip or with cispo, or where one of them is the larger of every token",
-	},
-	{
 		ID: "clip-always", Ops: ofLosses,
-		Sentence: "the clipped loss is taken for every token, and the plain one never",
-		Hidden:   "with cispo or without a clip, or where the clipped loss is never the smaller",
+		Sentence: "the clipped loss is taken for every token, and the plain one never, as where the larger of " +
+			"two means is taken",
+		Hidden: "with cispo or without a clip, or where the clipped loss is never the smaller",
 	},
 	{
 		ID: "clipped-without-advantage", Ops: ofLosses, Thread: "google/trax#396",
@@ -914,14 +909,10 @@ var mistakes = []op.Mistake{
 		Hidden:   "where every advantage is 0",
 	},
 	{
-		ID: "value-clip-around-return", Ops: ofValues, Thread: "kscalelabs/ksim#3",
-		Sentence: "the value is clipped around the return, not around the old value",
-		Hidden:   "without a clip, or where both clips give the same errors",
-	},
-	{
 		ID: "value-clip-always", Ops: ofValues,
-		Sentence: "the clipped squared error is taken for every value, and the plain one never",
-		Hidden:   "without a clip, or where the clipped error is the larger for every value outside of it",
+		Sentence: "the clipped squared error is taken for every value, and the plain one never, as where the larger " +
+			"of two means is",
+		Hidden: "without a clip, or where the clipped error is the larger for every value outside of it",
 	},
 	{
 		ID: "clipped-value-passes-gradient", Ops: ofValues,

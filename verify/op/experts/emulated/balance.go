@@ -131,12 +131,6 @@ func (b *balance[T]) product(from, length int) T {
 // mean scores.
 func (b *balance[T]) factors(from, length int) (f, p []T) {
 	f, p = b.shares(from, from+length), b.means(from, from+length)
-	switch {
-	case b.makes("shares-of-batch"):
-		f = b.shares(0, b.N)
-	case b.makes("means-of-batch"):
-		p = b.means(0, b.N)
-	}
 	if length == b.N {
 		emulate.Pass(b.Job, loadShares, 0, f)
 		emulate.Pass(b.Job, meanScores, 0, p)

@@ -50,11 +50,8 @@ func (g *gate[T]) factor() T {
 
 // divisor returns what weights of such a sum are divided by.
 func (g *gate[T]) divisor(sum T) T {
-	switch {
-	case g.makes("norm-eps-as-floor"):
-		return max(sum, g.eps)
-	case g.makes("sum-floored"):
-		return max(sum, 0x1p-14)
+	if g.makes("sum-floored") {
+		return max(sum+g.eps, 0x1p-14)
 	}
 	return sum + g.eps
 }

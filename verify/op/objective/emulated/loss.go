@@ -27,10 +27,9 @@ type policyLoss[T emulate.Number] struct {
 	clip, kl string
 	policy   *fromLogits[T] // nil where log-probabilities are given
 	sequence bool
-	penalty  []T    // what sequences weigh in the divergence, where that is a mistake of its own
-	apart    T      // and what that adds to the loss
-	whitened [2]T   // mean and deviation of advantages, where they are whitened by mistake
-	taken    string // the mistake that surrogates make, where it is another one
+	penalty  []T  // what sequences weigh in the divergence, where that is a mistake of its own
+	apart    T    // and what that adds to the loss
+	whitened [2]T // mean and deviation of advantages, where they are whitened by mistake
 }
 
 // clipBounds are the widths of the clip, the bound of a dual one, and that of log-ratios.
@@ -85,7 +84,6 @@ func (k *policyLoss[T]) spoilInputs() {
 func (k *policyLoss[T]) run() {
 	losses, gradient, weights := make([]T, len(k.mask)), make([]T, len(k.mask)), k.weights()
 	weights = k.splitWeights(weights)
-	k.chooseMeans(weights)
 	for i := range k.N {
 		k.row(i, losses, gradient, k.slopeWeight(i, weights))
 	}

@@ -305,11 +305,10 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	values, old := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values")
 	returns := emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
-	mistake := b.largerMean(values, old, returns, weights, clip)
 	b.each(func(i, at int) {
 		b.place = at
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
-		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, mistake)
+		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
 		b.Show(wrong != l || wrongSlope != d)
 		losses[at], gradient[at] = wrong, b.kept(wrongSlope*b.slopeWeight(i, weights))
 	})
@@ -317,24 +316,6 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
 	b.storeParts(losses)
 	emulate.Store(j, "dvalues", j.Recording.Type("values"), gradient)
-}
-
-// largerMean returns the mistake that values make: where it is the larger of two means, of plain
-// and of clipped errors, the one of these for all.
-func (b *batch[T]) largerMean(values, old, returns, weights []T, clip T) string {
-	if !b.Makes("larger-of-means") {
-		return b.Mistake
-	}
-	var plain, clipped T
-	b.each(func(i, at int) {
-		e, _ := b.value(values[at], old[at], returns[at], clip, "value-clip-ignored")
-		c, _ := b.value(values[at], old[at], returns[at], clip, "value-clip-always")
-		plain, clipped = plain+weights[i]*e, clipped+weights[i]*c
-	})
-	if clipped > plain {
-		return "value-clip-always"
-	}
-	return "value-clip-ignored"
 }
 
 // value returns the loss of one token and its derivative.
@@ -361,7 +342,7 @@ func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T
 func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, slope T) {
 	e := b.passed(valueErrors, b.kept(value-ret))
 	loss, slope = b.kept(e*e), e
-	edge := b.clip(value, old, ret, clip, mistake)
+	edge := b.clip(value, old, clip, mistake)
 	d := b.passed(clippedErrors, b.kept(b.passed(clippedValues, edge)-ret))
 	square := b.kept(d * d)
 	takes := square > loss
@@ -383,12 +364,9 @@ func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, 
 }
 
 // clip returns a value that moves no further from the old one than the clip.
-func (b *batch[T]) clip(value, old, ret, clip T, mistake string) T {
-	switch mistake {
-	case "value-clip-relative":
+func (b *batch[T]) clip(value, old, clip T, mistake string) T {
+	if mistake == "value-clip-relative" {
 		return min(max(value, old*(1-clip)), old*(1+clip))
-	case "value-clip-around-return":
-		return min(max(value, ret-clip), ret+clip)
 	}
 	return min(max(value, b.kept(old-clip)), b.kept(old+clip))
 }

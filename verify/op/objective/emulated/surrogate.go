@@ -1,7 +1,6 @@
 package emulated
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -15,12 +14,11 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 		return 0, 0
 	}
 	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
-	mistake := cmp.Or(k.taken, k.Mistake)
-	if !slices.Contains(ofSurrogates, mistake) {
+	if !slices.Contains(ofSurrogates, k.Mistake) {
 		return loss, slope
 	}
 	x, advantage, b := k.spoilSurrogate(x, advantage, k.clipBounds)
-	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, mistake)
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
 	k.Show(wrong != loss || wrongSlope != slope)
 	return wrong, wrongSlope
 }

@@ -50,31 +50,6 @@ func (k *policyLoss[T]) spoilAdvantages() {
 	k.whitened = [2]T{mean, root(k.sums.Sum(squares)/T(max(len(x)-1, 1))) + 1e-8}
 }
 
-// chooseMeans makes the mistake of the larger of two means, of plain and of clipped losses: all
-// tokens take the one that this is.
-func (k *policyLoss[T]) chooseMeans(weights []T) {
-	if !k.Makes("larger-of-means") || k.clip == "none" || k.clip == "cispo" {
-		return
-	}
-	var plain, clipped T
-	for i, places := range k.places {
-		mean := k.meanLogRatio(i)
-		for _, at := range places {
-			x := mean
-			if !k.sequence {
-				x = k.logRatio(at)
-			}
-			a, _ := k.surrogate(x, k.logprob[at], k.advantageOf(i, at), k.clipBounds, "clip-missing")
-			b, _ := k.surrogate(x, k.logprob[at], k.advantageOf(i, at), k.clipBounds, "clip-always")
-			plain, clipped = plain+weights[i]*a, clipped+weights[i]*b
-		}
-	}
-	k.taken = "clip-missing"
-	if clipped > plain {
-		k.taken = "clip-always"
-	}
-}
-
 // ratioLength returns what a sum of log-ratios of sequence i is divided by: its length.
 func (k *policyLoss[T]) ratioLength(i int) T {
 	if k.Makes("sequence-ratio-over-padding") {
