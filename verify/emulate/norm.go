@@ -73,7 +73,7 @@ func (n *RMS[T]) meanSquare(x []T) T {
 		mean *= T(width) / T(block)
 		n.Show(block > width)
 	case n.Makes("squares-of-tail-missing"):
-		whole := x[:width/8*8]
+		whole := x[:width/64*64]
 		mean = n.sums.Dot(whole, whole) / T(width)
 		n.Show(len(whole) < width)
 	case n.Makes("variance-for-mean-square"):

@@ -145,6 +145,8 @@ func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 	for i, th := range theta {
 		at, factor := T(i), y.Factor
 		switch mistake {
+		case "yarn-factor-twice":
+			th /= T(factor)
 		case "yarn-ramp-by-channel":
 			at *= 2
 		case "yarn-factor-in-base":
@@ -152,7 +154,7 @@ func stretch[T Number](y *rope.YaRN, theta []T, dim int, base float64, f Frequen
 		}
 		var smooth T
 		if y.Ramp == rope.RotationsRamp {
-			turns := T(y.OriginalContext) * th / T(2*math.Pi)
+			turns := T(y.OriginalContext) * theta[i] / T(2*math.Pi)
 			smooth = within((turns-T(y.BetaSlow))/T(y.BetaFast-y.BetaSlow), mistake)
 		} else {
 			smooth = 1 - within((at-T(low))/T(high-low), mistake)
@@ -225,10 +227,13 @@ func frequencies[T Number](f Frequencies, dim, width int, base float64) []T {
 	return plain
 }
 
+// late is by how many pairs the frequencies of a mistake are late.
+var late = map[string]float64{"exponent-from-one": 1, "exponent-from-minus-one": -1, "exponent-odd": 0.5}
+
 // wrongFrequencies sets the amplitude and returns the frequencies, with the mistakes that are made
 // with them.
 func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
-	f, width, first, y := r.Frequencies, dim, 0, r.YaRN()
+	f, width, y := r.Frequencies, dim, r.YaRN()
 	if y != nil {
 		y = mistaken(*y, r.Mistake)
 	}
@@ -244,14 +249,16 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 		return RoundEach(dtype.BF16, r.extend(y, frequencies[T](f, dim, width, base), dim, base, ""))
 	case r.Makes("exponent-halved"):
 		width = 2 * dim
-	case r.Makes("exponent-from-one"):
-		first = 1
 	case r.Makes("exponent-to-the-end"):
 		width = max(dim-2, 1)
 	case r.Makes("exponent-of-head"):
 		width = dim + r.Dim("Dn")
 	}
-	return r.extend(y, frequencies[T](f, dim+2*first, width, plainBase)[first:], dim, base, r.Mistake)
+	plain := frequencies[T](f, dim, width, plainBase)
+	for i := range plain {
+		plain[i] *= T(math.Pow(plainBase, -2*late[r.Mistake]/float64(dim)))
+	}
+	return r.extend(y, plain, dim, base, r.Mistake)
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
@@ -315,6 +322,15 @@ func (r *Rotary[T]) Table(position int) (cos, sin []T) {
 	}
 	r.spoilTable(position, cos, sin)
 	return RoundEach(r.Kept, cos), RoundEach(r.Kept, sin)
+}
+
+// Direct turns the sines round where the request asks for the inverse.
+func (r *Rotary[T]) Direct(sin []T) {
+	if r.Flag("inverse") {
+		for i := range sin {
+			sin[i] = -sin[i]
+		}
+	}
 }
 
 // curve returns a value of sine or cosine as the hardware has it; at 0 both are exact, the fast

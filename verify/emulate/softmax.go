@@ -197,6 +197,15 @@ func (k *Softmax[T]) empty() *state[T] {
 	return &state[T]{m: T(math.Inf(-1)), acc: make([]T, k.width)}
 }
 
+// all returns the denominator of a part, which a mistaken kernel begins at 1 and does not scale.
+func (k *Softmax[T]) all(l T) T {
+	if !k.Makes("denominator-from-one") || l == 0 {
+		return l
+	}
+	k.Show(l < 20)
+	return l + 1
+}
+
 // Run returns output and natural log-sum-exp of one row.
 func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	if r.Lo >= r.Hi {
@@ -361,7 +370,9 @@ func (k *Softmax[T]) tile(r *Query[T], st *state[T], lo, hi int) {
 	if math.IsInf(float64(m), -1) {
 		return
 	}
-	k.rescale(st, m)
+	if !k.skips(st, m) {
+		k.rescale(st, m)
+	}
 	k.p = k.p[:0]
 	for _, x := range k.S {
 		k.p = append(k.p, k.Exp(x, m))
@@ -372,6 +383,20 @@ func (k *Softmax[T]) tile(r *Query[T], st *state[T], lo, hi int) {
 	st.l = k.denominator(st.l + k.Scalars.Sum(k.p))
 	k.mixing.Combine(st.acc, k.roundWeights(k.p), k.values)
 }
+
+// skips tells whether what is summed so far keeps its maximum, because that has hardly grown, while
+// weights are formed with the new one: a mistake.
+func (k *Softmax[T]) skips(st *state[T], m T) bool {
+	grown := float64((m - st.m) * k.Unit)
+	if !k.Makes("rescale-skipped") || math.IsInf(grown, 0) || grown > mostGrown {
+		return false
+	}
+	k.Show(grown > 0.1)
+	return true
+}
+
+// mostGrown is by how much a maximum may grow in kernels that then leave what is summed as it is.
+const mostGrown = 8 * math.Ln2
 
 // denominator returns a sum of weights as it is kept: in the working type.
 func (k *Softmax[T]) denominator(l T) T {
@@ -440,6 +465,7 @@ func (k *Softmax[T]) roundWeights(p []T) []T {
 
 // finish divides the only part by its denominator.
 func (k *Softmax[T]) finish(r *Query[T], st *state[T]) ([]T, T) {
+	st.l = k.all(st.l)
 	lse := k.lse(st)
 	top := st.m * k.Unit
 	l := st.l
@@ -517,7 +543,11 @@ func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 		lses[i] = k.normalised(st, len(parts) > 1)
 		top = max(top, lses[i])
 	}
+	if k.Makes("merge-maximum-missing") {
+		top = 0
+	}
 	total := k.mergedDenominator(lses, top)
+	k.Show(k.Makes("merge-maximum-missing") && (total == 0 || !dtype.Finite(total)))
 	lse := top + k.mergedLogarithm(total)
 	if sink := k.SinkOf(r, lse, top); sink != nil {
 		total += k.sinkCount(lses, *sink-lse) * T(math.Exp(float64(*sink-top)))
@@ -533,6 +563,7 @@ func (k *Softmax[T]) merge(r *Query[T], parts []*state[T]) ([]T, T) {
 
 // normalised divides a part by its denominator, and returns its log-sum-exp.
 func (k *Softmax[T]) normalised(st *state[T], several bool) T {
+	st.l = k.all(st.l)
 	if st.l == 0 {
 		return k.lse(st)
 	}
@@ -633,7 +664,7 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	for _, x := range k.S {
 		k.p = append(k.p, k.Exp(x, m))
 	}
-	l := k.denominator(k.Scalars.Sum(k.p))
+	l := k.all(k.denominator(k.Scalars.Sum(k.p)))
 	lse := k.logSum(m, l)
 	if sink := k.SinkOf(r, lse, m*k.Unit); sink != nil {
 		l += T(math.Exp(float64(*sink - m*k.Unit)))

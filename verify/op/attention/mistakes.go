@@ -416,6 +416,19 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the largest score of a split is in its first tile, or weights are divided first",
 	},
 	{
+		ID: "rescale-skipped", Ops: ofDecoding,
+		Thread: "ROCm/rocm-libraries#6498",
+		Sentence: "where the running maximum grows by no more than 8 ln 2 what is summed so far is left as it is, " +
+			"but new weights are e^(score − new maximum), not − the one that is kept",
+		Hidden: "where the largest score of a split is in its first tile, or weights are divided first",
+	},
+	{
+		ID: "denominator-from-one", Ops: ofDecoding,
+		Thread:   "flagos-ai/FlagTree#1250",
+		Sentence: "the sum of weights begins at 1, which is not scaled away with the first maximum: 1 + Σ for Σ",
+		Hidden:   "where many keys have weights near the largest",
+	},
+	{
 		ID: "merged-by-maxima", Ops: ofDecoding,
 		Sentence: "splits are weighted by e^m, m being their maximum, not by e^(m + ln Σ), their log-sum-exp",
 		Hidden:   "where fewer than two parts see a key",
@@ -456,6 +469,13 @@ var mistakes = []op.Mistake{
 		Hidden: "with one head to fold, or with neither causal mask nor window",
 	},
 	{
+		ID: "mask-by-unfolded-row", Ops: ofForward,
+		Thread: "Dao-AILab/flash-attention#2528",
+		Sentence: "query s is masked as query s ÷ n, as if the n heads of a group were folded into the rows of a " +
+			"tile, which they are not",
+		Hidden: "with one query, with one head in a group, or with neither causal mask nor window",
+	},
+	{
 		ID: "positions-from-storage", Ops: ofMasks,
 		Sentence: "masks place the queries at the end of what is stored, from T − S on, not of the sequence, from " +
 			"kv_len − S on",
@@ -475,6 +495,18 @@ var mistakes = []op.Mistake{
 		ID: "window-of-last-query", Ops: ofForward,
 		Sentence: "the window of every query begins where that of the last one does, at kv_len − window",
 		Hidden:   "without a window, or with one query",
+	},
+	{
+		ID: "merge-maximum-missing", Ops: []string{"attention.forward", "mla.decode", "attention.merge"},
+		Thread:   "NVIDIA/cutlass#2274",
+		Sentence: "parts are weighted by e^lse, not e^(lse − the largest), which overflows above 88",
+		Hidden:   "where log-sum-exps are between −87 and 88, or fewer than two parts see a key",
+	},
+	{
+		ID: "lse-of-first", Ops: ofMerging,
+		Sentence: "parts are merged one after the other beside the log-sum-exp of the first, which is not set to " +
+			"that of what is merged so far",
+		Hidden: "where fewer than three parts see a key",
 	},
 	{
 		ID: "lse-of-largest", Ops: ofMerging,

@@ -73,8 +73,8 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "squares-of-tail-missing", Ops: ofNorm,
-		Sentence: "elements behind the last whole 8 do not count in the mean square",
-		Hidden:   "where rows are whole eights",
+		Sentence: "elements behind the last whole 64 do not count in the mean square",
+		Hidden:   "where rows are multiples of 64",
 	},
 	{
 		ID: "positions-restarted", Numbers: []string{"R20"}, Ops: ofTables,

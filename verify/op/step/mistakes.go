@@ -259,8 +259,26 @@ var mistakes = []op.Mistake{
 		Hidden:   "without YaRN, or with every position 0",
 	},
 	{
+		ID: "yarn-factor-twice", Ops: ofTables,
+		Thread:   "ggml-org/ggml#835",
+		Sentence: "positions are divided by the factor before frequencies are, which are slowed by it where they are",
+		Hidden:   "without YaRN, or with every position 0",
+	},
+	{
 		ID: "exponent-from-one", Ops: ofTables,
 		Sentence: "frequencies are base^(−2(i+1)/d): pairs are counted from 1, and the formula takes them from 0",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "exponent-from-minus-one", Ops: ofTables,
+		Thread:   "bkitano/llama-from-scratch#8",
+		Sentence: "frequencies are base^(−2(i−1)/d): pairs are counted from 0, and the formula takes them from 1",
+		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "exponent-odd", Ops: ofTables,
+		Thread:   "stanford-cs336/assignment1-basics#22",
+		Sentence: "frequencies are base^(−(2i+1)/d), with 2k − 1 for 2(k − 1), k counted from 1",
 		Hidden:   "where every position is 0",
 	},
 	{
@@ -282,6 +300,13 @@ var mistakes = []op.Mistake{
 		ID: "pair-overwritten", Ops: ofTurns, Thread: "flagos-ai/FlagGems#5142",
 		Sentence: "a pair is turned in place: its second number is formed from the first as it is turned already",
 		Hidden:   "where every position is 0",
+	},
+	{
+		ID: "position-of-head", Ops: ofTurns,
+		Thread: "tensorgi/TPA#4",
+		Sentence: "each head is rotated by its own number for a position, as where the axes of tokens and heads have " +
+			"changed places",
+		Hidden: "where positions are 0 and there is one head",
 	},
 }
 

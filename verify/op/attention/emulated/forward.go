@@ -116,14 +116,19 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	return r
 }
 
-// foldRow makes the mistake of a mask for which the heads of a group are queries of their own.
+// foldRow makes the mistakes of a mask for which the heads of a group are queries of their own, or
+// that divides rows by their number though a row is a query.
 func (h *heads[T]) foldRow(m emulate.Mask, r *emulate.Query[T], s, n int) {
-	if each := h.H / h.G; h.Makes("mask-by-folded-row") {
+	lo, hi, each := r.Lo, r.Hi, h.H/h.G
+	switch {
+	case h.Makes("mask-by-folded-row"):
 		m.Queries *= each
-		lo, hi := m.Right(s*each + n%each)
-		h.Show(lo != r.Lo || hi != r.Hi)
-		r.Lo, r.Hi = lo, hi
+		lo, hi = m.Right(s*each + n%each)
+	case h.Makes("mask-by-unfolded-row"):
+		lo, hi = m.Right(s / each)
 	}
+	h.Show(lo != r.Lo || hi != r.Hi)
+	r.Lo, r.Hi = lo, hi
 }
 
 // uncover makes the mistakes of masked keys that are seen a little: a row sees all keys of its

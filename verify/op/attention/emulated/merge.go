@@ -70,8 +70,12 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	top, least := slices.Max(lses), slices.Min(lses)
 	p.Show(p.Makes("merge-base") && least < top)
 	weights := make([]T, len(lses))
+	if p.Makes("merge-maximum-missing") {
+		top = 0
+	}
 	for i, x := range lses {
 		weights[i] = p.weight(x - top)
+		p.Show(p.Makes("merge-maximum-missing") && !dtype.Finite(weights[i]))
 	}
 	total := emulate.PassOne(p.Job, weightSums, n, p.sums.Plain().Sum(weights))
 	p.normalise(weights, total, least < top)
@@ -98,6 +102,9 @@ func (p *parts[T]) merged(lses, weights []T, top, log T) T {
 // inTurn makes the mistake of a part after the other being merged into an output whose log-sum-exp
 // is the new one before the weights are formed: what is there keeps a weight of 1.
 func (p *parts[T]) inTurn(weights, lses []T) []T {
+	if p.Makes("lse-of-first") {
+		return p.besideFirst(weights, lses)
+	}
 	if !p.Makes("lse-overwritten") {
 		return weights
 	}
@@ -106,6 +113,23 @@ func (p *parts[T]) inTurn(weights, lses []T) []T {
 	for i := range weights {
 		if so += weights[i]; so > 0 {
 			weights[i] /= so
+		}
+	}
+	return weights
+}
+
+// besideFirst makes the mistake of one part after the other being merged beside the log-sum-exp of
+// the first, which does not grow with what is merged.
+func (p *parts[T]) besideFirst(weights, lses []T) []T {
+	p.Show(len(lses) > 2)
+	for i := 1; i < len(weights); i++ {
+		share := 1 / (1 + p.weight(lses[0]-lses[i]))
+		weights[i] = share
+		for j := range i {
+			weights[j] *= 1 - share
+		}
+		if i == 1 {
+			weights[0] = 1 - share
 		}
 	}
 	return weights

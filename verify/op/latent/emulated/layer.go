@@ -334,9 +334,6 @@ func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
 func (l *latent[T]) rotateQuery(q []T, s int, cos, sin []T) []T {
 	rotary := l.rotary
 	switch {
-	case l.Makes("query-start-missing"):
-		l.Show(l.positions[s] != s && l.S > 1)
-		cos, sin = l.rotary.Table(s)
 	case l.Makes("query-unrotated"):
 		l.Show(l.rotated && l.S > 1)
 		return q
@@ -347,6 +344,7 @@ func (l *latent[T]) rotateQuery(q []T, s int, cos, sin []T) []T {
 	for n := range l.H {
 		head := emulate.Row(q, n, l.Dn+l.Dr)
 		rope := head[l.Dn:]
+		cos, sin := l.wrongPlace(s, n, cos, sin)
 		if l.Makes("rope-first-channels") && l.Dn >= l.Dr {
 			l.Show(l.S > 1)
 			rope = head[:l.Dr]
@@ -356,9 +354,24 @@ func (l *latent[T]) rotateQuery(q []T, s int, cos, sin []T) []T {
 	return q
 }
 
+// wrongPlace makes the mistakes of a position that the query's head n alone has.
+func (l *latent[T]) wrongPlace(s, n int, cos, sin []T) (otherCos, otherSin []T) {
+	at := l.positions[s]
+	switch {
+	case l.Makes("query-start-missing"):
+		at = s
+	case l.Makes("position-of-head"):
+		at = n
+	default:
+		return cos, sin
+	}
+	l.Show(at != l.positions[s] && l.S > 1)
+	return l.rotary.Table(at)
+}
+
 // rotateKey rotates the key that all heads share.
 func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
-	if l.Makes("rope-key-unrotated") {
+	if l.Makes("rope-key-unrotated") || l.Makes("position-of-head") { // that head is 0
 		l.Show(l.rotated)
 		return kR
 	}

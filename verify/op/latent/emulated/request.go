@@ -33,6 +33,12 @@ func requestDecode(m *emulate.Maker) {
 	m.Whole("value_dim", V)
 	m.Sometimes(0.3, "lse_base", "2")
 	m.Sometimes(0.2, "causal", false)
+	if m.Chance(0.1) { // exponentials of scores like these overflow
+		for i := range q.Data {
+			q.Data[i] *= 30
+		}
+		m.Set("q", m.Input, q)
+	}
 }
 
 // latentWidths returns the widths of keys and values: DeepSeek's now and then, else smaller ones.

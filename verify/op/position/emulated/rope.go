@@ -50,12 +50,13 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 		cos, sin := r.Table(p)
 		emulate.Pass(j, emulate.Cosines, n*len(cos), cos)
 		emulate.Pass(j, emulate.Sines, n*len(sin), sin)
-		if j.Flag("inverse") {
-			for i := range sin {
-				sin[i] = -sin[i]
-			}
-		}
+		r.Direct(sin)
 		for h := range heads {
+			if j.Makes("position-of-head") {
+				j.Show(h != p)
+				cos, sin = r.Table(h)
+				r.Direct(sin)
+			}
 			y = append(y, r.Turn(emulate.Row(x, n*heads+h, width), cos, sin)...)
 		}
 	}
