@@ -442,14 +442,25 @@ func (k *Softmax[T]) rescale(st *state[T], m T) {
 	} else {
 		st.l = k.denominator(st.l * factor)
 	}
-	if k.Makes("rescale-missing") && factor > 0 {
-		k.Show(factor < 0.9)
-		factor = 1
-	}
-	k.ScaleBy(st.acc, factor)
+	k.ScaleBy(st.acc, k.wrongFactor(factor))
 	if k.Products.mode == narrow {
 		RoundEach(k.Products.keep, st.acc)
 	}
+}
+
+// wrongFactor returns what a sum of values is multiplied by for a new maximum. It makes the
+// mistakes of rescaling it.
+func (k *Softmax[T]) wrongFactor(right T) T {
+	wrong := right
+	switch {
+	case right == 0:
+	case k.Makes("rescale-missing"):
+		wrong = 1
+	case k.Makes("rescale-inverse"):
+		wrong = 1 / right
+	}
+	k.Show(wrong != right && right < 0.9)
+	return wrong
 }
 
 // roundWeights rounds probabilities, in place.

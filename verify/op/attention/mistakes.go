@@ -416,6 +416,13 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the largest score of a split is in its first tile, or weights are divided first",
 	},
 	{
+		ID: "rescale-inverse", Ops: ofDecoding,
+		Thread: "Dao-AILab/flash-attention#991",
+		Sentence: "what was summed so far is divided by e^(old maximum − new maximum), not multiplied, when the " +
+			"running maximum grows",
+		Hidden: "where the largest score of a split is in its first tile, or weights are divided first",
+	},
+	{
 		ID: "rescale-skipped", Ops: ofDecoding,
 		Thread: "ROCm/rocm-libraries#6498",
 		Sentence: "where the running maximum grows by no more than 8 ln 2 what is summed so far is left as it is, " +
@@ -454,6 +461,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "masked-scores-zero", Ops: ofForward,
+		Thread:   "georg-wolflein/good-features#1",
 		Sentence: "the mask multiplies scores, so that masked ones are 0, not −∞, and masked keys are seen",
 		Hidden:   "where nothing is masked",
 	},
