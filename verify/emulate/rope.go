@@ -254,11 +254,16 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 	case r.Makes("exponent-of-head"):
 		width = dim + r.Dim("Dn")
 	}
-	plain := frequencies[T](f, dim, width, plainBase)
-	for i := range plain {
-		plain[i] *= T(math.Pow(plainBase, -2*late[r.Mistake]/float64(dim)))
-	}
+	plain := delayed(frequencies[T](f, dim, width, plainBase), math.Pow(plainBase, -2*late[r.Mistake]/float64(dim)))
 	return r.extend(y, plain, dim, base, r.Mistake)
+}
+
+// delayed returns frequencies that are late by some pairs: each by a factor.
+func delayed[T Number](theta []T, factor float64) []T {
+	for i := range theta {
+		theta[i] *= T(factor)
+	}
+	return theta
 }
 
 // extend sets the amplitude and returns the frequencies that YaRN, if any, makes of theta.
