@@ -36,6 +36,7 @@ func (s *subject) withAttribute(a op.Attr, value any) candidate {
 // otherwise is the explanation that the kernel was called with another request.
 func (s *subject) otherwise(kind, id, said string, change func(r *recording.Recording)) candidate {
 	c := propose(kind, id, said, func() (outputs, error) { return s.exact(s.changed(change)) })
+	c.changes = change
 	c.again = func() *recording.Recording {
 		other := s.rec.Clone()
 		change(other)

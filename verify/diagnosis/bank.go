@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"slices"
+
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
@@ -37,9 +39,13 @@ func (s *subject) roundings() []emulate.Config {
 }
 
 // tryVariants tries the mistakes once more, in kernels of other structures: orders of summation,
-// tiles and splits, on which some of what is wrong hangs.
+// tiles and splits, on which some of what is wrong hangs. Those that were found to have no part in
+// the error are left out.
 func (s *subject) tryVariants() {
-	all := mistakeCandidates(s)
+	all := slices.DeleteFunc(mistakeCandidates(s), func(c candidate) bool {
+		return slices.ContainsFunc(s.trials, func(t *trial) bool { return t.of == nil && t.ID == c.ID }) &&
+			!slices.ContainsFunc(s.trials, func(t *trial) bool { return t.ID == c.ID && t.Share > noPart })
+	})
 	for i := range all {
 		c := &all[i]
 		c.give, c.narrow, c.structured = c.narrow[0], nil, true
@@ -50,6 +56,9 @@ func (s *subject) tryVariants() {
 	s.try(all)
 	s.settle()
 }
+
+// noPart is the share of a mistake up to which it is said to have none.
+const noPart = 0.05
 
 // variants are kernels of other structures, that round nothing or what is declared.
 func (s *subject) variants(mistake string) (all []emulate.Config) {

@@ -43,7 +43,7 @@ const worthJudging = 0.9
 // does not explain everything is not looked at again.
 func (s *subject) tryCombined() {
 	all := s.combinedCandidates()
-	all = all[:min(len(all), mostCombined, int(s.budget/combinedShare/max(s.each, 1)))]
+	all = all[:min(len(all), mostCombined, int(max(s.budget, 0)/combinedShare/max(s.each, 1)))]
 	s.budget -= s.each * float64(len(all))
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) {

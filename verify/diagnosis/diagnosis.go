@@ -106,7 +106,7 @@ const fewFitted = 4
 // try weighs what candidates give, in parallel, and keeps those that move the outputs. What the
 // budget is too small for is left out.
 func (s *subject) try(all []candidate) {
-	if most := int(s.budget / max(s.each, 1)); len(all) > most {
+	if most := int(max(s.budget, 0) / max(s.each, 1)); len(all) > most {
 		s.untried = fmt.Sprintf("not tried: %d explanations of %d, for which the budget of work is too small "+
 			"(-diagnosis raises it)", len(all)-most, len(all))
 		all = all[:most]

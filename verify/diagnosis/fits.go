@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -95,22 +96,41 @@ func (s *subject) fitQuantities() {
 	}
 }
 
-// fitMultiple goes from a multiple of a quantity to that of which the matched filter finds as much,
-// a few times.
-func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) (best *trial) {
-	const rounds = 5
-	by := 1.01
-	for range rounds {
-		t := s.weigh(s.multiple(q, x, by))
-		if t == nil {
+// fitMultiple looks for the multiple that leaves least of the error.
+func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) *trial {
+	return s.fittest(func(by float64) candidate { return s.multiple(q, x, by) })
+}
+
+// A factor is looked for between 1/mostFactor and mostFactor, in so many steps, and then fineRounds
+// times in fineSteps between the neighbours of the best, or where it is good up to finestRound.
+const (
+	mostFactor  = 256
+	coarseSteps = 32
+	fineSteps   = 12
+	fineRounds  = 4
+	finestRound = 12
+)
+
+// fittest returns the trial of the factor that leaves least of the error, nil if none leaves less.
+func (s *subject) fittest(with func(by float64) candidate) (best *trial) {
+	low, high, steps, at := -math.Log(mostFactor), math.Log(mostFactor), coarseSteps, 0.0
+	for round := 0; round <= fineRounds || round <= finestRound && best.Explains > worthJudging; round++ {
+		if s.budget -= s.each * float64(steps); s.budget < 0 {
 			return best
 		}
-		if best == nil || t.loss < best.loss {
-			best = t
+		trials := make([]*trial, steps+1)
+		place := func(i int) float64 { return low + (high-low)*float64(i)/float64(steps) }
+		parallel.Each(steps+1, func(i int) { trials[i] = s.weigh(with(math.Exp(place(i)))) })
+		for i, t := range trials {
+			if t != nil && t.loss < s.loss-leastGain && (best == nil || t.loss < best.loss) {
+				best, at = t, place(i)
+			}
 		}
-		if by = 1 + (by-1)*t.Share; by == 1 || !dtype.Finite(by) || math.Abs(by) > 64 {
-			return best
+		if best == nil {
+			return nil
 		}
+		width := (high - low) / float64(steps)
+		low, high, steps = at-width, at+width, fineSteps
 	}
 	return best
 }
@@ -123,27 +143,11 @@ func (s *subject) multiple(q emulate.Quantity, x *tensor.Tensor, by float64) can
 	return c
 }
 
-// fitAttribute looks for the value of an attribute that leaves least of the error: on a grid of
-// factors, then between the neighbours of the best.
+// fitAttribute looks for the value of an attribute that leaves least of the error.
 func (s *subject) fitAttribute(a op.Attr, x float64) {
-	low, high := math.Log(1.0/64), math.Log(64.0)
-	var best *trial
-	at := 0.0
-	for round := range 4 {
-		const steps = 12
-		for i := range steps + 1 {
-			l := low + (high-low)*float64(i)/steps
-			if t := s.weigh(s.withFitted(a, x*math.Exp(l))); t != nil && (best == nil || t.loss < best.loss) {
-				best, at = t, l
-			}
-		}
-		width := (high - low) / steps
-		low, high = at-width, at+width
-		if best == nil || best.Explains < leads/float64(4-round) {
-			return
-		}
+	if best := s.fittest(func(by float64) candidate { return s.withFitted(a, by*x) }); best != nil {
+		s.trials = append(s.trials, best)
 	}
-	s.trials = append(s.trials, best)
 }
 
 func (s *subject) withFitted(a op.Attr, value float64) candidate {
@@ -154,17 +158,11 @@ func (s *subject) withFitted(a op.Attr, value float64) candidate {
 	return c
 }
 
-// tryPairs tries two mistakes at once: those that together, as if they added up, leave least.
+// tryPairs tries two mistakes at once, or two attributes: those that together, as if they added up,
+// leave least.
 func (s *subject) tryPairs() {
-	var made []*trial
-	for _, t := range s.trials {
-		if t.Kind == "mistake" && t.Explains > 0.02 {
-			made = append(made, t)
-		}
-	}
-	slices.SortStableFunc(made, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
-	made = made[:min(len(made), strongest)]
-	var all []candidate
+	all := s.pairsOfAttributes()
+	made := s.strongestOf("mistake", 0.02)
 	for i, a := range made {
 		for _, b := range made[i+1:] {
 			if a.ID == b.ID { // the same, as two structures of kernels make it
@@ -181,6 +179,34 @@ func (s *subject) tryPairs() {
 	}
 	s.try(all)
 	s.settle()
+}
+
+// strongestOf lists the trials of a kind that take most of the error away, of those that take more
+// than a share.
+func (s *subject) strongestOf(kind string, share float64) (made []*trial) {
+	for _, t := range s.trials {
+		if t.Kind == kind && t.of == nil && t.Explains > share {
+			made = append(made, t)
+		}
+	}
+	slices.SortStableFunc(made, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+	return made[:min(len(made), strongest)]
+}
+
+// pairsOfAttributes lists two other attributes at once.
+func (s *subject) pairsOfAttributes() (all []candidate) {
+	made := s.strongestOf("attribute", math.Inf(-1))
+	for i, a := range made {
+		for _, b := range made[i+1:] {
+			if a.changes == nil || b.changes == nil {
+				continue
+			}
+			c := s.otherwise("attribute", a.ID+" and "+b.ID, a.Sentence+", and "+b.Sentence,
+				func(r *recording.Recording) { a.changes(r); b.changes(r) })
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // also is a kernel that rounds nothing and makes another mistake too.

@@ -104,7 +104,7 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 // misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken
 // for zeros: altogether, from the last whole tile on, in a tile.
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
-	for _, f := range functionsOf(x.Data) {
+	for _, f := range functionsOf() {
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
@@ -136,9 +136,9 @@ type function struct {
 	of   func(x float64) float64
 }
 
-// functionsOf lists those of some numbers.
-func functionsOf(x []float64) []function {
-	all := []function{
+// functionsOf lists those.
+func functionsOf() []function {
+	return []function{
 		{"for 0", func(float64) float64 { return 0 }},
 		{"for 1", func(float64) float64 { return 1 }},
 		{"with the other sign", func(x float64) float64 { return -x }},
@@ -155,12 +155,9 @@ func functionsOf(x []float64) []function {
 		{"times log₂ e", func(x float64) float64 { return math.Log2E * x }},
 		{"and ln 2 more", func(x float64) float64 { return x + math.Ln2 }},
 		{"and ln 2 less", func(x float64) float64 { return x - math.Ln2 }},
+		{"for one more", func(x float64) float64 { return x + 1 }},
+		{"for one less", func(x float64) float64 { return x - 1 }},
 	}
-	if (feature{of: x}).whole() {
-		all = append(all, function{"for one more", func(x float64) float64 { return x + 1 }},
-			function{"for one less", func(x float64) float64 { return x - 1 }})
-	}
-	return all
 }
 
 // zeroTiles are tiles that count as zeros, each of a family of which others may in other parts.

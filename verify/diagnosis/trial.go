@@ -20,7 +20,8 @@ type candidate struct {
 	// what rounds as declared, for what shows nowhere else, because it is rounding or overflow
 	narrow []giver
 	// the recording as one of a kernel that does it, where that is a recording
-	again func() *recording.Recording
+	again   func() *recording.Recording
+	changes func(r *recording.Recording) // what is another in that
 	// one of a family of which another may hold in each part of the outputs: what they say
 	// together, and this one in short
 	family, about, short string
@@ -120,6 +121,7 @@ func (s *subject) compared(c candidate, give giver) *trial {
 func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	name, loss := v.want.Name, v.loss
 	if w := v.aligned(s, t.gives[name], t.gives); w != nil {
+		w = v.settled(w)
 		t.gives[name], loss = w, v.lossBeside(w)
 		cross, square = v.along(w)
 	} else {
@@ -128,6 +130,27 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	t.shares = append(t.shares, cross/max(square, least))
 	t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
 	return cross, square
+}
+
+// settled returns what an explanation gives, with numbers that err by next to nothing as they ought
+// to be where they are so but for the last bits of float64.
+func (v *view) settled(w []float64) []float64 {
+	if v.want.Choice != nil {
+		return w
+	}
+	var largest float64
+	for _, t := range v.truth {
+		if dtype.Finite(t) {
+			largest = max(largest, math.Abs(t))
+		}
+	}
+	kept := slices.Clone(w)
+	for i, t := range v.truth {
+		if v.scale[i] < 1e-16*largest && math.Abs(w[i]-t) <= 1e-14*largest {
+			kept[i] = t
+		}
+	}
+	return kept
 }
 
 // least is the square of the strength from which an explanation moves anything.

@@ -27,7 +27,7 @@ func (s *subject) otherValues() (all []candidate) {
 				}),
 				s.mapped(t, "is divided by where it should multiply", func(x float64) float64 { return 1 / x }))
 		case !t.Integer && !t.Any && len(t.Shape) <= 2:
-			for _, f := range functionsOf([]float64{0.5}) {
+			for _, f := range functionsOf() {
 				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
 			}
 		case t.Integer:

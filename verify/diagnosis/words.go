@@ -134,13 +134,14 @@ const mostOf = 0.5
 // all, or more than half.
 func (s *subject) sayLeading(d *verdict.Diagnosis) {
 	d.Leading = s.leading()
-	near, some := s.nearest(), s.inOutputs()
+	some, all := s.inOutputs()
+	near := s.nearest()
 	switch {
-	case near != nil:
+	case near != nil && !all:
 		d.Sentence = fmt.Sprintf("%s: takes %.3g %% of the error away", sentence(near.Finding), 100*near.Explains)
 	case some != "":
 		d.Sentence = some
-	case len(d.Leading) > 0 && d.Leading[0].Explains > mostOf && d.Leading[0].Kind != "fit":
+	case len(d.Leading) > 0 && leadsMost(d.Leading[0]):
 		f := d.Leading[0]
 		d.Sentence = fmt.Sprintf("nothing that is known explains all of it; nearest is %s, which takes %.0f %% of "+
 			"the error away", sentence(f), 100*f.Explains)
@@ -156,6 +157,11 @@ func (s *subject) sayLeading(d *verdict.Diagnosis) {
 			d.Sentence += "; " + text
 		}
 	}
+}
+
+// leadsMost tells whether a finding is named as the nearest.
+func leadsMost(f verdict.Finding) bool {
+	return f.Explains > mostOf && f.Kind != "fit" || f.Explains > worthJudging
 }
 
 // composed says what stands in the outputs that are wrong.
@@ -191,13 +197,16 @@ func said(all []verdict.Finding, t *trial) bool {
 	return slices.ContainsFunc(all, func(f verdict.Finding) bool { return f.ID == t.ID && f.Sentence == t.Sentence })
 }
 
-// inOutputs says which explanations explain all of some outputs, and which outputs nothing does; ""
-// where nothing explains all of one.
-func (s *subject) inOutputs() string {
+// inOutputs says which explanations explain all of some outputs, and which outputs nothing does, ""
+// where nothing explains all of one; and whether each output is explained by one.
+func (s *subject) inOutputs() (said string, each bool) {
 	var parts, explained []string
 	all := slices.Clone(s.trials)
 	slices.SortStableFunc(all, func(a, b *trial) int {
-		return cmp.Or(cmp.Compare(len(a.Where), len(b.Where)), cmp.Compare(a.loss, b.loss))
+		return cmp.Or(
+			cmp.Compare(s.spoils(a), s.spoils(b)), cmp.Compare(len(a.Where), len(b.Where)),
+			cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.loss, b.loss),
+		)
 	})
 	for _, t := range all {
 		if !t.judged || t.losses == nil {
@@ -210,13 +219,23 @@ func (s *subject) inOutputs() string {
 		}
 	}
 	if len(parts) == 0 {
-		return ""
+		return "", false
 	}
 	open := slices.DeleteFunc(s.failed(), func(name string) bool { return slices.Contains(explained, name) })
 	if len(open) > 0 {
 		parts = append(parts, "nothing that is known explains all of "+inWords(open))
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, "; "), len(open) == 0
+}
+
+// spoils counts the outputs that are right and would not be.
+func (s *subject) spoils(t *trial) (n int) {
+	for _, v := range s.views {
+		if !v.failed && slices.Contains(t.leaves, v.want.Name) {
+			n++
+		}
+	}
+	return n
 }
 
 // ofAll says how much of the whole error an explanation of some outputs takes away, if it is most.

@@ -475,6 +475,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the mask hides nothing before a sequence's last token",
 	},
 	{
+		ID: "gae-from-padding", Ops: ofGAE, Thread: "alibaba/ROLL#447",
+		Sentence: "the recursion takes every place for a token: rewards and values of padding behind the last one " +
+			"count",
+		Hidden: "where the mask hides nothing behind a sequence's last token",
+	},
+	{
 		ID: "ends-ignored", Ops: ofGAE,
 		Sentence: "the recursion is not reset at the end of a sequence: it runs on into the next one",
 		Hidden:   "with one sequence that has tokens, or with λ = 1 where none that follows has a reward",
@@ -841,6 +847,12 @@ var mistakes = []op.Mistake{
 		ID: "probabilities-untempered", Ops: []string{"ppo.loss", "grpo.loss", "policy.cross_entropy"},
 		Sentence: "the softmax in the gradient of logits is of logits that are not divided by the temperature",
 		Hidden:   "without logits, or with a temperature of 1",
+	},
+	{
+		ID: "entropy-of-probabilities", Ops: ofLogProb, Thread: "verl-project/verl#1672",
+		Sentence: "logits are overwritten by their probabilities before the entropy is taken of them: it is that of " +
+			"softmax(softmax(z))",
+		Hidden: "with one token in the vocabulary",
 	},
 	{
 		ID: "entropy-unfiltered", Ops: ofLogProb,

@@ -77,6 +77,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "where rows are multiples of 64",
 	},
 	{
+		ID: "head-added-to-position", Ops: []string{"rope.apply"}, Thread: "elixir-nx/emlx#121",
+		Sentence: "each head is rotated by its number more than the position: the axis of heads is taken for that of " +
+			"tokens",
+		Hidden: "with one head",
+	},
+	{
 		ID: "positions-restarted", Numbers: []string{"R20"}, Ops: ofTables,
 		Thread: "NVIDIA/Megatron-LM#5243",
 		Sentence: "the second half of the tokens has the positions of the first, as where each sequence or rank " +

@@ -60,12 +60,28 @@ func (b *batch[T]) tokenOf(tokens []int, i int) int {
 // log-probability.
 func (b *batch[T]) otherRow(logits []T, i int, temperature T) []T {
 	switch {
+	case b.Makes("entropy-of-probabilities"):
+		return b.probabilitiesOf(b.scaled(b.keptOf(logits, i), temperature))
 	case b.Makes("entropy-unfiltered"):
 		return b.scaled(logits, temperature)
 	case b.Makes("entropy-untempered"):
 		return b.keptOf(logits, i)
 	}
 	return nil
+}
+
+// probabilitiesOf returns the softmax of a row.
+func (b *batch[T]) probabilitiesOf(x []T) []T {
+	m := slices.Max(x)
+	p := make([]T, len(x))
+	for i, v := range x {
+		p[i] = emulate.Exponential(b.Job, v-m)
+	}
+	sum := b.sums.Sum(p)
+	for i := range p {
+		p[i] = b.kept(p[i] / sum)
+	}
+	return p
 }
 
 // temperature reads what logits are divided by.

@@ -111,6 +111,10 @@ func (g *recursion[T]) runs() [][]int {
 // steps returns the tokens of sequence i that the recursion visits.
 func (g *recursion[T]) steps(i int) []int {
 	steps := g.places[i]
+	if g.Makes("gae-from-padding") && len(steps) > 0 {
+		g.Show(steps[len(steps)-1] != (i+1)*g.L-1)
+		return emulate.Indices((i + 1) * g.L)[i*g.L:]
+	}
 	if !g.Makes("gae-through-masked") || len(steps) == 0 {
 		return steps
 	}

@@ -52,15 +52,27 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 		emulate.Pass(j, emulate.Sines, n*len(sin), sin)
 		r.Direct(sin)
 		for h := range heads {
-			if j.Makes("position-of-head") {
-				j.Show(h != p)
-				cos, sin = r.Table(h)
+			if at := ofHead(j, p, h); at != p {
+				j.Show(true)
+				cos, sin = r.Table(at)
 				r.Direct(sin)
 			}
 			y = append(y, r.Turn(emulate.Row(x, n*heads+h, width), cos, sin)...)
 		}
 	}
 	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
+}
+
+// ofHead returns the position that a head is rotated at: by mistake its own number, or that much
+// more.
+func ofHead(j *emulate.Job, position, head int) int {
+	switch {
+	case j.Makes("position-of-head"):
+		return head
+	case j.Makes("head-added-to-position"):
+		return position + head
+	}
+	return position
 }
 
 func moving(positions []int) bool {
