@@ -20,21 +20,26 @@ var biasUpdate = []design{
 		func(m *maker) {
 			m.set("rule", "sign")
 			m.set("center", true)
-			update(m)
+			update(m, 0)
 		},
 	},
 	{
 		"uncentred",
 		"the same without a centre",
-		func(m *maker) { m.set("rule", "sign"); update(m) },
+		func(m *maker) { m.set("rule", "sign"); update(m, 0) },
 	},
 	{
 		"proportional",
 		"the same with steps in proportion",
 		func(m *maker) {
 			m.set("rule", "proportional")
-			update(m)
+			update(m, 0)
 		},
+	},
+	{
+		"between",
+		"loads whose mean lies between two whole numbers",
+		func(m *maker) { m.set("rule", "sign"); update(m, 1) },
 	},
 }
 
@@ -80,7 +85,8 @@ func dispatch(m *maker) {
 	m.input("indices", planted(some, edit(-1, 2, 1), edit(-1, n-1, 0), edit(-1, n/2), edit(-2, n/3)))
 }
 
-func update(m *maker) {
+// update has loads whose sum is 100 for each expert, and so many more.
+func update(m *maker, more int) {
 	e := m.size(16, 256)
 	load, sum := make([]int, e), 0
 	for i := range load {
@@ -90,7 +96,7 @@ func update(m *maker) {
 	for _, x := range load {
 		sum += x
 	}
-	load[2] += 100*e - sum // that their mean is 100
+	load[2] += 100*e - sum + more
 	m.set("rate", 0.01)
 	m.input("bias", unit(-0.3, 0, e))
 	m.integers("load", load, e)
