@@ -356,7 +356,7 @@ func (l *latent[T]) rotateQuery(q []T, s int, cos, sin []T) []T {
 
 // wrongPlace makes the mistakes of a position that the query's head n alone has.
 func (l *latent[T]) wrongPlace(s, n int, cos, sin []T) (otherCos, otherSin []T) {
-	at := l.positions[s]
+	var at int
 	switch {
 	case l.Makes("query-start-missing"):
 		at = s
