@@ -43,7 +43,8 @@ func (s *subject) roundings() []emulate.Config {
 // the error are left out.
 func (s *subject) tryVariants() {
 	all := slices.DeleteFunc(mistakeCandidates(s), func(c candidate) bool {
-		return slices.ContainsFunc(s.trials, func(t *trial) bool { return t.of == nil && t.ID == c.ID }) &&
+		return !emulate.NeedsSplits(c.ID) &&
+			slices.ContainsFunc(s.trials, func(t *trial) bool { return t.of == nil && t.ID == c.ID }) &&
 			!slices.ContainsFunc(s.trials, func(t *trial) bool { return t.ID == c.ID && t.Share > noPart })
 	})
 	for i := range all {

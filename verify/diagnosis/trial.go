@@ -132,8 +132,8 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	return cross, square
 }
 
-// settled returns what an explanation gives, with numbers that err by next to nothing as they ought
-// to be where they are so but for the last bits of float64.
+// settled returns what an explanation gives, with 0 where the truth is and it is so but for the last
+// bits of float64 among numbers of that size.
 func (v *view) settled(w []float64) []float64 {
 	if v.want.Choice != nil {
 		return w
@@ -146,7 +146,7 @@ func (v *view) settled(w []float64) []float64 {
 	}
 	kept := slices.Clone(w)
 	for i, t := range v.truth {
-		if v.scale[i] < 1e-16*largest && math.Abs(w[i]-t) <= 1e-14*largest {
+		if t == 0 && v.scale[i] < 1e-16*largest && math.Abs(w[i]) <= 1e-14*largest {
 			kept[i] = t
 		}
 	}
