@@ -220,7 +220,7 @@ func TestWrongPlacesAreSetApart(t *testing.T) {
 	right := ragged(lens)
 	rec := edited(right, "out.o", func(i int, x float64) float64 {
 		if lens[i/32] > 32 {
-			return math.Sin(float64(i * i))
+			return math.Sin(float64(11*i))
 		}
 		return x
 	})
@@ -343,5 +343,32 @@ func TestOneFactorOfOneNumber(t *testing.T) {
 	want := "loss is 0.773 times what it should be, as one number can always be; nothing that is known explains it"
 	if d := told(t, wrong); !strings.HasPrefix(d.Sentence, want) {
 		t.Errorf("%s\nwant %s", d.Sentence, want)
+	}
+}
+
+// Of a mean that is 10⁻¹⁸ and should be 0 nothing is said: groups whose rewards are equal have
+// advantages of 0, normalised once more too.
+func TestLastBitsOfNothing(t *testing.T) {
+	right := given("grpo.advantage", func(r *recording.Recording) {
+		rewards, ids := tensor.New(32), tensor.New(32)
+		for i := range rewards.Data {
+			ids.Data[i] = float64(i / 8)
+			if i < 16 {
+				rewards.Data[i] = dtype.F32.Round(math.Sin(float64(11*i)))
+			}
+		}
+		r.Set("rewards", dtype.F32, rewards)
+		r.Set("group", dtype.I32, ids)
+	})
+	wrong, err := emulate.Run(right.Request(), emulate.Config{Mistake: "whitened-again"})
+	optest.Must(err)
+	wrong = edited(wrong, "out.advantage", func(i int, x float64) float64 {
+		if i < 16 {
+			return x
+		}
+		return 0
+	})
+	if d := told(t, wrong); !strings.HasPrefix(d.Sentence, "whitened-again") {
+		t.Error(d.Sentence)
 	}
 }

@@ -132,8 +132,8 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	return cross, square
 }
 
-// settled returns what an explanation gives, with 0 where the truth is and it is so but for the last
-// bits of float64 among numbers of that size.
+// settled returns what an explanation gives, with 0 where the truth is 0 and it is so too but for
+// the last bits of float64 among numbers of that size.
 func (v *view) settled(w []float64) []float64 {
 	if v.want.Choice != nil {
 		return w
