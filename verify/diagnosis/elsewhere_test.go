@@ -220,7 +220,7 @@ func TestWrongPlacesAreSetApart(t *testing.T) {
 	right := ragged(lens)
 	rec := edited(right, "out.o", func(i int, x float64) float64 {
 		if lens[i/32] > 32 {
-			return math.Sin(float64(11*i))
+			return math.Sin(float64(i * i))
 		}
 		return x
 	})
@@ -354,7 +354,7 @@ func TestLastBitsOfNothing(t *testing.T) {
 		for i := range rewards.Data {
 			ids.Data[i] = float64(i / 8)
 			if i < 16 {
-				rewards.Data[i] = dtype.F32.Round(math.Sin(float64(11*i)))
+				rewards.Data[i] = dtype.F32.Round(math.Sin(float64(11 * i)))
 			}
 		}
 		r.Set("rewards", dtype.F32, rewards)
