@@ -133,9 +133,9 @@ func (o operand) with(other operand) (all []candidate) {
 		for _, c := range combinations {
 			said := "the kernel " + fmt.Sprintf(c.said, o.name, b.name)
 			combined := propose("combined", said, said, func() (outputs, error) {
-				y := tensor.New(o.x.Shape...)
+				y := b.x()
 				for i, a := range o.x.Data {
-					y.Data[i] = c.of(a, b.x.Data[i])
+					y.Data[i] = c.of(a, y.Data[i])
 				}
 				return o.exact(y)
 			})

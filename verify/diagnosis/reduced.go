@@ -19,9 +19,15 @@ var reductions = []reduction{
 	{"the largest of %s over %s", slices.Max[[]float64]},
 }
 
+// fitted is a tensor in the shape of another, made only where it is looked at.
+type fitted struct {
+	name string
+	x    func() *tensor.Tensor
+}
+
 // fitting returns another tensor in the shape of this one: the same along axes that it lacks, and
 // reduced over those that this one lacks.
-func (o operand) fitting(other operand) []operand {
+func (o operand) fitting(other operand) []fitted {
 	var over []int
 	for a, l := range other.letters {
 		if !slices.Contains(o.letters, l) && other.x.Shape[a] > 1 {
@@ -32,7 +38,7 @@ func (o operand) fitting(other operand) []operand {
 }
 
 // overItsAxes returns this tensor reduced over each of its axes, in its own shape.
-func (o operand) overItsAxes() (all []operand) {
+func (o operand) overItsAxes() (all []fitted) {
 	for a, n := range o.x.Shape {
 		if n > 1 {
 			all = append(all, o.reduced(o, []int{a})...)
@@ -43,7 +49,7 @@ func (o operand) overItsAxes() (all []operand) {
 
 // reduced returns another tensor, reduced over some of its axes, in the shape of this one; none
 // where an axis is there twice, or has another length here.
-func (o operand) reduced(other operand, over []int) (all []operand) {
+func (o operand) reduced(other operand, over []int) (all []fitted) {
 	var from, to []int // axes that both have, there and here
 	for a, l := range other.letters {
 		at := slices.Index(o.letters, l)
@@ -55,16 +61,18 @@ func (o operand) reduced(other operand, over []int) (all []operand) {
 		}
 		from, to = append(from, a), append(to, at)
 	}
-	groups := grouped(other.x, from)
+	as := func(name string, of func(x []float64) float64) fitted {
+		return fitted{name, func() *tensor.Tensor { return o.spread(grouped(other.x, from), to, of) }}
+	}
 	if len(over) == 0 {
-		return []operand{o.spread(other.name, groups, to, func(x []float64) float64 { return x[0] })}
+		return []fitted{as(other.name, func(x []float64) float64 { return x[0] })}
 	}
 	var words []string
 	for _, a := range over {
 		words = append(words, other.words[a])
 	}
 	for _, r := range reductions {
-		all = append(all, o.spread(fmt.Sprintf(r.said, other.name, inWords(words)), groups, to, r.of))
+		all = append(all, as(fmt.Sprintf(r.said, other.name, inWords(words)), r.of))
 	}
 	return all
 }
@@ -85,7 +93,7 @@ func grouped(x *tensor.Tensor, axes []int) [][]float64 {
 
 // spread returns one number of each group, in the shape of the tensor: at every place that has the
 // group's along some axes.
-func (o operand) spread(name string, groups [][]float64, axes []int, of func(x []float64) float64) operand {
+func (o operand) spread(groups [][]float64, axes []int, of func(x []float64) float64) *tensor.Tensor {
 	each := make([]float64, len(groups))
 	for i, g := range groups {
 		each[i] = of(g)
@@ -94,5 +102,5 @@ func (o operand) spread(name string, groups [][]float64, axes []int, of func(x [
 	for i := range y.Data {
 		y.Data[i] = each[placeOf(i, y.Shape, axes)]
 	}
-	return operand{name: name, letters: o.letters, words: o.words, x: y}
+	return y
 }

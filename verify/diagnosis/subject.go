@@ -50,6 +50,9 @@ type view struct {
 	loss   []float64 // of each element, or row of a choice, beside the right truth
 	failed bool      // it is not explained
 
+	largest float64 // of the truth's finite numbers, by size
+	zeros   []int   // elements whose truth is 0 and errs by less than the last bits of that
+
 	beside func(truth []float64) []float64 // deviation of each element beside another truth
 }
 
@@ -117,7 +120,21 @@ func newView(want verdict.Expected, got *tensor.Tensor) *view {
 		v.scale[i] = settled.Explained(i)
 	}
 	v.loss = v.lossOf(v.truth, v.scale)
+	v.findZeros()
 	return v
+}
+
+func (v *view) findZeros() {
+	for _, t := range v.truth {
+		if dtype.Finite(t) {
+			v.largest = max(v.largest, math.Abs(t))
+		}
+	}
+	for i, t := range v.truth {
+		if t == 0 && v.scale[i] < 1e-16*v.largest {
+			v.zeros = append(v.zeros, i)
+		}
+	}
 }
 
 // rightLoss is the mean loss of an element that is right but for its last rounding: of log(1 + z²)

@@ -337,10 +337,13 @@ func (e *entry) tensor() (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.recipe == nil {
+	switch {
+	case e.recipe == nil:
 		err = e.read(x.Data, 0)
-	} else {
+	case x.Len() > manyDrawn:
 		err = e.draw(x.Data)
+	default:
+		err = e.drawOnce(x.Data)
 	}
 	if err != nil {
 		return nil, err
@@ -353,21 +356,24 @@ const manyDrawn = 1 << 16
 
 // draw fills x with the whole of a tensor that the file has a recipe of.
 func (e *entry) draw(x []float64) error {
-	e.drawing.Lock()
-	defer e.drawing.Unlock()
-	if e.drawn != nil {
-		copy(x, e.drawn)
-		return nil
-	}
 	if err := e.recipe.fill(x, 0, e.plants); err != nil {
 		return err
 	}
-	if err := e.verifyWhole(x); err != nil {
-		return err
+	return e.verifyWhole(x)
+}
+
+// drawOnce is draw for a small tensor, whose numbers are kept.
+func (e *entry) drawOnce(x []float64) error {
+	e.drawing.Lock()
+	defer e.drawing.Unlock()
+	if e.drawn == nil {
+		drawn := make([]float64, len(x))
+		if err := e.draw(drawn); err != nil {
+			return err
+		}
+		e.drawn = drawn
 	}
-	if 0 < len(x) && len(x) <= manyDrawn {
-		e.drawn = slices.Clone(x)
-	}
+	copy(x, e.drawn)
 	return nil
 }
 
