@@ -2,7 +2,6 @@ package emulated
 
 import (
 	"math"
-	"slices"
 
 	"plumbline/verify/emulate"
 )
@@ -97,10 +96,7 @@ func (f *fromLogits[T]) again(at int, row []T) []T {
 // probabilities returns a softmax: of e^{x−m} over their sum, or in narrow types, as autograd has
 // it, the exponentials of kept log-probabilities.
 func (f *fromLogits[T]) probabilities(x []T) []T {
-	m, p := slices.Max(x), make([]T, len(x))
-	for j, v := range x {
-		p[j] = emulate.Exponential(f.Job, v-m)
-	}
+	m, p := f.exponentials(x)
 	sum := f.sums.Sum(p)
 	logarithm, divides := T(math.Log(float64(sum))), f.Intermediate == emulate.Working[T]()
 	if f.Quantities != nil {

@@ -70,13 +70,18 @@ func (b *batch[T]) otherRow(logits []T, i int, temperature T) []T {
 	return nil
 }
 
+// exponentials returns the largest number of a row, and e^(x−m) of each.
+func (b *batch[T]) exponentials(x []T) (m T, exps []T) {
+	m, exps = slices.Max(x), make([]T, len(x))
+	for i, v := range x {
+		exps[i] = emulate.Exponential(b.Job, v-m)
+	}
+	return m, exps
+}
+
 // probabilitiesOf returns the softmax of a row.
 func (b *batch[T]) probabilitiesOf(x []T) []T {
-	m := slices.Max(x)
-	p := make([]T, len(x))
-	for i, v := range x {
-		p[i] = emulate.Exponential(b.Job, v-m)
-	}
+	_, p := b.exponentials(x)
 	sum := b.sums.Sum(p)
 	for i := range p {
 		p[i] = b.kept(p[i] / sum)
@@ -180,13 +185,9 @@ func (b *batch[T]) subtractsLSE() bool {
 // element-wise result, but they are.
 func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	x, token = b.wrongVocabulary(x, token)
-	m := slices.Max(x)
+	m, exps := b.exponentials(x)
 	if math.IsInf(float64(m), -1) {
 		return m, 0
-	}
-	exps := make([]T, len(x))
-	for i, v := range x {
-		exps[i] = emulate.Exponential(b.Job, v-m)
 	}
 	sum := b.counted(b.sums.Sum(exps))
 	logarithm := T(math.Log(float64(sum)))
