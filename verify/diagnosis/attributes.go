@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"plumbline/internal/spelling"
+	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -35,7 +36,12 @@ func (s *subject) withAttribute(a op.Attr, value any) candidate {
 
 // otherwise is the explanation that the kernel was called with another request.
 func (s *subject) otherwise(kind, id, said string, change func(r *recording.Recording)) candidate {
-	c := propose(kind, id, said, func() (outputs, error) { return s.exact(s.changed(change)) })
+	made := func(c emulate.Config) giver {
+		c.Form = s.bound.Arithmetic.Form
+		return func() (outputs, error) { return outputsOf(emulate.Run(s.changed(change), c)) }
+	}
+	c := propose(kind, id, said, made(emulate.Exact("")))
+	c.made = made
 	c.changes = change
 	c.again = func() *recording.Recording {
 		other := s.rec.Clone()

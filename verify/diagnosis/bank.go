@@ -23,7 +23,7 @@ func mistakeCandidates(s *subject) []candidate {
 // withMistake is the explanation that a kernel makes a mistake: one that rounds nothing, and where
 // the mistake is one of rounding or of overflow, one that rounds what is declared.
 func (s *subject) withMistake(m op.Mistake) candidate {
-	c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact(""))}
+	c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact("")), made: s.making(m.ID)}
 	for _, narrow := range s.roundings()[1:] {
 		c.narrow = append(c.narrow, s.kernel(m.ID, narrow))
 	}
@@ -84,6 +84,11 @@ func (s *subject) variants(mistake string) (all []emulate.Config) {
 
 // orders are those in which sums are tried.
 var orders = []emulate.Order{emulate.Sequential, emulate.Reversed, emulate.Pairwise, emulate.Strided}
+
+// making returns kernels that make a mistake.
+func (s *subject) making(mistake string) func(c emulate.Config) giver {
+	return func(c emulate.Config) giver { return s.kernel(mistake, c) }
+}
 
 // kernel returns what a kernel of a configuration gives that makes a mistake.
 func (s *subject) kernel(mistake string, c emulate.Config) giver {

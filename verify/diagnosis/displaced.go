@@ -22,10 +22,13 @@ func (v *view) displacedCandidates() (all []candidate) {
 			continue // a neighbour's place is tried anyway
 		}
 		said := v.displacementInWords(by)
-		c := v.instead("rows", fmt.Sprint(v.want.Name, " by ", by), v.want.Name+" holds what belongs "+said,
-			func() []float64 { return v.elsewhere(by) })
+		c := v.placed(fmt.Sprint(v.want.Name, " by ", by), v.want.Name+" holds what belongs "+said,
+			func(x []float64) []float64 { return v.elsewhere(x, by, moved) })
 		c.family, c.short, c.about = v.want.Name, said, v.want.Name+" holds what belongs elsewhere"
-		all = append(all, c)
+		zeros := v.placed(c.ID+", zeros", c.Sentence+", and zeros where there is none",
+			func(x []float64) []float64 { return v.elsewhere(x, by, shifted) })
+		zeros.family, zeros.short, zeros.about = v.want.Name+", zeros", said+", or zeros", c.about
+		all = append(all, c, zeros)
 	}
 	return all
 }
@@ -104,12 +107,14 @@ func vector(number int, shape []int) []int {
 	return by
 }
 
-// elsewhere returns the truth with every element taken from elsewhere, where there is one.
-func (v *view) elsewhere(by []int) []float64 {
-	x := tensor.Of(v.truth, v.want.Truth.Shape...)
+// elsewhere returns the output's numbers with every element taken from elsewhere.
+func (v *view) elsewhere(
+	data []float64, by []int, along func(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor,
+) []float64 {
+	x := tensor.Of(data, v.want.Truth.Shape...)
 	for a, d := range by {
 		if d != 0 {
-			x = moved(x, a, func(i int) int { return i + d })
+			x = along(x, a, func(i int) int { return i + d })
 		}
 	}
 	return x.Data

@@ -20,6 +20,7 @@ import (
 type feature struct {
 	name string
 	of   []float64 // by place
+	any  bool      // it is the least or largest of several whole numbers, which sets apart as any does
 }
 
 // distinguished says by what wrong places of outputs are set apart from right ones, "" where by
@@ -111,9 +112,10 @@ func chance(n, count int) float64 {
 	return math.Exp(b + c - a)
 }
 
-// whole tells whether a feature is of whole numbers, of which few are as good as any.
+// whole tells whether a feature is of whole numbers, of which few are as good as any: a length or a
+// count, but not what stands in a table.
 func (f feature) whole() bool {
-	return !slices.ContainsFunc(f.of, func(x float64) bool { return x != math.Trunc(x) })
+	return !f.any && !slices.ContainsFunc(f.of, func(x float64) bool { return x != math.Trunc(x) })
 }
 
 // threshold returns the numbers between which lies what sets wrong places apart, the lower and the
@@ -184,11 +186,12 @@ func features(name string, x *tensor.Tensor, letters, axes []string, shape []int
 		}
 	}
 	if len(x.Data) == n {
-		return []feature{{name, most}}
+		return []feature{{name, most, false}}
 	}
-	all := []feature{{"the largest of " + name, most}, {"the least of " + name, least}}
+	all := []feature{{"the largest of " + name, most, true}, {"the least of " + name, least, true}}
 	if counts {
-		all = append(all, feature{"the sum of " + name, total}, feature{"how many of " + name + " are not 0", full})
+		all = append(all, feature{"the sum of " + name, total, true},
+			feature{"how many of " + name + " are not 0", full, false})
 	}
 	return all
 }

@@ -122,7 +122,7 @@ func (s *subject) fittest(with func(by float64) candidate) (best *trial) {
 		place := func(i int) float64 { return low + (high-low)*float64(i)/float64(steps) }
 		parallel.Each(steps+1, func(i int) { trials[i] = s.weigh(with(math.Exp(place(i)))) })
 		for i, t := range trials {
-			if t != nil && t.loss < s.loss-leastGain && (best == nil || t.loss < best.loss) {
+			if t != nil && t.loss < s.loss-leastGain && (best == nil || sum(t.losses) < sum(best.losses)) {
 				best, at = t, place(i)
 			}
 		}
@@ -152,7 +152,7 @@ func (s *subject) fitAttribute(a op.Attr, x float64) {
 
 func (s *subject) withFitted(a op.Attr, value float64) candidate {
 	c := s.withAttribute(a, recording.Number(value))
-	c.Kind, c.ID, c.fitted = "fit", a.Name, 1
+	c.Kind, c.ID, c.fitted = "fit", fmt.Sprintf("%s %.4g", a.Name, value), 1
 	c.Sentence = fmt.Sprintf("with %s %.4g, %.4g times what the recording has%s", a.Name, value,
 		value/s.bound.Float(a.Name), s.constant(value/s.bound.Float(a.Name)))
 	return c

@@ -25,9 +25,7 @@ func layoutCandidates(s *subject) []candidate {
 	want := " (want " + declaredOrder(o) + ")"
 	of := axes + " of the outputs exchanged" + want
 	all := []candidate{
-		propose("layout", "axes of the outputs exchanged", of, func() (outputs, error) {
-			return s.inOrder(s.right(), true), nil
-		}),
+		s.outputsExchanged(of),
 		s.exchanged("axes exchanged", axes+" exchanged"+want, false, transposed),
 		s.exchanged("axes exchanged in memory", axes+" exchanged in memory"+want, true, reread),
 	}
@@ -40,6 +38,15 @@ func layoutCandidates(s *subject) []candidate {
 		}
 	}
 	return all
+}
+
+// outputsExchanged is the explanation that the outputs alone lie in memory as in the other order.
+func (s *subject) outputsExchanged(said string) candidate {
+	c := propose("layout", "axes of the outputs exchanged", said, func() (outputs, error) {
+		return s.inOrder(s.right(), true), nil
+	})
+	c.moves = func(v *view, x []float64) []float64 { return s.inOrder(outputs{v.want.Name: x}, true)[v.want.Name] }
+	return c
 }
 
 // exchanged is the explanation that axes of everything were exchanged in a way, which leaves shapes

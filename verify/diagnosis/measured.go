@@ -11,7 +11,7 @@ import (
 // each element of the outputs: both it and a right one are emulated, in several orders of
 // summation, and the right one's errors tell how many of them a deviation is.
 func (s *subject) measured(t *trial) outputs {
-	wrong, right := s.errors(t.ID, t.gives), s.erring()
+	wrong, right := s.errors(t.made, t.gives), s.erring()
 	least := outputs{}
 	for _, v := range s.views {
 		if w, r := wrong[v.want.Name], right[v.want.Name]; v.want.Choice == nil && w != nil && r != nil {
@@ -22,12 +22,12 @@ func (s *subject) measured(t *trial) outputs {
 }
 
 // errors returns the mean squares of what emulated kernels err by beside what they should give.
-func (s *subject) errors(mistake string, truth outputs) outputs {
+func (s *subject) errors(made func(c emulate.Config) giver, truth outputs) outputs {
 	squares := outputs{}
 	for i, order := range orders {
 		c := emulate.DeclaredBy(s.bound)
 		c.Order, c.NormalizeFirst, c.Fused, c.Frequencies = order, i%2 == 1, i > 1, emulate.Frequencies(i%2)
-		got, err := s.kernel(mistake, c)()
+		got, err := made(c)()
 		if err != nil {
 			return nil
 		}

@@ -19,7 +19,7 @@ func (v *view) mixture(family []*trial) *mixture {
 	for _, t := range family {
 		var loss []float64
 		if gives := t.gives[v.want.Name]; gives != nil {
-			loss = v.lossBeside(gives)
+			loss = v.lossIn(t, gives)
 		}
 		m.beside = append(m.beside, loss)
 	}

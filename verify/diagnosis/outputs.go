@@ -33,6 +33,13 @@ func (v *view) instead(kind, id, said string, give func() []float64) candidate {
 	return propose(kind, id, said, func() (outputs, error) { return outputs{v.want.Name: give()}, nil })
 }
 
+// placed is the explanation of one output that its elements stand in other places.
+func (v *view) placed(id, said string, moves func(x []float64) []float64) candidate {
+	c := v.instead("rows", id, said, func() []float64 { return moves(v.truth) })
+	c.moves = func(_ *view, x []float64) []float64 { return moves(x) }
+	return c
+}
+
 // rowCandidates are rows out of place: each the next or the one before along an axis, the order
 // reversed, axes exchanged in memory, and rows wherever one of them is that of another.
 func (v *view) rowCandidates() []candidate {
@@ -45,20 +52,20 @@ func (v *view) rowCandidates() []candidate {
 		}
 		for _, by := range []int{1, -1} {
 			said := fmt.Sprintf("each %s of %s is that of the %s %s", axis, name, next(by), axis)
-			c := v.instead("rows", fmt.Sprintf("%s %+d", axis, by), said, func() []float64 {
-				return v.moved(a, func(i int) int { return i + by })
+			c := v.placed(fmt.Sprintf("%s %+d", axis, by), said, func(x []float64) []float64 {
+				return v.moved(x, a, func(i int) int { return i + by })
 			})
 			c.family, c.about = name+" "+axis, fmt.Sprintf("each %s of %s is that of another", axis, name)
 			c.short = fmt.Sprintf("the %s", next(by))
 			all = append(all, c)
 		}
 		said := fmt.Sprintf("%s stands in reverse order of its %ss", name, axis)
-		all = append(all, v.instead("rows", axis+" reversed", said, func() []float64 {
-			return v.moved(a, func(i int) int { return n - 1 - i })
+		all = append(all, v.placed(axis+" reversed", said, func(x []float64) []float64 {
+			return v.moved(x, a, func(i int) int { return n - 1 - i })
 		}))
 	}
 	said := fmt.Sprintf("rows of %s are right rows in another order", name)
-	return append(all, propose("rows", "permuted", said, v.permuted))
+	return append(all, v.permutedCandidate(said))
 }
 
 func next(by int) string {
@@ -68,9 +75,9 @@ func next(by int) string {
 	return "previous"
 }
 
-// moved returns the truth with entry i of an axis taken from another, where there is one.
-func (v *view) moved(a int, from func(i int) int) []float64 {
-	return moved(tensor.Of(v.truth, v.want.Truth.Shape...), a, from).Data
+// moved returns an output's numbers with entry i of an axis taken from another, if there is one.
+func (v *view) moved(x []float64, a int, from func(i int) int) []float64 {
+	return moved(tensor.Of(x, v.want.Truth.Shape...), a, from).Data
 }
 
 // moved returns a tensor with entry i of an axis taken from another, where there is one.
@@ -84,13 +91,18 @@ func moved(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
 	})
 }
 
-// blockCandidates are parts that were never written: they hold one number, or zeros.
+// shifted returns a tensor with entry i of an axis taken from another, zeros if there is none.
+func shifted(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
+	return entries(x, a, x.Shape[a], from)
+}
+
+// blockCandidates are parts that hold one number, or zeros, as if they were never written.
 func (v *view) blockCandidates(s *subject) []candidate {
 	where := v.unwrittenWhere()
 	if where == "" {
 		return nil
 	}
-	said := fmt.Sprintf("a part of %s was never written: %s", v.want.Name, where)
+	said := fmt.Sprintf("a part of %s was never written, or comes out as one number: %s", v.want.Name, where)
 	c := propose("unwritten", "unwritten", said, v.unwritten)
 	for _, m := range s.bound.Op.Mistakes() {
 		if m.ID == "tile-unwritten" || m.ID == "output-unwritten" && c.ID != "tile-unwritten" {

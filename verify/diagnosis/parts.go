@@ -109,7 +109,7 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 	} else if which = said.relation(s); which == "" && said.byChance() {
 		return nil
 	}
-	c := candidate{Finding: first.Finding}
+	c := candidate{Finding: first.Finding, moves: said.moves()}
 	c.Sentence = said.sentence(which)
 	t := s.compared(c, func() (outputs, error) { return mixed, nil })
 	if t == nil || t.Share < leastShare || t.Explains < first.Explains+moreInParts*(1-first.Explains) {
@@ -158,6 +158,25 @@ func (p *parts) add(v *view, of []int) {
 	for _, k := range members {
 		p.texts = append(p.texts, v.want.Name+v.within(places[k]))
 		p.member = append(p.member, k)
+	}
+}
+
+// moves returns how members move what belongs to elements, nil where they do not.
+func (p *parts) moves() func(v *view, x []float64) []float64 {
+	if p.family[0].moves == nil {
+		return nil
+	}
+	return func(v *view, x []float64) []float64 {
+		y := slices.Clone(x)
+		for k, t := range p.family {
+			moved := t.moves(v, x)
+			for i, of := range p.of[slices.Index(p.views, v)] {
+				if of == k {
+					y[i] = moved[i]
+				}
+			}
+		}
+		return y
 	}
 }
 

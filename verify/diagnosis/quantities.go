@@ -185,9 +185,15 @@ func (s *subject) zeroTiles(
 
 // taken is the explanation that a quantity is taken otherwise.
 func (s *subject) taken(q emulate.Quantity, said string, as func() *tensor.Tensor) candidate {
-	return propose("quantity", said, "the kernel "+said, func() (outputs, error) {
-		return s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: as()}})
-	})
+	made := func(c emulate.Config) giver {
+		return func() (outputs, error) {
+			c.Quantities = &emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: as()}}
+			return s.kernel("", c)()
+		}
+	}
+	c := propose("quantity", said, "the kernel "+said, made(emulate.Exact("")))
+	c.made = made
+	return c
 }
 
 // wordOf is the word for an axis of a quantity.

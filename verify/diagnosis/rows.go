@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline/verify/emulate"
 )
@@ -12,28 +13,51 @@ import (
 // mostRows bounds how many rows are looked for among how many.
 const mostRows = 2048
 
-// permuted returns the truth with each row that is wrong replaced by the right row that it is.
-func (v *view) permuted() (outputs, error) {
+// permutedCandidate is the explanation that each row that is wrong is another right row.
+func (v *view) permutedCandidate(said string) candidate {
+	order := sync.OnceValue(v.order)
+	c := v.placed("permuted", said, func(x []float64) []float64 {
+		n, w := v.want.Columns(), slices.Clone(x)
+		for r, from := range order() {
+			copy(w[r*n:(r+1)*n], x[from*n:(from+1)*n])
+		}
+		return w
+	})
+	c.give = func() (outputs, error) {
+		if order() == nil {
+			return nil, emulate.ErrHidden
+		}
+		return outputs{v.want.Name: c.moves(v, v.truth)}, nil
+	}
+	return c
+}
+
+// order lists which right row each recorded one is, nil where there are too many or too few. Rows
+// of zeros are all alike, and none of them is another.
+func (v *view) order() []int {
 	n := v.want.Columns()
 	rows := len(v.truth) / max(n, 1)
 	if rows < 2 || rows > mostRows || n < 2 {
-		return nil, emulate.ErrHidden
+		return nil
 	}
-	w := slices.Clone(v.truth)
+	order := emulate.Indices(rows)
 	for r := range rows {
-		if lost := sum(v.loss[r*n : (r+1)*n]); lost > 2*float64(n) {
+		if lost := sum(v.loss[r*n : (r+1)*n]); lost > 2*float64(n) && !v.isZero(v.got[r*n:(r+1)*n]) {
 			if from := v.rowLike(r, lost/4); from >= 0 {
-				copy(w[r*n:(r+1)*n], v.truth[from*n:(from+1)*n])
+				order[r] = from
 			}
 		}
 	}
-	return outputs{v.want.Name: w}, nil
+	return order
 }
 
 // rowLike returns the right row that a recorded one is nearest to, −1 where none loses less.
 func (v *view) rowLike(r int, less float64) int {
 	n, best := v.want.Columns(), -1
 	for from := range len(v.truth) / n {
+		if v.isZero(v.truth[from*n : (from+1)*n]) {
+			continue
+		}
 		if lost := v.rowLoss(r, from, less); lost < less {
 			best, less = from, lost
 		}
@@ -48,6 +72,11 @@ func (v *view) rowLoss(r, from int, less float64) (lost float64) {
 		lost += elementLoss(v.got[r*n+c], v.truth[from*n+c], v.scale[from*n+c])
 	}
 	return lost
+}
+
+// isZero tells whether a row is 0 but for the last bits of float64.
+func (v *view) isZero(row []float64) bool {
+	return !slices.ContainsFunc(row, func(x float64) bool { return !(math.Abs(x) <= lastBits*v.largest) })
 }
 
 func sum(x []float64) (s float64) {

@@ -62,7 +62,7 @@ func newSubject(
 	s := &subject{rec: rec, request: rec.Request(), budget: budget}
 	var err error
 	s.formed, s.hung = sync.OnceValues(s.quantities), sync.OnceValue(s.quantitiesHung)
-	s.erring = sync.OnceValue(func() outputs { return s.errors("", s.right()) })
+	s.erring = sync.OnceValue(func() outputs { return s.errors(s.making(""), s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err
 	}

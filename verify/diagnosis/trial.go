@@ -6,6 +6,7 @@ import (
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -19,6 +20,10 @@ type candidate struct {
 	others []giver
 	// what rounds as declared, for what shows nowhere else, because it is rounding or overflow
 	narrow []giver
+	// a kernel of a configuration that does it
+	made func(c emulate.Config) giver
+	// of one that moves elements about: as it moves what belongs to each, its deviation
+	moves func(v *view, x []float64) []float64
 	// the recording as one of a kernel that does it, where that is a recording
 	again   func() *recording.Recording
 	changes func(r *recording.Recording) // what is another in that
@@ -122,7 +127,7 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	name, loss := v.want.Name, v.loss
 	if w := v.aligned(s, t.gives[name], t.gives); w != nil {
 		w = v.settled(w)
-		t.gives[name], loss = w, v.lossBeside(w)
+		t.gives[name], loss = w, v.lossIn(t, w)
 		cross, square = v.along(w)
 	} else {
 		delete(t.gives, name)
@@ -140,15 +145,31 @@ func (v *view) settled(w []float64) []float64 {
 	}
 	kept := slices.Clone(w)
 	for _, i := range v.zeros {
-		if math.Abs(w[i]) <= 1e-14*v.largest {
+		if math.Abs(w[i]) <= lastBits*v.largest {
 			kept[i] = 0
 		}
 	}
 	return kept
 }
 
+// lastBits is up to which share of an output's largest number a sum in float64 is for 0.
+const lastBits = 1e-14
+
 // least is the square of the strength from which an explanation moves anything.
 const least = 1e-3
+
+// lossIn is the loss of each element beside what a trial gives, which may have moved elements here
+// that err by more.
+func (v *view) lossIn(t *trial, w []float64) []float64 {
+	if t.moves == nil || v.want.Choice != nil {
+		return v.lossBeside(w)
+	}
+	scale := v.beside(w)
+	for i, s := range t.moves(v, v.scale) {
+		scale[i] = max(scale[i], s)
+	}
+	return v.lossOf(w, scale)
+}
 
 // lossBeside is the loss of each element, or row of a choice, beside another truth.
 func (v *view) lossBeside(w []float64) []float64 {
@@ -215,18 +236,35 @@ func (v *view) deviation(x float64, i int) float64 {
 // judge judges what was recorded beside what the trial gives; where that is the right call of
 // another recording, and errors are larger than beside the right truth, as that recording.
 func (s *subject) judge(t *trial) {
-	s.judgeWith(t, nil)
+	s.judgeWith(t, s.moved(t))
 	made := t // everywhere, of one that holds in parts
 	if t.of != nil {
 		made = t.of
 	}
-	switch {
-	case t.explains || t.Explains < nearly:
-	case t.again != nil:
+	if !t.explains && t.Explains >= nearly && t.again != nil {
 		s.judgeAgain(t)
-	case t.Kind == "mistake" && !made.structured:
+	}
+	if !t.explains && t.Explains >= nearly && made.made != nil && !made.structured {
 		s.judgeWith(t, s.measured(made))
 	}
+}
+
+// moved returns the deviations of elements that a trial moves, where they are moved to.
+func (s *subject) moved(t *trial) outputs {
+	if t.moves == nil {
+		return nil
+	}
+	least := outputs{}
+	for _, v := range s.views {
+		if v.want.Choice == nil && t.gives[v.want.Name] != nil {
+			sigma := make([]float64, len(v.truth))
+			for i := range sigma {
+				sigma[i] = v.want.Widest(i)
+			}
+			least[v.want.Name] = t.moves(v, sigma)
+		}
+	}
+	return least
 }
 
 // judgeWith judges with errors that are at least so large.

@@ -31,7 +31,9 @@ func (s *subject) otherValues() (all []candidate) {
 				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
 			}
 		case t.Integer:
-			all = slices.Concat(all, s.wrapped(t), s.inOrderOf(t))
+			oneLess := func(x float64) float64 { return max(0, x-1) }
+			all = append(all, s.mapped(t, "is one less than it should be", oneLess))
+			all = slices.Concat(all, s.bounded(t), s.inOrderOf(t))
 		}
 	}
 	return all
@@ -60,23 +62,71 @@ func eachOf(x *tensor.Tensor, of func(x float64) float64) *tensor.Tensor {
 	return y
 }
 
-// mostWraps is how many powers of two are tried at which numbers of an input may wrap around.
+// mostWraps is how many powers of two are tried at which numbers of an input may stop.
 const mostWraps = 4
 
-// wrapped are whole numbers that are one less, or wrap around at a power of two below the largest.
-func (s *subject) wrapped(t op.Tensor) (all []candidate) {
+// bounded are whole numbers that stop at a bound, or are lost or begin again beyond it, as where a
+// table ends: a power of two below the largest, or the number beyond which outputs are wrong.
+func (s *subject) bounded(t op.Tensor) (all []candidate) {
 	x, err := s.rec.Tensor(t.Name)
 	if err != nil {
 		return nil
 	}
-	all = append(all, s.mapped(t, "is one less than it should be", func(x float64) float64 { return max(0, x-1) }))
-	largest := slices.Max(x.Data)
-	for at, k := math.Exp2(math.Floor(math.Log2(max(1, largest)))), 0; k < mostWraps && at > 1; at, k = at/2, k+1 {
-		all = append(all, s.mapped(t, fmt.Sprintf("wraps around at %v", at), func(x float64) float64 {
-			return x - math.Floor(x/at)*at
-		}))
+	for _, most := range s.bounds(t, x) {
+		all = append(all,
+			s.mapped(t, fmt.Sprintf("stops at %v: what is above is taken for that", most),
+				func(x float64) float64 { return min(x, most) }),
+			s.mapped(t, fmt.Sprintf("is taken for 0 above %v", most), func(x float64) float64 {
+				if x > most {
+					return 0
+				}
+				return x
+			}),
+			s.mapped(t, fmt.Sprintf("wraps around at %v", most+1), func(x float64) float64 {
+				return x - math.Floor(x/(most+1))*(most+1)
+			}))
 	}
 	return all
+}
+
+// bounds lists at which numbers an input may stop: where outputs begin to be wrong, powers of two,
+// and one less.
+func (s *subject) bounds(t op.Tensor, x *tensor.Tensor) (all []float64) {
+	largest := slices.Max(x.Data)
+	add := func(most float64) {
+		if 0 < most && most < largest && !slices.Contains(all, most) {
+			all = append(all, most)
+		}
+	}
+	for _, v := range s.views {
+		if most, ok := v.rightUpTo(s, t, x); ok {
+			add(most)
+		}
+	}
+	for at, k := math.Exp2(math.Ceil(math.Log2(max(1, largest)))), 0; k <= mostWraps && at > 1; at, k = at/2, k+1 {
+		add(at)
+		add(at - 1)
+	}
+	return all
+}
+
+// rightUpTo returns up to which number of an input an output is right that has its axis, if beyond
+// it all is wrong.
+func (v *view) rightUpTo(s *subject, t op.Tensor, x *tensor.Tensor) (most float64, ok bool) {
+	letters := s.axesOf(t)
+	axes := s.bound.Op.Output(v.want.Name).Shape
+	if v.want.Choice != nil || len(letters) == 0 || len(axes) != len(v.want.Truth.Shape) {
+		return 0, false
+	}
+	at := make([]int, len(letters))
+	for i, l := range letters {
+		if at[i] = slices.Index(axes, l); at[i] < 0 || v.want.Truth.Shape[at[i]] != x.Shape[i] {
+			return 0, false
+		}
+	}
+	wrong, count := v.wrongPlaces(len(x.Data), at)
+	low, _, above := feature{name: t.Name, of: x.Data}.threshold(wrong)
+	return low, count > 0 && above
 }
 
 // inOrderOf is an input whose numbers are taken to stand in order.

@@ -176,17 +176,29 @@ func (s *subject) composed() (said string) {
 	return said
 }
 
-// leading lists what takes most of the error away, most first, each once.
+// leading lists what takes most of the error away, each once: most first, and of what takes as much
+// the most specific.
 func (s *subject) leading() (all []verdict.Finding) {
-	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
-	for _, t := range s.trials {
-		gains := t.Explains > leads && t.Share > leastShare && t.loss < s.loss-leastGain
-		if gains && len(all) < 3 && !said(all, t) {
+	gaining := slices.DeleteFunc(slices.Clone(s.trials), func(t *trial) bool {
+		return t.Explains <= leads || t.Share <= leastShare || t.loss >= s.loss-leastGain
+	})
+	slices.SortStableFunc(gaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
+	for len(gaining) > 0 && len(all) < 3 {
+		n := slices.IndexFunc(gaining, func(t *trial) bool { return t.Explains < gaining[0].Explains-hardlyLess })
+		if n < 0 {
+			n = len(gaining)
+		}
+		slices.SortStableFunc(gaining[:n], func(a, b *trial) int { return cmp.Compare(rank(a.Kind), rank(b.Kind)) })
+		if t := gaining[0]; !said(all, t) {
 			all = append(all, t.Finding)
 		}
+		gaining = gaining[1:]
 	}
 	return all
 }
+
+// hardlyLess is by how much less of the error an explanation may take away and be as near.
+const hardlyLess = 0.01
 
 // leastShare is the share of an explanation that the matched filter has to find for it to be named:
 // one that moves outputs by a thousand times what was recorded leaves little of the error too.

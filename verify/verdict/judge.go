@@ -328,9 +328,9 @@ func (j *judgement) flat() []string {
 	case !constant || truth:
 		return nil
 	case dtype.Finite(v):
-		return []string{fmt.Sprintf("never written: every element is %v", v)}
+		return []string{fmt.Sprintf("every element is %v, as if never written", v)}
 	}
-	return []string{fmt.Sprintf("every element is %v: an overflow, or never written", v)}
+	return []string{fmt.Sprintf("every element is %v: an overflow, or as if never written", v)}
 }
 
 // judgement holds the scores of one output while it is judged.

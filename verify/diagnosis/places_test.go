@@ -1,0 +1,95 @@
+package diagnosis
+
+import (
+	"strings"
+	"testing"
+
+	"plumbline/internal/optest"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/recording"
+)
+
+func numbersOf(r *recording.Recording, name string) *tensor.Tensor {
+	x, err := r.Tensor(name)
+	optest.Must(err)
+	return x
+}
+
+// rotated is a right recording of 48 tokens in order.
+func rotated() *recording.Recording {
+	return given("rope.apply", func(r *recording.Recording) {
+		generate(r, "x", 1, 48, 2, 16)
+		positions := tensor.New(48)
+		for i := range positions.Data {
+			positions.Data[i] = float64(i)
+		}
+		r.Set("positions", dtype.I32, positions)
+	})
+}
+
+// Whole numbers may stop where a table ends, at any number.
+func TestNumbersThatStop(t *testing.T) {
+	right := rotated()
+	beyond := func(instead float64) *recording.Recording {
+		return confused(right, func(r *recording.Recording) {
+			r.Set("positions", dtype.I32, eachOf(numbersOf(r, "positions"), func(x float64) float64 {
+				if x > 36 {
+					return instead
+				}
+				return x
+			}))
+		})
+	}
+	wrongs{
+		{"at the last", "positions stops at 36: what is above is taken for that: explains everything", beyond(36)},
+		{"at none", "positions is taken for 0 above 36: explains everything", beyond(0)},
+	}.check(t)
+}
+
+// causally is a right recording of attention backward where late queries see many keys, so that
+// their gradients are small and so are their errors.
+func causally() *recording.Recording {
+	right := backwards().Request()
+	right.Attrs["causal"] = true
+	right, err := emulate.Run(right, emulate.Config{})
+	optest.Must(err)
+	return right
+}
+
+// What stands in another place errs as it does where it belongs.
+func TestRowsErrWhereTheyBelong(t *testing.T) {
+	right := causally()
+	dq := numbersOf(right, "out.dq").Data
+	const query, batch = 2 * 8, 16 * 2 * 8
+	wrongs{{
+		"a sequence is read early", "dq holds what belongs 6 queries before, and zeros where there is none " +
+			"(only dq in batch 1 of 2, query from 1 on, of 16): explains everything",
+		edited(right, "out.dq", func(i int, x float64) float64 {
+			switch {
+			case i < batch:
+				return x
+			case i < batch+6*query:
+				return 0
+			}
+			return dq[i-6*query]
+		}),
+	}}.check(t)
+}
+
+// A row of zeros may be any row that is masked, or none.
+func TestZerosAreNoOtherRow(t *testing.T) {
+	right := causally() // of whose dq the first row is 0
+	wrong := edited(right, "out.dq", func(int, float64) float64 { return 0 })
+	if d := told(t, wrong); strings.Contains(d.Sentence, "in another order") {
+		t.Error(d.Sentence)
+	}
+}
+
+// One number is fitted until all outputs have it, the most exact one too.
+func TestNumbersAreFittedExactly(t *testing.T) {
+	right := wide(16, 48, false)
+	wrong := confused(right, func(r *recording.Recording) { r.Attrs["scale"] = recording.Number(0.3899) })
+	wrongs{{"a scale", "the kernel takes the scores times 2.206: explains everything", wrong}}.check(t)
+}
