@@ -12,7 +12,7 @@ import (
 var needsSplits = map[string]bool{
 	"merge-base": true, "split-dropped": true, "sink-per-split": true, "last-chunk-dropped": true,
 	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true, "parts-unnormalised": true,
-	"merged-by-maxima": true, "sum-not-rescaled": true, "merge-maximum-missing": true,
+	"merged-by-maxima": true, "ring-of-own-keys": true, "sum-not-rescaled": true, "merge-maximum-missing": true,
 }
 
 // NeedsSplits tells whether only split kernels make a mistake.

@@ -195,7 +195,7 @@ type Rotary[T Number] struct {
 	amplitude T
 	layout    string
 	Kept      dtype.Type // of cosines, sines and their products
-	repeated  bool       // the mistake of a table that repeats each frequency for neighbours
+	confused  string     // the mistake of a table that is laid out for other pairs, "" for none
 }
 
 // What a rotation has for each pair, and for each pair at a position.
@@ -311,8 +311,11 @@ func (r *Rotary[T]) confuseLayout(dim int, moving bool) {
 	case r.Makes("layout-swapped"):
 		r.layout = otherLayout[r.layout]
 		r.Show(dim > 2 && moving)
-	case r.Makes("frequencies-repeated") && r.layout == "half":
-		r.repeated = true
+	case r.Makes("frequencies-repeated") && r.layout != "interleaved_to_half":
+		r.layout, r.confused = "half", r.Mistake
+		r.Show(dim > 2 && moving)
+	case r.Makes("frequencies-concatenated") && r.layout != "interleaved_to_half":
+		r.layout, r.confused = "interleaved", r.Mistake
 		r.Show(dim > 2 && moving)
 	}
 }
@@ -414,8 +417,11 @@ func (r *Rotary[T]) Turn(x, cos, sin []T) []T {
 		near, far := r.pair(i, half, r.layout == "interleaved" || r.layout == "interleaved_to_half")
 		a, b := x[near], x[far]
 		first, second := i, i
-		if r.repeated {
-			first, second = i/2, (i+half)/2
+		switch r.confused {
+		case "frequencies-repeated":
+			first, second = near/2, far/2
+		case "frequencies-concatenated":
+			first, second = near%half, far%half
 		}
 		near, far = r.pair(i, half, r.layout == "interleaved")
 		y[near] = r.cross(a, cos[first], -b, sin[first])

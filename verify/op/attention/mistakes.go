@@ -597,6 +597,45 @@ var mistakes = []op.Mistake{
 		Sentence: "dk and dv of query head h go to key head h mod G, though it has read h ÷ (H/G)",
 		Hidden:   "with one key head, or one for each query head",
 	},
+	{
+		ID: "softmax-over-queries", Ops: ofForward,
+		Thread:   "nerdai/llms-from-scratch-rs#30",
+		Sentence: "the softmax is taken over queries: weights add up to 1 for each key, not for each query",
+		Hidden:   "with one query and one key",
+	},
+	{
+		ID: "keys-of-query-length", Ops: ofForward,
+		Thread: "thu-ml/SageAttention#26",
+		Sentence: "k and v are taken to be as long as q: each head's begin after as many rows as there are queries, " +
+			"and only so many keys are seen",
+		Hidden: "with as many queries as keys, or more",
+	},
+	{
+		ID: "stale-chunk-merged", Ops: ofForward,
+		Thread: "sgl-project/sglang#22688",
+		Sentence: "a sequence that has no keys in the later chunks of a cache merges what was left of the chunk " +
+			"before for each of them: its last keys count again",
+		Hidden: "where every sequence reaches the last of four chunks",
+	},
+	{
+		ID: "backward-unmasked", Ops: ofBackward,
+		Thread:   "meta-pytorch/MSLK#263",
+		Sentence: "the backward pass has neither causal mask nor window, nor has its own log-sum-exp",
+		Hidden:   "with neither",
+	},
+	{
+		ID: "dq-of-padding", Ops: ofBackward,
+		Thread:   "hao-ai-lab/FastVideo#925",
+		Sentence: "dq counts keys behind the length of a sequence, up to the end of a block of 32: dk and dv do not",
+		Hidden:   "where lengths are whole blocks, or keys end there",
+	},
+	{
+		ID: "ring-of-own-keys", Ops: ofBackward,
+		Thread: "huggingface/diffusers#14265",
+		Sentence: "each rank of a ring meets its own keys at every step, not those that are passed on: dq is of " +
+			"these alone, and dk and dv of each rank are the sums of all",
+		Hidden: "with one rank",
+	},
 }
 
 // faint are mistakes that no element and no slice shows, only many together.

@@ -133,6 +133,12 @@ var scaling = []op.Mistake{
 		Sentence: "scales are rounded to the nearest power of two, not up",
 		Hidden:   "where none is asked for, or is rounded up all the same",
 	},
+	{
+		ID: "scale-mantissa-rounded", Ops: ofCast, Thread: "ROCm/FlyDSL#590",
+		Sentence: "scales are rounded to powers of two by their mantissas, up from 1.5 on, and not always up: the " +
+			"largest codes of other blocks saturate",
+		Hidden: "with scales in F32, or where every mantissa is at least 1.5",
+	},
 }
 
 // coding are the mistakes of making codes.
@@ -227,6 +233,13 @@ var multiplying = []op.Mistake{
 		ID: "nan-is-a-number", Numbers: []string{"F15"}, Ops: ofProducts, Thread: "Scottcjn/ram-coffers#716",
 		Sentence: "the code that is NaN is read as the number behind the largest",
 		Hidden:   "where no code is NaN",
+	},
+	{
+		ID: "columns-overhang", Ops: ofProducts,
+		Thread: "huggingface/kernels-community#1153",
+		Sentence: "the last tile of columns is stored whole: what it has behind the last column lands at the " +
+			"beginning of the next row",
+		Hidden: "where columns are whole tiles, or with one row",
 	},
 	{
 		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofProducts, Thread: "Avarok-Cybersecurity/atlas#474",

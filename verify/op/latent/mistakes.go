@@ -141,6 +141,13 @@ var mistakes = []op.Mistake{
 		Hidden:   "with one sequence, or where they are",
 	},
 	{
+		ID: "table-written-tight", Ops: ofCache,
+		Thread: "sgl-project/sglang#9675",
+		Sentence: "rows of the block table are written as long as the longest sequence has pages, and read as long " +
+			"as the table is wide",
+		Hidden: "with one sequence, or where they are",
+	},
+	{
 		ID: "padding-sees-first-block", Numbers: []string{"P07"}, Ops: ofCache,
 		Thread:   "vllm-project/vllm#45324",
 		Sentence: "a padded row, of length 0, sees the first slot of block 0",

@@ -269,6 +269,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "with another estimator than k3, or where no estimate is larger",
 	},
 	{
+		ID: "k3-is-square", Ops: ofKL, Thread: "one-covenant/grail#42",
+		Sentence: "the divergence is the square of the log-ratio, not k3",
+		Hidden:   "with another estimator than k3, or where policy and reference agree",
+	},
+	{
 		ID: "k2-unhalved", Ops: ofKL,
 		Sentence: "k2 is not halved",
 		Hidden:   "with another estimator than k2, or where policy and reference agree",
@@ -967,6 +972,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "where the reference's log-probabilities are 0",
 	},
 	{
+		ID: "chosen-alone", Ops: ofPairs, Thread: "locuslab/open-unlearning#30",
+		Sentence: "the loss is that of the chosen responses alone, −log π: what was computed for pairs is overwritten",
+		Hidden:   "never",
+	},
+	{
 		ID: "hinge-for-sigmoid", Ops: ofPairs,
 		Sentence: "the loss is the hinge max(0, 1 − βh), not −log σ(βh)",
 		Hidden:   "with the loss of IPO",
@@ -1047,6 +1057,12 @@ var mistakes = []op.Mistake{
 		Sentence: "the variance is the mean of squares less the square of the mean, of which roundings leave " +
 			"nothing where rewards are nearly equal",
 		Hidden: "without a division by the deviation, or where it is not small beside the mean",
+	},
+	{
+		ID: "upstream-of-first", Ops: ofHead, Thread: "linkedin/Liger-Kernel#1298",
+		Sentence: "gradients of all rows are multiplied by the gradient of the first row's loss, which is 0 where " +
+			"that is ignored",
+		Hidden: "where the first row counts",
 	},
 	{
 		ID: "probability-floored", Ops: ofLogProb, Thread: "Samyssmile/edux#201",

@@ -304,6 +304,11 @@ var accepting = []op.Mistake{
 		Hidden:   "where no decision changes",
 	},
 	{
+		ID: "bonus-missing", Ops: ofAccept, Thread: "ohdearquant/lattice#389",
+		Sentence: "where all drafts are accepted the token after them is not set: it stays 0",
+		Hidden:   "where a draft of every sequence is rejected",
+	},
+	{
 		ID: "bonus-from-residual", Ops: ofAccept,
 		Sentence: "where every draft is kept the next token is drawn from what the last q leaves over of p, not " +
 			"from p",

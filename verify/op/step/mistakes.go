@@ -24,8 +24,14 @@ var mistakes = []op.Mistake{
 	{
 		ID: "frequencies-repeated", Numbers: []string{"R03"}, Ops: ofTurns,
 		Thread:   "raiyanyahya/how-to-train-your-gpt#7",
-		Sentence: "the table repeats each frequency for neighbours, the rotation takes halves",
-		Hidden:   "in another layout than half, with one pair of channels, or with every position 0",
+		Sentence: "the table repeats each frequency for neighbours, the rotation takes halves for partners",
+		Hidden:   "in layout interleaved_to_half, with one pair of channels, or with every position 0",
+	},
+	{
+		ID: "frequencies-concatenated", Ops: ofTurns,
+		Sentence: "the table has all frequencies twice, one half after the other, the rotation takes neighbours for " +
+			"partners",
+		Hidden: "in layout interleaved_to_half, with one pair of channels, or with every position 0",
 	},
 	{
 		ID: "direction-reversed", Numbers: []string{"R04"}, Ops: ofTables,

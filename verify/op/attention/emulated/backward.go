@@ -75,6 +75,7 @@ func (g *gradients[T]) rows(b int) {
 	for i := range g.S * g.H {
 		g.p[i], g.ds[i] = make([]T, g.T), make([]T, g.T)
 		r := g.heads.row(g.k, b, i/g.H, i%g.H)
+		g.seePadding(r)
 		if r.Lo >= r.Hi {
 			continue
 		}
@@ -91,6 +92,56 @@ func (g *gradients[T]) rows(b int) {
 			g.flash(r, i, b, logits, out, lse)
 		}
 		g.query(r, i, b)
+		g.ring(i)
+	}
+}
+
+// seePadding lets a row see keys behind the last up to the end of a block, of which dq alone counts
+// them.
+func (g *gradients[T]) seePadding(r *emulate.Query[T]) {
+	if end := min(r.Tail, (r.Hi+31)/32*32); g.Makes("dq-of-padding") && r.Hi == r.Length && end > r.Hi {
+		g.Show(r.Hi > 0)
+		r.Hi = end
+	}
+}
+
+// ring makes the mistake of a ring of ranks of which each meets its own keys at every step, and not
+// those that are passed on: dq is of them alone, once for each step, and its gradients go to the
+// keys of every rank.
+func (g *gradients[T]) ring(i int) {
+	if !g.Makes("ring-of-own-keys") || g.S != g.T {
+		return
+	}
+	own := g.ownKeys(i)
+	for t := range g.T {
+		if from := own + t%(g.T/g.ranks()); from != t {
+			g.Show(g.p[i][t] != g.p[i][from])
+			g.p[i][t], g.ds[i][t] = g.p[i][from], g.ds[i][from]
+		}
+	}
+}
+
+// ranks returns to how many queries and keys are dealt: as many as there are splits, if evenly.
+func (g *gradients[T]) ranks() int {
+	if g.T%g.Splits == 0 {
+		return g.Splits
+	}
+	return g.T
+}
+
+// ownKeys returns the first key of the rank that has query i.
+func (g *gradients[T]) ownKeys(i int) int {
+	each := g.T / g.ranks()
+	return i / g.H / each * each
+}
+
+// ofRing leaves dS of the own keys of query i alone, once for each rank.
+func (g *gradients[T]) ofRing(i int, ds []T) {
+	own := g.ownKeys(i)
+	for t := range ds {
+		if ds[t] *= T(g.ranks()); t < own || t >= own+g.T/g.ranks() {
+			ds[t] = 0
+		}
 	}
 }
 
@@ -248,6 +299,9 @@ func (g *gradients[T]) query(r *emulate.Query[T], i, b int) {
 		g.Show(true)
 		clear(ds[:last])
 	}
+	if g.Makes("ring-of-own-keys") && g.S == g.T {
+		g.ofRing(i, ds)
+	}
 	g.k.Products.Combine(dq, ds[r.Lo:r.Hi], keys)
 	g.rescale(dq, "dq-unscaled")
 	if g.Makes("dq-scale-bf16") {
@@ -312,7 +366,7 @@ func (g *gradients[T]) keysOf(b int, dk, dv func(t int) []T, of func(h int) bool
 	ds, p := make([]T, len(rows)), make([]T, len(rows))
 	for t := range g.T {
 		for k, i := range rows {
-			if ds[k], p[k] = g.ds[i][t], g.p[i][t]; g.forgets(i, t) {
+			if ds[k], p[k] = g.ds[i][t], g.p[i][t]; g.forgets(b, i, t) {
 				ds[k], p[k] = 0, 0
 			}
 			if g.Quantities != nil {
@@ -329,9 +383,12 @@ func (g *gradients[T]) keysOf(b int, dk, dv func(t int) []T, of func(h int) bool
 func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Row(g.q, b*g.S*g.H+i, g.D) }
 
 // forgets tells whether query i is left out of the sums of key t: all heads of a group but its last
-// are, if that is the mistake.
-func (g *gradients[T]) forgets(i, t int) bool {
+// are, if that is the mistake, and of padding that dq alone sees.
+func (g *gradients[T]) forgets(b, i, t int) bool {
 	h := i % g.H
+	if g.Makes("dq-of-padding") && g.lens != nil && t >= g.lens[b] {
+		return true
+	}
 	if !g.Makes("group-not-summed") || h+1 == g.H || g.group(h+1) != g.group(h) {
 		return false
 	}

@@ -72,7 +72,25 @@ func (h *heads[T]) mask(b int) emulate.Mask {
 	if h.lens != nil {
 		m.Keys, m.First = h.lens[b], h.lens[0]
 	}
+	switch {
+	case h.Makes("keys-of-query-length"):
+		m.Keys = min(m.Keys, h.S)
+	case h.Makes("backward-unmasked"):
+		h.Show((m.Causal || m.Window > 0) && m.Keys > 1)
+		m.Causal, m.Window = false, 0
+	}
 	return m
+}
+
+// place returns where the row of key t lies in k and v: if they are taken to be as long as the
+// queries, each head's begin as if heads stood before keys.
+func (h *heads[T]) place(b, t, g int) int {
+	if !h.Makes("keys-of-query-length") || h.S >= h.T {
+		return (b*h.T+t)*h.G + g
+	}
+	h.Show(true)
+	row := (b*h.G+g)*h.S + t // among those of [B,G,T]
+	return (row/(h.G*h.T)*h.T+row%h.T)*h.G + row/h.T%h.G
 }
 
 // group returns the key and value head of query head n: groups of neighbours share one.
@@ -94,9 +112,9 @@ func powerOfTwo(n int) int { return 1 << (bits.Len(uint(n)) - 1) }
 
 func (h *heads[T]) query(b, s, n int) []T { return emulate.Row(h.q, (b*h.S+s)*h.H+n, h.D) }
 
-func (h *heads[T]) key(b, t, g int) []T { return emulate.Row(h.k, (b*h.T+t)*h.G+g, h.D) }
+func (h *heads[T]) key(b, t, g int) []T { return emulate.Row(h.k, h.place(b, t, g), h.D) }
 
-func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, (b*h.T+t)*h.G+g, h.V) }
+func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, h.place(b, t, g), h.V) }
 
 // row returns what query s of head n in sequence b sees.
 func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
@@ -109,6 +127,7 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	r.Value = func(j int) []T { return h.value(b, j, g) }
 	h.foldRow(m, r, s, n)
 	h.uncover(r, k)
+	h.repeatChunk(r)
 	if h.sink != nil {
 		r.Sink = h.sinkOf(n)
 		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
@@ -163,6 +182,30 @@ func (h *heads[T]) uncover(r *emulate.Query[T], k *emulate.Softmax[T]) {
 	}
 }
 
+// repeatChunk makes the mistake of a sequence that ends before the last of four chunks of the
+// storage: for each that it does not reach what was left of the one before is merged again.
+func (h *heads[T]) repeatChunk(r *emulate.Query[T]) {
+	chunk := (h.T + chunks - 1) / chunks
+	if !h.Makes("stale-chunk-merged") || r.Hi == 0 || r.Hi != r.Length {
+		return
+	}
+	first, score, value := max(r.Lo, (r.Hi-1)/chunk*chunk), r.Score, r.Value
+	end, more := r.Hi, r.Hi-first
+	at := func(j int) int {
+		if j < end {
+			return j
+		}
+		return first + (j-end)%more
+	}
+	r.Score, r.Value = func(j int) T { return score(at(j)) }, func(j int) []T { return value(at(j)) }
+	r.Hi += more * ((h.T-1)/chunk - (end-1)/chunk)
+	r.Length = r.Hi
+	h.Show(r.Hi > end)
+}
+
+// chunks is how many chunks of keys a prefill with a cache is made of, in a mistake.
+const chunks = 4
+
 // sentinel is a score that some kernels take for minus infinity.
 const sentinel = -1e4
 
@@ -206,6 +249,45 @@ func attentionForward[T emulate.Number](j *emulate.Job) {
 			}
 		}
 	}
+	if j.Makes("softmax-over-queries") {
+		o = h.overQueries(k)
+	}
 	emulate.StoreMain(j, "o", h.input, o)
 	emulate.StoreLSE(j, lse)
+}
+
+// overQueries returns the output of a kernel whose weights for each key add up to 1 over queries,
+// and not for each query over keys.
+func (h *heads[T]) overQueries(k *emulate.Softmax[T]) []T {
+	o := make([]T, h.B*h.S*h.H*h.V)
+	for i := range h.B * h.H {
+		b, n := i/h.H, i%h.H
+		weights, all := make([][]T, h.S), make([]T, h.T)
+		for s := range h.S {
+			weights[s] = make([]T, h.T)
+			r := h.row(k, b, s, n)
+			k.Gather(r, r.Lo, r.Hi)
+			for c, x := range k.S {
+				weights[s][r.Lo+c] = T(math.Exp(float64(x * k.Unit)))
+				all[r.Lo+c] += weights[s][r.Lo+c]
+			}
+		}
+		for s, w := range weights {
+			h.mix(emulate.Row(o, (b*h.S+s)*h.H+n, h.V), w, all, b, h.group(n))
+		}
+	}
+	h.Show(h.S > 1)
+	return o
+}
+
+// mix adds to an output the values of keys that have a weight, divided by what all have.
+func (h *heads[T]) mix(out, weights, all []T, b, g int) {
+	for t, w := range weights {
+		if w == 0 {
+			continue
+		}
+		for c, v := range h.value(b, t, g) {
+			out[c] += w / all[t] * v
+		}
+	}
 }

@@ -227,6 +227,8 @@ func (c *cast) power(size, s, largest float32) float32 {
 		return 2 * powerBelow(s)
 	case c.Makes("scale-nearest-power"):
 		return powerBelow(s * math.Sqrt2)
+	case c.Makes("scale-mantissa-rounded"):
+		return powerBelow(s * 4 / 3)
 	case c.Makes("scale-by-logarithm"):
 		return float32(math.Exp2(math.Ceil(float64(float32(math.Log2(float64(s)))))))
 	}

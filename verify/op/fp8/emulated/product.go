@@ -57,6 +57,7 @@ func fp8Grouped[T emulate.Number](j *emulate.Job) {
 			e = busy
 		}
 		b := p.ofExpert(e)
+		p.next = p.behindExpert(e)
 		busy++
 		for i := range count {
 			if m%block == 0 {
@@ -96,6 +97,14 @@ func (p *product[T]) ofExpert(e int) *operand[T] {
 	return p.operand(emulate.LoadRows[T](p.Job, "b", e, e+1), scales, block)
 }
 
+// behindExpert returns the matrix that lies behind that of an expert, where a mistake reads it.
+func (p *product[T]) behindExpert(e int) *operand[T] {
+	if !p.Makes("columns-overhang") || e+1 == p.Dim("E") {
+		return nil
+	}
+	return p.ofExpert(e + 1)
+}
+
 // product computes rows of a·bᵀ.
 type product[T emulate.Number] struct {
 	*emulate.Job
@@ -107,6 +116,8 @@ type product[T emulate.Number] struct {
 	ends   []int                  // of the parts of K that are promoted
 	before int                    // rows of the experts before the one at work
 	out    []T
+	next   *operand[T] // what lies in memory behind the matrix at work, nil for zeros
+	behind [][]T       // of each row what columns behind the last would be
 }
 
 func newProduct[T emulate.Number](j *emulate.Job) *product[T] {
@@ -263,6 +274,25 @@ func (p *product[T]) row(m int, b *operand[T]) {
 			p.out = append(p.out, p.ofCodes(m, n, b))
 		}
 	}
+	if p.Makes("columns-overhang") {
+		p.behind = append(p.behind, p.overhang(m, b))
+	}
+}
+
+// overhang returns what row m has in the columns behind the last, up to the end of their tile:
+// products with the rows that lie behind the matrix, with its last scales.
+func (p *product[T]) overhang(m int, b *operand[T]) []T {
+	columns := p.Dim("N")
+	over := make([]T, min((columns+p.Tile-1)/p.Tile*p.Tile-columns, columns))
+	last := emulate.Row(b.scales, len(b.scales)/b.across-1, b.across)
+	for n := range over {
+		if p.next == nil || p.Dequantised {
+			break
+		}
+		of := &operand[T]{p.next.codes, slices.Repeat(last, len(p.next.scales)/b.across), b.tall, b.across}
+		over[n] = p.ofCodes(m, n, of)
+	}
+	return over
 }
 
 // dequantised returns what a row of codes stands for.
@@ -393,8 +423,13 @@ func (p *product[T]) ofValues(x []T, n int, b *operand[T]) T {
 	return p.sums.Plain().Sum(parts)
 }
 
-// store writes the output. It makes the mistake of a tile that is not written.
+// store writes the output. It makes the mistakes of a tile that is not written, and of columns
+// behind the last that land in the next row.
 func (p *product[T]) store() {
+	for m, over := range p.behind[:max(len(p.behind)-1, 0)] {
+		p.Show(len(over) > 0)
+		copy(emulate.Row(p.out, m+1, p.Dim("N")), over)
+	}
 	if columns := p.Dim("N"); p.Makes("tile-unwritten") {
 		for i := range p.out {
 			if i%columns >= (columns-1)/block*block {

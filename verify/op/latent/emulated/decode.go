@@ -69,6 +69,8 @@ func (c *cache[T]) block(b, page int) int {
 		wrong = c.table[page]
 	case "table-stride":
 		wrong = c.table[b*c.pagesInUse()+page]
+	case "table-written-tight":
+		wrong = c.tight(b*c.cols + page)
 	case "table-as-32-bit":
 		wrong = c.half(b*c.cols + page)
 	}
@@ -78,6 +80,15 @@ func (c *cache[T]) block(b, page int) int {
 
 // pagesInUse returns the pages of the longest sequence.
 func (c *cache[T]) pagesInUse() int { return (slices.Max(c.lens) + c.page - 1) / c.page }
+
+// tight returns what stands at a place of a table whose rows were written one after the other, with
+// as many pages as the longest sequence has, and nothing behind the last.
+func (c *cache[T]) tight(at int) int {
+	if row := at / c.pagesInUse(); row < len(c.lens) {
+		return c.table[row*c.cols+at%c.pagesInUse()]
+	}
+	return 0
+}
 
 // half returns what stands at a place of the table if it is taken for I32: half of an entry in I64.
 func (c *cache[T]) half(at int) int {

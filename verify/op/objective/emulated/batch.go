@@ -413,7 +413,7 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 func (b *batch[T]) ofOne() string {
 	return map[string]string{
 		"k1-absolute": "k1", "k2-unhalved": "k2", "estimator-falls-through": "k2", "k3-clamped": "k3",
-		"k3-without-one": "k3", "k3-sign-inside": "k3",
+		"k3-without-one": "k3", "k3-sign-inside": "k3", "k3-is-square": "k3",
 	}[b.Mistake]
 }
 
@@ -428,6 +428,8 @@ func (b *batch[T]) oneDivergence(value, slope, delta T) (T, T) {
 		value, _ = b.estimate("k3", -value, 0, 0)
 	case b.Makes("k3-clamped") && value > 10:
 		return 10, 0
+	case b.Makes("k3-is-square"):
+		return delta * delta, 2 * delta
 	case b.Makes("k3-without-one"):
 		value++
 	case b.Makes("k3-sign-inside") && slope != 0:

@@ -165,6 +165,10 @@ func (h *linearHead[T]) halves(n int) {
 // unit returns what the gradient of row n is multiplied by.
 func (h *linearHead[T]) unit(n int) T {
 	unit := h.keep(h.scalar, 1/h.divisorOf(n))
+	if h.Makes("upstream-of-first") && !h.counts(0) {
+		h.Show(unit != 0)
+		return 0
+	}
 	if h.Makes("gradient-undivided") {
 		h.Show(unit != 1)
 		return 1
@@ -425,11 +429,15 @@ func ignoreRows(m *emulate.Maker, hidden *tensor.Tensor, targets []int) {
 	}
 	junk := emulate.Pick(m, 0, math.NaN(), 3)
 	for i := 1; i < len(targets); i++ {
-		if m.Chance(0.3) {
-			targets[i] = ignore
-			for c := range hidden.Row(i) {
-				hidden.Row(i)[c] = cmp.Or(junk, hidden.Row(i)[c])
-			}
+		if !m.Chance(0.3) {
+			continue
+		}
+		targets[i] = ignore
+		if i == 1 && len(targets) > 8 {
+			targets[0] = ignore
+		}
+		for c := range hidden.Row(i) {
+			hidden.Row(i)[c] = cmp.Or(junk, hidden.Row(i)[c])
 		}
 	}
 }

@@ -85,13 +85,22 @@ func (p *preference[T]) run(i int) {
 	}
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
 	loss, d := p.pair(p.passed(margins, p.margin(i, a, b, x, y)))
-	n := T(p.N)
-	d = p.kept(p.passed(pairSlopes, d) / n)
-	if p.Makes("gradient-unaveraged") {
-		p.Show(n > 1 && d != 0)
-		d *= n
-	}
+	d = p.averaged(p.passed(pairSlopes, d))
 	p.losses[i], p.gradients[0][i], p.gradients[1][i] = loss, p.kept(d/x), p.kept(-d/y)
+	if p.Makes("chosen-alone") {
+		p.Show(true)
+		p.losses[i], p.gradients[0][i], p.gradients[1][i] = -p.chosen[i], -1/T(p.N), 0
+	}
+}
+
+// averaged returns the derivative of a mean of pairs by one, from that of the pair's own loss.
+func (p *preference[T]) averaged(d T) T {
+	n := T(p.N)
+	if d = p.kept(d / n); p.Makes("gradient-unaveraged") {
+		p.Show(n > 1 && d != 0)
+		return d * n
+	}
+	return d
 }
 
 // lengths returns those of both responses of pair i.

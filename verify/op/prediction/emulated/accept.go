@@ -91,10 +91,7 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 	if a.makes("first-draft-unjudged") {
 		good[0] = true
 	}
-	accepted = slices.Index(append(good, false), false)
-	if a.makes("acceptances-counted") {
-		accepted = len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
-	}
+	accepted = a.counted(good)
 	row := min(max(int(emulate.PassOne(a.Job, keptDrafts, a.b, T(accepted))), 0), a.k)
 	switch {
 	case a.makes("bonus-row-always"):
@@ -104,7 +101,18 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 	case a.makes("bonus-counted"):
 		accepted++
 	}
+	if row == a.k && a.makes("bonus-missing") {
+		return accepted, 0
+	}
 	return accepted, a.next(row)
+}
+
+// counted returns how many drafts are kept: those before the first that is not.
+func (a *acceptance[T]) counted(good []bool) int {
+	if a.makes("acceptances-counted") {
+		return len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
+	}
+	return slices.Index(append(good, false), false)
 }
 
 // target returns row i of the model's distributions.
