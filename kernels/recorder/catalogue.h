@@ -1195,7 +1195,7 @@ inline constexpr CatalogueMistake catalogueMistakes[] = {
     {"ppo.gae", "mask-inverted", "L32", "the mask is inverted: tokens count where it is 0"},
     {"ppo.gae", "last-token-dropped", "L19", "the last token of every sequence does not count: its end is taken for padding"},
     {"ppo.gae", "gae-through-masked", "L22", "the recursion runs through tokens outside the mask"},
-    {"ppo.gae", "gae-from-padding", "", "the recursion takes every place for a token: rewards and values of padding behind the last one count"},
+    {"ppo.gae", "gae-from-padding", "", "the recursion takes every place for a token: rewards and values count that the mask leaves out, inside a sequence and behind it"},
     {"ppo.gae", "ends-ignored", "", "the recursion is not reset at the end of a sequence: it runs on into the next one"},
     {"ppo.gae", "values-of-next", "", "values are taken one token late: they are of the states after the tokens, not before"},
     {"ppo.gae", "terminal-reward-late", "L20", "the reward of the last token counts one step after it: it is discounted by γλ"},

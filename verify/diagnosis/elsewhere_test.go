@@ -67,10 +67,12 @@ func withQuantity(
 	return other
 }
 
-func backwards() *recording.Recording {
+func backwards() *recording.Recording { return backwardsOf(2, 16) }
+
+func backwardsOf(batches, tokens int) *recording.Recording {
 	return given("attention.backward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v", "do"} {
-			generate(r, name, uint64(i+1), 2, 16, 2, 8)
+			generate(r, name, uint64(i+1), batches, tokens, 2, 8)
 		}
 	})
 }
@@ -292,7 +294,7 @@ func TestMemoryTakenForOtherThings(t *testing.T) {
 
 // A formula may have another tensor in one place, as it is or reduced over an axis.
 func TestOtherTensorsInTheFormula(t *testing.T) {
-	right := backwards()
+	right := backwardsOf(1, 8)
 	const rows = "D, the sum of do·o,"
 	values := given("ppo.gae", func(r *recording.Recording) {
 		generate(r, "rewards", 1, 6, 24)

@@ -51,11 +51,12 @@ type rowSizes struct {
 	truth, sigma []float64 // root mean squares of each row, and of its σ
 	level        float64   // that of all σ over that of all rows
 	donor        int       // the first element of the row with the largest σ
+	widest       int       // the element with the largest σ
 }
 
 func (e Expected) rowSizes() rowSizes {
 	n, most := e.Columns(), -1.0
-	r := rowSizes{level: size(e.Sigma) / size(e.Truth.Data)}
+	r := rowSizes{level: size(e.Sigma) / size(e.Truth.Data), widest: largestOf(e.Sigma)}
 	for first := 0; first < len(e.Sigma); first += n {
 		s := size(e.Sigma[first : first+n])
 		if s > most {
@@ -94,18 +95,32 @@ func (e Expected) spreadBeside(truth, least []float64, sizes rowSizes) spread {
 			if exact {
 				g.from[i], g.sigma[i] = sizes.donor+c, max(own[c], floor)
 			}
-			g.settle(i, e.Sigma)
+			g.settle(i, e.Sigma, sizes.widest)
 		}
 	}
 	return g
 }
 
-// settle relates the deviations of an element to those that they are, its own where that is no
-// number.
-func (g *spread) settle(i int, sigma []float64) {
+// settle relates the deviations of an element to those that they are: to those of the widest where
+// it had none, as where nothing was to be rounded, and to its own where that is no number.
+func (g *spread) settle(i int, sigma []float64, widest int) {
+	if sigma[g.from[i]] == 0 && g.sigma[i] > 0 {
+		g.from[i] = widest
+	}
 	if g.by[i] = g.sigma[i] / sigma[g.from[i]]; math.IsNaN(g.by[i]) || math.IsInf(g.by[i], 0) {
 		g.from[i], g.sigma[i], g.by[i] = i, sigma[i], 1
 	}
+}
+
+// largestOf returns the index of the largest number that is finite, 0 if there is none.
+func largestOf(x []float64) (at int) {
+	most := math.Inf(-1)
+	for i, v := range x {
+		if v > most && kind(v) == 0 {
+			at, most = i, v
+		}
+	}
+	return at
 }
 
 // size is the root mean square of what is finite.

@@ -77,6 +77,26 @@ func TestRightKernels(t *testing.T) {
 	}
 }
 
+// What was formed exactly may err beside another truth, as where a kernel goes on behind the end.
+func TestExactElementsErrBesideAnotherTruth(t *testing.T) {
+	e, got := makeExpected(rand.New(rand.NewPCG(1, 15)), dtype.F32, 1e-3, 8, 32)
+	least := make([]float64, len(e.Sigma))
+	for i := range least {
+		least[i] = 1e-3
+		if i%32 == 31 {
+			e.Sigma[i], e.Truth.Data[i] = 0, 1
+			got.Data[i] = 1 + 1e-3*float64(i/32-4)
+		}
+	}
+	if out := Judge(sampled(e).Instead(e.Truth.Data, least), got); out.Status != Explained {
+		t.Error(out.Reasons)
+	}
+	got.Data[31] = 1.1
+	if Judge(sampled(e).Instead(e.Truth.Data, least), got).Status == Explained {
+		t.Error("a hundred deviations are explained")
+	}
+}
+
 // Where nothing may err inside, a truth that the type holds is the only number that is right: below
 // a power of two half a spacing is a neighbour, too.
 func TestExactTruthsHaveNoNeighbours(t *testing.T) {

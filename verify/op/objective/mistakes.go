@@ -481,8 +481,8 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "gae-from-padding", Ops: ofGAE, Thread: "alibaba/ROLL#447",
-		Sentence: "the recursion takes every place for a token: rewards and values of padding behind the last one " +
-			"count",
+		Sentence: "the recursion takes every place for a token: rewards and values count that the mask leaves out, " +
+			"inside a sequence and behind it",
 		Hidden: "where the mask hides nothing behind a sequence's last token",
 	},
 	{

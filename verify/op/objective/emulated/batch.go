@@ -429,7 +429,7 @@ func (b *batch[T]) oneDivergence(value, slope, delta T) (T, T) {
 	case b.Makes("k3-clamped") && value > 10:
 		return 10, 0
 	case b.Makes("k3-is-square"):
-		return delta * delta, 2 * delta
+		return delta * delta, -2 * delta
 	case b.Makes("k3-without-one"):
 		value++
 	case b.Makes("k3-sign-inside") && slope != 0:
