@@ -81,7 +81,7 @@ func Of(
 	s.settle()
 	for _, more := range []func(*subject){
 		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryParts,
-		(*subject).tryCombined,
+		(*subject).tryAmounts, (*subject).tryCombined,
 		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 	} {

@@ -89,7 +89,7 @@ func TestZerosAreNoOtherRow(t *testing.T) {
 
 // One number is fitted until all outputs have it, the most exact one too.
 func TestNumbersAreFittedExactly(t *testing.T) {
-	right := wide(16, 48, false)
+	right := wide(4, 16, false)
 	wrong := confused(right, func(r *recording.Recording) { r.Attrs["scale"] = recording.Number(0.3899) })
 	wrongs{{"a scale", "the kernel takes the scores times 2.206: explains everything", wrong}}.check(t)
 }

@@ -1,0 +1,268 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/internal/parallel"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+)
+
+// Many outputs are sums of parts: of what each tile of keys adds, each expert, each block of K. A
+// kernel that loops wrongly leaves parts out or adds them several times, each row others. How often
+// each counts is found by least squares, row by row.
+
+// tryAmounts tries outputs that are sums of right parts in other amounts than once: along each axis
+// those of the quantity that is formed last.
+func (s *subject) tryAmounts() {
+	var all []candidate
+	var found []string
+	for _, h := range slices.Backward(s.hung()) {
+		for a, l := range h.Shape {
+			if h.x.Shape[a] > 1 && !s.ofFailedOutput(l) {
+				all = append(all, s.amounts(h, a, &found)...)
+			}
+		}
+	}
+	s.try(all)
+	s.settle()
+}
+
+// ofFailedOutput tells whether every output that is not explained has an axis.
+func (s *subject) ofFailedOutput(letter string) bool {
+	for _, name := range s.failed() {
+		if !slices.Contains(s.bound.Op.Output(name).Shape, letter) {
+			return false
+		}
+	}
+	return true
+}
+
+// amounts are explanations of outputs as sums over tiles of an axis of a quantity, but of those
+// that were found to be such sums.
+func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
+	if !slices.ContainsFunc(s.failed(), func(name string) bool { return !slices.Contains(*found, name+h.Shape[a]) }) {
+		return nil
+	}
+	n := h.x.Shape[a]
+	tile := tilesOf(n)[0]
+	added := make([]outputs, (n+tile-1)/tile)
+	s.budget -= s.each * float64(len(added))
+	parallel.Each(len(added), func(k int) {
+		added[k], _ = s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{
+			h.Name: entries(h.x, a, n, func(i int) int {
+				if i/tile != k {
+					return -1
+				}
+				return i
+			}),
+		}})
+	})
+	for _, v := range s.views {
+		m := &amounts{view: v, axis: s.wordOf(h.Quantity, a), tile: tile, of: n}
+		key := v.want.Name + h.Shape[a]
+		if v.failed && v.want.Choice == nil && !slices.Contains(*found, key) && m.addUp(added) {
+			*found, all = append(*found, key), append(all, m.candidate(h.Name))
+		}
+	}
+	return all
+}
+
+// amounts is an output as a sum of parts.
+type amounts struct {
+	view     *view
+	axis     string
+	tile, of int         // elements of a part, and of the axis
+	parts    [][]float64 // what each adds to the output
+	factors  int         // rows that are a multiple of such a sum
+}
+
+// addUp tells whether what was found for each part adds up to the output.
+func (m *amounts) addUp(added []outputs) bool {
+	total := make([]float64, len(m.view.truth))
+	for _, part := range added {
+		x := part[m.view.want.Name]
+		if len(x) != len(total) {
+			return false
+		}
+		for i, p := range x {
+			total[i] += p
+		}
+		m.parts = append(m.parts, x)
+	}
+	for i, t := range m.view.truth {
+		if !(math.Abs(total[i]-t) <= 1e-9*m.view.largest) {
+			return false
+		}
+	}
+	return true
+}
+
+// candidate is the explanation that the parts count in the amounts that fit best.
+func (m *amounts) candidate(quantity string) candidate {
+	v := m.view
+	w, n := slices.Clone(v.truth), v.want.Columns()
+	var said []string
+	places := map[string][]int{}
+	for first := 0; first < len(w); first += n {
+		text := m.row(w, first)
+		if text == "" {
+			continue
+		}
+		if places[text] == nil {
+			said = append(said, text)
+		}
+		for i := first; i < first+n; i++ {
+			places[text] = append(places[text], i)
+		}
+	}
+	c := v.instead("quantity", quantity+" in amounts", fmt.Sprintf("%s counts %s in other amounts than once: %s",
+		v.want.Name, quantity, v.inPlaces(said, places)), func() []float64 { return w })
+	c.fitted, c.whole = m.factors, len(said) == 0
+	return c
+}
+
+// inPlaces says what holds in which places of an output.
+func (v *view) inPlaces(said []string, places map[string][]int) string {
+	var parts []string
+	for _, text := range said[:min(len(said), mostParts)] {
+		parts = append(parts, strings.TrimPrefix(strings.TrimSpace(v.within(places[text])+": "+text), ": "))
+	}
+	if len(said) > mostParts {
+		parts = append(parts, fmt.Sprintf("and %d parts more", len(said)-mostParts))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// row puts a row together of parts in the amounts that fit best, if these are few times each, and
+// says which are not once; "" where the row stays as it is.
+func (m *amounts) row(w []float64, first int) string {
+	v, n := m.view, m.view.want.Columns()
+	if n < 2*len(m.parts) || sum(v.loss[first:first+n]) < 2*float64(n) {
+		return ""
+	}
+	amount, strength := m.fit(first, n)
+	factor := common(amount)
+	if amount == nil || !whole(amount, strength, factor) {
+		return ""
+	}
+	if factor != 1 {
+		m.factors++
+	}
+	for i := first; i < first+n; i++ {
+		w[i] = 0
+		for k, part := range m.parts {
+			w[i] += factor * amount[k] * part[i]
+		}
+	}
+	return m.inWords(amount, factor)
+}
+
+// whole makes whole numbers of amounts in units of a factor, and tells whether they are such: a
+// part that is too faint to tell counts once.
+func whole(amount, strength []float64, factor float64) bool {
+	for k, x := range amount {
+		times := math.Round(x / factor)
+		switch {
+		case strength[k] < faintPart:
+			times = 1
+		case math.Abs(x/factor-times) > max(nearWhole, 4/strength[k]):
+			return false
+		}
+		amount[k] = times
+	}
+	return true
+}
+
+// nearWhole is how far from a whole number an amount may be that is one.
+const nearWhole = 0.02
+
+// faintPart is the strength up to which a part is too small for its amount to be told.
+const faintPart = 8
+
+// fit returns the amounts of parts in a row by least squares, each 1 where nothing tells it, and
+// the strengths of parts.
+func (m *amounts) fit(first, n int) (amount, strength []float64) {
+	v, count := m.view, len(m.parts)
+	normal, right := mat.NewSymDense(count, nil), mat.NewVecDense(count, nil)
+	for k := range count {
+		for l := k; l < count; l++ {
+			normal.SetSym(k, l, m.product(first, n, m.parts[k], m.parts[l]))
+		}
+		strength = append(strength, math.Sqrt(normal.At(k, k)))
+		right.SetVec(k, m.product(first, n, m.parts[k], v.got)+1)
+		normal.SetSym(k, k, normal.At(k, k)+1)
+	}
+	var factored mat.Cholesky
+	solved := mat.NewVecDense(count, nil)
+	if !factored.Factorize(normal) || factored.SolveVecTo(solved, right) != nil {
+		return nil, nil
+	}
+	return solved.RawVector().Data, strength
+}
+
+// product is that of two rows in deviations.
+func (m *amounts) product(first, n int, x, y []float64) (p float64) {
+	for i := first; i < first+n; i++ {
+		if s := m.view.scale[i]; s > 0 && dtype.Finite(x[i]*y[i]) {
+			p += x[i] / s * y[i] / s
+		}
+	}
+	return p
+}
+
+// common returns what amounts are multiples of: 1, or where most are no whole numbers the one in
+// the middle of these.
+func common(amount []float64) float64 {
+	var some []float64
+	for _, x := range amount {
+		if math.Abs(x-math.Round(x)) > nearWhole && math.Abs(x) > nearWhole {
+			some = append(some, x)
+		}
+	}
+	if len(some) == 0 || 2*len(some) < len(amount) {
+		return 1
+	}
+	slices.Sort(some)
+	return some[len(some)/2]
+}
+
+// inWords says which parts count other than once.
+func (m *amounts) inWords(amount []float64, factor float64) string {
+	var said []string
+	for k := 0; k < len(amount); {
+		end := k + 1
+		for end < len(amount) && amount[end] == amount[k] {
+			end++
+		}
+		if times := amount[k]; times != 1 {
+			first, last := k*m.tile, min(end*m.tile, m.of)-1
+			text := fmt.Sprintf("%s %d to %d", m.axis, first, last)
+			if first == last {
+				text = fmt.Sprintf("%s %d", m.axis, first)
+			}
+			said = append(said, text+" "+often(times))
+		}
+		k = end
+	}
+	if factor != 1 && len(said) > 0 {
+		said = append(said, "with another divisor")
+	}
+	return strings.Join(said, ", ")
+}
+
+func often(times float64) string {
+	switch times {
+	case 0:
+		return "not at all"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%v times", times)
+}
