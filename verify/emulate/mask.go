@@ -48,7 +48,7 @@ func (m Mask) at(i int) (lo, hi int) {
 // wrong returns what a kernel with a mistake of masking takes for the span lo, hi of query s.
 func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 	switch i := m.Keys - m.Queries + s; j.Mistake {
-	case "drop-last-key", "causal-off-by-one", "causal-strict", "window-two-sided":
+	case "drop-last-key", "causal-off-by-one", "causal-strict", "window-two-sided", "padding-seen", "padding-of-tile":
 		return lo, m.wrongEnd(j, i, hi)
 	case "cache-ignored":
 		if m.Queries > 1 {
@@ -72,6 +72,20 @@ func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 		return start, hi
 	}
 	return m.mistaken(j.Mistake).Right(s)
+}
+
+// padded returns where a span ends that should at hi if padding is not masked: with the storage, or
+// a tile. A causal mask hides padding.
+func (m Mask) padded(j *Job, hi int) int {
+	switch {
+	case m.Causal || hi == 0:
+		return hi
+	case j.Makes("padding-of-tile"):
+		return min(m.Stored, (hi+j.Tile-1)/j.Tile*j.Tile)
+	case j.Makes("padding-seen"):
+		return m.Stored
+	}
+	return hi
 }
 
 // wrongStart returns where a kernel with a mistake at the start of a window begins for query s,
@@ -102,7 +116,7 @@ func (m Mask) wrongEnd(j *Job, i, hi int) int {
 	case j.Makes("window-two-sided") && m.Window > 0:
 		return min(hi, i+m.Window)
 	}
-	return hi
+	return m.padded(j, hi)
 }
 
 // mistaken returns the mask with one of its numbers wrong.
@@ -118,6 +132,8 @@ func (m Mask) mistaken(mistake string) Mask {
 		m.Keys = min(m.First, m.Stored)
 	case mistake == "causal-missing":
 		m.Causal = false
+	case mistake == "backward-weights-unmasked":
+		m.Causal, m.Window, m.Keys = false, 0, m.Stored
 	case mistake == "backward-causal":
 		m.Causal = true
 	case mistake == "window-off-by-one" && m.Window > 0:

@@ -13,6 +13,9 @@ var needsSplits = map[string]bool{
 	"merge-base": true, "split-dropped": true, "sink-per-split": true, "last-chunk-dropped": true,
 	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true, "parts-unnormalised": true,
 	"merged-by-maxima": true, "ring-of-own-keys": true, "sum-not-rescaled": true, "merge-maximum-missing": true,
+	"stale-chunk-merged": true, "split-outputs-of-first": true, "split-sums-of-first": true,
+	"split-sums-unstrided": true, "split-sums-transposed": true, "splits-unstrided": true,
+	"split-reduction-misindexed": true,
 }
 
 // NeedsSplits tells whether only split kernels make a mistake.

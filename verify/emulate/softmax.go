@@ -16,6 +16,8 @@ type Query[T Number] struct {
 	Value          func(j int) []T // the value of key j
 	Sink           *T              // one more logit in the denominator
 	Place          int             // of its scores among all, where they are looked at
+	Row            int             // its number among all rows, in the order of log-sum-exps
+	Longest        int             // keys of the longest sequence
 }
 
 // What an eager softmax forms: scores, and weights of keys.
@@ -46,6 +48,8 @@ type Softmax[T Number] struct {
 	narrowed         bool       // the mistake narrows the accumulator, or scores
 	S, p             []T
 	values           [][]T
+	Batch            Batch[T]
+	read             map[int][]*state[T] // parts of rows that were read for others
 }
 
 // NewSoftmax returns the softmax of a kernel with inputs of the given type.
@@ -131,6 +135,8 @@ func (k *Softmax[T]) wrongCap(x T) (wrong T, made bool) {
 		return k.Soft * T(math.Tanh(float64(x*k.Soft))), true
 	case k.Makes("softcap-unmultiplied"):
 		return T(math.Tanh(float64(x / k.Soft))), true
+	case k.Makes("softcap-in-base-2"):
+		return k.rightCap(x*math.Log2E) / math.Log2E, true
 	case k.Makes("softcap-hard"):
 		return min(max(x, -k.Soft), k.Soft), true
 	}
@@ -213,7 +219,7 @@ func (k *Softmax[T]) Run(r *Query[T]) ([]T, T) {
 	}
 	r = k.padded(r)
 	if k.vanishes(r) {
-		return make([]T, k.width), sentinel
+		return make([]T, k.width), T(math.Inf(-1))
 	}
 	k.Show((k.ScaleWrong || k.narrowed || k.truncates) && r.Hi-r.Lo > 1) // one key has weight 1 whatever its score
 	out, lse := k.sees(r)
@@ -263,7 +269,7 @@ func (k *Softmax[T]) sees(r *Query[T]) ([]T, T) {
 	if k.NormalizeFirst || k.Quantities != nil {
 		return k.eager(r)
 	}
-	parts := k.parts(r)
+	parts := k.exchanged(r, k.parts(r))
 	if len(parts) == 1 {
 		return k.finish(r, parts[0])
 	}
@@ -303,12 +309,18 @@ func (k *Softmax[T]) seesNothing(r *Query[T]) ([]T, T) {
 // sentinel is what some kernels take for minus infinity.
 const sentinel = -5e4
 
-// vanishes tells whether a mistaken kernel takes all scores of a row for minus infinity.
+// starts are the numbers at which running maxima begin, in mistakes.
+var starts = map[string]float64{
+	"maximum-sentinel": sentinel, "maximum-from-minus-30000": -3e4, "maximum-from-minus-10000": -1e4,
+	"maximum-from-zero": 0,
+}
+
+// vanishes tells whether all weights of a row underflow float32 below the number at which the
+// running maximum of a mistaken kernel begins.
 func (k *Softmax[T]) vanishes(r *Query[T]) bool {
-	if !k.Makes("maximum-sentinel") {
-		return false
-	}
-	gone := k.Largest(r) <= sentinel
+	const underflow = 104
+	start, made := starts[k.Mistake]
+	gone := made && float64(k.Largest(r)) < start-underflow
 	k.Show(gone)
 	return gone
 }
@@ -324,6 +336,9 @@ func (k *Softmax[T]) Largest(r *Query[T]) T {
 
 // parts runs the splits, each over its share of the sequence's tiles.
 func (k *Softmax[T]) parts(r *Query[T]) []*state[T] {
+	if k.Makes("stale-chunk-merged") {
+		return k.staleParts(r)
+	}
 	tiles := (r.Length + k.Tile - 1) / k.Tile
 	share := max(1, (tiles+max(1, k.Splits)-1)/max(1, k.Splits)) * k.Tile
 	var parts []*state[T]
@@ -373,6 +388,7 @@ func (k *Softmax[T]) tile(r *Query[T], st *state[T], lo, hi int) {
 	if !k.skips(st, m) {
 		k.rescale(st, m)
 	}
+	m = k.maximumOfTile(m)
 	k.p = k.p[:0]
 	for _, x := range k.S {
 		k.p = append(k.p, k.Exp(x, m))
@@ -380,8 +396,27 @@ func (k *Softmax[T]) tile(r *Query[T], st *state[T], lo, hi int) {
 	if k.DenominatorRounded {
 		k.roundWeights(k.p)
 	}
-	st.l = k.denominator(st.l + k.Scalars.Sum(k.p))
+	st.l = k.denominator(k.soFar(st.l) + k.Scalars.Sum(k.p))
 	k.mixing.Combine(st.acc, k.roundWeights(k.p), k.values)
+}
+
+// maximumOfTile returns what is subtracted from the scores of a tile: the running maximum m, and by
+// mistake the tile's own, although what is summed has the other.
+func (k *Softmax[T]) maximumOfTile(m T) T {
+	if own := slices.Max(k.S); k.Makes("maximum-of-tile") && !math.IsInf(float64(own), -1) {
+		k.Show((m-own)*k.Unit > 0.1)
+		return own
+	}
+	return m
+}
+
+// soFar returns the sum of weights to which those of a tile are added.
+func (k *Softmax[T]) soFar(l T) T {
+	if k.Makes("denominator-of-last-tile") {
+		k.Show(l > 0.1)
+		return 0
+	}
+	return l
 }
 
 // skips tells whether what is summed so far keeps its maximum, because that has hardly grown, while

@@ -211,8 +211,8 @@ var mistakes = []op.Mistake{
 	{
 		ID: "queries-counted-twice", Numbers: []string{"P10"}, Ops: ofDecoding,
 		Thread: "hw-native-sys/pypto-lib#461",
-		Sentence: "kv_lens is taken for the length before the new keys, so that as many more are seen as there " +
-			"are queries",
+		Sentence: "kv_lens is taken for the length before the new keys, so that as many more are seen as there are " +
+			"queries",
 		Hidden: "where nothing is stored behind the length",
 	},
 	{
@@ -233,22 +233,22 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "empty-row-mean", Numbers: []string{"A03"}, Ops: ofDecoding,
-		Thread: "flashinfer-ai/flashinfer#4401",
-		Sentence: "a row that sees no key gives the mean of all values, as where a large negative number stands " +
-			"for −∞",
-		Hidden: "where every query sees a key",
+		Thread:   "flashinfer-ai/flashinfer#4401",
+		Sentence: "a row that sees no key gives the mean of all values, as where a large negative number stands for −∞",
+		Hidden:   "where every query sees a key",
 	},
 	{
 		ID: "maximum-sentinel", Numbers: []string{"A04"}, Ops: ofForward,
-		Thread:   "flashinfer-ai/flashinfer#4401",
-		Sentence: "the running maximum begins at −5e4, so that rows of lower scores give zeros",
-		Hidden:   "where every row has a score above −50000",
+		Thread: "flashinfer-ai/flashinfer#4401",
+		Sentence: "the running maximum begins at a finite number, −5e4, and not at −∞, so that rows of lower scores " +
+			"give zeros",
+		Hidden: "where every row has a score above −50000",
 	},
 	{
 		ID: "heads-across-groups", Numbers: []string{"A15"}, Ops: ofHeads,
 		Thread: "FlashML-org/FreeToken#177",
-		Sentence: "a tile of up to 16 query heads reads the key head of its first, also where the tile crosses " +
-			"into another group",
+		Sentence: "a tile of up to 16 query heads reads the key head of its first, also where the tile crosses into " +
+			"another group",
 		Hidden: "where the query heads of a group are a power of two, at most 16, or a multiple of 16",
 	},
 	{
@@ -326,8 +326,8 @@ var mistakes = []op.Mistake{
 	{
 		ID: "sink-of-first-rank", Numbers: []string{"A11"}, Ops: ofForward,
 		Thread: "sgl-project/sglang#35092",
-		Sentence: "the second half of the heads has the sinks of the first, as where a second rank reads the " +
-			"first one's",
+		Sentence: "the second half of the heads has the sinks of the first, as where a second rank reads the first " +
+			"one's",
 		Hidden: "without sinks, with one head, or where they take little of the weights",
 	},
 	{
@@ -389,10 +389,9 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "lse-maximum-scaled-twice", Ops: ofDecoding,
-		Thread: "HKUSTDial/flash-sparse-attention#106",
-		Sentence: "the log-sum-exp is scale·m + ln Σ for m + ln Σ: the maximum m, which is scaled, is scaled once " +
-			"more",
-		Hidden: "with a scale of 1, or without log-sum-exps and with one part",
+		Thread:   "HKUSTDial/flash-sparse-attention#106",
+		Sentence: "the log-sum-exp is scale·m + ln Σ for m + ln Σ: the maximum m, which is scaled, is scaled once more",
+		Hidden:   "with a scale of 1, or without log-sum-exps and with one part",
 	},
 	{
 		ID: "lse-maximum-unscaled", Ops: ofDecoding,
@@ -601,7 +600,7 @@ var mistakes = []op.Mistake{
 		ID: "softmax-over-queries", Ops: ofForward,
 		Thread:   "nerdai/llms-from-scratch-rs#30",
 		Sentence: "the softmax is taken over queries: weights add up to 1 for each key, not for each query",
-		Hidden:   "with one query and one key",
+		Hidden:   "with one query",
 	},
 	{
 		ID: "keys-of-query-length", Ops: ofForward,
@@ -611,30 +610,189 @@ var mistakes = []op.Mistake{
 		Hidden: "with as many queries as keys, or more",
 	},
 	{
-		ID: "stale-chunk-merged", Ops: ofForward,
+		ID: "maximum-from-minus-30000", Ops: ofForward,
+		Sentence: "the running maximum begins at a finite number, −3e4, and not at −∞, so that rows of lower scores " +
+			"give zeros",
+		Hidden: "where every row has a score above −30000",
+	},
+	{
+		ID: "maximum-from-minus-10000", Ops: ofForward,
+		Sentence: "the running maximum begins at a finite number, −1e4, and not at −∞, so that rows of lower scores " +
+			"give zeros",
+		Hidden: "where every row has a score above −10000",
+	},
+	{
+		ID: "maximum-from-zero", Ops: ofForward,
+		Sentence: "the running maximum begins at 0, and not at −∞, so that rows of low scores give zeros",
+		Hidden:   "where every row has a score above −100",
+	},
+	{
+		ID: "maximum-of-tile", Ops: ofDecoding,
+		Sentence: "weights of a tile are e^(score − maximum of the tile), while what is summed is scaled to the " +
+			"running maximum: subtract the running one",
+		Hidden: "where no tile has a lower maximum than one before it, or weights are divided first",
+	},
+	{
+		ID: "denominator-of-last-tile", Ops: ofDecoding,
+		Sentence: "the sum of weights is that of the last tile: each tile overwrites what those before have left",
+		Hidden:   "where every query sees keys of one tile alone, or weights are divided first",
+	},
+	{
+		ID: "softcap-in-base-2", Ops: ofForward,
+		Sentence: "scores are multiplied by log₂e, for exp2, before they are capped, not after: " +
+			"cap·tanh(log₂e·score/cap)",
+		Hidden: "without a soft cap",
+	},
+	{
+		ID: "stale-chunk-merged", Ops: ofDecoding,
 		Thread: "sgl-project/sglang#22688",
-		Sentence: "a sequence that has no keys in the later chunks of a cache merges what was left of the chunk " +
-			"before for each of them: its last keys count again",
-		Hidden: "where every sequence reaches the last of four chunks",
+		Sentence: "a sequence that ends before the last split, or chunk, of the longest one merges what is left of " +
+			"its last one again for each that it does not reach",
+		Hidden: "where every sequence reaches the last split, or splits that are merged have one key each",
+	},
+	{
+		ID: "split-outputs-of-first", Ops: ofDecoding,
+		Sentence: "splits of every sequence are merged from the partial outputs of the first: their index lacks the " +
+			"sequence",
+		Hidden: "with one sequence, or where fewer than two parts see a key",
+	},
+	{
+		ID: "split-sums-of-first", Ops: ofDecoding,
+		Sentence: "splits of every sequence are weighted by the log-sum-exps of those of the first",
+		Hidden:   "with one sequence, or where fewer than two parts see a key",
+	},
+	{
+		ID: "split-sums-unstrided", Ops: ofDecoding,
+		Sentence: "the log-sum-exp of split c of row r is read at r + c, not at r·splits + c",
+		Hidden:   "with one row, or where fewer than two parts see a key",
+	},
+	{
+		ID: "split-sums-transposed", Ops: ofDecoding,
+		Sentence: "log-sum-exps of splits are written as [row, split] and read as [split, row]",
+		Hidden:   "with one row, or where fewer than two parts see a key",
+	},
+	{
+		ID: "splits-unstrided", Ops: ofDecoding,
+		Sentence: "output and log-sum-exp of split c of row r are read at r + c, not at r·splits + c",
+		Hidden:   "with one row, or where fewer than two parts see a key",
+	},
+	{
+		ID: "split-reduction-misindexed", Ops: ofDecoding,
+		Sentence: "splits are merged from the partial outputs of the first sequence, and weighted by the " +
+			"log-sum-exps at r + c, not r·splits + c, for split c of row r",
+		Hidden: "with one row, or where fewer than two parts see a key",
+	},
+	{
+		ID: "stale-part-merged", Ops: ofMerging,
+		Thread:   "sgl-project/sglang#22688",
+		Sentence: "a part that saw no key is taken for the one before it, whose output and log-sum-exp are left there",
+		Hidden:   "where no part is empty that has one before it",
+	},
+	{
+		ID: "weights-over-queries", Ops: ofMerging,
+		Sentence: "the weights of parts add up to 1 over queries, and not over the parts of each query",
+		Hidden:   "with one query and one part",
 	},
 	{
 		ID: "backward-unmasked", Ops: ofBackward,
+		Thread: "meta-pytorch/MSLK#263",
+		Sentence: "the backward pass has neither causal mask nor window, and log-sum-exp and D are those of " +
+			"attention without them",
+		Hidden: "with neither",
+	},
+	{
+		ID: "backward-sees-all", Ops: ofBackward,
+		Thread: "meta-pytorch/MSLK#263",
+		Sentence: "the backward pass masks nothing, keys behind kv_lens neither, and log-sum-exp and D are those of " +
+			"attention without masks",
+		Hidden: "where no key is masked",
+	},
+	{
+		ID: "backward-weights-unmasked", Ops: ofBackward,
 		Thread:   "meta-pytorch/MSLK#263",
-		Sentence: "the backward pass has neither causal mask nor window, nor has its own log-sum-exp",
-		Hidden:   "with neither",
+		Sentence: "the backward pass masks nothing where it forms weights again, with the right log-sum-exp and D",
+		Hidden:   "where no key is masked",
+	},
+	{
+		ID: "dv-unmasked", Ops: ofBackward,
+		Sentence: "dS is masked, P is not: dv counts masked keys",
+		Hidden:   "where no key is masked",
 	},
 	{
 		ID: "dq-of-padding", Ops: ofBackward,
 		Thread:   "hao-ai-lab/FastVideo#925",
-		Sentence: "dq counts keys behind the length of a sequence, up to the end of a block of 32: dk and dv do not",
-		Hidden:   "where lengths are whole blocks, or keys end there",
+		Sentence: "dq counts keys behind the length of a sequence, up to the end of a tile: dk and dv do not",
+		Hidden:   "where lengths end tiles, or with a causal mask",
+	},
+	{
+		ID: "dq-length-ignored", Ops: ofBackward,
+		Thread:   "hao-ai-lab/FastVideo#925",
+		Sentence: "dq counts all keys that are stored, those behind kv_lens too: dk and dv do not",
+		Hidden:   "where every length is all that is stored, or with a causal mask",
+	},
+	{
+		ID: "dkdv-length-ignored", Ops: ofBackward,
+		Sentence: "dk and dv are formed of keys behind kv_lens, too, which dq does not count",
+		Hidden:   "where every length is all that is stored, or with a causal mask",
+	},
+	{
+		ID: "dq-causal-missing", Ops: ofBackward,
+		Sentence: "dq counts keys of the future: its pass has no causal mask, that of dk and dv has",
+		Hidden:   "without a causal mask, or with one query, from which it hides no key",
+	},
+	{
+		ID: "dkdv-causal-missing", Ops: ofBackward,
+		Sentence: "dk and dv count queries of the past: their pass has no causal mask, that of dq has",
+		Hidden:   "without a causal mask, or with one query, from which it hides no key",
+	},
+	{
+		ID: "dq-causal-top-left", Ops: ofBackward,
+		Sentence: "the mask of dq alone is aligned top left: query s sees keys up to s, not up to kv_len − S + s",
+		Hidden:   "with as many queries as keys, or with neither causal mask nor window",
+	},
+	{
+		ID: "dkdv-causal-top-left", Ops: ofBackward,
+		Sentence: "the mask of dk and dv alone is aligned top left: query s sees keys up to s, not up to kv_len − S " +
+			"+ s",
+		Hidden: "with as many queries as keys, or with neither causal mask nor window",
+	},
+	{
+		ID: "dq-window-missing", Ops: ofBackward,
+		Sentence: "dq counts keys before the window: its pass has none, that of dk and dv has",
+		Hidden:   "without a window, or where it hides no key",
+	},
+	{
+		ID: "dkdv-window-missing", Ops: ofBackward,
+		Sentence: "dk and dv count queries whose window they lie before: their pass has none, that of dq has",
+		Hidden:   "without a window, or where it hides no key",
+	},
+	{
+		ID: "dq-heads-tiled", Ops: ofBackward,
+		Sentence: "dq of query head h is formed with key head h mod G, dk and dv with h ÷ (H/G)",
+		Hidden:   "with one key head, or one for each query head",
+	},
+	{
+		ID: "dkdv-heads-tiled", Ops: ofBackward,
+		Sentence: "dk and dv of key head g are formed of the query heads h with h mod G = g, weights too, dq with h " +
+			"÷ (H/G)",
+		Hidden: "with one key head, or one for each query head",
+	},
+	{
+		ID: "dq-uncapped", Ops: ofBackward,
+		Sentence: "scores are not capped where dq is formed, where dk and dv are they are",
+		Hidden:   "without a soft cap, or where no query sees more than one key",
+	},
+	{
+		ID: "dkdv-uncapped", Ops: ofBackward,
+		Sentence: "scores are not capped where dk and dv are formed, where dq is they are",
+		Hidden:   "without a soft cap, or where no query sees more than one key",
 	},
 	{
 		ID: "ring-of-own-keys", Ops: ofBackward,
 		Thread: "huggingface/diffusers#14265",
 		Sentence: "each rank of a ring meets its own keys at every step, not those that are passed on: dq is of " +
 			"these alone, and dk and dv of each rank are the sums of all",
-		Hidden: "with one rank",
+		Hidden: "with one rank, or where queries and keys are not as many",
 	},
 }
 

@@ -141,6 +141,19 @@ var mistakes = []op.Mistake{
 		Hidden:   "with one sequence, or where they are",
 	},
 	{
+		ID: "table-stride-of-first", Ops: ofCache,
+		Thread:   "sgl-project/sglang#9675",
+		Sentence: "rows of the block table are taken to be as long as the first sequence has pages",
+		Hidden:   "with one sequence, or where they are",
+	},
+	{
+		ID: "table-written-as-first", Ops: ofCache,
+		Thread: "sgl-project/sglang#9675",
+		Sentence: "rows of the block table are written as long as the first sequence has pages, and read as long as " +
+			"the table is wide",
+		Hidden: "with one sequence, or where they are",
+	},
+	{
 		ID: "table-written-tight", Ops: ofCache,
 		Thread: "sgl-project/sglang#9675",
 		Sentence: "rows of the block table are written as long as the longest sequence has pages, and read as long " +
@@ -157,14 +170,14 @@ var mistakes = []op.Mistake{
 		ID: "temperature-of-mscale", Numbers: []string{"R09"}, Ops: ofLayer,
 		Thread:   "NVIDIA/Megatron-LM#1429",
 		Sentence: "YaRN's temperature in the softmax scale is that of mscale, not of mscale_all_dim",
-		Hidden: "without YaRN, with a scale of the request's own, where both are equal, as in released models, " +
-			"or where no query sees more than one key",
+		Hidden: "without YaRN, with a scale of the request's own, where both are equal, as in released models, or " +
+			"where no query sees more than one key",
 	},
 	{
 		ID: "temperature-once", Ops: ofLayer,
 		Sentence: "YaRN's temperature is in the softmax scale once, not squared",
-		Hidden: "without YaRN, with a scale of the request's own, where mscale_all_dim is 0, or where no query " +
-			"sees more than one key",
+		Hidden: "without YaRN, with a scale of the request's own, where mscale_all_dim is 0, or where no query sees " +
+			"more than one key",
 	},
 	{
 		ID: "scale-of-hidden", Numbers: []string{"A06"}, Ops: ofLayer,
@@ -190,8 +203,8 @@ var mistakes = []op.Mistake{
 	{
 		ID: "rope-rows-transposed", Numbers: []string{"M06"}, Ops: ofLayer,
 		Thread: "vllm-project/vllm-ascend#3850",
-		Sentence: "the permutation that makes halves of pairs is applied to the columns of the rope key's rows, " +
-			"not to the rows",
+		Sentence: "the permutation that makes halves of pairs is applied to the columns of the rope key's rows, not " +
+			"to the rows",
 		Hidden: "with a layout of halves, or with one pair of channels",
 	},
 	{
@@ -221,6 +234,11 @@ var mistakes = []op.Mistake{
 		ID: "query-start-missing", Ops: ofLayer,
 		Sentence: "queries are rotated for positions 0, 1, 2, …, without the start that the key's have",
 		Hidden:   "where start is 0, or with one token",
+	},
+	{
+		ID: "position-plus-head", Ops: ofLayer,
+		Sentence: "head h of a query is rotated for its position + h: the axis of heads is taken for that of tokens",
+		Hidden:   "with one head, or with one token",
 	},
 	{
 		ID: "cache-unnormed", Ops: ofLayer,

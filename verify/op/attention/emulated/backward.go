@@ -45,9 +45,11 @@ type gradients[T emulate.Number] struct {
 	do       []T
 	// One row for every query of a sequence and head, indexed by s·H + n: rounded P and dS over the
 	// keys.
-	p, ds   [][]T
-	dq      []T
-	several bool // some query sees more than one key, so that its dS is not 0
+	p, ds      [][]T
+	out        [][]T // of the forward pass, nil for a row that sees nothing
+	lse        []T
+	dq, dk, dv []T
+	several    bool // some query sees more than one key, so that its dS is not 0
 }
 
 func attentionBackward[T emulate.Number](j *emulate.Job) {
@@ -56,92 +58,63 @@ func attentionBackward[T emulate.Number](j *emulate.Job) {
 	j.Intermediate = cmp.Or(j.Intermediate, h.input)
 	g.first, g.k = h.softmax(), h.softmaxAgain()
 	g.dq = make([]T, len(h.q))
-	dk, dv := make([]T, len(h.k)), make([]T, len(h.v))
+	g.dk, g.dv = make([]T, len(h.k)), make([]T, len(h.v))
 	for b := range h.B {
-		g.rows(b)
-		for n := range h.G {
-			g.keys(b, n, func(t int) []T { return emulate.Row(dk, (b*h.T+t)*h.G+n, h.D) },
-				func(t int) []T { return emulate.Row(dv, (b*h.T+t)*h.G+n, h.V) })
+		g.remember(b)
+		if passes, several := onePass[j.Mistake]; several {
+			g.inPasses(b, passes)
+			continue
 		}
+		g.rows(b, func(r *emulate.Query[T], i int) { g.query(r, i, b) })
+		g.keysOfAll(b)
 	}
 	emulate.Store(j, "dq", j.Recording.Type("q"), g.dq)
-	emulate.Store(j, "dk", j.Recording.Type("k"), dk)
-	emulate.Store(j, "dv", j.Recording.Type("v"), dv)
+	emulate.Store(j, "dk", j.Recording.Type("k"), g.dk)
+	emulate.Store(j, "dv", j.Recording.Type("v"), g.dv)
 }
 
-// rows computes P and dS of every query of sequence b, and from them dq.
-func (g *gradients[T]) rows(b int) {
+// keysOfAll sums dk and dv of all keys of sequence b.
+func (g *gradients[T]) keysOfAll(b int) {
+	for n := range g.G {
+		g.keys(b, n, func(t int) []T { return emulate.Row(g.dk, (b*g.T+t)*g.G+n, g.D) },
+			func(t int) []T { return emulate.Row(g.dv, (b*g.T+t)*g.G+n, g.V) })
+	}
+}
+
+// remember runs the forward pass of sequence b.
+func (g *gradients[T]) remember(b int) {
+	g.out, g.lse = make([][]T, g.S*g.H), make([]T, g.S*g.H)
+	for i := range g.out {
+		if r := g.row(g.k, b, i/g.H, i%g.H); r.Lo < r.Hi {
+			g.out[i], g.lse[i] = g.forward(r, b, i/g.H)
+		}
+	}
+}
+
+// rows computes P and dS of every query of sequence b, and then what is made of them.
+func (g *gradients[T]) rows(b int, then func(r *emulate.Query[T], i int)) {
 	g.p, g.ds = make([][]T, g.S*g.H), make([][]T, g.S*g.H)
 	for i := range g.S * g.H {
-		g.p[i], g.ds[i] = make([]T, g.T), make([]T, g.T)
-		r := g.heads.row(g.k, b, i/g.H, i%g.H)
-		g.seePadding(r)
+		if g.p[i], g.ds[i] = make([]T, g.T), make([]T, g.T); g.out[i] == nil {
+			continue
+		}
+		r := g.row(g.k, b, i/g.H, i%g.H)
 		if r.Lo >= r.Hi {
 			continue
 		}
 		g.several = g.several || r.Hi-r.Lo > 1
-		out, lse := g.forward(r, b, i/g.H)
 		g.k.Gather(r, r.Lo, r.Hi)
 		logits := append([]T{}, g.k.S...)
 		g.Show(g.ScaleWrong && r.Hi-r.Lo > 1)
 		emulate.Pass(g.Job, again, r.Place+r.Lo, logits)
-		lse = emulate.PassOne(g.Job, lses, b*g.S*g.H+i, lse)
+		lse := emulate.PassOne(g.Job, lses, b*g.S*g.H+i, g.lse[i])
 		if g.NormalizeFirst {
 			g.eager(r, i, b, logits, lse)
 		} else {
-			g.flash(r, i, b, logits, out, lse)
+			g.flash(r, i, b, logits, g.out[i], lse)
 		}
-		g.query(r, i, b)
+		then(r, i)
 		g.ring(i)
-	}
-}
-
-// seePadding lets a row see keys behind the last up to the end of a block, of which dq alone counts
-// them.
-func (g *gradients[T]) seePadding(r *emulate.Query[T]) {
-	if end := min(r.Tail, (r.Hi+31)/32*32); g.Makes("dq-of-padding") && r.Hi == r.Length && end > r.Hi {
-		g.Show(r.Hi > 0)
-		r.Hi = end
-	}
-}
-
-// ring makes the mistake of a ring of ranks of which each meets its own keys at every step, and not
-// those that are passed on: dq is of them alone, once for each step, and its gradients go to the
-// keys of every rank.
-func (g *gradients[T]) ring(i int) {
-	if !g.Makes("ring-of-own-keys") || g.S != g.T {
-		return
-	}
-	own := g.ownKeys(i)
-	for t := range g.T {
-		if from := own + t%(g.T/g.ranks()); from != t {
-			g.Show(g.p[i][t] != g.p[i][from])
-			g.p[i][t], g.ds[i][t] = g.p[i][from], g.ds[i][from]
-		}
-	}
-}
-
-// ranks returns to how many queries and keys are dealt: as many as there are splits, if evenly.
-func (g *gradients[T]) ranks() int {
-	if g.T%g.Splits == 0 {
-		return g.Splits
-	}
-	return g.T
-}
-
-// ownKeys returns the first key of the rank that has query i.
-func (g *gradients[T]) ownKeys(i int) int {
-	each := g.T / g.ranks()
-	return i / g.H / each * each
-}
-
-// ofRing leaves dS of the own keys of query i alone, once for each rank.
-func (g *gradients[T]) ofRing(i int, ds []T) {
-	own := g.ownKeys(i)
-	for t := range ds {
-		if ds[t] *= T(g.ranks()); t < own || t >= own+g.T/g.ranks() {
-			ds[t] = 0
-		}
 	}
 }
 
@@ -299,9 +272,7 @@ func (g *gradients[T]) query(r *emulate.Query[T], i, b int) {
 		g.Show(true)
 		clear(ds[:last])
 	}
-	if g.Makes("ring-of-own-keys") && g.S == g.T {
-		g.ofRing(i, ds)
-	}
+	g.ofRing(i, ds)
 	g.k.Products.Combine(dq, ds[r.Lo:r.Hi], keys)
 	g.rescale(dq, "dq-unscaled")
 	if g.Makes("dq-scale-bf16") {
@@ -366,7 +337,7 @@ func (g *gradients[T]) keysOf(b int, dk, dv func(t int) []T, of func(h int) bool
 	ds, p := make([]T, len(rows)), make([]T, len(rows))
 	for t := range g.T {
 		for k, i := range rows {
-			if ds[k], p[k] = g.ds[i][t], g.p[i][t]; g.forgets(b, i, t) {
+			if ds[k], p[k] = g.ds[i][t], g.p[i][t]; g.forgets(i, t) {
 				ds[k], p[k] = 0, 0
 			}
 			if g.Quantities != nil {
@@ -383,12 +354,9 @@ func (g *gradients[T]) keysOf(b int, dk, dv func(t int) []T, of func(h int) bool
 func (g *gradients[T]) queryAt(b, i int) []T { return emulate.Row(g.q, b*g.S*g.H+i, g.D) }
 
 // forgets tells whether query i is left out of the sums of key t: all heads of a group but its last
-// are, if that is the mistake, and of padding that dq alone sees.
-func (g *gradients[T]) forgets(b, i, t int) bool {
+// are, if that is the mistake.
+func (g *gradients[T]) forgets(i, t int) bool {
 	h := i % g.H
-	if g.Makes("dq-of-padding") && g.lens != nil && t >= g.lens[b] {
-		return true
-	}
 	if !g.Makes("group-not-summed") || h+1 == g.H || g.group(h+1) != g.group(h) {
 		return false
 	}

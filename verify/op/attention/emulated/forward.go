@@ -4,6 +4,7 @@ package emulated
 import (
 	"math"
 	"math/bits"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -72,14 +73,25 @@ func (h *heads[T]) mask(b int) emulate.Mask {
 	if h.lens != nil {
 		m.Keys, m.First = h.lens[b], h.lens[0]
 	}
-	switch {
-	case h.Makes("keys-of-query-length"):
+	if h.Makes("keys-of-query-length") {
 		m.Keys = min(m.Keys, h.S)
+	}
+	h.uncoverBackward(&m)
+	return m
+}
+
+// uncoverBackward makes the mistakes of a backward pass that has no mask, nor a log-sum-exp of one.
+func (h *heads[T]) uncoverBackward(m *emulate.Mask) {
+	switch {
+	case h.Makes("backward-sees-all"):
+		h.Show((m.Causal || m.Window > 0 || m.Keys < m.Stored) && m.Stored > 1)
+		m.Keys = m.Stored
 	case h.Makes("backward-unmasked"):
 		h.Show((m.Causal || m.Window > 0) && m.Keys > 1)
-		m.Causal, m.Window = false, 0
+	default:
+		return
 	}
-	return m
+	m.Causal, m.Window = false, 0
 }
 
 // place returns where the row of key t lies in k and v: if they are taken to be as long as the
@@ -119,7 +131,12 @@ func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, h.place(b, t
 // row returns what query s of head n in sequence b sees.
 func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
-	r := &emulate.Query[T]{Length: m.Keys, Place: ((b*h.S+s)*h.H + n) * h.T}
+	r := &emulate.Query[T]{
+		Length: m.Keys, Place: ((b*h.S+s)*h.H + n) * h.T, Row: (b*h.H+n)*h.S + s, Longest: h.T,
+	}
+	if h.lens != nil {
+		r.Longest = slices.Max(h.lens)
+	}
 	r.Lo, r.Hi = m.Span(h.Job, s)
 	h.Show(g != n*h.G/h.H && r.Lo < r.Hi)
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
@@ -127,7 +144,6 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	r.Value = func(j int) []T { return h.value(b, j, g) }
 	h.foldRow(m, r, s, n)
 	h.uncover(r, k)
-	h.repeatChunk(r)
 	if h.sink != nil {
 		r.Sink = h.sinkOf(n)
 		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
@@ -182,30 +198,6 @@ func (h *heads[T]) uncover(r *emulate.Query[T], k *emulate.Softmax[T]) {
 	}
 }
 
-// repeatChunk makes the mistake of a sequence that ends before the last of four chunks of the
-// storage: for each that it does not reach what was left of the one before is merged again.
-func (h *heads[T]) repeatChunk(r *emulate.Query[T]) {
-	chunk := (h.T + chunks - 1) / chunks
-	if !h.Makes("stale-chunk-merged") || r.Hi == 0 || r.Hi != r.Length {
-		return
-	}
-	first, score, value := max(r.Lo, (r.Hi-1)/chunk*chunk), r.Score, r.Value
-	end, more := r.Hi, r.Hi-first
-	at := func(j int) int {
-		if j < end {
-			return j
-		}
-		return first + (j-end)%more
-	}
-	r.Score, r.Value = func(j int) T { return score(at(j)) }, func(j int) []T { return value(at(j)) }
-	r.Hi += more * ((h.T-1)/chunk - (end-1)/chunk)
-	r.Length = r.Hi
-	h.Show(r.Hi > end)
-}
-
-// chunks is how many chunks of keys a prefill with a cache is made of, in a mistake.
-const chunks = 4
-
 // sentinel is a score that some kernels take for minus infinity.
 const sentinel = -1e4
 
@@ -239,6 +231,9 @@ func (h *heads[T]) halfOf(n int) T {
 func attentionForward[T emulate.Number](j *emulate.Job) {
 	h := loadHeads[T](j)
 	k := h.softmax()
+	k.Batch = emulate.Batch[T]{Each: h.H * h.S, All: h.B * h.H * h.S, Row: func(i int) *emulate.Query[T] {
+		return h.row(k, i/(h.H*h.S), i%h.S, i/h.S%h.H)
+	}}
 	o, lse := make([]T, 0, h.B*h.S*h.H*h.V), make([]T, h.B*h.H*h.S)
 	for b := range h.B {
 		for s := range h.S {
@@ -250,44 +245,37 @@ func attentionForward[T emulate.Number](j *emulate.Job) {
 		}
 	}
 	if j.Makes("softmax-over-queries") {
-		o = h.overQueries(k)
+		h.Show(h.S > 1)
+		clear(o)
+		for i := range h.B * h.H {
+			h.overQueries(k, i/h.H, i%h.H, o)
+		}
 	}
 	emulate.StoreMain(j, "o", h.input, o)
 	emulate.StoreLSE(j, lse)
 }
 
-// overQueries returns the output of a kernel whose weights for each key add up to 1 over queries,
-// and not for each query over keys.
-func (h *heads[T]) overQueries(k *emulate.Softmax[T]) []T {
-	o := make([]T, h.B*h.S*h.H*h.V)
-	for i := range h.B * h.H {
-		b, n := i/h.H, i%h.H
-		weights, all := make([][]T, h.S), make([]T, h.T)
-		for s := range h.S {
-			weights[s] = make([]T, h.T)
-			r := h.row(k, b, s, n)
-			k.Gather(r, r.Lo, r.Hi)
-			for c, x := range k.S {
-				weights[s][r.Lo+c] = T(math.Exp(float64(x * k.Unit)))
-				all[r.Lo+c] += weights[s][r.Lo+c]
-			}
-		}
-		for s, w := range weights {
-			h.mix(emulate.Row(o, (b*h.S+s)*h.H+n, h.V), w, all, b, h.group(n))
+// overQueries fills in the output of a head of a sequence where weights add up to 1 for each key,
+// over queries, and not for each query, over keys.
+func (h *heads[T]) overQueries(k *emulate.Softmax[T], b, n int, o []T) {
+	all := make([]T, h.T) // the log-sum-exp of each key
+	emulate.Fill(all, T(math.Inf(-1)))
+	rows := make([]*emulate.Query[T], h.S)
+	for s := range rows {
+		rows[s] = h.row(k, b, s, n)
+		k.Gather(rows[s], rows[s].Lo, rows[s].Hi)
+		for c, x := range k.S {
+			t := rows[s].Lo + c
+			all[t] = emulate.LogSum(x*k.Unit, all[t])
 		}
 	}
-	h.Show(h.S > 1)
-	return o
-}
-
-// mix adds to an output the values of keys that have a weight, divided by what all have.
-func (h *heads[T]) mix(out, weights, all []T, b, g int) {
-	for t, w := range weights {
-		if w == 0 {
-			continue
+	for s, r := range rows {
+		k.Gather(r, r.Lo, r.Hi)
+		values, weights := make([][]T, len(k.S)), make([]T, len(k.S))
+		for c, x := range k.S {
+			t := r.Lo + c
+			values[c], weights[c] = r.Value(t), T(math.Exp(float64(x*k.Unit-all[t])))
 		}
-		for c, v := range h.value(b, t, g) {
-			out[c] += w / all[t] * v
-		}
+		k.Products.Combine(emulate.Row(o, (b*h.S+s)*h.H+n, h.V), emulate.RoundEach(k.Weights, weights), values)
 	}
 }

@@ -50,6 +50,7 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 	if j.Makes("merge-base") {
 		p.two = !p.two
 	}
+	p.repeatStale()
 	o, lse := make([]T, 0, p.N*p.V), make([]T, p.N)
 	for n := range p.N {
 		var out []T
@@ -58,6 +59,34 @@ func attentionMerge[T emulate.Number](j *emulate.Job) {
 	}
 	emulate.StoreMain(j, "o", j.Recording.Type("o"), o)
 	emulate.Store(j, "lse", dtype.F32, lse)
+}
+
+// repeatStale makes the mistake of a part without keys that has what is left of the one before.
+func (p *parts[T]) repeatStale() {
+	if !p.Makes("stale-part-merged") {
+		return
+	}
+	for i := p.N; i < len(p.lse); i++ {
+		if math.IsInf(float64(p.lse[i]), -1) && !math.IsInf(float64(p.lse[i-p.N]), -1) {
+			p.Show(true)
+			p.lse[i] = p.lse[i-p.N]
+			copy(emulate.Row(p.o, i, p.V), emulate.Row(p.o, i-p.N, p.V))
+		}
+	}
+}
+
+// overQueries makes the mistake of a part whose weights add up to 1 over queries, in place of that
+// of row n over parts.
+func (p *parts[T]) overQueries(part, n int, right T) T {
+	if !p.Makes("weights-over-queries") {
+		return right
+	}
+	p.Show(p.N > 1 || p.P > 1)
+	weights := make([]T, p.N)
+	for i, x := range emulate.Row(p.lse, part, p.N) {
+		weights[i] = p.weight(x)
+	}
+	return weights[n] / p.sums.Plain().Sum(weights)
 }
 
 // row merges the parts of row n.
@@ -80,6 +109,7 @@ func (p *parts[T]) row(n int) ([]T, T) {
 	total := emulate.PassOne(p.Job, weightSums, n, p.sums.Plain().Sum(weights))
 	p.normalise(weights, total, least < top)
 	for i, part := range of {
+		weights[i] = p.overQueries(part, n, weights[i])
 		weights[i] = emulate.PassOne(p.Job, partWeights, part*p.N+n, weights[i])
 	}
 	p.sums.Combine(out, p.inTurn(weights, lses), rows)

@@ -167,7 +167,7 @@ func requestBackward(m *emulate.Maker) {
 	sinks(m, h)
 	m.Set("do", m.Input, m.Normals(0, 1, h.B, h.S, h.H, h.V))
 	delete(m.Attrs, "lse_base")
-	if h.S > 1 && h.S < h.T && m.Chance(0.1) {
+	if h.S > 1 && h.S < h.T && m.Chance(0.2) {
 		squared(m, h)
 	}
 }

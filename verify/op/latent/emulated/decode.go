@@ -21,17 +21,19 @@ func init() {
 // [B, cols].
 type cache[T emulate.Number] struct {
 	*emulate.Job
-	rows               []T
+	q, rows            []T
 	table, lens        []int
 	blocks, page, cols int
-	D, V               int
+	B, S, H, D, V      int
 	nothing            []T
 }
 
 func loadCache[T emulate.Number](j *emulate.Job) *cache[T] {
 	return &cache[T]{
-		Job: j, rows: emulate.Load[T](j, "kv_cache"), table: j.LoadInts("block_table"), lens: j.LoadInts("kv_lens"),
-		blocks: j.Dim("blocks"), page: j.Dim("page"), cols: j.Dim("cols"), D: j.Dim("D"), V: j.Dim("value_dim"),
+		Job: j, q: emulate.Load[T](j, "q"), rows: emulate.Load[T](j, "kv_cache"),
+		table: j.LoadInts("block_table"), lens: j.LoadInts("kv_lens"),
+		blocks: j.Dim("blocks"), page: j.Dim("page"), cols: j.Dim("cols"),
+		B: j.Dim("B"), S: j.Dim("S"), H: j.Dim("H"), D: j.Dim("D"), V: j.Dim("value_dim"),
 		nothing: make([]T, j.Dim("D")),
 	}
 }
@@ -68,9 +70,13 @@ func (c *cache[T]) block(b, page int) int {
 	case "table-of-first":
 		wrong = c.table[page]
 	case "table-stride":
-		wrong = c.table[b*c.pagesInUse()+page]
+		wrong = c.table[b*c.pagesOf(slices.Max(c.lens))+page]
+	case "table-stride-of-first":
+		wrong = c.table[b*c.pagesOf(c.lens[0])+page]
 	case "table-written-tight":
-		wrong = c.tight(b*c.cols + page)
+		wrong = c.tight(b*c.cols+page, c.pagesOf(slices.Max(c.lens)))
+	case "table-written-as-first":
+		wrong = c.tight(b*c.cols+page, c.pagesOf(c.lens[0]))
 	case "table-as-32-bit":
 		wrong = c.half(b*c.cols + page)
 	}
@@ -78,16 +84,16 @@ func (c *cache[T]) block(b, page int) int {
 	return wrong
 }
 
-// pagesInUse returns the pages of the longest sequence.
-func (c *cache[T]) pagesInUse() int { return (slices.Max(c.lens) + c.page - 1) / c.page }
+// pagesOf returns the pages of so many keys.
+func (c *cache[T]) pagesOf(keys int) int { return (keys + c.page - 1) / c.page }
 
-// tight returns what stands at a place of a table whose rows were written one after the other, with
-// as many pages as the longest sequence has, and nothing behind the last.
-func (c *cache[T]) tight(at int) int {
-	if row := at / c.pagesInUse(); row < len(c.lens) {
-		return c.table[row*c.cols+at%c.pagesInUse()]
+// tight returns what stands at a place of a table whose rows were written one after the other, of
+// so many pages each and with nothing behind the last.
+func (c *cache[T]) tight(at, pitch int) int {
+	if pitch == 0 || at/pitch >= len(c.lens) {
+		return 0
 	}
-	return 0
+	return c.table[at/pitch*c.cols+at%pitch]
 }
 
 // half returns what stands at a place of the table if it is taken for I32: half of an entry in I64.
@@ -124,25 +130,34 @@ func (c *cache[T]) value(b, j int) []T {
 // mlaDecode is an absorbed decode kernel over a paged cache: every head reads the same keys, whose
 // first columns are the values. Its roundings are those of attentionForward.
 func mlaDecode[T emulate.Number](j *emulate.Job) {
-	c, q := loadCache[T](j), emulate.Load[T](j, "q")
-	B, S, H := j.Dim("B"), j.Dim("S"), j.Dim("H")
+	c := loadCache[T](j)
 	k := emulate.NewSoftmax[T](j, j.WrongScale(j.Float("scale"), c.D), 0, j.Recording.Type("kv_cache"), c.V)
-	o, lse := make([]T, 0, B*S*H*c.V), make([]T, B*H*S)
-	for b := range B {
-		m := emulate.Mask{
-			Causal: j.Flag("causal"), Queries: S, Keys: c.lens[b], Stored: c.room(b), Page: c.page, First: c.lens[0],
-		}
-		for i := range S * H {
-			r := c.row(k, m, c.query(emulate.Row(q, b*S*H+i, c.D)), b, c.place(m, i, H))
-			c.foldRow(m, r, i, H)
-			r.Place = (b*S*H + i) * c.cols * c.page
+	k.Batch = emulate.Batch[T]{Each: c.S * c.H, All: c.B * c.S * c.H, Row: func(i int) *emulate.Query[T] {
+		return c.rowOf(k, i/(c.S*c.H), i%c.S*c.H+i/c.S%c.H)
+	}}
+	o, lse := make([]T, 0, c.B*c.S*c.H*c.V), make([]T, c.B*c.H*c.S)
+	for b := range c.B {
+		for i := range c.S * c.H {
+			r := c.rowOf(k, b, i)
 			out, l := k.Run(r)
 			o = append(o, out...)
-			lse[(b*H+i%H)*S+i/H] = l
+			lse[r.Row] = l
 		}
 	}
 	emulate.StoreMain(j, "o", j.Recording.Type("q"), o)
 	emulate.StoreLSE(j, lse)
+}
+
+// rowOf returns what row i of the S·H rows of sequence b sees.
+func (c *cache[T]) rowOf(k *emulate.Softmax[T], b, i int) *emulate.Query[T] {
+	m := emulate.Mask{
+		Causal: c.Flag("causal"), Queries: c.S, Keys: c.lens[b], Stored: c.room(b), Page: c.page, First: c.lens[0],
+	}
+	r := c.row(k, m, c.query(emulate.Row(c.q, b*c.S*c.H+i, c.D)), b, c.place(m, i, c.H))
+	c.foldRow(m, r, i, c.H)
+	r.Place, r.Row = (b*c.S*c.H+i)*c.cols*c.page, (b*c.H+i%c.H)*c.S+i/c.H
+	r.Longest = slices.Max(c.lens)
+	return r
 }
 
 // place returns which query of a sequence row i of its S·H rows is.

@@ -362,6 +362,8 @@ func (l *latent[T]) wrongPlace(s, n int, cos, sin []T) (otherCos, otherSin []T) 
 		at = s
 	case l.Makes("position-of-head"):
 		at = n
+	case l.Makes("position-plus-head"):
+		at = l.positions[s] + n
 	default:
 		return cos, sin
 	}
