@@ -20,6 +20,7 @@ type RMS[T Number] struct {
 	middle dtype.Type
 	Place  int    // of the row among all
 	Named  string // what the roots are, where a kernel has several norms; "" is Roots
+	all    []T    // all rows, where a mistake has one mean square of them
 }
 
 // What a norm has for each row: the root of the mean square, and the row over that.
@@ -35,6 +36,13 @@ func NewRMS[T Number](j *Job, sums *Summer[T], middle dtype.Type) *RMS[T] {
 		n.sums.Narrow(dtype.BF16)
 	}
 	return n
+}
+
+// Whole makes the mistake of one mean square for all rows.
+func (n *RMS[T]) Whole(rows []T) {
+	if n.Makes("mean-of-all") {
+		n.all = rows
+	}
 }
 
 // Row returns x·weight/√(mean x² + eps).
@@ -72,16 +80,34 @@ func (n *RMS[T]) meanSquare(x []T) T {
 		block := 1 << bits.Len(uint(width-1))
 		mean *= T(width) / T(block)
 		n.Show(block > width)
-	case n.Makes("squares-of-tail-missing"):
-		whole := x[:width/64*64]
-		mean = n.sums.Dot(whole, whole) / T(width)
-		n.Show(len(whole) < width)
+	case n.Makes("squares-f16"):
+		sum := Round(dtype.F16, mean*T(width))
+		n.Show(math.IsInf(float64(sum), 1))
+		mean = sum / T(width)
 	case n.Makes("variance-for-mean-square"):
 		centre := n.sums.Sum(x) / T(width)
 		n.Show(float64(centre*centre) > 0.01*float64(mean))
 		mean = max(mean-centre*centre, 0)
+	case n.all != nil:
+		n.Show(len(n.all) > width)
+		mean = n.sums.Dot(n.all, n.all) / T(len(n.all))
 	}
-	return mean
+	return n.ofPart(x, mean)
+}
+
+// ofPart makes the mistakes of a mean square that part of a row counts in.
+func (n *RMS[T]) ofPart(x []T, mean T) T {
+	part := x
+	switch width := len(x); {
+	case n.Makes("squares-of-tail-missing"):
+		part = x[:width/64*64]
+	case n.Makes("squares-of-last-tile"):
+		part = x[(width-1)/128*128:]
+	default:
+		return mean
+	}
+	n.Show(len(part) < len(x))
+	return n.sums.Dot(part, part) / T(len(x))
 }
 
 // weighted returns x, times the weight where that is done before the norm.

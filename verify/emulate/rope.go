@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -122,6 +123,8 @@ func bounds[T Number](y *rope.YaRN, dim int, base float64, mistake string) (low,
 		top = max(dim/2-1, 0)
 	case mistake == "yarn-range-doubled":
 		low, high = 2*low, 2*high
+	case mistake == "yarn-range-halved":
+		low, high = low/2, high/2
 	case mistake == "yarn-range-cut" && !y.Unrounded:
 		high = math.Floor(high)
 	}
@@ -177,6 +180,8 @@ func between[T Number](theta, s, smooth T, mistake string) T {
 	switch mistake {
 	case "yarn-linear":
 		smooth = 0
+	case "yarn-ramp-stepped":
+		smooth = T(math.Round(float64(smooth)))
 	case "yarn-ramp-reversed":
 		smooth = 1 - smooth
 	case "yarn-periods-mixed":
@@ -243,6 +248,8 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 		f = Recurrent
 	case r.Makes("base-default"):
 		base, plainBase = 10000, 10000
+	case r.Makes("logarithms-mixed"):
+		plainBase = math.Pow(base, math.Ln2)
 	case r.Makes("yarn-base-stretched") && y != nil && dim > 2:
 		plainBase *= math.Pow(y.Factor, float64(dim)/float64(dim-2))
 	case r.Makes("frequencies-bf16"):
@@ -284,6 +291,14 @@ func (j *Job) WrongPositions(right []int) []int {
 		wrong = Indices(len(right))
 	case j.Makes("positions-restarted"):
 		copy(wrong[half:], right)
+	case j.Makes("positions-from-first"):
+		for n := range wrong {
+			wrong[n] = right[0] + n
+		}
+	case j.Makes("positions-wrapped"):
+		for n, p := range right {
+			wrong[n] = p % (1 << max(bits.Len(uint(slices.Max(right)))-1, 0))
+		}
 	case j.Makes("positions-clamped") && j.YaRN() != nil:
 		for n, p := range right {
 			wrong[n] = min(p, j.YaRN().OriginalContext-1)
@@ -311,12 +326,21 @@ func (r *Rotary[T]) confuseLayout(dim int, moving bool) {
 	case r.Makes("layout-swapped"):
 		r.layout = otherLayout[r.layout]
 		r.Show(dim > 2 && moving)
-	case r.Makes("frequencies-repeated") && r.layout != "interleaved_to_half":
-		r.layout, r.confused = "half", r.Mistake
+	case r.Makes("frequencies-repeated"):
+		r.take("half")
 		r.Show(dim > 2 && moving)
-	case r.Makes("frequencies-concatenated") && r.layout != "interleaved_to_half":
-		r.layout, r.confused = "interleaved", r.Mistake
+	case r.Makes("frequencies-concatenated"):
+		r.take("interleaved")
 		r.Show(dim > 2 && moving)
+	}
+}
+
+// take makes the mistake of a table laid out for other pairs than these. Where pairs change places
+// they are right by themselves.
+func (r *Rotary[T]) take(layout string) {
+	r.confused = r.Mistake
+	if r.layout != "interleaved_to_half" {
+		r.layout = layout
 	}
 }
 
@@ -419,9 +443,9 @@ func (r *Rotary[T]) Turn(x, cos, sin []T) []T {
 		first, second := i, i
 		switch r.confused {
 		case "frequencies-repeated":
-			first, second = near/2, far/2
+			first, second = i/2, (i+half)/2
 		case "frequencies-concatenated":
-			first, second = near%half, far%half
+			first, second = 2*i%half, (2*i+1)%half
 		}
 		near, far = r.pair(i, half, r.layout == "interleaved")
 		y[near] = r.cross(a, cos[first], -b, sin[first])

@@ -8,7 +8,7 @@ import (
 var expertDispatch = []design{
 	{
 		"pairs",
-		"slots without an expert, experts that nobody has, tokens in no order",
+		"slots without an expert, experts that nobody has, tokens in no order and more than a tile of them",
 		dispatch,
 	},
 }
@@ -80,7 +80,7 @@ func balances() (all []design) {
 }
 
 func dispatch(m *maker) {
-	n, k, experts := m.size(40, 4096), m.size(3, 8), m.attrOf("experts", 9, 256)
+	n, k, experts := m.size(72, 4096), m.size(3, 8), m.attrOf("experts", 9, 256)
 	some := ids(0, max(1, experts-1), n, k)
 	m.input("indices", planted(some, edit(-1, 2, 1), edit(-1, n-1, 0), edit(-1, n/2), edit(-2, n/3)))
 }

@@ -37,6 +37,11 @@ var fp8Product = []design{
 		"sums of one sign over many blocks of K",
 		func(m *maker) { oneSided(m, m.size(4, 16), m.size(130, 512+2), m.size(1100, 7168+76)) },
 	},
+	{
+		"bytes",
+		"scales of F8_E8M0, codes that are subnormal",
+		func(m *maker) { exponents(m, m.size(6, 16), m.size(9, 73), m.size(200, 7168+72)) },
+	},
 }
 
 var fp8Grouped = []design{
@@ -117,6 +122,14 @@ func product(m *maker, rows, columns, k int) {
 	m.scales("a_scale", -9, rows, blocks(k))
 	m.codes("b", nil, columns, k)
 	m.scales("b_scale", -11, blocks(columns), blocks(k))
+}
+
+// exponents makes small codes, and scales that are powers of two.
+func exponents(m *maker, rows, columns, k int) {
+	m.input("a", as(dtype.F8E4M3, m.bell(-7, rows, k)))
+	m.input("b", as(dtype.F8E4M3, m.bell(-7, columns, k)))
+	m.input("a_scale", as(dtype.F8E8M0, unit(0.75, -2, rows, blocks(k))))
+	m.input("b_scale", as(dtype.F8E8M0, unit(0.75, -2, blocks(columns), blocks(k))))
 }
 
 // oneSided makes operands of positive codes, whose sums grow with K.

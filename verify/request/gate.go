@@ -28,6 +28,11 @@ var gateChoice = []design{
 		func(m *maker) { m.prefer(dtype.F32); ties(m) },
 	},
 	{
+		"few",
+		"a softmax over experts that are no power of two, a bias far below 0, weights that are not normalised",
+		func(m *maker) { m.prefer(dtype.F32); few(m) },
+	},
+	{
 		"narrow",
 		"sigmoids in groups, in BF16, tokens and centroids for logits",
 		func(m *maker) { m.sigmoids(); m.tokens() },
@@ -111,8 +116,19 @@ func (m *maker) tokens() {
 	m.weight("weight", 1, m.experts(), d)
 }
 
-// ties makes rows in which three experts are chosen for sure, and the last one is one of two: they
-// tie, or the one of the higher number is better by a few units of float32.
+// few makes logits of 24 experts, which a bias puts below −1.
+func few(m *maker) {
+	n, e := m.size(24, 64), 24
+	m.set("top_k", 4)
+	m.set("score", "softmax")
+	m.set("normalize", false)
+	m.input("bias", unit(-3, 0, e))
+	m.input("logits", m.bell(1, n, e))
+}
+
+// ties makes rows in which three experts are chosen for sure, two of which tie now and then, and
+// the last one is one of two: they tie, or the one of the higher number is better by a few units of
+// float32.
 func ties(m *maker) {
 	n, e, k := m.size(24, 64), m.experts(), 4
 	m.set("top_k", k)
@@ -120,7 +136,7 @@ func ties(m *maker) {
 	for i := range n {
 		var row []recording.Edit
 		for j := range k - 1 {
-			row = append(row, edit(3+float64(j), i, 10+(i+j)%20))
+			row = append(row, edit(3+float64(max(j-i%2, 0)), i, 10+(i+j)%20))
 		}
 		apart := float64(i%4) * 0x1p-18
 		z = planted(z, append(row, edit(1, i, 1), edit(1+apart, i, e-1-i%7))...)

@@ -32,12 +32,18 @@ var ropeApply = []design{
 			"channels, another base",
 		func(m *maker) { m.otherYaRN(); rotate(m, 64) },
 	},
+	{
+		"padded",
+		"48 channels in halves, which are no power of two",
+		func(m *maker) { rotate(m, 48) },
+	},
 }
 
 var normRMS = []design{
 	{
 		"sizes",
-		"rows of very different sizes around a mean that is not 0, some of the size of eps",
+		"rows of very different sizes around a mean that is not 0, some of the size of eps, one of squares that F16 " +
+			"has not",
 		normalise,
 	},
 }
@@ -61,18 +67,18 @@ func (m *maker) positions(n int) {
 
 // normalise makes rows of sizes from 2⁻¹² on: eps counts beside their mean squares.
 func normalise(m *maker) {
-	n, d := m.size(32, 64), m.size(96, 7168)
+	n, d := m.size(32, 64), m.size(200, 7168)
 	x := around(0.5, m.bell(0, n, d))
 	m.set("eps", 1e-6)
 	m.input("x", planted(x, small(n, d)...))
 	m.input("weight", m.level(1, -1, d))
 }
 
-// small plants two rows of next to nothing, of both signs.
+// small plants two rows of next to nothing, of both signs, and a large one.
 func small(n, d int) (all []recording.Edit) {
 	for i := 1; i < min(n, 3); i++ {
 		size := math.Ldexp(1, -5-2*i)
-		all = append(all, edit(size, i))
+		all = append(all, edit(size, i), edit(math.Ldexp(size, 12+2*i), 3))
 		for c := range min(d, 64) {
 			all = append(all, edit(math.Ldexp(float64((c*29)%64-31), -5)*size, i, c))
 		}

@@ -115,6 +115,27 @@ var choosing = []op.Mistake{
 		Hidden:   "without a bias, or where no token's experts change",
 	},
 	{
+		ID: "groups-inverted", Ops: ofGate,
+		Sentence: "experts are chosen from the groups of the lowest scores: the mask keeps those that it should drop",
+		Hidden:   "without groups",
+	},
+	{
+		ID: "softmax-over-padding", Ops: ofGate,
+		Sentence: "the softmax is over experts that are padded to the next power of two, by logits of 0 for −∞",
+		Hidden:   "with another score than softmax, where experts are a power of two, or weights add up to 1",
+	},
+	{
+		ID: "found-by-score", Ops: []string{"moe.gate"},
+		Sentence: "experts are looked up by their scores: of those that tie, the first is chosen twice",
+		Hidden:   "where no chosen scores tie",
+	},
+	{
+		ID: "search-begins-at-minus-one", Ops: []string{"moe.gate"}, Thread: "vllm-project/vllm#31478",
+		Sentence: "the search for the best expert begins at −1 and expert 0, which no score with its bias beats that " +
+			"is below −1",
+		Hidden: "where scores of chosen experts with their bias are at least −1",
+	},
+	{
 		ID: "groups-strided", Ops: ofGate,
 		Sentence: "expert e is taken to be in group e mod groups, not in one of groups that stand one behind the other",
 		Hidden:   "without groups, or where no token's experts change",
@@ -246,6 +267,11 @@ var weighing = []op.Mistake{
 		ID: "weights-normalized-over-tokens", Ops: []string{"moe.gate"}, Thread: "databricks/megablocks#87",
 		Sentence: "weights are divided by sums over all tokens of a slot, not over the experts of each token",
 		Hidden:   "where weights are not normalised, or with one token",
+	},
+	{
+		ID: "sum-so-far", Ops: ofGate,
+		Sentence: "each weight is divided by the sum of those so far, not of all that are chosen",
+		Hidden:   "with one expert for each token, or where weights are not normalised",
 	},
 	{
 		ID: "sum-floored", Ops: []string{"moe.gate"}, Thread: "openvinotoolkit/openvino#37421",
@@ -452,9 +478,50 @@ var sending = slices.Concat([]op.Mistake{
 		Hidden:   "where there are none",
 	},
 	{
-		ID: "duplicates-dropped", Ops: []string{"moe.experts"},
-		Sentence: "an expert that a token has twice counts once",
+		ID: "duplicates-dropped", Ops: []string{"moe.experts"}, Thread: "ggml-org/llama.cpp#26295",
+		Sentence: "an expert that a token has twice counts once, in the first of its slots",
 		Hidden:   "where no token has one twice",
+	},
+	{
+		ID: "duplicates-overwritten", Ops: []string{"moe.experts"}, Thread: "ggml-org/llama.cpp#27015",
+		Sentence: "an expert that a token has twice counts once, with the weight of the later slot: it is written " +
+			"over the earlier one",
+		Hidden: "where no token has one twice",
+	},
+	{
+		ID: "last-row-only", Ops: ofExperts,
+		Sentence: "of the tokens of an expert the last alone has its output: its list is overwritten, not extended",
+		Hidden:   "where none has two",
+	},
+	{
+		ID: "experts-counted-busy", Ops: ofExperts,
+		Sentence: "experts without rows are not counted: the second that has rows has the second matrices",
+		Hidden:   "where every expert before the last with rows has some",
+	},
+	{
+		ID: "tile-of-one-expert", Numbers: []string{"X14"}, Ops: ofExperts, Thread: "deepseek-ai/DeepGEMM#15",
+		Sentence: "rows sorted by expert are multiplied in tiles by the matrices of the expert of the first of them",
+		Hidden:   "where these are of one expert",
+	},
+	{
+		ID: "activation-of-product", Ops: ofExperts,
+		Sentence: "the activation is of the product, SiLU((W1 x) ⊙ (W3 x)), not SiLU(W1 x) ⊙ (W3 x)",
+		Hidden:   "never",
+	},
+	{
+		ID: "residual-added", Ops: ofExperts,
+		Sentence: "x is added to the output, which is that of the experts alone",
+		Hidden:   "never",
+	},
+	{
+		ID: "shared-reads-routed", Ops: ofExperts, Thread: "FlashML-org/FreeToken#463",
+		Sentence: "the shared experts read the sum of the routed ones, which is written in place of x before",
+		Hidden:   "without shared experts",
+	},
+	{
+		ID: "ids-flattened", Ops: []string{"moe.experts"}, Thread: "vcruz305/vllm-exl3#2",
+		Sentence: "ids and weights are read as if they were flat: token n has one expert, the n-th of N·K",
+		Hidden:   "with one slot",
 	},
 	{
 		ID: "weight-on-both", Numbers: []string{"X01"}, Ops: ofExperts, Thread: "vllm-project/vllm#43694",
@@ -555,6 +622,21 @@ var dispatching = []op.Mistake{
 		Thread:   "NVIDIA/Megatron-LM#5542",
 		Sentence: "pairs without an expert are counted for the first",
 		Hidden:   "where every pair has one",
+	},
+	{
+		ID: "padding-counted-last", Ops: []string{"moe.dispatch"},
+		Sentence: "pairs without an expert are counted for the last one, as ids that wrap do",
+		Hidden:   "where every pair has one",
+	},
+	{
+		ID: "duplicates-counted-once", Ops: []string{"moe.dispatch"},
+		Sentence: "counts are of tokens, not of pairs: an expert that a token has twice is counted once",
+		Hidden:   "where no token has one twice",
+	},
+	{
+		ID: "tiles-overwrite", Ops: []string{"moe.dispatch"},
+		Sentence: "every tile of tokens begins at the first row of an expert, and writes over what those before wrote",
+		Hidden:   "with one tile, of 64 tokens",
 	},
 	{
 		ID: "pairs-by-slot", Ops: []string{"moe.dispatch"},
@@ -763,6 +845,51 @@ var balancing = []op.Mistake{
 		Sentence: "shares and mean scores are summed each by itself, and the sums multiplied: the loss does not " +
 			"depend on the balance",
 		Hidden: "where all shares or all mean scores are equal",
+	},
+	{
+		ID: "slots-uncounted", Ops: []string{"moe.balance_loss"}, Thread: "huggingface/transformers#43688",
+		Sentence: "shares of tokens are not divided by the number of slots K: they sum to E·K, not to E",
+		Hidden:   "with one slot, or where tokens of devices are counted",
+	},
+	{
+		ID: "scores-over-slots", Ops: []string{"moe.balance_loss"}, Thread: "datawhalechina/llm-algo-leetcode#43",
+		Sentence: "mean scores are divided by the number of pairs, T·K, not of tokens",
+		Hidden:   "with one slot",
+	},
+	{
+		ID: "loss-averaged", Ops: []string{"moe.balance_loss"},
+		Sentence: "the loss is the mean of f P over experts or devices, not the sum",
+		Hidden:   "with one of them",
+	},
+	{
+		ID: "alpha-twice", Ops: []string{"moe.balance_loss"},
+		Sentence: "alpha multiplies the loss twice",
+		Hidden:   "with an alpha of 1",
+	},
+	{
+		ID: "shares-for-scores", Ops: []string{"moe.balance_loss"},
+		Sentence: "shares of tokens stand for the mean scores too: Σ f² for Σ f P",
+		Hidden:   "where they are equal",
+	},
+	{
+		ID: "shares-of-routed-slots", Ops: []string{"moe.balance_loss"},
+		Sentence: "shares are of the slots that have an expert, not of all T·K",
+		Hidden:   "where every slot has one, or where tokens of devices are counted",
+	},
+	{
+		ID: "mean-over-choosers", Ops: []string{"moe.balance_loss"},
+		Sentence: "the mean score of an expert is over the tokens that chose it, not over all",
+		Hidden:   "where all experts are chosen by all, or the loss is the same",
+	},
+	{
+		ID: "result-centered", Ops: []string{"moe.bias_update"},
+		Sentence: "the mean of the bias after the step is subtracted from it",
+		Hidden:   "where it is 0",
+	},
+	{
+		ID: "median-for-mean", Ops: []string{"moe.bias_update"},
+		Sentence: "loads are compared with their median, not with their mean",
+		Hidden:   "where both are the same, or no step changes",
 	},
 	{
 		ID: "share-for-mean", Ops: []string{"moe.bias_update"}, Thread: "gfyddha/FlyLoRA#1",

@@ -28,6 +28,17 @@ var scaling = []op.Mistake{
 		Hidden:   "where scales are powers of two, or none are asked for",
 	},
 	{
+		ID: "scale-nearest-power", Ops: ofAll, Thread: "lablup/mlxcel#1769",
+		Sentence: "scales are rounded to the nearest power of two, not up",
+		Hidden:   "where scales are powers of two, or none are asked for, or where all are rounded up all the same",
+	},
+	{
+		ID: "scale-mantissa-rounded", Ops: ofAll, Thread: "ROCm/FlyDSL#590",
+		Sentence: "scales are rounded to powers of two by their mantissas, up from 1.5 on, and not always up: the " +
+			"largest codes of other blocks saturate",
+		Hidden: "where scales are powers of two, or none are asked for, or where every mantissa is at least 1.5",
+	},
+	{
 		ID: "scale-of-next-block", Ops: ofAll,
 		Sentence: "a block has the scale of the one behind it",
 		Hidden:   "with one block, or where both are the same",
@@ -129,15 +140,15 @@ var scaling = []op.Mistake{
 		Hidden:   "with F8_E4M3",
 	},
 	{
-		ID: "scale-nearest-power", Ops: ofCast,
-		Sentence: "scales are rounded to the nearest power of two, not up",
-		Hidden:   "where none is asked for, or is rounded up all the same",
+		ID: "largest-code-57344", Ops: ofCast,
+		Sentence: "scales are made for codes up to 57344, the largest of F8_E5M2, whatever the format: most codes " +
+			"of F8_E4M3 saturate",
+		Hidden: "with F8_E5M2",
 	},
 	{
-		ID: "scale-mantissa-rounded", Ops: ofCast, Thread: "ROCm/FlyDSL#590",
-		Sentence: "scales are rounded to powers of two by their mantissas, up from 1.5 on, and not always up: the " +
-			"largest codes of other blocks saturate",
-		Hidden: "with scales in F32, or where every mantissa is at least 1.5",
+		ID: "amax-of-square", Ops: ofCast,
+		Sentence: "the largest size is that of a square of 128 rows, not of the one row of a block",
+		Hidden:   "with blocks that are squares, with one row, or where all have the same",
 	},
 }
 
@@ -240,6 +251,17 @@ var multiplying = []op.Mistake{
 		Sentence: "the last tile of columns is stored whole: what it has behind the last column lands at the " +
 			"beginning of the next row",
 		Hidden: "where columns are whole tiles, or with one row",
+	},
+	{
+		ID: "rows-overhang", Ops: []string{"fp8.grouped_gemm"},
+		Sentence: "the last tile of rows of an expert is stored whole: the first rows of the next expert are those " +
+			"of a times the matrix of the one before",
+		Hidden: "where the rows of every expert are whole tiles, or one has all",
+	},
+	{
+		ID: "exponents-as-numbers", Ops: ofProducts,
+		Sentence: "scales of F8_E8M0 are taken for whole numbers: their bytes, not 2^(byte − 127)",
+		Hidden:   "with scales of F32",
 	},
 	{
 		ID: "tile-unwritten", Numbers: []string{"X13"}, Ops: ofProducts, Thread: "Avarok-Cybersecurity/atlas#474",

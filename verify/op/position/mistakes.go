@@ -77,6 +77,26 @@ var mistakes = []op.Mistake{
 		Hidden:   "where rows are multiples of 64",
 	},
 	{
+		ID: "mean-of-all", Ops: ofNorm,
+		Sentence: "all rows are divided by one root mean square, that of the whole tensor, not each by its own",
+		Hidden:   "with one row, or where all have the same",
+	},
+	{
+		ID: "mean-of-column", Ops: ofNorm,
+		Sentence: "each column is divided by its root mean square over the rows: the norm is along the other axis",
+		Hidden:   "with one number",
+	},
+	{
+		ID: "squares-f16", Ops: ofNorm,
+		Sentence: "the sum of squares is kept in F16, and is infinite from 65520 on: rows of large numbers become 0",
+		Hidden:   "where no sum of squares is so large",
+	},
+	{
+		ID: "squares-of-last-tile", Ops: ofNorm,
+		Sentence: "the sum of squares begins anew with every 128 columns: those of the last count alone",
+		Hidden:   "with 128 columns at most",
+	},
+	{
 		ID: "head-added-to-position", Ops: []string{"rope.apply"}, Thread: "elixir-nx/emlx#121",
 		Sentence: "each head is rotated by its number more than the position: the axis of heads is taken for that of " +
 			"tokens",
@@ -88,5 +108,31 @@ var mistakes = []op.Mistake{
 		Sentence: "the second half of the tokens has the positions of the first, as where each sequence or rank " +
 			"starts anew",
 		Hidden: "with one token, or where both halves have the same",
+	},
+	{
+		ID: "positions-from-first", Ops: ofTables, Thread: "turboderp/exllama#101",
+		Sentence: "positions count on from that of the first token, whatever those of the others are",
+		Hidden:   "where they do",
+	},
+	{
+		ID: "positions-wrapped", Ops: ofTables,
+		Sentence: "positions are taken modulo the length of a table, the power of two below the largest",
+		Hidden:   "where every position is below it, as where all are 0",
+	},
+	{
+		ID: "positions-along-heads", Ops: []string{"rope.apply"},
+		Sentence: "cosines and sines have the axis of heads for that of tokens: head h has those of token h",
+		Hidden:   "where all tokens have the same position",
+	},
+	{
+		ID: "heads-before-tokens", Ops: []string{"rope.apply"},
+		Sentence: "rows are taken for [H,N]: row r of all has the position of token r mod N, not ⌊r/H⌋",
+		Hidden:   "with one head or one token, or where all tokens have the same position",
+	},
+	{
+		ID: "sines-behind-padding", Ops: []string{"rope.apply"}, Thread: "vllm-project/vllm-ascend#12723",
+		Sentence: "sines are read from a table's row behind as many cosines as the next power of two of pairs, " +
+			"not behind D/2",
+		Hidden: "where D/2 is a power of two",
 	},
 }

@@ -25,13 +25,13 @@ var mistakes = []op.Mistake{
 		ID: "frequencies-repeated", Numbers: []string{"R03"}, Ops: ofTurns,
 		Thread:   "raiyanyahya/how-to-train-your-gpt#7",
 		Sentence: "the table repeats each frequency for neighbours, the rotation takes halves for partners",
-		Hidden:   "in layout interleaved_to_half, with one pair of channels, or with every position 0",
+		Hidden:   "with one pair of channels, or with every position 0",
 	},
 	{
 		ID: "frequencies-concatenated", Ops: ofTurns,
 		Sentence: "the table has all frequencies twice, one half after the other, the rotation takes neighbours for " +
 			"partners",
-		Hidden: "in layout interleaved_to_half, with one pair of channels, or with every position 0",
+		Hidden: "with one pair of channels, or with every position 0",
 	},
 	{
 		ID: "direction-reversed", Numbers: []string{"R04"}, Ops: ofTables,
@@ -248,6 +248,21 @@ var mistakes = []op.Mistake{
 		ID: "yarn-range-doubled", Ops: ofTables,
 		Sentence: "the ends of the correction range are twice as large: d·ln(L/2πβ)/ln b, not over 2 ln b",
 		Hidden:   "without YaRN, with every position 0, or where no frequency changes, as with a ramp over rotations",
+	},
+	{
+		ID: "yarn-range-halved", Ops: ofTables,
+		Sentence: "the ends of the correction range are half as large: d/2 stands for d in d·ln(L/2πβ)/2 ln b",
+		Hidden:   "without YaRN, with every position 0, or where no frequency changes, as with a ramp over rotations",
+	},
+	{
+		ID: "yarn-ramp-stepped", Ops: ofTables,
+		Sentence: "each frequency is either kept or divided by the factor, with no ramp between",
+		Hidden:   "without YaRN, with every position 0, or where no pair lies within the range",
+	},
+	{
+		ID: "logarithms-mixed", Ops: ofTables,
+		Sentence: "frequencies are 2^(−2i/d·ln base): the natural logarithm of the base in a power of two",
+		Hidden:   "with every position 0, or with one pair of channels",
 	},
 	{
 		ID: "yarn-range-cut", Ops: ofTables,

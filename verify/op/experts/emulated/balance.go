@@ -84,11 +84,22 @@ func (b *balance[T]) loss() T {
 	if !b.makes("sequences-summed") {
 		loss /= T(len(losses))
 	}
+	return b.scaled(loss)
+}
+
+// scaled returns alpha times a loss. It makes the mistakes of other factors.
+func (b *balance[T]) scaled(loss T) T {
 	switch {
 	case b.makes("alpha-missing"):
 		return loss
 	case b.makes("loss-times-tokens"):
 		loss *= T(b.N)
+	case b.makes("loss-averaged") && b.D > 0:
+		loss /= T(b.D)
+	case b.makes("loss-averaged"):
+		loss /= T(b.E)
+	case b.makes("alpha-twice"):
+		loss *= T(b.Float("alpha"))
 	}
 	return T(b.Float("alpha")) * loss
 }
@@ -116,6 +127,8 @@ func (b *balance[T]) product(from, length int) T {
 		return b.sums.Sum(f) * b.sums.Sum(p) / T(len(p))
 	case b.makes("scores-for-shares"):
 		f = each(p, func(x T) T { return T(len(p)) * x })
+	case b.makes("shares-for-scores"):
+		p = each(f, func(x T) T { return x / T(len(f)) })
 	case b.makes("multiplied-by-token"):
 		var terms []T
 		for n := from; n < from+length; n++ {
@@ -168,15 +181,11 @@ func (b *balance[T]) shares(from, to int) []T {
 			counts[e]++
 		}
 	}
-	slots := T(b.K)
-	if b.makes("first-choices-only") {
-		slots = 1
-	}
 	if b.makes("counts-capped") {
 		most := T((to - from) * b.K / b.E)
 		counts = each(counts, func(c T) T { return min(c, max(most, 1)) })
 	}
-	switch tokens := T(b.tokens(from, to)); {
+	switch slots, tokens := b.over(from, to, counts); {
 	case b.makes("loss-unscaled"):
 		return each(counts, func(c T) T { return c / tokens })
 	case b.NormalizeFirst:
@@ -184,6 +193,17 @@ func (b *balance[T]) shares(from, to int) []T {
 	default:
 		return each(counts, func(c T) T { return c * T(b.E) / (slots * tokens) })
 	}
+}
+
+// over returns the numbers of slots and of tokens that counts are divided by.
+func (b *balance[T]) over(from, to int, counts []T) (slots, tokens T) {
+	switch {
+	case b.makes("first-choices-only"), b.makes("slots-uncounted"):
+		return 1, T(b.tokens(from, to))
+	case b.makes("shares-of-routed-slots"):
+		return 1, max(b.sums.Sum(counts), 1)
+	}
+	return T(b.K), T(b.tokens(from, to))
 }
 
 // tokens returns the number of tokens that means are over.
@@ -214,7 +234,7 @@ func (b *balance[T]) row(n int) []T {
 // ofChosen makes the mistakes of scores that do not count: of experts that a token does not go to,
 // and of tokens that go nowhere.
 func (b *balance[T]) ofChosen(row []T, n int) []T {
-	only := b.makes("chosen-scores-only")
+	only := b.makes("chosen-scores-only") || b.makes("mean-over-choosers")
 	if !only && !b.makes("unrouted-left-out") {
 		return row
 	}
@@ -237,9 +257,26 @@ func (b *balance[T]) means(from, to int) []T {
 	}
 	means := make([]T, b.E)
 	for e, column := range columns {
-		means[e] = b.sums.Sum(column) / T(b.tokens(from, to))
+		means[e] = b.sums.Sum(column) / T(b.scored(e, from, to))
 	}
 	return means
+}
+
+// scored returns the number of tokens that the mean score of an expert is over.
+func (b *balance[T]) scored(e, from, to int) int {
+	switch {
+	case b.makes("scores-over-slots"):
+		return (to - from) * b.K
+	case b.makes("mean-over-choosers"):
+		var choosers int
+		for n := from; n < to; n++ {
+			if slices.Contains(b.chosen(n), e) {
+				choosers++
+			}
+		}
+		return max(choosers, 1)
+	}
+	return b.tokens(from, to)
 }
 
 // ofDevices returns f and P of devices.
@@ -341,6 +378,10 @@ func (b *bias[T]) after() []T {
 	if b.makes("update-bf16") {
 		emulate.RoundEach(dtype.BF16, after)
 	}
+	if b.makes("result-centered") {
+		middle := b.sums.Sum(after) / T(len(after))
+		after = each(after, func(x T) T { return x - middle })
+	}
 	return after
 }
 
@@ -355,8 +396,16 @@ func (b *bias[T]) mean(load []T) T {
 		mean = T(math.Floor(float64(mean)))
 	case b.makes("share-for-mean"):
 		mean = 1 / T(len(b.load))
+	case b.makes("median-for-mean"):
+		mean = median(load)
 	}
 	return mean
+}
+
+// median returns the number that half of the others are at most.
+func median[T emulate.Number](x []T) T {
+	sorted := slices.Sorted(slices.Values(x))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // direction returns what a step is rate times of.

@@ -55,18 +55,23 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 	case g.makes("expert-twice"):
 		return g.withRepeats(ranked, candidates)
 	}
-	return g.fromZero(g.best(ranked, candidates, g.K), ranked)
+	return g.searched(g.best(ranked, candidates, g.K), ranked)
 }
 
-// fromZero makes the mistake of a search for the best that begins at 0 and expert 0, which no
-// negative score beats.
-func (g *gate[T]) fromZero(chosen []int, ranked []T) []int {
+// searched makes the mistakes of a search for the best that begins at 0 or −1 and expert 0, which
+// no score below beats, and of one that finds the first of scores that tie.
+func (g *gate[T]) searched(chosen []int, ranked []T) []int {
+	found := slices.Clone(chosen)
 	for k, e := range chosen {
-		if g.makes("search-begins-at-zero") && ranked[e] < 0 {
-			chosen[k] = 0
+		switch {
+		case g.makes("search-begins-at-zero") && ranked[e] < 0, g.makes("search-begins-at-minus-one") && ranked[e] < -1:
+			found[k] = 0
+		case g.makes("found-by-score"):
+			same := func(of int) bool { return ranked[of] == ranked[e] }
+			found[k] = chosen[slices.IndexFunc(chosen, same)]
 		}
 	}
-	return chosen
+	return found
 }
 
 // masked returns scores, 0 for those of experts that are no candidates.
@@ -108,6 +113,9 @@ func (g *gate[T]) members(ranked []T) (experts []int) {
 		scores[i] = g.groupScore(emulate.Picked(ranked, g.inGroup(i)))
 	}
 	emulate.Pass(g.Job, groupScores, g.n*g.groups, scores)
+	if g.makes("groups-inverted") {
+		scores = each(scores, func(s T) T { return -s })
+	}
 	for _, i := range g.best(scores, emulate.Indices(g.groups), g.kept) {
 		experts = append(experts, g.inGroup(i)...)
 	}

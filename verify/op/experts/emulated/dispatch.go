@@ -48,7 +48,7 @@ func (d *dispatch) sort() (order, counts []int) {
 				tile[e]++
 			}
 		}
-		tiles = append(tiles, slices.Clone(counts)) // of those before
+		tiles = append(tiles, d.countedBefore(counts))
 		for e, n := range tile {
 			counts[e] += n
 		}
@@ -58,6 +58,14 @@ func (d *dispatch) sort() (order, counts []int) {
 		d.write(order, i, before, firsts(counts))
 	}
 	return d.ordered(order, counts), d.counted(counts)
+}
+
+// countedBefore returns the pairs of each expert in the tiles before: by mistake none.
+func (d *dispatch) countedBefore(counts []int) []int {
+	if d.makes("tiles-overwrite") {
+		return make([]int, d.E)
+	}
+	return slices.Clone(counts)
 }
 
 // ordered returns the order as it is written. It makes the mistakes with pairs of one expert, and
@@ -136,11 +144,20 @@ func (d *dispatch) counted(counts []int) []int {
 		return each(counts, func(n int) int { return (n + 127) / 128 * 128 })
 	case d.makes("counts-shifted"):
 		return append(counts[d.E-1:], counts[:d.E-1]...)
-	case d.makes("padding-counted"):
-		for _, e := range d.ids {
-			if e < 0 {
-				counts[0]++
-			}
+	}
+	return d.withOthers(counts)
+}
+
+// withOthers makes the mistakes of pairs that are counted and should not be, or not and should be.
+func (d *dispatch) withOthers(counts []int) []int {
+	for at, e := range d.ids {
+		switch row := d.ids[at/d.K*d.K : at]; {
+		case e >= 0 && d.makes("duplicates-counted-once") && slices.Contains(row, e):
+			counts[e]--
+		case e < 0 && d.makes("padding-counted"):
+			counts[0]++
+		case e < 0 && d.makes("padding-counted-last"):
+			counts[d.E-1]++
 		}
 	}
 	return counts

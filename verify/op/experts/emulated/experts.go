@@ -91,14 +91,33 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 	}
 	var y []T
 	for n := range routes {
-		sum := m.sum(n)
+		sum, x := m.sum(n), emulate.Row(m.x, n, m.d)
 		if shared.gate != nil {
 			emulate.Pass(m.Job, routedSum, n*m.d, sum)
-			m.addShared(sum, m.output(shared, emulate.Row(m.x, n, m.d), 1, n))
+			m.addShared(sum, m.output(shared, m.readByShared(x, sum), 1, n))
 		}
-		y = append(y, sum...)
+		y = append(y, m.withResidual(sum, x)...)
 	}
 	emulate.StoreMain(m.Job, "y", m.input, y)
+}
+
+// readByShared returns what the shared experts read: x. It makes the mistake of a routed sum that
+// is written in its place before.
+func (m *mixture[T]) readByShared(x, sum []T) []T {
+	if m.Makes("shared-reads-routed") {
+		m.Show(true)
+		return emulate.RoundEach(m.input, slices.Clone(sum))
+	}
+	return x
+}
+
+// withResidual makes the mistake of x added to what is made of it.
+func (m *mixture[T]) withResidual(sum, x []T) []T {
+	if m.Makes("residual-added") {
+		m.Show(true)
+		m.plus(sum, x)
+	}
+	return sum
 }
 
 // run runs the experts one after the other, each on the tokens that it has.
@@ -106,15 +125,40 @@ func (m *mixture[T]) run() {
 	rows := m.rows()
 	m.shiftRows(rows)
 	m.sort(rows)
+	busy, row := 0, 0
+	var tile network[T]
 	for e, pairs := range rows {
 		if pairs = m.done(pairs); len(pairs) == 0 {
 			continue
 		}
-		net := m.load(e)
+		net := m.load(m.counted(e, busy))
+		busy++
 		for _, p := range pairs {
-			m.outputs[p.token][p.slot] = m.expert(net, p)
+			if row%m.Tile == 0 {
+				tile = net
+			}
+			row++
+			m.outputs[p.token][p.slot] = m.expert(m.ofTile(net, tile), p)
 		}
 	}
+}
+
+// counted returns the expert whose matrices one has that so many with rows stand before.
+func (m *mixture[T]) counted(e, busy int) int {
+	if !m.Makes("experts-counted-busy") {
+		return e
+	}
+	m.Show(e != busy)
+	return busy
+}
+
+// ofTile returns the matrices of a row: those of its expert, by mistake of the first row of a tile.
+func (m *mixture[T]) ofTile(own, first network[T]) network[T] {
+	if !m.Makes("tile-of-one-expert") {
+		return own
+	}
+	m.Show(!slices.Equal(own.down, first.down))
+	return first
 }
 
 // skipCombine makes the mistake of outputs that are left as they came back, pair by pair: the first
@@ -149,16 +193,20 @@ func (m *mixture[T]) rows() [][]pair {
 	return rows
 }
 
-// expertsOf returns those of token n; by mistake they begin at id n of all, not at n·K.
+// expertsOf returns those of token n; by mistake they begin at id n of all, not at n·K, or that is
+// the only one.
 func (m *mixture[T]) expertsOf(n int) []int {
 	right := m.routes[n].experts
-	if !m.Makes("ids-stride-missing") {
+	if !m.Makes("ids-stride-missing") && !m.Makes("ids-flattened") {
 		return right
 	}
 	wrong := make([]int, len(right))
 	for k := range wrong {
 		at := n + k
 		wrong[k] = m.routes[at/len(right)].experts[at%len(right)]
+		if m.Makes("ids-flattened") && k > 0 {
+			wrong[k] = -1
+		}
 	}
 	m.Show(!slices.Equal(wrong, right))
 	return wrong
@@ -176,6 +224,8 @@ func (m *mixture[T]) expertOf(experts []int, k int) int {
 	case m.Makes("negative-ids-first") && e < 0:
 		e = 0
 	case m.Makes("duplicates-dropped") && e >= 0 && slices.Contains(experts[:k], e):
+		e = -1
+	case m.Makes("duplicates-overwritten") && e >= 0 && slices.Contains(experts[k+1:], e):
 		e = -1
 	case m.Makes("last-choice-lost") && m.Op.Name == "moe.experts" && k == len(experts)-1:
 		e = -1
@@ -195,6 +245,10 @@ func (m *mixture[T]) done(pairs []pair) []pair {
 	case m.Makes("capacity-dropped"):
 		slots := len(m.routes) * len(m.routes[0].experts)
 		capacity = (slots + m.Dim("E") - 1) / m.Dim("E")
+	}
+	if last := len(pairs) - 1; m.Makes("last-row-only") && last > 0 {
+		m.Show(true)
+		return pairs[last:]
 	}
 	m.Show(len(pairs) > capacity)
 	return pairs[:min(capacity, len(pairs))]
@@ -275,7 +329,7 @@ func (m *mixture[T]) weight(p pair) T {
 	case m.Makes("weights-unsorted"):
 		row := m.sorted[p]
 		w = m.routes[row/len(weights)].weights[row%len(weights)]
-	case m.Makes("weights-stride-missing"):
+	case m.Makes("weights-stride-missing"), m.Makes("ids-flattened"):
 		at := p.token + p.slot
 		w = m.routes[at/len(weights)].weights[at%len(weights)]
 	case m.Makes("weights-through-softmax"):

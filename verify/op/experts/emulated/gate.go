@@ -5,6 +5,7 @@ package emulated
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -127,7 +128,7 @@ func differ[T emulate.Number](a, b route[T]) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(b.experts, func(e int) bool { return !slices.Contains(a.experts, e) })
 }
 
 // makes is Makes for a gate that may be the right twin of a wrong one.
@@ -244,8 +245,17 @@ func (g *gate[T]) softmax(logits []T) []T {
 		}
 		return emulate.Exponential(g.Job, z-most)
 	})
-	sum := emulate.PassOne(g.Job, exponentials, g.n, g.scalars.Sum(scores))
+	sum := emulate.PassOne(g.Job, exponentials, g.n, g.scalars.Sum(scores)+g.ofPadding(most))
 	return each(scores, func(s T) T { return s / sum })
+}
+
+// ofPadding makes the mistake of exponentials of the logits 0 of experts that there are not, up to
+// the next power of two.
+func (g *gate[T]) ofPadding(most T) T {
+	if !g.makes("softmax-over-padding") {
+		return 0
+	}
+	return T(1<<bits.Len(uint(g.E-1))-g.E) * emulate.Exponential(g.Job, -most)
 }
 
 // rootSoftplus returns √log(1+e^z), where z itself stands for the logarithm from 20 on.

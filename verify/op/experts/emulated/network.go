@@ -215,6 +215,10 @@ func (w *networks[T]) hidden(gate, up, weight T) T {
 		up = 1
 	}
 	h := w.kept(silu, emulate.FusedActivation) * up
+	if w.Makes("activation-of-product") {
+		w.Show(true)
+		h = w.silu(gate * up)
+	}
 	if w.Makes("limit-on-product") && w.limit > 0 {
 		h = max(min(h, w.limit), -w.limit)
 	}

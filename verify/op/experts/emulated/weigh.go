@@ -22,6 +22,8 @@ func (g *gate[T]) weigh(r route[T], scores, ranked []T) []T {
 		factor = scale
 	case g.makes("weights-normalized-over-tokens"):
 		return g.overTokens(weights)
+	case g.makes("sum-so-far"):
+		return g.overSoFar(weights)
 	case g.Scores != dtype.Invalid:
 		divisor = g.rounded(g.rounded(sum) + g.eps)
 		return each(weights, func(w T) T { return g.rounded(w/divisor) * scale })
@@ -91,6 +93,16 @@ func (g *gate[T]) overTokens(weights []T) []T {
 	out := make([]T, len(weights))
 	for k, w := range weights {
 		out[k] = w / ((*g.columns)[k] + g.eps) * g.scale
+	}
+	return out
+}
+
+// overSoFar makes the mistake of weights that are divided by the sum while it is still formed.
+func (g *gate[T]) overSoFar(weights []T) []T {
+	out, sum := make([]T, len(weights)), g.eps
+	for k, w := range weights {
+		sum += w
+		out[k] = w / sum * g.scale
 	}
 	return out
 }

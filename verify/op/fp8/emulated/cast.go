@@ -86,6 +86,8 @@ func (c *cast) divisorOf(f format) float32 {
 	switch {
 	case c.Makes("largest-code-448"):
 		return 448
+	case c.Makes("largest-code-57344"):
+		return 57344
 	case f.of != dtype.F8E4M3:
 	case c.Makes("largest-code-240"):
 		return 240
@@ -116,6 +118,8 @@ func (c *cast) sizes() (sizes, right []float32) {
 		sizes = kept(right, c.across)
 	case c.Makes("amax-of-row"):
 		sizes = spread(right, c.across)
+	case c.Makes("amax-of-square"):
+		sizes = c.squared(right)
 	case c.Makes("amax-of-tensor"):
 		sizes = spread(right, len(right))
 	default:
@@ -196,6 +200,17 @@ func spread(values []float32, n int) []float32 {
 	return wide
 }
 
+// squared returns the largest of as many blocks below each other as a square of them has.
+func (c *cast) squared(values []float32) []float32 {
+	wide, down := make([]float32, len(values)), max(c.wide/c.tall, 1)*c.across
+	for b := range values {
+		for at := b/down*down + b%c.across; at < min(b/down*down+down, len(values)); at += c.across {
+			wide[b] = max(wide[b], values[at])
+		}
+	}
+	return wide
+}
+
 // scale returns the scale of a block by its largest size, and the largest code.
 func (c *cast) scale(size, largest float32) float32 {
 	s := size / largest
@@ -226,9 +241,9 @@ func (c *cast) power(size, s, largest float32) float32 {
 	case c.Makes("scale-power-above"):
 		return 2 * powerBelow(s)
 	case c.Makes("scale-nearest-power"):
-		return powerBelow(s * math.Sqrt2)
+		return nearestPower(s)
 	case c.Makes("scale-mantissa-rounded"):
-		return powerBelow(s * 4 / 3)
+		return mantissaRounded(s)
 	case c.Makes("scale-by-logarithm"):
 		return float32(math.Exp2(math.Ceil(float64(float32(math.Log2(float64(s)))))))
 	}
@@ -245,6 +260,12 @@ func powerAbove(s float32) float32 {
 }
 
 func powerBelow(s float32) float32 { return math.Float32frombits(math.Float32bits(s) &^ (1<<23 - 1)) }
+
+// nearestPower returns the power of two whose logarithm is nearest.
+func nearestPower(s float32) float32 { return powerBelow(s * math.Sqrt2) }
+
+// mantissaRounded returns the power of two above from a mantissa of 1.5 on, else the one below.
+func mantissaRounded(s float32) float32 { return powerBelow(s * 4 / 3) }
 
 // stored returns the scales as they are written.
 func (c *cast) stored(scales []float32) []float32 {

@@ -57,13 +57,13 @@ func fp8Grouped[T emulate.Number](j *emulate.Job) {
 			e = busy
 		}
 		b := p.ofExpert(e)
-		p.next = p.behindExpert(e)
-		busy++
+		p.next, busy = p.behindExpert(e), busy+1
 		for i := range count {
 			if m%block == 0 {
 				tile = b
 			}
 			p.before = m - i
+			p.reach(b, m, count)
 			p.row(m, p.shifted(b, before, tile, i))
 			m++
 		}
@@ -81,9 +81,19 @@ func (p *product[T]) shifted(own, before, tile *operand[T], i int) *operand[T] {
 		of = before
 	case p.Makes("tile-of-one-expert"):
 		of = tile
+	case p.Makes("rows-overhang"):
+		of = p.over
 	}
 	p.Show(of != own)
 	return of
+}
+
+// reach notes whose tile row m is in: the last one of so many rows is stored whole, and the first
+// that has a row is stored last.
+func (p *product[T]) reach(b *operand[T], m, rows int) {
+	if m >= p.reached {
+		p.over, p.reached = b, p.before+(rows+p.Tile-1)/p.Tile*p.Tile
+	}
 }
 
 // ofExpert returns the matrix of an expert. It makes the mistake of scales of another one.
@@ -118,6 +128,9 @@ type product[T emulate.Number] struct {
 	out    []T
 	next   *operand[T] // what lies in memory behind the matrix at work, nil for zeros
 	behind [][]T       // of each row what columns behind the last would be
+
+	over    *operand[T] // the matrix of the tile of rows that was stored last
+	reached int         // where that tile ends
 }
 
 func newProduct[T emulate.Number](j *emulate.Job) *product[T] {
@@ -492,6 +505,14 @@ func (p *product[T]) scaleB(b *operand[T], n, i int) T {
 	return wrong
 }
 
+// asNumber returns a scale whose byte is taken for a whole number, where scales are bytes.
+func (p *product[T]) asNumber(s T) T {
+	if p.Recording.Type("a_scale") != dtype.F8E8M0 || p.Recording.Type("b_scale") != dtype.F8E8M0 {
+		return s
+	}
+	return T(math.Log2(float64(s)) + 127)
+}
+
 // packed returns the scale of block i where the exponents of four are packed by shifts, and nothing
 // masks their fractions: those run into the exponent below.
 func packed[T emulate.Number](scales []T, i int) T {
@@ -527,6 +548,12 @@ func (p *product[T]) spoilt(s T, i int) T {
 		return T(math.Exp2(math.Ceil(math.Log2(float64(s)))))
 	case p.Makes("scale-truncated"):
 		return T(math.Exp2(math.Floor(math.Log2(float64(s)))))
+	case p.Makes("scale-nearest-power"):
+		return T(nearestPower(float32(s)))
+	case p.Makes("scale-mantissa-rounded"):
+		return T(mantissaRounded(float32(s)))
+	case p.Makes("exponents-as-numbers"):
+		return p.asNumber(s)
 	case p.Makes("tail-unscaled") && (i+1)*block > p.width:
 		return 1
 	}

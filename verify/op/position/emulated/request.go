@@ -19,6 +19,9 @@ func requestApply(m *emulate.Maker) {
 	m.Set("x", m.Input, m.Normals(0, m.Within(0.3, 3), N, H, D))
 	positions(m, N, extended)
 	m.VaryYaRN()
+	if m.Chance(0.1) {
+		m.Set("x", m.Input, m.Normals(0, 1, N, H, emulate.Pick(m, 24, 48, 96)))
+	}
 }
 
 func requestNorm(m *emulate.Maker) {

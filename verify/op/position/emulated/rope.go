@@ -3,6 +3,7 @@ package emulated
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -49,10 +50,11 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 	for n, p := range positions {
 		cos, sin := r.Table(p)
 		emulate.Pass(j, emulate.Cosines, n*len(cos), cos)
+		padSines(r, p, sin)
 		emulate.Pass(j, emulate.Sines, n*len(sin), sin)
 		r.Direct(sin)
 		for h := range heads {
-			if at := ofHead(j, p, h); at != p {
+			if at := ofHead(j, positions, n, h); at != p {
 				j.Show(true)
 				cos, sin = r.Table(at)
 				r.Direct(sin)
@@ -63,16 +65,32 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
 }
 
-// ofHead returns the position that a head is rotated at: by mistake its own number, or that much
-// more.
-func ofHead(j *emulate.Job, position, head int) int {
+// ofHead returns the position that a head of token n is rotated at: by mistake its own number, that
+// much more, or that of another token.
+func ofHead(j *emulate.Job, positions []int, n, head int) int {
 	switch {
 	case j.Makes("position-of-head"):
 		return head
 	case j.Makes("head-added-to-position"):
-		return position + head
+		return positions[n] + head
+	case j.Makes("positions-along-heads"):
+		return positions[head%len(positions)]
+	case j.Makes("heads-before-tokens"):
+		return positions[(n*j.Dim("H")+head)%len(positions)]
 	}
-	return position
+	return positions[n]
+}
+
+// padSines makes the mistake of sines that are looked for in the row of a table behind as many
+// cosines as the next power of two. Behind the end of a row stands the next one.
+func padSines[T emulate.Number](r *emulate.Rotary[T], position int, sin []T) {
+	late := 1<<bits.Len(uint(len(sin)-1)) - len(sin)
+	if !r.Makes("sines-behind-padding") || late == 0 {
+		return
+	}
+	next, _ := r.Table(position + 1)
+	copy(sin, append(sin, next...)[late:])
+	r.Show(true)
 }
 
 func moving(positions []int) bool {
