@@ -128,6 +128,7 @@ func (s *subject) otherNumbers(a op.Attr) []any {
 		for _, letter := range []string{"D", "V", "d"} {
 			if n := s.bound.Dim(letter); n > 1 {
 				values = append(values, 1/math.Sqrt(float64(n)), 1/float64(n))
+				values = append(values, ofPadded(n)...)
 			}
 		}
 	}
@@ -135,6 +136,16 @@ func (s *subject) otherNumbers(a op.Attr) []any {
 	for _, v := range values {
 		if n := recording.Number(v); v != x && !math.IsInf(v, 0) && !math.IsNaN(v) && !slices.Contains(all, any(n)) {
 			all = append(all, any(n))
+		}
+	}
+	return all
+}
+
+// ofPadded lists the scales of widths that are padded to whole tiles.
+func ofPadded(n int) (all []float64) {
+	for tile := 8; tile <= 128; tile *= 2 {
+		if n%tile > 0 {
+			all = append(all, 1/math.Sqrt(float64((n+tile-1)/tile*tile)))
 		}
 	}
 	return all

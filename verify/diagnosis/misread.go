@@ -39,7 +39,44 @@ func misreadCandidates(s *subject) (all []candidate) {
 	for _, t := range s.bound.Op.Inputs {
 		all = append(all, s.inMemory(t)...)
 	}
+	return append(all, s.otherHeads()...)
+}
+
+// otherHeads are keys and values that are taken to have half or twice as many heads as they do, one
+// after the other in memory: rows of others are read.
+func (s *subject) otherHeads() (all []candidate) {
+	set := floats(s.holders("G"))
+	heads := s.bound.Dim("G")
+	if len(set) == 0 || !s.has("causal") {
+		return nil
+	}
+	for _, taken := range []int{heads / 2, 2 * heads, 1} {
+		if taken < 1 || taken == heads || s.bound.Dim("H")%taken > 0 {
+			continue
+		}
+		said := fmt.Sprintf("%s are taken to have %s, and have %d", namesOf(set), counted(taken, "head"), heads)
+		all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
+			for _, t := range set {
+				if x, err := s.rec.Tensor(t.Name); err == nil {
+					r.Set(t.Name, s.rec.Type(t.Name), withHeads(x, len(x.Shape)-2, taken))
+				}
+			}
+		}))
+	}
 	return all
+}
+
+// withHeads reads the memory of a tensor with another number of heads: as many rows as there were,
+// zeros behind the end.
+func withHeads(x *tensor.Tensor, a, heads int) *tensor.Tensor {
+	shape := slices.Clone(x.Shape)
+	shape[a] = heads
+	y := tensor.New(shape...)
+	each, own := y.Len()/shape[0], x.Len()/shape[0]
+	for b := range shape[0] {
+		copy(y.Data[b*each:(b+1)*each], x.Data[min(b*each, x.Len()):min(b*each+min(each, own), x.Len())])
+	}
+	return y
 }
 
 // inMemory are an input whose two last axes are walked otherwise in memory: the second first, or
@@ -317,6 +354,12 @@ func moduloMaps(n int, table bool) (all []indexMap) {
 			indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", 0, func(i int) int { return i % m }},
 			indexMap{fmt.Sprintf("transposed %d", m), fmt.Sprintf("as %d × %d, where it is %d × %d", n/m, m, m, n/m),
 				"", 0, func(i int) int { return i%m*(n/m) + i/m }})
+	}
+	for m := 16; m <= 128; m *= 2 {
+		if n > m && n%m == 0 {
+			all = append(all, indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", 0,
+				func(i int) int { return i % m }})
+		}
 	}
 	return all
 }

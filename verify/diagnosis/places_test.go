@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -92,4 +93,29 @@ func TestNumbersAreFittedExactly(t *testing.T) {
 	right := wide(4, 16, false)
 	wrong := confused(right, func(r *recording.Recording) { r.Attrs["scale"] = recording.Number(0.3899) })
 	wrongs{{"a scale", "the kernel takes the scores times 2.206: explains everything", wrong}}.check(t)
+}
+
+// The memory of keys may be taken for that of another number of heads, a width for a padded one.
+func TestOtherSizesAreTaken(t *testing.T) {
+	right := given("attention.forward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v"} {
+			generate(r, name, uint64(i+1), 2, []int{2, 24, 24}[i], 4, 20)
+		}
+	})
+	wrongs{
+		{
+			"half the heads", "k and v are taken to have 2 heads, and have 4: explains everything",
+			confused(right, func(r *recording.Recording) {
+				for _, name := range []string{"k", "v"} {
+					r.Set(name, dtype.BF16, withHeads(numbersOf(right, name), 2, 2))
+				}
+			}),
+		},
+	}.check(t)
+	wrongs{
+		{
+			"a padded width", "with scale 0.20412414523193154, where the recording has",
+			confused(right, func(r *recording.Recording) { r.Attrs["scale"] = recording.Number(1 / math.Sqrt(24)) }),
+		},
+	}.check(t)
 }

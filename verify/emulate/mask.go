@@ -97,6 +97,8 @@ func (m Mask) wrongStart(j *Job, s, lo int) (start int, made bool) {
 		return max(0, s-m.Window+1), true
 	case j.Makes("window-start-of-tile"):
 		return lo / j.Tile * j.Tile, true
+	case j.Makes("window-of-first-query"):
+		return max(0, m.Keys-m.Queries-m.Window+1), true
 	case j.Makes("window-of-last-query"):
 		return max(0, m.Keys-m.Window), true
 	}

@@ -145,6 +145,10 @@ func (n *RMS[T]) inverseRoot(mean T, x []T) T {
 	case "root-missing":
 		root = float64(mean + T(n.eps))
 		n.Show(mean != 0 && math.Abs(root-1) > 1e-3)
+	case "eps-added-to-reciprocal":
+		inverse := T(1/math.Sqrt(float64(mean)) + n.eps)
+		n.Show(math.Abs(float64(inverse)*root-1) > 1e-3 && dtype.Finite(float64(inverse)))
+		return inverse
 	case "root-bf16":
 		inverse := dtype.BF16.Round(1 / root)
 		n.Show(inverse != 1/root)

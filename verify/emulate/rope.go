@@ -254,15 +254,26 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 		plainBase *= math.Pow(y.Factor, float64(dim)/float64(dim-2))
 	case r.Makes("frequencies-bf16"):
 		return RoundEach(dtype.BF16, r.extend(y, frequencies[T](f, dim, width, base), dim, base, ""))
-	case r.Makes("exponent-halved"):
-		width = 2 * dim
-	case r.Makes("exponent-to-the-end"):
-		width = max(dim-2, 1)
-	case r.Makes("exponent-of-head"):
-		width = dim + r.Dim("Dn")
+	default:
+		width = r.wrongWidth(dim)
 	}
 	plain := delayed(frequencies[T](f, dim, width, plainBase), math.Pow(plainBase, -2*late[r.Mistake]/float64(dim)))
 	return r.extend(y, plain, dim, base, r.Mistake)
+}
+
+// wrongWidth returns the width in the exponents of frequencies: that of what is rotated.
+func (r *Rotary[T]) wrongWidth(dim int) int {
+	switch {
+	case r.Makes("exponent-halved"):
+		return 2 * dim
+	case r.Makes("exponent-quartered"):
+		return 4 * dim
+	case r.Makes("exponent-to-the-end"):
+		return max(dim-2, 1)
+	case r.Makes("exponent-of-head"):
+		return dim + r.Dim("Dn")
+	}
+	return dim
 }
 
 // delayed returns frequencies that are late by some pairs: each by a factor.

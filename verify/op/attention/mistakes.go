@@ -499,6 +499,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "without a window, or where it begins in the first key of a tile",
 	},
 	{
+		ID: "window-of-first-query", Ops: ofForward, Thread: "pytorch/executorch#21857",
+		Sentence: "the window of every query begins where that of the first one does, so that later ones see more keys",
+		Hidden:   "without a window, with one query, or where the first one's begins at 0",
+	},
+	{
 		ID: "window-of-last-query", Ops: ofForward,
 		Sentence: "the window of every query begins where that of the last one does, at kv_len − window",
 		Hidden:   "without a window, or with one query",

@@ -22,6 +22,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "where eps is negligible beside the mean square",
 	},
 	{
+		ID: "eps-added-to-reciprocal", Ops: ofNorm, Thread: "tile-ai/tilelang#1243",
+		Sentence: "eps is added to the reciprocal of the root, not under it",
+		Hidden:   "where eps is negligible beside the mean square and the reciprocal",
+	},
+	{
 		ID: "eps-outside-root", Ops: ofNorm,
 		Sentence: "eps is added to the root",
 		Hidden:   "where eps is negligible beside the mean square",

@@ -299,6 +299,12 @@ var accepting = []op.Mistake{
 		Hidden:   "with one draft, or where no decision changes",
 	},
 	{
+		ID: "accepted-by-blocks", Ops: ofAccept, Thread: "vllm-project/vllm-ascend#7603",
+		Sentence: "drafts are verified as a block: all are kept up to the last whose product of ratios exceeds its " +
+			"uniform number, so that a later one saves those before it",
+		Hidden: "with one draft, or where no decision changes",
+	},
+	{
 		ID: "acceptance-negated", Ops: ofAccept,
 		Sentence: "a draft is kept where the uniform is above p/q, not below",
 		Hidden:   "where no decision changes",

@@ -161,6 +161,12 @@ var mistakes = []op.Mistake{
 		Hidden:   "with every position 0, or with one pair of channels",
 	},
 	{
+		ID: "exponent-quartered", Ops: ofTables, Thread: "pie-project/pie#603",
+		Sentence: "frequencies are base^(−2i/4d), as of a head of which a quarter is rotated: its width is taken, " +
+			"not that of what is rotated",
+		Hidden: "with every position 0, or with one pair of channels",
+	},
+	{
 		ID: "positions-ignored", Ops: ofTables,
 		Sentence: "tokens are at 0, 1, 2, … whatever positions or start says",
 		Hidden:   "where that is where they are",

@@ -80,18 +80,7 @@ func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
 
 // verify returns how many drafts are kept, and the token after them.
 func (a *acceptance[T]) verify() (accepted, next int) {
-	good, product := make([]bool, a.k), T(1)
-	for i, token := range a.draft {
-		p, q := a.target(i)[token], a.q[i*a.vocab+token]
-		if good[i] = a.accepts(p, q, i); a.makes("accepted-by-product") {
-			product *= min(p/q, 1)
-			good[i] = a.u[i] < product
-		}
-	}
-	if a.makes("first-draft-unjudged") {
-		good[0] = true
-	}
-	accepted = a.counted(good)
+	accepted = a.counted(a.judge())
 	row := min(max(int(emulate.PassOne(a.Job, keptDrafts, a.b, T(accepted))), 0), a.k)
 	switch {
 	case a.makes("bonus-row-always"):
@@ -105,6 +94,31 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 		return accepted, 0
 	}
 	return accepted, a.next(row)
+}
+
+// judge lists which drafts are kept, each by itself.
+func (a *acceptance[T]) judge() []bool {
+	good, product := make([]bool, a.k), T(1)
+	for i, token := range a.draft {
+		p, q := a.target(i)[token], a.q[i*a.vocab+token]
+		if good[i] = a.accepts(p, q, i); a.makes("accepted-by-product") || a.makes("accepted-by-blocks") {
+			product *= min(p/q, 1)
+			good[i] = a.u[i] < product
+		}
+	}
+	if last := slices.Index(reversed(good), true); a.makes("accepted-by-blocks") && last >= 0 {
+		emulate.Fill(good[:a.k-last], true)
+	}
+	if a.makes("first-draft-unjudged") {
+		good[0] = true
+	}
+	return good
+}
+
+func reversed(x []bool) []bool {
+	y := slices.Clone(x)
+	slices.Reverse(y)
+	return y
 }
 
 // counted returns how many drafts are kept: those before the first that is not.
