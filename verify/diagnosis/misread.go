@@ -54,27 +54,36 @@ func (s *subject) otherHeads() (all []candidate) {
 		if taken < 1 || taken == heads || s.bound.Dim("H")%taken > 0 {
 			continue
 		}
-		said := fmt.Sprintf("%s are taken to have %s, and have %d", namesOf(set), counted(taken, "head"), heads)
-		all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
-			for _, t := range set {
-				if x, err := s.rec.Tensor(t.Name); err == nil {
-					r.Set(t.Name, s.rec.Type(t.Name), withHeads(x, len(x.Shape)-2, taken))
-				}
+		for _, through := range []bool{false, true} {
+			said := fmt.Sprintf("%s are taken to have %s, and have %d", namesOf(set), counted(taken, "head"), heads)
+			if through {
+				said += ", sequence after sequence"
 			}
-		}))
+			all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
+				for _, t := range set {
+					if x, err := s.rec.Tensor(t.Name); err == nil {
+						r.Set(t.Name, s.rec.Type(t.Name), withHeads(x, len(x.Shape)-2, taken, through))
+					}
+				}
+			}))
+		}
 	}
 	return all
 }
 
 // withHeads reads the memory of a tensor with another number of heads: as many rows as there were,
-// zeros behind the end.
-func withHeads(x *tensor.Tensor, a, heads int) *tensor.Tensor {
+// zeros behind the end; from the beginning of each sequence, or right through.
+func withHeads(x *tensor.Tensor, a, heads int, through bool) *tensor.Tensor {
 	shape := slices.Clone(x.Shape)
 	shape[a] = heads
 	y := tensor.New(shape...)
 	each, own := y.Len()/shape[0], x.Len()/shape[0]
 	for b := range shape[0] {
-		copy(y.Data[b*each:(b+1)*each], x.Data[min(b*each, x.Len()):min(b*each+min(each, own), x.Len())])
+		from, end := b*own, (b+1)*own
+		if through {
+			from, end = min(b*each, x.Len()), x.Len()
+		}
+		copy(y.Data[b*each:(b+1)*each], x.Data[from:end])
 	}
 	return y
 }

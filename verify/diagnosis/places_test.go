@@ -107,7 +107,7 @@ func TestOtherSizesAreTaken(t *testing.T) {
 			"half the heads", "k and v are taken to have 2 heads, and have 4: explains everything",
 			confused(right, func(r *recording.Recording) {
 				for _, name := range []string{"k", "v"} {
-					r.Set(name, dtype.BF16, withHeads(numbersOf(right, name), 2, 2))
+					r.Set(name, dtype.BF16, withHeads(numbersOf(right, name), 2, 2, false))
 				}
 			}),
 		},
