@@ -14,7 +14,7 @@ var needsSplits = map[string]bool{
 	"last-chunk-alone": true, "split-overlap": true, "parts-averaged": true, "parts-unnormalised": true,
 	"merged-by-maxima": true, "ring-of-own-keys": true, "sum-not-rescaled": true, "merge-maximum-missing": true,
 	"stale-chunk-merged": true, "split-outputs-of-first": true, "split-sums-of-first": true,
-	"split-sums-unstrided": true, "split-sums-transposed": true, "splits-unstrided": true,
+	"split-sums-unstrided": true, "split-sums-transposed": true,
 	"split-reduction-misindexed": true,
 }
 

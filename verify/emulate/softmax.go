@@ -135,6 +135,9 @@ func (k *Softmax[T]) wrongCap(x T) (wrong T, made bool) {
 		return k.Soft * T(math.Tanh(float64(x*k.Soft))), true
 	case k.Makes("softcap-unmultiplied"):
 		return T(math.Tanh(float64(x / k.Soft))), true
+	case k.Makes("softcap-overflow") && math.Abs(float64(x/k.Soft)) > largestExponent:
+		k.Show(true)
+		return T(math.NaN()), true
 	case k.Makes("softcap-in-base-2"):
 		return k.rightCap(x*math.Log2E) / math.Log2E, true
 	case k.Makes("softcap-hard"):
@@ -142,6 +145,9 @@ func (k *Softmax[T]) wrongCap(x T) (wrong T, made bool) {
 	}
 	return 0, false
 }
+
+// largestExponent is the largest number whose exponential float32 holds.
+const largestExponent = 88.72
 
 // Exp returns e^((x−m)·unit).
 func (k *Softmax[T]) Exp(x, m T) T {
@@ -523,8 +529,17 @@ func (k *Softmax[T]) finish(r *Query[T], st *state[T]) ([]T, T) {
 	if l == 0 { // every weight underflowed: a row of zeros, as kernels leave it
 		return st.acc, lse
 	}
-	k.ScaleBy(st.acc, 1/l)
+	k.ScaleBy(st.acc, 1/k.divisor(l))
 	return st.acc, lse
+}
+
+// divisor returns what a sum of weighted values is divided by: the sum l of weights.
+func (k *Softmax[T]) divisor(l T) T {
+	if !k.Makes("denominator-missing") {
+		return l
+	}
+	k.Show(math.Abs(float64(l)-1) > 0.02)
+	return 1
 }
 
 // ScaleBy multiplies x by a factor, in place.
@@ -716,7 +731,7 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 		l += T(math.Exp(float64(*sink - m*k.Unit)))
 	}
 	for i := range k.p {
-		k.p[i] /= l
+		k.p[i] /= k.divisor(l)
 	}
 	Pass(k.Job, Weights, r.Place+r.Lo, k.p)
 	out := make([]T, k.width)
@@ -735,6 +750,8 @@ func (j *Job) WrongScale(scale float64, width int) float64 {
 		scale = 1
 	case "scale-twice":
 		scale *= scale
+	case "scale-inverted":
+		scale = 1 / scale
 	case "exp2-unscaled":
 		scale *= math.Ln2
 	case "exp2-twice":

@@ -49,7 +49,7 @@ func (k *Softmax[T]) exchanged(r *Query[T], parts []*state[T]) []*state[T] {
 // exchanges are the mistakes of exchanged.
 var exchanges = map[string]bool{
 	"split-outputs-of-first": true, "split-sums-of-first": true, "split-sums-unstrided": true,
-	"split-sums-transposed": true, "splits-unstrided": true, "split-reduction-misindexed": true,
+	"split-sums-transposed": true, "split-reduction-misindexed": true,
 }
 
 // places returns where the output and the sums of a split are read, in the order [rows, splits].
@@ -67,8 +67,6 @@ func (k *Softmax[T]) places(row, split int) (output, sum int) {
 		sum = row + split
 	case k.Makes("split-sums-transposed"):
 		sum = split*k.Batch.All + row
-	case k.Makes("splits-unstrided"):
-		output, sum = row+split, row+split
 	}
 	return output, sum
 }

@@ -11,8 +11,9 @@ var attentionForward = []design{
 	{
 		"causal",
 		"fewer queries than keys, ragged lengths, one of them 0, NaN behind them, a causal mask with a " +
-			"window, key heads of groups, a soft cap, sinks of both signs, decisive keys at every edge",
-		func(m *maker) { m.causal(8); m.forward(m.size(5, 128), m.size(8, 128), m.size(2, 32), 0) },
+			"window, key heads of groups, a soft cap, logits of ±2000, sinks of both signs, decisive keys at " +
+			"every edge",
+		func(m *maker) { m.causal(8); m.forward(m.size(5, 128), m.size(8, 128), m.size(2, 32), 2e3) },
 	},
 	{
 		"two-sided",
@@ -34,6 +35,11 @@ var attentionBackward = []design{
 		"a window on both sides, groups of three heads, no soft cap, values and gradients of one sign; the " +
 			"rest as with a causal mask",
 		func(m *maker) { m.windowed(); m.backward(m.size(16, 128), m.size(6, 126), m.size(2, 42), 1) },
+	},
+	{
+		"square",
+		"as many queries as keys, more than a tile of them, no mask, values wider than keys",
+		square,
 	},
 }
 
@@ -79,6 +85,18 @@ func (m *maker) backward(queries, queryHeads, keyHeads int, level float32) {
 	m.set("window", m.size(9, 100))
 	m.heads(h)
 	m.input("do", lifted(level, m.bell(0, h.B, h.S, h.H, h.V)))
+}
+
+// square is a call as in training, on a ring or on one rank.
+func square(m *maker) {
+	n := m.size(96, 256)
+	h := heads{B: 1, S: n, T: n, H: 2, G: 1, D: m.size(16, 128), V: m.size(24, 192)}
+	m.set("causal", false)
+	m.input("q", m.bell(1, h.B, h.S, h.H, h.D))
+	m.input("k", m.bell(0, h.B, h.T, h.G, h.D))
+	m.input("v", m.bell(0, h.B, h.T, h.G, h.V))
+	m.input("do", m.bell(0, h.B, h.S, h.H, h.V))
+	m.set("scale", scale(m))
 }
 
 // scale lies far from the BF16 numbers, and is not 1/√D.
@@ -150,6 +168,9 @@ func merge(m *maker) {
 		if i%3 == 1 {
 			o, lse = planted(o, edit(poison, i%p, i)), planted(lse, edit(math.Inf(-1), i%p, i))
 		}
+	}
+	for part := range p { // exponentials of the third overflow
+		lse = planted(lse, edit(100+float64(part), part, 2))
 	}
 	m.set("lse_base", "2")
 	m.input("o", o)

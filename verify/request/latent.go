@@ -9,9 +9,9 @@ var latentDecode = []design{
 	{
 		"paged",
 		"scattered pages, ragged lengths, one that fills its last page, one of 0 and one of 1, NaN " +
-			"behind the last keys and in pages that nobody has, decisive last keys, logits of ±150, two " +
+			"behind the last keys and in pages that nobody has, decisive last keys, logits of ±600, two " +
 			"queries",
-		func(m *maker) { decode(m, 5, 2, m.size(4, 128), 4, 300) },
+		func(m *maker) { decode(m, 5, 2, m.size(4, 128), 4, 1200) },
 	},
 	{
 		"spread",
@@ -46,7 +46,7 @@ type pages struct {
 func decode(m *maker, b, s, h int, decisive, far float64) {
 	d := m.attrOf("value_dim", 32, 512) + m.size(8, 64)
 	p := pages{page: m.size(16, 64), columns: m.size(6, 65)}
-	p.lens = []int{p.page*(p.columns-1) - 3, p.page * (p.columns - 2), 0, 1, p.page + 1}[:b]
+	p.lens = []int{p.page * (p.columns - 2), p.page*(p.columns-1) - 3, 0, 1, p.page + 1}[:b]
 	p.table = scattered(b * p.columns)
 	m.set("scale", 0.1352337788608801) // DeepSeek-V3's: YaRN's temperature squared over √192
 	m.set("lse_base", "2")

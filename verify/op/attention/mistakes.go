@@ -615,6 +615,41 @@ var mistakes = []op.Mistake{
 		Hidden: "with as many queries as keys, or more",
 	},
 	{
+		ID: "keys-at-query-offsets", Ops: ofForward,
+		Thread:   "thu-ml/SageAttention#26",
+		Sentence: "k and v of sequence b are read from row b·S on, where its queries begin, and not from b·T on",
+		Hidden:   "with one sequence, or with as many queries as keys, or more",
+	},
+	{
+		ID: "softcap-overflow", Ops: ofForward,
+		Thread: "vllm-project/vllm#56578",
+		Sentence: "tanh of the soft cap is (e^x − e^−x)/(e^x + e^−x), which is NaN where score/cap is above 88 or " +
+			"below −88",
+		Hidden: "without a soft cap, or where no score is 88 times as large",
+	},
+	{
+		ID: "denominator-missing", Ops: ofDecoding,
+		Sentence: "what was summed is not divided by the sum of weights",
+		Hidden:   "where every sum of weights is 1, or with several parts",
+	},
+	{
+		ID: "scale-inverted", Ops: ofScores,
+		Thread:   "AI-Hypercomputer/maxtext#1370",
+		Sentence: "scores are divided by the softmax scale, not multiplied",
+		Hidden:   "with a scale of 1, or where no query sees more than one key",
+	},
+	{
+		ID: "delta-transposed", Ops: ofBackward,
+		Thread:   "flagos-ai/FlagAttention#1",
+		Sentence: "D is written in the order [batch, query, head], and read as [batch, head, query]",
+		Hidden:   "with one head or one query, or where no query sees more than one key",
+	},
+	{
+		ID: "lse-read-transposed", Ops: ofBackward,
+		Sentence: "log-sum-exps are read as [batch, head, query], but stand in the order [batch, query, head]",
+		Hidden:   "with one head or one query, or where no query sees more than one key",
+	},
+	{
 		ID: "maximum-from-minus-30000", Ops: ofForward,
 		Sentence: "the running maximum begins at a finite number, −3e4, and not at −∞, so that rows of lower scores " +
 			"give zeros",
@@ -627,7 +662,7 @@ var mistakes = []op.Mistake{
 		Hidden: "where every row has a score above −10000",
 	},
 	{
-		ID: "maximum-from-zero", Ops: ofForward,
+		ID: "maximum-from-zero", Ops: ofDecoding,
 		Sentence: "the running maximum begins at 0, and not at −∞, so that rows of low scores give zeros",
 		Hidden:   "where every row has a score above −100",
 	},
@@ -674,11 +709,6 @@ var mistakes = []op.Mistake{
 	{
 		ID: "split-sums-transposed", Ops: ofDecoding,
 		Sentence: "log-sum-exps of splits are written as [row, split] and read as [split, row]",
-		Hidden:   "with one row, or where fewer than two parts see a key",
-	},
-	{
-		ID: "splits-unstrided", Ops: ofDecoding,
-		Sentence: "output and log-sum-exp of split c of row r are read at r + c, not at r·splits + c",
 		Hidden:   "with one row, or where fewer than two parts see a key",
 	},
 	{

@@ -141,6 +141,18 @@ var mistakes = []op.Mistake{
 		Hidden:   "with one sequence, or where they are",
 	},
 	{
+		ID: "value-rows-drift", Ops: ofCache,
+		Thread: "ikawrakow/ik_llama.cpp#2031",
+		Sentence: "values are walked in steps of as many rows as values have columns, keys in steps of theirs: value " +
+			"j is row j ÷ D·V + j mod D, and not j",
+		Hidden: "where values are whole rows of the cache, or no sequence has more keys than a row has columns",
+	},
+	{
+		ID: "block-as-row", Ops: ofCache,
+		Sentence: "a block is taken for the row at which it begins: slot i of it is row block + i, not block·page + i",
+		Hidden:   "with pages of one row, or where all is in block 0",
+	},
+	{
 		ID: "table-stride-of-first", Ops: ofCache,
 		Thread:   "sgl-project/sglang#9675",
 		Sentence: "rows of the block table are taken to be as long as the first sequence has pages",
@@ -234,6 +246,11 @@ var mistakes = []op.Mistake{
 		ID: "query-start-missing", Ops: ofLayer,
 		Sentence: "queries are rotated for positions 0, 1, 2, …, without the start that the key's have",
 		Hidden:   "where start is 0, or with one token",
+	},
+	{
+		ID: "rope-key-start-missing", Ops: ofLayer,
+		Sentence: "the rope key is rotated for positions 0, 1, 2, …, without the start that queries have",
+		Hidden:   "where start is 0",
 	},
 	{
 		ID: "position-plus-head", Ops: ofLayer,

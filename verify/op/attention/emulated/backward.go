@@ -107,7 +107,7 @@ func (g *gradients[T]) rows(b int, then func(r *emulate.Query[T], i int)) {
 		logits := append([]T{}, g.k.S...)
 		g.Show(g.ScaleWrong && r.Hi-r.Lo > 1)
 		emulate.Pass(g.Job, again, r.Place+r.Lo, logits)
-		lse := emulate.PassOne(g.Job, lses, b*g.S*g.H+i, g.lse[i])
+		lse := emulate.PassOne(g.Job, lses, b*g.S*g.H+i, g.lse[g.misplaced("lse-read-transposed", i)])
 		if g.NormalizeFirst {
 			g.eager(r, i, b, logits, lse)
 		} else {
@@ -159,7 +159,11 @@ func (g *gradients[T]) probability(x, lse T) T {
 // flash fills in P and dS of query i as a flash kernel does.
 func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse T) {
 	do := g.gradient(i, b)
-	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(do, out)))
+	at := g.misplaced("delta-transposed", i)
+	if at != i {
+		out = g.out[at]
+	}
+	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(g.gradient(at, b), out)))
 	for c, x := range logits {
 		p := g.probability(x, lse)
 		dp := g.dp(do, r.Value(r.Lo+c))

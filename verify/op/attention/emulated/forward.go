@@ -94,15 +94,20 @@ func (h *heads[T]) uncoverBackward(m *emulate.Mask) {
 	m.Causal, m.Window = false, 0
 }
 
-// place returns where the row of key t lies in k and v: if they are taken to be as long as the
-// queries, each head's begin as if heads stood before keys.
+// place returns where the row of key t lies in k and v. By mistake sequences lie as far apart as
+// those of queries, or each head's rows do, as if heads stood before keys.
 func (h *heads[T]) place(b, t, g int) int {
-	if !h.Makes("keys-of-query-length") || h.S >= h.T {
-		return (b*h.T+t)*h.G + g
+	switch {
+	case h.S >= h.T:
+	case h.Makes("keys-at-query-offsets"):
+		h.Show(b > 0)
+		return (b*h.S+t)*h.G + g
+	case h.Makes("keys-of-query-length"):
+		h.Show(true)
+		row := (b*h.G+g)*h.S + t // among those of [B,G,T]
+		return (row/(h.G*h.T)*h.T+row%h.T)*h.G + row/h.T%h.G
 	}
-	h.Show(true)
-	row := (b*h.G+g)*h.S + t // among those of [B,G,T]
-	return (row/(h.G*h.T)*h.T+row%h.T)*h.G + row/h.T%h.G
+	return (b*h.T+t)*h.G + g
 }
 
 // group returns the key and value head of query head n: groups of neighbours share one.

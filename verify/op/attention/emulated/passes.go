@@ -44,6 +44,17 @@ func (g *gradients[T]) inPasses(b int, of passes) {
 	g.Mistake = all
 }
 
+// misplaced returns the row whose number is read for row i: its own, or by the named mistake that
+// which stands there in the order [query, head] for [head, query].
+func (g *gradients[T]) misplaced(mistake string, i int) int {
+	other := i%g.H*g.S + i/g.H
+	if !g.Makes(mistake) || g.out[other] == nil {
+		return i
+	}
+	g.Show(other != i && g.several)
+	return other
+}
+
 // ring makes the mistake of a ring of ranks of which each meets its own keys at every step, and not
 // those that are passed on: dq is of them alone, once for each step, and its gradients go to the
 // keys of every rank.

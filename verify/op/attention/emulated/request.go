@@ -87,6 +87,14 @@ func lower(m *emulate.Maker, h *headShape) {
 	m.Set("k", m.Input, h.k)
 }
 
+// steepen makes logits so large that exponentials of them over the soft cap overflow.
+func steepen(m *emulate.Maker, h *headShape) {
+	for i := range h.q.Data {
+		h.q.Data[i] *= 1000
+	}
+	m.Set("q", m.Input, h.q)
+}
+
 // plant makes the last key of every sequence, and the one just outside the last query's window,
 // decisive: nearer to the last query than the others, and with another value.
 func plant(m *emulate.Maker, h *headShape) {
@@ -155,6 +163,8 @@ func requestForward(m *emulate.Maker) {
 	sinks(m, h)
 	if m.Attrs["softcap"] == nil && !m.Has("sink") && m.Chance(0.1) {
 		lower(m, h)
+	} else if m.Attrs["softcap"] != nil && m.Chance(0.3) {
+		steepen(m, h)
 	}
 }
 

@@ -57,7 +57,16 @@ func (c *cache[T]) key(b, j int) []T {
 	if c.Makes("cache-tiled") && c.D%tile == 0 {
 		return c.tiled(emulate.Row(c.rows, block, c.page*c.D), j%c.page)
 	}
-	return emulate.Row(c.rows, block*c.page+j%c.page, c.D)
+	return emulate.Row(c.rows, c.rowAt(block, j%c.page), c.D)
+}
+
+// rowAt returns which row of the cache a slot of a block is.
+func (c *cache[T]) rowAt(block, slot int) int {
+	if c.Makes("block-as-row") {
+		c.Show(block > 0 && c.page > 1)
+		return block + slot
+	}
+	return block*c.page + slot
 }
 
 // block returns the block that holds a page of sequence b.
@@ -119,6 +128,10 @@ func (c *cache[T]) tiled(page []T, slot int) []T {
 
 // value returns the columns of a cached row that are the value: the first.
 func (c *cache[T]) value(b, j int) []T {
+	if at := j/c.D*c.V + j%c.D; c.Makes("value-rows-drift") {
+		c.Show(at != j)
+		j = at
+	}
 	key := c.key(b, j)
 	if c.Makes("value-columns") {
 		c.Show(c.D > c.V)

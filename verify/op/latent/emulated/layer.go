@@ -201,7 +201,7 @@ func (l *latent[T]) project(x []T) {
 		l.q = append(l.q, l.pass(queries, s, l.rotateQuery(l.parted(l.queryOf(h, s)), s, cos, sin)))
 		raw, unrotated := l.down(h, s)
 		cKV, kR := l.normKey(raw, unrotated)
-		l.keep(s, cKV, l.rotateKey(kR, cos, sin))
+		l.keep(s, cKV, l.rotateKey(kR, s, cos, sin))
 		l.cacheEarly(raw, unrotated)
 	}
 }
@@ -372,7 +372,11 @@ func (l *latent[T]) wrongPlace(s, n int, cos, sin []T) (otherCos, otherSin []T) 
 }
 
 // rotateKey rotates the key that all heads share.
-func (l *latent[T]) rotateKey(kR, cos, sin []T) []T {
+func (l *latent[T]) rotateKey(kR []T, s int, cos, sin []T) []T {
+	if l.Makes("rope-key-start-missing") {
+		l.Show(l.positions[s] != s)
+		cos, sin = l.rotary.Table(s)
+	}
 	if l.Makes("rope-key-unrotated") || l.Makes("position-of-head") { // that head is 0
 		l.Show(l.rotated)
 		return kR
