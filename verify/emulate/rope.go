@@ -408,15 +408,22 @@ func (r *Rotary[T]) angles(position int) []float64 {
 		r.Show(angle != dtype.BF16 && dtype.BF16.Round(float64(position)) != float64(position)) // from 257 on
 		angle = dtype.BF16
 	case "positions-bf16":
-		right := position
-		position = int(dtype.BF16.Round(float64(position)))
-		r.Show(position != right)
+		position = r.stored(dtype.BF16, position)
+	case "positions-f16":
+		position = r.stored(dtype.F16, position)
 	}
 	out := make([]float64, len(r.theta))
 	for i, th := range r.theta {
 		out[i] = angle.Round(angle.Round(float64(position)) * angle.Round(float64(th)))
 	}
 	return out
+}
+
+// stored returns a position as a type has it.
+func (r *Rotary[T]) stored(t dtype.Type, position int) int {
+	so := int(min(t.Round(float64(position)), 1<<17)) // not infinite
+	r.Show(so != position)
+	return so
 }
 
 // spoilTable makes the mistakes of the table of one position.

@@ -120,6 +120,16 @@ var choosing = []op.Mistake{
 		Hidden:   "without groups",
 	},
 	{
+		ID: "ids-of-candidates", Ops: []string{"moe.gate"},
+		Sentence: "ids are places among the experts of the kept groups, not numbers of experts",
+		Hidden:   "without groups, or where the first groups are kept",
+	},
+	{
+		ID: "ids-within-groups", Ops: []string{"moe.gate"},
+		Sentence: "ids are places within a group, not numbers of experts",
+		Hidden:   "without groups, or where all that are chosen are in the first",
+	},
+	{
 		ID: "softmax-over-padding", Ops: ofGate,
 		Sentence: "the softmax is over experts that are padded to the next power of two, by logits of 0 for −∞",
 		Hidden:   "with another score than softmax, where experts are a power of two, or weights add up to 1",
@@ -509,6 +519,31 @@ var sending = slices.Concat([]op.Mistake{
 		Hidden:   "never",
 	},
 	{
+		ID: "gpt-oss-fused", Ops: []string{"moe.experts"}, Thread: "microsoft/onnxruntime#28738",
+		Sentence: "experts are those of gpt-oss: rows of W1 and W3 by turns, a limit of 7, and g σ(1.702 g) (u + 1)",
+		Hidden:   "never",
+	},
+	{
+		ID: "up-plus-one", Ops: ofExperts,
+		Sentence: "1 is added to W3 x, as in gpt-oss: SiLU(W1 x) ⊙ (W3 x + 1)",
+		Hidden:   "never",
+	},
+	{
+		ID: "row-tail-dropped", Ops: ofExperts,
+		Sentence: "an expert with more than 16 tokens computes whole tiles of 16 alone, and gives the last nothing",
+		Hidden:   "where no expert has more than 16, or has whole tiles",
+	},
+	{
+		ID: "first-tile-only", Ops: []string{"moe.experts"},
+		Sentence: "an expert computes one tile of its tokens alone, and gives the others nothing",
+		Hidden:   "where no expert has more than a tile, of 64",
+	},
+	{
+		ID: "shared-expert-weighted", Ops: ofExperts, Thread: "MooreThreads/torchada#84",
+		Sentence: "the shared experts have the weight of a token's first expert, where they have none",
+		Hidden:   "without shared experts, or where that is 1",
+	},
+	{
 		ID: "residual-added", Ops: ofExperts,
 		Sentence: "x is added to the output, which is that of the experts alone",
 		Hidden:   "never",
@@ -850,6 +885,16 @@ var balancing = []op.Mistake{
 		ID: "slots-uncounted", Ops: []string{"moe.balance_loss"}, Thread: "huggingface/transformers#43688",
 		Sentence: "shares of tokens are not divided by the number of slots K: they sum to E·K, not to E",
 		Hidden:   "with one slot, or where tokens of devices are counted",
+	},
+	{
+		ID: "batch-shares-for-sequence", Ops: []string{"moe.balance_loss"},
+		Sentence: "shares of tokens are those of the whole batch, mean scores those of a sequence",
+		Hidden:   "with another kind than sequence, or with one",
+	},
+	{
+		ID: "scores-counted", Ops: []string{"moe.balance_loss"},
+		Sentence: "a token counts for its experts with their scores, not as 1",
+		Hidden:   "where scores are 1, or where tokens of devices are counted",
 	},
 	{
 		ID: "scores-over-slots", Ops: []string{"moe.balance_loss"}, Thread: "datawhalechina/llm-algo-leetcode#43",

@@ -146,6 +146,11 @@ var scaling = []op.Mistake{
 		Hidden: "with F8_E5M2",
 	},
 	{
+		ID: "amax-of-first-row", Ops: ofCast,
+		Sentence: "only the first row of a block is looked at for its largest size",
+		Hidden:   "with blocks of one row, or where it stands there",
+	},
+	{
 		ID: "amax-of-square", Ops: ofCast,
 		Sentence: "the largest size is that of a square of 128 rows, not of the one row of a block",
 		Hidden:   "with blocks that are squares, with one row, or where all have the same",
@@ -187,6 +192,11 @@ var coding = []op.Mistake{
 	{
 		ID: "quotient-bf16", Ops: ofCast,
 		Sentence: "quotients are rounded to BF16 before they are rounded to codes",
+		Hidden:   "where that moves none to the other side of the middle between two codes",
+	},
+	{
+		ID: "quotient-f16", Ops: ofCast,
+		Sentence: "quotients are rounded to F16 before they are rounded to codes",
 		Hidden:   "where that moves none to the other side of the middle between two codes",
 	},
 	{
@@ -257,6 +267,16 @@ var multiplying = []op.Mistake{
 		Sentence: "the last tile of rows of an expert is stored whole: the first rows of the next expert are those " +
 			"of a times the matrix of the one before",
 		Hidden: "where the rows of every expert are whole tiles, or one has all",
+	},
+	{
+		ID: "scale-per-step-of-64", Ops: ofProducts, Thread: "tile-ai/TileOPs#1666",
+		Sentence: "scales are read for each 64 elements of K as if blocks were so wide, not 128",
+		Hidden:   "with 64 elements of K at most, or where all scales are the same",
+	},
+	{
+		ID: "codes-ieee", Ops: ofProducts, Thread: "google/XNNPACK#10460",
+		Sentence: "codes of the largest exponent, from 256 on, are taken for infinity and NaN, as in IEEE formats",
+		Hidden:   "where no code of F8_E4M3 is at least 256",
 	},
 	{
 		ID: "exponents-as-numbers", Ops: ofProducts,

@@ -120,6 +120,11 @@ var mistakes = []op.Mistake{
 		Hidden:   "where they do",
 	},
 	{
+		ID: "positions-f16", Ops: ofTables, Thread: "NVIDIA/Megatron-LM#535",
+		Sentence: "positions are stored in F16, which does not hold all from 2049 on",
+		Hidden:   "where F16 holds every position, as it does up to 2048",
+	},
+	{
 		ID: "positions-wrapped", Ops: ofTables,
 		Sentence: "positions are taken modulo the length of a table, the power of two below the largest",
 		Hidden:   "where every position is below it, as where all are 0",

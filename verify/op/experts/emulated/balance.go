@@ -144,6 +144,9 @@ func (b *balance[T]) product(from, length int) T {
 // mean scores.
 func (b *balance[T]) factors(from, length int) (f, p []T) {
 	f, p = b.shares(from, from+length), b.means(from, from+length)
+	if b.makes("batch-shares-for-sequence") {
+		f = b.shares(0, b.N)
+	}
 	if length == b.N {
 		emulate.Pass(b.Job, loadShares, 0, f)
 		emulate.Pass(b.Job, meanScores, 0, p)
@@ -178,7 +181,7 @@ func (b *balance[T]) shares(from, to int) []T {
 	counts := make([]T, b.E)
 	for n := from; n < to; n++ {
 		for _, e := range b.chosen(n) {
-			counts[e]++
+			counts[e] += b.counts(n, e)
 		}
 	}
 	if b.makes("counts-capped") {
@@ -193,6 +196,14 @@ func (b *balance[T]) shares(from, to int) []T {
 	default:
 		return each(counts, func(c T) T { return c * T(b.E) / (slots * tokens) })
 	}
+}
+
+// counts returns what a token counts for an expert that it goes to: by mistake its score.
+func (b *balance[T]) counts(n, e int) T {
+	if b.makes("scores-counted") {
+		return b.row(n)[e]
+	}
+	return 1
 }
 
 // over returns the numbers of slots and of tokens that counts are divided by.

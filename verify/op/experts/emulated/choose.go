@@ -34,11 +34,7 @@ func (g *gate[T]) ranked(scores []T) []T {
 // choose returns the experts of a token, best first, by what ranks them: their scores with the
 // bias, or where a mistake is made without.
 func (g *gate[T]) choose(ranked, scores []T) []int {
-	grouped := ranked
-	if g.makes("group-score-unbiased") {
-		grouped = scores
-	}
-	candidates := g.members(grouped)
+	candidates := g.candidates(ranked, scores)
 	if g.makes("bias-of-groups-only") {
 		ranked = scores
 	}
@@ -56,6 +52,28 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 		return g.withRepeats(ranked, candidates)
 	}
 	return g.searched(g.best(ranked, candidates, g.K), ranked)
+}
+
+// candidates returns the experts that may be chosen.
+func (g *gate[T]) candidates(ranked, scores []T) []int {
+	if g.makes("group-score-unbiased") {
+		return g.members(scores)
+	}
+	return g.members(ranked)
+}
+
+// numbered makes the mistakes of ids that are places: among the experts of the kept groups, or
+// within a group.
+func (g *gate[T]) numbered(chosen []int, ranked, scores []T) []int {
+	switch {
+	case g.groups == 1:
+	case g.makes("ids-of-candidates"):
+		candidates := g.candidates(ranked, scores)
+		return each(chosen, func(e int) int { return slices.Index(candidates, e) })
+	case g.makes("ids-within-groups"):
+		return each(chosen, func(e int) int { return e % (g.E / g.groups) })
+	}
+	return chosen
 }
 
 // searched makes the mistakes of a search for the best that begins at 0 or −1 and expert 0, which

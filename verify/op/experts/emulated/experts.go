@@ -94,7 +94,7 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 		sum, x := m.sum(n), emulate.Row(m.x, n, m.d)
 		if shared.gate != nil {
 			emulate.Pass(m.Job, routedSum, n*m.d, sum)
-			m.addShared(sum, m.output(shared, m.readByShared(x, sum), 1, n))
+			m.addShared(n, sum, m.output(shared, m.readByShared(x, sum), 1, n))
 		}
 		y = append(y, m.withResidual(sum, x)...)
 	}
@@ -245,10 +245,13 @@ func (m *mixture[T]) done(pairs []pair) []pair {
 	case m.Makes("capacity-dropped"):
 		slots := len(m.routes) * len(m.routes[0].experts)
 		capacity = (slots + m.Dim("E") - 1) / m.Dim("E")
-	}
-	if last := len(pairs) - 1; m.Makes("last-row-only") && last > 0 {
-		m.Show(true)
-		return pairs[last:]
+	case m.Makes("row-tail-dropped") && capacity > 16:
+		capacity = capacity / 16 * 16
+	case m.Makes("first-tile-only"):
+		capacity = m.Tile
+	case m.Makes("last-row-only") && capacity > 0:
+		m.Show(capacity > 1)
+		return pairs[capacity-1:]
 	}
 	m.Show(len(pairs) > capacity)
 	return pairs[:min(capacity, len(pairs))]
@@ -420,7 +423,7 @@ func (m *mixture[T]) rounded(x []T) []T {
 }
 
 // addShared adds the output of the shared experts to a sum.
-func (m *mixture[T]) addShared(sum, y []T) {
+func (m *mixture[T]) addShared(n int, sum, y []T) {
 	factor := T(1)
 	switch {
 	case m.Makes("shared-expert-missing"):
@@ -433,6 +436,8 @@ func (m *mixture[T]) addShared(sum, y []T) {
 		factor = T(m.Float("scale"))
 	case m.Makes("shared-expert-divided"):
 		factor = 1 / T(m.Float("scale"))
+	case m.Makes("shared-expert-weighted"):
+		factor = m.routes[n].weights[0]
 	}
 	m.Show(factor != 1)
 	emulate.RoundEach(m.combine, m.plus(sum, each(y, func(v T) T { return v * factor })))

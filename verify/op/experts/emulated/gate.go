@@ -158,6 +158,7 @@ func (g *gate[T]) route(n int) route[T] {
 	if g.makes("weights-misplaced") {
 		slices.Sort(r.experts)
 	}
+	r.experts = g.numbered(r.experts, ranked, scores)
 	return r
 }
 

@@ -65,6 +65,9 @@ func newNetworks[T emulate.Number](j *emulate.Job) *networks[T] {
 		Job: j, inner: emulate.NewSummer[T](&j.Config, operands(j, "x", "w_gate")), d: j.Dim("d"),
 		limit: T(j.Float("swiglu_limit")), inside: j.Word("weight_at") == "hidden", input: input,
 	}
+	if j.Makes("gpt-oss-fused") {
+		w.limit = 7
+	}
 	c := j.Config // what is hidden may be wider than a tensor core takes
 	hidden := j.Intermediate
 	if hidden != j.Recording.Type("w_down") {
@@ -157,7 +160,7 @@ func (w *networks[T]) units(net network[T], x []T, f int) (gate, up T) {
 	switch {
 	case w.Makes("gate-up-swapped"):
 		at, beside = beside, at
-	case w.Makes("gate-up-interleaved"):
+	case w.Makes("gate-up-interleaved"), w.Makes("gpt-oss-fused"):
 		at, beside = 2*f, 2*f+1
 	}
 	w.Show(at != f || beside != f+width)
@@ -207,7 +210,7 @@ func (w *networks[T]) hidden(gate, up, weight T) T {
 		silu = min(silu, w.limit)
 	}
 	switch {
-	case w.Makes("swiglu-of-gpt-oss"):
+	case w.Makes("swiglu-of-gpt-oss"), w.Makes("up-plus-one"), w.Makes("gpt-oss-fused"):
 		w.Show(true)
 		up++
 	case w.Makes("linear-part-missing"):
@@ -235,7 +238,7 @@ func (w *networks[T]) silu(z T) T {
 	case ok:
 		w.Show(z != 0)
 		return other
-	case w.Makes("swiglu-of-gpt-oss"), w.Makes("quick-gelu-for-silu"):
+	case w.Makes("swiglu-of-gpt-oss"), w.Makes("quick-gelu-for-silu"), w.Makes("gpt-oss-fused"):
 		w.Show(z != 0)
 		steep = 1.702
 	}

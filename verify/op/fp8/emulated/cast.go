@@ -112,7 +112,7 @@ func (c *cast) blockOf(i int) int { return i/c.cols/c.tall*c.across + i%c.cols/c
 func (c *cast) sizes() (sizes, right []float32) {
 	right = c.largest(true)
 	switch {
-	case c.Makes("amax-over-padding"), c.Makes("amax-signed"), c.Makes("amax-of-half"):
+	case c.Makes("amax-over-padding"), c.Makes("amax-signed"), c.Makes("amax-of-half"), c.Makes("amax-of-first-row"):
 		sizes = c.largest(false)
 	case c.Makes("amax-kept"):
 		sizes = kept(right, c.across)
@@ -158,7 +158,8 @@ func (c *cast) largest(right bool) []float32 {
 		case right:
 		case c.Makes("amax-signed"):
 			size = max(x, 0)
-		case c.Makes("amax-of-half") && i%c.cols%c.wide >= (c.wide+1)/2:
+		case c.Makes("amax-of-half") && i%c.cols%c.wide >= (c.wide+1)/2,
+			c.Makes("amax-of-first-row") && i/c.cols%c.tall > 0:
 			size = 0
 		}
 		if b := c.blockOf(i); size > sizes[b] {
@@ -329,6 +330,8 @@ func (c *cast) spoilt(x float32) float32 {
 		return c.code.halfUp(x)
 	case c.Makes("quotient-bf16"):
 		return c.code.nearest(emulate.Round(dtype.BF16, x))
+	case c.Makes("quotient-f16"):
+		return c.code.nearest(emulate.Round(dtype.F16, x))
 	case c.Makes("subnormal-codes-flushed"):
 		return c.code.flushed(c.code.nearest(x))
 	case c.Makes("subnormal-codes-small"):

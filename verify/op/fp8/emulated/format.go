@@ -59,6 +59,17 @@ func (f format) asNormal(code float32) float32 {
 	return code
 }
 
+// ieee returns what a code of E4M3 means where the largest exponent is that of infinities and NaN.
+func (f format) ieee(code float32) float32 {
+	switch {
+	case f.of != dtype.F8E4M3 || abs(code) < 256:
+		return code
+	case abs(code) == 256:
+		return sign(float32(math.Inf(1)), code)
+	}
+	return float32(math.NaN())
+}
+
 // fnuz returns what the byte of x in the FNUZ format means in E4M3: twice as much, and NaN for
 // 240, the largest one.
 func (f format) fnuz(x float32) float32 {

@@ -177,6 +177,9 @@ func (p *product[T]) summedAs() dtype.Type {
 // the end of a block, unless several blocks are one sum.
 func (p *product[T]) parts() (ends []int) {
 	every := p.every
+	if p.Makes("scale-per-step-of-64") {
+		every = 64
+	}
 	if every > block {
 		every = (every + block - 1) / block * block
 	}
@@ -231,6 +234,8 @@ func (p *product[T]) decoded(x T, t dtype.Type) T {
 		code = T(format.flushed(float32(x)))
 	case p.Makes("subnormal-codes-normal"):
 		code = T(format.asNormal(float32(x)))
+	case p.Makes("codes-ieee"):
+		code = T(format.ieee(float32(x)))
 	}
 	p.Show(code != x && (x == x || code == code))
 	return code
@@ -335,6 +340,9 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 			sums[i] += sums[i-1]
 		}
 		scales[i] = p.scaleA(m, last) * p.scaleB(b, n, last)
+		if p.Makes("scale-per-step-of-64") {
+			scales[i] = p.byStep(p.a.scales, m*p.a.across, to) * p.byStep(b.scales, n/block*b.across, to)
+		}
 		from = to
 	}
 	if len(sums) == p.a.across {
@@ -343,6 +351,14 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 		emulate.Pass(p.Job, scalesOfSums, at, scales)
 	}
 	return p.added(sums, scales)
+}
+
+// byStep makes the mistake of a scale that is read for each step of 64 of K, as if blocks were so
+// wide: from the row that begins there on, into what lies behind it.
+func (p *product[T]) byStep(scales []T, row, to int) T {
+	right, wrong := scales[row+(to-1)/block], scales[min(row+(to-1)/64, len(scales)-1)]
+	p.Show(wrong != right)
+	return wrong
 }
 
 // added returns Σ scale·sum, in as many parts as there are splits.
