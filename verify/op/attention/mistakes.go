@@ -616,7 +616,6 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "keys-at-query-offsets", Ops: ofForward,
-		Thread:   "thu-ml/SageAttention#26",
 		Sentence: "k and v of sequence b are read from row b·S on, where its queries begin, and not from b·T on",
 		Hidden:   "with one sequence, or with as many queries as keys, or more",
 	},
@@ -719,7 +718,6 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "stale-part-merged", Ops: ofMerging,
-		Thread:   "sgl-project/sglang#22688",
 		Sentence: "a part that saw no key is taken for the one before it, whose output and log-sum-exp are left there",
 		Hidden:   "where no part is empty that has one before it",
 	},
@@ -737,14 +735,12 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "backward-sees-all", Ops: ofBackward,
-		Thread: "meta-pytorch/MSLK#263",
 		Sentence: "the backward pass masks nothing, keys behind kv_lens neither, and log-sum-exp and D are those of " +
 			"attention without masks",
 		Hidden: "where no key is masked",
 	},
 	{
 		ID: "backward-weights-unmasked", Ops: ofBackward,
-		Thread:   "meta-pytorch/MSLK#263",
 		Sentence: "the backward pass masks nothing where it forms weights again, with the right log-sum-exp and D",
 		Hidden:   "where no key is masked",
 	},
@@ -761,7 +757,6 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "dq-length-ignored", Ops: ofBackward,
-		Thread:   "hao-ai-lab/FastVideo#925",
 		Sentence: "dq counts all keys that are stored, those behind kv_lens too: dk and dv do not",
 		Hidden:   "where every length is all that is stored, or with a causal mask",
 	},

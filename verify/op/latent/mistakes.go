@@ -154,13 +154,11 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "table-stride-of-first", Ops: ofCache,
-		Thread:   "sgl-project/sglang#9675",
 		Sentence: "rows of the block table are taken to be as long as the first sequence has pages",
 		Hidden:   "with one sequence, or where they are",
 	},
 	{
 		ID: "table-written-as-first", Ops: ofCache,
-		Thread: "sgl-project/sglang#9675",
 		Sentence: "rows of the block table are written as long as the first sequence has pages, and read as long as " +
 			"the table is wide",
 		Hidden: "with one sequence, or where they are",
