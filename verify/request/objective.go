@@ -26,6 +26,11 @@ var valueLoss = []design{
 		"the same with the mean of sequences",
 		func(m *maker) { values(m, "sequence_mean") },
 	},
+	{
+		"unclipped",
+		"errors on both sides of ±1, no clip, the mean of tokens",
+		func(m *maker) { m.set("clip", 0); values(m, "token_mean") },
+	},
 }
 
 // policyLosses are the designs of ppo.loss and grpo.loss.
@@ -57,7 +62,7 @@ var policyLosses = []design{
 	},
 	{
 		"cispo",
-		"weights that are clipped and held constant, k1, the mean of sequences' sums",
+		"weights that are clipped and held constant, advantages of sequences, k1, the mean of sequences' sums",
 		func(m *maker) {
 			m.set("clip", "cispo")
 			m.set("clip_high", 0.4)
@@ -160,6 +165,10 @@ func (m *maker) policies() {
 	if m.word("kl", "none") != "none" {
 		b.tokens(m, "ref_logprob", m.level(-1.75, 0, b.n, b.l))
 	}
+	if m.word("clip", "ppo") == "cispo" {
+		m.input("advantage", m.bell(0, b.n))
+		return
+	}
 	b.tokens(m, "advantage", m.bell(0, b.n, b.l))
 }
 
@@ -202,7 +211,9 @@ func recursion(m *maker) {
 func values(m *maker, aggregate string) {
 	m.prefer(dtype.F32)
 	m.set("aggregate", aggregate)
-	m.set("clip", 0.3)
+	if _, given := m.Attrs["clip"]; !given {
+		m.set("clip", 0.3)
+	}
 	m.aggregated()
 	b := m.batch()
 	b.tokens(m, "old_values", m.level(0.25, 0, b.n, b.l))
@@ -260,12 +271,17 @@ var logProbs = []design{
 		"tokens that the sampler kept, rows that are ignored, a temperature of 0.6",
 		func(m *maker) { m.set("ignore_index", -1); sampled(m, 0, true) },
 	},
+	{
+		"below",
+		"logits around −60, tokens that are excluded, a temperature of ½",
+		func(m *maker) { m.set("temperature", 0.5); sampled(m, -60, false) },
+	},
 }
 
 var crossEntropies = []design{
 	{
 		"float32",
-		"rows that are ignored and hold NaN, a temperature of 0.7, chunks of rows and of the vocabulary",
+		"rows that are ignored and hold NaN, the first too, a temperature of 0.7, chunks of rows and of the vocabulary",
 		func(m *maker) { m.prefer(dtype.F32); crossEntropy(m) },
 	},
 	{
@@ -278,7 +294,7 @@ var crossEntropies = []design{
 var mismatches = []design{
 	{
 		"heads",
-		"two heads that differ by a step of training, a mask, a temperature of 0.6",
+		"hidden states that differ, most where the mask hides it, and a temperature of 0.6",
 		engines,
 	},
 }
@@ -341,7 +357,7 @@ func crossEntropy(m *maker) {
 	hidden, targets := m.bell(0, n, d), make([]int, n)
 	for i := range n {
 		targets[i] = (i*17 + 5) % vocab
-		if i%4 == 1 || i == n-2 {
+		if i%4 == 1 || i == 0 || i == n-2 {
 			targets[i] = ignore
 			hidden = planted(hidden, edit(poison, i))
 		}
@@ -356,7 +372,7 @@ func engines(m *maker) {
 	m.set("temperature", 0.6)
 	m.set("limit", 1.5)
 	m.input("hidden_a", m.bell(0, n, d))
-	m.input("hidden_b", around(0.0625, m.bell(0, n, d)))
+	m.input("hidden_b", planted(around(0.0625, m.bell(0, n, d)), edit(1, 3)))
 	m.weight("weight_a", 1, vocab, d)
 	m.input("tokens", ids(0, vocab, n))
 	mask := as(dtype.U8, ids(1, 2, n))

@@ -45,7 +45,7 @@ var predictionLoss = []design{
 var predictionAccept = []design{
 	{
 		"drafts",
-		"drafts that are good and bad in every order, rows of the target that differ",
+		"drafts that are good and bad in every order, rows of the target that differ, two uniforms of 0",
 		accept,
 	},
 }
@@ -86,10 +86,13 @@ func accept(m *maker) {
 			}
 		}
 	}
+	for i := range k + 1 {
+		p = planted(p, edit(0, 5, i, 0))
+	}
 	m.integers("draft_tokens", drafts, b, k)
 	m.input("draft_probs", q)
-	m.input("target_probs", p)
-	m.input("uniforms", unit(0.5, -1, b, k+1))
+	m.input("target_probs", planted(p, edit(0, 3, 0, drafts[3*k])))
+	m.input("uniforms", planted(unit(0.5, -1, b, k+1), edit(0, 3, 0), edit(0, 5, k)))
 }
 
 // unit is a recipe of float32 numbers from middle − 2^exp2 up to middle + 2^exp2.

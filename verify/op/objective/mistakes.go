@@ -219,9 +219,10 @@ var mistakes = []op.Mistake{
 		Hidden:   "with k1, without a divergence, or where policy and reference agree",
 	},
 	{
-		ID: "k1-absolute", Ops: ofKL,
-		Sentence: "k1 is the absolute value of the difference",
-		Hidden:   "with another estimator than k1, or where the policy likes no token less than the reference does",
+		ID: "kl-absolute", Ops: ofKL,
+		Sentence: "the divergence is the absolute value of the log-ratio, whichever is asked for",
+		Hidden: "without a divergence, where policy and reference agree, or with k1 where the policy likes no " +
+			"token less than the reference does",
 	},
 	{
 		ID: "kl-missing", Numbers: []string{"L30"}, Ops: ofLosses,
@@ -616,6 +617,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "std-missing", Numbers: []string{"L06"}, Ops: ofGroups,
+		Thread:   "Open-Reasoner-Zero/Open-Reasoner-Zero#75",
 		Sentence: "rewards are not divided by their deviation",
 		Hidden:   "without a division by the deviation, or where every group's rewards are equal",
 	},
@@ -1068,6 +1070,282 @@ var mistakes = []op.Mistake{
 		ID: "probability-floored", Ops: ofLogProb, Thread: "Samyssmile/edux#201",
 		Sentence: "the logarithm is that of a probability of at least 1e-7: no log-probability is below −16.1",
 		Hidden:   "where no token is less likely",
+	},
+	{
+		ID: "kl-times-reference", Ops: ofKL,
+		Sentence: "the divergence is π_ref·(log π_ref − log π) of the token, as kl_div of two logarithms has it",
+		Hidden:   "without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "limit-in-exponential", Ops: ofDivergence,
+		Sentence: "k3 has the limited log-ratio in the exponential alone: e^clamp(δ) − 1 − δ",
+		Hidden:   "with another estimator than k3, without a limit, or where no token reaches it",
+	},
+	{
+		ID: "limit-in-divergence", Ops: ofLosses,
+		Sentence: "the limit of the ratio's logarithm clamps that of the divergence too",
+		Hidden:   "with another estimator than k3, without a limit, or where no token is so far from the reference",
+	},
+	{
+		ID: "limit-on-ratio", Ops: ofLosses,
+		Sentence: "the limit bounds the ratio from above, not its logarithm on both sides",
+		Hidden:   "without a limit, or where no ratio reaches it",
+	},
+	{
+		ID: "gradient-cut-outside", Ops: ofLosses,
+		Sentence: "every token whose ratio is outside of the clip has no gradient, whichever of the plain and the " +
+			"clipped loss is the larger",
+		Hidden: "with cispo or without a clip, or where the clipped loss is the larger for all of them",
+	},
+	{
+		ID: "gradient-without-ratio", Ops: ofLosses,
+		Sentence: "the gradient is −A, without the ratio: that of −A·log π, as for the policy that sampled",
+		Hidden:   "with cispo, or where every ratio is 1 or has no gradient",
+	},
+	{
+		ID: "clipped-gradient-of-plain", Ops: ofLosses,
+		Sentence: "clipped tokens have the gradient of the plain loss, −A·π/π_old",
+		Hidden:   "with another clip than ppo and gppo, or where no token is clipped",
+	},
+	{
+		ID: "bounds-without-one", Ops: ofLosses,
+		Sentence: "the ratio is clipped to clip_low … clip_high themselves, not to 1 − clip_low … 1 + clip_high",
+		Hidden:   "without a clip",
+	},
+	{
+		ID: "cispo-unbounded", Ops: ofLosses,
+		Sentence: "the weight of cispo is not bounded",
+		Hidden:   "with another clip than cispo, or where no ratio is outside of it",
+	},
+	{
+		ID: "dual-clip-below", Ops: ofLosses,
+		Sentence: "the dual clip is a lower bound: the loss of a negative advantage is at least −c·A, not at most",
+		Hidden:   "without a dual clip, or where no advantage is negative",
+	},
+	{
+		ID: "dual-clip-of-plain", Ops: ofLosses,
+		Sentence: "where the dual clip is, for negative advantages, the clipped loss is left out: min(−rA, −cA)",
+		Hidden:   "without a dual clip, or where the clipped loss of no negative advantage is the larger",
+	},
+	{
+		ID: "sequence-gradient-own", Ops: ofLosses,
+		Sentence: "with ratios of sequences each token has the gradient of its own loss, not the mean over all " +
+			"that share the ratio",
+		Hidden: "with ratios of tokens, or where the tokens of a sequence have one advantage",
+	},
+	{
+		ID: "advantage-on-last-token", Ops: ofLosses,
+		Sentence: "the advantage of a sequence counts at its last token alone",
+		Hidden:   "with advantages of tokens, or where every sequence has one token",
+	},
+	{
+		ID: "advantages-whitened-whole", Ops: ofLosses,
+		Sentence: "advantages are normalised once more over the whole tensor, whatever the mask is",
+		Hidden:   "where their mean is 0 and their deviation 1",
+	},
+	{
+		ID: "end-counted", Ops: ofWeights,
+		Sentence: "means divide by one token more for each sequence than the mask has",
+		Hidden:   "without means",
+	},
+	{
+		ID: "maximum-missing", Ops: ofLogProb,
+		Sentence: "the largest logit is not subtracted before the exponentials, which overflow",
+		Hidden:   "where no logit is above 88",
+	},
+	{
+		ID: "maximum-from-zero", Ops: ofLogProb,
+		Sentence: "the search for the largest logit begins at 0, and where all are far below the exponentials vanish",
+		Hidden:   "where a logit is above −88",
+	},
+	{
+		ID: "logarithm-to-base-two", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the logarithm of the sum of exponentials is to base 2, the rest is in nats",
+		Hidden:   "where one token alone is possible, or in the gradient",
+	},
+	{
+		ID: "exponentials-to-base-two", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the softmax has powers of 2 of logits that were not multiplied by log₂ e",
+		Hidden:   "where all logits are equal",
+	},
+	{
+		ID: "halves-under-own-maxima", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the sums of exponentials of two halves of the vocabulary are added, each under its own maximum, " +
+			"as where the maximum of two devices is not shared",
+		Hidden: "where both halves have the same largest logit",
+	},
+	{
+		ID: "token-logit-of-one-device", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Sentence: "the token's logit counts as 0 where the token is in the second half of the vocabulary, as where " +
+			"two devices do not add theirs",
+		Hidden: "where every token is in the first half, or in the gradient",
+	},
+	{
+		ID: "entropy-mean-untempered", Ops: ofLogProb,
+		Sentence: "the entropy is the log-sum-exp of logits over the temperature less the mean of logits that are " +
+			"not divided by it",
+		Hidden: "with a temperature of 1",
+	},
+	{
+		ID: "ignored-in-loss", Ops: ofHead,
+		Sentence: "rows whose target is ignored count in the loss, as with target 0, though not in the divisor",
+		Hidden:   "where every row counts",
+	},
+	{
+		ID: "softmax-dropped", Ops: ofHead,
+		Sentence: "the gradient of logits is that of the target's own alone, without the softmax",
+		Hidden:   "where no row counts",
+	},
+	{
+		ID: "value-not-subtracted", Ops: ofGAE,
+		Sentence: "the temporal difference is r + γ·V of the next state, without the state's own value taken off",
+		Hidden:   "where every value is 0",
+	},
+	{
+		ID: "next-value-decayed", Ops: ofGAE,
+		Sentence: "the next value is multiplied by γλ, not by γ",
+		Hidden:   "with λ = 1, or where every next value is 0",
+	},
+	{
+		ID: "recursion-forward", Ops: ofGAE,
+		Sentence: "the recursion runs from a sequence's first token to its last, not backwards",
+		Hidden:   "with γλ = 0, or where no sequence has two tokens",
+	},
+	{
+		ID: "carry-not-reset", Ops: ofGAE,
+		Sentence: "the advantage that is carried on is not set back to 0 between sequences: each ends with the first " +
+			"advantage of the one after, though values end with it",
+		Hidden: "with γλ = 0, or with one sequence that has tokens",
+	},
+	{
+		ID: "value-of-next-sequence", Ops: ofGAE,
+		Sentence: "the value after a sequence's last token is the first of the sequence after it, not 0",
+		Hidden:   "with γ = 0, or with one sequence that has tokens, or where its value is 0",
+	},
+	{
+		ID: "whiten-deviation-missing", Ops: ofGAE,
+		Sentence: "whitened advantages have their mean subtracted, and are not divided by their deviation",
+		Hidden:   "without whitening, or where it is 1",
+	},
+	{
+		ID: "whiten-root-missing", Ops: ofGAE,
+		Sentence: "advantages are whitened by their variance, not by its root",
+		Hidden:   "without whitening, or where it is 1",
+	},
+	{
+		ID: "returns-normalised", Ops: ofGAE,
+		Sentence: "returns are whitened as advantages are",
+		Hidden:   "without whitening, or where their mean is 0 and their deviation 1",
+	},
+	{
+		ID: "value-huber", Ops: ofValues,
+		Sentence: "the error of a value is not squared beyond 1: the loss is Huber's, whose gradient stops at ±1",
+		Hidden:   "with a clip, or where no error is larger than 1",
+	},
+	{
+		ID: "value-clip-above-only", Ops: ofValues,
+		Sentence: "the clipped value is bounded from above alone, not by old − clip from below",
+		Hidden:   "without a clip, or where no value is so far below that its clipped error is the larger",
+	},
+	{
+		ID: "groups-of-neighbours", Ops: ofGroups,
+		Sentence: "a group is a run of neighbours with one number: outputs of it that stand apart are another group",
+		Hidden:   "where every group stands together",
+	},
+	{
+		ID: "deviation-from-zero", Ops: ofGroups,
+		Sentence: "the deviation is of the rewards themselves, the root of their mean square, not of the rewards " +
+			"less the mean",
+		Hidden: "without a division by the deviation, or where every group has mean 0",
+	},
+	{
+		ID: "rejected-missing", Ops: ofPairs, Thread: "haozheji/exact-optimization#2",
+		Sentence: "the margin is the log-ratio of the chosen response alone: the rejected one is left out of the loss",
+		Hidden:   "where the log-ratio of every rejected response is 0",
+	},
+	{
+		ID: "margin-added", Ops: ofPairs,
+		Sentence: "the margin is the sum of both log-ratios, not chosen less rejected",
+		Hidden:   "where the log-ratio of every rejected response is 0",
+	},
+	{
+		ID: "sigmoid-missing", Ops: ofPairs,
+		Sentence: "the loss is the margin itself, −βh for −log σ(βh)",
+		Hidden:   "with the loss of IPO",
+	},
+	{
+		ID: "gradient-by-other-sigmoid", Ops: ofPairs,
+		Sentence: "the gradient has σ(βh) for σ(−βh) = 1 − σ(βh): what is right already is pushed most",
+		Hidden:   "with the loss of IPO, or where every margin is 0",
+	},
+	{
+		ID: "smoothing-gradient-missing", Ops: ofPairs,
+		Sentence: "label smoothing is in the loss, and its gradient is left out",
+		Hidden:   "without label smoothing, or with the loss of IPO",
+	},
+	{
+		ID: "likelihood-added", Ops: ofPairs,
+		Sentence: "−log π of the chosen response is added to the loss, as where a likelihood term is on by default",
+		Hidden:   "never",
+	},
+	{
+		ID: "estimates-of-mean", Ops: ofMismatch,
+		Sentence: "k2 and k3 are those of the mean difference, not means of the tokens'",
+		Hidden:   "where every token has the same difference",
+	},
+	{
+		ID: "largest-over-all", Ops: ofMismatch,
+		Sentence: "the largest difference is looked for outside the mask too",
+		Hidden:   "where the mask hides nothing larger",
+	},
+	{
+		ID: "share-within", Ops: ofMismatch,
+		Sentence: "the share counts tokens whose ratio is within the limit, not beyond it",
+		Hidden:   "where as many are within it",
+	},
+	{
+		ID: "vocabulary-padded-to-power", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Thread:   "unslothai/unsloth#10616",
+		Sentence: "the softmax counts padding of the vocabulary up to a power of two, as tokens of logit 0",
+		Hidden:   "where the vocabulary is a power of two, or where logits are far above 0",
+	},
+	{
+		ID: "temperature-on-softmax-alone", Ops: ofHead, Thread: "ServiceNow/Fast-LLM#228",
+		Sentence: "the gradient of logits is p/T − 1 at the target, not (p − 1)/T: the temperature divides the " +
+			"softmax alone",
+		Hidden: "with a temperature of 1, or where no row counts",
+	},
+	{
+		ID: "gradient-of-one-device", Ops: []string{"ppo.loss", "grpo.loss", "policy.cross_entropy"},
+		Thread: "modelscope/ms-swift#9947",
+		Sentence: "the gradient of logits is lost in the half of the vocabulary that does not have the token, as " +
+			"where a reduction over two devices is not differentiated",
+		Hidden: "without logits, or where no token has a gradient",
+	},
+	{
+		ID: "whiten-per-place", Ops: ofGAE, Thread: "tensorflow/agents#651",
+		Sentence: "advantages are whitened over the sequences at each place, not over all tokens",
+		Hidden:   "without whitening",
+	},
+	{
+		ID: "lengths-twice", Ops: ofPairs, Thread: "hiyouga/LlamaFactory#6722",
+		Sentence: "log-ratios are divided by the number of tokens twice",
+		Hidden:   "without length_normalize, or where every response has one token",
+	},
+	{
+		ID: "ratio-twice", Ops: ofLosses, Thread: "PufferAI/PufferLib#306",
+		Sentence: "the loss is multiplied by the ratio once more, which its advantage has already",
+		Hidden:   "with cispo, or where every ratio is 1",
+	},
+	{
+		ID: "clipped-dropped", Ops: ofLosses,
+		Sentence: "a token whose ratio is outside of the clip does not count: its loss is 0, not that of the bound",
+		Hidden:   "with cispo or without a clip, or where no ratio is outside of it",
+	},
+	{
+		ID: "advantages-as-mask", Ops: ofLosses, Thread: "verl-project/verl#2506",
+		Sentence: "advantages stand in the place of the mask in the mean: losses are weighted by them",
+		Hidden:   "with another aggregate than token_mean, or where every advantage is the same",
 	},
 }
 

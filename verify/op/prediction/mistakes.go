@@ -115,6 +115,16 @@ var combining = []op.Mistake{
 		Sentence: "both norms divide by the mean square, not by its root",
 		Hidden:   "where it is 1",
 	},
+	{
+		ID: "first-hidden-masked", Ops: ofCombine,
+		Sentence: "the hidden state of row 0 is set to 0 too, where mask_first is for the embedding",
+		Hidden:   "where mask_first is false",
+	},
+	{
+		ID: "halves-interleaved", Ops: ofCombine,
+		Sentence: "the halves are stacked column by column, not one behind the other",
+		Hidden:   "with rows of one element",
+	},
 }
 
 // losing are those of the losses.
@@ -183,6 +193,31 @@ var losing = []op.Mistake{
 		ID: "weight-to-the-depth", Ops: ofLoss,
 		Sentence: "depth k is weighted by λ^k, not by λ as all are",
 		Hidden:   "with one depth, or a weight of 1",
+	},
+	{
+		ID: "rolled-in-zeros", Ops: ofLoss,
+		Sentence: "labels are rolled with zeros behind them: the last positions are compared with token 0, and count",
+		Hidden:   "where every position has a token to predict",
+	},
+	{
+		ID: "shifts-accumulate", Ops: ofLoss,
+		Sentence: "depth k shifts labels that were shifted before: by 1 + 2 + … + k, not by k",
+		Hidden:   "with one depth",
+	},
+	{
+		ID: "logarithm-to-base-two", Ops: ofLoss,
+		Sentence: "the logarithm of the sum of exponentials is to base 2, the rest is in nats",
+		Hidden:   "where no position counts",
+	},
+	{
+		ID: "exponentials-to-base-two", Ops: ofLoss,
+		Sentence: "the softmax has powers of 2 of logits that were not multiplied by log₂ e",
+		Hidden:   "where no position counts, or all logits are equal",
+	},
+	{
+		ID: "vocabulary-padded-to-power", Ops: ofLoss, Thread: "unslothai/unsloth#10616",
+		Sentence: "the softmax counts padding of the vocabulary up to a power of two, as tokens of logit 0",
+		Hidden:   "where the vocabulary is a power of two, or where logits are far above 0",
 	},
 }
 
@@ -334,6 +369,49 @@ var accepting = []op.Mistake{
 		ID: "cumulated-before", Ops: ofAccept,
 		Sentence: "the cumulative sum of a token does not count its own weight, and the token behind is drawn",
 		Hidden:   "where the same token is drawn",
+	},
+	{
+		ID: "draft-one-hot", Ops: ofAccept, Thread: "SafeAILab/EAGLE#183",
+		Sentence: "draft_probs is not read, as if each draft were its distribution's only token: it is kept with " +
+			"probability p, and the residual is p without it",
+		Hidden: "where the same tokens are kept and drawn",
+	},
+	{
+		ID: "residual-of-token-alone", Ops: ofAccept,
+		Sentence: "q is taken off p at the refused token alone, not at every token",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "sampled-from-draft", Ops: ofAccept,
+		Sentence: "after a refusal the next token is drawn from q, not from what q leaves over of p",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "all-counted-as-none", Ops: ofAccept,
+		Sentence: "where every draft is kept none is counted: the first refused one is looked for, and there is none",
+		Hidden:   "where a draft is refused",
+	},
+	{
+		ID: "refused-counted", Ops: ofAccept,
+		Sentence: "accepted counts the draft that was refused too",
+		Hidden:   "where every draft is kept",
+	},
+	{
+		ID: "uniform-after-refused", Ops: ofAccept,
+		Sentence: "the next token is drawn by the uniform after that of the refused draft, not by the last one",
+		Hidden:   "where the last draft is reached, or the same token is drawn",
+	},
+	{
+		ID: "accepted-at-equality", Ops: ofAccept, Thread: "sgl-project/sglang#35771",
+		Sentence: "a draft is kept where the uniform is p/q, not below alone: with a uniform of 0 one that the " +
+			"target excludes is kept",
+		Hidden: "where no uniform is 0, or the draft beside it is possible",
+	},
+	{
+		ID: "drawn-at-equality", Ops: ofAccept, Thread: "sgl-project/sglang#35798",
+		Sentence: "the next token is the first whose cumulative sum reaches the threshold, not exceeds it: with a " +
+			"uniform of 0 it is token 0, possible or not",
+		Hidden: "where no last uniform is 0, or token 0 is possible",
 	},
 }
 

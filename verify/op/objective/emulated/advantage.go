@@ -31,6 +31,7 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 		batch: newRows[T](j, len(ids), 1), rewards: emulate.Load[T](j, "rewards"), std: j.Word("std"),
 		eps: j.Float("eps"),
 	}
+	g.spoilIDs(ids)
 	var order []int
 	members := map[int][]int{}
 	for i, id := range ids {
@@ -45,6 +46,21 @@ func groupAdvantage[T emulate.Number](j *emulate.Job) {
 	}
 	g.spoilGroups(order, members, advantage)
 	emulate.Store(j, "advantage", j.Recording.Type("rewards"), advantage)
+}
+
+// spoilIDs makes the mistake of groups that are runs of neighbours with one number.
+func (g *grouped[T]) spoilIDs(ids []int) {
+	if !g.Makes("groups-of-neighbours") {
+		return
+	}
+	seen, run := map[int]bool{}, -1
+	for i, last := 0, 0; i < len(ids); i++ {
+		if id := ids[i]; i == 0 || id != last {
+			g.Show(seen[id])
+			run, seen[id], last = run+1, true, id
+		}
+		ids[i] = run
+	}
 }
 
 // spoilGroups makes the mistakes with who belongs to a group.
@@ -130,11 +146,20 @@ func (g *grouped[T]) statistics(group []int) (mean, divisor T) {
 		g.Show(len(x) < len(g.rewards) && mean != g.mean(g.rewards))
 		return mean, g.divisor(g.centred(g.rewards, g.mean(g.rewards)))
 	}
-	divisor = g.divisor(g.centred(x, mean))
+	divisor = g.divisor(g.centred(x, g.centre(mean)))
 	if g.Makes("variance-by-moments") && g.std != "none" && len(x) > 1 {
 		return mean, g.byMoments(x, mean, divisor)
 	}
 	return mean, divisor
+}
+
+// centre returns what a deviation is from: the mean; by mistake 0.
+func (g *grouped[T]) centre(mean T) T {
+	if !g.Makes("deviation-from-zero") || g.std == "none" {
+		return mean
+	}
+	g.Show(mean != 0)
+	return 0
 }
 
 // byMoments makes the mistake of a variance that is the mean of squares less the square of the

@@ -193,6 +193,8 @@ func (b *batch[T]) wrongWeights(mode string) []T {
 		return b.microBatches()
 	case "micro-batch-means-added":
 		return times(2, b.microBatches())
+	case "end-counted":
+		return b.withEnds(mode)
 	case "losses-summed":
 		return slices.Repeat([]T{1}, b.N)
 	case "rows-joined":
@@ -205,6 +207,20 @@ func (b *batch[T]) wrongWeights(mode string) []T {
 		return w
 	}
 	return nil
+}
+
+// withEnds returns the weights of means that divide by one token more for each sequence.
+func (b *batch[T]) withEnds(mode string) []T {
+	w, all := b.weightsOf(mode), T(len(slices.Concat(b.places...)))
+	for i, places := range b.places {
+		switch {
+		case mode == "token_mean":
+			w[i] *= all / (all + T(b.sequences()))
+		case mode == "sequence_mean":
+			w[i] *= T(len(places)) / T(len(places)+1)
+		}
+	}
+	return w
 }
 
 // otherDivisor returns by what a mistaken divisor changes the weight of sequence i.
@@ -393,9 +409,14 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 		value, slope = b.oneDivergence(right, rightSlope, delta)
 	case b.Makes("k1-for-all"):
 		value, slope = -delta, 1
+	case b.Makes("kl-absolute"):
+		value, slope = max(delta, -delta), b.sign(-delta)
 	case b.Makes("kl-times-probability"):
 		p := b.exp(logprob)
 		value, slope = p*right, p*(right+rightSlope)
+	case b.Makes("kl-times-reference"):
+		p := b.exp(ref)
+		value, slope = p*delta, -p
 	case b.Makes("kl-missing"):
 		value, slope = 0, 0
 	case b.Makes("kl-gradient-missing"):
@@ -412,16 +433,14 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 // ofOne returns the estimator that a mistake changes, where it is of one alone.
 func (b *batch[T]) ofOne() string {
 	return map[string]string{
-		"k1-absolute": "k1", "k2-unhalved": "k2", "estimator-falls-through": "k2", "k3-clamped": "k3",
-		"k3-without-one": "k3", "k3-sign-inside": "k3", "k3-is-square": "k3",
+		"k2-unhalved": "k2", "estimator-falls-through": "k2", "k3-clamped": "k3", "k3-without-one": "k3",
+		"k3-sign-inside": "k3", "k3-is-square": "k3", "limit-in-exponential": "k3",
 	}[b.Mistake]
 }
 
 // oneDivergence makes the mistakes of one estimator.
 func (b *batch[T]) oneDivergence(value, slope, delta T) (T, T) {
 	switch {
-	case b.Makes("k1-absolute") && delta > 0:
-		return delta, -slope
 	case b.Makes("k2-unhalved"):
 		return 2 * value, 2 * slope
 	case b.Makes("estimator-falls-through"):
@@ -430,12 +449,31 @@ func (b *batch[T]) oneDivergence(value, slope, delta T) (T, T) {
 		return 10, 0
 	case b.Makes("k3-is-square"):
 		return delta * delta, -2 * delta
+	case b.Makes("limit-in-exponential") && b.limited(delta):
+		return value + min(max(delta, -b.limit()), b.limit()) - delta, 1
 	case b.Makes("k3-without-one"):
 		value++
 	case b.Makes("k3-sign-inside") && slope != 0:
 		return value + 2*delta, slope - 2
 	}
 	return value, slope
+}
+
+// sign returns −1, 0 or 1.
+func (b *batch[T]) sign(x T) T {
+	if x == 0 {
+		return 0
+	}
+	return T(math.Copysign(1, float64(x)))
+}
+
+// limit is the attribute of policy.kl.
+func (b *batch[T]) limit() T { return T(b.Float("limit")) }
+
+// limited tells whether a log-ratio is beyond the limit.
+func (b *batch[T]) limited(delta T) bool {
+	limit := b.limit()
+	return limit != 0 && (delta > limit || delta < -limit)
 }
 
 func (b *batch[T]) estimate(estimator string, logprob, ref, limit T) (value, slope T) {

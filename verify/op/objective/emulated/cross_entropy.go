@@ -237,7 +237,7 @@ func (h *linearHead[T]) logSumExp(z []T) (m, sum T) {
 			m = max(m, x)
 		}
 		for _, x := range z[from:to] {
-			exps = append(exps, emulate.Exponential(h.Job, x-m))
+			exps = append(exps, h.exponential(x-m))
 		}
 		sum = h.rescaled(sum, before-m) + h.sums.Sum(exps)
 	}
@@ -258,23 +258,24 @@ func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	z, y := h.logits(n), h.targets[n]
 	all, _ := h.wrongVocabulary(z, y)
 	m, sum := h.logSumExp(all)
-	sum = h.counted(sum)
-	logarithm := T(math.Log(float64(sum)))
+	sum = h.counted(sum, all)
+	logarithm := h.logarithm(sum)
 	if h.place = n; h.Quantities != nil {
 		m, sum, logarithm = h.passed(lses, m+logarithm), 1, 0
 	}
-	loss = h.keep(h.scalar, -(h.passed(tokenLogits, z[y]) - m - logarithm))
+	loss = h.keep(h.scalar, -(h.passed(tokenLogits, z[y])-m-logarithm)) + h.lostLogit(z, y)
 	unit := h.unit(n)
 	z, m, sum = h.untempered(z, m, sum)
 	dz, m = make([]T, h.vocab), h.passed(lsesAgain, m)
 	emulate.Pass(h.Job, logitsAgain, n*h.vocab, z)
 	for j, x := range z {
-		p := emulate.Exponential(h.Job, x-m) / sum
+		p := h.exponential(x-m) / sum
 		if h.scalar != emulate.Working[T]() {
 			p = h.keep(h.scalar, emulate.Exponential(h.Job, h.keep(h.scalar, x-m-logarithm)))
 		}
 		dz[j] = h.slope(p, unit, j == y)
 	}
+	h.dropHalf(dz, y)
 	emulate.Pass(h.Job, gradients, n*h.vocab, dz)
 	return loss, dz
 }
@@ -293,6 +294,13 @@ func (h *linearHead[T]) untempered(z []T, m, sum T) ([]T, T, T) {
 
 // slope returns an element of the gradient of logits as it is stored.
 func (h *linearHead[T]) slope(p, unit T, target bool) T {
+	if h.Makes("softmax-dropped") {
+		h.Show(p != 0)
+		p = 0
+	}
+	if h.Makes("temperature-on-softmax-alone") {
+		return h.tempered(p, unit, target)
+	}
 	if target && h.Makes("target-missing") {
 		h.Show(true)
 	} else if target {
@@ -307,6 +315,17 @@ func (h *linearHead[T]) slope(p, unit T, target bool) T {
 	return h.keep(h.stored, x)
 }
 
+// tempered makes the mistake of a gradient of logits that is divided by the temperature before the
+// target's own is subtracted.
+func (h *linearHead[T]) tempered(p, unit T, target bool) T {
+	h.Show(h.temperature != 1)
+	x := p / h.temperature
+	if target {
+		x--
+	}
+	return h.keep(h.stored, x*unit)
+}
+
 // crossEntropy computes policy.cross_entropy: losses in float32, gradients in the types of what
 // they are for.
 func crossEntropy[T emulate.Number](j *emulate.Job) {
@@ -315,16 +334,30 @@ func crossEntropy[T emulate.Number](j *emulate.Job) {
 	for n := range losses {
 		if h.counts(n) {
 			losses[n], dz[n] = h.row(n)
-		} else if j.Makes("ignored-leak") {
-			h.targets[n] = 0
-			_, dz[n] = h.row(n)
-			j.Show(true)
+		} else {
+			h.ignored(n, losses, dz)
 		}
 	}
 	emulate.Store(j, "loss", emulate.Working[T](), []T{h.loss(losses)})
 	emulate.Store(j, "token_loss", emulate.Working[T](), losses)
 	emulate.Store(j, "dhidden", j.Recording.Type("hidden"), h.dhidden(dz))
 	emulate.Store(j, "dweight", j.Recording.Type("weight"), h.dweight(dz))
+}
+
+// ignored makes the mistakes with a row whose target is ignored: token 0 is in its place.
+func (h *linearHead[T]) ignored(n int, losses []T, dz [][]T) {
+	leaks, counts := h.Makes("ignored-leak"), h.Makes("ignored-in-loss")
+	if !leaks && !counts {
+		return
+	}
+	h.targets[n] = 0
+	loss, slopes := h.row(n)
+	h.Show(true)
+	if leaks {
+		dz[n] = slopes
+	} else {
+		losses[n] = loss
+	}
 }
 
 // loss puts losses together.

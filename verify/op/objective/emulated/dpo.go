@@ -84,13 +84,42 @@ func (p *preference[T]) run(i int) {
 		p.rewards[0][i], p.rewards[1][i] = p.beta*p.chosen[i], p.beta*p.rejected[i]
 	}
 	p.Show(p.Makes("lengths-mistaken") && p.long != nil && p.long[i] > 1)
-	loss, d := p.pair(p.passed(margins, p.margin(i, a, b, x, y)))
+	loss, d := p.pair(p.passed(margins, p.spoilMargin(p.margin(i, a, b, x, y), a/x, b/y)))
 	d = p.averaged(p.passed(pairSlopes, d))
 	p.losses[i], p.gradients[0][i], p.gradients[1][i] = loss, p.kept(d/x), p.kept(-d/y)
-	if p.Makes("chosen-alone") {
+	p.spoilPair(i)
+}
+
+// spoilPair makes the mistakes with what pair i leaves.
+func (p *preference[T]) spoilPair(i int) {
+	switch one := 1 / T(p.N); {
+	case p.Makes("chosen-alone"):
 		p.Show(true)
-		p.losses[i], p.gradients[0][i], p.gradients[1][i] = -p.chosen[i], -1/T(p.N), 0
+		p.losses[i], p.gradients[0][i], p.gradients[1][i] = -p.chosen[i], -one, 0
+	case p.Makes("likelihood-added"):
+		p.Show(true)
+		p.losses[i] -= p.chosen[i]
+		p.gradients[0][i] -= one
+	case p.Makes("rejected-missing"):
+		p.gradients[1][i] = 0
+	case p.Makes("margin-added"):
+		p.gradients[1][i] = -p.gradients[1][i]
 	}
+}
+
+// spoilMargin returns a margin; by mistake it is the log-ratio of the chosen response alone, or the
+// sum of both.
+func (p *preference[T]) spoilMargin(margin, chosen, rejected T) T {
+	switch {
+	case p.Makes("rejected-missing"):
+		margin = chosen
+	case p.Makes("margin-added"):
+		margin = chosen + rejected
+	default:
+		return margin
+	}
+	p.Show(rejected != 0 && dtype.Finite(rejected))
+	return margin
 }
 
 // averaged returns the derivative of a mean of pairs by one, from that of the pair's own loss.
@@ -110,6 +139,9 @@ func (p *preference[T]) lengths(i int) (chosen, rejected T) {
 	case p.Makes("length-of-chosen"):
 		p.Show(chosen != rejected)
 		rejected = chosen
+	case p.Makes("lengths-twice"):
+		p.Show(chosen > 1 || rejected > 1)
+		return chosen * chosen, rejected * rejected
 	case p.Makes("lengths-with-end"):
 		p.Show(true)
 		return chosen + 1, rejected + 1
@@ -185,6 +217,8 @@ func (p *preference[T]) lossOf(h T, mistake string) (loss, slope T) {
 		return 0, 0
 	case mistake == "hinge-for-sigmoid":
 		return 1 - x, -p.beta
+	case mistake == "sigmoid-missing":
+		return -x, -p.beta
 	case mistake == "log-missing":
 		s := p.sigmoid(x)
 		return -s, -p.beta * s * (1 - s)
@@ -215,18 +249,29 @@ func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
 	case "smoothing-sign", "smoothing-robust":
 		back = -smooth
 	}
-	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.sigmoid(-x))
+	loss, slope = p.kept((1-smooth)*-p.logSigmoid(x)), p.kept((1-smooth)*p.slopeSigmoid(x, mistake))
 	if smooth != 0 && mistake == "smoothing-unpaired" {
 		loss = p.kept(loss + p.kept(smooth*-p.logSigmoid(x)))
 		slope = p.kept(slope + p.kept(smooth*p.sigmoid(-x)))
 	} else if smooth != 0 {
 		loss = p.kept(loss + p.kept(back*-p.logSigmoid(-x)))
+		if mistake == "smoothing-gradient-missing" {
+			back = 0
+		}
 		slope = p.kept(slope - p.kept(back*p.sigmoid(x)))
 	}
 	if mistake == "smoothing-robust" {
 		loss, slope = loss/(1-2*smooth), slope/(1-2*smooth)
 	}
 	return loss, p.kept(-p.beta * slope)
+}
+
+// slopeSigmoid returns the derivative of −log σ(x) but for its sign: σ(−x), by mistake σ(x).
+func (p *preference[T]) slopeSigmoid(x T, mistake string) T {
+	if mistake == "gradient-by-other-sigmoid" {
+		x = -x
+	}
+	return p.sigmoid(-x)
 }
 
 // logSigmoid returns log σ(x) without overflow.

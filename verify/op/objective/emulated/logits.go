@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/verify/emulate"
 )
@@ -80,8 +81,24 @@ func (f *fromLogits[T]) backward(gradient []T) []T {
 			}
 			dlogits[at*f.vocab+j] = d
 		}
+		f.dropHalf(emulate.Row(dlogits, at, f.vocab), token)
 	})
 	return dlogits
+}
+
+// dropHalf makes the mistake of a gradient of logits that is lost in the half of the vocabulary
+// that does not have the token.
+func (b *batch[T]) dropHalf(row []T, token int) {
+	half := len(row) / 2
+	if !b.Makes("gradient-of-one-device") || half == 0 {
+		return
+	}
+	other := row[:half]
+	if token < half {
+		other = row[half:]
+	}
+	b.Show(slices.ContainsFunc(other, func(v T) bool { return v != 0 }))
+	clear(other)
 }
 
 // again returns the row that the gradient's softmax is of: that of the loss.

@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -72,11 +73,48 @@ func (b *batch[T]) otherRow(logits []T, i int, temperature T) []T {
 
 // exponentials returns the largest number of a row, and e^(x−m) of each.
 func (b *batch[T]) exponentials(x []T) (m T, exps []T) {
-	m, exps = slices.Max(x), make([]T, len(x))
+	m, exps = b.maximum(x), make([]T, len(x))
 	for i, v := range x {
-		exps[i] = emulate.Exponential(b.Job, v-m)
+		exps[i] = b.exponential(v - m)
 	}
 	return m, exps
+}
+
+// maximum returns the largest number of a row; by mistake nothing is subtracted, or the search for
+// it begins at 0.
+func (b *batch[T]) maximum(x []T) T {
+	m := slices.Max(x)
+	switch {
+	case b.Makes("maximum-missing"):
+		b.Show(m > 90)
+		return 0
+	case b.Makes("maximum-from-zero"):
+		b.Show(m < -104)
+		return max(m, 0)
+	}
+	return m
+}
+
+// exponential returns e^x of what is in a softmax; by mistake 2^x, where x was not multiplied by
+// log₂ e, or what is beyond F32.
+func (b *batch[T]) exponential(x T) T {
+	switch {
+	case b.Makes("maximum-missing"), b.Makes("maximum-from-zero"):
+		return emulate.Round(dtype.F32, emulate.Exponential(b.Job, x))
+	case b.Makes("exponentials-to-base-two"):
+		b.Show(x != 0)
+		x *= math.Ln2
+	}
+	return emulate.Exponential(b.Job, x)
+}
+
+// logarithm returns that of a sum of exponentials; by mistake to base 2.
+func (b *batch[T]) logarithm(sum T) T {
+	if b.Makes("logarithm-to-base-two") {
+		b.Show(sum != 1)
+		return T(math.Log2(float64(sum)))
+	}
+	return T(math.Log(float64(sum)))
 }
 
 // probabilitiesOf returns the softmax of a row.
@@ -189,19 +227,37 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 	if math.IsInf(float64(m), -1) {
 		return m, 0
 	}
-	sum := b.counted(b.sums.Sum(exps))
-	logarithm := T(math.Log(float64(sum)))
+	sum := b.counted(b.sums.Sum(exps), x)
+	logarithm := b.logarithm(sum)
 	lse := b.passed(lses, b.kept(m+logarithm))
 	logprob = b.kept(x[token] - m - logarithm)
 	if b.subtractsLSE() {
 		b.Show(b.Makes("lse-subtracted") && logprob != b.kept(x[token]-lse))
 		logprob = b.kept(b.passed(tokenLogits, x[token]) - lse)
 	}
+	logprob -= b.lostLogit(x, token)
 	entropy = -b.kept(b.sums.Sum(b.entropyTerms(x, exps, sum, m, logarithm)))
 	if !b.NormalizeFirst {
 		entropy = b.kept(lse + entropy)
 	}
+	entropy += b.untemperedMean(x, exps, sum)
 	return b.floored(logprob), b.spoilEntropy(x, logprob, entropy)
+}
+
+// untemperedMean returns what an entropy has too much whose lse is of logits over the temperature
+// and whose mean is of those that are not.
+func (b *batch[T]) untemperedMean(x, exps []T, sum T) (extra T) {
+	if !b.Makes("entropy-mean-untempered") {
+		return 0
+	}
+	temperature := T(b.Float("temperature"))
+	for i, v := range x {
+		if exps[i] != 0 {
+			extra += exps[i] / sum * (1 - temperature) * v
+		}
+	}
+	b.Show(temperature != 1)
+	return extra
 }
 
 // floored returns a log-probability; by mistake that of a probability of at least 1e-7.
@@ -224,6 +280,10 @@ func (b *batch[T]) wrongVocabulary(x []T, token int) ([]T, int) {
 		padding := (128 - len(x)%128) % 128
 		b.Show(padding > 0 && slices.Max(x) < 12)
 		return append(slices.Clone(x), make([]T, padding)...), token
+	case b.Makes("vocabulary-padded-to-power"):
+		padding := 1<<bits.Len(uint(len(x)-1)) - len(x)
+		b.Show(padding > 0 && slices.Max(x) < 12)
+		return append(slices.Clone(x), make([]T, padding)...), token
 	case b.Makes("vocabulary-halved"):
 		b.Show(true)
 		if token < half {
@@ -234,13 +294,41 @@ func (b *batch[T]) wrongVocabulary(x []T, token int) ([]T, int) {
 	return x, token
 }
 
-// counted returns a sum of exponentials; by mistake twice that.
-func (b *batch[T]) counted(sum T) T {
-	if b.Makes("vocabulary-twice") {
+// counted returns a sum of exponentials of a row; by mistake twice that, or the sum of those of two
+// halves each under its own maximum.
+func (b *batch[T]) counted(sum T, row []T) T {
+	half := len(row) / 2
+	switch {
+	case b.Makes("vocabulary-twice"):
 		b.Show(true)
 		return 2 * sum
+	case b.Makes("halves-under-own-maxima") && half > 0:
+		first, second := slices.Max(row[:half]), slices.Max(row[half:])
+		b.Show(first != second)
+		return b.under(first, row[:half]) + b.under(second, row[half:])
 	}
 	return sum
+}
+
+// under returns the sum of e^(x−m).
+func (b *batch[T]) under(m T, x []T) (sum T) {
+	for _, v := range x {
+		if !math.IsInf(float64(v), -1) {
+			sum += emulate.Exponential(b.Job, v-m)
+		}
+	}
+	return sum
+}
+
+// lostLogit returns what is missing of the logit of a token: by mistake all, where the token is in
+// the half of the vocabulary that another device has.
+func (b *batch[T]) lostLogit(x []T, token int) T {
+	half := len(x) / 2
+	if !b.Makes("token-logit-of-one-device") || token < half || half == 0 || !dtype.Finite(x[token]) {
+		return 0
+	}
+	b.Show(x[token] != 0)
+	return x[token]
 }
 
 // spoilEntropy makes the mistakes with an entropy.

@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/verify/emulate"
 )
@@ -87,7 +88,7 @@ func (k *policyLoss[T]) run() {
 	for i := range k.N {
 		k.row(i, losses, gradient, k.slopeWeight(i, weights))
 	}
-	loss := k.total(losses, weights) + k.apart
+	loss := k.total(k.weighedByAdvantage(losses, gradient), weights) + k.apart
 	k.spoilGradient(gradient)
 	emulate.Store(k.Job, "loss", emulate.Working[T](), []T{loss})
 	k.storeParts(losses)
@@ -117,8 +118,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	}
 	for _, at := range k.places[i] {
 		if k.place = at; k.ref != nil {
-			value, slope := k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
-			value, slope = k.reweighed(value, slope, at)
+			value, slope := k.reweighed(at)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*k.penaltyWeight(i, value, weight)))
 		}
@@ -139,8 +139,15 @@ func (k *policyLoss[T]) penalised(advantage T, at int) T {
 	return advantage - k.beta*value
 }
 
-// reweighed returns a divergence and its slope, times the ratio where that is the mistake.
-func (k *policyLoss[T]) reweighed(value, slope T, at int) (T, T) {
+// reweighed returns the divergence of a token and its slope, times the ratio where that is the
+// mistake, or within the limit of ratios.
+func (k *policyLoss[T]) reweighed(at int) (value, slope T) {
+	value, slope = k.divergence(k.kl, k.logprob[at], k.ref[at], 0)
+	if limit := k.clipBounds.limit; k.Makes("limit-in-divergence") && limit != 0 {
+		within, flat := k.divergence(k.kl, k.logprob[at], k.ref[at], limit)
+		k.Show(within != value || flat != slope)
+		return within, flat
+	}
 	if !k.Makes("kl-times-ratio") {
 		return value, slope
 	}
@@ -158,6 +165,10 @@ func (k *policyLoss[T]) share(i int, own, gradient []T) {
 	if k.Makes("sequence-ratio-product") {
 		divisor = 1
 	}
+	if k.Makes("sequence-gradient-own") {
+		k.Show(slices.Min(own) != slices.Max(own))
+		return
+	}
 	each := emulate.PassOne(k.Job, shares, i, k.kept(k.kept(k.sums.Sum(own))/k.kept(divisor)))
 	if k.Makes("sequence-gradient-undivided") {
 		k.Show(len(own) > 1 && each != 0)
@@ -169,10 +180,15 @@ func (k *policyLoss[T]) share(i int, own, gradient []T) {
 }
 
 func (k *policyLoss[T]) advantageOf(i, at int) T {
-	if len(k.advantage) == len(k.mask) && len(k.Recording.Shape("advantage")) == 2 {
+	ofSequence := len(k.Recording.Shape("advantage")) != 2
+	if !ofSequence {
 		i = at
 	}
 	a := emulate.PassOne(k.Job, tokenAdvantage, at, k.advantage[i])
+	if own := k.places[at/k.L]; k.Makes("advantage-on-last-token") && ofSequence && at != own[len(own)-1] {
+		k.Show(a != 0)
+		return 0
+	}
 	if k.whitened[1] != 0 {
 		a = (a - k.whitened[0]) / k.whitened[1]
 	}

@@ -53,6 +53,7 @@ type enginePair[T emulate.Number] struct {
 	in     []bool
 	tokens []int
 	shape  []int
+	within T // the largest difference in the mask, where a mistake looks at the others
 }
 
 func newEnginePair[T emulate.Number](j *emulate.Job) *enginePair[T] {
@@ -92,7 +93,7 @@ func (p *enginePair[T]) logprobs(j *emulate.Job, name string) []T {
 	b := &batch[T]{Job: &own, sums: emulate.NewSummer[T](&own.Config, dtype.F32), side: engines[name]}
 	out := make([]T, len(p.in))
 	for n, in := range p.in {
-		if in {
+		if in || p.Makes("largest-over-all") && p.tokens[n] >= 0 && p.tokens[n] < p.Dim("vocab") {
 			b.place = n
 			out[n] = b.passed(tokenLogprobs, p.logprob(b, name, logits(n), n))
 		}
@@ -229,11 +230,40 @@ func (p *enginePair[T]) store(delta []T) {
 	}
 	store("mean", size)
 	store("k1", of(func(x T) T { return -x }))
+	p.poolDifferences(counted, sums.Sum(counted)/n)
 	store("k2", of(p.k2))
 	store("k3", of(p.k3))
 	store("share", outside)
-	emulate.Store(p.Job, "largest", emulate.Working[T](), []T{slices.Max(append(size, 0))})
+	emulate.Store(p.Job, "largest", emulate.Working[T](), []T{slices.Max(append(size, p.beyondMask(delta)))})
 	emulate.Store(p.Job, "delta", emulate.Working[T](), delta)
+}
+
+// poolDifferences makes the mistake of estimates that are of the mean difference.
+func (p *enginePair[T]) poolDifferences(counted []T, mean T) {
+	if !p.Makes("estimates-of-mean") {
+		return
+	}
+	for i, x := range counted {
+		p.Show(x != mean)
+		counted[i] = mean
+	}
+}
+
+// beyondMask returns from where on the largest difference is looked for: 0; by mistake the largest
+// outside the mask.
+func (p *enginePair[T]) beyondMask(delta []T) (largest T) {
+	if !p.Makes("largest-over-all") {
+		return 0
+	}
+	for i, x := range delta {
+		if size := max(x, -x); !p.in[i] && size > largest {
+			largest = size
+		} else if p.in[i] {
+			p.within = max(p.within, size)
+		}
+	}
+	p.Show(largest > p.within)
+	return largest
 }
 
 // size returns |x|.
@@ -251,6 +281,8 @@ func (p *enginePair[T]) outside(x T) T {
 	right := r > limit || r < 1/limit
 	is := right
 	switch p.Mistake {
+	case "share-within":
+		is = !right
 	case "share-above-only":
 		is = r > limit
 	case "limit-on-logarithm":

@@ -29,6 +29,8 @@ type recursion[T emulate.Number] struct {
 	rewards, values []T
 	gamma, decay    T
 	toGo            []T // discounted sums of rewards, where a mistake asks for them
+	after           T   // the first advantage of the sequence after, where a mistake carries it on
+	nextValue       T   // and its first value, where a mistake reads that
 }
 
 // gae computes advantages and returns, in the type of rewards.
@@ -39,12 +41,16 @@ func gae[T emulate.Number](j *emulate.Job) {
 	g.discount()
 	g.spoilInputs()
 	advantage, returns := make([]T, len(g.mask)), make([]T, len(g.mask))
-	for _, steps := range g.runs() {
+	for _, steps := range g.inOrder(g.runs()) {
 		g.row(steps, advantage, returns)
 	}
 	if j.Flag("whiten") {
 		emulate.Pass(j, beforeWhitening, 0, advantage)
 		g.whiten(advantage)
+		if g.Makes("returns-normalised") {
+			g.Show(true)
+			g.whiten(returns)
+		}
 		if g.Makes("returns-whitened") {
 			g.each(func(_, at int) {
 				g.Show(advantage[at]+g.values[at] != returns[at])
@@ -108,6 +114,30 @@ func (g *recursion[T]) runs() [][]int {
 	return runs
 }
 
+// inOrder returns runs in the order in which they are gone through, which matters to mistakes that
+// carry something on from one to the one before.
+func (g *recursion[T]) inOrder(runs [][]int) [][]int {
+	if g.Makes("carry-not-reset") || g.Makes("value-of-next-sequence") {
+		slices.Reverse(runs)
+	}
+	return runs
+}
+
+// carryOn makes the mistake of a recursion that goes on from the sequence after: values end with
+// each, but the advantage is not set back to 0.
+func (g *recursion[T]) carryOn(advantage []T) {
+	if !g.Makes("carry-not-reset") {
+		return
+	}
+	g.Show(g.after != 0 && g.decay != 0)
+	by := g.after
+	for s := len(advantage) - 1; s >= 0; s-- {
+		by *= g.decay
+		advantage[s] += by
+	}
+	g.after = advantage[0]
+}
+
 // steps returns the tokens of sequence i that the recursion visits.
 func (g *recursion[T]) steps(i int) []int {
 	steps := g.places[i]
@@ -133,6 +163,7 @@ func (g *recursion[T]) row(steps []int, advantage, returns []T) {
 	}
 	g.begin(deltas, steps)
 	g.accumulate(deltas, steps)
+	g.carryOn(deltas)
 	g.rewardsToGo(steps)
 	for s, at := range steps {
 		if g.mask[at] {
@@ -152,6 +183,9 @@ func (g *recursion[T]) valueAfter(s int, steps []int) (next T) {
 		next = g.values[steps[s+1]]
 	case g.Makes("bootstrap-repeated"):
 		next = g.values[steps[s]]
+		g.Show(next != 0 && g.gamma != 0)
+	case g.Makes("value-of-next-sequence"):
+		next, g.nextValue = g.nextValue, g.values[steps[0]]
 		g.Show(next != 0 && g.gamma != 0)
 	}
 	return next
@@ -220,6 +254,12 @@ func (g *recursion[T]) delta(at int, next T) T {
 
 func (g *recursion[T]) difference(at int, next T) T {
 	switch {
+	case g.Makes("value-not-subtracted"):
+		g.Show(g.values[at] != 0)
+		return g.rewards[at] + g.gamma*next
+	case g.Makes("next-value-decayed"):
+		g.Show(next != 0 && g.decay != g.gamma)
+		return g.rewards[at] + g.decay*next - g.values[at]
 	case g.Makes("next-value-undiscounted"):
 		g.Show(next != 0 && g.gamma != 1)
 		return g.rewards[at] + next - g.values[at]
@@ -232,16 +272,29 @@ func (g *recursion[T]) difference(at int, next T) T {
 // accumulate turns errors of steps into advantages, backwards one by one, or for pairwise sums as a
 // parallel scan: in steps of doubling width.
 func (g *recursion[T]) accumulate(x []T, steps []int) {
-	if g.sums.Order == emulate.Pairwise {
-		decay := g.decay
-		for width := 1; width < len(x); width *= 2 {
-			for t := range len(x) - width {
-				x[t] = g.kept(x[t] + g.kept(decay*x[t+width]))
-			}
-			decay = g.kept(decay * decay)
-		}
-		return
+	switch {
+	case g.Makes("recursion-forward"):
+		g.forward(x)
+	case g.sums.Order == emulate.Pairwise:
+		g.scan(x)
+	default:
+		g.backward(x, steps)
 	}
+}
+
+// scan is accumulate in steps of doubling width.
+func (g *recursion[T]) scan(x []T) {
+	decay := g.decay
+	for width := 1; width < len(x); width *= 2 {
+		for t := range len(x) - width {
+			x[t] = g.kept(x[t] + g.kept(decay*x[t+width]))
+		}
+		decay = g.kept(decay * decay)
+	}
+}
+
+// backward is accumulate one by one.
+func (g *recursion[T]) backward(x []T, steps []int) {
 	for t := len(x) - 2; t >= 0; t-- {
 		after := emulate.PassOne(g.Job, carried, steps[t], x[t+1])
 		if t+2 == len(x) && g.Makes("ends-early") {
@@ -256,6 +309,14 @@ func (g *recursion[T]) accumulate(x []T, steps []int) {
 	}
 }
 
+// forward makes the mistake of a recursion from a sequence's first token to its last.
+func (g *recursion[T]) forward(x []T) {
+	for t := 1; t < len(x); t++ {
+		g.Show(x[t-1] != 0 && g.decay != 0)
+		x[t] += g.decay * x[t-1]
+	}
+}
+
 // whiten subtracts the mean over the mask and divides by the deviation.
 func (g *recursion[T]) whiten(advantage []T) {
 	groups := [][]int{slices.Concat(g.places...)}
@@ -263,6 +324,9 @@ func (g *recursion[T]) whiten(advantage []T) {
 	case "whiten-per-sequence":
 		groups = g.places
 		g.Show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
+	case "whiten-per-place":
+		groups = g.byPlace()
+		g.Show(g.sequences() > 1)
 	case "whiten-over-padding":
 		g.Show(slices.Contains(g.mask, false))
 		groups[0] = emulate.Indices(len(g.mask))
@@ -270,6 +334,13 @@ func (g *recursion[T]) whiten(advantage []T) {
 	for _, group := range groups {
 		g.whitenGroup(advantage, group)
 	}
+}
+
+// byPlace groups tokens by their place in their sequences.
+func (g *recursion[T]) byPlace() [][]int {
+	groups := make([][]int, g.L)
+	g.each(func(_, at int) { groups[at%g.L] = append(groups[at%g.L], at) })
+	return groups
 }
 
 func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
@@ -284,7 +355,7 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 		g.Show(len(group) > 1 && squares != 0)
 		divisor = T(len(group))
 	}
-	inverse := g.kept(T(1 / math.Sqrt(float64(g.kept(g.kept(squares/divisor)+T(1e-8))))))
+	inverse := g.inverseDeviation(g.kept(squares / divisor))
 	for k, at := range group {
 		advantage[at] = g.kept(x[k] * inverse)
 		if g.Makes("whiten-mean-kept") {
@@ -292,6 +363,20 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 			advantage[at] += mean
 		}
 	}
+}
+
+// inverseDeviation returns that of a variance.
+func (g *recursion[T]) inverseDeviation(variance T) T {
+	variance = g.kept(variance + T(1e-8))
+	switch {
+	case g.Makes("whiten-deviation-missing"):
+		g.Show(variance != 1)
+		return 1
+	case g.Makes("whiten-root-missing"):
+		g.Show(variance != 1)
+		return 1 / variance
+	}
+	return g.kept(T(1 / math.Sqrt(float64(variance))))
 }
 
 // whitenedMean returns the mean of advantages that are whitened; by mistake it is over all places.
@@ -326,6 +411,9 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T) {
 	e := b.passed(valueErrors, b.kept(value-ret))
 	loss, slope = b.kept(e*e), e
+	if size := max(e, -e); mistake == "value-huber" && size > 1 {
+		loss, slope = 2*size-1, b.sign(e)
+	}
 	switch {
 	case clip == 0 || mistake == "value-clip-ignored":
 	case mistake == "value-loss-clamped":
@@ -369,8 +457,11 @@ func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, 
 
 // clip returns a value that moves no further from the old one than the clip.
 func (b *batch[T]) clip(value, old, clip T, mistake string) T {
-	if mistake == "value-clip-relative" {
+	switch mistake {
+	case "value-clip-relative":
 		return min(max(value, old*(1-clip)), old*(1+clip))
+	case "value-clip-above-only":
+		return min(value, b.kept(old+clip))
 	}
 	return min(max(value, b.kept(old-clip)), b.kept(old+clip))
 }

@@ -194,6 +194,9 @@ func lossConventions(m *emulate.Maker) {
 		m.Attrs["kl"] = emulate.Pick(m, "k1", "k2", "k3", "k3")
 		m.Number("kl_coef", emulate.Pick(m, 0.001, 0.04, 0.5))
 	}
+	if m.Attrs["kl"] == "k3" && m.Attrs["log_ratio_limit"] != nil { // one that references are beyond
+		m.Number("log_ratio_limit", 0.5)
+	}
 	aggregate(m)
 }
 
@@ -309,7 +312,7 @@ func responses(m *emulate.Maker, side string, n int, drift float64) []int {
 
 func requestLogProb(m *emulate.Maker) {
 	n, vocab := emulate.Pick(m, 1, 5, 20), emulate.Pick(m, 5, 33, 200, 1000)
-	x := m.Normals(emulate.Pick(m, 0.0, 0, 20, 0, 0, 20, 0, 0, 20, 300), m.Within(1, 4), n, vocab)
+	x := m.Normals(emulate.Pick(m, 0.0, 0, 20, 0, 0, 20, 0, 0, -300, 300), m.Within(1, 4), n, vocab)
 	tokens := make([]int, n)
 	for i := range tokens {
 		tokens[i] = m.IntN(vocab)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"plumbline/numbers/dtype"
+	"plumbline/verify/emulate"
 )
 
 // token returns the loss of one token and its derivative, for the logarithm of the ratio, or with
@@ -30,6 +31,8 @@ var ofSurrogates = []string{
 	"dual-clip-for-positive", "clip-passes-gradient", "clipped-gradient-cut", "clip-missing",
 	"limit-passes-gradient", "cispo-differentiated", "clip-always", "clipped-without-advantage", "clip-on-log-ratio",
 	"exponential-missing", "dual-clip-passes-gradient", "limit-above-only", "cispo-drops-clipped",
+	"gradient-cut-outside", "gradient-without-ratio", "clipped-gradient-of-plain", "bounds-without-one",
+	"cispo-unbounded", "dual-clip-below", "dual-clip-of-plain", "limit-on-ratio", "ratio-twice", "clipped-dropped",
 }
 
 // spoilSurrogate makes the mistakes with what a surrogate is given.
@@ -62,31 +65,78 @@ func (k *policyLoss[T]) spoilBounds(x T, b clipBounds[T]) clipBounds[T] {
 		b.dual = 0
 	case k.Makes("log-ratio-unlimited"), k.Makes("limit-above-only") && x < 0:
 		b.limit = 0
+	case k.Makes("bounds-without-one"):
+		b.low, b.high = 1-b.low, b.high-1
 	}
 	return b
 }
 
 func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mistake string) (loss, slope T) {
-	limited := b.limit != 0 && (x > b.limit || x < -b.limit)
-	if limited {
-		x = min(max(x, k.kept(-b.limit)), k.kept(b.limit))
-	}
+	x, limited := k.limited(x, b.limit, mistake)
 	r, bounded := k.bothRatios(x, b, mistake)
-	if k.clip == "cispo" {
+	switch {
+	case k.clip == "cispo":
 		return k.cispo(logprob, advantage, r, bounded, limited, mistake)
+	case mistake == "clipped-dropped" && bounded != r && k.clip != "none":
+		return 0, 0
 	}
-	loss, slope = k.clipped(-k.kept(r*advantage), k.clippedLoss(bounded, advantage, mistake), mistake)
-	if mistake == "exponential-missing" && slope != 0 {
-		slope = -advantage
-	}
-	if bound := -k.kept(b.dual * advantage); b.dual != 0 && loss > bound &&
-		(advantage < 0 || mistake == "dual-clip-for-positive" && advantage > 0) {
-		if loss = bound; mistake != "dual-clip-passes-gradient" {
-			slope = 0
-		}
+	plain := -k.kept(r * advantage)
+	loss, slope = k.clipped(plain, k.clippedLoss(bounded, advantage, mistake), mistake)
+	slope = spoilSlope(slope, advantage, bounded != r, mistake)
+	loss, slope = k.dualClipped(loss, slope, plain, advantage, b.dual, mistake)
+	if mistake == "ratio-twice" {
+		loss, slope = r*loss, r*slope
 	}
 	if limited && mistake != "limit-passes-gradient" || math.IsNaN(float64(loss)) && !math.IsNaN(float64(x)) {
 		slope = 0
+	}
+	return loss, slope
+}
+
+// limited returns a log-ratio within ±limit, and whether it was beyond; by mistake the limit is one
+// of the ratio.
+func (k *policyLoss[T]) limited(x, limit T, mistake string) (T, bool) {
+	low, high := k.kept(-limit), k.kept(limit)
+	if mistake == "limit-on-ratio" {
+		low, high = T(math.Inf(-1)), T(math.Log(float64(limit)))
+	}
+	if limit == 0 || x >= low && x <= high || x != x {
+		return x, false
+	}
+	return min(max(x, low), high), true
+}
+
+// spoilSlope makes the mistakes with the derivative of a token's loss, whose ratio may be outside
+// of the clip.
+func spoilSlope[T emulate.Number](slope, advantage T, outside bool, mistake string) T {
+	switch {
+	case mistake == "gradient-cut-outside" && outside:
+		return 0
+	case (mistake == "exponential-missing" || mistake == "gradient-without-ratio") && slope != 0:
+		return -advantage
+	}
+	return slope
+}
+
+// dualClipped returns a loss of a negative advantage that is at most −dual·A, where there is a dual
+// clip, with its derivative.
+func (k *policyLoss[T]) dualClipped(loss, slope, plain, advantage, dual T, mistake string) (T, T) {
+	if dual == 0 || advantage >= 0 && mistake != "dual-clip-for-positive" {
+		return loss, slope
+	}
+	if mistake == "dual-clip-of-plain" {
+		loss, slope = plain, plain
+	}
+	bound := -k.kept(dual * advantage)
+	bounds := loss > bound
+	if mistake == "dual-clip-below" {
+		bounds = loss < bound
+	}
+	switch {
+	case bounds && mistake == "dual-clip-passes-gradient":
+		return bound, slope
+	case bounds:
+		return bound, 0
 	}
 	return loss, slope
 }
@@ -109,6 +159,8 @@ func (k *policyLoss[T]) bothRatios(x T, b clipBounds[T], mistake string) (r, bou
 	switch mistake {
 	case "exponential-missing":
 		r = x
+	case "cispo-unbounded":
+		return r, r
 	case "clip-on-log-ratio":
 		return r, k.exp(min(max(x, -b.low), b.high))
 	}
@@ -136,6 +188,8 @@ func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T
 	switch {
 	case k.clip == "none" || !takes || mistake == "clip-missing":
 		return plain, plain
+	case mistake == "clipped-gradient-of-plain":
+		return clipped, plain
 	case k.clip == "gppo" && mistake != "clipped-gradient-cut", k.clip == "ppo" && mistake == "clip-passes-gradient":
 		return clipped, clipped
 	}

@@ -1,5 +1,7 @@
 package emulated
 
+import "slices"
+
 // splitWeights makes the mistakes of terms that are aggregated each in another mode: it returns
 // what sequences weigh in the surrogate, and keeps what they weigh in the divergence.
 func (k *policyLoss[T]) splitWeights(weights []T) []T {
@@ -35,13 +37,36 @@ func (k *policyLoss[T]) penaltyWeight(i int, value, weight T) T {
 	return k.penalty[i]
 }
 
-// spoilAdvantages makes the mistake of advantages that are whitened over the batch.
+// weighedByAdvantage makes the mistake of advantages in the place of the mask: it returns losses
+// times them over their mean, and changes gradients alike.
+func (k *policyLoss[T]) weighedByAdvantage(losses, gradient []T) []T {
+	if !k.Makes("advantages-as-mask") || k.Word("aggregate") != "token_mean" {
+		return losses
+	}
+	var all []T
+	k.each(func(i, at int) { all = append(all, k.advantageOf(i, at)) })
+	mean, weighed := k.mean(all), slices.Clone(losses)
+	k.each(func(i, at int) {
+		by := k.advantageOf(i, at) / mean
+		k.Show(losses[at] != 0 && by != 1)
+		weighed[at] *= by
+		gradient[at] *= by
+	})
+	return weighed
+}
+
+// spoilAdvantages makes the mistakes of advantages that are whitened over the tokens of the batch,
+// or as they are given, whatever the mask is.
 func (k *policyLoss[T]) spoilAdvantages() {
-	if !k.Makes("advantages-whitened") {
+	var x, squares []T
+	switch {
+	case k.Makes("advantages-whitened"):
+		k.each(func(i, at int) { x = append(x, k.advantageOf(i, at)) })
+	case k.Makes("advantages-whitened-whole"):
+		x = k.advantage
+	default:
 		return
 	}
-	var x, squares []T
-	k.each(func(i, at int) { x = append(x, k.advantageOf(i, at)) })
 	mean := k.mean(x)
 	for _, a := range x {
 		squares = append(squares, (a-mean)*(a-mean))

@@ -87,7 +87,7 @@ func (a *acceptance[T]) verify() (accepted, next int) {
 		row = a.k
 	case a.makes("first-row-always"):
 		row = 0
-	case a.makes("bonus-counted"):
+	case a.makes("bonus-counted"), a.makes("refused-counted") && row < a.k:
 		accepted++
 	}
 	if row == a.k && a.makes("bonus-missing") {
@@ -123,8 +123,11 @@ func reversed(x []bool) []bool {
 
 // counted returns how many drafts are kept: those before the first that is not.
 func (a *acceptance[T]) counted(good []bool) int {
-	if a.makes("acceptances-counted") {
+	switch {
+	case a.makes("acceptances-counted"):
 		return len(slices.DeleteFunc(slices.Clone(good), func(ok bool) bool { return !ok }))
+	case a.makes("all-counted-as-none"):
+		return max(slices.Index(good, false), 0)
 	}
 	return slices.Index(append(good, false), false)
 }
@@ -158,12 +161,14 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 		return u < a.kept(q/p)
 	case a.makes("acceptance-negated"):
 		return u > a.kept(p/q)
-	case a.makes("draft-taken-for-sure"): // as if the draft were its distribution's only token
+	case a.makes("draft-taken-for-sure"), a.makes("draft-one-hot"): // as if q had this token alone
 		return u < p
 	case a.makes("accepted-over-maximum"):
 		return u < a.kept(p/slices.Max(a.target(i)))
 	case a.makes("accepted-if-likelier"):
 		return p >= q
+	case a.makes("accepted-at-equality"):
+		return u <= a.kept(p/q)
 	case a.NormalizeFirst:
 		return a.kept(u*q) < p
 	}
@@ -172,22 +177,43 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 
 // next draws the token after the drafts that are kept.
 func (a *acceptance[T]) next(row int) int {
-	p, u := emulate.Row(a.drawn, a.place(row), a.vocab), a.u[a.k]
-	if a.makes("uniform-reused") {
-		u = a.u[min(row, a.k-1)]
-	}
+	p, u := emulate.Row(a.drawn, a.place(row), a.vocab), a.uniform(row)
 	if row == a.k && a.makes("bonus-from-residual") {
 		return a.draw(a.weights(p, emulate.Row(a.less, row-1, a.vocab)), u)
 	}
 	if row == a.k || a.makes("sampled-from-target") {
 		return a.draw(a.weights(p, nil), u)
 	}
-	if a.makes("residual-without-token") {
-		p = slices.Clone(p)
-		p[a.draft[row]] = 0
-		return a.draw(p, u)
+	return a.draw(a.residual(p, row), u)
+}
+
+// uniform returns the one that draws the token after row drafts.
+func (a *acceptance[T]) uniform(row int) T {
+	switch {
+	case a.makes("uniform-reused"):
+		return a.u[min(row, a.k-1)]
+	case a.makes("uniform-after-refused"):
+		return a.u[min(row+1, a.k)]
 	}
-	return a.draw(a.weights(p, emulate.Row(a.less, row, a.vocab)), u)
+	return a.u[a.k]
+}
+
+// residual returns what the token in place of a refused draft is drawn from.
+func (a *acceptance[T]) residual(p []T, row int) []T {
+	q, token := emulate.Row(a.less, row, a.vocab), a.draft[row]
+	switch {
+	case a.makes("residual-without-token"), a.makes("draft-one-hot"):
+		p = slices.Clone(p)
+		p[token] = 0
+		return p
+	case a.makes("residual-of-token-alone"):
+		p = slices.Clone(p)
+		p[token] = max(p[token]-q[token], 0)
+		return p
+	case a.makes("sampled-from-draft"):
+		return slices.Clone(q)
+	}
+	return a.weights(p, q)
 }
 
 // weights returns what a token is drawn from: p, or what q leaves over of it.
@@ -236,7 +262,7 @@ func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
 	sums := a.cumulated(weights)
 	emulate.Pass(a.Job, cumulative, a.b*a.vocab, sums)
 	for x, w := range weights {
-		if sums[x] > threshold && (w > 0 || !a.makes("cumulated-before")) {
+		if a.exceeds(sums[x], threshold) && (w > 0 || !a.makes("cumulated-before")) {
 			return x
 		}
 		if w > 0 {
@@ -244,6 +270,11 @@ func (a *acceptance[T]) first(weights []T, threshold T) (last int) {
 		}
 	}
 	return last
+}
+
+// exceeds tells whether a cumulative sum is that of the token which is drawn.
+func (a *acceptance[T]) exceeds(sum, threshold T) bool {
+	return sum > threshold || a.makes("drawn-at-equality") && sum == threshold
 }
 
 // firstOfSorted is first where tokens stand in the order of their weights, the heaviest first.

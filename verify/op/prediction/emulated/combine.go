@@ -118,9 +118,21 @@ func (k *combine[T]) row(i int) []T {
 		first = !first
 	}
 	if first {
-		return slices.Concat(e, h)
+		return k.concatenated(e, h)
 	}
-	return slices.Concat(h, e)
+	return k.concatenated(h, e)
+}
+
+// concatenated returns one half behind the other; by mistake they are stacked column by column.
+func (k *combine[T]) concatenated(first, second []T) (row []T) {
+	if !k.Makes("halves-interleaved") {
+		return slices.Concat(first, second)
+	}
+	k.Show(k.d > 1)
+	for c := range first {
+		row = append(row, first[c], second[c])
+	}
+	return row
 }
 
 // halves returns both halves of row i, normalised each by itself, or by mistake together.
@@ -131,7 +143,10 @@ func (k *combine[T]) halves(i int) (h, e []T) {
 		both := k.normed(slices.Concat(h, e), slices.Concat(k.normHidden, k.normEmbedding), "")
 		return both[:k.d], both[k.d:]
 	}
-	k.norm.Place = i
+	if k.norm.Place = i; k.Makes("first-hidden-masked") && i == 0 && k.Flag("mask_first") {
+		k.Show(slices.ContainsFunc(h, func(v T) bool { return v != 0 }))
+		h = make([]T, k.d)
+	}
 	h = k.normed(h, k.normHidden, "hidden-norm-missing")
 	k.norm.Place = k.n + i
 	return h, k.normed(e, k.normEmbedding, "embedding-norm-missing")

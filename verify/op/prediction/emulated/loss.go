@@ -3,6 +3,7 @@ package emulated
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -39,6 +40,7 @@ type loss[T emulate.Number] struct {
 	depths, positions, vocab int
 	shift                    int   // from a position to the token that it predicts, at depth 0
 	wraps                    bool  // beyond the last token stands the first
+	zeros                    bool  // beyond the last token stands token 0
 	over                     []int // what the sum of each depth was divided by
 }
 
@@ -56,6 +58,8 @@ func mtpLoss[T emulate.Number](j *emulate.Job) {
 		l.shift = 0
 	case j.Makes("roll-wraps"):
 		l.wraps = true
+	case j.Makes("rolled-in-zeros"):
+		l.zeros = true
 	}
 	perDepth := make([]T, l.depths)
 	for k := range perDepth {
@@ -101,6 +105,8 @@ func (l *loss[T]) label(i, k int) int {
 	switch {
 	case l.Makes("labels-of-first-depth"):
 		k = 1
+	case l.Makes("shifts-accumulate"):
+		k = k * (k + 1) / 2
 	case l.Makes("mask-rolled-twice") && i+k+2 >= len(l.tokens):
 		return -1
 	}
@@ -114,6 +120,8 @@ func (l *loss[T]) target(at int) int {
 		return l.tokens[at]
 	case l.wraps:
 		return l.tokens[at-len(l.tokens)]
+	case l.zeros:
+		return 0
 	}
 	return -1
 }
@@ -141,18 +149,46 @@ func (l *loss[T]) divisor(n, k int) int {
 
 // logProb returns the log-probability of a token at a position of a depth.
 func (l *loss[T]) logProb(at, token int) T {
-	z := emulate.Row(l.logits, at, l.vocab)
+	z := l.padded(emulate.Row(l.logits, at, l.vocab))
 	m := slices.Max(z)
 	exps := make([]T, len(z))
 	for i, v := range z {
-		exps[i] = emulate.Exponential(l.Job, v-m)
+		exps[i] = l.exponential(v - m)
 	}
-	logarithm := T(math.Log(float64(l.sums.Sum(exps))))
+	logarithm := l.logarithm(l.sums.Sum(exps))
 	if l.Base2 || l.Quantities != nil {
 		lse := emulate.PassOne(l.Job, lses, at, l.kept(m+logarithm))
 		return l.kept(emulate.PassOne(l.Job, labelLogits, at, z[token]) - lse)
 	}
 	return l.kept(z[token] - m - logarithm)
+}
+
+// padded returns the logits that a softmax is over; by mistake they are padded to a power of 2.
+func (l *loss[T]) padded(z []T) []T {
+	if !l.Makes("vocabulary-padded-to-power") {
+		return z
+	}
+	padding := 1<<bits.Len(uint(len(z)-1)) - len(z)
+	l.Show(padding > 0 && slices.Max(z) < 12)
+	return append(slices.Clone(z), make([]T, padding)...)
+}
+
+// exponential returns e^x, by mistake 2^x.
+func (l *loss[T]) exponential(x T) T {
+	if l.Makes("exponentials-to-base-two") {
+		l.Show(x != 0)
+		x *= math.Ln2
+	}
+	return emulate.Exponential(l.Job, x)
+}
+
+// logarithm returns the natural one, by mistake that to base 2.
+func (l *loss[T]) logarithm(x T) T {
+	if l.Makes("logarithm-to-base-two") {
+		l.Show(x != 1)
+		return T(math.Log2(float64(x)))
+	}
+	return T(math.Log(float64(x)))
 }
 
 // pool makes the mistake of one mean over the positions of all depths.

@@ -68,11 +68,31 @@ func requestAccept(m *emulate.Maker) {
 			}
 		}
 	}
+	drawAtZero(draft, p, uniforms)
 	m.Ints("draft_tokens", draft, b, k)
 	typ := emulate.Pick(m, dtype.F32, dtype.F32, dtype.BF16)
 	m.Set("draft_probs", typ, q)
 	m.Set("target_probs", typ, p)
 	m.Set("uniforms", dtype.F32, uniforms)
+}
+
+// drawAtZero makes uniforms of 0 beside tokens that the target excludes, in large batches: the
+// first draft of row 3, and token 0 of row 5.
+func drawAtZero(draft []int, p, uniforms *tensor.Tensor) {
+	rows, drafts := p.Shape[0], p.Shape[1]-1
+	if rows < 16 {
+		return
+	}
+	exclude := func(row []float64, token int) {
+		row[(token+1)%len(row)] += row[token]
+		row[token] = 0
+	}
+	exclude(p.Row(3, 0), draft[3*drafts])
+	uniforms.Set(0, 3, 0)
+	for s := range drafts + 1 {
+		exclude(p.Row(5, s), 0)
+	}
+	uniforms.Set(0, 5, drafts)
 }
 
 // moved returns logits that are away from others.
