@@ -66,7 +66,7 @@ func (j *judgement) rmsOf(out *Output, k kin, got statistics, f int, chance floa
 	fam := k.geometry.families[f]
 	failed := j.partsBeyond(out, k, got, f, chance)
 	if f > 0 {
-		j.addSlices(out, fam.axis, fam.parts, failed, func(part int) float64 { return j.largestIn(fam, part) })
+		j.addSlices(out, fam.axis, fam.parts, failed)
 	} else if len(failed) > 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("root mean square %.3g, limit %.3g", out.RMS, out.RMSLimit))
 	}
@@ -193,16 +193,6 @@ func meanSquareLimit(mean, variance, known, chance, tail float64) float64 {
 func chiSquaredLow(k float64) float64 {
 	c := 2 / (9 * k)
 	return k * math.Pow(max(0.1, 1-c-1.645*math.Sqrt(c)), 3)
-}
-
-// largestIn returns the largest score in a part.
-func (j *judgement) largestIn(fam family, part int) (z float64) {
-	for i, s := range j.scores {
-		if !s.unjudged && fam.of(i/j.columns, i%j.columns) == part {
-			z = max(z, s.z)
-		}
-	}
-	return z
 }
 
 // meansOf judges the mean of the scaled errors, plain and toward larger sizes.

@@ -3,21 +3,20 @@ package verdict
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
-
-	"plumbline/numbers/tensor"
 )
 
 // addSlices adds the parts beyond their limit, worst first, and one line that says how many of all
-// there are; largest returns the largest score in a part.
-func (j *judgement) addSlices(out *Output, axis string, all int, failed []Slice, largest func(part int) float64) {
+// there are.
+func (j *judgement) addSlices(out *Output, axis string, all int, failed []Slice) {
 	if len(failed) == 0 {
 		return
 	}
 	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
 	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), all, axis))
 	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant, s.MaxZ = j.constant(s), largest(s.Part)
+		s.Constant, s.MaxZ = j.constant(s), j.largestIn(s)
 		out.Slices = append(out.Slices, s)
 	}
 }
@@ -26,9 +25,8 @@ func (j *judgement) addSlices(out *Output, axis string, all int, failed []Slice,
 // elements differ: the mark of a part never written.
 func (j *judgement) constant(s Slice) bool {
 	var got, want []float64
-	inSlice := j.inSlice(s)
-	for i := range j.scores {
-		if !j.scores[i].unjudged && inSlice(i) {
+	for i := range j.elementsOf(s) {
+		if !j.scores[i].unjudged {
 			got = append(got, j.got.Data[i])
 			want = append(want, j.want.Truth.Data[i])
 		}
@@ -38,16 +36,37 @@ func (j *judgement) constant(s Slice) bool {
 	return flat && !truth
 }
 
-// inSlice returns what tells whether an element is in a slice.
-func (j *judgement) inSlice(s Slice) func(i int) bool {
+// largestIn returns the largest score in a slice.
+func (j *judgement) largestIn(s Slice) (z float64) {
+	for i := range j.elementsOf(s) {
+		if !j.scores[i].unjudged {
+			z = max(z, j.scores[i].z)
+		}
+	}
+	return z
+}
+
+// elementsOf goes through the elements of a slice, in their order: those of a row, or of an axis
+// one run of neighbours for each index on the axes before.
+func (j *judgement) elementsOf(s Slice) iter.Seq[int] {
 	shape := j.want.Truth.Shape
-	if len(s.Index) > 1 { // a row
-		return func(i int) bool { return slices.Equal(tensor.Unravel(i/j.columns, shape[:len(shape)-1]), s.Index) }
+	inner, all := j.columns, j.want.Truth.Len()
+	start, step := s.Part*inner, all
+	if len(s.Index) == 1 {
+		axis := slices.Index(j.want.Axes, s.Axis)
+		inner = 1
+		for _, n := range shape[axis+1:] {
+			inner *= n
+		}
+		start, step = s.Index[0]*inner, inner*shape[axis]
 	}
-	axis := slices.Index(j.want.Axes, s.Axis)
-	inner := 1
-	for _, n := range shape[axis+1:] {
-		inner *= n
+	return func(yield func(int) bool) {
+		for ; start < all; start += step {
+			for i := start; i < start+inner; i++ {
+				if !yield(i) {
+					return
+				}
+			}
+		}
 	}
-	return func(i int) bool { return i/inner%shape[axis] == s.Index[0] }
 }

@@ -111,14 +111,18 @@ func (g *geometry) weigh(weights []float64, columns int) {
 	for _, f := range g.families {
 		counts, along := make([]float64, f.parts), make([]float64, f.parts)
 		squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
-		for i, in := range g.judged {
-			if in {
-				p, c := f.of(i/columns, i%columns), weights[i/columns]
-				if !f.stays {
-					c = 1
+		for r, row := range weights {
+			p, c := f.of(r, 0), row
+			for column := range columns {
+				i := r*columns + column
+				if !g.judged[i] {
+					continue
 				}
-				counts[p]++
+				if !f.stays {
+					p, c = f.of(r, column), 1
+				}
 				h2 := g.h[i] * g.h[i]
+				counts[p]++
 				along[p] += c * h2
 				squares[p] += c * c * h2
 				fourth[p] += c * c * h2 * (c * c * h2)
