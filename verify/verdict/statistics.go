@@ -109,31 +109,36 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 func (g *geometry) weigh(weights []float64, columns int) {
 	g.weights, g.counts, g.norms, g.largest = weights, nil, nil, nil
 	for _, f := range g.families {
-		counts, along := make([]float64, f.parts), make([]float64, f.parts)
-		squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
-		for r, row := range weights {
-			p, c := f.of(r, 0), row
-			for column := range columns {
-				i := r*columns + column
-				if !g.judged[i] {
-					continue
-				}
-				if !f.stays {
-					p, c = f.of(r, column), 1
-				}
-				h2 := g.h[i] * g.h[i]
-				counts[p]++
-				along[p] += c * h2
-				squares[p] += c * c * h2
-				fourth[p] += c * c * h2 * (c * c * h2)
-			}
-		}
-		for p := range along {
-			fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
-			along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
-		}
-		g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
+		g.weighFamily(f, columns)
 	}
+}
+
+// weighFamily measures the parts of a family.
+func (g *geometry) weighFamily(f family, columns int) {
+	counts, along := make([]float64, f.parts), make([]float64, f.parts)
+	squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
+	for r, row := range g.weights {
+		p, c := f.of(r, 0), row
+		for column := range columns {
+			i := r*columns + column
+			if !g.judged[i] {
+				continue
+			}
+			if !f.stays {
+				p, c = f.of(r, column), 1
+			}
+			h2 := g.h[i] * g.h[i]
+			counts[p]++
+			along[p] += c * h2
+			squares[p] += c * c * h2
+			fourth[p] += c * c * h2 * (c * c * h2)
+		}
+	}
+	for p := range along {
+		fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
+		along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
+	}
+	g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
 }
 
 // nothingRounds tells whether element i is exact in every right kernel.
