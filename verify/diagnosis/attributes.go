@@ -28,10 +28,24 @@ func attributeCandidates(s *subject) []candidate {
 
 // withAttribute is the explanation that the kernel was called with another attribute.
 func (s *subject) withAttribute(a op.Attr, value any) candidate {
-	said := fmt.Sprintf("with %s %s, where the recording has %s", a.Name, spelling.Show(value), s.shown(a))
+	said := fmt.Sprintf("with %s %s%s, where the recording has %s", a.Name, spelling.Show(value), ofRoot(a, value),
+		s.shown(a))
 	return s.otherwise("attribute", a.Name+"="+spelling.Show(value), said, func(r *recording.Recording) {
 		r.Attrs[a.Name] = value
 	})
+}
+
+// ofRoot says of which whole number a scale is one over the root, "" where of none.
+func ofRoot(a op.Attr, value any) string {
+	x, ok := value.(json.Number)
+	if !ok || a.Name != "scale" {
+		return ""
+	}
+	v, err := x.Float64()
+	if n := math.Round(1 / (v * v)); err == nil && n > 1 && n < 1e6 && math.Abs(v*math.Sqrt(n)-1) < 1e-9 {
+		return fmt.Sprintf(", which is 1/√%v", n)
+	}
+	return ""
 }
 
 // otherwise is the explanation that the kernel was called with another request.

@@ -20,6 +20,61 @@ func (s *subject) constant(factor float64) string {
 	return ""
 }
 
+// namely says what a factor on an output is: a constant, or that of a mean over another number.
+func (s *subject) namely(factor float64) string {
+	if said := s.constant(factor); said != "" {
+		return said
+	}
+	return s.divisor(factor)
+}
+
+// mostDivisor and wholeDivisor are up to which number one is said to be divided by in the place of
+// another, and how far from a whole number it may be.
+const (
+	mostDivisor  = 1e5
+	wholeDivisor = 0.01
+)
+
+// divisor says which whole number a mean is divided by if it is a factor times what it should be,
+// and that in the place of a number that losses are divided by; "" if it is none.
+func (s *subject) divisor(factor float64) string {
+	for _, total := range s.divisors() {
+		n := total.value / factor
+		if m := math.Round(n); m >= 1 && m < mostDivisor && math.Abs(n-m) < wholeDivisor && m != total.value {
+			return fmt.Sprintf(", as of a division by %v in the place of %v, %s", m, total.value, total.name)
+		}
+	}
+	return ""
+}
+
+// divisors are what means of losses may be over: masks, targets that are not ignored, else all
+// rows.
+func (s *subject) divisors() (list []named) {
+	if !s.has("aggregate") && !s.has("reduction") {
+		return nil
+	}
+	list = append(s.totals(), s.targetsThatCount()...)
+	if letters := s.bound.Op.Inputs[0].Shape; len(list) == 0 {
+		list = append(list, named{"the number of rows", float64(s.bound.Dim(letters[0]))})
+	}
+	return list
+}
+
+// targetsThatCount is how many targets are not ignored.
+func (s *subject) targetsThatCount() []named {
+	x, err := s.rec.Tensor("targets")
+	if err != nil || !s.has("ignore_index") {
+		return nil
+	}
+	n, ignored := 0.0, float64(s.bound.Int("ignore_index"))
+	for _, y := range x.Data {
+		if y != ignored {
+			n++
+		}
+	}
+	return []named{{"the targets that count", n}}
+}
+
 // exactly is how far a factor may be from a number that it is said to be.
 const exactly = 1e-3
 

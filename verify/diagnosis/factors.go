@@ -31,7 +31,7 @@ func (v *view) oneFactor(s *subject, factor float64) []candidate {
 	if factor == 0 || !dtype.Finite(factor) {
 		return nil
 	}
-	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.constant(factor))
+	said := fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, factor, s.namely(factor))
 	c := v.instead("factor", "factor", said, func() []float64 { return v.times(factor) })
 	if s.constant(factor) == "" {
 		c.fitted = 1
@@ -82,7 +82,7 @@ func (s *subject) commonFactor(failed []*view, factors []float64) []candidate {
 		names = append(names, v.want.Name)
 		all[v.want.Name] = v.times(factors[0])
 	}
-	said := fmt.Sprintf("%s are %.4g times what they should be%s", inWords(names), factors[0], s.constant(factors[0]))
+	said := fmt.Sprintf("%s are %.4g times what they should be%s", inWords(names), factors[0], s.namely(factors[0]))
 	return []candidate{propose("factor", "factor", said, func() (outputs, error) { return all, nil })}
 }
 
@@ -116,12 +116,51 @@ func (v *view) byFactors(s *subject, word string, at []int) candidate {
 		w[i] *= factors[placeOf(i, shape, at)]
 	}
 	said := fmt.Sprintf("each %s of %s is a multiple of what it should be", word, v.want.Name)
-	if len(fitted) > 0 {
+	if runs := runsOfFactors(factors); len(at) == 1 && 1 < len(runs) && len(runs) <= fewFitted {
+		said = fmt.Sprintf("each %s of %s is a multiple: %s", word, v.want.Name, s.ofRuns(runs))
+		fitted = fitted[:len(runs)]
+	} else if len(fitted) > 0 {
 		said += fmt.Sprintf(", %s times", between(fitted)) + v.goesAs(s, at, factors)
 	}
 	c := v.instead("factors", "factor of each "+word, said, func() []float64 { return w })
 	c.fitted = len(fitted)
 	return c
+}
+
+// run is a run of places that have one factor, from its first to its last.
+type run struct {
+	first, last int
+	factor      float64
+	places      int
+}
+
+// runsOfFactors returns the runs of factors other than 1, each of two places or more; nil where one
+// has fewer.
+func runsOfFactors(factors []float64) (runs []run) {
+	for i, f := range factors {
+		switch n := len(runs) - 1; {
+		case f == 1:
+		case n >= 0 && math.Abs(f/runs[n].factor-1) < sameFactor:
+			runs[n].last = i
+			runs[n].places++
+		default:
+			runs = append(runs, run{i, i, f, 1})
+		}
+	}
+	if slices.ContainsFunc(runs, func(r run) bool { return r.places < 2 }) {
+		return nil
+	}
+	return runs
+}
+
+// ofRuns says what runs are times what they should be.
+func (s *subject) ofRuns(runs []run) string {
+	var said []string
+	for _, r := range runs {
+		said = append(said, fmt.Sprintf("%d to %d %.4g times what it should be%s", r.first, r.last, r.factor,
+			s.namely(r.factor)))
+	}
+	return inWords(said)
 }
 
 // factorsAt returns the factor at each place along some axes, 1 where too little is wrong, and

@@ -114,7 +114,7 @@ const (
 // fittest returns the trial of the factor that leaves least of the error, nil if none leaves less.
 func (s *subject) fittest(with func(by float64) candidate) (best *trial) {
 	low, high, steps, at := -math.Log(mostFactor), math.Log(mostFactor), coarseSteps, 0.0
-	for round := 0; round <= fineRounds || round <= finestRound && best.Explains > worthJudging; round++ {
+	for round := 0; round <= fineRounds || round <= finestRound && best.Explains > mostOf; round++ {
 		if s.budget -= s.each * float64(steps); s.budget < 0 {
 			return best
 		}

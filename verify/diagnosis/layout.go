@@ -29,12 +29,52 @@ func layoutCandidates(s *subject) []candidate {
 		s.exchanged("axes exchanged", axes+" exchanged"+want, false, transposed),
 		s.exchanged("axes exchanged in memory", axes+" exchanged in memory"+want, true, reread),
 	}
+	all = append(all, s.exchangedSets()...)
 	for _, t := range o.Inputs {
 		if a := headAxis(t); a >= 0 && s.rec.Has(t.Name) {
 			said := fmt.Sprintf("axes %d and %d of %s exchanged in memory (want %s)", a, a+1, t.Name, t.ShapeText())
 			all = append(all, propose("layout", "axes of "+t.Name+" exchanged", said, func() (outputs, error) {
 				return s.exact(exchange(s.request, []op.Tensor{t}, "", reread))
 			}))
+		}
+	}
+	return all
+}
+
+// exchangedSets are the inputs of queries, or those of keys and values, in the other order, without
+// the others; their gradients too, or not.
+func (s *subject) exchangedSets() (all []candidate) {
+	o := s.bound.Op
+	for _, letter := range []string{"S", "T"} {
+		set, gradients := ofHeads(o.Inputs, letter), ofHeads(o.Outputs, letter)
+		if len(set) < 2 || len(set) == len(ofHeads(o.Inputs, "S"))+len(ofHeads(o.Inputs, "T")) {
+			continue
+		}
+		a := headAxis(set[0])
+		said := fmt.Sprintf("axes %d and %d of %s exchanged in memory", a, a+1, namesOf(set))
+		all = append(all, s.otherwise("layout", said, said, func(r *recording.Recording) {
+			for _, t := range set {
+				if x, err := s.rec.Tensor(t.Name); err == nil {
+					r.Set(t.Name, s.rec.Type(t.Name), reread(x, a))
+				}
+			}
+		}))
+		if len(gradients) > 0 {
+			said += ", and of " + namesOf(gradients)
+			all = append(all, propose("layout", said, said, func() (outputs, error) {
+				right, err := s.exact(exchange(s.request, set, "", reread))
+				return s.reordered(gradients, right, true), err
+			}))
+		}
+	}
+	return all
+}
+
+// ofHeads are the tensors that have an axis of positions with heads right after it.
+func ofHeads(tensors []op.Tensor, letter string) (all []op.Tensor) {
+	for _, t := range tensors {
+		if a := headAxis(t); a >= 0 && t.Shape[a] == letter {
+			all = append(all, t)
 		}
 	}
 	return all
@@ -85,7 +125,12 @@ func (s *subject) right() outputs {
 // inOrder returns outputs with the data of those that have heads in the other order; own says that
 // their shape is the contract's, and not the exchanged one.
 func (s *subject) inOrder(all outputs, own bool) outputs {
-	for _, t := range s.bound.Op.Outputs {
+	return s.reordered(s.bound.Op.Outputs, all, own)
+}
+
+// reordered is inOrder of some outputs.
+func (s *subject) reordered(tensors []op.Tensor, all outputs, own bool) outputs {
+	for _, t := range tensors {
 		a, x := headAxis(t), all[t.Name]
 		if a < 0 || x == nil || !s.rec.Has("out."+t.Name) {
 			continue

@@ -114,7 +114,7 @@ func TestOtherSizesAreTaken(t *testing.T) {
 	}.check(t)
 	wrongs{
 		{
-			"a padded width", "with scale 0.20412414523193154, where the recording has",
+			"a padded width", "with scale 0.20412414523193154, which is 1/√24, where the recording has",
 			confused(right, func(r *recording.Recording) { r.Attrs["scale"] = recording.Number(1 / math.Sqrt(24)) }),
 		},
 	}.check(t)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
@@ -22,6 +23,13 @@ func (s *subject) tryQuantities() {
 			exact = append(exact, all...)
 		} else {
 			others = append(others, all...)
+		}
+	}
+	for _, t := range s.inputTargets() {
+		for _, f := range functionsOf() {
+			others = append(others, t.as("takes "+t.name+" "+f.said, func() *tensor.Tensor {
+				return eachOf(t.x, f.of)
+			}))
 		}
 	}
 	s.try(append(exact, others...))
@@ -137,7 +145,22 @@ type function struct {
 }
 
 // functionsOf lists those.
-func functionsOf() []function {
+func functionsOf() []function { return append(formulas(), narrower()...) }
+
+// narrower are what leaves less of a number than it was.
+func narrower() []function {
+	return []function{
+		{"rounded to BF16", dtype.BF16.Round},
+		{"rounded to F16", dtype.F16.Round},
+		{"rounded to F8E4M3", dtype.F8E4M3.Round},
+		{"rounded to a whole number", math.RoundToEven},
+		{"cut off to a whole number", math.Trunc},
+		{"bounded to 0 and 1", func(x float64) float64 { return min(max(x, 0), 1) }},
+		{"bounded to −1 and 1", func(x float64) float64 { return min(max(x, -1), 1) }},
+	}
+}
+
+func formulas() []function {
 	return []function{
 		{"for 0", func(float64) float64 { return 0 }},
 		{"for 1", func(float64) float64 { return 1 }},
@@ -147,6 +170,7 @@ func functionsOf() []function {
 		{"for 0 where it is positive", func(x float64) float64 { return min(x, 0) }},
 		{"for its reciprocal", func(x float64) float64 { return 1 / x }},
 		{"for its square", func(x float64) float64 { return x * x }},
+		{"for its square root", math.Sqrt},
 		{"for its exponential", math.Exp},
 		{"for its logarithm", math.Log},
 		{"twice", func(x float64) float64 { return 2 * x }},

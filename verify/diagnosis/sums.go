@@ -16,6 +16,9 @@ func sumCandidates(s *subject) []candidate {
 		return nil
 	}
 	sums := lse.sums(s.base())
+	if len(sums.more) == 0 {
+		return nil
+	}
 	w := slices.Clone(o.truth)
 	for i := range w {
 		w[i] *= sums.over[lse.rowOf(o, i)]

@@ -42,32 +42,38 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
 	})
 	first := s.explaining[0]
-	var names, others []string
+	var names []string
+	others := 0
 	for _, t := range s.explaining {
 		if slices.Contains(names, t.Name()) { // in other parts, or from another structure of kernels
 			continue
 		}
 		names, d.Explains = append(names, t.Name()), append(d.Explains, t.Finding)
 		if len(names) > 1 && t.loss < best+alike {
-			others = append(others, t.Name())
+			others++
 		}
 	}
 	d.Sentence = sentence(first.Finding) + explainsAll(first)
 	if first.Kind == "arithmetic" && d.Where != "" { // which says against it
 		d.Sentence += "; but " + d.Where
 	}
-	if len(others) > 0 {
+	if others > 0 {
 		d.Alike = true
-		d.Sentence += "; so " + does(len(others)) + " on these inputs " + strings.Join(others, ", ")
-		d.Apart = apart(d.Explains[:1+len(others)])
+		d.Sentence += "; so " + doToo(d.Explains[1:1+others])
+		d.Apart = apart(d.Explains[:1+others])
 	}
 }
 
-func does(n int) string {
-	if n == 1 {
-		return "does"
+// doToo says what else explains: what it is where that is one explanation, the names of more.
+func doToo(others []verdict.Finding) string {
+	if len(others) == 1 {
+		return "does on these inputs " + sentence(others[0])
 	}
-	return "do"
+	var names []string
+	for _, f := range others {
+		names = append(names, f.Name())
+	}
+	return "do on these inputs " + strings.Join(names, ", ")
 }
 
 // class is the rank of what fits as well as the best, and unlike of the others.
@@ -216,7 +222,8 @@ func (s *subject) inOutputs() (said string, each bool) {
 	all := slices.Clone(s.trials)
 	slices.SortStableFunc(all, func(a, b *trial) int {
 		return cmp.Or(
-			cmp.Compare(s.spoils(a), s.spoils(b)), cmp.Compare(len(a.Where), len(b.Where)),
+			cmp.Compare(s.empty(a), s.empty(b)), cmp.Compare(s.spoils(a), s.spoils(b)),
+			cmp.Compare(len(a.Where), len(b.Where)),
 			cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.loss, b.loss),
 		)
 	})
@@ -238,6 +245,21 @@ func (s *subject) inOutputs() (said string, each bool) {
 		parts = append(parts, "nothing that is known explains all of "+inWords(open))
 	}
 	return strings.Join(parts, "; "), len(open) == 0
+}
+
+// empty is 1 for a trial of which as many numbers were fitted as the outputs have that it explains,
+// as one number always can be.
+func (s *subject) empty(t *trial) int {
+	n := 0
+	for _, v := range s.views {
+		if !slices.Contains(t.leaves, v.want.Name) && v.failed {
+			n += len(v.got)
+		}
+	}
+	if t.fitted > 0 && t.fitted >= n {
+		return 1
+	}
+	return 0
 }
 
 // spoils counts the outputs that are right and would not be.

@@ -12,6 +12,7 @@ type Quantity struct {
 	Name  string   // in a sentence: "D, the sum of do·o,"
 	Shape []string // as that of an input: letters, or expressions of them
 	Axes  []string // a word for each axis, where outputs have none for them
+	Given bool     // by a kernel before this one
 }
 
 // Quantities has for some of them, by name, what one run is to write into, and what it is to go on

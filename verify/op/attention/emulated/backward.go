@@ -24,8 +24,9 @@ func init() {
 	emulate.Register("attention.backward", emulate.Kernel{
 		Float32: attentionBackward[float32], Float64: attentionBackward[float64], Request: requestBackward,
 		Right: append(backwards(), Frameworks()...), Quantities: []emulate.Quantity{
-			{Name: deltas, Shape: rows}, {Name: lses, Shape: rows}, {Name: again, Shape: weights},
-			{Name: toValues, Shape: weights}, {Name: toQueries, Shape: weights}, {Name: toKeys, Shape: weights},
+			{Name: deltas, Shape: rows, Given: true}, {Name: lses, Shape: rows, Given: true},
+			{Name: again, Shape: weights}, {Name: toValues, Shape: weights}, {Name: toQueries, Shape: weights},
+			{Name: toKeys, Shape: weights},
 		},
 	})
 }

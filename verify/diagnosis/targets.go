@@ -1,0 +1,122 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+)
+
+// target is a tensor of the formula that may be taken for another: a quantity, or an input.
+type target struct {
+	name string
+	x    *tensor.Tensor
+	as   func(said string, y func() *tensor.Tensor) candidate // that the kernel does so
+}
+
+// inputTargets are the inputs of floating-point numbers that are small.
+func (s *subject) inputTargets() (all []target) {
+	for _, t := range floats(s.bound.Op.Inputs) {
+		if s.axesOf(t) == nil || op.Elements(s.rec.Shape(t.Name)) > mostOperand {
+			continue
+		}
+		if x, err := s.rec.Tensor(t.Name); err == nil {
+			all = append(all, target{t.Name, x, func(said string, y func() *tensor.Tensor) candidate {
+				return s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
+					r.Set(t.Name, dtype.F64, y())
+				})
+			}})
+		}
+	}
+	return all
+}
+
+// targets are the quantities on which outputs hang that are not explained, and inputs.
+func (s *subject) targets() (all []target) {
+	for _, h := range s.hung() {
+		all = append(all, target{h.Name, h.x, func(said string, y func() *tensor.Tensor) candidate {
+			return s.taken(h.Quantity, said, y)
+		}})
+	}
+	return append(all, s.inputTargets()...)
+}
+
+// tryConstants tries tensors that are one number: a size or an attribute, or one over it.
+func (s *subject) tryConstants() {
+	var all []candidate
+	for _, t := range s.targets() {
+		for _, k := range s.own() {
+			for _, c := range []named{k, {"1/" + k.name, 1 / k.value}} {
+				said := fmt.Sprintf("takes %s for %s, which is %.4g", t.name, c.name, c.value)
+				all = append(all, t.as(said, func() *tensor.Tensor { return filled(c.value, t.x.Shape...) }))
+			}
+		}
+	}
+	s.try(all)
+	s.settle()
+}
+
+// change is how a tensor may be changed by one number, in units of its root mean square.
+type change struct {
+	said string // of the number
+	of   func(x, by float64) float64
+}
+
+var changes = []change{
+	{"and %.4g more", func(x, by float64) float64 { return x + by }},
+	{"and %.4g less", func(x, by float64) float64 { return x - by }},
+	{"for at most %.4g", math.Min},
+	{"for at least −%.4g", func(x, by float64) float64 { return max(x, -by) }},
+	{"between ±%.4g", func(x, by float64) float64 { return min(max(x, -by), by) }},
+	{"for at least %.4g", math.Max},
+	{"for at most −%.4g", func(x, by float64) float64 { return min(x, -by) }},
+}
+
+// changesShare is the part of what is left of the budget that fitting changes may take, over one.
+const changesShare = 2
+
+// tryChanges fits what is added to a tensor, or what it is bounded by.
+func (s *subject) tryChanges() {
+	all := s.targets()
+	left := s.budget / changesShare
+	for _, t := range s.inputTargets() {
+		s.fitChange(t, change{"times %.4g", func(x, by float64) float64 { return by * x }}, 1)
+	}
+	for _, c := range changes {
+		for _, t := range all {
+			if s.budget > left && t.x.Len() <= mostTarget {
+				s.fitChange(t, c, rootMeanSquare(t.x.Data))
+			}
+		}
+	}
+	s.settle()
+}
+
+// fitChange looks for the number that leaves least of the error.
+func (s *subject) fitChange(t target, c change, unit float64) {
+	if unit == 0 || !dtype.Finite(unit) {
+		return
+	}
+	best := s.fittest(func(by float64) candidate {
+		by *= unit
+		said := fmt.Sprintf("takes "+t.name+" "+c.said+"%s", by, s.constant(by))
+		f := t.as(said, func() *tensor.Tensor { return eachOf(t.x, func(x float64) float64 { return c.of(x, by) }) })
+		f.Kind, f.fitted = "fit", 1
+		return f
+	})
+	if best != nil && slices.Max(best.shares) > leastShare {
+		s.trials = append(s.trials, best)
+	}
+}
+
+func rootMeanSquare(x []float64) float64 {
+	var square float64
+	for _, v := range x {
+		square += v * v
+	}
+	return math.Sqrt(square / float64(len(x)))
+}

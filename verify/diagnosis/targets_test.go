@@ -1,0 +1,156 @@
+package diagnosis
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"plumbline/internal/optest"
+	"plumbline/numbers/dtype"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// normed is a right recording of norm.rms.
+func normed(rows, columns int) *recording.Recording {
+	return given("norm.rms", func(r *recording.Recording) {
+		generate(r, "x", 1, rows, columns)
+		generate(r, "weight", 2, columns)
+	})
+}
+
+// lossOf is a right recording of grpo.loss without a clip, of tokens that count in two sequences of
+// three.
+func lossOf(tokens int) *recording.Recording {
+	return given("grpo.loss", func(r *recording.Recording) {
+		for i, name := range []string{"logprob", "old_logprob", "advantage"} {
+			random := emulate.NewRand(uint64(i+1), name)
+			r.Set(name, dtype.F32, eachOf(tensor.New(3, tokens), func(float64) float64 { return random.NormFloat64() }))
+		}
+		r.Attrs["clip"] = "none"
+		r.Set("mask", dtype.U8, tensor.Of(slices.Concat(filled(1, 2*tokens).Data, make([]float64, tokens)), 3, tokens))
+	})
+}
+
+// A factor on a mean is a division by another number, and each run of rows may have its own.
+func TestFactorsAreOtherDivisions(t *testing.T) {
+	scaled := func(name string, by func(i int) float64) func(r *recording.Recording) *recording.Recording {
+		return func(r *recording.Recording) *recording.Recording {
+			return edited(r, name, func(i int, x float64) float64 { return by(i) * x })
+		}
+	}
+	all := scaled("out.loss", func(int) float64 { return 40.0 / 47 })(
+		scaled("out.dlogprob", func(int) float64 { return 40.0 / 47 })(lossOf(20)))
+	wrongs{
+		{"other tokens", "loss and dlogprob are 0.8511 times what they should be, as of a division by 47 in the " +
+			"place of 40, the sum of mask: explains everything", all},
+	}.check(t)
+	wrongs{
+		{"runs of rows", "each token of y is a multiple: 0 to 3 1.501 times what it should be and 4 to 7 3.003 times",
+			scaled("out.y", func(i int) float64 { return 1.5 * float64(1+i/(4*64)) })(normed(8, 64))},
+	}.check(t)
+}
+
+// A race leaves in each row a sum of its own.
+func TestQuantitiesOfEachRow(t *testing.T) {
+	wrongs{{
+		"root mean squares", "the kernel takes the root mean square of each for another number, 0.5 to 1.2 times " +
+			"what it is: explains everything",
+		withQuantity(normed(16, 64), "the root mean square", func(x *tensor.Tensor) *tensor.Tensor {
+			y := tensor.New(x.Shape...)
+			for i, v := range x.Data {
+				y.Data[i] = v * (0.5 + 0.7*float64(i*i%16)/9)
+			}
+			return y
+		}),
+	}}.check(t)
+}
+
+// Lanes may hold a tile in another order than the other operand has it.
+func TestPermutedTiles(t *testing.T) {
+	weight := func(from func(i int) int) func(r *recording.Recording) {
+		return func(r *recording.Recording) {
+			x, err := r.Tensor("weight")
+			optest.Must(err)
+			r.Set("weight", r.Type("weight"), entries(x, 0, x.Shape[0], from))
+		}
+	}
+	wrongs{
+		{
+			"tiles transposed", "weight is read along column (of 64) in each tile of 16 as 8 × 2, where it is 2 × 8",
+			confused(normed(8, 64), weight(func(i int) int { return i/16*16 + i%2*8 + i%16/2 })),
+		},
+	}.check(t)
+	wrongs{
+		{
+			"runs exchanged", "weight is read along column (of 64) with each two runs of 4 in each other's place",
+			confused(normed(8, 64), weight(func(i int) int { return i ^ 4 })),
+		},
+	}.check(t)
+}
+
+// What is one number of the call is said to be that; what is bounded, or off by something, by how
+// much.
+func TestNumbersInTheFormula(t *testing.T) {
+	loss := given("moe.balance_loss", func(r *recording.Recording) {
+		scores, chosen := tensor.New(24, 6), tensor.New(24, 2)
+		random := emulate.NewRand(1, "scores")
+		for i := range scores.Data {
+			scores.Data[i] = random.Float64()
+		}
+		for i := range chosen.Data {
+			chosen.Data[i] = float64((i/2*i/2 + i%2) % 6)
+		}
+		r.Set("scores", dtype.F32, scores)
+		r.Set("indices", dtype.I32, chosen)
+	})
+	of := func(change func(x float64) float64) func(x *tensor.Tensor) *tensor.Tensor {
+		return func(x *tensor.Tensor) *tensor.Tensor { return eachOf(x, change) }
+	}
+	right := lossOf(20)
+	ratio := func(change func(x float64) float64) *recording.Recording {
+		return confused(right, func(r *recording.Recording) {
+			x, err := r.Tensor("advantage")
+			optest.Must(err)
+			r.Set("advantage", dtype.F32, of(change)(x))
+		})
+	}
+	wrongs{
+		{
+			"a mean that is none", "the kernel takes scores for 1/K, which is 0.5: explains everything; so do on " +
+				"these inputs takes P, the mean score, for 1/K",
+			withQuantity(loss, "P, the mean score,", of(func(float64) float64 { return 0.5 })),
+		},
+	}.check(t)
+	wrongs{
+		{"a bound", "the kernel takes the advantage of each token for at most 0.7: explains everything",
+			ratio(func(x float64) float64 { return math.Min(x, 0.7) })},
+	}.check(t)
+	wrongs{
+		{"something more", "the kernel takes the advantage of each token and 0.37 more: explains everything",
+			ratio(func(x float64) float64 { return x + 0.37 })},
+	}.check(t)
+}
+
+// A backward kernel that reads keys and values in another layout has of the forward pass what is
+// right.
+func TestForwardPassStands(t *testing.T) {
+	right := given("attention.backward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v", "do"} {
+			generate(r, name, uint64(i+1), 1, 8, 8, 16)
+		}
+	})
+	s, err := newSubject(right, nil, verdict.Verdict{}, 0)
+	optest.Must(err)
+	gives, err := s.withGiven(s.exchangedSets()[2], s.given()).give()
+	optest.Must(err)
+	rec := right.Clone()
+	for _, name := range right.Outputs() {
+		rec.Set("out."+name, right.Type("out."+name), tensor.Of(gives[name], right.Shape("out."+name)...))
+	}
+	wrongs{
+		{"k and v", "axes 1 and 2 of k and v exchanged in memory, by the backward pass alone: explains", rec},
+	}.check(t)
+}
