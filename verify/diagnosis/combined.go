@@ -42,7 +42,7 @@ const worthJudging = 0.9
 // tryCombined tries tensors of the formula that are taken for others, or combined with others. What
 // does not explain everything is not looked at again.
 func (s *subject) tryCombined() {
-	all := s.combinedCandidates()
+	all := append(s.swappedCandidates(), s.combinedCandidates()...)
 	all = all[:min(len(all), mostCombined, int(max(s.budget, 0)/combinedShare/max(s.each, 1)))]
 	s.budget -= s.each * float64(len(all))
 	trials := make([]*trial, len(all))
@@ -79,6 +79,24 @@ func (s *subject) combinedCandidates() (all []candidate) {
 		}
 		for _, other := range others {
 			all = append(all, target.with(other)...)
+		}
+	}
+	return all
+}
+
+// swappedCandidates are two quantities of one shape that stand in each other's place.
+func (s *subject) swappedCandidates() (all []candidate) {
+	for i, a := range s.hung() {
+		for _, b := range s.hung()[i+1:] {
+			if !slices.Equal(a.Shape, b.Shape) || !slices.Equal(a.x.Shape, b.x.Shape) {
+				continue
+			}
+			said := fmt.Sprintf("the kernel takes %s for %s, and the reverse", strings.TrimSuffix(a.Name, ","), b.Name)
+			c := propose("combined", said, said, func() (outputs, error) {
+				return s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{a.Name: b.x, b.Name: a.x}})
+			})
+			c.whole = true
+			all = append(all, c)
 		}
 	}
 	return all

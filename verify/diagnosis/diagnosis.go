@@ -82,7 +82,8 @@ func Of(
 	for _, more := range []func(*subject){
 		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryGiven,
 		(*subject).tryParts,
-		(*subject).tryAmounts, (*subject).tryPermuted, (*subject).tryCombined,
+		(*subject).tryAmounts, (*subject).tryPermuted, (*subject).tryStrides,
+		(*subject).tryCombined,
 		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
 		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
 		(*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,

@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"slices"
+
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 )
@@ -16,7 +18,9 @@ func (s *subject) tryGiven() {
 		return
 	}
 	var all []candidate
-	for _, c := range append(s.exchangedSets(), append(misreadCandidates(s), inputCandidates(s)...)...) {
+	for _, c := range slices.Concat(
+		s.exchangedSets(), misreadCandidates(s), inputCandidates(s), strideCandidates(s),
+	) {
 		if c.changes != nil {
 			all = append(all, s.withGiven(c, given))
 		}

@@ -154,3 +154,43 @@ func TestForwardPassStands(t *testing.T) {
 		{"k and v", "axes 1 and 2 of k and v exchanged in memory, by the backward pass alone: explains", rec},
 	}.check(t)
 }
+
+// Strides may be those of another extent of the call, or of whole tiles.
+func TestOtherStrides(t *testing.T) {
+	right := given("attention.forward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v"} {
+			generate(r, name, uint64(i+1), 2, []int{6, 20, 20}[i], 2, 16)
+		}
+	})
+	read := func(extent int, names ...string) *recording.Recording {
+		return confused(right, func(r *recording.Recording) {
+			for _, name := range names {
+				x, err := r.Tensor(name)
+				optest.Must(err)
+				r.Set(name, r.Type(name), restrided(x, 1, extent, true))
+			}
+		})
+	}
+	wrongs{
+		{"both in tiles of 32", "k and v are read with the strides of 32 for", read(32, "k", "v")},
+	}.check(t)
+	wrongs{
+		{"keys in tiles of 8", "k is read with the strides of 24 for", read(24, "k")},
+	}.check(t)
+}
+
+// Two of a formula may stand in each other's place.
+func TestQuantitiesSwapped(t *testing.T) {
+	s, err := newSubject(backwards(), nil, verdict.Verdict{}, 0)
+	optest.Must(err)
+	formed, right := s.formed()
+	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{
+		"dS in dq": formed["P in dv"], "P in dv": formed["dS in dq"],
+	}})
+	optest.Must(err)
+	rec := backwards()
+	for name := range right {
+		rec.Set("out."+name, rec.Type("out."+name), tensor.Of(gives[name], rec.Shape("out."+name)...))
+	}
+	wrongs{{"P and dS", "the kernel takes P in dv for dS in dq, and the reverse: explains everything", rec}}.check(t)
+}
