@@ -161,8 +161,8 @@ func (s *subject) withFitted(a op.Attr, value float64) candidate {
 // tryPairs tries two mistakes at once, or two attributes: those that together, as if they added up,
 // leave least.
 func (s *subject) tryPairs() {
-	all := s.pairsOfAttributes()
-	made := s.strongestOf("mistake", 0.02)
+	all := append(s.pairsOfAttributes(), s.pairsWithMistakes()...)
+	made := s.strongestOf("mistake", pairedShare)
 	for i, a := range made {
 		for _, b := range made[i+1:] {
 			if a.ID == b.ID { // the same, as two structures of kernels make it
@@ -208,6 +208,31 @@ func (s *subject) pairsOfAttributes() (all []candidate) {
 	}
 	return all
 }
+
+// pairsWithMistakes lists mistakes of kernels that are called, or read, otherwise too.
+func (s *subject) pairsWithMistakes() (all []candidate) {
+	for _, kind := range []string{"attribute", "input", "misread"} {
+		for _, a := range s.strongestOf(kind, pairedShare) {
+			for _, b := range s.strongestOf("mistake", pairedShare) {
+				if a.changes == nil {
+					continue
+				}
+				c := candidate{Finding: b.Finding, give: func() (outputs, error) {
+					as := emulate.Exact(b.ID)
+					as.Form = s.bound.Arithmetic.Form
+					return outputsOf(emulate.Run(s.changed(a.changes), as))
+				}}
+				c.Kind, c.ID = "pair", b.ID+" and "+a.ID
+				c.Sentence, c.Hidden, c.Thread = b.Sentence+", and "+a.Sentence, "", ""
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// pairedShare is the share of the error that each of two has to take away to be tried with another.
+const pairedShare = 0.02
 
 // also is a kernel that rounds nothing and makes another mistake too.
 func also(other string) emulate.Config {

@@ -194,3 +194,22 @@ func TestQuantitiesSwapped(t *testing.T) {
 	}
 	wrongs{{"P and dS", "the kernel takes P in dv for dS in dq, and the reverse: explains everything", rec}}.check(t)
 }
+
+// A mistake may come with another attribute.
+func TestMistakeWithAttribute(t *testing.T) {
+	right := given("attention.forward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v"} {
+			generate(r, name, uint64(i+1), 1, 24, 2, 16)
+		}
+		r.Attrs["causal"], r.Attrs["softcap"] = true, recording.Number(6)
+	})
+	other := right.Request()
+	other.Attrs["scale"] = recording.Number(0.5)
+	wrong, err := emulate.Run(other, emulate.Config{Mistake: "softcap-missing"})
+	optest.Must(err)
+	rec := right.Clone()
+	for _, name := range rec.Outputs() {
+		rec.Set("out."+name, rec.Type("out."+name), numbersOf(wrong, "out."+name))
+	}
+	wrongs{{"as if by another scale", "softcap-missing and takes q twice: scores are not capped, and", rec}}.check(t)
+}
