@@ -51,7 +51,7 @@ func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
 		return nil
 	}
 	n := h.x.Shape[a]
-	tile := tilesOf(n)[0]
+	tile := s.partsOf(n)
 	added := make([]outputs, (n+tile-1)/tile)
 	s.budget -= s.each * float64(len(added))
 	parallel.Each(len(added), func(k int) {
@@ -74,13 +74,37 @@ func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
 	return all
 }
 
+// partsPerColumn is how many columns a row has to have for each part that is told apart in it, and
+// mostOfParts how many there may be.
+const (
+	partsPerColumn = 4
+	mostOfParts    = 64
+)
+
+// partsOf returns how many entries of an axis of n make a part: as few as the narrowest output that
+// is wrong can tell apart.
+func (s *subject) partsOf(n int) int {
+	most := mostOfParts
+	for _, v := range s.views {
+		if v.failed && v.want.Choice == nil && v.want.Columns() > 1 {
+			most = min(most, v.want.Columns()/partsPerColumn)
+		}
+	}
+	tile := 1
+	for (n+tile-1)/tile > max(most, 2) {
+		tile *= 2
+	}
+	return tile
+}
+
 // amounts is an output as a sum of parts.
 type amounts struct {
 	view     *view
 	axis     string
 	tile, of int         // elements of a part, and of the axis
 	parts    [][]float64 // what each adds to the output
-	factors  int         // rows that are a multiple of such a sum
+	factors  int         // rows that are a multiple of such a sum, and amounts that are no whole numbers
+	real     [][]float64 // of each part, amounts that are no whole numbers
 }
 
 // addUp tells whether what was found for each part adds up to the output.
@@ -108,6 +132,7 @@ func (m *amounts) addUp(added []outputs) bool {
 func (m *amounts) candidate(quantity string) candidate {
 	v := m.view
 	w, n := slices.Clone(v.truth), v.want.Columns()
+	m.real = make([][]float64, len(m.parts))
 	var said []string
 	places := map[string][]int{}
 	for first := 0; first < len(w); first += n {
@@ -122,10 +147,33 @@ func (m *amounts) candidate(quantity string) candidate {
 			places[text] = append(places[text], i)
 		}
 	}
+	text := v.inPlaces(said, places)
+	if len(said) == 0 || 2*len(slices.Concat(m.real...)) > len(w)/n {
+		text = m.inReal()
+	}
 	c := v.instead("quantity", quantity+" in amounts", fmt.Sprintf("%s counts %s in other amounts than once: %s",
-		v.want.Name, quantity, v.inPlaces(said, places)), func() []float64 { return w })
-	c.fitted, c.whole = m.factors, len(said) == 0
+		v.want.Name, quantity, text), func() []float64 { return w })
+	c.fitted, c.whole = m.factors, text == ""
 	return c
+}
+
+// inReal says how often each part counts where that is no whole number.
+func (m *amounts) inReal() string {
+	var said []string
+	for k := 0; k < len(m.real); {
+		end := k + 1
+		for end < len(m.real) && timesInWords(m.real[end]) == timesInWords(m.real[k]) {
+			end++
+		}
+		if len(m.real[k]) > 0 {
+			said = append(said, m.entries(k, end)+" "+timesInWords(m.real[k]))
+		}
+		k = end
+	}
+	if n := len(said); n > mostParts {
+		said = append(said[:mostParts], fmt.Sprintf("and %d parts more", n-mostParts))
+	}
+	return strings.Join(said, ", ")
 }
 
 // inPlaces says what holds in which places of an output.
@@ -149,19 +197,54 @@ func (m *amounts) row(w []float64, first int) string {
 	}
 	amount, strength := m.fit(first, n)
 	factor := common(amount)
-	if amount == nil || !whole(amount, strength, factor) {
+	if amount == nil {
+		return ""
+	}
+	times := slices.Clone(amount)
+	if !whole(times, strength, factor) {
+		m.inAmounts(w, first, amount, strength)
 		return ""
 	}
 	if factor != 1 {
 		m.factors++
 	}
-	for i := first; i < first+n; i++ {
+	m.put(w, first, times, factor)
+	return m.inWords(times, factor)
+}
+
+// put puts a row together.
+func (m *amounts) put(w []float64, first int, amount []float64, factor float64) {
+	for i := first; i < first+m.view.want.Columns(); i++ {
 		w[i] = 0
 		for k, part := range m.parts {
 			w[i] += factor * amount[k] * part[i]
 		}
 	}
-	return m.inWords(amount, factor)
+}
+
+// inAmounts puts a row together of amounts that are no whole numbers, if that is what it is: each
+// element as near as those of right kernels are, of more elements than parts.
+func (m *amounts) inAmounts(w []float64, first int, amount, strength []float64) {
+	v, n := m.view, m.view.want.Columns()
+	if n < partsPerColumn*len(m.parts) {
+		return
+	}
+	kept := slices.Clone(w[first : first+n])
+	m.put(w, first, amount, 1)
+	loss := 0.0
+	for i := first; i < first+n; i++ {
+		loss += elementLoss(v.got[i], w[i], max(v.scale[i], v.want.Type.Spacing(w[i])))
+	}
+	if loss > rightLoss*float64(n) {
+		copy(w[first:first+n], kept)
+		return
+	}
+	for k, x := range amount {
+		if strength[k] > faintPart && math.Abs(x-1) > max(nearWhole, 4/strength[k]) {
+			m.real[k] = append(m.real[k], x)
+			m.factors++
+		}
+	}
 }
 
 // whole makes whole numbers of amounts in units of a factor, and tells whether they are such: a
@@ -242,12 +325,7 @@ func (m *amounts) inWords(amount []float64, factor float64) string {
 			end++
 		}
 		if times := amount[k]; times != 1 {
-			first, last := k*m.tile, min(end*m.tile, m.of)-1
-			text := fmt.Sprintf("%s %d to %d", m.axis, first, last)
-			if first == last {
-				text = fmt.Sprintf("%s %d", m.axis, first)
-			}
-			said = append(said, text+" "+often(times))
+			said = append(said, m.entries(k, end)+" "+often(times))
 		}
 		k = end
 	}
@@ -255,6 +333,22 @@ func (m *amounts) inWords(amount []float64, factor float64) string {
 		said = append(said, "with another divisor")
 	}
 	return strings.Join(said, ", ")
+}
+
+func timesInWords(amounts []float64) string {
+	if len(amounts) == 0 {
+		return ""
+	}
+	return between(amounts) + " times"
+}
+
+// entries names the entries of the axis that some parts are of.
+func (m *amounts) entries(from, to int) string {
+	first, last := from*m.tile, min(to*m.tile, m.of)-1
+	if first == last {
+		return fmt.Sprintf("%s %d", m.axis, first)
+	}
+	return fmt.Sprintf("%s %d to %d", m.axis, first, last)
 }
 
 func often(times float64) string {

@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"plumbline/internal/optest"
@@ -40,10 +42,18 @@ func TestPartsInOtherAmounts(t *testing.T) {
 	}.check(t)
 }
 
-// A part that nothing can tell counts once, and amounts that are no whole numbers say nothing.
-func TestAmountsThatAreNone(t *testing.T) {
-	rec := countedAgain(wide(4, 16, false), 2.6, 1, 2)
-	if d := told(t, rec); len(d.Explains) > 0 {
+// A tile may count with a factor of its own, as where sums are not rescaled. What is no sum of
+// parts is not said to be one.
+func TestAmountsThatAreNoWholeNumbers(t *testing.T) {
+	wrongs{
+		{
+			"rescaled by another", "o counts the weights of keys in other amounts than once: key 4 to 7 2.6 " +
+				"times: explains everything",
+			countedAgain(wide(4, 16, false), 2.6, 1, 2),
+		},
+	}.check(t)
+	none := edited(wide(4, 16, false), "out.o", func(i int, x float64) float64 { return x * math.Sin(float64(i*i)) })
+	if d := told(t, none); strings.Contains(d.Sentence, "other amounts") {
 		t.Error(d.Sentence)
 	}
 }

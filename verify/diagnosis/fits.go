@@ -43,6 +43,7 @@ func (s *subject) tryFits() {
 	for _, a := range s.bound.Op.Attrs {
 		if x := s.bound.Float(a.Name); a.Kind == op.Number && x != 0 {
 			s.fitAttribute(a, x)
+			s.fitGiven(a, x)
 		}
 	}
 	s.settle()

@@ -5,6 +5,7 @@ import (
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 )
 
 // A backward kernel has of the forward pass what that left, the log-sum-exp and the output. An
@@ -19,7 +20,8 @@ func (s *subject) tryGiven() {
 	}
 	var all []candidate
 	for _, c := range slices.Concat(
-		s.exchangedSets(), misreadCandidates(s), inputCandidates(s), strideCandidates(s),
+		attributeCandidates(s), s.exchangedSets(), inputCandidates(s), s.functionsOfInputs(), misreadCandidates(s),
+		strideCandidates(s),
 	) {
 		if c.changes != nil {
 			all = append(all, s.withGiven(c, given))
@@ -27,6 +29,18 @@ func (s *subject) tryGiven() {
 	}
 	s.try(all)
 	s.settle()
+}
+
+// fitGiven looks for the value of an attribute in this kernel alone.
+func (s *subject) fitGiven(a op.Attr, x float64) {
+	given := s.given()
+	if len(given) == 0 {
+		return
+	}
+	best := s.fittest(func(by float64) candidate { return s.withGiven(s.withFitted(a, by*x), given) })
+	if best != nil {
+		s.trials = append(s.trials, best)
+	}
 }
 
 // given are the quantities that an earlier kernel has left, as they are right.

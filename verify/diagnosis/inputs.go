@@ -56,15 +56,23 @@ func (s *subject) exchangedInputs(a, b string) []candidate {
 	if !s.rec.Has(b) || !slices.Equal(s.rec.Shape(a), s.rec.Shape(b)) || s.rec.Type(a) != s.rec.Type(b) {
 		return nil
 	}
-	said := a + " and " + b + " are read in each other's place"
-	return []candidate{s.otherwise("input", a+" for "+b, said, func(r *recording.Recording) {
-		x, first := s.rec.Tensor(a)
-		y, second := s.rec.Tensor(b)
-		if first == nil && second == nil {
-			r.Set(a, s.rec.Type(a), y)
+	return []candidate{
+		s.otherwise("input", a+" for "+b, a+" and "+b+" are read in each other's place", func(r *recording.Recording) {
+			s.readFor(a, b)(r)
+			s.readFor(b, a)(r)
+		}),
+		s.otherwise("input", a+" again for "+b, a+" is read in the place of "+b+" too", s.readFor(a, b)),
+		s.otherwise("input", b+" again for "+a, b+" is read in the place of "+a+" too", s.readFor(b, a)),
+	}
+}
+
+// readFor reads one input in the place of another.
+func (s *subject) readFor(a, b string) func(r *recording.Recording) {
+	return func(r *recording.Recording) {
+		if x, err := s.rec.Tensor(a); err == nil {
 			r.Set(b, s.rec.Type(b), x)
 		}
-	})}
+	}
 }
 
 // lengthCandidates are sequences that end elsewhere: some keys more or less, at the end of a tile.

@@ -25,14 +25,7 @@ func (s *subject) tryQuantities() {
 			others = append(others, all...)
 		}
 	}
-	for _, t := range s.inputTargets() {
-		for _, f := range functionsOf() {
-			others = append(others, t.as("takes "+t.name+" "+f.said, func() *tensor.Tensor {
-				return eachOf(t.x, f.of)
-			}))
-		}
-	}
-	s.try(append(exact, others...))
+	s.try(slices.Concat(exact, others, s.functionsOfInputs()))
 	s.settle()
 }
 

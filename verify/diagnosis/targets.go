@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -33,6 +34,44 @@ func (s *subject) inputTargets() (all []target) {
 		}
 	}
 	return all
+}
+
+// functionsOfInputs are inputs that are taken for functions of them: each, and those of one name
+// together, as the reference's log-probabilities are.
+func (s *subject) functionsOfInputs() (all []candidate) {
+	for _, set := range s.namesakes() {
+		for _, f := range functionsOf() {
+			said := fmt.Sprintf("takes %s %s", namesOf(set), f.said)
+			all = append(all, s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
+				for _, t := range set {
+					if x, err := s.rec.Tensor(t.Name); err == nil {
+						r.Set(t.Name, dtype.F64, eachOf(x, f.of))
+					}
+				}
+			}))
+		}
+	}
+	return all
+}
+
+// namesakes lists small inputs of floating-point numbers, each by itself and those whose names
+// begin alike.
+func (s *subject) namesakes() (sets [][]op.Tensor) {
+	small := slices.DeleteFunc(floats(s.bound.Op.Inputs), func(t op.Tensor) bool {
+		return s.axesOf(t) == nil || op.Elements(s.rec.Shape(t.Name)) > mostOperand
+	})
+	first := func(t op.Tensor) string {
+		name, _, _ := strings.Cut(t.Name, "_")
+		return name
+	}
+	for i, t := range small {
+		sets = append(sets, small[i:i+1])
+		alike := slices.DeleteFunc(slices.Clone(small), func(other op.Tensor) bool { return first(other) != first(t) })
+		if len(alike) > 1 && alike[0].Name == t.Name {
+			sets = append(sets, alike)
+		}
+	}
+	return sets
 }
 
 // targets are the quantities on which outputs hang that are not explained, and inputs.

@@ -14,6 +14,7 @@ const (
 	deltas    = "D, the sum of do·o,"
 	lses      = "the log-sum-exp of the forward pass"
 	again     = "the scores of the backward pass"
+	ofWeights = "do·v, the gradient of P,"
 	toValues  = "P in dv"
 	toQueries = "dS in dq"
 	toKeys    = "dS in dk"
@@ -25,8 +26,8 @@ func init() {
 		Float32: attentionBackward[float32], Float64: attentionBackward[float64], Request: requestBackward,
 		Right: append(backwards(), Frameworks()...), Quantities: []emulate.Quantity{
 			{Name: deltas, Shape: rows, Given: true}, {Name: lses, Shape: rows, Given: true},
-			{Name: again, Shape: weights}, {Name: toValues, Shape: weights}, {Name: toQueries, Shape: weights},
-			{Name: toKeys, Shape: weights},
+			{Name: again, Shape: weights}, {Name: ofWeights, Shape: weights}, {Name: toValues, Shape: weights},
+			{Name: toQueries, Shape: weights}, {Name: toKeys, Shape: weights},
 		},
 	})
 }
@@ -167,7 +168,7 @@ func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse
 	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(g.gradient(at, b), out)))
 	for c, x := range logits {
 		p := g.probability(x, lse)
-		dp := g.dp(do, r.Value(r.Lo+c))
+		dp := emulate.PassOne(g.Job, ofWeights, r.Place+r.Lo+c, g.dp(do, r.Value(r.Lo+c)))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p)
 		g.ds[i][r.Lo+c] = emulate.Round(g.Intermediate, g.ofSoftmax(p, dp, delta)*g.capSlope(x))
 	}
@@ -180,7 +181,7 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 	p, dp := make([]T, len(logits)), make([]T, len(logits))
 	for c, x := range logits {
 		p[c] = g.probability(x, lse)
-		dp[c] = emulate.Round(g.k.Scores, g.dp(do, r.Value(r.Lo+c)))
+		dp[c] = emulate.Round(g.k.Scores, emulate.PassOne(g.Job, ofWeights, r.Place+r.Lo+c, g.dp(do, r.Value(r.Lo+c))))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p[c])
 	}
 	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(p, dp)))
