@@ -64,7 +64,7 @@ func (s *subject) combinedCandidates() (all []candidate) {
 	for _, h := range s.hung() {
 		targets = append(targets, s.quantityOperand(h.Quantity, h.x))
 	}
-	others := slices.Clone(targets)
+	others := slices.Concat(targets, s.indexOperands(targets))
 	for _, t := range s.bound.Op.Inputs {
 		if o, ok := s.inputOperand(t); ok {
 			others = append(others, o)
@@ -79,6 +79,25 @@ func (s *subject) combinedCandidates() (all []candidate) {
 		}
 		for _, other := range others {
 			all = append(all, target.with(other)...)
+		}
+	}
+	return all
+}
+
+// indexOperands are the numbers of places along the axes of some tensors, which a kernel may take
+// for an offset.
+func (s *subject) indexOperands(targets []operand) (all []operand) {
+	var known []string
+	for _, t := range targets {
+		for a, l := range t.letters {
+			if n := t.x.Shape[a]; n > 1 && !slices.Contains(known, l) {
+				known = append(known, l)
+				x := tensor.New(n)
+				for i := range x.Data {
+					x.Data[i] = float64(i)
+				}
+				all = append(all, operand{"the number of the " + t.words[a], []string{l}, t.words[a : a+1], x, nil})
+			}
 		}
 	}
 	return all
@@ -151,11 +170,7 @@ func (o operand) with(other operand) (all []candidate) {
 		for _, c := range combinations {
 			said := "the kernel " + fmt.Sprintf(c.said, o.name, b.name)
 			combined := propose("combined", said, said, func() (outputs, error) {
-				y := b.x()
-				for i, a := range o.x.Data {
-					y.Data[i] = c.of(a, y.Data[i])
-				}
-				return o.exact(y)
+				return o.exact(tensor.Of(o.combined(c, b.x()), o.x.Shape...))
 			})
 			combined.whole = true
 			all = append(all, combined)

@@ -80,13 +80,11 @@ func Of(
 	}
 	s.settle()
 	for _, more := range []func(*subject){
-		(*subject).tryParts, (*subject).tryMisread, (*subject).tryParts, (*subject).tryQuantities, (*subject).tryGiven,
-		(*subject).tryParts,
-		(*subject).tryAmounts, (*subject).tryPermuted, (*subject).tryStrides,
-		(*subject).tryCombined,
-		(*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts,
-		(*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations,
-		(*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
+		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryParts,
+		(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryParts, (*subject).tryAmounts,
+		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryCombined, (*subject).tryTwice,
+		(*subject).tryScaled, (*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
+		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 	} {
 		if !s.told() && s.open() {
 			more(s)

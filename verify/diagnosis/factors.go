@@ -20,7 +20,7 @@ func factorCandidates(s *subject) (all []candidate) {
 		if v.want.Choice == nil && v.failed {
 			factor := v.factor()
 			failed, factors = append(failed, v), append(factors, factor)
-			all = slices.Concat(all, v.oneFactor(s, factor), v.offset(s), v.factors(s))
+			all = slices.Concat(all, v.oneFactor(s, factor), v.offset(s), v.line(), v.factors(s))
 		}
 	}
 	return append(all, s.commonFactor(failed, factors)...)
@@ -60,6 +60,36 @@ func (v *view) offset(s *subject) []candidate {
 		return v.each(func(t float64) float64 { return t + by })
 	})
 	c.fitted = 1
+	return []candidate{c}
+}
+
+// line is a factor and an offset on the whole output, of least squares.
+func (v *view) line() []candidate {
+	var n, x, y, xx, xy float64
+	for i, t := range v.truth {
+		if r := v.got[i]; v.want.Judged(i) && dtype.Finite(t) && dtype.Finite(r) && (t != 0 || r != 0) {
+			n, x, y, xx, xy = n+1, x+t, y+r, xx+t*t, xy+t*r
+		}
+	}
+	spread := xx - x*x/n
+	if n < 2*fewParts || spread <= 1e-9*xx {
+		return nil
+	}
+	by := (xy - x*y/n) / spread
+	more := (y - by*x) / n
+	said := fmt.Sprintf("%s is %.4g times what it should be and %.4g more", v.want.Name, by, more)
+	if more < 0 {
+		said = fmt.Sprintf("%s is %.4g times what it should be and %.4g less", v.want.Name, by, -more)
+	}
+	c := v.instead("factor", "line", said, func() []float64 {
+		return v.each(func(t float64) float64 {
+			if t == 0 {
+				return 0
+			}
+			return by*t + more
+		})
+	})
+	c.fitted = 2
 	return []candidate{c}
 }
 

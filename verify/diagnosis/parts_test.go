@@ -30,7 +30,7 @@ func told(t *testing.T, rec *recording.Recording) *verdict.Diagnosis {
 	t.Helper()
 	v := Judge(rec, op.MaxWork, Budget)
 	if v.Status != verdict.Unexplained || v.Diagnosis == nil {
-		t.Fatalf("%s: %s", v.Status, v.Reason)
+		t.Fatalf("%s: %s, %s", v.Status, v.Reason, v.Fault)
 	}
 	return v.Diagnosis
 }

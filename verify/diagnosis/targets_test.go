@@ -213,3 +213,37 @@ func TestMistakeWithAttribute(t *testing.T) {
 	}
 	wrongs{{"as if by another scale", "softcap-missing and takes q twice: scores are not capped, and", rec}}.check(t)
 }
+
+// Outputs may be other functions of what the formula names.
+func TestOutputsOfOtherFormulas(t *testing.T) {
+	kl := given("policy.kl", func(r *recording.Recording) {
+		for i, name := range []string{"logprob", "ref_logprob"} {
+			random := emulate.NewRand(uint64(i+1), name)
+			r.Set(name, dtype.F32, eachOf(tensor.New(3, 20), func(float64) float64 { return random.NormFloat64() }))
+		}
+		r.Set("mask", dtype.U8, filled(1, 3, 20))
+		r.Attrs["estimator"] = "k1"
+	})
+	p, q := numbersOf(kl, "logprob"), numbersOf(kl, "ref_logprob")
+	other := func(of func(x float64) float64) *recording.Recording {
+		return edited(kl, "out.kl", func(i int, _ float64) float64 { return of(p.Data[i] - q.Data[i]) })
+	}
+	wrongs{{"an exponential", "kl holds the right kl taken for its exponential: explains everything",
+		other(math.Exp)}}.check(t)
+	wrongs{{"a line", "nothing that is known explains all of it; nearest is kl is 0.7 times what it should be and " +
+		"0.2 less, which takes 99 % of the error away",
+		other(func(x float64) float64 { return 0.7*x - 0.2 })}}.check(t)
+	turned := given("rope.apply", func(r *recording.Recording) {
+		generate(r, "x", 1, 12, 4, 16)
+		r.Set("positions", dtype.I32, filled(3, 12))
+		r.Attrs["base"] = recording.Number(10000)
+	})
+	wrongs{{"heads", "the kernel multiplies the position of each head by the number of the head",
+		withQuantity(turned, emulate.Places, func(x *tensor.Tensor) *tensor.Tensor {
+			y := entries(x, 0, x.Shape[0], func(i int) int { return i })
+			for i := range y.Data {
+				y.Data[i] *= float64(i % x.Shape[1])
+			}
+			return y
+		})}}.check(t)
+}

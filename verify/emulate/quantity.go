@@ -1,6 +1,7 @@
 package emulate
 
 import (
+	"math"
 	"slices"
 
 	"plumbline/numbers/tensor"
@@ -50,4 +51,15 @@ func PassOne[T Number](j *Job, name string, i int, x T) T {
 	one := []T{x}
 	Pass(j, name, i, one)
 	return one[0]
+}
+
+// PassPlace is PassOne for a position.
+func PassPlace[T Number](j *Job, name string, i, at int) int {
+	if j.Quantities == nil {
+		return at
+	}
+	if x := float64(PassOne(j, name, i, T(at))); math.Abs(x) < 1<<40 {
+		return int(math.Round(x))
+	}
+	return 0
 }

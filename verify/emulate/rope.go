@@ -207,6 +207,7 @@ type Rotary[T Number] struct {
 const (
 	Turns   = "the frequency of each pair"
 	Cosines = "the cosine of each pair"
+	Places  = "the position of each head"
 	Sines   = "the sine of each pair"
 )
 

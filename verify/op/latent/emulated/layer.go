@@ -24,6 +24,7 @@ const (
 	absorbed     = "the absorbed query"
 	attended     = "the latent that each head sums"
 	heads        = "the output of each head"
+	keyPlaces    = "the position of each key"
 )
 
 func init() {
@@ -31,6 +32,8 @@ func init() {
 		Float32: mlaLayer[float32], Float64: mlaLayer[float64], Request: requestLayer,
 		Right: layers(), Quantities: slices.Concat(
 			[]emulate.Quantity{
+				{Name: emulate.Places, Shape: []string{"S", "H"}, Axes: []string{"token", "head"}},
+				{Name: keyPlaces, Shape: []string{"S"}, Axes: []string{"token"}},
 				{Name: emulate.Turns, Shape: []string{"Dr/2"}, Axes: []string{"pair"}},
 				{Name: emulate.Cosines, Shape: []string{"S", "Dr/2"}, Axes: []string{"token", "pair"}},
 				{Name: emulate.Sines, Shape: []string{"S", "Dr/2"}, Axes: []string{"token", "pair"}},
@@ -365,9 +368,12 @@ func (l *latent[T]) wrongPlace(s, n int, cos, sin []T) (otherCos, otherSin []T) 
 	case l.Makes("position-plus-head"):
 		at = l.positions[s] + n
 	default:
-		return cos, sin
+		at = l.positions[s]
 	}
 	l.Show(at != l.positions[s] && l.S > 1)
+	if at = emulate.PassPlace[T](l.Job, emulate.Places, s*l.H+n, at); at == l.positions[s] {
+		return cos, sin
+	}
 	return l.rotary.Table(at)
 }
 
@@ -380,6 +386,9 @@ func (l *latent[T]) rotateKey(kR []T, s int, cos, sin []T) []T {
 	if l.Makes("rope-key-unrotated") || l.Makes("position-of-head") { // that head is 0
 		l.Show(l.rotated)
 		return kR
+	}
+	if at := emulate.PassPlace[T](l.Job, keyPlaces, s, l.positions[s]); at != l.positions[s] {
+		cos, sin = l.rotary.Table(at)
 	}
 	kR = emulate.RoundEach(l.Intermediate, l.rotary.Turn(kR, cos, sin))
 	if l.Makes("rope-key-twice") {

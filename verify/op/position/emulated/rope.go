@@ -14,6 +14,7 @@ func init() {
 	emulate.Register("rope.apply", emulate.Kernel{
 		Float32: ropeApply[float32], Float64: ropeApply[float64], Request: requestApply,
 		Right: turns(), Quantities: []emulate.Quantity{
+			{Name: emulate.Places, Shape: []string{"N", "H"}},
 			{Name: emulate.Turns, Shape: []string{"D/2"}, Axes: []string{"pair"}},
 			{Name: emulate.Cosines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
 			{Name: emulate.Sines, Shape: []string{"N", "D/2"}, Axes: []string{"token", "pair"}},
@@ -54,8 +55,9 @@ func ropeApply[T emulate.Number](j *emulate.Job) {
 		emulate.Pass(j, emulate.Sines, n*len(sin), sin)
 		r.Direct(sin)
 		for h := range heads {
-			if at := ofHead(j, positions, n, h); at != p {
-				j.Show(true)
+			at := ofHead(j, positions, n, h)
+			j.Show(at != p)
+			if at = emulate.PassPlace[T](j, emulate.Places, n*heads+h, at); at != p {
 				cos, sin = r.Table(at)
 				r.Direct(sin)
 			}

@@ -1,0 +1,103 @@
+package diagnosis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plumbline/internal/parallel"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+)
+
+// Where a formula is another one, the output may be a function of what the right one names: the
+// square of a log-ratio, the scores before they are normalised, itself times a mask once more.
+
+// tryFormulas tries outputs that are functions of quantities, inputs and other outputs, or right
+// ones combined with these. It takes no more of the budget than they have numbers.
+func (s *subject) tryFormulas() {
+	others := s.operands()
+	for _, v := range s.views {
+		letters := s.bound.Op.Output(v.want.Name).Shape
+		if v.want.Choice != nil || !v.failed || len(v.got) < fewParts || len(v.got) > mostTarget ||
+			len(letters) != len(v.want.Truth.Shape) {
+			continue
+		}
+		o := operand{v.want.Name, letters, v.want.Axes, v.want.Truth, nil}
+		found := make([]*trial, 0, finalists)
+		for _, b := range others {
+			if b.name != o.name {
+				found = append(found, s.formulasOf(v, o, b)...)
+			}
+		}
+		s.trials = append(s.trials, found...)
+	}
+	s.settle()
+}
+
+// operands are what an output may be a function of.
+func (s *subject) operands() (all []operand) {
+	formed, _ := s.formed()
+	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
+		if x := formed[q.Name]; x != nil && x.Len() > 0 && x.Len() <= mostOperand {
+			all = append(all, s.quantityOperand(q, x))
+		}
+	}
+	for _, t := range s.bound.Op.Inputs {
+		if o, ok := s.inputOperand(t); ok {
+			all = append(all, o)
+		}
+	}
+	for _, v := range s.views {
+		letters := s.bound.Op.Output(v.want.Name).Shape
+		if v.want.Choice == nil && len(letters) == len(v.want.Truth.Shape) {
+			all = append(all, operand{"the right " + v.want.Name, letters, v.want.Axes, v.want.Truth, nil})
+		}
+	}
+	return all
+}
+
+// formulasOf returns what explains an output of functions of another tensor, alone and with the
+// right output.
+func (s *subject) formulasOf(v *view, o, other operand) (found []*trial) {
+	var all []candidate
+	for _, b := range o.fitting(other) {
+		for _, f := range append([]function{{"", func(x float64) float64 { return x }}}, formulas()...) {
+			said := strings.TrimSpace(fmt.Sprintf("%s holds %s %s", o.name, b.name, taken(f.said)))
+			all = append(all, v.instead("combined", said, said, func() []float64 { return eachOf(b.x(), f.of).Data }))
+		}
+		for _, c := range combinations[1:] {
+			said := "the kernel " + fmt.Sprintf(c.said, o.name, b.name)
+			all = append(all, v.instead("combined", said, said, func() []float64 { return o.combined(c, b.x()) }))
+		}
+	}
+	trials := make([]*trial, len(all))
+	parallel.Each(len(all), func(i int) {
+		if t := s.compared(all[i], all[i].give); t != nil && t.inFailed(s, v) {
+			trials[i] = t
+		}
+	})
+	return slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })
+}
+
+// taken says as what something is taken.
+func taken(said string) string {
+	if said == "" {
+		return ""
+	}
+	return "taken " + said
+}
+
+// combined returns the numbers of a tensor combined with those of another.
+func (o operand) combined(c combination, y *tensor.Tensor) []float64 {
+	for i, a := range o.x.Data {
+		y.Data[i] = c.of(a, y.Data[i])
+	}
+	return y.Data
+}
+
+// inFailed tells whether a trial takes nearly all of the error of an output away.
+func (t *trial) inFailed(s *subject, v *view) bool {
+	i := slices.Index(s.views, v)
+	return excess(v.loss)-excess(v.lossBeside(v.given(t))) > worthJudging*excess(v.loss) && t.shares[i] > leastShare
+}
