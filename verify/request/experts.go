@@ -46,8 +46,8 @@ var biasUpdate = []design{
 var expertNetwork = []design{
 	{
 		"limited",
-		"inner units on both sides of the limit, F32 between the products, shared experts, slots without " +
-			"an expert, an expert twice",
+		"inner units on both sides of the limit, F32 between the products, shared experts, slots and a token " +
+			"without an expert, an expert twice, one that nobody has, one of more than a tile of tokens",
 		func(m *maker) { m.Arithmetic["intermediate"] = "F32"; m.mixture(0.75, "output"); m.routed() },
 	},
 	{
@@ -72,7 +72,7 @@ func balances() (all []design) {
 		all = append(all, design{
 			kind,
 			"the loss of kind " + kind + ": rows of scores with different sums, experts that are not those of the " +
-				"highest scores, slots without one",
+				"highest scores, slots and a token without one",
 			func(m *maker) { balance(m, kind) },
 		})
 	}
@@ -103,7 +103,7 @@ func update(m *maker, more int) {
 }
 
 // balance makes scores whose rows do not sum to 1, and tokens whose experts stand in their last
-// slots now and then.
+// slots now and then; one has none.
 func balance(m *maker, kind string) {
 	sequences, length, e, k := 3, m.whole("sequence_length", m.size(16, 1024)), m.size(12, 256), m.size(3, 8)
 	n := sequences * length
@@ -111,7 +111,7 @@ func balance(m *maker, kind string) {
 	m.set("alpha", 0.3)
 	m.set("normalize_scores", true)
 	m.input("scores", unit(0.5, -1, n, e))
-	m.input("indices", planted(ids(0, e-e/4, n, k), edit(-1, 1, k-1), edit(-1, n-2, 0)))
+	m.input("indices", planted(ids(0, e-e/4, n, k), edit(-1, 1, k-1), edit(-1, n-2, 0), edit(-1, 2)))
 	switch m.word("kind", "expert") {
 	case "sequence":
 		m.set("sequence_length", length)
@@ -132,10 +132,17 @@ func (m *maker) devices(e int) {
 	m.integers("groups", of, e)
 }
 
-// network is the size of a mixture: E experts of F units, shared ones of twice as many.
+// network is the size of a mixture: E experts of F units, shared ones of twice as many. E is no
+// power of two, unless groups are fixed that it would not fill.
 type network struct{ E, F, d int }
 
-func (m *maker) network() network { return network{m.size(8, 8), m.size(16, 2048), m.size(48, 7168)} }
+func (m *maker) network() network {
+	n := network{12, m.size(16, 2048), m.size(48, 7168)}
+	if n.E%m.whole("groups", 1) > 0 {
+		n.E = 16
+	}
+	return n
+}
 
 // mixture adds the weights of experts and of shared ones.
 func (m *maker) mixture(limit float64, at string) network {
@@ -153,17 +160,22 @@ func (m *maker) mixture(limit float64, at string) network {
 	return n
 }
 
-// routed adds tokens, their experts and weights.
+// routed adds tokens, their experts and weights. Nobody has the first expert; the second has nearly
+// all tokens, which are more than a tile of 64 and no whole tiles of 16.
 func (m *maker) routed() {
-	n, t, k := m.network(), m.size(14, 64), 3
+	n, t, k := m.network(), m.size(76, 80), 3
+	some := ids(2, n.E, t, k)
+	for i := range t {
+		some = planted(some, edit(1, i, i%k))
+	}
 	m.input("x", m.bell(0, t, n.d))
-	m.input("indices", planted(ids(0, n.E, t, k), twice(t)...))
+	m.input("indices", planted(some, twice(t)...))
 	m.input("weights", unit(0.4, -2, t, k))
 }
 
-// twice plants a slot without an expert, and one with that of another slot.
+// twice plants a slot and a token without an expert, and slots with that of another.
 func twice(t int) []recording.Edit {
 	return []recording.Edit{
-		edit(-1, 1, 1), edit(-2, t-1, 0), edit(2, 3, 0), edit(2, 3, 2), edit(5, 4, 1), edit(5, 4, 2),
+		edit(-1, 1, 1), edit(-2, t-1, 0), edit(-1, t/2), edit(2, 3, 0), edit(2, 3, 2), edit(5, 4, 1), edit(5, 4, 2),
 	}
 }
