@@ -17,9 +17,9 @@ var attentionForward = []design{
 	},
 	{
 		"two-sided",
-		"a window on both sides, groups of three heads, logits of ±90000, no soft cap; the rest as with " +
+		"a window on both sides, groups of three heads, logits of ±180000, no soft cap; the rest as with " +
 			"a causal mask",
-		func(m *maker) { m.windowed(); m.forward(m.size(36, 320), m.size(6, 126), m.size(2, 42), 9e4) },
+		func(m *maker) { m.windowed(); m.forward(m.size(36, 320), m.size(6, 126), m.size(2, 42), 1.8e5) },
 	},
 }
 
@@ -170,7 +170,7 @@ func merge(m *maker) {
 		}
 	}
 	for part := range p { // exponentials of the third overflow
-		lse = planted(lse, edit(100+float64(part), part, 2))
+		lse = planted(lse, edit(140+float64(part), part, 2))
 	}
 	m.set("lse_base", "2")
 	m.input("o", o)

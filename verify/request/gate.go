@@ -20,7 +20,7 @@ var gateChoice = []design{
 	{
 		"far",
 		"square roots of softplus of logits far below 0, which are small beside the bias",
-		func(m *maker) { m.prefer(dtype.F32); m.roots(); m.logits(-20) },
+		func(m *maker) { m.prefer(dtype.F32); m.roots(); m.logits(-23) },
 	},
 	{
 		"ties",

@@ -25,13 +25,25 @@ var latentLayer = []design{
 		"absorbed",
 		"the absorbed form, F32 between its products, with as many latent as key channels, YaRN, halves, " +
 			"latents of the size of eps, positions from 150000 on",
-		func(m *maker) { m.layer(true) },
+		func(m *maker) {
+			m.set("yarn", yarn())
+			m.layer(true)
+		},
 	},
 	{
 		"no-latent",
 		"queries without a latent, a scale of its own, another YaRN on another base, latents of the size " +
 			"of eps, positions from 150000 on",
-		func(m *maker) { m.prefer(dtype.F32); m.layer(false) },
+		func(m *maker) { m.prefer(dtype.F32); m.otherYaRN(); m.layer(false) },
+	},
+	{
+		"given-scale",
+		"queries without a latent, a scale of its own, DeepSeek-V3's YaRN, whose temperature that has in it",
+		func(m *maker) {
+			m.prefer(dtype.F32)
+			m.set("yarn", yarn())
+			m.layer(false)
+		},
 	},
 }
 
@@ -109,7 +121,6 @@ func (m *maker) layer(latent bool) {
 		c = dn // W_UK is square
 		m.queryLatent(h*(dn+dr), d)
 	} else {
-		m.otherYaRN()
 		m.set("scale", 0.3)
 		m.weight("w_q", 1, h*(dn+dr), d)
 	}
@@ -126,7 +137,6 @@ func (m *maker) queryLatent(channels, d int) {
 	q := m.size(24, 1536)
 	m.Arithmetic["form"], m.Arithmetic["intermediate"] = "absorbed", "F32"
 	m.set("layout", "half")
-	m.set("yarn", yarn())
 	m.weight("w_dq", -1, q, d)
 	m.input("norm_q", m.level(1, -1, q))
 	m.weight("w_uq", 1, channels, q)

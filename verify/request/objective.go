@@ -224,8 +224,8 @@ func values(m *maker, aggregate string) {
 var groupAdvantage = []design{
 	{
 		"sample",
-		"groups that are mixed, of rewards around different means, one of one output, the sample's " +
-			"deviation, eps that counts",
+		"groups that are mixed, of rewards around different means, one of them far above the deviation, one of one " +
+			"output, the sample's deviation, eps that counts",
 		func(m *maker) { m.set("std", "sample"); groups(m) },
 	},
 	{
@@ -307,7 +307,11 @@ func groups(m *maker) {
 	m.set("eps", 0.05)
 	for i := range n {
 		ids[i] = (i * i) % 7
-		x = planted(x, edit(float64(ids[i])+math.Ldexp(float64((i*37)%64-32), -5-ids[i]%3), i))
+		mean := float64(ids[i])
+		if ids[i] == 4 {
+			mean = 4096
+		}
+		x = planted(x, edit(mean+math.Ldexp(float64((i*37)%64-32), -5-ids[i]%3), i))
 	}
 	ids[n-1] = 9
 	m.input("rewards", x)

@@ -16,14 +16,14 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// tried are the ops that are tried by default: a quick one of each family.
+// tried are the ops that are tried by default: quick ones of each family.
 func tried() []string {
 	if *check.Long {
 		return Ops()
 	}
 	return []string{
-		"mla.decode", "moe.dispatch", "moe.bias_update", "mtp.accept", "norm.rms", "policy.kl",
-		"ppo.gae",
+		"attention.merge", "grpo.advantage", "mla.decode", "moe.balance_loss", "moe.dispatch", "moe.bias_update",
+		"mtp.accept", "norm.rms", "policy.kl", "ppo.gae",
 	}
 }
 
