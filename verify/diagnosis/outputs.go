@@ -14,11 +14,14 @@ import (
 func outputCandidates(s *subject) []candidate {
 	all := layoutCandidates(s)
 	for _, v := range s.views {
+		if v.failed && (v.want.Choice != nil || !v.want.Type.Float()) {
+			all = append(all, v.answerCandidates(s)...)
+		}
 		if v.want.Choice != nil || !v.failed {
 			continue
 		}
-		all = slices.Concat(all, v.rowCandidates(), v.displacedCandidates(), s.mixedCandidates(v),
-			v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
+		all = slices.Concat(all, v.rowCandidates(), v.reorderedCandidate(), v.displacedCandidates(),
+			s.mixedCandidates(v), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
 	}
 	return slices.Concat(all, factorCandidates(s), sumCandidates(s))
 }

@@ -247,3 +247,24 @@ func TestOutputsOfOtherFormulas(t *testing.T) {
 			return y
 		})}}.check(t)
 }
+
+// Whole numbers may be functions of the right ones, and rows have theirs in another order.
+func TestAnswersOfOtherFunctions(t *testing.T) {
+	chosen := filled(0, 24, 2)
+	for i := range chosen.Data {
+		chosen.Data[i] = float64(i * i % 8)
+	}
+	dispatched := given("moe.dispatch", func(r *recording.Recording) {
+		r.Set("indices", dtype.I32, chosen)
+		r.Attrs["experts"] = recording.Number(8)
+	})
+	wrapped := edited(dispatched, "out.counts", func(_ int, x float64) float64 { return math.Mod(x, 16) })
+	wrongs{{"remainders", "counts holds the right numbers modulo 16: explains everything", wrapped}}.check(t)
+	gated := given("moe.gate", func(r *recording.Recording) {
+		generate(r, "logits", 1, 24, 8)
+		r.Attrs["top_k"] = recording.Number(3)
+	})
+	weights := numbersOf(gated, "out.weights")
+	turned := edited(gated, "out.weights", func(i int, _ float64) float64 { return weights.Data[i/3*3+(i+1)%3] })
+	wrongs{{"slots", "rows of weights have the right numbers, in another order: explains", turned}}.check(t)
+}

@@ -1,0 +1,131 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/verify/emulate"
+)
+
+// answerCandidates are whole numbers that are functions of the right ones, as of an expert's number
+// that within its group, of counts their running sum, or stand in the next row.
+func (v *view) answerCandidates(s *subject) (all []candidate) {
+	right, err := s.kernel("", emulate.Exact(""))()
+	x := right[v.want.Name]
+	if err != nil || len(x) != len(v.got) {
+		return nil
+	}
+	for _, f := range s.wholeFunctions() {
+		said := fmt.Sprintf("%s holds the right numbers %s", v.want.Name, f.said)
+		all = append(all, v.instead("rows", said, said, func() []float64 {
+			y := slices.Clone(x)
+			for i, a := range x {
+				y[i] = f.of(a)
+			}
+			return y
+		}))
+	}
+	width := 1
+	if v.want.Choice != nil {
+		width = v.want.Choice.Width()
+	}
+	for _, by := range []int{width, -width} {
+		said := fmt.Sprintf("each row of %s is that of the %s row", v.want.Name, next(by))
+		all = append(all, v.instead("rows", said, said, func() []float64 { return rolledBy(x, by) }))
+	}
+	said := fmt.Sprintf("%s holds running sums of the right numbers", v.want.Name)
+	return append(all, v.instead("rows", said, said, func() []float64 { return runningSums(x) }))
+}
+
+// wholeFunctions are what whole numbers may be taken for: remainders and quotients of sizes of the
+// call, one more or less.
+func (s *subject) wholeFunctions() []function {
+	all := []function{
+		{"and 1 more", func(x float64) float64 { return x + 1 }},
+		{"and 1 less", func(x float64) float64 { return x - 1 }},
+		{"twice", func(x float64) float64 { return 2 * x }},
+	}
+	for _, m := range s.moduli() {
+		n := float64(m)
+		all = append(all,
+			function{fmt.Sprintf("modulo %d", m), func(x float64) float64 { return x - n*math.Floor(x/n) }},
+			function{fmt.Sprintf("divided by %d", m), func(x float64) float64 { return math.Floor(x / n) }},
+			function{fmt.Sprintf("in whole tiles of %d", m), func(x float64) float64 { return n * math.Ceil(x/n) }},
+			function{fmt.Sprintf("and %d more", m), func(x float64) float64 { return x + n }})
+	}
+	return all
+}
+
+// moduli are sizes of the call, what one is over another, and powers of two.
+func (s *subject) moduli() (all []int) {
+	for _, l := range s.bound.Letters() {
+		n := s.bound.Dim(l)
+		all = append(all, n)
+		for _, by := range s.bound.Letters() {
+			if d := s.bound.Dim(by); d > 1 && n%d == 0 {
+				all = append(all, n/d)
+			}
+		}
+	}
+	for n := 2; n <= 256; n *= 2 {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(n int) bool { return n < 2 })
+}
+
+// rolledBy returns numbers with each taken from so many places further, round the end.
+func rolledBy(x []float64, by int) []float64 {
+	y := slices.Clone(x)
+	for i := range y {
+		y[i] = x[(i+by+len(x))%len(x)]
+	}
+	return y
+}
+
+func runningSums(x []float64) []float64 {
+	y := slices.Clone(x)
+	for i := 1; i < len(y); i++ {
+		y[i] += y[i-1]
+	}
+	return y
+}
+
+// reorderedCandidate is the explanation that rows have the right numbers in another order.
+func (v *view) reorderedCandidate() []candidate {
+	n := v.want.Columns()
+	if n < 2 || n > mostReordered || len(v.got) < 2*n {
+		return nil
+	}
+	said := fmt.Sprintf("rows of %s have the right numbers, in another order", v.want.Name)
+	return []candidate{v.placed("reordered", said, func(x []float64) []float64 {
+		w := slices.Clone(x)
+		for first := 0; first < len(w); first += n {
+			from, to := ranks(v.truth[first:first+n]), ranks(v.got[first:first+n])
+			for k := range n {
+				w[first+to[k]] = x[first+from[k]]
+			}
+		}
+		return w
+	})}
+}
+
+// mostReordered is how many numbers a row may have whose order is looked at: any row of many is in
+// some order nearly that of another.
+const mostReordered = 16
+
+// ranks lists the places of numbers from the least to the largest.
+func ranks(x []float64) []int {
+	order := emulate.Indices(len(x))
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case x[a] < x[b]:
+			return -1
+		case x[a] > x[b]:
+			return 1
+		}
+		return 0
+	})
+	return order
+}
