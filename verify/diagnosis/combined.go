@@ -4,27 +4,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"plumbline/internal/parallel"
-	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
-	"plumbline/verify/recording"
 )
 
 // A formula that is another one in one place has another tensor there: the largest probability for
 // that of the draft, a ratio that is multiplied by a mask once more, a mean that is not taken off.
-
-// operand is a tensor that may stand where another should, or be combined with it.
-type operand struct {
-	name    string
-	letters []string // of axes, with a word for each
-	words   []string
-	x       *tensor.Tensor
-	exact   func(y *tensor.Tensor) (outputs, error) // what a kernel gives that has another in its place
-}
 
 // mostOperand and mostTarget are how many numbers tensors have that are combined with others, and
 // in whose place others are put; mostCombined is how many combinations are tried, for up to a part
@@ -58,51 +45,6 @@ func (s *subject) tryCombined() {
 	s.settle()
 }
 
-// combinedCandidates lists them: first quantities, on which no other outputs hang than are wrong.
-func (s *subject) combinedCandidates() (all []candidate) {
-	var targets, inputs []operand
-	for _, h := range s.hung() {
-		targets = append(targets, s.quantityOperand(h.Quantity, h.x))
-	}
-	others := slices.Concat(targets, s.indexOperands(targets))
-	for _, t := range s.bound.Op.Inputs {
-		if o, ok := s.inputOperand(t); ok {
-			others = append(others, o)
-			if !t.Integer && !t.Any {
-				inputs = append(inputs, o)
-			}
-		}
-	}
-	for _, target := range append(targets, inputs...) {
-		if target.x.Len() > mostTarget {
-			continue
-		}
-		for _, other := range others {
-			all = append(all, target.with(other)...)
-		}
-	}
-	return all
-}
-
-// indexOperands are the numbers of places along the axes of some tensors, which a kernel may take
-// for an offset.
-func (s *subject) indexOperands(targets []operand) (all []operand) {
-	var known []string
-	for _, t := range targets {
-		for a, l := range t.letters {
-			if n := t.x.Shape[a]; n > 1 && !slices.Contains(known, l) {
-				known = append(known, l)
-				x := tensor.New(n)
-				for i := range x.Data {
-					x.Data[i] = float64(i)
-				}
-				all = append(all, operand{"the number of the " + t.words[a], []string{l}, t.words[a : a+1], x, nil})
-			}
-		}
-	}
-	return all
-}
-
 // swappedCandidates are two quantities of one shape that stand in each other's place.
 func (s *subject) swappedCandidates() (all []candidate) {
 	for i, a := range s.hung() {
@@ -110,7 +52,7 @@ func (s *subject) swappedCandidates() (all []candidate) {
 			if !slices.Equal(a.Shape, b.Shape) || !slices.Equal(a.x.Shape, b.x.Shape) {
 				continue
 			}
-			said := fmt.Sprintf("the kernel takes %s for %s, and the reverse", strings.TrimSuffix(a.Name, ","), b.Name)
+			said := fmt.Sprintf("the kernel takes %s for %s, and the reverse", bare(a.Name), bare(b.Name))
 			c := propose("combined", said, said, func() (outputs, error) {
 				return s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{a.Name: b.x, b.Name: a.x}})
 			})
@@ -121,27 +63,19 @@ func (s *subject) swappedCandidates() (all []candidate) {
 	return all
 }
 
-// quantityOperand is a quantity as it was formed.
-func (s *subject) quantityOperand(q emulate.Quantity, x *tensor.Tensor) operand {
-	words := make([]string, len(q.Shape))
-	for a := range words {
-		words[a] = s.wordOf(q, a)
+// combinedCandidates lists them: first quantities, on which no other outputs hang than are wrong.
+func (s *subject) combinedCandidates() (all []candidate) {
+	targets := s.targets()
+	others := slices.Concat(targets, s.wholeInputs(), s.indexOperands(targets))
+	for _, target := range targets {
+		if target.x.Len() > mostTarget {
+			continue
+		}
+		for _, other := range others {
+			all = append(all, target.with(other)...)
+		}
 	}
-	return operand{strings.TrimSuffix(q.Name, ","), q.Shape, words, x, func(y *tensor.Tensor) (outputs, error) {
-		return s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: y}})
-	}}
-}
-
-// inputOperand is an input, if it is small and has the axes that the op says.
-func (s *subject) inputOperand(t op.Tensor) (operand, bool) {
-	letters := s.axesOf(t)
-	if letters == nil || op.Elements(s.rec.Shape(t.Name)) > mostOperand {
-		return operand{}, false
-	}
-	x, err := s.rec.Tensor(t.Name)
-	return operand{t.Name, letters, s.wordsFor(letters), x, func(y *tensor.Tensor) (outputs, error) {
-		return s.exact(s.changed(func(r *recording.Recording) { r.Set(t.Name, dtype.F64, y) }))
-	}}, err == nil
+	return all
 }
 
 // combination is what two numbers are made to one with; said is of the tensor, and of the other.
@@ -168,13 +102,21 @@ func (o operand) with(other operand) (all []candidate) {
 	}
 	for _, b := range fitting {
 		for _, c := range combinations {
-			said := "the kernel " + fmt.Sprintf(c.said, o.name, b.name)
-			combined := propose("combined", said, said, func() (outputs, error) {
-				return o.exact(tensor.Of(o.combined(c, b.x()), o.x.Shape...))
+			combined := o.as(fmt.Sprintf(c.said, o.name, b.name), func() *tensor.Tensor {
+				return tensor.Of(o.combined(c, b.x()), o.x.Shape...)
 			})
+			combined.Kind = "combined"
 			combined.whole = true
 			all = append(all, combined)
 		}
 	}
 	return all
+}
+
+// combined returns the numbers of a tensor combined with those of another.
+func (o operand) combined(c combination, y *tensor.Tensor) []float64 {
+	for i, a := range o.x.Data {
+		y.Data[i] = c.of(a, y.Data[i])
+	}
+	return y.Data
 }

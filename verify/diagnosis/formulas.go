@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"plumbline/internal/parallel"
-	"plumbline/numbers/tensor"
-	"plumbline/verify/emulate"
 )
 
 // Where a formula is another one, the output may be a function of what the right one names: the
@@ -33,28 +31,6 @@ func (s *subject) tryFormulas() {
 		s.trials = append(s.trials, found...)
 	}
 	s.settle()
-}
-
-// operands are what an output may be a function of.
-func (s *subject) operands() (all []operand) {
-	formed, _ := s.formed()
-	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
-		if x := formed[q.Name]; x != nil && x.Len() > 0 && x.Len() <= mostOperand {
-			all = append(all, s.quantityOperand(q, x))
-		}
-	}
-	for _, t := range s.bound.Op.Inputs {
-		if o, ok := s.inputOperand(t); ok {
-			all = append(all, o)
-		}
-	}
-	for _, v := range s.views {
-		letters := s.bound.Op.Output(v.want.Name).Shape
-		if v.want.Choice == nil && len(letters) == len(v.want.Truth.Shape) {
-			all = append(all, operand{"the right " + v.want.Name, letters, v.want.Axes, v.want.Truth, nil})
-		}
-	}
-	return all
 }
 
 // formulasOf returns what explains an output of functions of another tensor, alone and with the
@@ -86,14 +62,6 @@ func taken(said string) string {
 		return ""
 	}
 	return "taken " + said
-}
-
-// combined returns the numbers of a tensor combined with those of another.
-func (o operand) combined(c combination, y *tensor.Tensor) []float64 {
-	for i, a := range o.x.Data {
-		y.Data[i] = c.of(a, y.Data[i])
-	}
-	return y.Data
 }
 
 // inFailed tells whether a trial takes nearly all of the error of an output away.

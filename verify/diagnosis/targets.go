@@ -12,30 +12,6 @@ import (
 	"plumbline/verify/recording"
 )
 
-// target is a tensor of the formula that may be taken for another: a quantity, or an input.
-type target struct {
-	name string
-	x    *tensor.Tensor
-	as   func(said string, y func() *tensor.Tensor) candidate // that the kernel does so
-}
-
-// inputTargets are the inputs of floating-point numbers that are small.
-func (s *subject) inputTargets() (all []target) {
-	for _, t := range floats(s.bound.Op.Inputs) {
-		if s.axesOf(t) == nil || op.Elements(s.rec.Shape(t.Name)) > mostOperand {
-			continue
-		}
-		if x, err := s.rec.Tensor(t.Name); err == nil {
-			all = append(all, target{t.Name, x, func(said string, y func() *tensor.Tensor) candidate {
-				return s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
-					r.Set(t.Name, dtype.F64, y())
-				})
-			}})
-		}
-	}
-	return all
-}
-
 // functionsOfInputs are inputs that are taken for functions of them: each, and those of one name
 // together, as the reference's log-probabilities are.
 func (s *subject) functionsOfInputs() (all []candidate) {
@@ -74,23 +50,13 @@ func (s *subject) namesakes() (sets [][]op.Tensor) {
 	return sets
 }
 
-// targets are the quantities on which outputs hang that are not explained, and inputs.
-func (s *subject) targets() (all []target) {
-	for _, h := range s.hung() {
-		all = append(all, target{h.Name, h.x, func(said string, y func() *tensor.Tensor) candidate {
-			return s.taken(h.Quantity, said, y)
-		}})
-	}
-	return append(all, s.inputTargets()...)
-}
-
 // tryConstants tries tensors that are one number: a size or an attribute, or one over it.
 func (s *subject) tryConstants() {
 	var all []candidate
 	for _, t := range s.targets() {
 		for _, k := range s.own() {
 			for _, c := range []named{k, {"1/" + k.name, 1 / k.value}} {
-				said := fmt.Sprintf("takes %s for %s, which is %.4g", t.name, c.name, c.value)
+				said := fmt.Sprintf("takes %s for %s, which is %.4g", within(t.name), c.name, c.value)
 				all = append(all, t.as(said, func() *tensor.Tensor { return filled(c.value, t.x.Shape...) }))
 			}
 		}
@@ -122,7 +88,7 @@ const changesShare = 2
 func (s *subject) tryChanges() {
 	all := s.targets()
 	left := s.budget / changesShare
-	for _, t := range s.inputTargets() {
+	for _, t := range s.inputOperands(func(t op.Tensor) bool { return !t.Integer && !t.Any }) {
 		s.fitChange(t, change{"times %.4g", func(x, by float64) float64 { return by * x }}, 1)
 	}
 	for _, c := range changes {
@@ -136,13 +102,13 @@ func (s *subject) tryChanges() {
 }
 
 // fitChange looks for the number that leaves least of the error.
-func (s *subject) fitChange(t target, c change, unit float64) {
+func (s *subject) fitChange(t operand, c change, unit float64) {
 	if unit == 0 || !dtype.Finite(unit) {
 		return
 	}
 	best := s.fittest(func(by float64) candidate {
 		by *= unit
-		said := fmt.Sprintf("takes "+t.name+" "+c.said+"%s", by, s.constant(by))
+		said := fmt.Sprintf("takes %s "+c.said+"%s", within(t.name), by, s.constant(by))
 		f := t.as(said, func() *tensor.Tensor { return eachOf(t.x, func(x float64) float64 { return c.of(x, by) }) })
 		f.Kind, f.fitted = "fit", 1
 		return f
