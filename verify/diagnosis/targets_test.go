@@ -139,7 +139,7 @@ func TestNumbersInTheFormula(t *testing.T) {
 func TestForwardPassStands(t *testing.T) {
 	right := given("attention.backward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v", "do"} {
-			generate(r, name, uint64(i+1), 1, 8, 8, 16)
+			generate(r, name, uint64(i+1), 1, 4, 4, 8)
 		}
 	})
 	s, err := newSubject(right, nil, verdict.Verdict{}, 0)
@@ -181,14 +181,14 @@ func TestOtherStrides(t *testing.T) {
 
 // Two of a formula may stand in each other's place.
 func TestQuantitiesSwapped(t *testing.T) {
-	s, err := newSubject(backwards(), nil, verdict.Verdict{}, 0)
+	s, err := newSubject(backwardsOf(1, 6), nil, verdict.Verdict{}, 0)
 	optest.Must(err)
 	formed, right := s.formed()
 	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{
 		"dS in dq": formed["P in dv"], "P in dv": formed["dS in dq"],
 	}})
 	optest.Must(err)
-	rec := backwards()
+	rec := backwardsOf(1, 6)
 	for name := range right {
 		rec.Set("out."+name, rec.Type("out."+name), tensor.Of(gives[name], rec.Shape("out."+name)...))
 	}
