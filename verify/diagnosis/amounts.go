@@ -53,6 +53,9 @@ func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
 	n := h.x.Shape[a]
 	tile := s.partsOf(n)
 	added := make([]outputs, (n+tile-1)/tile)
+	if float64(len(added)) > s.budget/s.each {
+		return nil
+	}
 	s.budget -= s.each * float64(len(added))
 	parallel.Each(len(added), func(k int) {
 		added[k], _ = s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{
@@ -84,7 +87,7 @@ const (
 // partsOf returns how many entries of an axis of n make a part: as few as the narrowest output that
 // is wrong can tell apart.
 func (s *subject) partsOf(n int) int {
-	most := mostOfParts
+	most := min(mostOfParts, mostKept/4/max(s.elements(), 1))
 	for _, v := range s.views {
 		if v.failed && v.want.Choice == nil && v.want.Columns() > 1 {
 			most = min(most, v.want.Columns()/partsPerColumn)

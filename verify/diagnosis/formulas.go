@@ -12,23 +12,21 @@ import (
 // square of a log-ratio, the scores before they are normalised, itself times a mask once more.
 
 // tryFormulas tries outputs that are functions of quantities, inputs and other outputs, or right
-// ones combined with these. It takes no more of the budget than they have numbers.
+// ones combined with these. No kernel runs for that, so that it takes nothing of the budget.
 func (s *subject) tryFormulas() {
+	if s.elements() > mostTarget {
+		return
+	}
 	others := s.operands()
 	for _, v := range s.views {
 		letters := s.bound.Op.Output(v.want.Name).Shape
-		if v.want.Choice != nil || !v.failed || len(v.got) < fewParts || len(v.got) > mostTarget ||
-			len(letters) != len(v.want.Truth.Shape) {
+		if v.want.Choice != nil || !v.failed || len(v.got) < fewParts || len(letters) != len(v.want.Truth.Shape) {
 			continue
 		}
 		o := operand{v.want.Name, letters, v.want.Axes, v.want.Truth, nil}
-		found := make([]*trial, 0, finalists)
 		for _, b := range others {
-			if b.name != o.name {
-				found = append(found, s.formulasOf(v, o, b)...)
-			}
+			s.trials = append(s.trials, s.formulasOf(v, o, b)...)
 		}
-		s.trials = append(s.trials, found...)
 	}
 	s.settle()
 }
@@ -49,8 +47,8 @@ func (s *subject) formulasOf(v *view, o, other operand) (found []*trial) {
 	}
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) {
-		if t := s.compared(all[i], all[i].give); t != nil && t.inFailed(s, v) {
-			trials[i] = t
+		if gives, err := all[i].give(); err == nil && v.near(gives[v.want.Name]) {
+			trials[i] = s.compared(all[i], all[i].give)
 		}
 	})
 	return slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })
@@ -64,8 +62,7 @@ func taken(said string) string {
 	return "taken " + said
 }
 
-// inFailed tells whether a trial takes nearly all of the error of an output away.
-func (t *trial) inFailed(s *subject, v *view) bool {
-	i := slices.Index(s.views, v)
-	return excess(v.loss)-excess(v.lossBeside(v.given(t))) > worthJudging*excess(v.loss) && t.shares[i] > leastShare
+// near tells whether other numbers take nearly all of the error of an output away.
+func (v *view) near(w []float64) bool {
+	return excess(v.lossBeside(w)) < (1-worthJudging)*excess(v.loss)
 }
