@@ -108,7 +108,8 @@ func EffectsOnRequest(request *recording.Recording) ([]Effect, error) {
 }
 
 // effect returns what one mistake does: the difference that it makes to a kernel that rounds
-// nothing, or where it is one of rounding or overflow to one that rounds as declared.
+// nothing, or where it is more, because it is one of rounding or overflow, to one that rounds as
+// declared.
 func (s *subject) effect(m op.Mistake) Effect {
 	e := Effect{Mistake: m}
 	if s.isDeclared(m) {
@@ -126,9 +127,13 @@ func (s *subject) effect(m op.Mistake) Effect {
 		if err != nil {
 			continue
 		}
-		if e.Strength, e.Share = s.strength(wrong, right); e.Strength*e.Strength >= least {
-			e.Shows = true
-			if e.Strength >= Visible && s.isFaint(wrong, right) {
+		if strength, share := s.strength(wrong, right); strength > e.Strength || !e.Shows {
+			e.Strength, e.Share, e.Shows = strength, share, strength*strength >= least
+		} else {
+			continue
+		}
+		if e.Strength >= Visible {
+			if s.isFaint(wrong, right) {
 				e.Strength = s.asDeclared(e, wrong, right)
 			}
 			break
