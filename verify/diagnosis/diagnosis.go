@@ -79,6 +79,9 @@ func Of(
 		s.try(stage(s))
 	}
 	s.settle()
+	if s.leavesOpen() {
+		s.tryVariants()
+	}
 	for _, more := range []func(*subject){
 		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryParts,
 		(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryParts, (*subject).tryAmounts,
@@ -100,6 +103,11 @@ func (s *subject) told() bool {
 
 // says tells whether a trial was not fitted number by number.
 func (t *trial) says() bool { return t.fitted <= fewFitted && !t.vacuous }
+
+// leavesOpen tells whether all that explains leaves the question open why, as of NaN.
+func (s *subject) leavesOpen() bool {
+	return s.told() && !slices.ContainsFunc(s.explaining, func(t *trial) bool { return t.says() && !t.candidate.open })
+}
 
 // fewFitted is up to how many numbers may be fitted for an explanation to end the search.
 const fewFitted = 4

@@ -127,17 +127,20 @@ func (s *subject) effect(m op.Mistake) Effect {
 		if err != nil {
 			continue
 		}
-		if strength, share := s.strength(wrong, right); strength > e.Strength || !e.Shows {
-			e.Strength, e.Share, e.Shows = strength, share, strength*strength >= least
-		} else {
-			continue
-		}
-		if e.Strength >= Visible {
+		if e = s.stronger(e, wrong, right); e.Strength >= Visible {
 			if s.isFaint(wrong, right) {
 				e.Strength = s.asDeclared(e, wrong, right)
 			}
 			break
 		}
+	}
+	return e
+}
+
+// stronger returns an effect, or that of other outputs where they show more.
+func (s *subject) stronger(e Effect, wrong, right outputs) Effect {
+	if strength, share := s.strength(wrong, right); strength > e.Strength || !e.Shows {
+		e.Strength, e.Share, e.Shows = strength, share, strength*strength >= least
 	}
 	return e
 }
@@ -316,16 +319,15 @@ func VouchingOf(effects []Effect) verdict.Vouching {
 	return v
 }
 
-// perMistake is how much of the work of a judgement it takes to say what one mistake does: one to
-// three kernels are run, and their outputs compared.
-const perMistake = 0.25
+// kernelsPerMistake is how many kernels are run to say what one mistake does: one to three.
+const kernelsPerMistake = 2
 
 // VouchingWork estimates what it takes to say what a recording vouches for, in products as op.Work
 // counts them.
 func VouchingWork(rec *recording.Recording) float64 {
-	work, err := op.Work(rec)
+	work, err := op.WorkOnce(rec)
 	if err != nil {
 		return 0 // it is refused at once
 	}
-	return work * perMistake * float64(len(op.Lookup(rec.Op).Mistakes()))
+	return work * kernelsPerMistake * float64(len(op.Lookup(rec.Op).Mistakes()))
 }

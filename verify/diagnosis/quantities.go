@@ -105,10 +105,11 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 // misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken
 // for zeros: altogether, from the last whole tile on, in a tile.
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
-	for _, f := range functionsOf() {
+	for _, f := range functionsOf(x) {
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
+	all = append(all, s.unseen(q, x)...)
 	for a, n := range x.Shape {
 		word := s.wordOf(q, a)
 		along := func(said string, from func(i int) int) candidate {
@@ -131,14 +132,49 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 	return all
 }
 
+// unseen are scores of keys that are not seen: those before a tile, or all but the last.
+func (s *subject) unseen(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
+	if q.Name != emulate.Scores || !slices.Contains(q.Axes, "key") {
+		return nil
+	}
+	n := x.Shape[len(x.Shape)-1]
+	firsts := tilesBefore(n)
+	for last := 1; last < n; last *= 2 {
+		firsts = append(firsts, n-last)
+	}
+	if s.has("window") {
+		firsts = append(firsts, max(n-s.bound.Int("window"), 1))
+	}
+	slices.Sort(firsts)
+	for _, first := range slices.Compact(firsts) {
+		said := fmt.Sprintf("does not see keys before %d, of %d: the last %d alone", first, n, n-first)
+		all = append(all, s.taken(q, said, func() *tensor.Tensor {
+			y := tensor.New(x.Shape...)
+			for i, v := range x.Data {
+				if y.Data[i] = v; i%n < first {
+					y.Data[i] = math.Inf(-1)
+				}
+			}
+			return y
+		}))
+	}
+	return all
+}
+
 // function is what a number may be taken for by mistake.
 type function struct {
 	said string
 	of   func(x float64) float64
 }
 
-// functionsOf lists those.
-func functionsOf() []function { return append(formulas(), narrower()...) }
+// functionsOf lists those that have a value for each number of some tensors.
+func functionsOf(all ...*tensor.Tensor) []function {
+	return slices.DeleteFunc(append(formulas(), narrower()...), func(f function) bool {
+		return slices.ContainsFunc(all, func(x *tensor.Tensor) bool {
+			return slices.ContainsFunc(x.Data, func(v float64) bool { return v == v && math.IsNaN(f.of(v)) })
+		})
+	})
+}
 
 // narrower are what leaves less of a number than it was.
 func narrower() []function {

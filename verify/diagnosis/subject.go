@@ -69,8 +69,8 @@ func newSubject(
 	for _, c := range s.roundings() {
 		s.unspoilt = append(s.unspoilt, sync.OnceValues(s.kernel("", c)))
 	}
-	if work, err := op.Work(rec); err == nil {
-		s.each = work * perMistake
+	if s.each, err = op.WorkOnce(rec); err != nil {
+		return nil, err
 	}
 	for i, want := range expected {
 		x, err := rec.Tensor("out." + want.Name)

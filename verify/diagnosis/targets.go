@@ -16,13 +16,20 @@ import (
 // together, as the reference's log-probabilities are.
 func (s *subject) functionsOfInputs() (all []candidate) {
 	for _, set := range s.namesakes() {
-		for _, f := range functionsOf() {
+		var x []*tensor.Tensor
+		for _, t := range set {
+			if y, err := s.rec.Tensor(t.Name); err == nil {
+				x = append(x, y)
+			}
+		}
+		if len(x) < len(set) {
+			continue
+		}
+		for _, f := range functionsOf(x...) {
 			said := fmt.Sprintf("takes %s %s", namesOf(set), f.said)
 			all = append(all, s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
-				for _, t := range set {
-					if x, err := s.rec.Tensor(t.Name); err == nil {
-						r.Set(t.Name, dtype.F64, eachOf(x, f.of))
-					}
+				for i, t := range set {
+					r.Set(t.Name, dtype.F64, eachOf(x[i], f.of))
 				}
 			}))
 		}

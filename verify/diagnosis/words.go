@@ -54,14 +54,25 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		}
 	}
 	d.Sentence = sentence(first.Finding) + explainsAll(first)
-	if first.Kind == "arithmetic" && d.Where != "" { // which says against it
-		d.Sentence += "; but " + d.Where
-	}
+	d.Sentence += s.aside(first, d.Where)
 	if others > 0 {
 		d.Alike = true
 		d.Sentence += "; so " + doToo(d.Explains[1:1+others])
 		d.Apart = apart(d.Explains[:1+others])
 	}
+}
+
+// aside says of what explains what else tells of it: of a declaration where errors are, which says
+// against it, and of numbers that were never written where they stand.
+func (s *subject) aside(first *trial, where string) string {
+	apart := s.distinguished()
+	switch {
+	case first.Kind == "arithmetic" && where != "":
+		return "; but " + where
+	case first.Kind == "unwritten" && apart != "":
+		return "; " + apart
+	}
+	return ""
 }
 
 // doToo says what else explains: what it is where that is one explanation, the names of more.
@@ -222,7 +233,8 @@ func (s *subject) inOutputs() (said string, each bool) {
 	all := slices.Clone(s.trials)
 	slices.SortStableFunc(all, func(a, b *trial) int {
 		return cmp.Or(
-			cmp.Compare(s.empty(a), s.empty(b)), cmp.Compare(s.spoils(a), s.spoils(b)),
+			cmp.Compare(s.empty(a), s.empty(b)), cmp.Compare(fittedMany(a), fittedMany(b)),
+			cmp.Compare(s.spoils(a), s.spoils(b)),
 			cmp.Compare(len(a.Where), len(b.Where)),
 			cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.loss, b.loss),
 		)
@@ -257,6 +269,14 @@ func (s *subject) empty(t *trial) int {
 		}
 	}
 	if t.fitted > 0 && t.fitted >= n {
+		return 1
+	}
+	return 0
+}
+
+// fittedMany is 1 for a trial of which more than a few numbers were fitted.
+func fittedMany(t *trial) int {
+	if t.fitted > fewFitted {
 		return 1
 	}
 	return 0

@@ -48,6 +48,7 @@ type Op struct {
 	// Truth returns what is expected of each output the recording has.
 	Truth func(c *Case) ([]verdict.Expected, error)
 	Work  func(c *Case) float64 // products beside what every element takes; nil: a few steps for each
+	Once  func(c *Case) float64 // products of one emulated kernel; nil: a quarter of what judging takes
 }
 
 // Tensor declares an input or output. Shape has one expression for each axis, of letters and

@@ -40,6 +40,28 @@ func Work(rec *recording.Recording) (float64, error) {
 	})
 }
 
+// WorkOnce estimates what running one emulated kernel takes, in products as Work counts them.
+func WorkOnce(rec *recording.Recording) (float64, error) {
+	op, err := opOf(rec)
+	if err != nil {
+		return 0, err
+	}
+	return guarded(func() (float64, error) {
+		c, err := bindHead(op, rec)
+		switch {
+		case err != nil:
+			return 0, err
+		case op.Once == nil:
+			return c.work() / judgedByOnce, nil
+		}
+		return op.Once(c), nil
+	})
+}
+
+// judgedByOnce is how many times the work of one emulated kernel judging takes, where it is of no
+// more than the formula and the sizes of its terms.
+const judgedByOnce = 4
+
 // affordable says of a recording that asks for more work than most, or has more outputs than
 // MostOutputs, what it asks for.
 func affordable(rec *recording.Recording, most float64) error {

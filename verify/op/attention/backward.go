@@ -45,6 +45,9 @@ var backwardOp = &op.Op{
 	Work: func(c *op.Case) float64 {
 		return Pairs(c, c.Extent("T")) * (8*(c.Extent("D")+c.Extent("V")) + 3*op.ScoreWork)
 	},
+	Once: func(c *op.Case) float64 {
+		return Pairs(c, c.Extent("T")) * (4*(c.Extent("D")+c.Extent("V")) + 2*op.ScoreWork)
+	},
 }
 
 // attentionBackward splits the work by sequence and by key and value head.

@@ -72,6 +72,7 @@ var gemmOp = &op.Op{
 	Check:      checkProduct,
 	Truth:      gemm,
 	Work:       productWork,
+	Once:       productOnce,
 }
 
 // groupedOp is fp8.grouped_gemm.
@@ -93,4 +94,5 @@ var groupedOp = &op.Op{
 	Check:      checkGrouped,
 	Truth:      groupedGemm,
 	Work:       productWork,
+	Once:       productOnce,
 }

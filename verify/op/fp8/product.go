@@ -130,3 +130,6 @@ func (p *products) expected() []verdict.Expected {
 func productWork(c *op.Case) float64 {
 	return 2*c.Extent("M")*c.Extent("N")*c.Extent("K") + termWork*math.Min(workOfRuns, runCost(c)*fewestRuns)
 }
+
+// productOnce counts those of a kernel, whose sums go on block by block.
+func productOnce(c *op.Case) float64 { return 12 * c.Extent("M") * c.Extent("N") * c.Extent("K") }

@@ -79,6 +79,7 @@ var layerOp = &op.Op{
 	Check: checkLayer,
 	Truth: mlaLayer,
 	Work:  layerWork,
+	Once:  func(c *op.Case) float64 { return 3 * layerProducts(c) },
 }
 
 // maxLayerScores bounds what is held for the scores of a sequence to 1 GiB: 128 heads of 1024
