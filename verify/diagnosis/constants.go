@@ -32,7 +32,7 @@ func (s *subject) namely(factor float64) string {
 // another, and how far from a whole number it may be.
 const (
 	mostDivisor  = 1e5
-	wholeDivisor = 0.01
+	wholeDivisor = 0.03
 )
 
 // divisor says which whole number a mean is divided by if it is a factor times what it should be,

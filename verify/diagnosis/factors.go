@@ -141,12 +141,19 @@ func (v *view) factors(s *subject) (all []candidate) {
 func (v *view) byFactors(s *subject, word string, at []int) candidate {
 	shape := v.want.Truth.Shape
 	factors, fitted := v.factorsAt(at)
+	runs := runsOfFactors(factors)
+	if len(at) > 1 || len(runs) < 2 || len(runs) > fewFitted {
+		runs = nil
+	}
+	for k := range runs {
+		v.refine(&runs[k], at, factors)
+	}
 	w := slices.Clone(v.truth)
 	for i := range w {
 		w[i] *= factors[placeOf(i, shape, at)]
 	}
 	said := fmt.Sprintf("each %s of %s is a multiple of what it should be", word, v.want.Name)
-	if runs := runsOfFactors(factors); len(at) == 1 && 1 < len(runs) && len(runs) <= fewFitted {
+	if runs != nil {
 		said = fmt.Sprintf("each %s of %s is a multiple: %s", word, v.want.Name, s.ofRuns(runs))
 		fitted = fitted[:len(runs)]
 	} else if len(fitted) > 0 {
@@ -164,13 +171,36 @@ type run struct {
 	places      int
 }
 
+// refine makes one factor of least squares of those of a run.
+func (v *view) refine(r *run, at []int, factors []float64) {
+	var cross, square float64
+	for i, t := range v.truth {
+		p := placeOf(i, v.want.Truth.Shape, at)
+		if s := v.scale[i]; r.first <= p && p <= r.last && factors[p] != 1 && s > 0 && dtype.Finite(v.got[i]*t) {
+			cross, square = cross+v.got[i]/s*t/s, square+t/s*t/s
+		}
+	}
+	if square == 0 {
+		return
+	}
+	r.factor = cross / square
+	for p := r.first; p <= r.last; p++ {
+		if factors[p] != 1 {
+			factors[p] = r.factor
+		}
+	}
+}
+
+// nearlyOne is how far apart medians of ratios may be that are of one factor.
+const nearlyOne = 0.01
+
 // runsOfFactors returns the runs of factors other than 1, each of two places or more; nil where one
 // has fewer.
 func runsOfFactors(factors []float64) (runs []run) {
 	for i, f := range factors {
 		switch n := len(runs) - 1; {
 		case f == 1:
-		case n >= 0 && math.Abs(f/runs[n].factor-1) < sameFactor:
+		case n >= 0 && math.Abs(f/runs[n].factor-1) < nearlyOne:
 			runs[n].last = i
 			runs[n].places++
 		default:

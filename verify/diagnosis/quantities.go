@@ -148,17 +148,28 @@ func (s *subject) unseen(q emulate.Quantity, x *tensor.Tensor) (all []candidate)
 	slices.Sort(firsts)
 	for _, first := range slices.Compact(firsts) {
 		said := fmt.Sprintf("does not see keys before %d, of %d: the last %d alone", first, n, n-first)
-		all = append(all, s.taken(q, said, func() *tensor.Tensor {
-			y := tensor.New(x.Shape...)
-			for i, v := range x.Data {
-				if y.Data[i] = v; i%n < first {
-					y.Data[i] = math.Inf(-1)
-				}
-			}
-			return y
-		}))
+		c := s.taken(q, said, func() *tensor.Tensor { return seenFrom(x, first, math.Inf(-1)) })
+		c.others = []giver{s.taken(q, said, func() *tensor.Tensor { return seenFrom(x, first, math.NaN()) }).give}
+		all = append(all, c)
 	}
 	return all
+}
+
+// seenFrom returns scores of the keys from first on, and of rows that have none of these something
+// else: −∞, or NaN where 0/0 is formed of it.
+func seenFrom(x *tensor.Tensor, first int, empty float64) *tensor.Tensor {
+	y, n := tensor.New(x.Shape...), x.Shape[len(x.Shape)-1]
+	copy(y.Data, x.Data)
+	for at := 0; at < len(y.Data); at += n {
+		row, hidden := y.Data[at:at+n], math.Inf(-1)
+		if !slices.ContainsFunc(row[first:], func(v float64) bool { return v != 0 }) {
+			hidden = empty
+		}
+		for k := range first {
+			row[k] = hidden
+		}
+	}
+	return y
 }
 
 // function is what a number may be taken for by mistake.
