@@ -106,7 +106,7 @@ func (t *trial) says() bool { return t.fitted <= fewFitted && !t.vacuous }
 
 // leavesOpen tells whether all that explains leaves the question open why, as of NaN.
 func (s *subject) leavesOpen() bool {
-	return s.told() && !slices.ContainsFunc(s.explaining, func(t *trial) bool { return t.says() && !t.candidate.open })
+	return s.told() && !slices.ContainsFunc(s.explaining, func(t *trial) bool { return t.says() && !t.unsettled })
 }
 
 // fewFitted is up to how many numbers may be fitted for an explanation to end the search.

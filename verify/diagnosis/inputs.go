@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -26,6 +27,7 @@ func inputCandidates(s *subject) []candidate {
 		all = append(all, s.transposedInput(t)...)
 		for _, other := range s.bound.Op.Inputs[i+1:] {
 			all = append(all, s.exchangedInputs(t.Name, other.Name)...)
+			all = append(all, s.joinedInputs(t, other)...)
 		}
 	}
 	return slices.Concat(all, s.lengthCandidates(), maskCandidates(s))
@@ -64,6 +66,48 @@ func (s *subject) exchangedInputs(a, b string) []candidate {
 		s.otherwise("input", a+" again for "+b, a+" is read in the place of "+b+" too", s.readFor(a, b)),
 		s.otherwise("input", b+" again for "+a, b+" is read in the place of "+a+" too", s.readFor(b, a)),
 	}
+}
+
+// joinedInputs are two inputs of one shape that lie in memory as one, behind each other where a
+// kernel takes them to be interleaved along an axis, or the reverse.
+func (s *subject) joinedInputs(a, b op.Tensor) (all []candidate) {
+	shape := s.rec.Shape(a.Name)
+	if a.Integer || s.axesOf(a) == nil || !s.rec.Has(b.Name) || !slices.Equal(shape, s.rec.Shape(b.Name)) ||
+		!s.small(b.Name) {
+		return nil
+	}
+	for axis, n := range shape {
+		word := s.word(s.axesOf(a)[axis])
+		try := func(how string, from func(i int) int) {
+			said := fmt.Sprintf("%s and %s are read as if they were "+how, a.Name, b.Name, word)
+			all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
+				s.readJoined(r, a.Name, b.Name, axis, from)
+			}))
+		}
+		try("interleaved along %s, and lie behind each other", func(i int) int { return 2*(i%n) + i/n })
+		try("behind each other along %s, and lie interleaved", func(i int) int { return i%2*n + i/2 })
+	}
+	return all
+}
+
+// readJoined reads entry i of an axis of two inputs behind each other at another.
+func (s *subject) readJoined(r *recording.Recording, a, b string, axis int, from func(i int) int) {
+	x, first := s.rec.Tensor(a)
+	y, second := s.rec.Tensor(b)
+	if first != nil || second != nil {
+		return
+	}
+	n := x.Shape[axis]
+	part := func(start int) *tensor.Tensor {
+		ofX := entries(x, axis, n, func(i int) int { return from(start + i) })
+		ofY := entries(y, axis, n, func(i int) int { return from(start+i) - n })
+		for i, v := range ofY.Data {
+			ofX.Data[i] += v
+		}
+		return ofX
+	}
+	r.Set(a, s.rec.Type(a), part(0))
+	r.Set(b, s.rec.Type(b), part(n))
 }
 
 // readFor reads one input in the place of another.

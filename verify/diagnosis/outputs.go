@@ -107,7 +107,7 @@ func (v *view) blockCandidates(s *subject) []candidate {
 	}
 	said := fmt.Sprintf("a part of %s was never written, or comes out as one number: %s", v.want.Name, where)
 	c := propose("unwritten", "unwritten", said, v.unwritten)
-	c.open = math.IsNaN(v.got[v.stale()[0]])
+	c.unsettled = math.IsNaN(v.got[v.stale()[0]])
 	for _, m := range s.bound.Op.Mistakes() {
 		if m.ID == "tile-unwritten" || m.ID == "output-unwritten" && c.ID != "tile-unwritten" {
 			c.ID, c.Numbers, c.Thread = m.ID, m.Numbers, m.Thread

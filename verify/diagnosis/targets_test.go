@@ -268,3 +268,24 @@ func TestAnswersOfOtherFunctions(t *testing.T) {
 	turned := edited(gated, "out.weights", func(i int, _ float64) float64 { return weights.Data[i/3*3+(i+1)%3] })
 	wrongs{{"slots", "rows of weights have the right numbers, in another order: explains", turned}}.check(t)
 }
+
+// Two inputs may lie in memory as one.
+func TestInputsJoined(t *testing.T) {
+	right := given("attention.forward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v"} {
+			generate(r, name, uint64(i+1), 1, 8, 2, 16)
+		}
+	})
+	read := confused(right, func(r *recording.Recording) {
+		k, v := numbersOf(right, "k"), numbersOf(right, "v")
+		other, behind := tensor.New(k.Shape...), tensor.New(k.Shape...)
+		for i := range other.Data { // k0 v0 k1 v1 … along columns
+			mixed := [][]float64{k.Data, v.Data}[i%2]
+			row, column := i/16*16, i%16/2
+			other.Data[i], behind.Data[i] = mixed[row+column], mixed[row+8+column]
+		}
+		r.Set("k", r.Type("k"), other)
+		r.Set("v", r.Type("v"), behind)
+	})
+	wrongs{{"k and v", "k and v are read as if they were behind each other along", read}}.check(t)
+}

@@ -34,7 +34,7 @@ type candidate struct {
 	twice                string // of one that leaves something out of sums: that it counts twice
 	fitted               int    // how many numbers were fitted to what was recorded
 	whole                bool   // it says something only where it explains everything
-	open                 bool   // what it says leaves the question open why
+	unsettled            bool   // what it says leaves open why
 	structured           bool   // it is of kernels of other tiles or splits than those that are emulated for σ
 }
 
