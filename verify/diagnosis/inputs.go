@@ -55,7 +55,7 @@ func (s *subject) transposedInput(t op.Tensor) []candidate {
 
 // exchangedInputs are two inputs of one shape and type, each read in the place of the other.
 func (s *subject) exchangedInputs(a, b string) []candidate {
-	if !s.rec.Has(b) || !slices.Equal(s.rec.Shape(a), s.rec.Shape(b)) || s.rec.Type(a) != s.rec.Type(b) {
+	if !s.alike(a, b) {
 		return nil
 	}
 	return []candidate{
@@ -68,12 +68,16 @@ func (s *subject) exchangedInputs(a, b string) []candidate {
 	}
 }
 
+// alike tells whether two inputs are there, of one shape and type.
+func (s *subject) alike(a, b string) bool {
+	return s.rec.Has(b) && slices.Equal(s.rec.Shape(a), s.rec.Shape(b)) && s.rec.Type(a) == s.rec.Type(b)
+}
+
 // joinedInputs are two inputs of one shape that lie in memory as one, behind each other where a
 // kernel takes them to be interleaved along an axis, or the reverse.
 func (s *subject) joinedInputs(a, b op.Tensor) (all []candidate) {
 	shape := s.rec.Shape(a.Name)
-	if a.Integer || s.axesOf(a) == nil || !s.rec.Has(b.Name) || !slices.Equal(shape, s.rec.Shape(b.Name)) ||
-		!s.small(b.Name) {
+	if len(floats([]op.Tensor{a, b})) < 2 || s.axesOf(a) == nil || !s.alike(a.Name, b.Name) {
 		return nil
 	}
 	for axis, n := range shape {
