@@ -187,6 +187,9 @@ func (s *subject) asGood(t *trial, best []*trial) bool {
 func (s *subject) apart(a, b *trial) (square float64) {
 	for _, v := range s.views {
 		x, y := v.given(a), v.given(b)
+		if len(x) != len(y) { // one says nothing of a choice
+			return math.Inf(1)
+		}
 		for i := range x {
 			switch d := x[i] - y[i]; {
 			case x[i] == y[i], math.IsNaN(x[i]) && math.IsNaN(y[i]):

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"plumbline/internal/optest"
@@ -267,6 +268,16 @@ func TestAnswersOfOtherFunctions(t *testing.T) {
 	weights := numbersOf(gated, "out.weights")
 	turned := edited(gated, "out.weights", func(i int, _ float64) float64 { return weights.Data[i/3*3+(i+1)%3] })
 	wrongs{{"slots", "rows of weights have the right numbers, in another order: explains", turned}}.check(t)
+}
+
+// Explanations of one choice stand beside those of several.
+func TestChoicesOneByOne(t *testing.T) {
+	rec, err := recording.Open("../../golden/testdata/invalid/mtp-accept-one-f32.draft-taken-for-sure.safetensors")
+	optest.Must(err)
+	defer rec.Close()
+	if d := told(t, rec); !strings.HasPrefix(d.Sentence, "draft-taken-for-sure") {
+		t.Error(d.Sentence)
+	}
 }
 
 // Two inputs may lie in memory as one.
