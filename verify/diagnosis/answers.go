@@ -16,7 +16,7 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 	if err != nil || len(x) != len(v.got) {
 		return nil
 	}
-	for _, f := range s.wholeFunctions() {
+	for _, f := range s.functionsOfAnswers(v, x) {
 		said := fmt.Sprintf("%s holds the right numbers %s", v.want.Name, f.said)
 		all = append(all, v.instead("rows", said, said, func() []float64 {
 			y := slices.Clone(x)
@@ -36,6 +36,24 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 	}
 	said := fmt.Sprintf("%s holds running sums of the right numbers", v.want.Name)
 	return append(all, v.instead("rows", said, said, func() []float64 { return runningSums(x) }))
+}
+
+// fewAnswers is how many different right numbers have to be wrong for a function of them to say
+// anything: of fewer many functions are the same.
+const fewAnswers = 3
+
+// functionsOfAnswers are those of which an output tells.
+func (s *subject) functionsOfAnswers(v *view, right []float64) []function {
+	wrong := map[float64]bool{}
+	for i, x := range right {
+		if x != v.got[i] {
+			wrong[x] = true
+		}
+	}
+	if len(wrong) < fewAnswers {
+		return nil
+	}
+	return s.wholeFunctions()
 }
 
 // wholeFunctions are what whole numbers may be taken for: remainders and quotients of sizes of the

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -137,14 +138,7 @@ func (s *subject) otherNumbers(a op.Attr) []any {
 		values = append(values, x*x, math.Sqrt(math.Abs(x)), 2*x, x/2, -x, 1/x)
 	}
 	if a.Name == "scale" {
-		t := 0.1*math.Log(40) + 1
-		values = append(values, x/(t*t), x*t*t, x/t, x*t)
-		for _, letter := range []string{"D", "V", "d"} {
-			if n := s.bound.Dim(letter); n > 1 {
-				values = append(values, 1/math.Sqrt(float64(n)), 1/float64(n))
-				values = append(values, ofPadded(n)...)
-			}
-		}
+		values = append(values, s.otherScales(x)...)
 	}
 	var all []any
 	for _, v := range values {
@@ -153,6 +147,21 @@ func (s *subject) otherNumbers(a op.Attr) []any {
 		}
 	}
 	return all
+}
+
+// otherScales lists those of other widths, of a scale with one of these once more, and V3's
+// temperature left out or once more.
+func (s *subject) otherScales(x float64) []float64 {
+	t := 0.1*math.Log(40) + 1
+	values := []float64{x / (t * t), x * t * t, x / t, x * t}
+	for _, letter := range []string{"D", "V", "d"} {
+		if n := s.bound.Dim(letter); n > 1 {
+			root := math.Sqrt(float64(n))
+			values = append(values, 1/root, 1/float64(n), x/root, x*root, 1/(x*root))
+			values = append(values, ofPadded(n)...)
+		}
+	}
+	return values
 }
 
 // ofPadded lists the scales of widths that are padded to whole tiles.
@@ -182,14 +191,29 @@ func (s *subject) otherYaRN() []any {
 		{"mscale_all_dim", json.Number("0")}, {"mscale_all_dim", json.Number("1")}, {"mscale", json.Number("1")},
 		{"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
 	} {
-		other := map[string]any{}
-		for k, v := range given {
-			other[k] = v
-		}
-		other[change.key] = change.value
-		if !same(other, given) {
+		if other := withKey(given, change.key, change.value); !same(other, given) {
 			all = append(all, other)
 		}
 	}
+	return append(all, multiplesOfYaRN(given)...)
+}
+
+// multiplesOfYaRN lists those with another power of two of one number.
+func multiplesOfYaRN(given map[string]any) (all []any) {
+	for _, key := range []string{"factor", "original_context", "beta_fast", "beta_slow"} {
+		x, _ := given[key].(json.Number)
+		for by := 1.0 / 64; by <= 64; by *= 2 {
+			if v, err := x.Float64(); err == nil && v != 0 && by != 1 {
+				all = append(all, withKey(given, key, recording.Number(by*v)))
+			}
+		}
+	}
 	return all
+}
+
+// withKey returns an attribute of several keys with another value of one.
+func withKey(given map[string]any, key string, value any) map[string]any {
+	other := maps.Clone(given)
+	other[key] = value
+	return other
 }

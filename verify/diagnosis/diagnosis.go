@@ -187,8 +187,11 @@ func (s *subject) asGood(t *trial, best []*trial) bool {
 func (s *subject) apart(a, b *trial) (square float64) {
 	for _, v := range s.views {
 		x, y := v.given(a), v.given(b)
-		if len(x) != len(y) { // one says nothing of a choice
-			return math.Inf(1)
+		if len(x) != len(y) { // one says nothing of a choice: that it is right
+			if v.failed {
+				return math.Inf(1)
+			}
+			continue
 		}
 		for i := range x {
 			switch d := x[i] - y[i]; {

@@ -105,8 +105,8 @@ func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) *trial {
 // A factor is looked for between 1/mostFactor and mostFactor, in so many steps, and then fineRounds
 // times in fineSteps between the neighbours of the best, or where it is good up to finestRound.
 const (
-	mostFactor  = 256
-	coarseSteps = 32
+	mostFactor  = 4096
+	coarseSteps = 48
 	fineSteps   = 12
 	fineRounds  = 4
 	finestRound = 12

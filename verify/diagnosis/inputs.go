@@ -148,6 +148,9 @@ func (s *subject) lengthCandidates() []candidate {
 			return math.Ceil(n/tile) * tile
 		})
 	}
+	for _, by := range []float64{2, 4, 8, 16, 32, 64, 128} {
+		try(fmt.Sprintf("one key for each %v", by), func(n float64) float64 { return math.Ceil(n / by) })
+	}
 	for _, most := range []float64{256, 512, 1024, 2048, 4096} {
 		try(fmt.Sprintf("at most %v keys", most), func(n float64) float64 { return min(n, most) })
 	}

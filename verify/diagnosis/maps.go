@@ -23,6 +23,8 @@ func indexMaps(n int, table bool) (all []indexMap) {
 	all = append(constantMaps(n), []indexMap{
 		{"+1", "one further", "", 0, func(i int) int { return min(i+1, n-1) }},
 		{"-1", "one before", "", 0, func(i int) int { return max(i-1, 0) }},
+		{"+1, round", "one further, round the end", "", 0, func(i int) int { return (i + 1) % n }},
+		{"-1, round", "one before, round the end", "", 0, func(i int) int { return (i + n - 1) % n }},
 		{"reversed", "in reverse order", "", 0, func(i int) int { return n - 1 - i }},
 		{"half as fast", "at half the pace", "", 0, func(i int) int { return i / 2 }},
 		{"twice as fast", "at twice the pace, up to the last", "", 0, func(i int) int { return min(2*i, n-1) }},
@@ -103,8 +105,11 @@ func moduloMaps(n int, table bool) (all []indexMap) {
 	}
 	for m := 16; m <= 128; m *= 2 {
 		if n > m && n%m == 0 {
-			all = append(all, indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", 0,
-				func(i int) int { return i % m }})
+			all = append(all,
+				indexMap{fmt.Sprintf("mod %d", m), fmt.Sprintf("modulo %d", m), "", 0,
+					func(i int) int { return i % m }},
+				indexMap{fmt.Sprintf("mod %d, last", m), fmt.Sprintf("in the last tile of %d alone", m), "", 0,
+					func(i int) int { return n - m + i%m }})
 		}
 	}
 	return all

@@ -106,10 +106,16 @@ func (s *subject) inMemory(t op.Tensor) (all []candidate) {
 		of   func(x *tensor.Tensor) *tensor.Tensor
 	}{
 		{"column-major, where it is row-major", func(x *tensor.Tensor) *tensor.Tensor { return reread(x, d-2) }},
-		{"with a stride of 1 along both of its last axes", byOne},
+		{"with a stride of 1 along both of its last axes", func(x *tensor.Tensor) *tensor.Tensor {
+			return bothBy(x, 1)
+		}},
+		{"with the stride of rows along both of its last axes", func(x *tensor.Tensor) *tensor.Tensor {
+			return bothBy(x, shape[d-1])
+		}},
+		{"as one number for all, its first", func(x *tensor.Tensor) *tensor.Tensor { return bothBy(x, 0) }},
 		{
 			"as if it were column-major, with a stride of 1 along both of its last axes",
-			func(x *tensor.Tensor) *tensor.Tensor { return byOne(tensor.Of(transposed(x, d-2).Data, shape...)) },
+			func(x *tensor.Tensor) *tensor.Tensor { return bothBy(tensor.Of(transposed(x, d-2).Data, shape...), 1) },
 		},
 	} {
 		said := t.Name + " is read " + walk.said
@@ -122,14 +128,16 @@ func (s *subject) inMemory(t op.Tensor) (all []candidate) {
 	return all
 }
 
-// byOne reads both of the last axes of a tensor with a stride of 1.
-func byOne(x *tensor.Tensor) *tensor.Tensor {
+// bothBy reads both of the last axes of a tensor with one stride: zeros behind the end.
+func bothBy(x *tensor.Tensor, stride int) *tensor.Tensor {
 	y := tensor.New(x.Shape...)
 	d := len(x.Shape)
 	rows, cols := x.Shape[d-2], x.Shape[d-1]
 	for i := range y.Data {
 		in := i % (rows * cols)
-		y.Data[i] = x.Data[i-in+in/cols+in%cols]
+		if at := (in/cols + in%cols) * stride; at < rows*cols {
+			y.Data[i] = x.Data[i-in+at]
+		}
 	}
 	return y
 }

@@ -253,14 +253,14 @@ func TestOutputsOfOtherFormulas(t *testing.T) {
 func TestAnswersOfOtherFunctions(t *testing.T) {
 	chosen := filled(0, 24, 2)
 	for i := range chosen.Data {
-		chosen.Data[i] = float64(i * i % 8)
+		chosen.Data[i] = math.Floor(math.Sqrt(1.3 * float64(i)))
 	}
 	dispatched := given("moe.dispatch", func(r *recording.Recording) {
 		r.Set("indices", dtype.I32, chosen)
 		r.Attrs["experts"] = recording.Number(8)
 	})
-	wrapped := edited(dispatched, "out.counts", func(_ int, x float64) float64 { return math.Mod(x, 16) })
-	wrongs{{"remainders", "counts holds the right numbers modulo 16: explains everything", wrapped}}.check(t)
+	filled := edited(dispatched, "out.counts", func(_ int, x float64) float64 { return 8 * math.Ceil(x/8) })
+	wrongs{{"tiles", "counts holds the right numbers in whole tiles of 8: explains everything", filled}}.check(t)
 	gated := given("moe.gate", func(r *recording.Recording) {
 		generate(r, "logits", 1, 24, 8)
 		r.Attrs["top_k"] = recording.Number(3)
@@ -275,7 +275,7 @@ func TestChoicesOneByOne(t *testing.T) {
 	rec, err := recording.Open("../../golden/testdata/invalid/mtp-accept-one-f32.draft-taken-for-sure.safetensors")
 	optest.Must(err)
 	defer rec.Close()
-	if d := told(t, rec); !strings.HasPrefix(d.Sentence, "draft-taken-for-sure") {
+	if d := told(t, rec); !strings.Contains(d.Sentence, "draft-taken-for-sure") {
 		t.Error(d.Sentence)
 	}
 }
