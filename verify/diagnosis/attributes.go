@@ -157,7 +157,9 @@ func (s *subject) otherScales(x float64) []float64 {
 	for _, letter := range []string{"D", "V", "d"} {
 		if n := s.bound.Dim(letter); n > 1 {
 			root := math.Sqrt(float64(n))
-			values = append(values, 1/root, 1/float64(n), x/root, x*root, 1/(x*root))
+			for _, by := range []float64{root, float64(n)} {
+				values = append(values, 1/by, x/by, x*by, 1/(x*by))
+			}
 			values = append(values, ofPadded(n)...)
 		}
 	}
@@ -189,7 +191,7 @@ func (s *subject) otherYaRN() []any {
 		value any
 	}{
 		{"mscale_all_dim", json.Number("0")}, {"mscale_all_dim", json.Number("1")}, {"mscale", json.Number("1")},
-		{"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
+		{"original_context", json.Number("32767")}, {"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
 	} {
 		if other := withKey(given, change.key, change.value); !same(other, given) {
 			all = append(all, other)
