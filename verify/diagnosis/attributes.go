@@ -191,7 +191,8 @@ func (s *subject) otherYaRN() []any {
 		value any
 	}{
 		{"mscale_all_dim", json.Number("0")}, {"mscale_all_dim", json.Number("1")}, {"mscale", json.Number("1")},
-		{"original_context", json.Number("32767")}, {"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
+		{"original_context", json.Number("32767")},
+		{"truncate", false}, {"truncate", true}, {"ramp", "rotations"}, {"ramp", "index"},
 	} {
 		if other := withKey(given, change.key, change.value); !same(other, given) {
 			all = append(all, other)

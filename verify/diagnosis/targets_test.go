@@ -47,8 +47,6 @@ func TestFactorsAreOtherDivisions(t *testing.T) {
 	wrongs{
 		{"other tokens", "loss and dlogprob are 0.8511 times what they should be, as of a division by 47 in the " +
 			"place of 40, the sum of mask: explains everything", all},
-	}.check(t)
-	wrongs{
 		{"runs of rows", "each token of y is a multiple: 0 to 3 1.5 times what it should be and 4 to 7 3.001 times",
 			scaled("out.y", func(i int) float64 { return 1.5 * float64(1+i/(4*64)) })(normed(8, 64))},
 	}.check(t)
@@ -83,8 +81,6 @@ func TestPermutedTiles(t *testing.T) {
 			"tiles transposed", "weight is read along column (of 64) in each tile of 16 as 8 × 2, where it is 2 × 8",
 			confused(normed(8, 64), weight(func(i int) int { return i/16*16 + i%2*8 + i%16/2 })),
 		},
-	}.check(t)
-	wrongs{
 		{
 			"runs exchanged", "weight is read along column (of 64) with each two runs of 4 in each other's place",
 			confused(normed(8, 64), weight(func(i int) int { return i ^ 4 })),
@@ -124,12 +120,8 @@ func TestNumbersInTheFormula(t *testing.T) {
 				"these inputs takes P, the mean score, for 1/K",
 			withQuantity(loss, "P, the mean score,", of(func(float64) float64 { return 0.5 })),
 		},
-	}.check(t)
-	wrongs{
 		{"a bound", "the kernel takes the advantage of each token for at most 0.7: explains everything",
 			ratio(func(x float64) float64 { return math.Min(x, 0.7) })},
-	}.check(t)
-	wrongs{
 		{"something more", "the kernel takes the advantage of each token and 0.37 more: explains everything",
 			ratio(func(x float64) float64 { return x + 0.37 })},
 	}.check(t)
@@ -174,8 +166,6 @@ func TestOtherStrides(t *testing.T) {
 	}
 	wrongs{
 		{"both in tiles of 32", "k and v are read with the strides of 32 for", read(32, "k", "v")},
-	}.check(t)
-	wrongs{
 		{"keys in tiles of 8", "k is read with the strides of 24 for", read(24, "k")},
 	}.check(t)
 }
@@ -229,11 +219,14 @@ func TestOutputsOfOtherFormulas(t *testing.T) {
 	other := func(of func(x float64) float64) *recording.Recording {
 		return edited(kl, "out.kl", func(i int, _ float64) float64 { return of(p.Data[i] - q.Data[i]) })
 	}
-	wrongs{{"an exponential", "kl holds the right kl taken for its exponential: explains everything",
-		other(math.Exp)}}.check(t)
-	wrongs{{"a line", "nothing that is known explains all of it; nearest is kl is 0.7 times what it should be and " +
-		"0.2 less, which takes 99 % of the error away",
-		other(func(x float64) float64 { return 0.7*x - 0.2 })}}.check(t)
+	wrongs{
+		{"an exponential", "kl holds the right kl taken for its exponential: explains everything", other(math.Exp)},
+		{
+			"a line", "nothing that is known explains all of it; nearest is kl is 0.7 times what it should be and " +
+				"0.2 less, which takes 99 % of the error away",
+			other(func(x float64) float64 { return 0.7*x - 0.2 }),
+		},
+	}.check(t)
 	turned := given("rope.apply", func(r *recording.Recording) {
 		generate(r, "x", 1, 12, 4, 16)
 		r.Set("positions", dtype.I32, filled(3, 12))
