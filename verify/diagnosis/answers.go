@@ -1,10 +1,14 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
+	gonum "gonum.org/v1/gonum/floats"
+
+	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 )
 
@@ -19,11 +23,7 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 	for _, f := range s.functionsOfAnswers(v, x) {
 		said := fmt.Sprintf("%s holds the right numbers %s", v.want.Name, f.said)
 		all = append(all, v.instead("rows", said, said, func() []float64 {
-			y := slices.Clone(x)
-			for i, a := range x {
-				y[i] = f.of(a)
-			}
-			return y
+			return eachOf(tensor.Of(x, len(x)), f.of).Data
 		}))
 	}
 	width := 1
@@ -35,7 +35,9 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 		all = append(all, v.instead("rows", said, said, func() []float64 { return rolledBy(x, by) }))
 	}
 	said := fmt.Sprintf("%s holds running sums of the right numbers", v.want.Name)
-	return append(all, v.instead("rows", said, said, func() []float64 { return runningSums(x) }))
+	return append(all, v.instead("rows", said, said, func() []float64 {
+		return gonum.CumSum(make([]float64, len(x)), x)
+	}))
 }
 
 // fewAnswers is how many different right numbers have to be wrong for a function of them to say
@@ -102,14 +104,6 @@ func rolledBy(x []float64, by int) []float64 {
 	return y
 }
 
-func runningSums(x []float64) []float64 {
-	y := slices.Clone(x)
-	for i := 1; i < len(y); i++ {
-		y[i] += y[i-1]
-	}
-	return y
-}
-
 // reorderedCandidate is the explanation that rows have the right numbers in another order.
 func (v *view) reorderedCandidate() []candidate {
 	n := v.want.Columns()
@@ -136,14 +130,6 @@ const mostReordered = 16
 // ranks lists the places of numbers from the least to the largest.
 func ranks(x []float64) []int {
 	order := emulate.Indices(len(x))
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[a], x[b]) })
 	return order
 }

@@ -12,7 +12,7 @@ import (
 // constant names what a factor is, from the attributes and sizes of the recording; "" if it is none
 // of them.
 func (s *subject) constant(factor float64) string {
-	for _, k := range s.constants() {
+	for _, k := range s.known() {
 		if math.Abs(factor/k.value-1) < exactly {
 			return ", which is " + k.name
 		}

@@ -59,6 +59,11 @@ func withQuantity(
 	formed, _ := s.formed()
 	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{name: change(formed[name])}})
 	optest.Must(err)
+	return recordedAs(rec, gives)
+}
+
+// recordedAs returns the recording with other outputs.
+func recordedAs(rec *recording.Recording, gives outputs) *recording.Recording {
 	other := rec.Clone()
 	for _, output := range rec.Outputs() {
 		name := "out." + output

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
@@ -65,18 +67,19 @@ func (v *view) offset(s *subject) []candidate {
 
 // line is a factor and an offset on the whole output, of least squares.
 func (v *view) line() []candidate {
-	var n, x, y, xx, xy float64
+	var right, got []float64
 	for i, t := range v.truth {
 		if r := v.got[i]; v.want.Judged(i) && dtype.Finite(t) && dtype.Finite(r) && (t != 0 || r != 0) {
-			n, x, y, xx, xy = n+1, x+t, y+r, xx+t*t, xy+t*r
+			right, got = append(right, t), append(got, r)
 		}
 	}
-	spread := xx - x*x/n
-	if n < 2*fewParts || spread <= 1e-9*xx {
+	if len(right) < 2*fewParts {
 		return nil
 	}
-	by := (xy - x*y/n) / spread
-	more := (y - by*x) / n
+	if mean, variance := stat.PopMeanVariance(right, nil); variance <= 1e-9*(variance+mean*mean) {
+		return nil
+	}
+	more, by := stat.LinearRegression(right, got, nil, false)
 	said := fmt.Sprintf("%s is %.4g times what it should be and %.4g more", v.want.Name, by, more)
 	if more < 0 {
 		said = fmt.Sprintf("%s is %.4g times what it should be and %.4g less", v.want.Name, by, -more)

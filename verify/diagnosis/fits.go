@@ -218,11 +218,7 @@ func (s *subject) pairsWithMistakes() (all []candidate) {
 				if a.changes == nil {
 					continue
 				}
-				c := candidate{Finding: b.Finding, give: func() (outputs, error) {
-					as := emulate.Exact(b.ID)
-					as.Form = s.bound.Arithmetic.Form
-					return outputsOf(emulate.Run(s.changed(a.changes), as))
-				}}
+				c := candidate{Finding: b.Finding, give: a.made(emulate.Exact(b.ID))}
 				c.Kind, c.ID = "pair", b.ID+" and "+a.ID
 				c.Sentence, c.Hidden, c.Thread = b.Sentence+", and "+a.Sentence, "", ""
 				all = append(all, c)

@@ -24,7 +24,7 @@ func (s *subject) tryGiven() {
 		strideCandidates(s),
 	) {
 		if c.changes != nil {
-			all = append(all, s.withGiven(c, given))
+			all = append(all, withGiven(c, given))
 		}
 	}
 	s.try(all)
@@ -37,7 +37,7 @@ func (s *subject) fitGiven(a op.Attr, x float64) {
 	if len(given) == 0 {
 		return
 	}
-	best := s.fittest(func(by float64) candidate { return s.withGiven(s.withFitted(a, by*x), given) })
+	best := s.fittest(func(by float64) candidate { return withGiven(s.withFitted(a, by*x), given) })
 	if best != nil {
 		s.trials = append(s.trials, best)
 	}
@@ -56,11 +56,11 @@ func (s *subject) given() map[string]*tensor.Tensor {
 }
 
 // withGiven is an explanation of this kernel alone.
-func (s *subject) withGiven(c candidate, given map[string]*tensor.Tensor) candidate {
+func withGiven(c candidate, given map[string]*tensor.Tensor) candidate {
+	everywhere := c.made
 	made := func(as emulate.Config) giver {
-		as.Form = s.bound.Arithmetic.Form
 		as.Quantities = &emulate.Quantities{Instead: given}
-		return func() (outputs, error) { return outputsOf(emulate.Run(s.changed(c.changes), as)) }
+		return everywhere(as)
 	}
 	c.give, c.made, c.again, c.others = made(emulate.Exact("")), made, nil, nil
 	c.ID, c.Sentence = c.ID+", here alone", c.Sentence+", by the backward pass alone"

@@ -52,13 +52,9 @@ func (s *subject) exchangedSets() (all []candidate) {
 		}
 		a := headAxis(set[0])
 		said := fmt.Sprintf("axes %d and %d of %s exchanged in memory", a, a+1, namesOf(set))
-		all = append(all, s.otherwise("layout", said, said, func(r *recording.Recording) {
-			for _, t := range set {
-				if x, err := s.rec.Tensor(t.Name); err == nil {
-					r.Set(t.Name, s.rec.Type(t.Name), reread(x, a))
-				}
-			}
-		}))
+		all = append(all, s.otherwise("layout", said, said, s.changing(set, func(x *tensor.Tensor) *tensor.Tensor {
+			return reread(x, a)
+		})))
 		if len(gradients) > 0 {
 			said += ", and of " + namesOf(gradients)
 			all = append(all, propose("layout", said, said, func() (outputs, error) {

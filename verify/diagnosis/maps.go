@@ -151,7 +151,7 @@ func walk(n int, from func(i int) int) string {
 // fragmentMaps lists how the elements of a tile may be permuted along an axis of n, as where lanes
 // or the swizzle of shared memory put them in another order: neighbours, or runs of them, in each
 // other's place, or a tile as its transpose.
-func fragmentMaps(n int, _ bool) (all []indexMap) {
+func fragmentMaps(n int) (all []indexMap) {
 	for by := 1; by < n; by *= 2 {
 		said := fmt.Sprintf("with each two runs of %d in each other's place", by)
 		if by == 1 {

@@ -19,7 +19,8 @@ import (
 func misreadCandidates(s *subject) (all []candidate) {
 	for _, letter := range s.axisLetters() {
 		for _, set := range s.setsOf(letter) {
-			all = append(all, s.misread(letter, set, indexMaps)...)
+			maps := indexMaps(s.length(letter, set[0]), set[0].Integer && len(set[0].Shape) > 1)
+			all = append(all, s.misread(letter, set, maps)...)
 		}
 	}
 	for _, t := range s.bound.Op.Inputs {
@@ -64,13 +65,9 @@ func (s *subject) otherHeads() (all []candidate) {
 			if through {
 				said += ", sequence after sequence"
 			}
-			all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
-				for _, t := range set {
-					if x, err := s.rec.Tensor(t.Name); err == nil {
-						r.Set(t.Name, s.rec.Type(t.Name), withHeads(x, len(x.Shape)-2, taken, through))
-					}
-				}
-			}))
+			all = append(all, s.otherwise("misread", said, said, s.changing(set, func(x *tensor.Tensor) *tensor.Tensor {
+				return withHeads(x, len(x.Shape)-2, taken, through)
+			})))
 		}
 	}
 	return all
@@ -119,11 +116,7 @@ func (s *subject) inMemory(t op.Tensor) (all []candidate) {
 		},
 	} {
 		said := t.Name + " is read " + walk.said
-		all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
-			if x, err := s.rec.Tensor(t.Name); err == nil {
-				r.Set(t.Name, s.rec.Type(t.Name), walk.of(x))
-			}
-		}))
+		all = append(all, s.otherwise("misread", said, said, s.changing([]op.Tensor{t}, walk.of)))
 	}
 	return all
 }
@@ -184,12 +177,10 @@ func (s *subject) ofAllOutputs(letter string) bool {
 }
 
 // misread lists what inputs give that are read at other indices along an axis.
-func (s *subject) misread(
-	letter string, set []op.Tensor, maps func(n int, table bool) []indexMap,
-) (all []candidate) {
+func (s *subject) misread(letter string, set []op.Tensor, maps []indexMap) (all []candidate) {
 	n := s.length(letter, set[0])
 	names := namesOf(set)
-	for _, m := range maps(n, set[0].Integer && len(set[0].Shape) > 1) {
+	for _, m := range maps {
 		said := fmt.Sprintf("%s %s along %s (of %d) %s", names, isRead(len(set)), s.word(letter), n, m.said)
 		c := s.otherwise("misread", fmt.Sprintf("%s %s %s", names, letter, m.id), said,
 			func(r *recording.Recording) {
@@ -245,6 +236,19 @@ func (s *subject) word(letter string) string {
 		return "blocks of " + strings.Split(inner, "/")[0]
 	}
 	return "axis " + letter
+}
+
+// changing returns what changes some inputs alike.
+func (s *subject) changing(
+	set []op.Tensor, change func(x *tensor.Tensor) *tensor.Tensor,
+) func(r *recording.Recording) {
+	return func(r *recording.Recording) {
+		for _, t := range set {
+			if x, err := s.rec.Tensor(t.Name); err == nil {
+				r.Set(t.Name, s.rec.Type(t.Name), change(x))
+			}
+		}
+	}
 }
 
 // along changes inputs along an axis.

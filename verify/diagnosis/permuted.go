@@ -12,12 +12,12 @@ func (s *subject) tryPermuted() {
 	var all []candidate
 	for _, letter := range s.axisLetters() {
 		for _, set := range s.setsOf(letter) {
-			all = append(all, s.misread(letter, set, fragmentMaps)...)
+			all = append(all, s.misread(letter, set, fragmentMaps(s.length(letter, set[0])))...)
 		}
 	}
 	for _, h := range s.hung() {
 		for a, n := range h.x.Shape {
-			for _, m := range fragmentMaps(n, false) {
+			for _, m := range fragmentMaps(n) {
 				said := fmt.Sprintf("reads %s along %s (of %d) %s", h.Name, s.wordOf(h.Quantity, a), n, m.said)
 				all = append(all, s.taken(h.Quantity, said, func() *tensor.Tensor {
 					return entries(h.x, a, n, m.from)

@@ -7,6 +7,7 @@ import (
 
 	"plumbline/internal/parallel"
 	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
 )
 
 // A sum that races, or a statistic of too few elements, is wrong by something of its own in each
@@ -137,8 +138,7 @@ func (r *rowwise) times(factor []float64) *tensor.Tensor {
 
 // losses returns the loss of what has each of the quantity, with factors on it.
 func (r *rowwise) losses(factor []float64) []float64 {
-	c := r.taken(r.Quantity, "", func() *tensor.Tensor { return r.times(factor) })
-	gives, err := c.give()
+	gives, err := r.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{r.Name: r.times(factor)}})
 	if err != nil {
 		return nil
 	}

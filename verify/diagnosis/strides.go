@@ -6,7 +6,6 @@ import (
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
-	"plumbline/verify/recording"
 )
 
 // The stride of an axis is how many entries the axes inside of it have. A kernel that takes one of
@@ -79,13 +78,9 @@ func (s *subject) strided(set []op.Tensor, a, extent int, through bool) candidat
 	if !through {
 		said += fmt.Sprintf(", along %s alone", s.word(axes[a-1]))
 	}
-	return s.otherwise("misread", said, said, func(r *recording.Recording) {
-		for _, t := range set {
-			if x, err := s.rec.Tensor(t.Name); err == nil {
-				r.Set(t.Name, s.rec.Type(t.Name), restrided(x, a, extent, through))
-			}
-		}
-	})
+	return s.otherwise("misread", said, said, s.changing(set, func(x *tensor.Tensor) *tensor.Tensor {
+		return restrided(x, a, extent, through)
+	}))
 }
 
 // restrided reads the memory of a tensor as if axis a had another extent: zeros behind its end.

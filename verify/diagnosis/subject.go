@@ -31,6 +31,7 @@ type subject struct {
 	formed func() (map[string]*tensor.Tensor, outputs)
 	hung   func() []hung
 	erring func() outputs
+	known  func() []named // constants
 
 	// what right kernels give that round as each of roundings, once for all
 	unspoilt []func() (outputs, error)
@@ -62,6 +63,7 @@ func newSubject(
 	s := &subject{rec: rec, request: rec.Request(), budget: budget}
 	var err error
 	s.formed, s.hung = sync.OnceValues(s.quantities), sync.OnceValue(s.quantitiesHung)
+	s.known = sync.OnceValue(s.constants)
 	s.erring = sync.OnceValue(func() outputs { return s.errors(s.making(""), s.right()) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	gonum "gonum.org/v1/gonum/floats"
+
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -101,7 +103,7 @@ func (s *subject) tryChanges() {
 	for _, c := range changes {
 		for _, t := range all {
 			if s.budget > left && t.x.Len() <= mostTarget {
-				s.fitChange(t, c, rootMeanSquare(t.x.Data))
+				s.fitChange(t, c, gonum.Norm(t.x.Data, 2)/math.Sqrt(float64(t.x.Len())))
 			}
 		}
 	}
@@ -123,12 +125,4 @@ func (s *subject) fitChange(t operand, c change, unit float64) {
 	if best != nil && slices.Max(best.shares) > leastShare {
 		s.trials = append(s.trials, best)
 	}
-}
-
-func rootMeanSquare(x []float64) float64 {
-	var square float64
-	for _, v := range x {
-		square += v * v
-	}
-	return math.Sqrt(square / float64(len(x)))
 }

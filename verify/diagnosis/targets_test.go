@@ -137,15 +137,12 @@ func TestForwardPassStands(t *testing.T) {
 	})
 	s, err := newSubject(right, nil, verdict.Verdict{}, 0)
 	optest.Must(err)
-	gives, err := s.withGiven(s.exchangedSets()[2], s.given()).give()
+	gives, err := withGiven(s.exchangedSets()[2], s.given()).give()
 	optest.Must(err)
-	rec := right.Clone()
-	for _, name := range right.Outputs() {
-		rec.Set("out."+name, right.Type("out."+name), tensor.Of(gives[name], right.Shape("out."+name)...))
-	}
-	wrongs{
-		{"k and v", "axes 1 and 2 of k and v exchanged in memory, by the backward pass alone: explains", rec},
-	}.check(t)
+	wrongs{{
+		"k and v", "axes 1 and 2 of k and v exchanged in memory, by the backward pass alone: explains",
+		recordedAs(right, gives),
+	}}.check(t)
 }
 
 // Strides may be those of another extent of the call, or of whole tiles.
@@ -172,17 +169,15 @@ func TestOtherStrides(t *testing.T) {
 
 // Two of a formula may stand in each other's place.
 func TestQuantitiesSwapped(t *testing.T) {
-	s, err := newSubject(backwardsOf(1, 6), nil, verdict.Verdict{}, 0)
+	right := backwardsOf(1, 6)
+	s, err := newSubject(right, nil, verdict.Verdict{}, 0)
 	optest.Must(err)
-	formed, right := s.formed()
+	formed, _ := s.formed()
 	gives, err := s.between(&emulate.Quantities{Instead: map[string]*tensor.Tensor{
 		"dS in dq": formed["P in dv"], "P in dv": formed["dS in dq"],
 	}})
 	optest.Must(err)
-	rec := backwardsOf(1, 6)
-	for name := range right {
-		rec.Set("out."+name, rec.Type("out."+name), tensor.Of(gives[name], rec.Shape("out."+name)...))
-	}
+	rec := recordedAs(right, gives)
 	wrongs{{"P and dS", "the kernel takes P in dv for dS in dq, and the reverse: explains everything", rec}}.check(t)
 }
 
