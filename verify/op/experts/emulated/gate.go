@@ -5,7 +5,6 @@ package emulated
 import (
 	"cmp"
 	"math"
-	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -256,7 +255,7 @@ func (g *gate[T]) ofPadding(most T) T {
 	if !g.makes("softmax-over-padding") {
 		return 0
 	}
-	return T(1<<bits.Len(uint(g.E-1))-g.E) * emulate.Exponential(g.Job, -most)
+	return T(emulate.ToPowerOfTwo(g.E)) * emulate.Exponential(g.Job, -most)
 }
 
 // rootSoftplus returns √log(1+e^z), where z itself stands for the logarithm from 20 on.

@@ -259,7 +259,7 @@ func (h *linearHead[T]) row(n int) (loss T, dz []T) {
 	all, _ := h.wrongVocabulary(z, y)
 	m, sum := h.logSumExp(all)
 	sum = h.counted(sum, all)
-	logarithm := h.logarithm(sum)
+	logarithm := emulate.LogOfSum(h.Job, sum)
 	if h.place = n; h.Quantities != nil {
 		m, sum, logarithm = h.passed(lses, m+logarithm), 1, 0
 	}

@@ -2,7 +2,6 @@ package emulated
 
 import (
 	"math"
-	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -95,26 +94,12 @@ func (b *batch[T]) maximum(x []T) T {
 	return m
 }
 
-// exponential returns e^x of what is in a softmax; by mistake 2^x, where x was not multiplied by
-// log₂ e, or what is beyond F32.
+// exponential returns e^x of what is in a softmax; by mistake what is beyond F32.
 func (b *batch[T]) exponential(x T) T {
-	switch {
-	case b.Makes("maximum-missing"), b.Makes("maximum-from-zero"):
+	if b.Makes("maximum-missing") || b.Makes("maximum-from-zero") {
 		return emulate.Round(dtype.F32, emulate.Exponential(b.Job, x))
-	case b.Makes("exponentials-to-base-two"):
-		b.Show(x != 0)
-		x *= math.Ln2
 	}
-	return emulate.Exponential(b.Job, x)
-}
-
-// logarithm returns that of a sum of exponentials; by mistake to base 2.
-func (b *batch[T]) logarithm(sum T) T {
-	if b.Makes("logarithm-to-base-two") {
-		b.Show(sum != 1)
-		return T(math.Log2(float64(sum)))
-	}
-	return T(math.Log(float64(sum)))
+	return emulate.OfLogits(b.Job, x)
 }
 
 // probabilitiesOf returns the softmax of a row.
@@ -228,7 +213,7 @@ func (b *batch[T]) logSoftmax(x []T, token int) (logprob, entropy T) {
 		return m, 0
 	}
 	sum := b.counted(b.sums.Sum(exps), x)
-	logarithm := b.logarithm(sum)
+	logarithm := emulate.LogOfSum(b.Job, sum)
 	lse := b.passed(lses, b.kept(m+logarithm))
 	logprob = b.kept(x[token] - m - logarithm)
 	if b.subtractsLSE() {
@@ -277,13 +262,9 @@ func (b *batch[T]) wrongVocabulary(x []T, token int) ([]T, int) {
 	switch {
 	case b.Quantities != nil || half == 0:
 	case b.Makes("vocabulary-padded"):
-		padding := (128 - len(x)%128) % 128
-		b.Show(padding > 0 && slices.Max(x) < 12)
-		return append(slices.Clone(x), make([]T, padding)...), token
+		return emulate.Padded(b.Job, x, (128-len(x)%128)%128), token
 	case b.Makes("vocabulary-padded-to-power"):
-		padding := 1<<bits.Len(uint(len(x)-1)) - len(x)
-		b.Show(padding > 0 && slices.Max(x) < 12)
-		return append(slices.Clone(x), make([]T, padding)...), token
+		return emulate.Padded(b.Job, x, emulate.ToPowerOfTwo(len(x))), token
 	case b.Makes("vocabulary-halved"):
 		b.Show(true)
 		if token < half {

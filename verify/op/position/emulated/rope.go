@@ -3,7 +3,6 @@ package emulated
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -86,7 +85,7 @@ func ofHead(j *emulate.Job, positions []int, n, head int) int {
 // padSines makes the mistake of sines that are looked for in the row of a table behind as many
 // cosines as the next power of two. Behind the end of a row stands the next one.
 func padSines[T emulate.Number](r *emulate.Rotary[T], position int, sin []T) {
-	late := 1<<bits.Len(uint(len(sin)-1)) - len(sin)
+	late := emulate.ToPowerOfTwo(len(sin))
 	if !r.Makes("sines-behind-padding") || late == 0 {
 		return
 	}

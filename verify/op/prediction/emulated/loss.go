@@ -3,7 +3,6 @@ package emulated
 import (
 	"cmp"
 	"math"
-	"math/bits"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -153,9 +152,9 @@ func (l *loss[T]) logProb(at, token int) T {
 	m := slices.Max(z)
 	exps := make([]T, len(z))
 	for i, v := range z {
-		exps[i] = l.exponential(v - m)
+		exps[i] = emulate.OfLogits(l.Job, v-m)
 	}
-	logarithm := l.logarithm(l.sums.Sum(exps))
+	logarithm := emulate.LogOfSum(l.Job, l.sums.Sum(exps))
 	if l.Base2 || l.Quantities != nil {
 		lse := emulate.PassOne(l.Job, lses, at, l.kept(m+logarithm))
 		return l.kept(emulate.PassOne(l.Job, labelLogits, at, z[token]) - lse)
@@ -168,27 +167,7 @@ func (l *loss[T]) padded(z []T) []T {
 	if !l.Makes("vocabulary-padded-to-power") {
 		return z
 	}
-	padding := 1<<bits.Len(uint(len(z)-1)) - len(z)
-	l.Show(padding > 0 && slices.Max(z) < 12)
-	return append(slices.Clone(z), make([]T, padding)...)
-}
-
-// exponential returns e^x, by mistake 2^x.
-func (l *loss[T]) exponential(x T) T {
-	if l.Makes("exponentials-to-base-two") {
-		l.Show(x != 0)
-		x *= math.Ln2
-	}
-	return emulate.Exponential(l.Job, x)
-}
-
-// logarithm returns the natural one, by mistake that to base 2.
-func (l *loss[T]) logarithm(x T) T {
-	if l.Makes("logarithm-to-base-two") {
-		l.Show(x != 1)
-		return T(math.Log2(float64(x)))
-	}
-	return T(math.Log(float64(x)))
+	return emulate.Padded(l.Job, z, emulate.ToPowerOfTwo(len(z)))
 }
 
 // pool makes the mistake of one mean over the positions of all depths.
