@@ -44,18 +44,25 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 // anything: of fewer many functions are the same.
 const fewAnswers = 3
 
+// manyAnswers is how many have to be wrong by one of two numbers.
+const manyAnswers = 6
+
 // functionsOfAnswers are those of which an output tells.
 func (s *subject) functionsOfAnswers(v *view, right []float64) []function {
-	wrong := map[float64]bool{}
+	wrong, count := map[float64]bool{}, 0
 	for i, x := range right {
 		if x != v.got[i] {
 			wrong[x] = true
+			count++
 		}
 	}
-	if len(wrong) < fewAnswers {
-		return nil
+	switch all := s.wholeFunctions(); {
+	case len(wrong) >= fewAnswers:
+		return all
+	case len(wrong) == fewAnswers-1 && count >= manyAnswers:
+		return all[:2] // one more, and one less
 	}
-	return s.wholeFunctions()
+	return nil
 }
 
 // wholeFunctions are what whole numbers may be taken for: remainders and quotients of sizes of the
@@ -73,6 +80,24 @@ func (s *subject) wholeFunctions() []function {
 			function{fmt.Sprintf("divided by %d", m), func(x float64) float64 { return math.Floor(x / n) }},
 			function{fmt.Sprintf("in whole tiles of %d", m), func(x float64) float64 { return n * math.Ceil(x/n) }},
 			function{fmt.Sprintf("and %d more", m), func(x float64) float64 { return x + n }})
+	}
+	return append(all, s.otherOrders()...)
+}
+
+// otherOrders are numbers of pairs that are counted with the other axis of two first: k·N + n for
+// n·K + k.
+func (s *subject) otherOrders() (all []function) {
+	for _, l := range s.bound.Letters() {
+		for _, by := range s.bound.Letters() {
+			n, m := float64(s.bound.Dim(l)), float64(s.bound.Dim(by))
+			if l == by || n < 2 || m < 2 {
+				continue
+			}
+			all = append(all, function{
+				fmt.Sprintf("counted column by column, of %v × %v", n, m),
+				func(x float64) float64 { return math.Mod(x, m)*n + math.Floor(x/m) },
+			})
+		}
 	}
 	return all
 }

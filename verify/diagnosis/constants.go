@@ -20,6 +20,14 @@ func (s *subject) constant(factor float64) string {
 	return ""
 }
 
+// sized names the size of a number.
+func (s *subject) sized(x float64) string {
+	if said := s.constant(math.Abs(x)); x >= 0 || said == "" {
+		return said
+	}
+	return strings.Replace(s.constant(-x), "which is ", "which is −", 1)
+}
+
 // namely says what a factor on an output is: a constant, or that of a mean over another number.
 func (s *subject) namely(factor float64) string {
 	if said := s.constant(factor); said != "" {
@@ -93,6 +101,9 @@ func (s *subject) own() (list []named) {
 		}
 		if math.Abs(x) > 1e-12 && x != 1 {
 			list = append(list, named{a.Name, x})
+			if strings.HasPrefix(a.Name, "clip") && x < 1 {
+				list = append(list, named{"1 + " + a.Name, 1 + x}, named{"1 − " + a.Name, 1 - x})
+			}
 		}
 	}
 	for _, letter := range s.bound.Letters() {

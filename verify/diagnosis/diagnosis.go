@@ -83,11 +83,12 @@ func Of(
 		s.tryVariants()
 	}
 	for _, more := range []func(*subject){
-		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryParts,
-		(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryParts, (*subject).tryAmounts,
-		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryCombined, (*subject).tryTwice,
-		(*subject).tryScaled, (*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
-		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
+		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
+		(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryGatheredQuantities, (*subject).tryParts,
+		(*subject).tryAmounts, (*subject).tryUnmixed, (*subject).tryRunning, (*subject).tryPermuted, (*subject).tryStrides,
+		(*subject).tryCombined, (*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts, (*subject).tryVariants,
+		(*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations, (*subject).tryConstants,
+		(*subject).tryRowwise, (*subject).tryChanges,
 	} {
 		if !s.told() && s.open() {
 			more(s)

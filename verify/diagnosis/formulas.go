@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -47,11 +48,22 @@ func (s *subject) formulasOf(v *view, o, other operand) (found []*trial) {
 	}
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) {
-		if gives, err := all[i].give(); err == nil && v.near(gives[v.want.Name]) {
+		if gives, err := all[i].give(); err == nil && v.near(gives[v.want.Name]) && !v.undefined(gives[v.want.Name]) {
 			trials[i] = s.compared(all[i], func() (outputs, error) { return gives, nil })
 		}
 	})
 	return slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })
+}
+
+// undefined tells whether what a function gives is no number where it should be one: of a root, a
+// logarithm or a quotient that has no value anything that is NaN would come.
+func (v *view) undefined(w []float64) bool {
+	for i, x := range w {
+		if math.IsNaN(x) && !math.IsNaN(v.truth[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // taken says as what something is taken.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -80,22 +81,42 @@ func (s *subject) joinedInputs(a, b op.Tensor) (all []candidate) {
 	if len(floats([]op.Tensor{a, b})) < 2 || s.axesOf(a) == nil || !s.alike(a.Name, b.Name) {
 		return nil
 	}
-	for axis, n := range shape {
+	for axis := range shape {
 		word := s.word(s.axesOf(a)[axis])
-		try := func(how string, from func(i int) int) {
+		try := func(how string, from func(i, n int) int) {
 			said := fmt.Sprintf("%s and %s are read as if they were "+how, a.Name, b.Name, word)
 			all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
 				s.readJoined(r, a.Name, b.Name, axis, from)
 			}))
+			x, y := s.shared(a), s.shared(b)
+			if x == "" || y == "" || axis == 0 {
+				return
+			}
+			said = fmt.Sprintf("%s and %s, and %s and %s, are read as if they were "+how, a.Name, b.Name, x, y, word)
+			all = append(all, s.otherwise("misread", said, said, func(r *recording.Recording) {
+				s.readJoined(r, a.Name, b.Name, axis, from)
+				s.readJoined(r, x, y, axis-1, from)
+			}))
 		}
-		try("interleaved along %s, and lie behind each other", func(i int) int { return 2*(i%n) + i/n })
-		try("behind each other along %s, and lie interleaved", func(i int) int { return i%2*n + i/2 })
+		try("interleaved along %s, and lie behind each other", func(i, n int) int { return 2*(i%n) + i/n })
+		try("behind each other along %s, and lie interleaved", func(i, n int) int { return i%2*n + i/2 })
 	}
 	return all
 }
 
-// readJoined reads entry i of an axis of two inputs behind each other at another.
-func (s *subject) readJoined(r *recording.Recording, a, b string, axis int, from func(i int) int) {
+// shared is the input of the shared experts that is what one of the routed ones is, without the
+// axis of experts; "" where there is none.
+func (s *subject) shared(t op.Tensor) string {
+	name := "shared" + strings.TrimPrefix(t.Name, "w")
+	if !strings.HasPrefix(t.Name, "w_") || len(s.rec.Shape(name)) != len(s.rec.Shape(t.Name))-1 {
+		return ""
+	}
+	return name
+}
+
+// readJoined reads entry i of an axis of two inputs behind each other, of n entries each, at
+// another.
+func (s *subject) readJoined(r *recording.Recording, a, b string, axis int, from func(i, n int) int) {
 	x, first := s.rec.Tensor(a)
 	y, second := s.rec.Tensor(b)
 	if first != nil || second != nil {
@@ -103,8 +124,8 @@ func (s *subject) readJoined(r *recording.Recording, a, b string, axis int, from
 	}
 	n := x.Shape[axis]
 	part := func(start int) *tensor.Tensor {
-		ofX := entries(x, axis, n, func(i int) int { return from(start + i) })
-		ofY := entries(y, axis, n, func(i int) int { return from(start+i) - n })
+		ofX := entries(x, axis, n, func(i int) int { return from(start+i, n) })
+		ofY := entries(y, axis, n, func(i int) int { return from(start+i, n) - n })
 		for i, v := range ofY.Data {
 			ofX.Data[i] += v
 		}

@@ -101,7 +101,7 @@ func shifted(x *tensor.Tensor, a int, from func(i int) int) *tensor.Tensor {
 
 // blockCandidates are parts that hold one number, or zeros, as if they were never written.
 func (v *view) blockCandidates(s *subject) []candidate {
-	where := v.unwrittenWhere()
+	where := v.unwrittenWhere(s)
 	if where == "" {
 		return nil
 	}
@@ -151,6 +151,9 @@ func (v *view) truncated(s *subject) []candidate {
 // cut returns what a number that is cut off is on the mean, half a spacing less; below a power of
 // two, where the next lie closer, it is cut off to that.
 func (v *view) cut(t float64) float64 {
+	if !dtype.Finite(t) {
+		return t
+	}
 	less := t - math.Copysign(v.want.Type.Spacing(t)/2, t)
 	if v.want.Type.Spacing(less) < v.want.Type.Spacing(t) {
 		return v.want.Type.Truncate(t)

@@ -127,12 +127,13 @@ func (v *view) filler() uint64 {
 }
 
 // unwrittenWhere says which part was never written, "" where too little is.
-func (v *view) unwrittenWhere() string {
+func (v *view) unwrittenWhere(s *subject) string {
 	places := v.stale()
 	if len(places) < 2 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d elements are %v%s", len(places), len(v.got), v.got[places[0]], v.within(places))
+	x := v.got[places[0]]
+	return fmt.Sprintf("%d of %d elements are %v%s%s", len(places), len(v.got), x, s.sized(x), v.within(places))
 }
 
 // neverWritten says which parts of the outputs were never written, whatever else is wrong.
@@ -140,7 +141,7 @@ func (s *subject) neverWritten() string {
 	var all []string
 	for _, v := range s.views {
 		if v.failed && v.want.Choice == nil {
-			if where := v.unwrittenWhere(); where != "" {
+			if where := v.unwrittenWhere(s); where != "" {
 				all = append(all, v.want.Name+": "+where)
 			}
 		}

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -35,6 +36,11 @@ func tilesOf(n int) (sizes []int) {
 	for tile := 1; tile < n; tile *= 2 {
 		if (n+tile-1)/tile <= mostTiles {
 			sizes = append(sizes, tile)
+		}
+	}
+	for _, parts := range []int{2, 4, 8} { // as devices have them
+		if n%parts == 0 && n > parts && !slices.Contains(sizes, n/parts) {
+			sizes = append(sizes, n/parts)
 		}
 	}
 	return sizes

@@ -33,7 +33,7 @@ func (s *subject) otherValues() (all []candidate) {
 		case t.Integer:
 			oneLess := func(x float64) float64 { return max(0, x-1) }
 			all = append(all, s.mapped(t, "is one less than it should be", oneLess))
-			all = slices.Concat(all, s.bounded(t), s.inOrderOf(t))
+			all = slices.Concat(all, s.bounded(t), s.inOrderOf(t), s.counted(t))
 		}
 	}
 	return all
@@ -127,6 +127,25 @@ func (v *view) rightUpTo(s *subject, t op.Tensor, x *tensor.Tensor) (most float6
 	wrong, count := v.wrongPlaces(len(x.Data), at)
 	low, _, above := feature{name: t.Name, of: x.Data}.threshold(wrong)
 	return low, count > 0 && above
+}
+
+// counted is an input of whole numbers that are taken to count along an axis, as positions that are
+// those of a sequence from its beginning.
+func (s *subject) counted(t op.Tensor) (all []candidate) {
+	for a, letter := range s.axesOf(t) {
+		for from, how := range []string{"0", "its first number"} {
+			said := fmt.Sprintf("%s is taken to count from %s along %s, whatever else it holds", t.Name, how, s.word(letter))
+			all = append(all, s.otherwise("input", said, said, s.changing([]op.Tensor{t},
+				func(x *tensor.Tensor) *tensor.Tensor {
+					y := entries(x, a, x.Shape[a], func(int) int { return from - 1 }) // of −1 zeros
+					for i := range y.Data {
+						y.Data[i] += float64(placeOf(i, x.Shape, []int{a}))
+					}
+					return y
+				})))
+		}
+	}
+	return all
 }
 
 // inOrderOf is an input whose numbers are taken to stand in order.

@@ -16,6 +16,12 @@ type Quantity struct {
 	Given bool     // by a kernel before this one
 }
 
+// What a layer of experts has of its gate, of each token in each slot.
+const (
+	Experts       = "the expert in each slot"
+	ExpertWeights = "the weights of experts"
+)
+
 // Quantities has for some of them, by name, what one run is to write into, and what it is to go on
 // with in their place. Where a quantity is not formed nothing is written.
 type Quantities struct {

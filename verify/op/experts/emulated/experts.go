@@ -10,7 +10,6 @@ import (
 
 // What lies between a gate and its experts, and what is summed for a token.
 const (
-	gateWeights    = "the weights of experts"
 	weightedOutput = "the weighted output of each expert"
 	routedSum      = "the sum of the routed experts"
 )
@@ -31,7 +30,8 @@ func init() {
 	emulate.Register("moe.layer", emulate.Kernel{
 		Float32: moeLayer[float32], Float64: moeLayer[float64], Request: requestLayer, Right: layers(),
 		Quantities: slices.Concat(routed, []emulate.Quantity{
-			{Name: gateWeights, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
+			{Name: emulate.Experts, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
+			{Name: emulate.ExpertWeights, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
 		}, mixed),
 	})
 }
@@ -69,9 +69,20 @@ func moeLayer[T emulate.Number](j *emulate.Job) {
 	for n := range routes {
 		routes[n] = g.token(n)
 		emulate.RoundEach(g.narrow, routes[n].weights)
-		emulate.Pass(j, gateWeights, n*g.K, routes[n].weights)
+		emulate.Pass(j, emulate.ExpertWeights, n*g.K, routes[n].weights)
+		for k, e := range routes[n].experts {
+			routes[n].experts[k] = g.expertAt(n*g.K+k, e)
+		}
 	}
 	mix(w, routes)
+}
+
+// expertAt is the expert of a slot, or what is taken for it: none where there is no such expert.
+func (g *gate[T]) expertAt(slot, e int) int {
+	if e = emulate.PassPlace[T](g.Job, emulate.Experts, slot, e); e >= g.E {
+		return -1
+	}
+	return max(e, -1)
 }
 
 // mix writes the output of every token, in the type of x.
