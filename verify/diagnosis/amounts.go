@@ -47,11 +47,15 @@ func (s *subject) ofFailedOutput(letter string) bool {
 // amounts are explanations of outputs as sums over tiles of an axis of a quantity, but of those
 // that were found to be such sums.
 func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
-	if !slices.ContainsFunc(s.failed(), func(name string) bool { return !slices.Contains(*found, name+h.Shape[a]) }) {
-		return nil
+	for _, tile := range s.partsOf(h.x.Shape[a]) {
+		all = append(all, s.amountsOf(h, a, tile, found)...)
 	}
+	return all
+}
+
+// amountsOf are those of tiles of one size.
+func (s *subject) amountsOf(h hung, a, tile int, found *[]string) (all []candidate) {
 	n := h.x.Shape[a]
-	tile := s.partsOf(n)
 	added := make([]outputs, (n+tile-1)/tile)
 	if float64(len(added)) > s.budget/s.each {
 		return nil
@@ -69,7 +73,7 @@ func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
 	})
 	for _, v := range s.views {
 		m := &amounts{view: v, axis: s.wordOf(h.Quantity, a), tile: tile, of: n}
-		key := v.want.Name + h.Shape[a]
+		key := fmt.Sprint(v.want.Name, h.Shape[a], tile)
 		if v.failed && v.want.Choice == nil && !slices.Contains(*found, key) && m.addUp(added) {
 			*found, all = append(*found, key), append(all, m.candidate(h.Name))
 		}
@@ -84,9 +88,12 @@ const (
 	mostOfParts    = 64
 )
 
+// mostSplits is in how many parts of one size an axis is cut besides, as splits of keys are.
+const mostSplits = 8
+
 // partsOf returns how many entries of an axis of n make a part: as few as the narrowest output that
-// is wrong can tell apart.
-func (s *subject) partsOf(n int) int {
+// is wrong can tell apart, and what splits have.
+func (s *subject) partsOf(n int) []int {
 	most := min(mostOfParts, mostKept/4/max(s.elements(), 1))
 	for _, v := range s.views {
 		if v.failed && v.want.Choice == nil && v.want.Columns() > 1 {
@@ -97,7 +104,16 @@ func (s *subject) partsOf(n int) int {
 	for (n+tile-1)/tile > max(most, 2) {
 		tile *= 2
 	}
-	return tile
+	all := []int{tile}
+	for splits := 2; splits <= min(mostSplits, most); splits++ {
+		for _, whole := range []int{1, 16, 64} {
+			each := ((n+splits-1)/splits + whole - 1) / whole * whole
+			if each%tile != 0 && each < n && !slices.Contains(all, each) {
+				all = append(all, each)
+			}
+		}
+	}
+	return all
 }
 
 // amounts is an output as a sum of parts.
@@ -176,7 +192,11 @@ func (m *amounts) inReal() string {
 	if n := len(said); n > mostParts {
 		said = append(said[:mostParts], fmt.Sprintf("and %d parts more", n-mostParts))
 	}
-	return strings.Join(said, ", ")
+	text := strings.Join(said, ", ")
+	if m.tile > 1 && len(m.parts) <= mostSplits && len(said) > 1 {
+		text += "; within each part they are right, as where parts are joined with other weights than theirs"
+	}
+	return text
 }
 
 // inPlaces says what holds in which places of an output.

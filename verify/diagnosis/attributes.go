@@ -129,7 +129,7 @@ var usual = map[string][]float64{
 // otherNumbers lists the usual values of a number, its default, and what it may be mistaken for:
 // its square, its root, twice, half, 1/√ of a size, and V3's temperature left out or once more.
 func (s *subject) otherNumbers(a op.Attr) []any {
-	x := s.bound.Float(a.Name)
+	x := s.bound.Number(a)
 	values := slices.Clone(usual[a.Name])
 	if d, ok := a.Default.(float64); ok {
 		values = append(values, d)

@@ -95,7 +95,7 @@ type named struct {
 // own lists the numbers of the recording: attributes, sizes and their roots.
 func (s *subject) own() (list []named) {
 	for _, a := range s.bound.Op.Attrs {
-		x := s.bound.Float(a.Name)
+		x := s.bound.Number(a)
 		if a.Kind == op.Count || a.Kind == op.Integer {
 			x = float64(s.bound.Int(a.Name))
 		}

@@ -82,19 +82,22 @@ func Of(
 	if s.leavesOpen() {
 		s.tryVariants()
 	}
-	for _, more := range []func(*subject){
-		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
-		(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryGatheredQuantities, (*subject).tryParts,
-		(*subject).tryAmounts, (*subject).tryUnmixed, (*subject).tryRunning, (*subject).tryPermuted, (*subject).tryStrides,
-		(*subject).tryCombined, (*subject).tryTwice, (*subject).tryScaled, (*subject).tryParts, (*subject).tryVariants,
-		(*subject).tryFits, (*subject).tryPairs, (*subject).tryDeclarations, (*subject).tryConstants,
-		(*subject).tryRowwise, (*subject).tryChanges,
-	} {
+	for _, more := range stages {
 		if !s.told() && s.open() {
 			more(s)
 		}
 	}
 	return s.words()
+}
+
+// stages are what is tried one after the other until something explains.
+var stages = []func(*subject){
+	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
+	(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryGatheredQuantities, (*subject).tryParts,
+	(*subject).tryAmounts, (*subject).tryUnmixed, (*subject).tryPermuted, (*subject).tryStrides,
+	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryRunning, (*subject).tryTwice, (*subject).tryScaled,
+	(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
+	(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 }
 
 // told tells whether something explains that was not fitted number by number.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	gonum "gonum.org/v1/gonum/floats"
+
 	"plumbline/internal/parallel"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
@@ -41,7 +43,7 @@ func (s *subject) tryFits() {
 	}
 	s.fitQuantities()
 	for _, a := range s.bound.Op.Attrs {
-		if x := s.bound.Float(a.Name); a.Kind == op.Number && x != 0 {
+		if x := s.bound.Number(a); a.Kind == op.Number && x != 0 {
 			s.fitAttribute(a, x)
 			s.fitGiven(a, x)
 		}
@@ -102,8 +104,9 @@ func (s *subject) fitMultiple(q emulate.Quantity, x *tensor.Tensor) *trial {
 	return s.fittest(func(by float64) candidate { return s.multiple(q, x, by) })
 }
 
-// A factor is looked for between 1/mostFactor and mostFactor, in so many steps, and then fineRounds
-// times in fineSteps between the neighbours of the best, or where it is good up to finestRound.
+// A factor is looked for between 1/mostFactor and mostFactor, in so many steps, and near 1, where
+// small ones hide between these; then fineRounds times in fineSteps between the neighbours of the
+// best, or where it is good up to finestRound.
 const (
 	mostFactor  = 4096
 	coarseSteps = 48
@@ -112,28 +115,52 @@ const (
 	finestRound = 12
 )
 
+// nearOne are logarithms of factors beside 1.
+var nearOne = []float64{0.001, 0.003, 0.01, 0.03, 0.1}
+
+// coarse lists the logarithms of the factors that are tried first, in order.
+func coarse() []float64 {
+	all := gonum.Span(make([]float64, coarseSteps+1), -math.Log(mostFactor), math.Log(mostFactor))
+	for _, x := range nearOne {
+		all = append(all, x, -x)
+	}
+	slices.Sort(all)
+	return all
+}
+
 // fittest returns the trial of the factor that leaves least of the error, nil if none leaves less.
 func (s *subject) fittest(with func(by float64) candidate) (best *trial) {
-	low, high, steps, at := -math.Log(mostFactor), math.Log(mostFactor), coarseSteps, 0.0
+	places, at := coarse(), 0.0
 	for round := 0; round <= fineRounds || round <= finestRound && best.Explains > mostOf; round++ {
-		if s.budget -= s.each * float64(steps); s.budget < 0 {
+		if s.budget -= s.each * float64(len(places)); s.budget < 0 {
 			return best
 		}
-		trials := make([]*trial, steps+1)
-		place := func(i int) float64 { return low + (high-low)*float64(i)/float64(steps) }
-		parallel.Each(steps+1, func(i int) { trials[i] = s.weigh(with(math.Exp(place(i)))) })
+		trials := make([]*trial, len(places))
+		parallel.Each(len(places), func(i int) { trials[i] = s.weigh(with(math.Exp(places[i]))) })
 		for i, t := range trials {
 			if t != nil && t.loss < s.loss-leastGain && (best == nil || sum(t.losses) < sum(best.losses)) {
-				best, at = t, place(i)
+				best, at = t, places[i]
 			}
 		}
 		if best == nil {
 			return nil
 		}
-		width := (high - low) / float64(steps)
-		low, high, steps = at-width, at+width, fineSteps
+		places = nextTo(places, at)
 	}
 	return best
+}
+
+// nextTo returns fineSteps between the neighbours of a place among others.
+func nextTo(places []float64, at float64) []float64 {
+	low, high := places[0], places[len(places)-1]
+	for _, x := range places {
+		if x < at {
+			low = max(low, x)
+		} else if x > at {
+			high = min(high, x)
+		}
+	}
+	return gonum.Span(make([]float64, fineSteps+1), low, high)
 }
 
 func (s *subject) multiple(q emulate.Quantity, x *tensor.Tensor, by float64) candidate {
@@ -155,7 +182,7 @@ func (s *subject) withFitted(a op.Attr, value float64) candidate {
 	c := s.withAttribute(a, recording.Number(value))
 	c.Kind, c.ID, c.fitted = "fit", fmt.Sprintf("%s %.4g", a.Name, value), 1
 	c.Sentence = fmt.Sprintf("with %s %.4g, %.4g times what the recording has%s", a.Name, value,
-		value/s.bound.Float(a.Name), s.constant(value/s.bound.Float(a.Name)))
+		value/s.bound.Number(a), s.constant(value/s.bound.Number(a)))
 	return c
 }
 

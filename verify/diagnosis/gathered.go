@@ -35,11 +35,18 @@ const (
 	gatherShare  = 8
 )
 
-// tryGathered tries entries of inputs that are read by other places.
+// tryGathered tries entries of inputs that are read by other places. Those of which nothing says
+// which they are wait for what may say it better.
 func (s *subject) tryGathered() { s.gather(s.gathersOfInputs()) }
 
 // tryGatheredQuantities tries entries of quantities that are.
 func (s *subject) tryGatheredQuantities() { s.gather(s.gathersOfQuantities()) }
+
+// tryUnnamed tries those that have waited.
+func (s *subject) tryUnnamed() {
+	s.try(s.unnamed)
+	s.settle()
+}
 
 func (s *subject) gather(gathers []gather) {
 	var all []candidate
@@ -48,8 +55,14 @@ func (s *subject) gather(gathers []gather) {
 			continue
 		}
 		s.budget -= s.each * float64(g.entries)
-		if from := s.readBy(g); from != nil {
-			all = append(all, s.gathered(g, from))
+		from := s.readBy(g)
+		if from == nil {
+			continue
+		}
+		if c, named := s.gathered(g, from); named {
+			all = append(all, c)
+		} else {
+			s.unnamed = append(s.unnamed, c)
 		}
 	}
 	s.try(all)
@@ -170,14 +183,15 @@ func (s *subject) placeLosses(g gather, of func(v *view) []float64) []float64 {
 	return total
 }
 
-// gathered is the explanation that places read these entries.
-func (s *subject) gathered(g gather, from []int) candidate {
+// gathered is the explanation that places read these entries; named tells whether it says which
+// these are.
+func (s *subject) gathered(g gather, from []int) (c candidate, named bool) {
 	which := s.asFeature(g.letter, from)
 	said := g.about + ": " + s.listed(g, from)
 	if which != "" {
 		said = g.about + ": at " + which
 	}
-	c := g.reading(strings.TrimPrefix(said, "the kernel "), func(i int) int {
+	c = g.reading(strings.TrimPrefix(said, "the kernel "), func(i int) int {
 		if from[i] == 0 {
 			return g.right(i)
 		}
@@ -186,7 +200,7 @@ func (s *subject) gathered(g gather, from []int) candidate {
 	if found := g.elsewhere(from); which == "" && s.wrongNumbers() < perFactor*found {
 		c.fitted = found
 	}
-	return c
+	return c, which != ""
 }
 
 // elsewhere counts the places that read another entry than they should.
@@ -292,5 +306,5 @@ func (f feature) agrees(entry []int, of func(i int) int) bool {
 		}
 		distinct[e] = true
 	}
-	return len(distinct) > 2
+	return len(distinct) > 1
 }

@@ -107,13 +107,23 @@ func (v *view) blockCandidates(s *subject) []candidate {
 	}
 	said := fmt.Sprintf("a part of %s was never written, or comes out as one number: %s", v.want.Name, where)
 	c := propose("unwritten", "unwritten", said, v.unwritten)
-	c.unsettled = math.IsNaN(v.got[v.stale()[0]])
+	if places := v.stale(); math.IsNaN(v.got[places[0]]) {
+		c.unsettled = !v.empty(places)
+		if !c.unsettled {
+			c.Sentence += "; all of these should be 0, or −Inf: it is 0/0, where there is nothing to add up"
+		}
+	}
 	for _, m := range s.bound.Op.Mistakes() {
 		if m.ID == "tile-unwritten" || m.ID == "output-unwritten" && c.ID != "tile-unwritten" {
 			c.ID, c.Numbers, c.Thread = m.ID, m.Numbers, m.Thread
 		}
 	}
 	return []candidate{c}
+}
+
+// empty tells whether there is nothing in some places that could be added up.
+func (v *view) empty(places []int) bool {
+	return !slices.ContainsFunc(places, func(i int) bool { return v.truth[i] != 0 && !math.IsInf(v.truth[i], -1) })
 }
 
 // valueCandidates are simple functions of the right output.
@@ -165,9 +175,13 @@ func (v *view) cut(t float64) float64 {
 func (v *view) roundingCandidates() []candidate {
 	var all []candidate
 	for _, t := range []dtype.Type{dtype.F8E4M3, dtype.BF16, dtype.F16} {
+		numbers := 0
 		if t.Size() >= v.want.Type.Size() || slices.ContainsFunc(v.got, func(x float64) bool {
+			if dtype.Finite(x) && x != 0 {
+				numbers++
+			}
 			return dtype.Finite(x) && t.Round(x) != x
-		}) {
+		}) || numbers < fewParts {
 			continue
 		}
 		said := fmt.Sprintf("%s was rounded to %s before it was stored: every number is one of it", v.want.Name, t)

@@ -105,7 +105,7 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 // misreadQuantity lists what a quantity gives that is read at other indices along an axis, or taken
 // for zeros: altogether, from the last whole tile on, in a tile.
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
-	for _, f := range functionsOf(x) {
+	for _, f := range s.functionsOf(x) {
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
@@ -178,12 +178,23 @@ type function struct {
 	of   func(x float64) float64
 }
 
-// functionsOf lists those that have a value for each number of some tensors.
-func functionsOf(all ...*tensor.Tensor) []function {
+// functionsOf lists those that have a value for each number of some tensors; none where nothing but
+// NaN was recorded wrongly, which any may give that has none for what comes of it.
+func (s *subject) functionsOf(all ...*tensor.Tensor) []function {
+	if s.onlyNaN() {
+		return nil
+	}
 	return slices.DeleteFunc(append(formulas(), narrower()...), func(f function) bool {
 		return slices.ContainsFunc(all, func(x *tensor.Tensor) bool {
 			return slices.ContainsFunc(x.Data, func(v float64) bool { return v == v && math.IsNaN(f.of(v)) })
 		})
+	})
+}
+
+// onlyNaN tells whether everything that is wrong is NaN.
+func (s *subject) onlyNaN() bool {
+	return !slices.ContainsFunc(s.views, func(v *view) bool {
+		return slices.ContainsFunc(v.places(), func(i int) bool { return !math.IsNaN(v.got[i]) })
 	})
 }
 
@@ -213,6 +224,8 @@ func formulas() []function {
 		{"for its square root", math.Sqrt},
 		{"for its exponential", math.Exp},
 		{"for its logarithm", math.Log},
+		{"to the power of ln 2, as 2^x is for e^x,", func(x float64) float64 { return math.Pow(x, math.Ln2) }},
+		{"to the power of log₂ e, as e^x is for 2^x,", func(x float64) float64 { return math.Pow(x, math.Log2E) }},
 		{"twice", func(x float64) float64 { return 2 * x }},
 		{"by half", func(x float64) float64 { return x / 2 }},
 		{"times ln 2", func(x float64) float64 { return math.Ln2 * x }},

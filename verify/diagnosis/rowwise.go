@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	gonum "gonum.org/v1/gonum/floats"
+
 	"plumbline/internal/parallel"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
@@ -91,24 +93,24 @@ func (r *rowwise) fit() []*trial {
 
 // search looks for factors ever nearer to each other, and tells whether the budget was enough.
 func (r *rowwise) search() bool {
-	low, high, steps := -math.Log(mostFactor), math.Log(mostFactor), coarseSteps
+	places, width := coarse(), 2*math.Log(mostFactor)/coarseSteps
 	for range finestRound {
-		if r.budget -= r.each * float64(steps+1); r.budget < 0 {
+		if r.budget -= r.each * float64(len(places)); r.budget < 0 {
 			return false
 		}
-		r.refine(low, high, steps)
-		width := (high - low) / float64(steps)
-		low, high, steps = -width, width, fineSteps
+		r.refine(places)
+		places = gonum.Span(make([]float64, fineSteps+1), -width, width)
+		width *= 2. / fineSteps
 	}
 	return true
 }
 
-// refine looks between two factors of what each has by now for better ones.
-func (r *rowwise) refine(low, high float64, steps int) {
-	tried := make([][]float64, steps+1)
-	losses := make([][]float64, steps+1)
-	parallel.Each(steps+1, func(k int) {
-		by := math.Exp(low + (high-low)*float64(k)/float64(steps))
+// refine looks for better factors among some times what each has by now, by their logarithms.
+func (r *rowwise) refine(places []float64) {
+	tried := make([][]float64, len(places))
+	losses := make([][]float64, len(places))
+	parallel.Each(len(places), func(k int) {
+		by := math.Exp(places[k])
 		tried[k] = make([]float64, len(r.factor))
 		for i, f := range r.factor {
 			tried[k][i] = f * by

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	gonum "gonum.org/v1/gonum/floats"
@@ -30,11 +31,11 @@ var running = []struct {
 		slices.Reverse(row)
 	}},
 	{"its running product along %s", func(row []float64) { gonum.CumProd(row, slices.Clone(row)) }},
-	{"the largest so far along %s", func(row []float64) { carry(row, func(a, b float64) float64 { return max(a, b) }) }},
-	{"the least so far along %s", func(row []float64) { carry(row, func(a, b float64) float64 { return min(a, b) }) }},
+	{"the largest so far along %s", func(row []float64) { carry(row, math.Max) }},
+	{"the least so far along %s", func(row []float64) { carry(row, math.Min) }},
 	{"the largest so far along %s, from the end", func(row []float64) {
 		slices.Reverse(row)
-		carry(row, func(a, b float64) float64 { return max(a, b) })
+		carry(row, math.Max)
 		slices.Reverse(row)
 	}},
 	{"what it is more than the one before along %s", func(row []float64) {

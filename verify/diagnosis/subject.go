@@ -36,6 +36,8 @@ type subject struct {
 	// what right kernels give that round as each of roundings, once for all
 	unspoilt []func() (outputs, error)
 
+	unnamed []candidate // that wait for what may say better what they do
+
 	tried      int
 	untried    string
 	trials     []*trial

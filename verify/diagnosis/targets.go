@@ -27,7 +27,7 @@ func (s *subject) functionsOfInputs() (all []candidate) {
 		if len(x) < len(set) {
 			continue
 		}
-		for _, f := range functionsOf(x...) {
+		for _, f := range s.functionsOf(x...) {
 			said := fmt.Sprintf("takes %s %s", namesOf(set), f.said)
 			all = append(all, s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
 				for i, t := range set {

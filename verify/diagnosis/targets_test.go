@@ -191,13 +191,15 @@ func TestMistakeWithAttribute(t *testing.T) {
 	})
 	other := right.Request()
 	other.Attrs["scale"] = recording.Number(0.5)
-	wrong, err := emulate.Run(other, emulate.Config{Mistake: "softcap-missing"})
+	wrong, err := emulate.Run(other, emulate.Config{Mistake: "causal-strict"})
 	optest.Must(err)
 	rec := right.Clone()
 	for _, name := range rec.Outputs() {
 		rec.Set("out."+name, rec.Type("out."+name), numbersOf(wrong, "out."+name))
 	}
-	wrongs{{"as if by another scale", "softcap-missing and takes q twice: scores are not capped, and", rec}}.check(t)
+	wrongs{{
+		"as if by another scale", "causal-strict and scale=0.5: a query does not see the key at its own", rec,
+	}}.check(t)
 }
 
 // Outputs may be other functions of what the formula names.

@@ -97,21 +97,28 @@ func (m *unmixing) candidate(s *subject) (c candidate, found bool) {
 			x[i] -= none
 		}
 	}
-	w, n := slices.Clone(v.truth), v.want.Columns()
-	var said []string
+	w, said := m.tokens()
+	if len(said) < fewGathered {
+		return c, false
+	}
+	if more := len(said) - mostParts; more > 0 {
+		said = append(said[:mostParts], fmt.Sprintf("and %s more", counted(more, "token")))
+	}
+	text := fmt.Sprintf("%s is a sum over other experts, or with other weights, than it should be: %s", v.want.Name,
+		strings.Join(said, "; "))
+	return v.instead("misread", "unmixed", text, func() []float64 { return w }), true
+}
+
+// tokens returns the output as it is put together, and says of which tokens in which way.
+func (m *unmixing) tokens() (w []float64, said []string) {
+	w = slices.Clone(m.view.truth)
+	n := m.view.want.Columns()
 	for first := 0; first < len(w); first += n {
 		if text := m.row(w, first); text != "" {
 			said = append(said, fmt.Sprintf("token %d has %s", first/n, text))
 		}
 	}
-	if len(said) < fewGathered {
-		return c, false
-	}
-	if count := len(said); count > mostParts {
-		said = append(said[:mostParts], fmt.Sprintf("and %d tokens more", count-mostParts))
-	}
-	return v.instead("misread", "unmixed", fmt.Sprintf("%s is a sum over other experts, or with other weights, than it "+
-		"should be: %s", v.want.Name, strings.Join(said, "; ")), func() []float64 { return w }), true
+	return w, said
 }
 
 // row puts a row together of the experts that are in it, and says which these are; "" where it
@@ -145,9 +152,13 @@ func (m *unmixing) few(first int) []float64 {
 	all := m.parts
 	defer func() { m.parts = all }()
 	amount, strength := m.fit(first, m.view.want.Columns())
+	if amount == nil {
+		return nil
+	}
 	var some []int
+	least := leastWeight * gonum.Norm(amount[1:], math.Inf(1))
 	for e, a := range amount {
-		if e == 0 || math.Abs(a)*strength[e] > faintPart && math.Abs(a) > leastWeight*gonum.Norm(amount[1:], math.Inf(1)) {
+		if e == 0 || math.Abs(a)*strength[e] > faintPart && math.Abs(a) > least {
 			some = append(some, e)
 		}
 	}
@@ -172,17 +183,7 @@ func (m *unmixing) inWords(amount []float64, token int) string {
 			right[e+1] += m.weights.At(token, k)
 		}
 	}
-	var said []string
-	replaced := map[int]bool{}
-	for e := range m.of {
-		if a := amount[e+1]; a != 0 && right[e+1] == 0 {
-			if other := m.inPlaceOf(amount, right, a); other >= 0 {
-				said, replaced[other] = append(said, fmt.Sprintf("expert %d for %d", e, other)), true
-			} else {
-				said = append(said, fmt.Sprintf("expert %d, which is none of its own, times %.3g", e, a))
-			}
-		}
-	}
+	said, replaced := m.foreign(amount, right)
 	if math.Abs(amount[0]-1) > nearWhole {
 		said = append(said, fmt.Sprintf("the shared experts times %.3g", amount[0]))
 	}
@@ -196,6 +197,24 @@ func (m *unmixing) inWords(amount []float64, token int) string {
 		}
 	}
 	return strings.Join(said, ", ")
+}
+
+// foreign says which experts are in a row that are none of its own, and lists those in the place of
+// which they stand.
+func (m *unmixing) foreign(amount, right []float64) (said []string, replaced map[int]bool) {
+	replaced = map[int]bool{}
+	for e := range m.of {
+		a := amount[e+1]
+		if a == 0 || right[e+1] != 0 {
+			continue
+		}
+		if other := m.inPlaceOf(amount, right, a); other >= 0 {
+			said, replaced[other] = append(said, fmt.Sprintf("expert %d for %d", e, other)), true
+			continue
+		}
+		said = append(said, fmt.Sprintf("expert %d, which is none of its own, times %.3g", e, a))
+	}
+	return said, replaced
 }
 
 // inPlaceOf returns the expert in the place of which a foreign one stands: one that is not there,

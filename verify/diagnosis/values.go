@@ -27,7 +27,7 @@ func (s *subject) otherValues() (all []candidate) {
 				}),
 				s.mapped(t, "is divided by where it should multiply", func(x float64) float64 { return 1 / x }))
 		case !t.Integer && !t.Any && len(t.Shape) <= 2:
-			for _, f := range functionsOf() {
+			for _, f := range s.functionsOf() {
 				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
 			}
 		case t.Integer:
@@ -134,15 +134,16 @@ func (v *view) rightUpTo(s *subject, t op.Tensor, x *tensor.Tensor) (most float6
 func (s *subject) counted(t op.Tensor) (all []candidate) {
 	for a, letter := range s.axesOf(t) {
 		for from, how := range []string{"0", "its first number"} {
-			said := fmt.Sprintf("%s is taken to count from %s along %s, whatever else it holds", t.Name, how, s.word(letter))
-			all = append(all, s.otherwise("input", said, said, s.changing([]op.Tensor{t},
-				func(x *tensor.Tensor) *tensor.Tensor {
-					y := entries(x, a, x.Shape[a], func(int) int { return from - 1 }) // of −1 zeros
-					for i := range y.Data {
-						y.Data[i] += float64(placeOf(i, x.Shape, []int{a}))
-					}
-					return y
-				})))
+			said := fmt.Sprintf("%s is taken to count from %s along %s, whatever else it holds", t.Name, how,
+				s.word(letter))
+			change := s.changing([]op.Tensor{t}, func(x *tensor.Tensor) *tensor.Tensor {
+				y := entries(x, a, x.Shape[a], func(int) int { return from - 1 }) // of −1 zeros
+				for i := range y.Data {
+					y.Data[i] += float64(placeOf(i, x.Shape, []int{a}))
+				}
+				return y
+			})
+			all = append(all, s.otherwise("input", said, said, change))
 		}
 	}
 	return all

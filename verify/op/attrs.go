@@ -39,6 +39,8 @@ type Attr struct {
 	Choices []string // of a Choice
 	Letter  string   // of a Count: the letter that it binds in shapes; of a Pair with 0 and 1 behind it
 	Doc     string
+	// what a missing number stands for, where that hangs on the recording; nil: on nothing
+	Derived func(c *Case) float64
 }
 
 // Required marks an attribute that a recording must have.

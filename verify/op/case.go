@@ -409,6 +409,14 @@ func (c *Case) Float(name string) float64 {
 	return x
 }
 
+// Number returns a number attribute, or what a missing one stands for.
+func (c *Case) Number(a Attr) float64 {
+	if a.Derived != nil && !c.Has(a.Name) {
+		return a.Derived(c)
+	}
+	return c.Float(a.Name)
+}
+
 // Int returns a whole attribute.
 func (c *Case) Int(name string) int {
 	x, _ := c.attrs[name].(int)

@@ -42,7 +42,10 @@ var attentionInputs = []op.Tensor{
 }
 
 var attentionAttrs = []op.Attr{
-	{Name: "scale", Kind: op.Number, Missing: "1/√D", Doc: "what q·k is multiplied by"},
+	{
+		Name: "scale", Kind: op.Number, Missing: "1/√D", Doc: "what q·k is multiplied by",
+		Derived: func(c *op.Case) float64 { return 1 / math.Sqrt(float64(c.Dim("D"))) },
+	},
 	{Name: "causal", Kind: op.Flag, Default: false, Doc: "query s of S sees keys j ≤ kv_len − S + s"},
 	{
 		Name: "window", Kind: op.Count, Default: 0,

@@ -61,7 +61,7 @@ var layerOp = &op.Op{
 		step.EpsAttr, step.BaseAttr, step.LayoutAttr, step.YaRNAttr,
 		{
 			Name: "scale", Kind: op.Number, Missing: "1/√(Dn+Dr) times the YaRN temperature squared",
-			Doc: "softmax scale",
+			Doc: "softmax scale", Derived: func(c *op.Case) float64 { return Config(c).ScoreScale() },
 		},
 		{Name: "causal", Kind: op.Flag, Default: true, Doc: "token s sees tokens j ≤ s"},
 		{Name: "start", Kind: op.Count, Default: 0, Doc: "position of the first token"},
