@@ -124,24 +124,39 @@ func (s *subject) try(all []candidate) {
 			"(-diagnosis raises it)", len(all)-most, len(all))
 		all = all[:most]
 	}
-	if most := max(0, mostKept/max(s.elements(), 1)-len(s.trials)); len(all) > most {
-		s.untried = fmt.Sprintf("not tried: %d explanations of %d, whose outputs would take too much memory beside "+
-			"each other", len(all)-most, len(all))
-		all = all[:most]
-	}
 	s.budget -= s.each * float64(len(all))
-	trials := make([]*trial, len(all))
-	parallel.Each(len(all), func(i int) { trials[i] = s.weigh(all[i]) })
-	for _, t := range trials {
-		if t != nil {
-			s.tried++
-			s.trials = append(s.trials, t)
+	for some := range slices.Chunk(all, max(fewAtOnce, mostKept/4/max(s.elements(), 1))) {
+		trials := make([]*trial, len(some))
+		parallel.Each(len(some), func(i int) { trials[i] = s.weigh(some[i]) })
+		for _, t := range trials {
+			if t != nil {
+				s.tried++
+				s.trials = append(s.trials, t)
+			}
 		}
+		s.forget()
 	}
 }
 
-// mostKept is how many numbers may be kept of what explanations give: 2 GiB.
-const mostKept = 1 << 28
+// mostKept is how many numbers may be kept of what explanations give, 2 GiB, and fewAtOnce how many
+// explanations are tried at least before some of them are forgotten.
+const (
+	mostKept  = 1 << 28
+	fewAtOnce = 8
+)
+
+// forget lets go of what trials give that promise least, where all together give too much to keep.
+func (s *subject) forget() {
+	kept := slices.DeleteFunc(slices.Clone(s.trials), func(t *trial) bool { return t.forgotten })
+	most := max(fewAtOnce, mostKept/max(s.elements(), 1))
+	if len(kept) <= most {
+		return
+	}
+	slices.SortStableFunc(kept, func(a, b *trial) int { return cmp.Compare(b.promise, a.promise) })
+	for _, t := range kept[most*3/4:] {
+		t.gives, t.forgotten = nil, true
+	}
+}
 
 // elements counts those of all outputs.
 func (s *subject) elements() (n int) {
@@ -158,7 +173,7 @@ const finalists = 8
 func (s *subject) settle() {
 	slices.SortStableFunc(s.trials, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) })
 	best := slices.DeleteFunc(slices.Clone(s.trials[:min(len(s.trials), finalists)]), func(t *trial) bool {
-		return t.loss > s.loss-leastGain
+		return t.loss > s.loss-leastGain || t.forgotten
 	})
 	for _, t := range s.bestForEach() {
 		if !slices.Contains(best, t) {

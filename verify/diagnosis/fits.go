@@ -72,6 +72,11 @@ func (s *subject) shares() (all []candidate) {
 // partly returns the right outputs moved by a share of what a trial moves them.
 func (s *subject) partly(t *trial, share float64) outputs {
 	all := outputs{}
+	if t.forgotten {
+		if again := s.weigh(t.candidate); again != nil {
+			t = again
+		}
+	}
 	for _, v := range s.views {
 		if w := t.gives[v.want.Name]; w != nil && v.want.Choice == nil {
 			all[v.want.Name] = slices.Clone(v.truth)

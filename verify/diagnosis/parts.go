@@ -33,7 +33,7 @@ func (s *subject) tryParts() {
 func (s *subject) families() (all [][]*trial) {
 	at := map[string]int{}
 	for _, t := range s.trials {
-		if t.parted || t.of != nil || t.whole {
+		if t.parted || t.of != nil || t.whole || t.forgotten {
 			continue
 		}
 		t.parted = true
@@ -226,7 +226,8 @@ func (s *subject) bestForEach() (all []*trial) {
 	for i, v := range s.views {
 		var best *trial
 		for _, t := range s.trials {
-			if v.failed && t.losses != nil && !t.whole && (best == nil || t.inOutput(i) < best.inOutput(i)) {
+			kept := t.losses != nil && !t.whole && !t.forgotten
+			if v.failed && kept && (best == nil || t.inOutput(i) < best.inOutput(i)) {
 				best = t
 			}
 		}

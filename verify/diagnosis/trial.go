@@ -44,18 +44,20 @@ type giver func() (outputs, error)
 // trial is an explanation with what it gives.
 type trial struct {
 	candidate
-	gives    outputs
-	loss     float64
-	losses   []float64 // of each output
-	shares   []float64 // as Share, of each output by itself
-	left     float64   // of the excess that there is beside the right truth
-	vacuous  bool      // as many numbers were fitted as there are wrong ones
-	judged   bool
-	explains bool
-	leaves   []string    // outputs that it does not explain, once it is judged
-	parted   bool        // it was tried in parts
-	of       *trial      // of one that holds in parts: the explanation that holds there
-	declared declaration // of one of arithmetic
+	gives     outputs
+	promise   float64 // which share of the loss it takes away in the rows that it fits better
+	forgotten bool    // what it gives was let go
+	loss      float64
+	losses    []float64 // of each output
+	shares    []float64 // as Share, of each output by itself
+	left      float64   // of the excess that there is beside the right truth
+	vacuous   bool      // as many numbers were fitted as there are wrong ones
+	judged    bool
+	explains  bool
+	leaves    []string    // outputs that it does not explain, once it is judged
+	parted    bool        // it was tried in parts
+	of        *trial      // of one that holds in parts: the explanation that holds there
+	declared  declaration // of one of arithmetic
 }
 
 // weigh computes what a candidate gives, and how far it is from what was recorded; nil where it
@@ -135,7 +137,20 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	}
 	t.shares = append(t.shares, cross/max(square, least))
 	t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
+	t.promise += v.gain(loss) / s.loss
 	return cross, square
+}
+
+// gain is what losses are less than beside the right truth, in the rows in which they are.
+func (v *view) gain(loss []float64) (less float64) {
+	unit := 1
+	if v.want.Choice == nil {
+		unit = v.want.Columns()
+	}
+	for first := 0; first < len(loss); first += unit {
+		less += max(0, sum(v.loss[first:first+unit])-sum(loss[first:first+unit]))
+	}
+	return less
 }
 
 // settled returns what an explanation gives, with 0 where the truth is 0 and it is so too but for
@@ -303,8 +318,13 @@ func (s *subject) explainsOutput(t *trial, v *view, least outputs) bool {
 	}
 	out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
 	t.RMS = max(t.RMS, out.RMS)
-	return out.Status == verdict.Explained || v.reproduced(w)
+	aside := len(out.Reasons) == out.Aside && out.AsideBeyond < asideOf
+	return out.Status == verdict.Explained || aside || v.reproduced(w)
 }
+
+// asideOf is by how much factors and directions may be beyond their limits, where nothing else is:
+// the runs that these are of are those of the right formula.
+const asideOf = 2
 
 // reproduced tells whether another truth is what was recorded, but for much less than kernels err
 // by: the recorded rounding itself is in it.
