@@ -8,6 +8,7 @@ import (
 
 	gonum "gonum.org/v1/gonum/floats"
 
+	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 )
@@ -26,6 +27,7 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 			return eachOf(tensor.Of(x, len(x)), f.of).Data
 		}))
 	}
+	all = append(all, v.scaledAnswers(s, x)...)
 	width := 1
 	if v.want.Choice != nil {
 		width = v.want.Choice.Width()
@@ -38,6 +40,34 @@ func (v *view) answerCandidates(s *subject) (all []candidate) {
 	return append(all, v.instead("rows", said, said, func() []float64 {
 		return gonum.CumSum(make([]float64, len(x)), x)
 	}))
+}
+
+// scaledAnswers are chosen numbers that are no whole ones, as scales are, times a factor or with
+// something more.
+func (v *view) scaledAnswers(s *subject, right []float64) []candidate {
+	var ratios, apart []float64
+	for i, x := range right {
+		if r := v.got[i] / x; x != math.Trunc(x) && v.got[i] != x && dtype.Finite(r) {
+			ratios, apart = append(ratios, r), append(apart, v.got[i]-x)
+		}
+	}
+	if len(ratios) < fewParts {
+		return nil
+	}
+	slices.Sort(ratios)
+	slices.Sort(apart)
+	by, more := ratios[len(ratios)/2], apart[len(apart)/2]
+	some := func(said string, of func(x float64) float64) candidate {
+		c := v.instead("factor", said, said, func() []float64 { return eachOf(tensor.Of(right, len(right)), of).Data })
+		c.fitted = 1
+		return c
+	}
+	return []candidate{
+		some(fmt.Sprintf("%s is %.4g times what it should be%s", v.want.Name, by, s.namely(by)),
+			func(x float64) float64 { return by * x }),
+		some(fmt.Sprintf("%s is what it should be and %.4g%s", v.want.Name, more, s.constant(more)),
+			func(x float64) float64 { return x + more }),
+	}
 }
 
 // fewAnswers is how many different right numbers have to be wrong for a function of them to say

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"plumbline/internal/spelling"
 	"plumbline/verify/emulate"
@@ -31,9 +32,31 @@ func attributeCandidates(s *subject) []candidate {
 func (s *subject) withAttribute(a op.Attr, value any) candidate {
 	said := fmt.Sprintf("with %s %s%s, where the recording has %s", a.Name, spelling.Show(value), ofRoot(a, value),
 		s.shown(a))
+	if keys := s.otherKeys(a, value); keys != "" {
+		said = fmt.Sprintf("with another %s: %s", a.Name, keys)
+	}
 	return s.otherwise("attribute", a.Name+"="+spelling.Show(value), said, func(r *recording.Recording) {
 		r.Attrs[a.Name] = value
 	})
+}
+
+// otherKeys says which keys of an attribute that has several are others.
+func (s *subject) otherKeys(a op.Attr, value any) string {
+	has, both := s.rec.Attrs[a.Name].(map[string]any)
+	other, too := value.(map[string]any)
+	if !both || !too {
+		return ""
+	}
+	var said []string
+	for _, key := range slices.Sorted(maps.Keys(other)) {
+		switch {
+		case has[key] == nil:
+			said = append(said, fmt.Sprintf("%s %s, where it has none", key, spelling.Show(other[key])))
+		case !same(has[key], other[key]):
+			said = append(said, fmt.Sprintf("%s %s, not %s", key, spelling.Show(other[key]), spelling.Show(has[key])))
+		}
+	}
+	return strings.Join(said, "; ")
 }
 
 // ofRoot says of which whole number a scale is one over the root, "" where of none.
@@ -198,7 +221,31 @@ func (s *subject) otherYaRN() []any {
 			all = append(all, other)
 		}
 	}
-	return append(all, multiplesOfYaRN(given)...)
+	return slices.Concat(all, multiplesOfYaRN(given), mixedYaRN(given))
+}
+
+// mixedYaRN lists those whose numbers stand for one another: turns for angles, the extended context
+// for the original one, the ends of the ramp in each other's place.
+func mixedYaRN(given map[string]any) (all []any) {
+	number := func(key string) float64 {
+		x, _ := given[key].(json.Number)
+		v, _ := x.Float64()
+		return v
+	}
+	fast, slow, context := number("beta_fast"), number("beta_slow"), number("original_context")
+	try := func(fast, slow, context float64) {
+		if fast > 0 && slow > 0 && context > 0 && fast != slow {
+			other := withKey(given, "beta_fast", recording.Number(fast))
+			other["beta_slow"], other["original_context"] = recording.Number(slow), recording.Number(context)
+			all = append(all, other)
+		}
+	}
+	try(2*math.Pi*fast, 2*math.Pi*slow, context)
+	try(fast/(2*math.Pi), slow/(2*math.Pi), context)
+	try(slow, fast, context)
+	try(fast, slow, context*number("factor"))
+	try(fast, slow, context/number("factor"))
+	return all
 }
 
 // multiplesOfYaRN lists those with another power of two of one number.

@@ -144,6 +144,11 @@ func (s *subject) constants() []named {
 	for _, k := range base {
 		all = append(all, k, named{"1/" + k.name, 1 / k.value})
 	}
+	if s.has("format") {
+		const own = 448. / 240
+		all = append(all, named{"448/240, the largest codes of E4M3 and of its FNUZ form", own},
+			named{"240/448, the largest codes of E4M3's FNUZ form and of itself", 1 / own})
+	}
 	for _, k := range base {
 		all = append(all, named{k.name + "²", k.value * k.value}, named{"1/" + k.name + "²", 1 / (k.value * k.value)})
 	}

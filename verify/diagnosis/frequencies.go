@@ -16,7 +16,7 @@ func (s *subject) otherFrequencies(q emulate.Quantity, x *tensor.Tensor) (all []
 		return nil
 	}
 	pairs, base := x.Len(), s.bound.Float("base")
-	widths := []int{2 * pairs, pairs, 4 * pairs, 2*pairs - 2, 2*pairs + 2}
+	widths := []int{2 * pairs, pairs, 4 * pairs, 8 * pairs, 2*pairs - 2, 2*pairs + 2}
 	for _, l := range s.bound.Letters() {
 		widths = append(widths, s.bound.Dim(l), 2*s.bound.Dim(l))
 		for _, by := range s.bound.Letters() {

@@ -4,10 +4,12 @@ import (
 	"math"
 	"testing"
 
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // inGroups is attention of six heads that share three of keys.
@@ -160,4 +162,69 @@ func TestNothingToAddUp(t *testing.T) {
 		"empty rows", "a part of o was never written, or comes out as one number: 96 of 96 elements are NaN; all of " +
 			"these should be 0, or −Inf: it is 0/0, where there is nothing to add up: explains everything", wrong,
 	}}.check(t)
+}
+
+// The axis that some tensors have may be in another order beside what others hold.
+func TestOtherPartners(t *testing.T) {
+	right := given("attention.backward", func(r *recording.Recording) {
+		for i, name := range []string{"q", "k", "v", "do"} {
+			generate(r, name, uint64(i+1), 1, 6, []int{6, 3, 3, 6}[i], 16)
+		}
+	})
+	order := []int{1, 2, 3, 4, 5, 0}
+	wrong := recordedAs(right, partnered(right, order))
+	wrongs{{
+		"the next head", "each head of q and do, and of dq, meets what belongs to another: to that which is read along " +
+			"head (of 6) one before, round the end: explains everything", wrong,
+	}}.check(t)
+}
+
+// partnered returns what the call gives with query heads in another order, put back.
+func partnered(right *recording.Recording, order []int) outputs {
+	s, err := newSubject(right, nil, verdict.Verdict{}, 0)
+	optest.Must(err)
+	gives, err := s.exact(s.changed(func(r *recording.Recording) {
+		for _, name := range []string{"q", "do"} {
+			r.Set(name, dtype.BF16, entries(numbersOf(right, name), 2, 6, func(i int) int { return order[i] }))
+		}
+	}))
+	optest.Must(err)
+	back := inverse(func(i int) int { return order[i] }, 6)
+	dq := tensor.Of(gives["dq"], right.Shape("out.dq")...)
+	gives["dq"] = entries(dq, 2, 6, func(i int) int { return back[i] }).Data
+	return gives
+}
+
+// A scale that is chosen is no whole number, and may have a factor.
+func TestScalesOfOtherCodes(t *testing.T) {
+	right := given("fp8.cast", func(r *recording.Recording) { generate(r, "x", 1, 8, 512) })
+	wrong := edited(right, "out.scale", func(_ int, x float64) float64 { return dtype.F32.Round(x * 448 / 240) })
+	wrongs{{
+		"FNUZ", "scale is 1.867 times what it should be, which is 448/240, the largest codes of E4M3 and of its FNUZ " +
+			"form: explains everything", wrong,
+	}}.check(t)
+}
+
+// What is tried is bounded by work, and not by what large outputs take in memory.
+func TestTrialsAreForgotten(t *testing.T) {
+	right := wide(4, 16, false)
+	s, err := newSubject(right, nil, verdict.Verdict{}, Budget)
+	optest.Must(err)
+	for i := range 3 * fewAtOnce {
+		s.trials = append(s.trials, &trial{promise: float64(i % 7), gives: outputs{}})
+	}
+	s.views = []*view{{got: make([]float64, mostKept/fewAtOnce/2)}}
+	s.forget()
+	kept := 0
+	for _, u := range s.trials {
+		if !u.forgotten {
+			kept++
+		}
+		if u.forgotten != (u.gives == nil) || u.forgotten && u.promise == 6 {
+			t.Errorf("%+v", u.promise)
+		}
+	}
+	if kept != 2*fewAtOnce*3/4 {
+		t.Error(kept)
+	}
 }

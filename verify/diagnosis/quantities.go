@@ -109,7 +109,7 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
-	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x))
+	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x))
 	for a, n := range x.Shape {
 		word := s.wordOf(q, a)
 		along := func(said string, from func(i int) int) candidate {
@@ -128,6 +128,18 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 			all = append(all, along(said, func(i int) int { return beforeEnd(i, end) }))
 		}
 		all = append(all, s.zeroTiles(q, word, n, along)...)
+	}
+	return all
+}
+
+// transposedQuantity is one that is written with two axes in one order, and read in the other.
+func (s *subject) transposedQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
+	for a := range len(x.Shape) - 1 {
+		if min(x.Shape[a], x.Shape[a+1]) > 1 {
+			said := fmt.Sprintf("reads %s with %s and %s in the other order in memory", q.Name, s.wordOf(q, a),
+				s.wordOf(q, a+1))
+			all = append(all, s.taken(q, said, func() *tensor.Tensor { return reread(x, a) }))
+		}
 	}
 	return all
 }

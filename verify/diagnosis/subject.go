@@ -174,8 +174,20 @@ func (v *view) lossOf(w, scale []float64) []float64 {
 		if v.want.Judged(i) {
 			loss[i] = elementLoss(v.got[i], x, scale[i])
 		}
+		if scale[i] == 0 && x != v.truth[i] && loss[i] > 0 {
+			loss[i] = min(loss[i], v.exactLoss(i, x))
+		}
 	}
 	return loss
+}
+
+// exactLoss is the loss of an element that nothing is rounded for but in the end, beside what an
+// explanation has for it: it may round by the way.
+func (v *view) exactLoss(i int, x float64) float64 {
+	if t := v.want.Type; math.Abs(t.Round(x)-v.got[i]) <= t.Spacing(x) {
+		return asRecorded / 2
+	}
+	return most
 }
 
 // most is the loss of an element of another kind than expected.

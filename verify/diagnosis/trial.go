@@ -205,10 +205,16 @@ func (v *view) lossBeside(w []float64) []float64 {
 // of them is wrong.
 func (v *view) differs(i int, w []float64) bool {
 	n := v.want.Choice.Width()
-	if sameSet(v.got[i*n:(i+1)*n], w[i*n:(i+1)*n]) {
+	if sameSet(v.got[i*n:(i+1)*n], w[i*n:(i+1)*n]) || n == 1 && v.nearlyAt(i, w[i]) {
 		return false
 	}
 	return v.loss[i] > 0 || v.wrongRow(i, w)
+}
+
+// nearlyAt tells whether an explanation gives a recorded number but for its last bit: it may round by
+// the way.
+func (v *view) nearlyAt(i int, x float64) bool {
+	return x != math.Trunc(x) && math.Abs(v.got[i]-x) <= v.want.Type.Spacing(x)
 }
 
 // sameSet tells whether two rows are the same in some order.
