@@ -174,8 +174,8 @@ func TestOtherPartners(t *testing.T) {
 	order := []int{1, 2, 3, 4, 5, 0}
 	wrong := recordedAs(right, partnered(right, order))
 	wrongs{{
-		"the next head", "each head of q and do, and of dq, meets what belongs to another: to that which is read along " +
-			"head (of 6) one before, round the end: explains everything", wrong,
+		"the next head", "each head of q and do, and of dq, meets what belongs to another: to that which is read " +
+			"along head (of 6) one before, round the end: explains everything", wrong,
 	}}.check(t)
 }
 

@@ -211,8 +211,8 @@ func (v *view) differs(i int, w []float64) bool {
 	return v.loss[i] > 0 || v.wrongRow(i, w)
 }
 
-// nearlyAt tells whether an explanation gives a recorded number but for its last bit: it may round by
-// the way.
+// nearlyAt tells whether an explanation gives a recorded number but for its last bit: it may round
+// by the way.
 func (v *view) nearlyAt(i int, x float64) bool {
 	return x != math.Trunc(x) && math.Abs(v.got[i]-x) <= v.want.Type.Spacing(x)
 }
