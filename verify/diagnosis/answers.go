@@ -88,11 +88,20 @@ func (s *subject) functionsOfAnswers(v *view, right []float64) []function {
 	}
 	switch all := s.wholeFunctions(); {
 	case len(wrong) >= fewAnswers:
-		return all
+		return slices.DeleteFunc(all, func(f function) bool { return len(imageOf(wrong, f)) < 2 })
 	case len(wrong) == fewAnswers-1 && count >= manyAnswers:
 		return all[:2] // one more, and one less
 	}
 	return nil
+}
+
+// imageOf is what a function makes of numbers: of one value alone anything may be said.
+func imageOf(numbers map[float64]bool, f function) map[float64]bool {
+	image := map[float64]bool{}
+	for x := range numbers {
+		image[f.of(x)] = true
+	}
+	return image
 }
 
 // wholeFunctions are what whole numbers may be taken for: remainders and quotients of sizes of the

@@ -19,7 +19,7 @@ import (
 const (
 	mostOperand   = 1 << 20
 	mostTarget    = 1 << 16
-	mostCombined  = 4000
+	mostCombined  = 8000
 	combinedShare = 4
 )
 

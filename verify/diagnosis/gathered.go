@@ -61,12 +61,18 @@ func (s *subject) gather(gathers []gather) {
 		}
 		if c, named := s.gathered(g, from); named {
 			all = append(all, c)
-		} else {
+		} else if !s.choosesWrongly() {
 			s.unnamed = append(s.unnamed, c)
 		}
 	}
 	s.try(all)
 	s.settle()
+}
+
+// choosesWrongly tells whether an output is wrong that is chosen of few: which others would choose
+// so is no news.
+func (s *subject) choosesWrongly() bool {
+	return slices.ContainsFunc(s.views, func(v *view) bool { return v.failed && v.want.Choice != nil })
 }
 
 // gathersOfInputs lists inputs that are read along the axes of outputs that are not explained.

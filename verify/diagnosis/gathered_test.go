@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"plumbline/internal/optest"
@@ -226,5 +227,22 @@ func TestTrialsAreForgotten(t *testing.T) {
 	}
 	if kept != 2*fewAtOnce*3/4 {
 		t.Error(kept)
+	}
+}
+
+// Of wrong answers that are all one number many functions would say something.
+func TestOneAnswerIsNoFunction(t *testing.T) {
+	right := given("moe.gate", func(r *recording.Recording) {
+		generate(r, "logits", 1, 24, 64)
+		r.Attrs["top_k"] = recording.Number(4)
+	})
+	wrong := edited(right, "out.indices", func(i int, x float64) float64 {
+		if i%4 == 3 {
+			return 0
+		}
+		return x
+	})
+	if d := told(t, wrong); strings.Contains(d.Sentence, "divided by") || strings.Contains(d.Sentence, "modulo") {
+		t.Error(d.Sentence)
 	}
 }

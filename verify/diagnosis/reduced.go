@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	gonum "gonum.org/v1/gonum/floats"
+
 	"plumbline/numbers/tensor"
 )
 
@@ -17,6 +19,7 @@ var reductions = []reduction{
 	{"the sum of %s over %s", sum},
 	{"the mean of %s over %s", func(x []float64) float64 { return sum(x) / float64(len(x)) }},
 	{"the largest of %s over %s", slices.Max[[]float64]},
+	{"the root of the sum of squares of %s over %s", func(x []float64) float64 { return gonum.Norm(x, 2) }},
 }
 
 // fitted is a tensor in the shape of another, made only where it is looked at.

@@ -38,6 +38,7 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 	if g.makes("bias-of-groups-only") {
 		ranked = scores
 	}
+	ranked = g.pass(ranking, g.n, slices.Clone(ranked))
 	if g.makes("groups-masked-with-zero") {
 		ranked, candidates = masked(ranked, candidates), emulate.Indices(g.E)
 	}
@@ -56,10 +57,11 @@ func (g *gate[T]) choose(ranked, scores []T) []int {
 
 // candidates returns the experts that may be chosen.
 func (g *gate[T]) candidates(ranked, scores []T) []int {
+	by := ranked
 	if g.makes("group-score-unbiased") {
-		return g.members(scores)
+		by = scores
 	}
-	return g.members(ranked)
+	return g.members(g.pass(grouping, g.n, slices.Clone(by)))
 }
 
 // numbered makes the mistakes of ids that are places: among the experts of the kept groups, or

@@ -19,6 +19,8 @@ const (
 	allScores    = "the scores"
 	ranking      = "the scores that experts are chosen by"
 	weighing     = "the scores that weights are made of"
+	biased       = "the scores with their bias"
+	grouping     = "the scores that groups are scored by"
 	groupScores  = "the scores of groups"
 	chosenScores = "the scores of the chosen experts"
 	chosenSum    = "the sum of the chosen scores"
@@ -36,7 +38,9 @@ var routed = []emulate.Quantity{
 	{Name: allLogits, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
 	{Name: exponentials, Shape: []string{"N"}},
 	{Name: allScores, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: biased, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
 	{Name: ranking, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
+	{Name: grouping, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
 	{Name: groupScores, Shape: []string{"N", "groups"}, Axes: []string{"token", "group"}},
 	{Name: weighing, Shape: []string{"N", "E"}, Axes: []string{"token", "expert"}},
 	{Name: chosenScores, Shape: []string{"N", "K"}, Axes: []string{"token", "slot"}},
@@ -140,7 +144,7 @@ func (g *gate[T]) route(n int) route[T] {
 	if g.makes("scores-bf16") {
 		emulate.RoundEach(dtype.BF16, scores)
 	}
-	ranked := g.pass(ranking, n, g.ranked(g.chosenBy(logits, scores)))
+	ranked := g.pass(biased, n, g.ranked(g.chosenBy(logits, scores)))
 	chosen := g.choose(ranked, scores)
 	scores = g.pass(weighing, n, slices.Clone(scores))
 	var values []T
