@@ -74,7 +74,7 @@ func Of(
 		return nil
 	}
 	for _, stage := range []func(*subject) []candidate{
-		outputCandidates, mistakeCandidates, attributeCandidates, inputCandidates,
+		outputCandidates, mistakeCandidates, attributeCandidates, inputCandidates, statisticCandidates,
 	} {
 		s.try(stage(s))
 	}

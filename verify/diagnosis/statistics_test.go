@@ -1,0 +1,36 @@
+package diagnosis
+
+import (
+	"math"
+	"testing"
+
+	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/recording"
+)
+
+// Rows may be divided by the statistic of other elements, or by another one.
+func TestOtherStatistics(t *testing.T) {
+	right := normed(8, 200)
+	x := numbersOf(right, "x")
+	wrong := func(k int, row func(i int) []float64) *recording.Recording {
+		return withQuantity(right, emulate.Roots, func(inverse *tensor.Tensor) *tensor.Tensor {
+			y := tensor.New(inverse.Shape...)
+			for i := range y.Data {
+				y.Data[i] = 1 / math.Sqrt(statistics[k].square(row(i)))
+			}
+			return y
+		})
+	}
+	wrongs{
+		{
+			"a tile", "the kernel takes the root mean square of columns 128 to 199, of 200, for the root mean square " +
+				"of the row: explains",
+			wrong(0, func(i int) []float64 { return x.Row(i)[128:] }),
+		},
+		{
+			"sizes", "the kernel takes the mean size of the row for the root mean square of the row: explains",
+			wrong(3, func(i int) []float64 { return x.Row(i) }),
+		},
+	}.check(t)
+}
