@@ -39,8 +39,8 @@ var statistics = []statistic{
 
 func meanSquare(row []float64) float64 { return gonum.Dot(row, row) / float64(len(row)) }
 
-// rooted is a quantity that is one over the root of the mean square of rows of an input, with
-// something more under the root.
+// rooted is a quantity that is the root of the mean square of rows of an input, with something more
+// under the root.
 type rooted struct {
 	emulate.Quantity
 	of   operand
@@ -71,8 +71,8 @@ func rootedIn(q emulate.Quantity, x *tensor.Tensor, o operand) *rooted {
 		return nil
 	}
 	r := &rooted{q, o, grouped(o.x, emulate.Indices(last)), 0}
-	for i, inverse := range x.Data {
-		square := 1 / (inverse * inverse)
+	for i, root := range x.Data {
+		square := root * root
 		if more := square - meanSquare(r.rows[i]); i == 0 {
 			r.more = max(more, 0)
 		} else if !(math.Abs(more-r.more) <= sameRoot*square) { // NaN too
@@ -107,7 +107,7 @@ func (s *subject) statistic(r *rooted, st statistic, of string, elements func(ro
 	c := s.taken(r.Quantity, said, func() *tensor.Tensor {
 		y := tensor.New(r.of.x.Shape[:len(r.Shape)]...)
 		for i, row := range r.rows {
-			y.Data[i] = 1 / math.Sqrt(st.square(elements(row))+r.more)
+			y.Data[i] = math.Sqrt(st.square(elements(row)) + r.more)
 		}
 		return y
 	})

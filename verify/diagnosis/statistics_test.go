@@ -14,10 +14,10 @@ func TestOtherStatistics(t *testing.T) {
 	right := normed(8, 200)
 	x := numbersOf(right, "x")
 	wrong := func(k int, row func(i int) []float64) *recording.Recording {
-		return withQuantity(right, emulate.Roots, func(inverse *tensor.Tensor) *tensor.Tensor {
-			y := tensor.New(inverse.Shape...)
+		return withQuantity(right, emulate.Roots, func(roots *tensor.Tensor) *tensor.Tensor {
+			y := tensor.New(roots.Shape...)
 			for i := range y.Data {
-				y.Data[i] = 1 / math.Sqrt(statistics[k].square(row(i)))
+				y.Data[i] = math.Sqrt(statistics[k].square(row(i)))
 			}
 			return y
 		})

@@ -56,7 +56,7 @@ func (n *RMS[T]) Row(x, weight []T) []T {
 
 func (n *RMS[T]) row(x, weight []T) []T {
 	x = n.centred(n.weighted(x, weight))
-	inverse := PassOne(n.Job, cmp.Or(n.Named, Roots), n.Place, n.inverseRoot(n.meanSquare(x), x))
+	inverse := n.passRoot(n.inverseRoot(n.meanSquare(x), x))
 	y := make([]T, len(x))
 	for i := range x {
 		y[i] = Round(n.middle, flushed(n.Job, x[i]*inverse))
@@ -66,6 +66,14 @@ func (n *RMS[T]) row(x, weight []T) []T {
 		y[i] *= n.weight(weight[i])
 	}
 	return y
+}
+
+// passRoot passes the root on whose inverse a row is multiplied by.
+func (n *RMS[T]) passRoot(inverse T) T {
+	if n.Quantities == nil {
+		return inverse
+	}
+	return 1 / PassOne(n.Job, cmp.Or(n.Named, Roots), n.Place, 1/inverse)
 }
 
 // meanSquare returns the mean of the squares of a row, with the mistakes that are made with it.
