@@ -34,7 +34,7 @@ func (s *subject) tryCombined() {
 	s.budget -= s.each * float64(len(all))
 	trials := make([]*trial, len(all))
 	parallel.Each(len(all), func(i int) {
-		if t := s.weigh(all[i]); t != nil && t.Explains > worthJudging {
+		if t := s.weigh(all[i]); t != nil && t.Explains > worthJudging && !s.undefined(t) {
 			if s.judgeWith(t, nil); t.explains {
 				trials[i] = t
 			}
@@ -43,6 +43,15 @@ func (s *subject) tryCombined() {
 	s.tried += len(all)
 	s.trials = append(s.trials, slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })...)
 	s.settle()
+}
+
+// undefined tells whether a trial gives what is no number where one should be: of 0/0 or of NaN
+// that is taken along, anything would come.
+func (s *subject) undefined(t *trial) bool {
+	return slices.ContainsFunc(s.views, func(v *view) bool {
+		w := t.gives[v.want.Name]
+		return v.want.Choice == nil && w != nil && v.undefined(w)
+	})
 }
 
 // swappedCandidates are two quantities of one shape that stand in each other's place.

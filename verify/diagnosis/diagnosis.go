@@ -93,8 +93,9 @@ func Of(
 // stages are what is tried one after the other until something explains.
 var stages = []func(*subject){
 	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
-	(*subject).tryQuantities, (*subject).tryGiven, (*subject).tryGatheredQuantities, (*subject).tryParts,
-	(*subject).tryAmounts, (*subject).tryUnmixed, (*subject).tryPermuted, (*subject).tryStrides,
+	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
+	(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
+	(*subject).tryPermuted, (*subject).tryStrides,
 	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryRunning, (*subject).tryTwice, (*subject).tryScaled,
 	(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
 	(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,

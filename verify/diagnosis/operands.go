@@ -27,8 +27,11 @@ func (s *subject) targets() (all []operand) {
 	for _, h := range s.hung() {
 		all = append(all, s.quantityOperand(h.Quantity, h.x))
 	}
-	return append(all, s.inputOperands(func(t op.Tensor) bool { return !t.Integer && !t.Any })...)
+	return append(all, s.inputOperands(floating)...)
 }
+
+// floating tells whether an input is of floating-point numbers.
+func floating(t op.Tensor) bool { return !t.Integer && !t.Any }
 
 // wholeInputs are small inputs of whole numbers.
 func (s *subject) wholeInputs() []operand {

@@ -274,9 +274,14 @@ func (s *subject) zeroTiles(
 
 // taken is the explanation that a quantity is taken otherwise.
 func (s *subject) taken(q emulate.Quantity, said string, as func() *tensor.Tensor) candidate {
+	return s.takenAll(said, func() map[string]*tensor.Tensor { return map[string]*tensor.Tensor{q.Name: as()} })
+}
+
+// takenAll is the explanation that some quantities are taken otherwise.
+func (s *subject) takenAll(said string, as func() map[string]*tensor.Tensor) candidate {
 	made := func(c emulate.Config) giver {
 		return func() (outputs, error) {
-			c.Quantities = &emulate.Quantities{Instead: map[string]*tensor.Tensor{q.Name: as()}}
+			c.Quantities = &emulate.Quantities{Instead: as()}
 			return s.kernel("", c)()
 		}
 	}

@@ -30,6 +30,8 @@ func (s *subject) otherValues() (all []candidate) {
 			for _, f := range s.functionsOf() {
 				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
 			}
+		case t.Any:
+			all = append(all, s.mapped(t, "is taken for its opposite: what is 0 counts, and nothing else", opposite))
 		case t.Integer:
 			oneLess := func(x float64) float64 { return max(0, x-1) }
 			all = append(all, s.mapped(t, "is one less than it should be", oneLess))
@@ -37,6 +39,14 @@ func (s *subject) otherValues() (all []candidate) {
 		}
 	}
 	return all
+}
+
+// opposite is 1 of 0, and 0 of all else.
+func opposite(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	return 0
 }
 
 // mapped is an input with a function of its numbers.

@@ -14,6 +14,8 @@ type Quantity struct {
 	Shape []string // as that of an input: letters, or expressions of them
 	Axes  []string // a word for each axis, where outputs have none for them
 	Given bool     // by a kernel before this one
+
+	Slope, By string // the quantity that is its derivative, if there is one, and for which other
 }
 
 // What a layer of experts has of its gate, of each token in each slot.

@@ -10,8 +10,11 @@ import (
 func init() {
 	emulate.Register("dpo.loss", emulate.Kernel{
 		Float32: preferenceLoss[float32], Float64: preferenceLoss[float64], Request: requestPreference,
-		Right:      append(objectives(), eagerObjectives("dpo.loss")...),
-		Quantities: ofPairs.have(chosenRatios, rejectedRatios, margins, pairSlopes, pairLosses),
+		Right: append(objectives(), eagerObjectives("dpo.loss")...),
+		Quantities: withSlopes(
+			ofPairs.have(chosenRatios, rejectedRatios, margins, scaledMargins, pairSlopes, pairLosses),
+			margins, map[string]string{pairLosses: pairSlopes},
+		),
 	})
 }
 
@@ -240,7 +243,7 @@ func (p *preference[T]) ipoLoss(h T, mistake string) (loss, slope T) {
 }
 
 func (p *preference[T]) sigmoidLoss(h T, mistake string) (loss, slope T) {
-	x, smooth, back := p.kept(p.beta*h), p.smoothing, p.smoothing
+	x, smooth, back := p.passed(scaledMargins, p.kept(p.beta*h)), p.smoothing, p.smoothing
 	switch mistake {
 	case "smoothing-missing":
 		smooth = 0

@@ -57,6 +57,7 @@ func lossAndGradient[T emulate.Number](j *emulate.Job) {
 		k.logprob = k.policy.logprobs()
 	} else {
 		k.logprob = emulate.Load[T](j, "logprob")
+		k.each(func(_, at int) { k.logprob[at] = emulate.PassOne(j, tokenLogprobs, at, k.logprob[at]) })
 	}
 	k.run()
 }
@@ -111,6 +112,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 		}
 		l, d := k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
 		own = append(own, k.kept(k.passed(slopes, d)*weight))
+		l = k.passed(surrogates, l)
 		losses[at], gradient[at] = l, own[len(own)-1]
 	}
 	if k.sequence && k.clip != "cispo" {
@@ -119,6 +121,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 	for _, at := range k.places[i] {
 		if k.place = at; k.ref != nil {
 			value, slope := k.reweighed(at)
+			value, slope = k.passed(divergences, value), k.passed(pulls, slope)
 			losses[at] = k.kept(losses[at] + k.kept(k.beta*value))
 			gradient[at] = k.kept(gradient[at] + k.kept(k.kept(k.beta*slope)*k.penaltyWeight(i, value, weight)))
 		}

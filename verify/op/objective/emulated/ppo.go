@@ -16,10 +16,13 @@ func init() {
 	emulate.Register("ppo.value_loss", emulate.Kernel{
 		Float32: valueLoss[float32], Float64: valueLoss[float64], Request: requestValueLoss,
 		Right: append(objectives(), eagerObjectives("ppo.value_loss")...),
-		Quantities: slices.Concat(
-			ofTokens.have(valueErrors, clippedValues, clippedErrors, lossesInSum),
+		Quantities: withSlopes(slices.Concat(
+			ofTokens.have(
+				tokenValues, valueErrors, clippedValues, clippedErrors, squares, clippedSquares, valueLosses,
+				valueSlopes, lossesInSum,
+			),
 			ofSequences.have(lengths, tokenWeights, weightsInLoss, weightsInSlope),
-		),
+		), tokenValues, map[string]string{valueLosses: valueSlopes}),
 	})
 }
 
@@ -396,10 +399,12 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
 	b.each(func(i, at int) {
 		b.place = at
+		values[at] = b.passed(tokenValues, values[at])
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
 		b.Show(wrong != l || wrongSlope != d)
-		losses[at], gradient[at] = wrong, b.kept(wrongSlope*b.slopeWeight(i, weights))
+		losses[at] = b.passed(valueLosses, wrong)
+		gradient[at] = b.kept(b.passed(valueSlopes, wrongSlope) * b.slopeWeight(i, weights))
 	})
 	b.spoilGradient(gradient)
 	emulate.Store(j, "loss", emulate.Working[T](), []T{b.total(losses, weights)})
@@ -433,10 +438,10 @@ func (b *batch[T]) value(value, old, ret, clip T, mistake string) (loss, slope T
 // its derivative.
 func (b *batch[T]) clippedValue(value, old, ret, clip T, mistake string) (loss, slope T) {
 	e := b.passed(valueErrors, b.kept(value-ret))
-	loss, slope = b.kept(e*e), e
+	loss, slope = b.passed(squares, b.kept(e*e)), e
 	edge := b.clip(value, old, clip, mistake)
 	d := b.passed(clippedErrors, b.kept(b.passed(clippedValues, edge)-ret))
-	square := b.kept(d * d)
+	square := b.passed(clippedSquares, b.kept(d*d))
 	takes := square > loss
 	switch mistake {
 	case "value-min-for-max":

@@ -38,6 +38,11 @@ const (
 	weightsInSlope = "the weight of a sequence's tokens in the gradient"
 	lossesInSum    = "the loss of each token, where it is summed,"
 	gradientAgain  = "dlogprob in dlogits"
+	plainLosses    = "the loss of the plain ratio"
+	clippedLosses  = "the loss of the clipped ratio"
+	surrogates     = "the clipped loss of each token"
+	divergences    = "the divergence of each token"
+	pulls          = "the derivative of each token's divergence"
 )
 
 // What is formed of rewards and values.
@@ -47,6 +52,11 @@ const (
 	carried         = "the advantage that is carried on"
 	beforeWhitening = "the advantage before whitening"
 	inReturns       = "the advantage in the return"
+	tokenValues     = "the value of each token"
+	squares         = "the squared error of the value"
+	clippedSquares  = "the squared error of the clipped value"
+	valueLosses     = "half the larger squared error"
+	valueSlopes     = "the derivative of each token's loss for its value"
 	valueErrors     = "the error of the value"
 	clippedValues   = "the clipped value"
 	clippedErrors   = "the error of the clipped value"
@@ -60,6 +70,7 @@ const (
 	chosenRatios   = "the log-ratio of the chosen response"
 	rejectedRatios = "the log-ratio of the rejected response"
 	margins        = "the margin of each pair"
+	scaledMargins  = "β times the margin"
 	pairSlopes     = "the derivative of each pair's loss for its margin"
 	pairLosses     = "the loss of each pair, in the mean,"
 )
@@ -84,15 +95,26 @@ func (a axes) have(names ...string) (all []emulate.Quantity) {
 	return all
 }
 
+// withSlopes says of values among quantities which other one is their derivative, and for what.
+func withSlopes(all []emulate.Quantity, by string, slopeOf map[string]string) []emulate.Quantity {
+	for i, q := range all {
+		if slope := slopeOf[q.Name]; slope != "" {
+			all[i].Slope, all[i].By = slope, by
+		}
+	}
+	return all
+}
+
 // formedByLoss are those of ppo.loss and grpo.loss.
 func formedByLoss() []emulate.Quantity {
 	vocabulary := axes{[]string{"N", "L", "vocab"}, []string{"sequence", "token", "vocabulary"}}
-	return slices.Concat(
+	return withSlopes(slices.Concat(
 		ofTokens.have(
 			lses, lsesAgain, tokenLogits, tokenLogprobs, logRatios, ratios, clippedRatios, tokenAdvantage, slopes,
-			logRatiosRef, ratiosRef, lossesInSum, gradientAgain,
+			logRatiosRef, ratiosRef, lossesInSum, gradientAgain, plainLosses, clippedLosses, surrogates,
+			divergences, pulls,
 		),
 		ofSequences.have(meanLogRatios, lengths, shares, tokenWeights, weightsInLoss, weightsInSlope),
 		vocabulary.have(probabilities),
-	)
+	), tokenLogprobs, map[string]string{surrogates: slopes, divergences: pulls})
 }

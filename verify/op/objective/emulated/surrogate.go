@@ -80,8 +80,8 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mist
 	case mistake == "clipped-dropped" && bounded != r && k.clip != "none":
 		return 0, 0
 	}
-	plain := -k.kept(r * advantage)
-	loss, slope = k.clipped(plain, k.clippedLoss(bounded, advantage, mistake), mistake)
+	plain := k.passed(plainLosses, -k.kept(r*advantage))
+	loss, slope = k.clipped(plain, k.passed(clippedLosses, k.clippedLoss(bounded, advantage, mistake)), mistake)
 	slope = spoilSlope(slope, advantage, bounded != r, mistake)
 	loss, slope = k.dualClipped(loss, slope, plain, advantage, b.dual, mistake)
 	if mistake == "ratio-twice" {

@@ -1,0 +1,126 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// What a formula has in one place may be any small function of what it names: of another tensor, of
+// itself and another one, of two others.
+
+// alternative is what may stand in the place of a tensor, made only where it is looked at.
+type alternative struct {
+	said  string // "−1 times the ratio"
+	plain bool   // it is a function that may stand beside something
+	x     func() []float64
+}
+
+// multiples are the numbers with which what is written in the place of another may be multiplied.
+var multiples = []named{{"", 1}, {"−1 times ", -1}, {"half ", 0.5}, {"minus half ", -0.5}}
+
+// alternatives lists what may stand in the place of a tensor, simplest first: functions of others;
+// itself with these; two others with each other.
+func (o operand) alternatives(others []operand) (all []alternative) {
+	var fits []fitted
+	for _, b := range others {
+		if b.name != o.name {
+			fits = append(fits, o.fitting(b)...)
+		}
+	}
+	var own []alternative
+	for _, b := range fits {
+		functions := o.functions(b)
+		all = append(all, functions...)
+		for _, f := range functions {
+			if f.plain {
+				own = append(own, o.beside(f)...)
+			}
+		}
+	}
+	return slices.Concat(all, own, o.ofTwo(fits))
+}
+
+// functions lists multiples of functions of another tensor.
+func (o operand) functions(b fitted) (all []alternative) {
+	for _, f := range slices.Concat([]function{{"", func(x float64) float64 { return x }}}, formulas()[3:], curves()) {
+		for _, by := range multiples {
+			said := strings.TrimSpace(fmt.Sprintf("%s%s %s", by.name, b.name, taken(f.said)))
+			plain := by.value == 1 && slices.Contains(plainest, f.said)
+			all = append(all, alternative{said, plain, func() []float64 {
+				return eachOf(b.x(), func(x float64) float64 { return by.value * f.of(x) }).Data
+			}})
+		}
+	}
+	return all
+}
+
+// plainest are functions that may stand beside something else: the number itself first.
+var plainest = []string{"", "without its sign", "for its exponential", "for its square"}
+
+// curves are functions of which losses are made.
+func curves() []function {
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	return []function{
+		{"for its sigmoid", sigmoid},
+		{"for the logarithm of its sigmoid", func(x float64) float64 { return math.Log(sigmoid(x)) }},
+		{"for its tangens hyperbolicus", math.Tanh},
+		{"for 1 − it, where that is positive", func(x float64) float64 { return max(0, 1-x) }},
+	}
+}
+
+// beside lists the tensor itself with a function of another.
+func (o operand) beside(f alternative) (all []alternative) {
+	for _, c := range combinations[1:] {
+		all = append(all, alternative{fmt.Sprintf(paired[c.said], o.name, f.said), false, func() []float64 {
+			y := f.x()
+			for i, a := range o.x.Data {
+				y[i] = c.of(a, y[i])
+			}
+			return y
+		}})
+	}
+	return all
+}
+
+// paired says of combinations what comes of them.
+var paired = map[string]string{
+	combinations[1].said: "%s times %s",
+	combinations[2].said: "%s over %s",
+	combinations[3].said: "%s and %s",
+	combinations[4].said: "%s less %s",
+	combinations[5].said: "the larger of %s and %s",
+	combinations[6].said: "the smaller of %s and %s",
+}
+
+// ofTwo lists what two other tensors come to, and multiples of it.
+func (o operand) ofTwo(fits []fitted) (all []alternative) {
+	for i, a := range fits {
+		for _, b := range fits[i+1:] {
+			for _, c := range combinations[1:] {
+				for _, by := range multiples {
+					said := by.name + fmt.Sprintf(paired[c.said], a.name, b.name)
+					all = append(all, alternative{said, false, func() []float64 {
+						x, y := a.x(), b.x()
+						for k := range y.Data {
+							y.Data[k] = by.value * c.of(x.Data[k], y.Data[k])
+						}
+						return y.Data
+					}})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// defined tells whether an alternative is a number wherever the tensor is one.
+func (o operand) defined(x []float64) bool {
+	for i, v := range o.x.Data {
+		if v == v && x[i] != x[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,119 @@
+package diagnosis
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
+
+// A loop treats its first or its last turn in a way of its own: what comes from beyond the end is
+// 0, a reward is given there. By mistake the last has something else there, or has alone what all
+// have.
+
+// tryEnds tries what stands at an end of each row of a tensor, of those that count, and nowhere
+// else.
+func (s *subject) tryEnds() {
+	var all []candidate
+	for _, t := range s.targets() {
+		for a, n := range t.x.Shape {
+			if n == 1 || t.x.Len() > mostTarget {
+				continue
+			}
+			for _, last := range []bool{true, false} {
+				all = append(all, s.atEnds(t, a, last)...)
+			}
+		}
+	}
+	s.try(all)
+	s.settle()
+}
+
+// atEnds lists what may stand at the last or the first entry that counts along an axis.
+func (s *subject) atEnds(t operand, a int, last bool) (all []candidate) {
+	ends := s.ends(t, a, last)
+	where := fmt.Sprintf("at the %s %s that counts", map[bool]string{true: "last", false: "first"}[last], t.words[a])
+	add := func(said string, x func() []float64, beyond bool) {
+		c := t.as(said, func() *tensor.Tensor {
+			y := slices.Clone(t.x.Data)
+			for i, v := range x() {
+				if ends[i] != beyond {
+					y[i] = v
+				}
+			}
+			return tensor.Of(y, t.x.Shape...)
+		})
+		c.Kind, c.whole = "combined", true
+		all = append(all, c)
+	}
+	none := func() []float64 { return make([]float64, t.x.Len()) }
+	add(fmt.Sprintf("takes %s for 0 everywhere but %s", within(t.name), where), none, true)
+	add(fmt.Sprintf("takes %s for 0 %s", within(t.name), where), none, false)
+	for _, k := range s.rates() {
+		add(fmt.Sprintf("takes %s times %s %s", within(t.name), k.name, where), func() []float64 {
+			return eachOf(t.x, func(x float64) float64 { return k.value * x }).Data
+		}, false)
+	}
+	for _, other := range s.targets() {
+		if other.name == t.name || !slices.Equal(other.letters, t.letters) {
+			continue
+		}
+		add(fmt.Sprintf("takes %s for %s %s", other.name, within(t.name), where), func() []float64 {
+			return other.x.Data
+		}, false)
+	}
+	return all
+}
+
+// rates are attributes by which something may be multiplied once more, and products of two.
+func (s *subject) rates() (all []named) {
+	var own []named
+	for _, k := range s.own() {
+		if math.Abs(k.value) < 1 {
+			own = append(own, k)
+		}
+	}
+	for i, k := range own {
+		all = append(all, k)
+		for _, by := range own[i:] {
+			all = append(all, named{k.name + "·" + by.name, k.value * by.value})
+		}
+	}
+	return all
+}
+
+// ends marks the last or the first entry of each row along an axis, of those that the mask keeps
+// where it has the axes of the tensor.
+func (s *subject) ends(t operand, a int, last bool) []bool {
+	ends, n, inner := make([]bool, t.x.Len()), t.x.Shape[a], 1
+	for _, m := range t.x.Shape[a+1:] {
+		inner *= m
+	}
+	counts := s.counting(t)
+	for first := range ends {
+		if first/inner%n > 0 {
+			continue
+		}
+		at := -1
+		for i := range n {
+			if place := first + i*inner; counts(place) && (last || at < 0) {
+				at = place
+			}
+		}
+		if at >= 0 {
+			ends[at] = true
+		}
+	}
+	return ends
+}
+
+// counting tells which numbers of a tensor count: those that the mask of its axes keeps.
+func (s *subject) counting(t operand) func(i int) bool {
+	for _, m := range s.wholeInputs() {
+		if m.name == "mask" && slices.Equal(m.letters, t.letters) && slices.Equal(m.x.Shape, t.x.Shape) {
+			return func(i int) bool { return m.x.Data[i] != 0 }
+		}
+	}
+	return func(int) bool { return true }
+}
