@@ -64,10 +64,11 @@ func statisticCandidates(s *subject) (all []candidate) {
 	return all
 }
 
-// rootedIn returns a quantity as one of rows of a tensor; nil where it is none.
+// rootedIn returns a quantity as one of rows of a tensor; nil where it is none, or is of one row, of
+// which any number is something more than its mean square.
 func rootedIn(q emulate.Quantity, x *tensor.Tensor, o operand) *rooted {
 	last := len(q.Shape)
-	if len(o.letters) != last+1 || !slices.Equal(o.letters[:last], q.Shape) || o.x.Shape[last] < 2 {
+	if len(o.letters) != last+1 || !slices.Equal(o.letters[:last], q.Shape) || o.x.Shape[last] < 2 || x.Len() < 2 {
 		return nil
 	}
 	r := &rooted{q, o, grouped(o.x, emulate.Indices(last)), 0}
