@@ -177,7 +177,7 @@ func (s *subject) placeLosses(g gather, of func(v *view) []float64) []float64 {
 	for _, v := range s.views {
 		letters := s.bound.Op.Output(v.want.Name).Shape
 		a, shape := slices.Index(letters, g.letter), s.bound.Shape(letters)
-		if a < 0 || !v.failed {
+		if a < 0 || !v.failed || op.Elements(shape) != float64(len(v.got)) { // it has other axes
 			continue
 		}
 		loss := of(v)

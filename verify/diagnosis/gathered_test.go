@@ -241,3 +241,16 @@ func TestOneAnswerIsNoFunction(t *testing.T) {
 		t.Error(d.Sentence)
 	}
 }
+
+// Outputs may have other axes than the op declares first.
+func TestOtherAxesThanDeclared(t *testing.T) {
+	right := given("policy.mismatch", func(r *recording.Recording) {
+		generate(r, "logits_a", 1, 24, 8)
+		generate(r, "logits_b", 2, 24, 8)
+		r.Set("tokens", dtype.I32, tensor.New(24))
+	})
+	wrong := edited(right, "out.delta", func(i int, x float64) float64 { return x * (1 + float64(i%7)) })
+	if d := told(t, wrong); d.Sentence == "" {
+		t.Error("nothing is said")
+	}
+}

@@ -32,7 +32,7 @@ func (s *subject) otherPartners() (all []candidate) {
 // outputsWith lists recorded outputs that have an axis.
 func (s *subject) outputsWith(letter string) (all []op.Tensor) {
 	for _, t := range s.bound.Op.Outputs {
-		if slices.Contains(t.Shape, letter) && s.rec.Has("out."+t.Name) {
+		if slices.Contains(t.Shape, letter) && len(s.rec.Shape("out."+t.Name)) == len(t.Shape) {
 			all = append(all, t)
 		}
 	}
