@@ -64,8 +64,8 @@ func statisticCandidates(s *subject) (all []candidate) {
 	return all
 }
 
-// rootedIn returns a quantity as one of rows of a tensor; nil where it is none, or is of one row, of
-// which any number is something more than its mean square.
+// rootedIn returns a quantity as one of rows of a tensor; nil where it is none, or of one row, of
+// which any number may be the root with something more.
 func rootedIn(q emulate.Quantity, x *tensor.Tensor, o operand) *rooted {
 	last := len(q.Shape)
 	if len(o.letters) != last+1 || !slices.Equal(o.letters[:last], q.Shape) || o.x.Shape[last] < 2 || x.Len() < 2 {
