@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"plumbline/internal/parallel"
 )
 
 // What a formula has in one place may be any small function of what it names: of another tensor, of
@@ -39,7 +41,7 @@ func (o operand) alternatives(others []operand) (all []alternative) {
 			}
 		}
 	}
-	return slices.Concat(all, own, o.ofTwo(fits))
+	return slices.Concat(all, own, o.ofTwo(fits), o.products(fits))
 }
 
 // functions lists multiples of functions of another tensor.
@@ -57,7 +59,7 @@ func (o operand) functions(b fitted) (all []alternative) {
 }
 
 // plainest are functions that may stand beside something else: the number itself first.
-var plainest = []string{"", "without its sign", "for its exponential", "for its square"}
+var plainest = []string{"", "without its sign", "for its exponential", "for its square", "twice"}
 
 // curves are functions of which losses are made.
 func curves() []function {
@@ -115,12 +117,95 @@ func (o operand) ofTwo(fits []fitted) (all []alternative) {
 	return all
 }
 
-// defined tells whether an alternative is a number wherever the tensor is one.
-func (o operand) defined(x []float64) bool {
+// products lists those of a tensor with a function of another, of either sign.
+func (o operand) products(fits []fitted) (all []alternative) {
+	for _, a := range fits {
+		for _, b := range fits {
+			for _, f := range o.functions(b) {
+				if a.name == b.name || !f.plain || f.said == b.name {
+					continue
+				}
+				for _, by := range multiples[:2] {
+					said := fmt.Sprintf("%s%s times %s", by.name, a.name, f.said)
+					all = append(all, alternative{said, false, func() []float64 {
+						y := f.x()
+						for k, v := range a.x().Data {
+							y[k] *= by.value * v
+						}
+						return y
+					}})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// defined tells whether an alternative is a number wherever the tensor is one that counts.
+func (o operand) defined(x []float64, counts func(i int) bool) bool {
 	for i, v := range o.x.Data {
-		if v == v && x[i] != x[i] {
+		if v == v && x[i] != x[i] && counts(i) {
 			return false
 		}
 	}
 	return true
+}
+
+// mostAlternatives is how many numbers are formed to try what an output may be, and leastWrong how
+// many of its numbers have to be wrong for one of so many alternatives to say anything.
+const (
+	mostAlternatives = 1 << 23
+	leastWrong       = 8
+)
+
+// tryAlternatives tries outputs that are other small functions of what the formula names.
+func (s *subject) tryAlternatives() {
+	for _, v := range s.views {
+		letters := s.bound.Op.Output(v.want.Name).Shape
+		if v.want.Choice != nil || !v.failed || v.wrongCount() < leastWrong || len(letters) != len(v.want.Truth.Shape) {
+			continue
+		}
+		o := operand{v.want.Name, letters, v.want.Axes, v.want.Truth, nil}
+		others := slices.DeleteFunc(s.operands(), func(b operand) bool { return b.name == "the right "+o.name })
+		all := o.alternatives(others)
+		all = all[:min(len(all), mostAlternatives/len(v.got))]
+		some := v.someWrong()
+		trials := make([]*trial, len(all))
+		parallel.Each(len(all), func(i int) {
+			if w := all[i].x(); v.roughly(w, some) && v.near(w) && !v.undefined(w) {
+				said := o.name + " holds " + all[i].said
+				c := v.instead("combined", said, said, func() []float64 { return w })
+				trials[i] = s.compared(c, c.give)
+			}
+		})
+		s.trials = append(s.trials, slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })...)
+	}
+	s.settle()
+}
+
+// someWrong lists places that are wrong, spread over the output, which rule most alternatives out.
+func (v *view) someWrong() []int { return spread(v.places(), leastWrong) }
+
+// roughly tells whether other numbers are near what was recorded in most of some places.
+func (v *view) roughly(w []float64, places []int) bool {
+	far := 0
+	for _, i := range places {
+		if math.Abs(w[i]-v.got[i]) > rough*math.Abs(v.got[i])+64*v.scale[i] {
+			far++
+		}
+	}
+	return 2*far <= len(places)
+}
+
+// rough is how far from a recorded number, as a part of it, one may be to be looked at again.
+const rough = 0.05
+
+// wrongCount is how many numbers of an output are wrong.
+func (v *view) wrongCount() (n int) {
+	for _, lost := range v.loss {
+		if lost > clear {
+			n++
+		}
+	}
+	return n
 }

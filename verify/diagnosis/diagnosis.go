@@ -96,7 +96,8 @@ var stages = []func(*subject){
 	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 	(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
 	(*subject).tryPermuted, (*subject).tryStrides,
-	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryRunning, (*subject).tryTwice, (*subject).tryScaled,
+	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
+	(*subject).tryTwice, (*subject).tryScaled,
 	(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
 	(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 }

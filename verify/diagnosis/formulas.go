@@ -59,7 +59,7 @@ func (s *subject) formulasOf(v *view, o, other operand) (found []*trial) {
 // logarithm or a quotient that has no value anything that is NaN would come.
 func (v *view) undefined(w []float64) bool {
 	for i, x := range w {
-		if math.IsNaN(x) && !math.IsNaN(v.truth[i]) {
+		if math.IsNaN(x) && !math.IsNaN(v.truth[i]) && v.want.Judged(i) {
 			return true
 		}
 	}

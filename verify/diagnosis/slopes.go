@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"slices"
 
 	"plumbline/internal/parallel"
@@ -18,7 +19,7 @@ import (
 const step = 1e-4
 
 // mostSlopes is how many functions are tried in the place of a value.
-const mostSlopes = 9000
+const mostSlopes = 12000
 
 // manySloped is how many numbers have to be wrong: of fewer some function of so many fits.
 const manySloped = 8
@@ -28,6 +29,7 @@ type sloped struct {
 	value, slope emulate.Quantity
 	at           [3][]alternative // where it is, and a step behind and ahead
 	x            operand          // the value
+	right        []float64        // the derivative
 	wrong        [2]bool          // outputs are that hang on the value, on the derivative
 }
 
@@ -58,7 +60,7 @@ func (s *subject) slopedOf(q emulate.Quantity) (p sloped, ok bool) {
 	if !p.wrong[0] && !p.wrong[1] {
 		return p, false
 	}
-	p.x = s.quantityOperand(q, formed[q.Name])
+	p.x, p.right = s.quantityOperand(q, formed[q.Name]), formed[q.Slope].Data
 	for k, by := range []float64{0, -step, step} {
 		moved := s.movedBy(q.By, by)
 		if moved == nil {
@@ -124,15 +126,23 @@ func (s *subject) trySloped(p sloped) {
 	s.trials = append(s.trials, slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })...)
 }
 
+// growth is the derivative of a function that stands in the place of a value, w.
+func (p sloped) growth(i int, w []float64) []float64 {
+	slope, behind := p.at[2][i].x(), p.at[1][i].x()
+	for k := range slope {
+		if slope[k] = (slope[k] - behind[k]) / (2 * step); math.IsInf(w[k], 0) {
+			slope[k] = p.right[k] // what is infinite has none
+		}
+	}
+	return slope
+}
+
 // slopedCandidate is the explanation that a function stands in the place of a value, and its
 // derivative in that of the value's; none where that is no number.
 func (s *subject) slopedCandidate(p sloped, i int) (c candidate, ok bool) {
 	said, w := p.at[0][i].said, p.at[0][i].x()
-	slope := p.at[2][i].x()
-	for k, behind := range p.at[1][i].x() {
-		slope[k] = (slope[k] - behind) / (2 * step)
-	}
-	if !p.x.defined(w) || !p.x.defined(slope) {
+	slope, counts := p.growth(i, w), s.counting(p.x)
+	if !p.x.defined(w, counts) || !p.x.defined(slope, counts) {
 		return c, false
 	}
 	instead := map[string]*tensor.Tensor{}
