@@ -26,7 +26,7 @@ func misreadCandidates(s *subject) (all []candidate) {
 	for _, t := range s.bound.Op.Inputs {
 		all = append(all, s.inMemory(t)...)
 	}
-	return slices.Concat(all, s.otherHeads(), s.otherPartners())
+	return slices.Concat(all, s.otherHeads(), s.otherPartners(), s.writtenAs(), s.rotatedInPart())
 }
 
 // setsOf lists the inputs that have an axis each by itself, and those that are read together.

@@ -54,8 +54,10 @@ func (s *subject) sharing() (sets [][]op.Tensor) {
 	return sets
 }
 
-// extents lists what an extent may be mistaken for: another of the call, or itself in whole tiles.
+// extents lists what an extent may be mistaken for: another of the call, itself in whole tiles, or
+// without what a ragged tile begins.
 func (s *subject) extents(n int) (all []int) {
+	all = []int{n - 1, n + 1}
 	for _, letter := range s.bound.Letters() {
 		all = append(all, s.bound.Dim(letter))
 	}

@@ -249,7 +249,7 @@ var weighing = []op.Mistake{
 	},
 	{
 		ID: "absent-scale-is-zero", Numbers: []string{"G12"}, Ops: ofGate, Thread: "ggml-org/llama.cpp#18980",
-		Sentence: "a scale that the request leaves out counts as 0, not as 1",
+		Sentence: "the routed experts do not count: a scale that the request leaves out is 0, not 1",
 		Hidden:   "where it is given",
 	},
 	{

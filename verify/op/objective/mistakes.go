@@ -536,7 +536,7 @@ var mistakes = []op.Mistake{
 	},
 	{
 		ID: "next-value-masked", Ops: ofGAE,
-		Sentence: "the value after a token is that of the next place, masked or not: padding stands for the end",
+		Sentence: "the value after a sequence's last token is what stands at the next place, padding, and not 0",
 		Hidden:   "where the mask hides no place right behind a token that counts, or no value there, or with γ = 0",
 	},
 	{
