@@ -5,8 +5,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline/internal/parallel"
+	"plumbline/numbers/tensor"
 )
 
 // What a formula has in one place may be any small function of what it names: of another tensor, of
@@ -31,6 +33,9 @@ func (o operand) alternatives(others []operand) (all []alternative) {
 			fits = append(fits, o.fitting(b)...)
 		}
 	}
+	for i := range fits {
+		fits[i].x = once(fits[i].x)
+	}
 	var own []alternative
 	for _, b := range fits {
 		functions := o.functions(b)
@@ -42,6 +47,15 @@ func (o operand) alternatives(others []operand) (all []alternative) {
 		}
 	}
 	return slices.Concat(all, own, o.ofTwo(fits), o.products(fits))
+}
+
+// once returns copies of a tensor that is formed once: it may be reduced from a much larger one.
+func once(x func() *tensor.Tensor) func() *tensor.Tensor {
+	kept := sync.OnceValue(x)
+	return func() *tensor.Tensor {
+		t := kept()
+		return tensor.Of(slices.Clone(t.Data), t.Shape...)
+	}
 }
 
 // functions lists multiples of functions of another tensor.

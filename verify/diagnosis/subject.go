@@ -76,6 +76,7 @@ func newSubject(
 	if s.each, err = op.WorkOnce(rec); err != nil {
 		return nil, err
 	}
+	s.each = max(s.each, perNumber*numbers(rec))
 	for i, want := range expected {
 		x, err := rec.Tensor("out." + want.Name)
 		if err != nil {
@@ -84,6 +85,20 @@ func newSubject(
 		s.add(newView(want, x), v.Outputs[i].Status == verdict.Unexplained)
 	}
 	return s, nil
+}
+
+// perNumber is the work that reading, checking and writing a number takes, in products.
+const perNumber = 256
+
+// numbers counts those of all tensors.
+func numbers(rec *recording.Recording) (n float64) {
+	for _, name := range rec.Inputs() {
+		n += op.Elements(rec.Shape(name))
+	}
+	for _, name := range rec.Outputs() {
+		n += op.Elements(rec.Shape("out." + name))
+	}
+	return n
 }
 
 // add adds an output.
@@ -184,7 +199,7 @@ func (v *view) lossOf(w, scale []float64) []float64 {
 // exactLoss is the loss of an element that nothing is rounded for but in the end, beside what an
 // explanation has for it: it may round by the way.
 func (v *view) exactLoss(i int, x float64) float64 {
-	if t := v.want.Type; math.Abs(t.Round(x)-v.got[i]) <= t.Spacing(x) {
+	if t := v.want.Type; t == dtype.F32 && math.Abs(t.Round(x)-v.got[i]) <= t.Spacing(x) {
 		return asRecorded / 2
 	}
 	return most
