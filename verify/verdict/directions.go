@@ -110,6 +110,6 @@ func (j *judgement) directionOf(out *Output, k kin, got statistics, d int, chanc
 	}
 	factor := l.value / toward.norm
 	if l.beyond() > 1 && !(k.directions[d].oneSided && factor < 0) {
-		out.fail(l.beyond(), "%s, %.3g times the limit", k.directions[d].at(factor), l.beyond())
+		out.fail(k.directions[d].at(factor), l.beyond())
 	}
 }

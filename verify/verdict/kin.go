@@ -267,8 +267,7 @@ func (j *judgement) scalesOf(out *Output, k kin, got statistics, f int, chance f
 		return
 	}
 	factor := worst.value / math.Sqrt(k.geometry.norms[f][at])
-	out.fail(worst.beyond(), "%s %s, %.3g times the limit", partName(k.geometry.families[f], at), tooLarge(factor),
-		worst.beyond())
+	out.fail(partName(k.geometry.families[f], at)+" "+tooLarge(factor), worst.beyond())
 }
 
 // worstFactor returns the part whose factor is furthest beyond its limit, or nearest to it.
@@ -310,8 +309,7 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, chance 
 	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
 	all := func(int) float64 { return 1 }
 	if value := meanFactor(got.families[f].along, k.geometry.norms[f], k.scatters[f].units, all); value > limit {
-		beyond := math.Sqrt(value / limit)
-		out.fail(beyond, "each %s is off by a factor of its own, %.3g times the limit", fam.axis, beyond)
+		out.fail(fmt.Sprintf("each %s is off by a factor of its own", fam.axis), math.Sqrt(value/limit))
 	}
 }
 

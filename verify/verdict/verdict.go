@@ -71,16 +71,17 @@ type Output struct {
 	// |r − t| of the element with the largest scaled error, in units of the output type's spacing
 	WorstUlp float64 `json:"worst_ulp"`
 	// what no kernel means and would be explained as well: zeros, the negative, another order
-	Blind     []string `json:"blind,omitempty"`
-	Unmoved   []string `json:"-"`                    // what of these is the truth itself
-	NotJudged string   `json:"not_judged,omitempty"` // how many elements are not, and why; of a mask nothing is said
-	NonFinite int      `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
-	Reasons   []string `json:"reasons,omitempty"`    // which tests failed, in words
-	// how many of these are of factors and directions, and how many times its limit the furthest is
-	Aside       int       `json:"-"`
-	AsideBeyond float64   `json:"-"`
-	Worst       []Element `json:"worst,omitempty"`  // worst elements, worst first
-	Slices      []Slice   `json:"slices,omitempty"` // slices beyond their limit, worst first within each axis
+	Blind     []string  `json:"blind,omitempty"`
+	Unmoved   []string  `json:"-"`                    // what of these is the truth itself
+	NotJudged string    `json:"not_judged,omitempty"` // how many elements are not, and why; of a mask nothing is said
+	NonFinite int       `json:"non_finite,omitempty"` // elements whose kind (finite, NaN, ±Inf) is not the truth's
+	Reasons   []string  `json:"reasons,omitempty"`    // which tests failed, in words
+	Worst     []Element `json:"worst,omitempty"`      // worst elements, worst first
+	Slices    []Slice   `json:"slices,omitempty"`     // slices beyond their limit, worst first within each axis
+
+	// how many of Reasons are of factors and directions, and how far the furthest is, in limits
+	Aside       int     `json:"-"`
+	AsideBeyond float64 `json:"-"`
 
 	ChoiceCount // of a discrete output: how its rows were answered
 }
@@ -97,9 +98,9 @@ type Element struct {
 	Z       float64 `json:"z"`
 }
 
-// fail adds a failed test of a factor or a direction.
-func (out *Output) fail(beyond float64, format string, args ...any) {
-	out.Reasons = append(out.Reasons, fmt.Sprintf(format, args...))
+// fail adds a failed test of a factor or a direction, with how many times its limit it is.
+func (out *Output) fail(what string, beyond float64) {
+	out.Reasons = append(out.Reasons, fmt.Sprintf("%s, %.3g times the limit", what, beyond))
 	out.Aside, out.AsideBeyond = out.Aside+1, max(out.AsideBeyond, beyond)
 }
 
