@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	gonum "gonum.org/v1/gonum/floats"
+
 	"plumbline/internal/parallel"
 	"plumbline/numbers/tensor"
 )
@@ -60,7 +62,7 @@ func once(x func() *tensor.Tensor) func() *tensor.Tensor {
 
 // functions lists multiples of functions of another tensor.
 func (o operand) functions(b fitted) (all []alternative) {
-	for _, f := range slices.Concat([]function{{"", func(x float64) float64 { return x }}}, formulas()[3:], curves()) {
+	for _, f := range slices.Concat([]function{itself}, formulas()[varying:], curves()) {
 		for _, by := range multiples {
 			said := strings.TrimSpace(fmt.Sprintf("%s%s %s", by.name, b.name, taken(f.said)))
 			plain := by.value == 1 && slices.Contains(plainest, f.said)
@@ -90,11 +92,7 @@ func curves() []function {
 func (o operand) beside(f alternative) (all []alternative) {
 	for _, c := range combinations[1:] {
 		all = append(all, alternative{fmt.Sprintf(paired[c.said], o.name, f.said), false, func() []float64 {
-			y := f.x()
-			for i, a := range o.x.Data {
-				y[i] = c.of(a, y[i])
-			}
-			return y
+			return o.combined(c, tensor.Of(f.x(), o.x.Shape...))
 		}})
 	}
 	return all
@@ -118,11 +116,9 @@ func (o operand) ofTwo(fits []fitted) (all []alternative) {
 				for _, by := range multiples {
 					said := by.name + fmt.Sprintf(paired[c.said], a.name, b.name)
 					all = append(all, alternative{said, false, func() []float64 {
-						x, y := a.x(), b.x()
-						for k := range y.Data {
-							y.Data[k] = by.value * c.of(x.Data[k], y.Data[k])
-						}
-						return y.Data
+						y := operand{x: a.x()}.combined(c, b.x())
+						gonum.Scale(by.value, y)
+						return y
 					}})
 				}
 			}
@@ -143,9 +139,8 @@ func (o operand) products(fits []fitted) (all []alternative) {
 					said := fmt.Sprintf("%s%s times %s", by.name, a.name, f.said)
 					all = append(all, alternative{said, false, func() []float64 {
 						y := f.x()
-						for k, v := range a.x().Data {
-							y[k] *= by.value * v
-						}
+						gonum.Mul(y, a.x().Data)
+						gonum.Scale(by.value, y)
 						return y
 					}})
 				}
@@ -176,14 +171,18 @@ const (
 func (s *subject) tryAlternatives() {
 	for _, v := range s.views {
 		letters := s.bound.Op.Output(v.want.Name).Shape
-		if v.want.Choice != nil || !v.failed || v.wrongCount() < leastWrong || len(letters) != len(v.want.Truth.Shape) {
+		if v.want.Choice != nil || !v.failed || len(letters) != len(v.want.Truth.Shape) {
+			continue
+		}
+		wrong := v.places()
+		if len(wrong) < leastWrong {
 			continue
 		}
 		o := operand{v.want.Name, letters, v.want.Axes, v.want.Truth, nil}
 		others := slices.DeleteFunc(s.operands(), func(b operand) bool { return b.name == "the right "+o.name })
 		all := o.alternatives(others)
 		all = all[:min(len(all), mostAlternatives/len(v.got))]
-		some := v.someWrong()
+		some := spread(wrong, leastWrong) // which rule most alternatives out
 		trials := make([]*trial, len(all))
 		parallel.Each(len(all), func(i int) {
 			if w := all[i].x(); v.roughly(w, some) && v.near(w) && !v.undefined(w) {
@@ -196,9 +195,6 @@ func (s *subject) tryAlternatives() {
 	}
 	s.settle()
 }
-
-// someWrong lists places that are wrong, spread over the output, which rule most alternatives out.
-func (v *view) someWrong() []int { return spread(v.places(), leastWrong) }
 
 // roughly tells whether other numbers are near what was recorded in most of some places.
 func (v *view) roughly(w []float64, places []int) bool {
@@ -213,13 +209,3 @@ func (v *view) roughly(w []float64, places []int) bool {
 
 // rough is how far from a recorded number, as a part of it, one may be to be looked at again.
 const rough = 0.05
-
-// wrongCount is how many numbers of an output are wrong.
-func (v *view) wrongCount() (n int) {
-	for _, lost := range v.loss {
-		if lost > clear {
-			n++
-		}
-	}
-	return n
-}

@@ -56,6 +56,10 @@ func (s *subject) amounts(h hung, a int, found *[]string) (all []candidate) {
 // amountsOf are those of tiles of one size.
 func (s *subject) amountsOf(h hung, a, tile int, found *[]string) (all []candidate) {
 	n := h.x.Shape[a]
+	key := func(output string) string { return fmt.Sprint(output, h.Shape[a], tile) }
+	if !slices.ContainsFunc(s.failed(), func(name string) bool { return !slices.Contains(*found, key(name)) }) {
+		return nil
+	}
 	added := make([]outputs, (n+tile-1)/tile)
 	if float64(len(added)) > s.budget/s.each {
 		return nil
@@ -73,9 +77,9 @@ func (s *subject) amountsOf(h hung, a, tile int, found *[]string) (all []candida
 	})
 	for _, v := range s.views {
 		m := &amounts{view: v, axis: s.wordOf(h.Quantity, a), tile: tile, of: n}
-		key := fmt.Sprint(v.want.Name, h.Shape[a], tile)
-		if v.failed && v.want.Choice == nil && !slices.Contains(*found, key) && m.addUp(added) {
-			*found, all = append(*found, key), append(all, m.candidate(h.Name))
+		known := slices.Contains(*found, key(v.want.Name))
+		if v.failed && v.want.Choice == nil && !known && m.addUp(added) {
+			*found, all = append(*found, key(v.want.Name)), append(all, m.candidate(h.Name))
 		}
 	}
 	return all
@@ -245,20 +249,25 @@ func (m *amounts) put(w []float64, first int, amount []float64, factor float64) 
 	}
 }
 
+// lossOfRow is the loss of a row beside what was put together.
+func (m *amounts) lossOfRow(w []float64, first int) (loss float64) {
+	v := m.view
+	for i := first; i < first+v.want.Columns(); i++ {
+		loss += elementLoss(v.got[i], w[i], max(v.scale[i], v.want.Type.Spacing(w[i])))
+	}
+	return loss
+}
+
 // inAmounts puts a row together of amounts that are no whole numbers, if that is what it is: each
 // element as near as those of right kernels are, of more elements than parts.
 func (m *amounts) inAmounts(w []float64, first int, amount, strength []float64) {
-	v, n := m.view, m.view.want.Columns()
+	n := m.view.want.Columns()
 	if n < partsPerColumn*len(m.parts) {
 		return
 	}
 	kept := slices.Clone(w[first : first+n])
 	m.put(w, first, amount, 1)
-	loss := 0.0
-	for i := first; i < first+n; i++ {
-		loss += elementLoss(v.got[i], w[i], max(v.scale[i], v.want.Type.Spacing(w[i])))
-	}
-	if loss > rightLoss*float64(n) {
+	if m.lossOfRow(w, first) > rightLoss*float64(n) {
 		copy(w[first:first+n], kept)
 		return
 	}
@@ -335,8 +344,7 @@ func common(amount []float64) float64 {
 	if len(some) == 0 || 2*len(some) < len(amount) {
 		return 1
 	}
-	slices.Sort(some)
-	return some[len(some)/2]
+	return median(some)
 }
 
 // inWords says which parts count other than once.

@@ -54,9 +54,7 @@ func (v *view) scaledAnswers(s *subject, right []float64) []candidate {
 	if len(ratios) < fewParts {
 		return nil
 	}
-	slices.Sort(ratios)
-	slices.Sort(apart)
-	by, more := ratios[len(ratios)/2], apart[len(apart)/2]
+	by, more := median(ratios), median(apart)
 	some := func(said string, of func(x float64) float64) candidate {
 		c := v.instead("factor", said, said, func() []float64 { return eachOf(tensor.Of(right, len(right)), of).Data })
 		c.fitted = 1

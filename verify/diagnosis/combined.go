@@ -31,18 +31,28 @@ const worthJudging = 0.9
 func (s *subject) tryCombined() {
 	all := append(s.swappedCandidates(), s.combinedCandidates()...)
 	all = all[:min(len(all), mostCombined, int(max(s.budget, 0)/combinedShare/max(s.each, 1)))]
-	s.budget -= s.each * float64(len(all))
-	trials := make([]*trial, len(all))
-	parallel.Each(len(all), func(i int) {
-		if t := s.weigh(all[i]); t != nil && t.Explains > worthJudging && !s.undefined(t) {
-			if s.judgeWith(t, nil); t.explains {
+	s.tryWhole(len(all), func(i int) (candidate, bool) { return all[i], true }, func(t *trial) { s.judgeWith(t, nil) })
+	s.settle()
+}
+
+// tryWhole weighs so many candidates, those that there are, and keeps what explains everything as
+// it is judged.
+func (s *subject) tryWhole(n int, of func(i int) (candidate, bool), judge func(t *trial)) {
+	s.budget -= s.each * float64(n)
+	trials := make([]*trial, n)
+	parallel.Each(n, func(i int) {
+		c, there := of(i)
+		if !there {
+			return
+		}
+		if t := s.weigh(c); t != nil && t.Explains > worthJudging && !s.undefined(t) {
+			if judge(t); t.explains {
 				trials[i] = t
 			}
 		}
 	})
-	s.tried += len(all)
+	s.tried += n
 	s.trials = append(s.trials, slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })...)
-	s.settle()
 }
 
 // undefined tells whether a trial gives what is no number where one should be: of 0/0 or of NaN

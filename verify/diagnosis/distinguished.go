@@ -199,11 +199,7 @@ func features(name string, x *tensor.Tensor, letters, axes []string, shape []int
 // placeOf is the number of the place along some axes that element i of a tensor has.
 func placeOf(i int, shape, at []int) (place int) {
 	for _, a := range at {
-		inner := 1
-		for _, n := range shape[a+1:] {
-			inner *= n
-		}
-		place = place*shape[a] + i/inner%shape[a]
+		place = place*shape[a] + i/inside(shape, a)%shape[a]
 	}
 	return place
 }

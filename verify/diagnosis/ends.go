@@ -16,13 +16,15 @@ import (
 // else.
 func (s *subject) tryEnds() {
 	var all []candidate
-	for _, t := range s.targets() {
+	targets := s.targets()
+	for _, t := range targets {
+		counts := s.counting(t)
 		for a, n := range t.x.Shape {
 			if n == 1 || t.x.Len() > mostTarget {
 				continue
 			}
 			for _, last := range []bool{true, false} {
-				all = append(all, s.atEnds(t, a, last)...)
+				all = append(all, s.atEnds(t, a, last, counts, targets)...)
 			}
 		}
 	}
@@ -30,9 +32,12 @@ func (s *subject) tryEnds() {
 	s.settle()
 }
 
-// atEnds lists what may stand at the last or the first entry that counts along an axis.
-func (s *subject) atEnds(t operand, a int, last bool) (all []candidate) {
-	ends := s.ends(t, a, last)
+// atEnds lists what may stand at the last or the first entry that counts along an axis: nothing, a
+// multiple, another of the targets.
+func (s *subject) atEnds(
+	t operand, a int, last bool, counts func(i int) bool, targets []operand,
+) (all []candidate) {
+	ends := t.ends(a, last, counts)
 	where := fmt.Sprintf("at the %s %s that counts", map[bool]string{true: "last", false: "first"}[last], t.words[a])
 	add := func(said string, x func() []float64, beyond bool) {
 		c := t.as(said, func() *tensor.Tensor {
@@ -55,7 +60,7 @@ func (s *subject) atEnds(t operand, a int, last bool) (all []candidate) {
 			return eachOf(t.x, func(x float64) float64 { return k.value * x }).Data
 		}, false)
 	}
-	for _, other := range s.targets() {
+	for _, other := range targets {
 		if other.name == t.name || !slices.Equal(other.letters, t.letters) {
 			continue
 		}
@@ -83,14 +88,9 @@ func (s *subject) rates() (all []named) {
 	return all
 }
 
-// ends marks the last or the first entry of each row along an axis, of those that the mask keeps
-// where it has the axes of the tensor.
-func (s *subject) ends(t operand, a int, last bool) []bool {
-	ends, n, inner := make([]bool, t.x.Len()), t.x.Shape[a], 1
-	for _, m := range t.x.Shape[a+1:] {
-		inner *= m
-	}
-	counts := s.counting(t)
+// ends marks the last or the first entry of each row along an axis, of those that count.
+func (t operand) ends(a int, last bool, counts func(i int) bool) []bool {
+	ends, n, inner := make([]bool, t.x.Len()), t.x.Shape[a], inside(t.x.Shape, a)
 	for first := range ends {
 		if first/inner%n > 0 {
 			continue
@@ -108,7 +108,7 @@ func (s *subject) ends(t operand, a int, last bool) []bool {
 	return ends
 }
 
-// counting tells which numbers of a tensor count: those that the mask of its axes keeps.
+// counting tells which numbers of a tensor count: those that the mask keeps where it has its axes.
 func (s *subject) counting(t operand) func(i int) bool {
 	for _, m := range s.wholeInputs() {
 		if m.name == "mask" && slices.Equal(m.letters, t.letters) && slices.Equal(m.x.Shape, t.x.Shape) {

@@ -52,8 +52,7 @@ func (v *view) offset(s *subject) []candidate {
 	if len(apart) < fewParts {
 		return nil
 	}
-	slices.Sort(apart)
-	by := apart[len(apart)/2]
+	by := median(apart)
 	said := fmt.Sprintf("%s is %.4g more than it should be%s", v.want.Name, by, s.constant(by))
 	if by < 0 {
 		said = fmt.Sprintf("%s is %.4g less than it should be%s", v.want.Name, -by, s.constant(-by))
@@ -242,8 +241,8 @@ func (v *view) factorsAt(at []int) (factors, fitted []float64) {
 			factors = append(factors, 1)
 			continue
 		}
-		slices.Sort(r)
-		factors, fitted = append(factors, r[len(r)/2]), append(fitted, r[len(r)/2])
+		factor := median(r)
+		factors, fitted = append(factors, factor), append(fitted, factor)
 	}
 	return factors, fitted
 }

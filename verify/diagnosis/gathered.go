@@ -236,11 +236,7 @@ func (s *subject) listed(g gather, from []int) string {
 // asFeature says which number of places along an axis the entries are that they read, "" where it
 // is none that is known.
 func (s *subject) asFeature(letter string, entry []int) string {
-	index := feature{name: s.word(letter)}
-	for i := range entry {
-		index.of = append(index.of, float64(i))
-	}
-	features := append([]feature{index}, s.features([]string{letter}, []int{len(entry)})...)
+	features := s.featuresAlong(letter, len(entry))
 	for _, f := range features {
 		if said := f.gives(entry); said != "" {
 			return said

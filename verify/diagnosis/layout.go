@@ -203,10 +203,7 @@ func transposed(x *tensor.Tensor, a int) *tensor.Tensor {
 	shape := slices.Clone(x.Shape)
 	shape[a], shape[a+1] = shape[a+1], shape[a]
 	y := tensor.New(shape...)
-	rows, cols, inner := x.Shape[a], x.Shape[a+1], 1
-	for _, n := range x.Shape[a+2:] {
-		inner *= n
-	}
+	rows, cols, inner := x.Shape[a], x.Shape[a+1], inside(x.Shape, a+1)
 	for block := 0; block < x.Len(); block += rows * cols * inner {
 		for i := range rows {
 			for j := range cols {

@@ -34,10 +34,7 @@ func (s *subject) takenForOthers(t op.Tensor) (all []candidate) {
 // asBytesOf returns what stands in memory as another type: what a number cannot be, and what lies
 // behind the end, as zeros.
 func asBytesOf(x *tensor.Tensor, own, as dtype.Type) *tensor.Tensor {
-	bytes := make([]byte, len(x.Data)*max(own.Size(), as.Size()))
-	own.Encode(bytes[:len(x.Data)*own.Size()], x.Data)
-	y := tensor.New(x.Shape...)
-	as.Decode(y.Data, bytes[:len(y.Data)*as.Size()])
+	y := tensor.Of(retyped(x.Data, own, as), x.Shape...)
 	for i, v := range y.Data {
 		if !dtype.Finite(v) {
 			y.Data[i] = 0

@@ -269,14 +269,20 @@ func (s *subject) along(
 	}
 }
 
+// inside is how many numbers each entry of an axis has: what the axes behind it hold.
+func inside(shape []int, a int) (n int) {
+	n = 1
+	for _, m := range shape[a+1:] {
+		n *= m
+	}
+	return n
+}
+
 // entries returns a tensor with n entries along an axis, each that of another; zeros where there is
 // none.
 func entries(x *tensor.Tensor, a, n int, from func(i int) int) *tensor.Tensor {
 	shape := slices.Clone(x.Shape)
-	had, inner := shape[a], 1
-	for _, m := range shape[a+1:] {
-		inner *= m
-	}
+	had, inner := shape[a], inside(shape, a)
 	shape[a] = n
 	y := tensor.New(shape...)
 	for i := 0; i < len(y.Data); i += inner {

@@ -214,6 +214,11 @@ func (v *view) factor() float64 {
 	if len(ratios) == 0 {
 		return 0
 	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
+	return median(ratios)
+}
+
+// median sorts numbers and returns the one in the middle, of two the larger.
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return x[len(x)/2]
 }

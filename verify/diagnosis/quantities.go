@@ -223,6 +223,12 @@ func narrower() []function {
 	}
 }
 
+// itself is what a number is taken for where nothing is done with it.
+var itself = function{"", func(x float64) float64 { return x }}
+
+// varying is from which of formulas on they are no multiples of a number, and no constants.
+const varying = 3
+
 func formulas() []function {
 	return []function{
 		{"for 0", func(float64) float64 { return 0 }},

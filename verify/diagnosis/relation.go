@@ -19,11 +19,7 @@ func (p *parts) relation(s *subject) string {
 			if entry == nil {
 				continue
 			}
-			index := feature{name: s.word(axes[a])}
-			for i := range shape[a] {
-				index.of = append(index.of, float64(i))
-			}
-			for _, f := range append([]feature{index}, s.features(axes[a:a+1], shape[a:a+1])...) {
+			for _, f := range s.featuresAlong(axes[a], shape[a]) {
 				if said := f.gives(entry); said != "" {
 					return said
 				}
@@ -31,6 +27,15 @@ func (p *parts) relation(s *subject) string {
 		}
 	}
 	return ""
+}
+
+// featuresAlong lists what places along an axis have, first their own number.
+func (s *subject) featuresAlong(letter string, n int) []feature {
+	index := feature{name: s.word(letter)}
+	for i := range n {
+		index.of = append(index.of, float64(i))
+	}
+	return append([]feature{index}, s.features([]string{letter}, []int{n})...)
 }
 
 // entries returns for each place along an axis which entry is read there, from 1 on, 0 where none

@@ -25,24 +25,25 @@ var running = []struct {
 			row[i], total = total, total+x
 		}
 	}},
-	{"its running sum along %s, from the end", func(row []float64) {
-		slices.Reverse(row)
-		gonum.CumSum(row, slices.Clone(row))
-		slices.Reverse(row)
-	}},
+	{"its running sum along %s, from the end", fromEnd(func(row []float64) { gonum.CumSum(row, slices.Clone(row)) })},
 	{"its running product along %s", func(row []float64) { gonum.CumProd(row, slices.Clone(row)) }},
 	{"the largest so far along %s", func(row []float64) { carry(row, math.Max) }},
 	{"the least so far along %s", func(row []float64) { carry(row, math.Min) }},
-	{"the largest so far along %s, from the end", func(row []float64) {
-		slices.Reverse(row)
-		carry(row, math.Max)
-		slices.Reverse(row)
-	}},
+	{"the largest so far along %s, from the end", fromEnd(func(row []float64) { carry(row, math.Max) })},
 	{"what it is more than the one before along %s", func(row []float64) {
 		for i := len(row) - 1; i > 0; i-- {
 			row[i] -= row[i-1]
 		}
 	}},
+}
+
+// fromEnd does something with a row from its end on.
+func fromEnd(of func(row []float64)) func(row []float64) {
+	return func(row []float64) {
+		slices.Reverse(row)
+		of(row)
+		slices.Reverse(row)
+	}
 }
 
 // carry makes of each number what it is with that of the one before.
@@ -72,10 +73,7 @@ func (s *subject) tryRunning() {
 
 // rowsAlong returns a tensor with what its rows along an axis are made to.
 func rowsAlong(x *tensor.Tensor, a int, of func(row []float64)) *tensor.Tensor {
-	y, inner, n := tensor.New(x.Shape...), 1, x.Shape[a]
-	for _, m := range x.Shape[a+1:] {
-		inner *= m
-	}
+	y, inner, n := tensor.New(x.Shape...), inside(x.Shape, a), x.Shape[a]
 	row := make([]float64, n)
 	for first := range x.Data {
 		if first/inner%n > 0 {

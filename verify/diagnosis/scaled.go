@@ -81,8 +81,7 @@ func (v *view) rowsScaled(w []float64) (x []float64, factors []float64) {
 		if len(ratios) < wideMixed/2 {
 			continue
 		}
-		slices.Sort(ratios)
-		f := v.rowFactor(w, row, ratios[len(ratios)/2])
+		f := v.rowFactor(w, row, median(ratios))
 		factors = append(factors, f)
 		for i := row * n; i < (row+1)*n; i++ {
 			x[i] *= f

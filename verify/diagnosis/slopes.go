@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"plumbline/internal/parallel"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
 )
@@ -31,6 +30,7 @@ type sloped struct {
 	x            operand          // the value
 	right        []float64        // the derivative
 	wrong        [2]bool          // outputs are that hang on the value, on the derivative
+	counts       func(i int) bool // which numbers of it do
 }
 
 // trySlopes tries values that are other functions, with their derivatives.
@@ -48,19 +48,19 @@ func (s *subject) trySlopes() {
 
 // slopedOf returns what a value may be and how that grows.
 func (s *subject) slopedOf(q emulate.Quantity) (p sloped, ok bool) {
-	formed, right := s.formed()
+	formed, _ := s.formed()
 	if q.Slope == "" || formed[q.Name] == nil || formed[q.Name].Len() > mostTarget || formed[q.By] == nil {
 		return p, false
 	}
 	p.value, p.slope = q, emulate.Quantity{Name: q.Slope, Shape: q.Shape, Axes: q.Axes}
 	for k, name := range []string{q.Name, q.Slope} {
-		wrong, _ := s.hanging(emulate.Quantity{Name: name}, formed[name], right)
-		p.wrong[k] = wrong > 0
+		p.wrong[k] = slices.ContainsFunc(s.hung(), func(h hung) bool { return h.Name == name })
 	}
 	if !p.wrong[0] && !p.wrong[1] {
 		return p, false
 	}
 	p.x, p.right = s.quantityOperand(q, formed[q.Name]), formed[q.Slope].Data
+	p.counts = s.counting(p.x)
 	for k, by := range []float64{0, -step, step} {
 		moved := s.movedBy(q.By, by)
 		if moved == nil {
@@ -109,21 +109,7 @@ func (s *subject) besides(p sloped, formed map[string]*tensor.Tensor) (all []ope
 // trySloped tries functions in the place of one value.
 func (s *subject) trySloped(p sloped) {
 	n := min(len(p.at[0]), mostSlopes, int(max(s.budget, 0)/combinedShare/max(s.each, 1)))
-	s.budget -= s.each * float64(n)
-	trials := make([]*trial, n)
-	parallel.Each(n, func(i int) {
-		c, ok := s.slopedCandidate(p, i)
-		if !ok {
-			return
-		}
-		if t := s.weigh(c); t != nil && t.Explains > worthJudging {
-			if s.judge(t); t.explains && !s.undefined(t) {
-				trials[i] = t
-			}
-		}
-	})
-	s.tried += n
-	s.trials = append(s.trials, slices.DeleteFunc(trials, func(t *trial) bool { return t == nil })...)
+	s.tryWhole(n, func(i int) (candidate, bool) { return s.slopedCandidate(p, i) }, s.judge)
 }
 
 // growth is the derivative of a function that stands in the place of a value, w.
@@ -141,8 +127,8 @@ func (p sloped) growth(i int, w []float64) []float64 {
 // derivative in that of the value's; none where that is no number.
 func (s *subject) slopedCandidate(p sloped, i int) (c candidate, ok bool) {
 	said, w := p.at[0][i].said, p.at[0][i].x()
-	slope, counts := p.growth(i, w), s.counting(p.x)
-	if !p.x.defined(w, counts) || !p.x.defined(slope, counts) {
+	slope := p.growth(i, w)
+	if !p.x.defined(w, p.counts) || !p.x.defined(slope, p.counts) {
 		return c, false
 	}
 	instead := map[string]*tensor.Tensor{}

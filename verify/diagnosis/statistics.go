@@ -10,7 +10,6 @@ import (
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 )
 
 // What rows are divided by may be a statistic of other elements than those of the row, as of a tile
@@ -52,8 +51,9 @@ type rooted struct {
 // other elements. They are tried beside factors of each row, which fit any divisor.
 func statisticCandidates(s *subject) (all []candidate) {
 	formed, _ := s.formed()
+	inputs := s.inputOperands(floating)
 	for _, q := range emulate.QuantitiesOf(s.bound.Op.Name) {
-		for _, o := range s.inputOperands(func(t op.Tensor) bool { return !t.Integer && !t.Any }) {
+		for _, o := range inputs {
 			if x := formed[q.Name]; x != nil {
 				if r := rootedIn(q, x, o); r != nil {
 					all = append(all, s.otherStatistics(r)...)

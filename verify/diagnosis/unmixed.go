@@ -134,12 +134,8 @@ func (m *unmixing) row(w []float64, first int) string {
 	}
 	kept := slices.Clone(w[first : first+n])
 	m.put(w, first, amount, 1)
-	loss := 0.0
-	for i := first; i < first+n; i++ {
-		loss += elementLoss(v.got[i], w[i], max(v.scale[i], v.want.Type.Spacing(w[i])))
-	}
 	text := m.inWords(amount, first/n)
-	if text == "" || loss > mostLeft*sum(v.loss[first:first+n]) {
+	if text == "" || m.lossOfRow(w, first) > mostLeft*sum(v.loss[first:first+n]) {
 		copy(w[first:first+n], kept)
 		return ""
 	}

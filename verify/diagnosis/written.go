@@ -40,11 +40,12 @@ func (s *subject) writtenAs() (all []candidate) {
 	return all
 }
 
-// retyped returns what the bytes of numbers in one type are in another of its size.
+// retyped returns what the bytes of numbers in one type are in another, as many of these, zeros
+// behind the end.
 func retyped(x []float64, own, as dtype.Type) []float64 {
-	bytes, y := make([]byte, len(x)*own.Size()), make([]float64, len(x))
-	own.Encode(bytes, x)
-	as.Decode(y, bytes)
+	bytes, y := make([]byte, len(x)*max(own.Size(), as.Size())), make([]float64, len(x))
+	own.Encode(bytes[:len(x)*own.Size()], x)
+	as.Decode(y, bytes[:len(x)*as.Size()])
 	return y
 }
 
