@@ -38,7 +38,7 @@ func layoutCandidates(s *subject) []candidate {
 			}))
 		}
 	}
-	return all
+	return append(all, viewCandidates(s)...)
 }
 
 // exchangedSets are the inputs of queries, or those of keys and values, in the other order, without

@@ -27,7 +27,7 @@ func (s *subject) tryScaled() {
 }
 
 // plainlyScaled is for each output what the right numbers leave of it with a factor for each row
-// that is wrong.
+// that is wrong: nothing where that is all that is wrong with it.
 func (s *subject) plainlyScaled() (left []float64) {
 	for _, v := range s.views {
 		if v.want.Choice != nil {
@@ -35,7 +35,11 @@ func (s *subject) plainlyScaled() (left []float64) {
 			continue
 		}
 		x, factors := v.rowsScaled(v.truth)
-		left = append(left, sum(v.lossBeside(x))+leastGain*float64(len(factors)))
+		lost := sum(v.lossBeside(x)) + leastGain*float64(len(factors))
+		if lost < rightLoss*float64(len(x))+leastGain*float64(len(factors)) {
+			lost = 0
+		}
+		left = append(left, lost)
 	}
 	return left
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	gonum "gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
@@ -91,24 +92,58 @@ func (s *subject) otherStatistics(r *rooted) (all []candidate) {
 	n := len(r.rows[0])
 	for k, st := range statistics {
 		if k > 0 {
-			all = append(all, s.statistic(r, st, "the row", func(row []float64) []float64 { return row }))
+			all = append(all, s.statistic(r, st, "the row", func(i int) float64 { return st.square(r.rows[i]) }))
+		} else {
+			all = append(all, s.ofGroups(r, st)...)
 		}
-		all = append(all, s.statistic(r, st, "all of "+r.of.name, func([]float64) []float64 { return r.of.x.Data }))
+		whole := sync.OnceValue(func() float64 { return st.square(r.of.x.Data) })
+		all = append(all, s.statistic(r, st, "all of "+r.of.name, func(int) float64 { return whole() }))
 		for _, p := range partsOfRow(n) {
 			of := fmt.Sprintf("%s %d to %d, of %d,", plural(r.of.words[len(r.Shape)]), p[0], p[1]-1, n)
-			all = append(all, s.statistic(r, st, of, func(row []float64) []float64 { return row[p[0]:p[1]] }))
+			all = append(all, s.statistic(r, st, of, func(i int) float64 { return st.square(r.rows[i][p[0]:p[1]]) }))
 		}
 	}
 	return all
 }
 
-// statistic is the explanation that each row has that of other elements.
-func (s *subject) statistic(r *rooted, st statistic, of string, elements func(row []float64) []float64) candidate {
+// mostGrouped is up to how many rows one statistic is of.
+const mostGrouped = 128
+
+// ofGroups lists means of so many rows that follow each other, as the heads of a token do, or that
+// are as far apart as there are such groups.
+func (s *subject) ofGroups(r *rooted, st statistic) (all []candidate) {
+	n, word := len(r.rows), plural(r.of.words[len(r.Shape)-1])
+	squares := make([]float64, n)
+	for i, row := range r.rows {
+		squares[i] = st.square(row)
+	}
+	mean := func(from, step, count int) (m float64) {
+		for k := range count {
+			m += squares[from+k*step] / float64(count)
+		}
+		return m
+	}
+	for each := 2; each <= min(mostGrouped, n/2); each++ {
+		if n%each != 0 {
+			continue
+		}
+		apart := n / each
+		of := fmt.Sprintf("each %d %s that ", each, word)
+		all = append(all, s.statistic(r, st, of+"follow each other",
+			func(i int) float64 { return mean(i/each*each, 1, each) }))
+		all = append(all, s.statistic(r, st, of+fmt.Sprintf("are %d apart", apart),
+			func(i int) float64 { return mean(i%apart, apart, each) }))
+	}
+	return all
+}
+
+// statistic is the explanation that each row has that of other elements, by its square.
+func (s *subject) statistic(r *rooted, st statistic, of string, square func(i int) float64) candidate {
 	said := fmt.Sprintf("takes %s of %s for the root mean square of the row", st.said, of)
 	c := s.taken(r.Quantity, said, func() *tensor.Tensor {
 		y := tensor.New(r.of.x.Shape[:len(r.Shape)]...)
-		for i, row := range r.rows {
-			y.Data[i] = math.Sqrt(st.square(elements(row)) + r.more)
+		for i := range r.rows {
+			y.Data[i] = math.Sqrt(square(i) + r.more)
 		}
 		return y
 	})

@@ -29,6 +29,11 @@ func TestOtherStatistics(t *testing.T) {
 			wrong(0, func(i int) []float64 { return x.Row(i)[128:] }),
 		},
 		{
+			"heads of a token", "the kernel takes the root mean square of each 4 tokens that follow each other for " +
+				"the root mean square of the row: explains",
+			wrong(0, func(i int) []float64 { return x.Data[i/4*4*200 : (i/4*4+4)*200] }),
+		},
+		{
 			"sizes", "the kernel takes the mean size of the row for the root mean square of the row: explains",
 			wrong(3, func(i int) []float64 { return x.Row(i) }),
 		},

@@ -92,6 +92,15 @@ type Config struct {
 	Also    string // a second one
 
 	Quantities *Quantities // nil: nobody looks at what is formed on the way
+
+	Blocks Blocks // of a product of what codes stand for
+}
+
+// Blocks says of an operand for how many rows and columns of it a scale is read; of the other it is
+// for those of the contract.
+type Blocks struct {
+	Of           string // the operand; "" for neither
+	Down, Across int
 }
 
 // ErrHidden is what Run returns for a mistake that cannot show on the request, by the condition

@@ -197,7 +197,7 @@ func (p *product[T]) parts() (ends []int) {
 // operand is a matrix of codes.
 type operand[T emulate.Number] struct {
 	codes, scales []T
-	tall          int // rows of a block
+	tall, wide    int // rows and columns that a scale is read for
 	across        int // blocks side by side
 }
 
@@ -219,7 +219,11 @@ func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
 		}
 	}
 	codes = p.readOn(codes)
-	return &operand[T]{codes, scales, tall, (p.width + block - 1) / block}
+	o := &operand[T]{codes, scales, tall, block, (p.width + block - 1) / block}
+	if p.Blocks.Of == name {
+		o.tall, o.wide = p.Blocks.Down, p.Blocks.Across
+	}
+	return o
 }
 
 // decoded returns what a code is taken for.
@@ -283,7 +287,7 @@ func (p *product[T]) readOn(codes []T) []T {
 func (p *product[T]) row(m int, b *operand[T]) {
 	var x []T
 	if p.Dequantised {
-		x = p.dequantised(emulate.Row(p.a.codes, m, p.width), func(i int) T { return p.scaleA(m, i) })
+		x = p.dequantised(p.a, m, func(i int) T { return p.scaleA(m, i) })
 	}
 	for n := range p.Dim("N") {
 		if p.Dequantised {
@@ -307,17 +311,17 @@ func (p *product[T]) overhang(m int, b *operand[T]) []T {
 		if p.next == nil || p.Dequantised {
 			break
 		}
-		of := &operand[T]{p.next.codes, slices.Repeat(last, len(p.next.scales)/b.across), b.tall, b.across}
+		of := &operand[T]{p.next.codes, slices.Repeat(last, len(p.next.scales)/b.across), b.tall, b.wide, b.across}
 		over[n] = p.ofCodes(m, n, of)
 	}
 	return over
 }
 
-// dequantised returns what a row of codes stands for.
-func (p *product[T]) dequantised(codes []T, scale func(block int) T) []T {
-	values := make([]T, len(codes))
-	for k, code := range codes {
-		values[k] = code * scale(k/block)
+// dequantised returns what codes of a row stand for.
+func (p *product[T]) dequantised(o *operand[T], row int, scale func(block int) T) []T {
+	values := make([]T, p.width)
+	for k, code := range emulate.Row(o.codes, row, p.width) {
+		values[k] = code * scale(min(k/o.wide, o.across-1))
 		if p.Makes("operands-bf16") {
 			exact := values[k]
 			values[k] = emulate.Round(dtype.BF16, exact)
@@ -442,7 +446,7 @@ func (p *product[T]) arranged(x []T) []float64 {
 // ofValues returns an element of column n: the sum of products of what codes stand for, x those of
 // its row.
 func (p *product[T]) ofValues(x []T, n int, b *operand[T]) T {
-	y := p.dequantised(emulate.Row(b.codes, n, p.width), func(i int) T { return p.scaleB(b, n, i) })
+	y := p.dequantised(b, n, func(i int) T { return p.scaleB(b, n, i) })
 	splits := min(max(p.Splits, 1), p.width)
 	var parts []T
 	for s := range splits {
@@ -496,8 +500,9 @@ func (p *product[T]) scaleA(m, i int) T {
 
 // scaleB returns the scale of a block of row n of b.
 func (p *product[T]) scaleB(b *operand[T], n, i int) T {
-	right, row := b.scales[n/block*b.across+i], n/block
 	down := len(b.scales) / b.across
+	row := min(n/b.tall, down-1)
+	right := b.scales[row*b.across+i]
 	switch {
 	case p.Makes("scale-of-first-columns"):
 		row = 0
