@@ -75,8 +75,7 @@ func ofRoot(a op.Attr, value any) string {
 // otherwise is the explanation that the kernel was called with another request.
 func (s *subject) otherwise(kind, id, said string, change func(r *recording.Recording)) candidate {
 	made := func(c emulate.Config) giver {
-		c.Form = s.bound.Arithmetic.Form
-		return func() (outputs, error) { return outputsOf(emulate.Run(s.changed(change), c)) }
+		return func() (outputs, error) { return s.run(s.changed(change), c) }
 	}
 	c := propose(kind, id, said, made(emulate.Exact("")))
 	c.made = made

@@ -92,8 +92,20 @@ func (s *subject) making(mistake string) func(c emulate.Config) giver {
 
 // kernel returns what a kernel of a configuration gives that makes a mistake.
 func (s *subject) kernel(mistake string, c emulate.Config) giver {
-	c.Mistake, c.Form = mistake, s.bound.Arithmetic.Form
-	return func() (outputs, error) { return outputsOf(emulate.Run(s.request, c)) }
+	c.Mistake = mistake
+	return func() (outputs, error) { return s.run(s.request, c) }
+}
+
+// run returns what a kernel of the declared form gives for a request, which makes the mistake too
+// that is made anyway.
+func (s *subject) run(request *recording.Recording, c emulate.Config) (outputs, error) {
+	switch c.Form = s.bound.Arithmetic.Form; {
+	case c.Mistake == "":
+		c.Mistake = s.anyway
+	case c.Mistake != s.anyway && c.Also == "":
+		c.Also = s.anyway
+	}
+	return outputsOf(emulate.Run(request, c))
 }
 
 func findingOf(m op.Mistake) verdict.Finding {

@@ -73,6 +73,12 @@ func Of(
 	if err != nil {
 		return nil
 	}
+	s.search()
+	return s.words()
+}
+
+// search tries all that may explain, one after the other until something does.
+func (s *subject) search() {
 	for _, stage := range []func(*subject) []candidate{
 		outputCandidates, mistakeCandidates, attributeCandidates, inputCandidates, statisticCandidates,
 	} {
@@ -82,24 +88,27 @@ func Of(
 	if s.leavesOpen() {
 		s.tryVariants()
 	}
-	for _, more := range stages {
+	for _, more := range stages() {
 		if !s.told() && s.open() {
 			more(s)
 		}
 	}
-	return s.words()
 }
 
-// stages are what is tried one after the other until something explains.
-var stages = []func(*subject){
-	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
-	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
-	(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
-	(*subject).tryPermuted, (*subject).tryStrides,
-	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
-	(*subject).tryTwice, (*subject).tryScaled,
-	(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
-	(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
+// stages are what is tried after the first.
+func stages() []func(*subject) {
+	return []func(*subject){
+		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
+		(*subject).tryBesideSome,
+		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
+		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
+		(*subject).tryPermuted, (*subject).tryStrides,
+		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
+		(*subject).tryTwice, (*subject).tryScaled,
+		(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
+		(*subject).tryBeside,
+		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
+	}
 }
 
 // told tells whether something explains that was not fitted number by number.

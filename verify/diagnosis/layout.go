@@ -104,9 +104,7 @@ func (s *subject) exact(request *recording.Recording) (outputs, error) {
 	if request == nil {
 		return nil, emulate.ErrHidden
 	}
-	c := emulate.Exact("")
-	c.Form = s.bound.Arithmetic.Form
-	return outputsOf(emulate.Run(request, c))
+	return s.run(request, emulate.Exact(""))
 }
 
 // right returns the right truth of what was recorded.

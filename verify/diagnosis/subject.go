@@ -37,6 +37,8 @@ type subject struct {
 	unspoilt []func() (outputs, error)
 
 	unnamed []candidate // that wait for what may say better what they do
+	anyway  string      // the mistake that is made whatever else is, "" for none
+	second  bool        // it is what an explanation leaves of another subject
 
 	tried      int
 	untried    string

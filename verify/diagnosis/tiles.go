@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"plumbline/numbers/tensor"
 	"plumbline/verify/op"
@@ -58,7 +59,10 @@ func (s *subject) withoutTile(letter string, set []op.Tensor, first, end, n int)
 	})
 	c.twice = fmt.Sprintf("%s %d to %d, of %d, count twice", word, first, end-1, n)
 	c.family = fmt.Sprintf("%s without %d", letter, end-first)
-	c.about = fmt.Sprintf("some of the axis %s are left out", word)
+	c.about = fmt.Sprintf("some %s are left out", plural(word))
+	if strings.HasPrefix(word, "axis ") {
+		c.about = fmt.Sprintf("some of %s of %s is left out", word, namesOf(floats(set)))
+	}
 	c.short = fmt.Sprintf("%d to %d", first, end-1)
 	return c
 }

@@ -56,6 +56,7 @@ type trial struct {
 	explains  bool
 	leaves    []string    // outputs that it does not explain, once it is judged
 	parted    bool        // it was tried in parts
+	built     bool        // others were tried beside it
 	of        *trial      // of one that holds in parts: the explanation that holds there
 	declared  declaration // of one of arithmetic
 }
@@ -319,8 +320,10 @@ func (s *subject) explainsOutput(t *trial, v *view, least outputs) bool {
 	switch {
 	case w == nil:
 		return !v.failed
-	case v.want.Choice != nil:
+	case v.want.Choice != nil && v.failed:
 		return sum(v.lossBeside(w)) <= fewRows*sum(v.loss)
+	case v.want.Choice != nil:
+		return sum(v.lossBeside(w)) <= sum(v.loss)
 	}
 	out := verdict.Judge(v.want.Instead(w, least[v.want.Name]), tensor.Of(v.got, v.want.Truth.Shape...))
 	t.RMS = max(t.RMS, out.RMS)

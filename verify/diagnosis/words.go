@@ -37,10 +37,7 @@ func rank(kind string) int {
 // sayExplained says what explains everything: those first that fit as well as the best, by how
 // specific they are.
 func (s *subject) sayExplained(d *verdict.Diagnosis) {
-	best := slices.MinFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) }).loss
-	slices.SortStableFunc(s.explaining, func(a, b *trial) int {
-		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
-	})
+	best := s.rankExplaining()
 	first := s.explaining[0]
 	var names []string
 	others := 0
@@ -60,6 +57,15 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		d.Sentence += "; so " + doToo(d.Explains[1:1+others])
 		d.Apart = apart(d.Explains[:1+others])
 	}
+}
+
+// rankExplaining sorts what explains, as it is said, and returns what the best leaves.
+func (s *subject) rankExplaining() (best float64) {
+	best = slices.MinFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) }).loss
+	slices.SortStableFunc(s.explaining, func(a, b *trial) int {
+		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
+	})
+	return best
 }
 
 // aside says of what explains what else tells of it: of a declaration where errors are, which says
