@@ -11,6 +11,12 @@ import (
 // A kernel that takes its place along an axis for another, as all queries for the first, gives in
 // all of its outputs what belongs there.
 
+// tryAlong tries those.
+func (s *subject) tryAlong() {
+	s.try(outputsAlong(s))
+	s.settle()
+}
+
 // outputsAlong are all outputs that are not explained holding along an axis what belongs elsewhere.
 func outputsAlong(s *subject) (all []candidate) {
 	var letters []string
@@ -21,7 +27,7 @@ func outputsAlong(s *subject) (all []candidate) {
 	for _, letter := range slices.Compact(letters) {
 		n := s.bound.Dim(letter)
 		set := s.failedAlong(letter)
-		if n < 2 || len(set) == 0 {
+		if n < 2 || len(set) < 2 { // rows of one are tried as such
 			continue
 		}
 		for _, m := range indexMaps(n, false) {
@@ -46,7 +52,7 @@ func (s *subject) failedAlong(letter string) (set []op.Tensor) {
 
 // heldAlong is the explanation that outputs hold what another entry of an axis should.
 func (s *subject) heldAlong(set []op.Tensor, letter string, n int, m indexMap) candidate {
-	said := fmt.Sprintf("%s along %s (of %d) the right results, read %s", hold(set), s.word(letter), n, m.said)
+	said := fmt.Sprintf("%s hold along %s (of %d) the right results, read %s", namesOf(set), s.word(letter), n, m.said)
 	moves := func(v *view, x []float64) []float64 {
 		i := slices.IndexFunc(set, func(t op.Tensor) bool { return t.Name == v.want.Name })
 		if i < 0 {
@@ -66,11 +72,4 @@ func (s *subject) heldAlong(set []op.Tensor, letter string, n int, m indexMap) c
 	})
 	c.moves = moves
 	return c
-}
-
-func hold(set []op.Tensor) string {
-	if len(set) == 1 {
-		return set[0].Name + " holds"
-	}
-	return namesOf(set) + " hold"
 }

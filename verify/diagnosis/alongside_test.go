@@ -15,7 +15,7 @@ func TestPlacesOfTheWholeCall(t *testing.T) {
 	wrongs{
 		{
 			"one query for all", "o and lse hold along query (of 12) the right results, read at 0 alone: explains",
-			recordedAs(wide(12, 12, false), held(wide(12, 12, false), func(int) int { return 0 })),
+			recordedAs(wide(12, 12, true), held(wide(12, 12, true), func(int) int { return 0 })),
 		},
 		{
 			"blocks of shapes that they do not fill", "b_scale is read as if each scale counted for 96 × 112 " +

@@ -24,13 +24,30 @@ const (
 
 // tryBesideSome goes on from what explains all of an output, and not of the others.
 func (s *subject) tryBesideSome() {
-	s.tryOn(func(t *trial) bool { return t.judged && len(s.explainedBy(t)) > 0 })
+	s.tryOn(func(t *trial) bool { return t.judged && s.hasAll(t) })
+}
+
+// hasAll tells whether a trial explains all of an output, and is in it as much as it should be.
+func (s *subject) hasAll(t *trial) bool {
+	for i, v := range s.views {
+		if slices.Contains(s.explainedBy(t), v.want.Name) && math.Abs(t.shares[i]-1) < asMuch {
+			return true
+		}
+	}
+	return false
 }
 
 // tryBeside goes on from what is in the outputs as it should be, and leaves much.
+// Few numbers are met by some two of so many by chance.
 func (s *subject) tryBeside() {
+	if s.wrongNumbers() < fewForTwo {
+		return
+	}
 	s.tryOn(func(t *trial) bool { return math.Abs(t.Share-1) < asMuch && t.Explains > besideLeast })
 }
+
+// fewForTwo is how many numbers have to be wrong for two things at once to be looked for.
+const fewForTwo = 64
 
 // besideLeast is the share of the error that an explanation has to take away for others to be tried
 // beside it.

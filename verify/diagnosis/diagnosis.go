@@ -98,11 +98,12 @@ func (s *subject) search() {
 // stages are what is tried after the first.
 func stages() []func(*subject) {
 	return []func(*subject){
-		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
+		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryAlong,
+		(*subject).tryGathered, (*subject).tryParts,
 		(*subject).tryBesideSome,
 		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
-		(*subject).tryPermuted, (*subject).tryStrides,
+		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryEmpty, (*subject).tryParts,
 		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
 		(*subject).tryTwice, (*subject).tryScaled,
 		(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,

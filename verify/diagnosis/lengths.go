@@ -36,7 +36,7 @@ func cutCandidates(s *subject) (all []candidate) {
 			all = append(all, s.takenForOthers(t)...)
 		}
 	}
-	return slices.Concat(all, s.otherValues(), pagedCandidates(s), extentCandidates(s), emptyCandidates(s))
+	return slices.Concat(all, s.otherValues(), pagedCandidates(s), extentCandidates(s))
 }
 
 // ofAttribute tells whether an attribute says how long an axis is.

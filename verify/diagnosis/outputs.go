@@ -12,7 +12,7 @@ import (
 
 // outputCandidates are what the right outputs alone tell, without computing anything anew.
 func outputCandidates(s *subject) []candidate {
-	all := slices.Concat(layoutCandidates(s), outputsAlong(s))
+	all := layoutCandidates(s)
 	for _, v := range s.views {
 		if v.failed && (v.want.Choice != nil || !v.want.Type.Float()) {
 			all = append(all, v.answerCandidates(s)...)

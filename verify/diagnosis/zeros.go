@@ -13,6 +13,12 @@ import (
 // mostEmptied is in how many tiles at most an axis is cut of which runs are zeros.
 const mostEmptied = 6
 
+// tryEmpty tries those.
+func (s *subject) tryEmpty() {
+	s.try(emptyCandidates(s))
+	s.settle()
+}
+
 // emptyCandidates are inputs that are summed over of which runs of tiles are zeros, each of a
 // family of which others may be so in other parts of the outputs.
 func emptyCandidates(s *subject) (all []candidate) {
