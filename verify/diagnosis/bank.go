@@ -24,6 +24,9 @@ func mistakeCandidates(s *subject) []candidate {
 // the mistake is one of rounding or of overflow, one that rounds what is declared.
 func (s *subject) withMistake(m op.Mistake) candidate {
 	c := candidate{Finding: findingOf(m), give: s.kernel(m.ID, emulate.Exact("")), made: s.making(m.ID)}
+	if s.anyway != "" { // of two mistakes some kernels ask which is the first
+		c.others = []giver{s.kernel(s.anyway, also(m.ID))}
+	}
 	for _, narrow := range s.roundings()[1:] {
 		c.narrow = append(c.narrow, s.kernel(m.ID, narrow))
 	}

@@ -18,74 +18,76 @@ import (
 // besides is beside how many explanations others are tried, and besideShare the part of what is
 // left of the budget that each may take, over one.
 const (
-	besides     = 2
-	besideShare = 4
+	besides     = 3
+	besideShare = 5
 )
 
-// tryBesideSome goes on from what explains all of an output, and not of the others.
-func (s *subject) tryBesideSome() {
-	s.tryOn(func(t *trial) bool { return t.judged && s.hasAll(t) })
+// besideLeast is the share of the error that an explanation has to take away for others to be tried
+// beside it where it explains no output.
+const besideLeast = 0.1
+
+// fewForTwo is how many numbers have to be wrong for that: few are met by some two of so many by
+// chance.
+const fewForTwo = 64
+
+// tryBeside goes on from what explains all of an output, and not of the others, to all there is;
+// and from what takes most away to what is known.
+func (s *subject) tryBeside() {
+	if s.second {
+		return
+	}
+	s.tryOn(s.hasAll, (*subject).search)
+	if !s.told() && s.wrongNumbers() >= fewForTwo {
+		s.tryOn(func(t *trial) bool { return t.Explains > besideLeast && t.Share > leastShare }, (*subject).tryFirst)
+	}
 }
 
 // hasAll tells whether a trial explains all of an output, and is in it as much as it should be.
 func (s *subject) hasAll(t *trial) bool {
 	for i, v := range s.views {
-		if slices.Contains(s.explainedBy(t), v.want.Name) && math.Abs(t.shares[i]-1) < asMuch {
+		if t.judged && slices.Contains(s.explainedBy(t), v.want.Name) && math.Abs(t.shares[i]-1) < asMuch {
 			return true
 		}
 	}
 	return false
 }
 
-// tryBeside goes on from what is in the outputs as it should be, and leaves much.
-// Few numbers are met by some two of so many by chance.
-func (s *subject) tryBeside() {
-	if s.wrongNumbers() < fewForTwo {
-		return
-	}
-	s.tryOn(func(t *trial) bool { return math.Abs(t.Share-1) < asMuch && t.Explains > besideLeast })
-}
-
-// fewForTwo is how many numbers have to be wrong for two things at once to be looked for.
-const fewForTwo = 64
-
-// besideLeast is the share of the error that an explanation has to take away for others to be tried
-// beside it.
-const besideLeast = 0.1
-
 // tryOn tries others beside the best that have something.
-func (s *subject) tryOn(has func(t *trial) bool) {
-	if s.second {
-		return
-	}
+func (s *subject) tryOn(has func(t *trial) bool, others func(*subject)) {
 	var bases []*trial
 	for _, t := range s.trials {
 		known := t.Kind == "mistake" || t.changes != nil
-		if known && t.of == nil && !t.whole && !t.structured && !t.forgotten && !t.built && has(t) {
+		if known && t.of == nil && !t.whole && !t.structured && !t.forgotten && has(t) && !s.saidBy(bases, t) {
 			bases = append(bases, t)
 		}
 	}
 	slices.SortStableFunc(bases, func(a, b *trial) int {
 		return cmp.Or(cmp.Compare(len(s.explainedBy(b)), len(s.explainedBy(a))), cmp.Compare(a.loss, b.loss))
 	})
+	var all []candidate
 	for _, t := range bases[:min(len(bases), besides)] {
-		t.built = true
-		if c, found := s.alsoMade(t); found {
-			s.try([]candidate{c})
+		if c, found := s.alsoMade(t, others); found {
+			all = append(all, c)
 		}
 	}
+	s.try(all)
 	s.settle()
 }
 
+// saidBy tells whether one of some trials gives the same as another.
+func (s *subject) saidBy(some []*trial, t *trial) bool {
+	return slices.ContainsFunc(some, func(b *trial) bool { return b.loss == t.loss && s.apart(b, t) < alike })
+}
+
 // alsoMade is what explains the rest beside an explanation.
-func (s *subject) alsoMade(t *trial) (c candidate, found bool) {
+func (s *subject) alsoMade(t *trial, others func(*subject)) (c candidate, found bool) {
 	b := s.beside(t, s.budget/besideShare)
 	if b == nil {
 		return c, false
 	}
 	most := b.budget
 	b.second = true
-	b.search()
+	others(b)
 	s.budget -= most - max(b.budget, 0)
 	s.tried += b.tried
 	if !b.told() {
@@ -93,22 +95,25 @@ func (s *subject) alsoMade(t *trial) (c candidate, found bool) {
 	}
 	b.rankExplaining()
 	more := b.explaining[slices.IndexFunc(b.explaining, (*trial).says)]
-	c = candidate{Finding: t.Finding, give: func() (outputs, error) { return joined(t.gives, more.gives), nil }}
-	c.Kind, c.ID, c.Numbers = "pair", pairID(t, more), slices.Concat(t.Numbers, more.Numbers)
-	c.Sentence, c.Hidden, c.Thread = t.Sentence+", and "+more.Sentence, "", ""
-	if more.Where != "" {
-		c.Sentence += " (only " + more.Where + ")"
-	}
-	c.fitted = more.fitted
-	return c, true
+	gives := joined(t.gives, more.gives)
+	return bothOf(t.Finding, more.Finding, more.fitted, func() (outputs, error) { return gives, nil }), true
 }
 
-// pairID names the explanations that have a name.
-func pairID(t, more *trial) string {
-	if rank(more.Kind) > rank("input") {
-		return t.ID
+// bothOf is the explanation that two things are wrong, the one first that says more.
+func bothOf(a, b verdict.Finding, fitted int, give giver) candidate {
+	if cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.ID, b.ID)) > 0 {
+		a, b = b, a
 	}
-	return t.ID + " and " + more.ID
+	c := candidate{Finding: a, give: give, fitted: fitted}
+	c.Kind, c.Numbers = "pair", slices.Concat(a.Numbers, b.Numbers)
+	if rank(b.Kind) <= rank("input") { // else it has no name
+		c.ID += " and " + b.ID
+	}
+	c.Sentence, c.Hidden, c.Thread = a.Sentence+", and "+b.Sentence, "", ""
+	if b.Where != "" {
+		c.Sentence += " (only " + b.Where + ")"
+	}
+	return c
 }
 
 // joined returns outputs with others in their place.

@@ -30,8 +30,8 @@ func TestTwoThingsAtOnce(t *testing.T) {
 	}
 	wrongs{
 		{
-			"the gate of another model", `score="softmax" and gate-bias-in-weights (G01): with score "softmax", ` +
-				`where the recording has "sigmoid", and weights are made of scores with the bias: explains everything`,
+			"the gate of another model", "gate-bias-in-weights and softmax-for-sigmoid (G01, G06): weights are made of " +
+				"scores with the bias, and scores are a softmax over all experts where sigmoids are asked for: explains",
 			taken("gate-bias-in-weights", func(r *recording.Recording) { r.Attrs["score"] = "softmax" }),
 		},
 	}.check(t)

@@ -79,6 +79,16 @@ func Of(
 
 // search tries all that may explain, one after the other until something does.
 func (s *subject) search() {
+	s.tryFirst()
+	for _, more := range stages() {
+		if !s.told() && s.open() {
+			more(s)
+		}
+	}
+}
+
+// tryFirst tries what is cheap or known.
+func (s *subject) tryFirst() {
 	for _, stage := range []func(*subject) []candidate{
 		outputCandidates, mistakeCandidates, attributeCandidates, inputCandidates, statisticCandidates,
 	} {
@@ -88,26 +98,19 @@ func (s *subject) search() {
 	if s.leavesOpen() {
 		s.tryVariants()
 	}
-	for _, more := range stages() {
-		if !s.told() && s.open() {
-			more(s)
-		}
-	}
 }
 
 // stages are what is tried after the first.
 func stages() []func(*subject) {
 	return []func(*subject){
-		(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryAlong,
+		(*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryAlong,
 		(*subject).tryGathered, (*subject).tryParts,
-		(*subject).tryBesideSome,
 		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
 		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryEmpty, (*subject).tryParts,
 		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
 		(*subject).tryTwice, (*subject).tryScaled,
 		(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
-		(*subject).tryBeside,
 		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 	}
 }

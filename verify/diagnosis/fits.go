@@ -202,7 +202,7 @@ func (s *subject) tryPairs() {
 				continue
 			}
 			c := candidate{Finding: a.Finding, give: s.kernel(a.ID, also(b.ID)), others: []giver{
-				func() (outputs, error) { return s.both(a, b), nil },
+				s.kernel(b.ID, also(a.ID)), func() (outputs, error) { return s.both(a, b), nil },
 			}}
 			c.Kind, c.ID = "pair", a.ID+" and "+b.ID
 			c.Numbers = slices.Concat(a.Numbers, b.Numbers)

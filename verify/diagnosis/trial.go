@@ -56,7 +56,6 @@ type trial struct {
 	explains  bool
 	leaves    []string    // outputs that it does not explain, once it is judged
 	parted    bool        // it was tried in parts
-	built     bool        // others were tried beside it
 	of        *trial      // of one that holds in parts: the explanation that holds there
 	declared  declaration // of one of arithmetic
 }

@@ -60,9 +60,10 @@ type gate[T emulate.Number] struct {
 	scoring           string
 	narrow            dtype.Type
 	eps, scale        T
-	mistake           string // "" for a right gate
-	n                 int    // the token that is routed
-	columns           *[]T   // sums over all tokens, where a mistake has formed them
+	right             bool // the twin of a wrong one
+	undivided         bool // its weights are not divided by their sum
+	n                 int  // the token that is routed
+	columns           *[]T // sums over all tokens, where a mistake has formed them
 }
 
 // route is where a token goes: experts, in the order that the gate gives them, and their weights.
@@ -77,7 +78,7 @@ func newGate[T emulate.Number](j *emulate.Job, c *emulate.Config) *gate[T] {
 	g := &gate[T]{
 		Job: j, bias: emulate.Load[T](j, "bias"), E: j.Dim("E"), K: j.Int("top_k"), groups: j.Int("groups"),
 		kept: j.Int("top_groups"), scoring: j.Word("score"), narrow: j.Gate, eps: T(j.Float("norm_eps")),
-		scale: T(j.Float("scale")), mistake: j.Mistake, columns: new([]T),
+		scale: T(j.Float("scale")), columns: new([]T),
 	}
 	if j.Recording.Has("logits") {
 		g.given = emulate.Load[T](j, "logits")
@@ -114,9 +115,9 @@ func moeGate[T emulate.Number](j *emulate.Job) {
 // token routes token n, and notes whether a mistake shows in it.
 func (g *gate[T]) token(n int) route[T] {
 	r := g.route(n)
-	if g.mistake != "" {
+	if g.Mistake != "" && !g.right {
 		right := *g
-		right.mistake = ""
+		right.right = true
 		g.Show(differ(r, right.route(n)))
 	}
 	return r
@@ -135,7 +136,7 @@ func differ[T emulate.Number](a, b route[T]) bool {
 }
 
 // makes is Makes for a gate that may be the right twin of a wrong one.
-func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
+func (g *gate[T]) makes(mistake string) bool { return !g.right && g.Makes(mistake) }
 
 func (g *gate[T]) route(n int) route[T] {
 	g.n = n
@@ -234,7 +235,7 @@ func (g *gate[T]) scores(logits []T) []T {
 // otherScores are a softmax where sigmoids are asked for, and else sigmoids.
 func (g *gate[T]) otherScores(logits []T) []T {
 	other := *g
-	other.scoring, other.mistake = "softmax", ""
+	other.scoring, other.right = "softmax", true
 	if g.scoring != "sigmoid" {
 		other.scoring = "sigmoid"
 	}

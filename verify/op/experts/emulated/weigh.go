@@ -60,7 +60,7 @@ func (g *gate[T]) divisor(sum T) T {
 
 // normalizes tells whether weights are divided by their sum.
 func (g *gate[T]) normalizes() bool {
-	asked := g.Flag("normalize") && !g.makes("weights-unnormalized")
+	asked := g.Flag("normalize") && !g.makes("weights-unnormalized") && !g.undivided
 	return asked || g.makes("weights-normalized") || g.makes("softmax-of-chosen-scores")
 }
 
@@ -82,7 +82,7 @@ func (g *gate[T]) sum(r route[T], scores, ranked []T) T {
 func (g *gate[T]) overTokens(weights []T) []T {
 	if len(*g.columns) == 0 {
 		other, sums := *g, make([]T, g.K)
-		other.mistake, other.scale = "weights-unnormalized", 1
+		other.right, other.undivided, other.scale = true, true, 1
 		for n := range g.Dim("N") {
 			for k, w := range other.route(n).weights {
 				sums[k] += w

@@ -45,7 +45,7 @@ type acceptance[T emulate.Number] struct {
 	draft []int
 	q, p  []T
 	u     []T
-	wrong string // the mistake; "" for the right answer to compare with
+	wrong bool // else it is the right answer to compare with
 
 	drawn, less []T // what the next token is drawn from, and what is taken off it
 }
@@ -66,7 +66,7 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 		emulate.Pass(j, drawnFrom, b*(k+1)*vocab, a.drawn)
 		emulate.Pass(j, lessDraft, b*k*vocab, a.less)
 		rightAccepted, rightNext := a.verify()
-		a.wrong = j.Mistake
+		a.wrong = true
 		accepted[b], next[b] = a.verify()
 		j.Show(accepted[b] != rightAccepted || next[b] != rightNext)
 	}
@@ -74,7 +74,7 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 	j.StoreInts("next_token", next)
 }
 
-func (a *acceptance[T]) makes(mistake string) bool { return a.wrong == mistake }
+func (a *acceptance[T]) makes(mistake string) bool { return a.wrong && a.Makes(mistake) }
 
 func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
 
