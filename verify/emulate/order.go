@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 )
@@ -132,20 +134,9 @@ func (s *Summer[T]) Dot(a, b []T) T {
 	return acc
 }
 
-// quickDot is a sum in float64, where no order is seen: four side by side, as processors have them.
+// quickDot is a sum in float64, where no order is seen.
 func quickDot[T Number](a, b []T) T {
-	var p, q, r, s T
-	for ; len(a) >= 4 && len(b) >= 4; a, b = a[4:], b[4:] {
-		p += T(a[0] * b[0])
-		q += T(a[1] * b[1])
-		r += T(a[2] * b[2])
-		s += T(a[3] * b[3])
-	}
-	b = b[:len(a)]
-	for i, x := range a {
-		p += T(x * b[i])
-	}
-	return (p + q) + (r + s)
+	return T(floats.Dot(any(a).([]float64), any(b).([]float64)))
 }
 
 func (s *Summer[T]) sequentialDot(a, b []T) T {
