@@ -32,10 +32,12 @@ type columns struct {
 	by     []float64   // of each row
 }
 
-// perColumn is how many numbers the output has to have for each factor, steadyRounds how often
-// factors of columns and of rows are fitted in turn, and mostSteps how many steps each fit has.
+// perColumn is how many numbers the output has to have for each factor, mostFormed in how many runs
+// the matrix has to be found, steadyRounds how often factors of columns and of rows are fitted in
+// turn, and mostSteps how many steps each fit has.
 const (
 	perColumn    = 8
+	mostFormed   = 64
 	steadyRounds = 5
 	mostSteps    = 60
 )
@@ -65,7 +67,8 @@ func (m *columns) fits() bool {
 	}
 	m.width = m.x.Shape[last]
 	runs := (m.width+m.rows()-1)/m.rows() + 1
-	return m.width > 1 && len(m.v.got) >= perColumn*m.width && m.each*float64(runs) < m.budget/gatherShare
+	return m.width > 1 && len(m.v.got) >= perColumn*m.width && runs <= mostFormed &&
+		m.each*float64(runs) < m.budget/gatherShare
 }
 
 func (m *columns) rows() int { return m.x.Len() / m.width }
@@ -80,12 +83,39 @@ func (m *columns) gives(x *tensor.Tensor) []float64 {
 	return nil
 }
 
-// form finds the matrix, of as many columns at once as there are rows, and tells whether the output
-// is what it gives, each column in several numbers.
+// form finds the matrix, and tells whether the output is what it gives, each column in several
+// numbers.
 func (m *columns) form() bool {
-	if m.rest = m.gives(tensor.New(m.x.Shape...)); m.rest == nil {
+	m.rest = m.gives(tensor.New(m.x.Shape...))
+	twice := m.gives(eachOf(m.x, func(x float64) float64 { return 2 * x }))
+	if m.rest == nil || twice == nil {
 		return false
 	}
+	gonum.AddScaled(twice, -1, m.v.truth)
+	gonum.Add(twice, m.rest)
+	if !m.right(twice) || !m.ones() {
+		return false
+	}
+	m.factor, m.by = filled(1, m.width).Data, filled(1, m.rows()).Data
+	y := m.of(m.factor)
+	gonum.Add(y, m.rest)
+	return m.right(y) &&
+		slices.ContainsFunc(m.matrix, func(x []float64) bool { return gonum.Count(nonzero, x) > 1 })
+}
+
+// right tells whether numbers are those of the right output.
+func (m *columns) right(y []float64) bool {
+	for i, t := range m.v.truth {
+		if !(math.Abs(y[i]-t) <= 1e-9*m.v.largest) {
+			return false
+		}
+	}
+	return true
+}
+
+// ones finds the matrix of quantities with a 1 in each row, as many columns at once as there are
+// rows.
+func (m *columns) ones() bool {
 	wide := len(m.v.got) / m.rows()
 	for first := 0; first < m.width; first += m.rows() {
 		one := tensor.New(m.x.Shape...)
@@ -101,15 +131,7 @@ func (m *columns) form() bool {
 			m.matrix = append(m.matrix, y[r*wide:(r+1)*wide])
 		}
 	}
-	m.factor, m.by = filled(1, m.width).Data, filled(1, m.rows()).Data
-	y := m.of(m.factor)
-	gonum.Add(y, m.rest)
-	for i, t := range m.v.truth {
-		if !(math.Abs(y[i]-t) <= 1e-9*m.v.largest) {
-			return false
-		}
-	}
-	return slices.ContainsFunc(m.matrix, func(x []float64) bool { return gonum.Count(nonzero, x) > 1 })
+	return true
 }
 
 func nonzero(x float64) bool { return x != 0 }

@@ -12,8 +12,8 @@ import (
 	"plumbline/verify/recording"
 )
 
-// What a matrix multiplies may have a factor in each column: a weight of the recording once more, or
-// one that it does not have.
+// What a matrix multiplies may have a factor in each column: a weight of the recording once more,
+// or one that it does not have.
 func TestFactorsOfMultipliedColumns(t *testing.T) {
 	const rows, wide = 24, 16
 	right := given("mtp.combine", func(r *recording.Recording) {

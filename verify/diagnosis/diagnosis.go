@@ -92,9 +92,9 @@ func Of(
 
 // stages are what is tried one after the other until something explains.
 var stages = []func(*subject){
-	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
-	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryColumns, (*subject).tryEnds,
-	(*subject).tryGiven,
+	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryColumns, (*subject).tryMisread, (*subject).tryGathered,
+	(*subject).tryParts,
+	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 	(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
 	(*subject).tryPermuted, (*subject).tryStrides,
 	(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryDescribed,

@@ -9,8 +9,8 @@ import (
 	"plumbline/verify/emulate"
 )
 
-// What is loaded as one number, as of a gradient that autograd spreads with strides of 0, is that of
-// one place for all.
+// What is loaded as one number, as of a gradient that autograd spreads with strides of 0, is that
+// of one place for all.
 
 // atOnePlace lists what a quantity gives that is read at the first or the last place of several of
 // its axes.

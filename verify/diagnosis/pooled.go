@@ -28,8 +28,8 @@ var pools = []pool{
 	{"the mean over %s", true, false}, {"the mean over %s, of what counts", true, true},
 }
 
-// pooledCandidates are inputs of which each place has the sum or the mean of its row: each by itself,
-// and those whose names end alike.
+// pooledCandidates are inputs of which each place has the sum or the mean of its row: each by
+// itself, and those whose names end alike.
 func (s *subject) pooledCandidates() (all []candidate) {
 	for _, set := range s.endingAlike() {
 		counts := s.counting(set[0])
@@ -107,9 +107,9 @@ func (s *subject) pooled(set []operand, a int, p pool, counts func(i int) bool) 
 
 func everywhere(int) bool { return true }
 
-// pooledAlong returns at the places of a tensor, those that are to have it, the sum or the mean along
-// an axis of numbers that count, as a kernel adds; divided by how many of either these are, as a
-// gradient has it.
+// pooledAlong returns at the places of a tensor, those that are to have it, the sum or the mean
+// along an axis of numbers that count, as a kernel adds; a mean is over the fewer of both, as its
+// gradient has it too.
 func pooledAlong(
 	x *tensor.Tensor, a int, mean bool, counts, has func(i int) bool, k emulate.Config,
 ) *tensor.Tensor {

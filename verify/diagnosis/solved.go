@@ -33,8 +33,8 @@ const (
 	solvedShare = 4 // the part of what is left of the budget that solving may take, over one
 )
 
-// tryDescribed tries tensors that are some other function, with up to two numbers fitted, of what is
-// known.
+// tryDescribed tries tensors that are some other function, with up to two numbers fitted, of what
+// is known.
 func (s *subject) tryDescribed() {
 	var all []candidate
 	left := s.budget - s.budget/solvedShare
@@ -117,8 +117,8 @@ func outwards() (all []float64) {
 	return all
 }
 
-// off returns how far the output of another tensor is from what was recorded, and nothing where that
-// is less than its last bits; NaN everywhere if there is none.
+// off returns how far the output of another tensor is from what was recorded, and nothing where
+// that is less than its last bits; NaN everywhere if there is none.
 func (o *solving) off(x []float64) []float64 {
 	y := o.gives(x)
 	if y == nil {
