@@ -103,13 +103,13 @@ func (s *subject) tryFirst() {
 // stages are what is tried after the first.
 func stages() []func(*subject) {
 	return []func(*subject){
-		(*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryAlong,
-		(*subject).tryGathered, (*subject).tryParts,
+		(*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryColumns,
+		(*subject).tryMisread, (*subject).tryAlong, (*subject).tryGathered, (*subject).tryParts,
 		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
 		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryEmpty, (*subject).tryParts,
-		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryRunning,
-		(*subject).tryTwice, (*subject).tryScaled,
+		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryDescribed,
+		(*subject).tryRunning, (*subject).tryTwice, (*subject).tryScaled,
 		(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
 		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 	}

@@ -26,7 +26,8 @@ func misreadCandidates(s *subject) (all []candidate) {
 	for _, t := range s.bound.Op.Inputs {
 		all = append(all, s.inMemory(t)...)
 	}
-	return slices.Concat(all, s.otherHeads(), s.otherPartners(), s.writtenAs(), s.rotatedInPart())
+	return slices.Concat(all, s.otherHeads(), s.otherPartners(), s.writtenAs(), s.rotatedInPart(),
+		s.pooledCandidates())
 }
 
 // setsOf lists the inputs that have an axis each by itself, and those that are read together.

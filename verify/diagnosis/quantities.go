@@ -109,7 +109,8 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
 	}
-	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x))
+	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x),
+		s.atOnePlace(q, x))
 	for a, n := range x.Shape {
 		word := s.wordOf(q, a)
 		along := func(said string, from func(i int) int) candidate {

@@ -32,6 +32,7 @@ func (s *subject) otherValues() (all []candidate) {
 			}
 		case t.Any:
 			all = append(all, s.mapped(t, "is taken for its opposite: what is 0 counts, and nothing else", opposite))
+			all = append(all, s.ranked(t)...)
 		case t.Integer:
 			oneLess := func(x float64) float64 { return max(0, x-1) }
 			all = append(all, s.mapped(t, "is one less than it should be", oneLess))
