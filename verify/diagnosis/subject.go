@@ -90,7 +90,7 @@ func newSubject(
 }
 
 // perNumber is the work that reading, checking and writing a number takes, in products.
-const perNumber = 256
+const perNumber = 128
 
 // numbers counts those of all tensors.
 func numbers(rec *recording.Recording) (n float64) {
