@@ -92,6 +92,7 @@ func Of(
 
 // stages are what is tried one after the other until something explains.
 var stages = []func(*subject){
+	(*subject).tryOnTop, (*subject).tryRecipes,
 	(*subject).tryParts, (*subject).tryFormulas, (*subject).tryMisread, (*subject).tryGathered, (*subject).tryParts,
 	(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 	(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,

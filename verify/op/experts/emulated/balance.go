@@ -47,7 +47,8 @@ type balance[T emulate.Number] struct {
 	devices    []int // of each expert; nil: none are given
 	N, E, K, D int
 	kind       string
-	mistake    string
+
+	mistake, also string // "" for a right one
 }
 
 // balanceLoss computes the loss, which is F32.
@@ -55,19 +56,19 @@ func balanceLoss[T emulate.Number](j *emulate.Job) {
 	b := &balance[T]{
 		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), scores: emulate.Load[T](j, "scores"),
 		ids: j.LoadInts("indices"), devices: j.LoadInts("groups"), N: j.Dim("N"), E: j.Dim("E"), K: j.Dim("K"),
-		kind: j.Word("kind"), mistake: j.Mistake,
+		kind: j.Word("kind"), mistake: j.Mistake, also: j.Also,
 	}
 	if b.devices != nil {
 		b.D = slices.Max(b.devices) + 1
 	}
 	right := *b
-	right.mistake = ""
+	right.mistake, right.also = "", ""
 	loss := b.loss()
 	j.Show(loss != right.loss())
 	emulate.Store(j, "loss", emulate.Working[T](), []T{loss})
 }
 
-func (b *balance[T]) makes(mistake string) bool { return b.mistake == mistake }
+func (b *balance[T]) makes(mistake string) bool { return b.mistake == mistake || b.also == mistake }
 
 // loss returns that of all tokens, or the mean of those of sequences.
 func (b *balance[T]) loss() T {
@@ -336,26 +337,27 @@ func (b *balance[T]) sent() []T {
 // bias is one step of the bias of a gate.
 type bias[T emulate.Number] struct {
 	*emulate.Job
-	sums    *emulate.Summer[T]
-	before  []T
-	load    []T
-	mistake string
+	sums   *emulate.Summer[T]
+	before []T
+	load   []T
+
+	mistake, also string // "" for a right one
 }
 
 // biasUpdate computes the bias after a step, in the type that it had before.
 func biasUpdate[T emulate.Number](j *emulate.Job) {
 	b := &bias[T]{
 		Job: j, sums: emulate.NewSummer[T](&j.Config, dtype.F32), before: emulate.Load[T](j, "bias"),
-		load: emulate.Load[T](j, "load"), mistake: j.Mistake,
+		load: emulate.Load[T](j, "load"), mistake: j.Mistake, also: j.Also,
 	}
 	right, typ := *b, j.Recording.Type("bias")
-	right.mistake = ""
+	right.mistake, right.also = "", ""
 	after := b.after()
 	j.Show(!slices.Equal(emulate.RoundEach(typ, slices.Clone(after)), emulate.RoundEach(typ, right.after())))
 	emulate.Store(j, "bias", typ, after)
 }
 
-func (b *bias[T]) makes(mistake string) bool { return b.mistake == mistake }
+func (b *bias[T]) makes(mistake string) bool { return b.mistake == mistake || b.also == mistake }
 
 // steps returns what is added to the bias of each expert.
 func (b *bias[T]) steps() []T {

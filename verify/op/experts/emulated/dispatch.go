@@ -18,16 +18,18 @@ type dispatch struct {
 	*emulate.Job
 	ids     []int
 	N, K, E int
-	mistake string
+
+	mistake, also string // "" for a right one
 }
 
 // moeDispatch rounds nothing.
 func moeDispatch(j *emulate.Job) {
 	d := &dispatch{
-		Job: j, ids: j.LoadInts("indices"), N: j.Dim("N"), K: j.Dim("K"), E: j.Int("experts"), mistake: j.Mistake,
+		Job: j, ids: j.LoadInts("indices"), N: j.Dim("N"), K: j.Dim("K"), E: j.Int("experts"),
+		mistake: j.Mistake, also: j.Also,
 	}
 	right := *d
-	right.mistake = ""
+	right.mistake, right.also = "", ""
 	order, counts := d.sort()
 	rightOrder, rightCounts := right.sort()
 	j.Show(!slices.Equal(order, rightOrder) || !slices.Equal(counts, rightCounts))
@@ -35,7 +37,7 @@ func moeDispatch(j *emulate.Job) {
 	j.StoreInts("counts", counts)
 }
 
-func (d *dispatch) makes(mistake string) bool { return d.mistake == mistake }
+func (d *dispatch) makes(mistake string) bool { return d.mistake == mistake || d.also == mistake }
 
 // sort returns the pairs in the order of their experts, and how many each expert has.
 func (d *dispatch) sort() (order, counts []int) {

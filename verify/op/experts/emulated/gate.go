@@ -60,7 +60,7 @@ type gate[T emulate.Number] struct {
 	scoring           string
 	narrow            dtype.Type
 	eps, scale        T
-	mistake           string // "" for a right gate
+	mistake, also     string // "" for a right gate
 	n                 int    // the token that is routed
 	columns           *[]T   // sums over all tokens, where a mistake has formed them
 }
@@ -77,7 +77,7 @@ func newGate[T emulate.Number](j *emulate.Job, c *emulate.Config) *gate[T] {
 	g := &gate[T]{
 		Job: j, bias: emulate.Load[T](j, "bias"), E: j.Dim("E"), K: j.Int("top_k"), groups: j.Int("groups"),
 		kept: j.Int("top_groups"), scoring: j.Word("score"), narrow: j.Gate, eps: T(j.Float("norm_eps")),
-		scale: T(j.Float("scale")), mistake: j.Mistake, columns: new([]T),
+		scale: T(j.Float("scale")), mistake: j.Mistake, also: j.Also, columns: new([]T),
 	}
 	if j.Recording.Has("logits") {
 		g.given = emulate.Load[T](j, "logits")
@@ -116,7 +116,7 @@ func (g *gate[T]) token(n int) route[T] {
 	r := g.route(n)
 	if g.mistake != "" {
 		right := *g
-		right.mistake = ""
+		right.mistake, right.also = "", ""
 		g.Show(differ(r, right.route(n)))
 	}
 	return r
@@ -135,7 +135,7 @@ func differ[T emulate.Number](a, b route[T]) bool {
 }
 
 // makes is Makes for a gate that may be the right twin of a wrong one.
-func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake }
+func (g *gate[T]) makes(mistake string) bool { return g.mistake == mistake || g.also == mistake }
 
 func (g *gate[T]) route(n int) route[T] {
 	g.n = n
@@ -234,7 +234,7 @@ func (g *gate[T]) scores(logits []T) []T {
 // otherScores are a softmax where sigmoids are asked for, and else sigmoids.
 func (g *gate[T]) otherScores(logits []T) []T {
 	other := *g
-	other.scoring, other.mistake = "softmax", ""
+	other.scoring, other.mistake, other.also = "softmax", "", ""
 	if g.scoring != "sigmoid" {
 		other.scoring = "sigmoid"
 	}

@@ -82,7 +82,7 @@ func (g *gate[T]) sum(r route[T], scores, ranked []T) T {
 func (g *gate[T]) overTokens(weights []T) []T {
 	if len(*g.columns) == 0 {
 		other, sums := *g, make([]T, g.K)
-		other.mistake, other.scale = "weights-unnormalized", 1
+		other.mistake, other.also, other.scale = "weights-unnormalized", "", 1
 		for n := range g.Dim("N") {
 			for k, w := range other.route(n).weights {
 				sums[k] += w

@@ -38,14 +38,14 @@ const (
 // acceptance is the verification of one row: k drafts against k+1 distributions.
 type acceptance[T emulate.Number] struct {
 	*emulate.Job
-	b     int // of the row
-	sums  *emulate.Summer[T]
-	k     int
-	vocab int
-	draft []int
-	q, p  []T
-	u     []T
-	wrong string // the mistake; "" for the right answer to compare with
+	b           int // of the row
+	sums        *emulate.Summer[T]
+	k           int
+	vocab       int
+	draft       []int
+	q, p        []T
+	u           []T
+	wrong, also string // the mistake; "" for the right answer to compare with
 
 	drawn, less []T // what the next token is drawn from, and what is taken off it
 }
@@ -66,7 +66,7 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 		emulate.Pass(j, drawnFrom, b*(k+1)*vocab, a.drawn)
 		emulate.Pass(j, lessDraft, b*k*vocab, a.less)
 		rightAccepted, rightNext := a.verify()
-		a.wrong = j.Mistake
+		a.wrong, a.also = j.Mistake, j.Also
 		accepted[b], next[b] = a.verify()
 		j.Show(accepted[b] != rightAccepted || next[b] != rightNext)
 	}
@@ -74,7 +74,7 @@ func mtpAccept[T emulate.Number](j *emulate.Job) {
 	j.StoreInts("next_token", next)
 }
 
-func (a *acceptance[T]) makes(mistake string) bool { return a.wrong == mistake }
+func (a *acceptance[T]) makes(mistake string) bool { return a.wrong == mistake || a.also == mistake }
 
 func (a *acceptance[T]) kept(x T) T { return emulate.Round(a.Intermediate, x) }
 
