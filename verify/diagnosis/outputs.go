@@ -22,7 +22,7 @@ func outputCandidates(s *subject) []candidate {
 		}
 		all = slices.Concat(all, v.rowCandidates(), v.reorderedCandidate(), v.displacedCandidates(),
 			s.mixedCandidates(v), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s),
-			v.termCandidates(s))
+			v.termCandidates(s), v.collectedCandidates())
 	}
 	return slices.Concat(all, factorCandidates(s), sumCandidates(s))
 }
