@@ -95,7 +95,7 @@ func (s *subject) alsoMade(t *trial, others func(*subject)) (c candidate, found 
 	}
 	b.rankExplaining()
 	more := b.explaining[slices.IndexFunc(b.explaining, (*trial).says)]
-	gives := joined(t.gives, more.gives)
+	gives := together(t.gives, more.gives)
 	return bothOf(t.Finding, more.Finding, more.fitted, func() (outputs, error) { return gives, nil }), true
 }
 
@@ -116,8 +116,8 @@ func bothOf(a, b verdict.Finding, fitted int, give giver) candidate {
 	return c
 }
 
-// joined returns outputs with others in their place.
-func joined(all, others outputs) outputs {
+// together returns outputs with others in their place.
+func together(all, others outputs) outputs {
 	both := outputs{}
 	for name, x := range all {
 		both[name] = x

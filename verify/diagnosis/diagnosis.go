@@ -103,7 +103,7 @@ func (s *subject) tryFirst() {
 // stages are what is tried after the first.
 func stages() []func(*subject) {
 	return []func(*subject){
-		(*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryColumns,
+		(*subject).tryRecipes, (*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryColumns,
 		(*subject).tryMisread, (*subject).tryAlong, (*subject).tryGathered, (*subject).tryParts,
 		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
 		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,

@@ -31,7 +31,7 @@ func inputCandidates(s *subject) []candidate {
 			all = append(all, s.joinedInputs(t, other)...)
 		}
 	}
-	return slices.Concat(all, s.lengthCandidates(), maskCandidates(s))
+	return slices.Concat(all, s.joinedCandidates(), s.lengthCandidates(), maskCandidates(s))
 }
 
 // mostInput is the number of elements up to which an input is changed to try something.

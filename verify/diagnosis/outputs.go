@@ -21,7 +21,8 @@ func outputCandidates(s *subject) []candidate {
 			continue
 		}
 		all = slices.Concat(all, v.rowCandidates(), v.reorderedCandidate(), v.displacedCandidates(),
-			s.mixedCandidates(v), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s))
+			s.mixedCandidates(v), v.blockCandidates(s), v.valueCandidates(s), v.copyCandidates(s),
+			v.termCandidates(s), v.collectedCandidates())
 	}
 	return slices.Concat(all, factorCandidates(s), sumCandidates(s))
 }

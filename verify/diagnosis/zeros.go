@@ -10,8 +10,8 @@ import (
 // What a kernel before this one should have written into a cache may have been written elsewhere:
 // where it belongs there are zeros, which count, in keys and values alike.
 
-// mostEmptied is in how many tiles at most an axis is cut of which runs are zeros.
-const mostEmptied = 6
+// mostRunsOfZeros is in how many tiles at most an axis is cut of which runs are zeros.
+const mostRunsOfZeros = 6
 
 // tryEmpty tries those.
 func (s *subject) tryEmpty() {
@@ -29,7 +29,7 @@ func emptyCandidates(s *subject) (all []candidate) {
 		}
 		n := s.length(letter, set[0])
 		for _, tile := range tilesOf(n) {
-			for first := 0; first < n && n <= mostEmptied*tile; first += tile {
+			for first := 0; first < n && n <= mostRunsOfZeros*tile; first += tile {
 				for end := first + tile; end < n+tile && end-first < n; end += tile {
 					all = append(all, s.emptied(letter, tile, n, first, min(end, n)))
 				}

@@ -15,6 +15,7 @@ type Mistake struct {
 	Ops      []string // whose kernels make it
 	Thread   string   // where it was met in public, as owner/repository#number; "" if it is folklore
 	Sentence string   // what such a kernel does
+	Decides  string   // of one that another recipe has: which decision of it, where a kernel has one
 	Declares string   // of one of rounding: what a kernel would declare that means it, "accumulate=BF16"
 	Hidden   string   // when its outputs are those of a right kernel, or too near them to tell
 }

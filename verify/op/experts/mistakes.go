@@ -26,7 +26,7 @@ var choosing = []op.Mistake{
 		Hidden:   "without groups, where that is asked for, or where no token's experts change",
 	},
 	{
-		ID: "groups-missing", Ops: ofGate,
+		ID: "groups-missing", Decides: "groups", Ops: ofGate,
 		Sentence: "experts of all groups may be chosen",
 		Hidden:   "without groups, or where every token's best experts are in its best groups",
 	},
@@ -41,7 +41,7 @@ var choosing = []op.Mistake{
 		Hidden:   "with another score than sigmoid",
 	},
 	{
-		ID: "weights-of-other-score", Ops: ofGate, Thread: "MetaX-MACA/vLLM-metax#270",
+		ID: "weights-of-other-score", Decides: "weights", Ops: ofGate, Thread: "MetaX-MACA/vLLM-metax#270",
 		Sentence: "experts are chosen by their scores, and weighed by those of another kind: softmax for sigmoid, or " +
 			"sigmoid for another",
 		Hidden: "with one expert for each token, whose weight is 1 where weights add up to 1",
@@ -63,7 +63,8 @@ var choosing = []op.Mistake{
 		Hidden:   "without a bias, where BF16 holds it, or where no token's experts change",
 	},
 	{
-		ID: "bias-missing", Numbers: []string{"G23"}, Ops: ofGate, Thread: "tenstorrent/tt-metal#47705",
+		ID: "bias-missing", Decides: "bias", Numbers: []string{"G23"}, Ops: ofGate,
+		Thread:   "tenstorrent/tt-metal#47705",
 		Sentence: "experts are chosen without the bias",
 		Hidden:   "without a bias, or where no token's experts change",
 	},
@@ -100,7 +101,7 @@ var choosing = []op.Mistake{
 		Hidden:   "with another score than sqrt_softplus, or where no logit is far below 0",
 	},
 	{
-		ID: "bias-on-logits", Ops: ofGate,
+		ID: "bias-on-logits", Decides: "bias", Ops: ofGate,
 		Sentence: "the bias is added to logits, before they become scores, so that weights feel it too",
 		Hidden:   "without a bias, or with a softmax and a bias that is the same for all",
 	},
@@ -167,7 +168,7 @@ var choosing = []op.Mistake{
 		Hidden:   "with another score than softmax",
 	},
 	{
-		ID: "logits-ranked", Ops: ofGate,
+		ID: "logits-ranked", Decides: "bias", Ops: ofGate,
 		Sentence: "the bias is added to logits where experts are chosen, and weights are made of scores",
 		Hidden:   "without a bias, or where no token's experts change",
 	},
@@ -182,7 +183,8 @@ var choosing = []op.Mistake{
 // weighing are the mistakes of weights.
 var weighing = []op.Mistake{
 	{
-		ID: "gate-bias-in-weights", Numbers: []string{"G01"}, Ops: ofGate, Thread: "vllm-project/vllm#12002",
+		ID: "gate-bias-in-weights", Decides: "bias", Numbers: []string{"G01"}, Ops: ofGate,
+		Thread:   "vllm-project/vllm#12002",
 		Sentence: "weights are made of scores with the bias",
 		Hidden:   "without a bias, or with one expert whose weight is normalised",
 	},
@@ -202,7 +204,8 @@ var weighing = []op.Mistake{
 		Hidden:   "where they should be",
 	},
 	{
-		ID: "weights-logits", Numbers: []string{"G08"}, Ops: ofGate, Thread: "sgl-project/sglang#35160",
+		ID: "weights-logits", Decides: "weights", Numbers: []string{"G08"}, Ops: ofGate,
+		Thread:   "sgl-project/sglang#35160",
 		Sentence: "weights that are not normalised are logits",
 		Hidden:   "with normalised weights",
 	},
@@ -237,7 +240,7 @@ var weighing = []op.Mistake{
 		Hidden:   "without a bias, or where no score is small beside it",
 	},
 	{
-		ID: "softmax-of-chosen", Ops: ofGate,
+		ID: "softmax-of-chosen", Decides: "weights", Ops: ofGate,
 		Sentence: "weights are a softmax over the logits of the chosen experts, as in Mixtral",
 		Hidden: "with softmax scores, with weights that are not normalised, with one expert a token, or where " +
 			"sigmoids are next to 0",
@@ -268,7 +271,7 @@ var weighing = []op.Mistake{
 		Hidden:   "where weights are not normalised, or with one expert a token",
 	},
 	{
-		ID: "softmax-of-chosen-scores", Ops: ofGate,
+		ID: "softmax-of-chosen-scores", Decides: "weights", Ops: ofGate,
 		Sentence: "weights are a softmax over the scores of the chosen experts, which are scores already: a " +
 			"second one",
 		Hidden: "with one expert a token",
