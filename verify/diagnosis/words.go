@@ -53,7 +53,7 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 			others++
 		}
 	}
-	d.Sentence = sentence(first.Finding) + explainsAll(first)
+	d.Sentence = sentence(s.ranged(first, s.failed())) + explainsAll(first)
 	d.Sentence += s.aside(first, d.Where)
 	if others > 0 {
 		d.Alike = true
@@ -245,7 +245,7 @@ func (s *subject) inOutputs() (said string, each bool) {
 		}
 		fresh := slices.DeleteFunc(s.explainedBy(t), func(name string) bool { return slices.Contains(explained, name) })
 		if len(fresh) > 0 {
-			parts = append(parts, sentence(t.Finding)+": explains "+inWords(fresh)+s.ofAll(t, fresh))
+			parts = append(parts, sentence(s.ranged(t, fresh))+": explains "+inWords(fresh)+s.ofAll(t, fresh))
 			explained = append(explained, fresh...)
 		}
 	}
