@@ -59,6 +59,10 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 		d.Alike = true
 		d.Sentence += "; so " + doToo(d.Explains[1:1+others])
 		d.Apart = apart(d.Explains[:1+others])
+		unwritten := func(f verdict.Finding) bool { return f.Kind == "unwritten" }
+		if text := s.neverWritten(); text != "" && slices.ContainsFunc(d.Explains[1:1+others], unwritten) {
+			d.Sentence += "; whatever it is, " + text // what a reader sees of all of them
+		}
 	}
 }
 
