@@ -100,7 +100,7 @@ func (s *subject) inParts(family []*trial, all []*mixture, by int) *trial {
 			said.add(m.view, m.of)
 		}
 	}
-	if said.count < fewParts {
+	if said.count < fewParts || said.one() && said.scattered() {
 		return nil
 	}
 	which := ""

@@ -107,7 +107,8 @@ func (s *subject) hanging(q emulate.Quantity, x *tensor.Tensor, right outputs) (
 func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []candidate) {
 	for _, f := range s.functionsOf(x) {
 		said := fmt.Sprintf("takes %s %s", q.Name, f.said)
-		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }))
+		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }).asFactor(f,
+			func(by float64) candidate { return s.multiple(q, x, by) }))
 	}
 	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x),
 		s.atOnePlace(q, x))

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"plumbline/internal/optest"
@@ -65,4 +66,16 @@ func TestExplanationsOfOneOutputAreGoneOnFrom(t *testing.T) {
 			made(gates(), "weights-over-length", func(r *recording.Recording) { r.Attrs["score"] = "softmax" }),
 		},
 	}.check(t)
+}
+
+// Of one expert a token many mistakes make a weight of 1: what is seen of all is said.
+func TestWeightsOfOneAreSaid(t *testing.T) {
+	right := given("moe.gate", func(r *recording.Recording) {
+		generate(r, "logits", 1, 24, 8)
+		r.Attrs["top_k"], r.Attrs["score"], r.Attrs["normalize"] = recording.Number(1), "softmax", false
+	})
+	wrong := made(right, "weights-normalized", func(*recording.Recording) {})
+	if d := told(t, wrong); !strings.HasSuffix(d.Sentence, "; whatever it is, weights: 24 of 24 elements are 1") {
+		t.Error(d.Sentence)
+	}
 }

@@ -29,10 +29,15 @@ func (s *subject) functionsOfInputs() (all []candidate) {
 		}
 		for _, f := range s.functionsOf(x...) {
 			said := fmt.Sprintf("takes %s %s", namesOf(set), f.said)
-			all = append(all, s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
-				for i, t := range set {
-					r.Set(t.Name, dtype.F64, eachOf(x[i], f.of))
-				}
+			as := func(of func(x float64) float64) candidate {
+				return s.otherwise("input", said, "the kernel "+said, func(r *recording.Recording) {
+					for i, t := range set {
+						r.Set(t.Name, dtype.F64, eachOf(x[i], of))
+					}
+				})
+			}
+			all = append(all, as(f.of).asFactor(f, func(by float64) candidate {
+				return as(func(x float64) float64 { return by * x })
 			}))
 		}
 	}

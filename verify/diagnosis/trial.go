@@ -30,7 +30,8 @@ type candidate struct {
 	// one of a family of which another may hold in each part of the outputs: what they say
 	// together, and this one in short
 	family, about, short string
-	entry                int    // of one that reads one entry of an axis everywhere: which, from 1 on
+	entry                int // of one that reads one entry of an axis everywhere: which, from 1 on
+	factor               *factored
 	twice                string // of one that leaves something out of sums: that it counts twice
 	fitted               int    // how many numbers were fitted to what was recorded
 	whole                bool   // it says something only where it explains everything

@@ -28,7 +28,9 @@ func (s *subject) otherValues() (all []candidate) {
 				s.mapped(t, "is divided by where it should multiply", func(x float64) float64 { return 1 / x }))
 		case !t.Integer && !t.Any && len(t.Shape) <= 2:
 			for _, f := range s.functionsOf() {
-				all = append(all, s.mapped(t, "is taken "+f.said, f.of))
+				all = append(all, s.mapped(t, "is taken "+f.said, f.of).asFactor(f, func(by float64) candidate {
+					return s.mapped(t, "is taken "+f.said, func(x float64) float64 { return by * x })
+				}))
 			}
 		case t.Any:
 			all = append(all, s.mapped(t, "is taken for its opposite: what is 0 counts, and nothing else", opposite))

@@ -50,12 +50,16 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 			others++
 		}
 	}
-	d.Sentence = sentence(first.Finding) + explainsAll(first)
+	d.Sentence = sentence(s.ranged(first, s.failed())) + explainsAll(first)
 	d.Sentence += s.aside(first, d.Where)
 	if others > 0 {
 		d.Alike = true
 		d.Sentence += "; so " + doToo(d.Explains[1:1+others])
 		d.Apart = apart(d.Explains[:1+others])
+		unwritten := func(f verdict.Finding) bool { return f.Kind == "unwritten" }
+		if text := s.neverWritten(); text != "" && slices.ContainsFunc(d.Explains[1:1+others], unwritten) {
+			d.Sentence += "; whatever it is, " + text // what a reader sees of all of them
+		}
 	}
 }
 
@@ -251,7 +255,7 @@ func (s *subject) inOutputs() (said string, each bool) {
 		}
 		fresh := slices.DeleteFunc(s.explainedBy(t), func(name string) bool { return slices.Contains(explained, name) })
 		if len(fresh) > 0 {
-			parts = append(parts, sentence(t.Finding)+": explains "+inWords(fresh)+s.ofAll(t, fresh))
+			parts = append(parts, sentence(s.ranged(t, fresh))+": explains "+inWords(fresh)+s.ofAll(t, fresh))
 			explained = append(explained, fresh...)
 		}
 	}
