@@ -1416,6 +1416,12 @@ var mistakes = []op.Mistake{
 		Hidden: "where the logits are in that order",
 	},
 	{
+		ID: "token-logit-untempered", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Thread:   "ServiceNow/Fast-LLM#228",
+		Sentence: "the token's own logit is not divided by the temperature, as those in the log-sum-exp are",
+		Hidden:   "where the temperature is 1, or in the gradient",
+	},
+	{
 		ID: "softmax-over-rows", Ops: ofLogProb, Thread: "ctallec/world-models#10",
 		Sentence: "the softmax is over the rows, token by token, and not over the vocabulary",
 		Hidden:   "never",

@@ -343,9 +343,14 @@ func (b *batch[T]) under(m T, x []T) (sum T) {
 }
 
 // lostLogit returns what is missing of the logit of a token: by mistake all, where the token is in
-// the half of the vocabulary that another device has.
+// the half of the vocabulary that another device has, or so much as it has where it is not divided
+// by the temperature.
 func (b *batch[T]) lostLogit(x []T, token int) T {
-	half := len(x) / 2
+	half, temperature := len(x)/2, T(b.Float("temperature"))
+	if b.Makes("token-logit-untempered") && temperature != 1 && dtype.Finite(x[token]) {
+		b.Show(x[token] != 0)
+		return x[token] - temperature*x[token]
+	}
 	if !b.Makes("token-logit-of-one-device") || token < half || half == 0 || !dtype.Finite(x[token]) {
 		return 0
 	}
