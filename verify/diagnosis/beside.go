@@ -79,7 +79,7 @@ func (s *subject) saidBy(some []*trial, t *trial) bool {
 	return slices.ContainsFunc(some, func(b *trial) bool { return b.loss == t.loss && s.apart(b, t) < alike })
 }
 
-// alsoMade is what explains the rest beside an explanation.
+// alsoMade is what explains the rest beside an explanation, unless it is that once more.
 func (s *subject) alsoMade(t *trial, others func(*subject)) (c candidate, found bool) {
 	b := s.beside(t, s.budget/besideShare)
 	if b == nil {
@@ -95,6 +95,9 @@ func (s *subject) alsoMade(t *trial, others func(*subject)) (c candidate, found 
 	}
 	b.rankExplaining()
 	more := b.explaining[slices.IndexFunc(b.explaining, (*trial).says)]
+	if more.ID == t.ID {
+		return c, false
+	}
 	gives := together(t.gives, more.gives)
 	return bothOf(t.Finding, more.Finding, more.fitted, func() (outputs, error) { return gives, nil }), true
 }

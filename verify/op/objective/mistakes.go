@@ -20,6 +20,7 @@ var (
 	ofValues     = []string{"ppo.value_loss"}
 	ofGroups     = []string{"grpo.advantage"}
 	ofPairs      = []string{"dpo.loss"}
+	ofWhitened   = []string{"ppo.gae", "grpo.advantage"}
 )
 
 // mistakes are those of losses, estimates and advantages.
@@ -1346,6 +1347,89 @@ var mistakes = []op.Mistake{
 		ID: "advantages-as-mask", Ops: ofLosses, Thread: "verl-project/verl#2506",
 		Sentence: "advantages stand in the place of the mask in the mean: losses are weighted by them",
 		Hidden:   "with another aggregate than token_mean, or where every advantage is the same",
+	},
+	{
+		ID: "advantages-for-all", Ops: ofLosses, Thread: "RITCHIEHuang/DeepRL_Algorithms#13",
+		Sentence: "every ratio is multiplied by the advantages of all tokens, and the mean is taken: a " +
+			"column of them times a row is a matrix",
+		Hidden: "where every advantage is the same",
+	},
+	{
+		ID: "clip-on-product", Ops: ofLosses, Thread: "alexis-jacq/Pytorch-DPPO#3",
+		Sentence: "the ratio times the advantage is clipped to 1 − clip_low … 1 + clip_high, not the ratio",
+		Hidden:   "with cispo or without a clip, or where no token is clipped either way",
+	},
+	{
+		ID: "ratio-smaller-before-advantage", Ops: ofLosses, Thread: "takuseno/ppo#3",
+		Sentence: "the smaller of the ratio and the clipped one is taken before the advantage multiplies " +
+			"it, which negative ones turn into the larger",
+		Hidden: "with cispo or without a clip, or where no negative advantage has a ratio outside of it",
+	},
+	{
+		ID: "negative-advantages-dropped", Ops: ofLosses, Thread: "ServiceNow/TapeAgents#78",
+		Sentence: "tokens of negative advantage do not count: advantages are at least 0",
+		Hidden:   "where none is negative",
+	},
+	{
+		ID: "kl-clamped-at-zero", Ops: ofKL, Thread: "tatsu-lab/alpaca_farm#67",
+		Sentence: "the divergence is the log-ratio, but 0 where that is below, whichever is asked for",
+		Hidden:   "without a divergence, or where policy and reference agree",
+	},
+	{
+		ID: "returns-for-all", Ops: ofValues, Thread: "RLinf/RLinf#1568",
+		Sentence: "every value is compared with the returns of all tokens, and the mean is taken: a column " +
+			"less a row is a matrix",
+		Hidden: "where every return is the same",
+	},
+	{
+		ID: "last-value-not-subtracted", Ops: ofGAE, Thread: "AI4Finance-Foundation/ElegantRL#183",
+		Sentence: "the value of a sequence's last token is not taken off its reward, as where the mask of " +
+			"the next value multiplies both",
+		Hidden: "where every such value is 0",
+	},
+	{
+		ID: "last-advantage-not-carried", Ops: ofGAE, Thread: "alessiodm/drl-zh#13",
+		Sentence: "the advantage of the last token is not carried to the one before it: the mask is " +
+			"applied once more to what is carried",
+		Hidden: "where no sequence has two tokens, or with γλ = 0",
+	},
+	{
+		ID: "mean-alone-divided", Ops: ofWhitened, Thread: "Omegastick/pytorch-cpp-rl#14",
+		Sentence: "the mean alone is divided by the deviation, and subtracted: x − mean/std for (x − mean)/std",
+		Hidden:   "without whitening or a deviation, or where that is 1",
+	},
+	{
+		ID: "lengths-of-longest", Ops: ofPairs, Thread: "jingyaogong/minimind#298",
+		Sentence: "log-ratios are divided by the length of the longest response of the batch, as is a mean " +
+			"over padded rows",
+		Hidden: "without length_normalize, or where all responses have one length",
+	},
+	{
+		ID: "loss-of-mean-margin", Ops: ofPairs, Thread: "huggingface/diffusers#6702",
+		Sentence: "the loss is that of the mean margin, −log σ(β·mean h), not the mean of the pairs' losses",
+		Hidden:   "with one pair, or where all margins are equal",
+	},
+	{
+		ID: "token-in-sorted", Ops: ofLogProb, Thread: "abetlen/llama-cpp-python#453",
+		Sentence: "the log-probability is read at the place of the token among those that were sorted, the " +
+			"largest first",
+		Hidden: "where the logits are in that order",
+	},
+	{
+		ID: "token-logit-untempered", Ops: []string{"policy.logprob", "policy.cross_entropy"},
+		Thread:   "ServiceNow/Fast-LLM#228",
+		Sentence: "the token's own logit is not divided by the temperature, as those in the log-sum-exp are",
+		Hidden:   "where the temperature is 1, or in the gradient",
+	},
+	{
+		ID: "softmax-over-rows", Ops: ofLogProb, Thread: "ctallec/world-models#10",
+		Sentence: "the softmax is over the rows, token by token, and not over the vocabulary",
+		Hidden:   "never",
+	},
+	{
+		ID: "means-of-sequences", Ops: ofMismatch, Thread: "PrimeIntellect-ai/prime-rl#2478",
+		Sentence: "statistics are means of the sequences' means, not means over all tokens",
+		Hidden:   "without sequences, or where all have as many tokens in the mask",
 	},
 }
 

@@ -219,6 +219,11 @@ var losing = []op.Mistake{
 		Sentence: "the softmax counts padding of the vocabulary up to a power of two, as tokens of logit 0",
 		Hidden:   "where the vocabulary is a power of two, or where logits are far above 0",
 	},
+	{
+		ID: "softmax-over-positions", Ops: ofLoss, Thread: "ctallec/world-models#10",
+		Sentence: "the softmax is over the positions, token by token, and not over the vocabulary",
+		Hidden:   "where no position counts",
+	},
 }
 
 // accepting are those of speculative sampling.
@@ -412,6 +417,27 @@ var accepting = []op.Mistake{
 		Sentence: "the next token is the first whose cumulative sum reaches the threshold, not exceeds it: with a " +
 			"uniform of 0 it is token 0, possible or not",
 		Hidden: "where no last uniform is 0, or token 0 is possible",
+	},
+	{
+		ID: "accepted-if-typical", Ops: ofAccept, Thread: "vllm-project/vllm#5131",
+		Sentence: "a draft is kept where the target gives it more than min(0.09, 0.3·e^−H), H the entropy " +
+			"of its row, whatever the uniform",
+		Hidden: "where no decision changes",
+	},
+	{
+		ID: "refused-by-likeliest", Ops: ofAccept, Thread: "vllm-project/vllm#8320",
+		Sentence: "after a refusal the next token is the target's likeliest, not drawn from what q leaves over of p",
+		Hidden:   "where every draft is kept, or the same token is drawn",
+	},
+	{
+		ID: "bonus-likeliest", Ops: ofAccept,
+		Sentence: "where every draft is kept the next token is the likeliest, not drawn from p",
+		Hidden:   "where a draft is refused, or the same token is drawn",
+	},
+	{
+		ID: "refused-emitted", Ops: ofAccept,
+		Sentence: "after a refusal the next token is the draft that was refused",
+		Hidden:   "where every draft is kept",
 	},
 }
 

@@ -109,6 +109,10 @@ func (g *grouped[T]) normalize(outputs, group []int, advantage []T) {
 		} else {
 			advantage[i] = 0
 		}
+		if g.Makes("mean-alone-divided") {
+			g.Show(mean != 0 && divisor != 1)
+			advantage[i] = g.rewards[i] - mean/divisor
+		}
 		if n := T(len(group)); g.Makes("mean-without-own") && n > 1 {
 			g.Show(advantage[i] != 0)
 			advantage[i] *= n / (n - 1)

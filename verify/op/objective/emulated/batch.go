@@ -407,10 +407,8 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 	switch delta := b.kept(ref - logprob); {
 	case estimator == b.ofOne():
 		value, slope = b.oneDivergence(right, rightSlope, delta)
-	case b.Makes("k1-for-all"):
-		value, slope = -delta, 1
-	case b.Makes("kl-absolute"):
-		value, slope = max(delta, -delta), b.sign(-delta)
+	case slices.Contains(ofLogRatio, b.Mistake):
+		value, slope = b.logRatioItself(-delta)
 	case b.Makes("kl-times-probability"):
 		p := b.exp(logprob)
 		value, slope = p*right, p*(right+rightSlope)
@@ -428,6 +426,21 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 	}
 	b.Show(value != right || slope != rightSlope && b.Op.Name != "policy.kl")
 	return value, slope
+}
+
+// ofLogRatio are the mistakes of a divergence that is formed of the log-ratio alone, whichever is
+// asked for.
+var ofLogRatio = []string{"k1-for-all", "kl-absolute", "kl-clamped-at-zero"}
+
+// logRatioItself makes them, of log π − log π_ref.
+func (b *batch[T]) logRatioItself(x T) (value, slope T) {
+	switch b.Mistake {
+	case "kl-absolute":
+		return max(x, -x), b.sign(x)
+	case "kl-clamped-at-zero":
+		return max(x, 0), max(b.sign(x), 0)
+	}
+	return x, 1
 }
 
 // ofOne returns the estimator that a mistake changes, where it is of one alone.

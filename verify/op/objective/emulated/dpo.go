@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"math"
+	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -26,6 +27,7 @@ type preference[T emulate.Number] struct {
 	beta, smoothing                          T
 	ipo, divides                             bool
 	losses                                   []T
+	margins, common                          []T    // of pairs, and their one mean, where a mistake takes it
 	rewards, gradients                       [2][]T // of chosen and rejected
 }
 
@@ -40,17 +42,13 @@ func preferenceLoss[T emulate.Number](j *emulate.Job) {
 	}
 	n := len(p.chosen)
 	p.batch, p.losses = newRows[T](j, n, 1), make([]T, n)
-	for side := range 2 {
-		p.rewards[side], p.gradients[side] = make([]T, n), make([]T, n)
-	}
+	p.rewards, p.gradients = [2][]T{make([]T, n), make([]T, n)}, [2][]T{make([]T, n), make([]T, n)}
 	divides, mistaken := j.Flag("length_normalize"), j.Makes("lengths-mistaken") && j.Recording.Has("lengths_chosen")
 	if p.divides = divides != mistaken; divides || mistaken {
 		p.long, p.short = emulate.Load[T](j, "lengths_chosen"), emulate.Load[T](j, "lengths_rejected")
 	}
 	p.spoilReferences()
-	for i := range n {
-		p.run(i)
-	}
+	p.runAll()
 	p.store()
 }
 
@@ -65,6 +63,18 @@ func (p *preference[T]) spoilReferences() {
 			p.Show(p.refChosen[i] != p.refRejected[i])
 			p.refChosen[i], p.refRejected[i] = -p.refChosen[i], -p.refRejected[i]
 		}
+	}
+}
+
+// runAll computes the pairs; by mistake once more, with the mean of the margins of the first time.
+func (p *preference[T]) runAll() {
+	for i := range p.N {
+		p.run(i)
+	}
+	if p.Makes("loss-of-mean-margin") && len(p.common) == 0 {
+		p.common = []T{p.mean(p.margins)}
+		p.Show(p.common[0] != p.margins[0] && dtype.Finite(p.common[0]))
+		p.runAll()
 	}
 }
 
@@ -110,10 +120,15 @@ func (p *preference[T]) spoilPair(i int) {
 	}
 }
 
-// spoilMargin returns a margin; by mistake it is the log-ratio of the chosen response alone, or the
-// sum of both.
+// spoilMargin returns a margin; by mistake it is the log-ratio of the chosen response alone, the
+// sum of both, or the mean of all pairs.
 func (p *preference[T]) spoilMargin(margin, chosen, rejected T) T {
 	switch {
+	case p.Makes("loss-of-mean-margin") && len(p.common) > 0:
+		return p.common[0]
+	case p.Makes("loss-of-mean-margin"):
+		p.margins = append(p.margins, margin)
+		return margin
 	case p.Makes("rejected-missing"):
 		margin = chosen
 	case p.Makes("margin-added"):
@@ -145,6 +160,10 @@ func (p *preference[T]) lengths(i int) (chosen, rejected T) {
 	case p.Makes("lengths-twice"):
 		p.Show(chosen > 1 || rejected > 1)
 		return chosen * chosen, rejected * rejected
+	case p.Makes("lengths-of-longest"):
+		longest := max(slices.Max(p.long), slices.Max(p.short))
+		p.Show(chosen != longest || rejected != longest)
+		return longest, longest
 	case p.Makes("lengths-with-end"):
 		p.Show(true)
 		return chosen + 1, rejected + 1

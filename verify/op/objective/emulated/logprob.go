@@ -1,6 +1,7 @@
 package emulated
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -26,15 +27,15 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	b := newRows[T](j, j.Dim("N"), j.Dim("vocab"))
 	logits, tokens, temperature := emulate.Load[T](j, "logits"), j.LoadInts("tokens"), b.temperature()
 	b.unstable()
-	logprob, entropy := make([]T, b.N), make([]T, b.N)
+	logprob, entropy, over := make([]T, b.N), make([]T, b.N), b.overRows(logits, temperature)
 	for i := range b.N {
 		if b.place = i; j.Has("ignore_index") && tokens[i] == j.Int("ignore_index") {
 			continue
 		}
 		row := b.scaled(b.keptOf(emulate.Row(logits, i, b.L), i), temperature)
-		token := b.tokenOf(tokens, i)
+		token := b.tokenOf(tokens, i, row)
 		j.Show(row[token] != row[tokens[i]])
-		logprob[i], entropy[i] = b.logSoftmax(row, token)
+		logprob[i], entropy[i] = b.ofRow(row, over, token)
 		if other := b.otherRow(emulate.Row(logits, i, b.L), i, temperature); other != nil {
 			_, e := b.logSoftmax(other, token)
 			j.Show(e != entropy[i])
@@ -48,12 +49,52 @@ func logProb[T emulate.Number](j *emulate.Job) {
 	emulate.Store(j, "entropy", emulate.Working[T](), entropy)
 }
 
-// tokenOf returns the token of row i; by mistake that of the next one.
-func (b *batch[T]) tokenOf(tokens []int, i int) int {
-	if b.Makes("token-shifted") {
+// tokenOf returns the token of row i; by mistake that of the next one, or the one that stands in
+// its place among logits that were sorted, the largest first.
+func (b *batch[T]) tokenOf(tokens []int, i int, row []T) int {
+	switch {
+	case b.Makes("token-shifted"):
 		return min(max(tokens[(i+1)%b.N], 0), b.L-1)
+	case b.Makes("token-in-sorted"):
+		order := emulate.Indices(len(row))
+		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(row[y], row[x]) })
+		return order[tokens[i]]
 	}
 	return tokens[i]
+}
+
+// overRows returns the logarithms of sums of exponentials over the rows, one for each token of the
+// vocabulary, where a softmax is over the rows by mistake, or else nil.
+func (b *batch[T]) overRows(logits []T, temperature T) (lse []T) {
+	if !b.Makes("softmax-over-rows") {
+		return nil
+	}
+	b.Show(true)
+	column, rows := make([]T, b.N), make([][]T, b.N)
+	for n := range rows {
+		rows[n] = b.scaled(b.keptOf(emulate.Row(logits, n, b.L), n), temperature)
+	}
+	for v := range b.L {
+		for n, row := range rows {
+			column[n] = row[v]
+		}
+		m, exps := b.exponentials(column)
+		lse = append(lse, m+T(math.Log(float64(b.sums.Sum(exps)))))
+	}
+	return lse
+}
+
+// ofRow returns the log-probability of a token and the entropy, by mistake from those logarithms.
+func (b *batch[T]) ofRow(row, lse []T, token int) (logprob, entropy T) {
+	if lse == nil {
+		return b.logSoftmax(row, token)
+	}
+	for v, z := range row {
+		if x := z - lse[v]; dtype.Finite(x) {
+			entropy -= T(math.Exp(float64(x))) * x
+		}
+	}
+	return row[token] - lse[token], entropy
 }
 
 // otherRow returns the row that an entropy is of by mistake, if it is another than that of the
@@ -302,9 +343,14 @@ func (b *batch[T]) under(m T, x []T) (sum T) {
 }
 
 // lostLogit returns what is missing of the logit of a token: by mistake all, where the token is in
-// the half of the vocabulary that another device has.
+// the half of the vocabulary that another device has, or so much as it has where it is not divided
+// by the temperature.
 func (b *batch[T]) lostLogit(x []T, token int) T {
-	half := len(x) / 2
+	half, temperature := len(x)/2, T(b.Float("temperature"))
+	if b.Makes("token-logit-untempered") && temperature != 1 && dtype.Finite(x[token]) {
+		b.Show(x[token] != 0)
+		return x[token] - temperature*x[token]
+	}
 	if !b.Makes("token-logit-of-one-device") || token < half || half == 0 || !dtype.Finite(x[token]) {
 		return 0
 	}

@@ -31,6 +31,7 @@ type policyLoss[T emulate.Number] struct {
 	penalty  []T  // what sequences weigh in the divergence, where that is a mistake of its own
 	apart    T    // and what that adds to the loss
 	whitened [2]T // mean and deviation of advantages, where they are whitened by mistake
+	halves   []T  // means of what advantages are above 0 and below, where each is that of all tokens
 }
 
 // clipBounds are the widths of the clip, the bound of a dual one, and that of log-ratios.
@@ -110,7 +111,7 @@ func (k *policyLoss[T]) row(i int, losses, gradient []T, weight T) {
 		if k.place = at; !k.sequence {
 			x = k.logRatio(at)
 		}
-		l, d := k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
+		l, d := k.ofToken(i, at, x)
 		own = append(own, k.kept(k.passed(slopes, d)*weight))
 		l = k.passed(surrogates, l)
 		losses[at], gradient[at] = l, own[len(own)-1]

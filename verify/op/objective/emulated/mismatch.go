@@ -226,7 +226,7 @@ func (p *enginePair[T]) store(delta []T) {
 	}
 	size, outside := of(p.size), of(p.outside)
 	store := func(name string, terms []T) {
-		emulate.Store(p.Job, name, emulate.Working[T](), []T{sums.Sum(terms) / n})
+		emulate.Store(p.Job, name, emulate.Working[T](), []T{sums.Sum(p.bySequence(terms)) / n})
 	}
 	store("mean", size)
 	store("k1", of(func(x T) T { return -x }))
@@ -236,6 +236,29 @@ func (p *enginePair[T]) store(delta []T) {
 	store("share", outside)
 	emulate.Store(p.Job, "largest", emulate.Working[T](), []T{slices.Max(append(size, p.beyondMask(delta)))})
 	emulate.Store(p.Job, "delta", emulate.Working[T](), delta)
+}
+
+// bySequence returns the terms of a mean; by mistake weighted, so that it is the mean of the means
+// of sequences.
+func (p *enginePair[T]) bySequence(terms []T) []T {
+	if !p.Makes("means-of-sequences") || len(p.shape) < 2 {
+		return terms
+	}
+	lengths, length := map[int]int{}, p.shape[1]
+	for at, in := range p.in {
+		if in {
+			lengths[at/length]++
+		}
+	}
+	var weighted []T
+	for at, in := range p.in {
+		if in {
+			weight := T(len(terms)) / T(len(lengths)*lengths[at/length])
+			weighted = append(weighted, weight*terms[len(weighted)])
+			p.Show(weight != 1 && weighted[len(weighted)-1] != 0)
+		}
+	}
+	return weighted
 }
 
 // poolDifferences makes the mistake of estimates that are of the mean difference.

@@ -225,13 +225,17 @@ func (g *recursion[T]) results(s, at int, advantage T) (T, T) {
 	return advantage, g.kept(emulate.PassOne(g.Job, inReturns, at, advantage) + g.values[at])
 }
 
-// begin makes the mistake of a recursion that begins behind the end with the last value, not with
-// 0.
+// begin makes the mistakes at the end: of a recursion that begins behind it with the last value,
+// not with 0, and of a last value that is not taken off.
 func (g *recursion[T]) begin(deltas []T, steps []int) {
-	if last := len(steps) - 1; g.Makes("carry-begins-with-value") {
-		value := g.values[steps[last]]
+	last := len(steps) - 1
+	switch value := g.values[steps[last]]; {
+	case g.Makes("carry-begins-with-value"):
 		g.Show(value != 0 && g.decay != 0)
 		deltas[last] += g.decay * value
+	case g.Makes("last-value-not-subtracted"):
+		g.Show(value != 0)
+		deltas[last] += value
 	}
 }
 
@@ -300,7 +304,7 @@ func (g *recursion[T]) scan(x []T) {
 func (g *recursion[T]) backward(x []T, steps []int) {
 	for t := len(x) - 2; t >= 0; t-- {
 		after := emulate.PassOne(g.Job, carried, steps[t], x[t+1])
-		if t+2 == len(x) && g.Makes("ends-early") {
+		if t+2 == len(x) && (g.Makes("ends-early") || g.Makes("last-advantage-not-carried")) {
 			g.Show(after != 0 && g.decay != 0)
 			continue
 		}
@@ -360,12 +364,22 @@ func (g *recursion[T]) whitenGroup(advantage []T, group []int) {
 	}
 	inverse := g.inverseDeviation(g.kept(squares / divisor))
 	for k, at := range group {
-		advantage[at] = g.kept(x[k] * inverse)
-		if g.Makes("whiten-mean-kept") {
-			g.Show(mean != 0)
-			advantage[at] += mean
-		}
+		advantage[at] = g.whitened(x[k], mean, inverse)
 	}
+}
+
+// whitened returns a centred advantage over the deviation; by mistake with the mean added back, or
+// with the mean alone divided.
+func (g *recursion[T]) whitened(x, mean, inverse T) T {
+	switch {
+	case g.Makes("whiten-mean-kept"):
+		g.Show(mean != 0)
+		return g.kept(x*inverse) + mean
+	case g.Makes("mean-alone-divided"):
+		g.Show(inverse != 1)
+		return x + mean - mean*inverse
+	}
+	return g.kept(x * inverse)
 }
 
 // inverseDeviation returns that of a variance.
@@ -397,11 +411,15 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 	values, old := emulate.Load[T](j, "values"), emulate.Load[T](j, "old_values")
 	returns := emulate.Load[T](j, "returns")
 	losses, gradient, weights, clip := make([]T, len(values)), make([]T, len(values)), b.weights(), T(j.Float("clip"))
+	all := b.allReturns(returns)
 	b.each(func(i, at int) {
 		b.place = at
 		values[at] = b.passed(tokenValues, values[at])
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
 		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
+		if all != nil {
+			wrong, wrongSlope = all.value(values[at], old[at], clip)
+		}
 		b.Show(wrong != l || wrongSlope != d)
 		losses[at] = b.passed(valueLosses, wrong)
 		gradient[at] = b.kept(b.passed(valueSlopes, wrongSlope) * b.slopeWeight(i, weights))
@@ -478,4 +496,46 @@ func (b *batch[T]) clippedSlope(d T, mistake string) T {
 		return d
 	}
 	return 0
+}
+
+// allReturns are those of all tokens in the mask, in order, which a mistake compares every value
+// with: values of one shape and returns of another make a matrix of errors.
+type allReturns[T emulate.Number] struct {
+	sorted, sums   []T // sums of none, of the smallest, of the two smallest, …
+	mean, variance T
+}
+
+// allReturns returns them where the mistake is made, or else nil.
+func (b *batch[T]) allReturns(returns []T) *allReturns[T] {
+	if !b.Makes("returns-for-all") {
+		return nil
+	}
+	a := &allReturns[T]{sorted: emulate.Picked(returns, slices.Concat(b.places...)), sums: []T{0}}
+	slices.Sort(a.sorted)
+	a.mean = b.mean(a.sorted)
+	var sum T
+	for _, x := range a.sorted {
+		sum += x
+		a.sums, a.variance = append(a.sums, sum), a.variance+(x-a.mean)*(x-a.mean)/T(len(a.sorted))
+	}
+	return a
+}
+
+// value returns the mean over all returns of the loss of a value, and its derivative: the clipped
+// value counts for those returns that it is further from.
+func (a *allReturns[T]) value(value, old, clip T) (loss, slope T) {
+	edge, n := value, T(len(a.sorted))
+	if clip != 0 {
+		edge = min(max(value, old-clip), old+clip)
+	}
+	cut, _ := slices.BinarySearch(a.sorted, (value+edge)/2)
+	count, sum := T(cut), a.sums[cut]
+	switch {
+	case edge == value:
+		count, sum = 0, 0
+	case edge < value:
+		count, sum = n-count, a.sums[len(a.sorted)]-sum
+	}
+	loss = (value-a.mean)*(value-a.mean) + a.variance + (edge-value)*((edge+value)*count-2*sum)/n
+	return loss / 2, value - a.mean - (value*count-sum)/n
 }

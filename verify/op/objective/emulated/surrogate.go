@@ -33,6 +33,7 @@ var ofSurrogates = []string{
 	"exponential-missing", "dual-clip-passes-gradient", "limit-above-only", "cispo-drops-clipped",
 	"gradient-cut-outside", "gradient-without-ratio", "clipped-gradient-of-plain", "bounds-without-one",
 	"cispo-unbounded", "dual-clip-below", "dual-clip-of-plain", "limit-on-ratio", "ratio-twice", "clipped-dropped",
+	"clip-on-product", "ratio-smaller-before-advantage", "negative-advantages-dropped",
 }
 
 // spoilSurrogate makes the mistakes with what a surrogate is given.
@@ -75,13 +76,19 @@ func (k *policyLoss[T]) surrogate(x, logprob, advantage T, b clipBounds[T], mist
 	x, limited := k.limited(x, b.limit, mistake)
 	r, bounded := k.bothRatios(x, b, mistake)
 	switch {
+	case mistake == "negative-advantages-dropped" && advantage < 0:
+		return 0, 0
 	case k.clip == "cispo":
 		return k.cispo(logprob, advantage, r, bounded, limited, mistake)
 	case mistake == "clipped-dropped" && bounded != r && k.clip != "none":
 		return 0, 0
 	}
 	plain := k.passed(plainLosses, -k.kept(r*advantage))
-	loss, slope = k.clipped(plain, k.passed(clippedLosses, k.clippedLoss(bounded, advantage, mistake)), mistake)
+	bound := k.passed(clippedLosses, k.clippedLoss(bounded, advantage, mistake))
+	if mistake == "clip-on-product" {
+		bound = -min(max(-plain, 1-b.low), 1+b.high)
+	}
+	loss, slope = k.clipped(plain, bound, mistake)
 	slope = spoilSlope(slope, advantage, bounded != r, mistake)
 	loss, slope = k.dualClipped(loss, slope, plain, advantage, b.dual, mistake)
 	if mistake == "ratio-twice" {
@@ -184,6 +191,8 @@ func (k *policyLoss[T]) clipped(plain, clipped T, mistake string) (loss, slope T
 		takes = clipped < plain
 	case "clip-always":
 		takes = clipped != plain
+	case "ratio-smaller-before-advantage":
+		takes = clipped != plain && takes == (plain < 0)
 	}
 	switch {
 	case k.clip == "none" || !takes || mistake == "clip-missing":

@@ -100,3 +100,33 @@ func (k *policyLoss[T]) tilt(i, at int) T {
 	}
 	return k.exp(k.logprob[at]-k.old[at]) / k.meanRatio(i)
 }
+
+// ofToken returns the loss of a token with a log-ratio, and its derivative. By mistake it is the
+// mean over the advantages of all tokens: of a positive factor of the advantage it is linear.
+func (k *policyLoss[T]) ofToken(i, at int, x T) (loss, slope T) {
+	if !k.Makes("advantages-for-all") {
+		return k.token(x, k.logprob[at], k.penalised(k.advantageOf(i, at), at))
+	}
+	if k.halves == nil {
+		var above, below []T
+		k.each(func(i, at int) {
+			a := k.advantageOf(i, at)
+			k.Show(a != k.advantageOf(k.firstToken()))
+			above, below = append(above, max(a, 0)), append(below, min(a, 0))
+		})
+		k.halves = []T{k.mean(above), k.mean(below)}
+	}
+	loss, slope = k.token(x, k.logprob[at], k.halves[0])
+	other, otherSlope := k.token(x, k.logprob[at], k.halves[1])
+	return loss + other, slope + otherSlope
+}
+
+// firstToken returns the first token in the mask, and its sequence.
+func (b *batch[T]) firstToken() (i, at int) {
+	for i, places := range b.places {
+		if len(places) > 0 {
+			return i, places[0]
+		}
+	}
+	return 0, 0
+}

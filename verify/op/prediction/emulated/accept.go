@@ -2,6 +2,7 @@ package emulated
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"plumbline/numbers/dtype"
@@ -155,8 +156,8 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 	switch {
 	case a.makes("accepted-if-sampled"): // one sample of the target is the draft
 		return a.draw(a.weights(a.target(i), nil), u) == a.draft[i]
-	case a.makes("accepted-if-likeliest"):
-		return p == slices.Max(a.target(i))
+	case a.makes("accepted-if-likeliest"), a.makes("accepted-if-typical"):
+		return p >= a.enough(a.target(i))
 	case a.makes("ratio-inverted"):
 		return u < a.kept(q/p)
 	case a.makes("acceptance-negated"):
@@ -175,13 +176,32 @@ func (a *acceptance[T]) accepts(p, q T, i int) bool {
 	return u < emulate.PassOne(a.Job, ratios, a.b*a.k+i, a.kept(p/q))
 }
 
+// enough returns the probability that a mistaken rule wants of a draft: that of the likeliest
+// token, or in typical acceptance the less of 0.09 and 0.3 e^−H, with the entropy of the target.
+func (a *acceptance[T]) enough(p []T) T {
+	if a.makes("accepted-if-likeliest") {
+		return slices.Max(p)
+	}
+	var entropy float64
+	for _, x := range p {
+		if x > 0 {
+			entropy -= float64(x) * math.Log(float64(x))
+		}
+	}
+	return T(min(0.09, 0.3*math.Exp(-entropy)))
+}
+
 // next draws the token after the drafts that are kept.
 func (a *acceptance[T]) next(row int) int {
 	p, u := emulate.Row(a.drawn, a.place(row), a.vocab), a.uniform(row)
-	if row == a.k && a.makes("bonus-from-residual") {
+	switch {
+	case row == a.k && a.makes("bonus-likeliest"), row < a.k && a.makes("refused-by-likeliest"):
+		return slices.Index(p, slices.Max(p))
+	case row < a.k && a.makes("refused-emitted"):
+		return a.draft[row]
+	case row == a.k && a.makes("bonus-from-residual"):
 		return a.draw(a.weights(p, emulate.Row(a.less, row-1, a.vocab)), u)
-	}
-	if row == a.k || a.makes("sampled-from-target") {
+	case row == a.k, a.makes("sampled-from-target"):
 		return a.draw(a.weights(p, nil), u)
 	}
 	return a.draw(a.residual(p, row), u)

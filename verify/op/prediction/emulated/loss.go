@@ -149,6 +149,9 @@ func (l *loss[T]) divisor(n, k int) int {
 // logProb returns the log-probability of a token at a position of a depth.
 func (l *loss[T]) logProb(at, token int) T {
 	z := l.padded(emulate.Row(l.logits, at, l.vocab))
+	if l.Makes("softmax-over-positions") {
+		z, token = l.column(at, token), at%l.positions
+	}
 	m := slices.Max(z)
 	exps := make([]T, len(z))
 	for i, v := range z {
@@ -160,6 +163,16 @@ func (l *loss[T]) logProb(at, token int) T {
 		return l.kept(emulate.PassOne(l.Job, labelLogits, at, z[token]) - lse)
 	}
 	return l.kept(z[token] - m - logarithm)
+}
+
+// column returns the logits of a token at all positions of a depth, which a softmax is over by
+// mistake.
+func (l *loss[T]) column(at, token int) (z []T) {
+	l.Show(true)
+	for i := range l.positions {
+		z = append(z, l.logits[(at-at%l.positions+i)*l.vocab+token])
+	}
+	return z
 }
 
 // padded returns the logits that a softmax is over; by mistake they are padded to a power of 2.
