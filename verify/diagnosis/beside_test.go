@@ -30,8 +30,8 @@ func TestTwoThingsAtOnce(t *testing.T) {
 	}
 	wrongs{
 		{
-			"the gate of another model", "gate-bias-in-weights and softmax-for-sigmoid (G01, G06): weights are made of " +
-				"scores with the bias, and scores are a softmax over all experts where sigmoids are asked for: explains",
+			"the gate of another model", `gate-bias-in-weights and score="softmax": weights are made of scores with ` +
+				`the bias, and with score "softmax", where the recording has "sigmoid": explains`,
 			taken("gate-bias-in-weights", func(r *recording.Recording) { r.Attrs["score"] = "softmax" }),
 		},
 	}.check(t)

@@ -61,8 +61,8 @@ func TestRecipesOfOtherModels(t *testing.T) {
 func TestExplanationsOfOneOutputAreGoneOnFrom(t *testing.T) {
 	wrongs{
 		{
-			"two mistakes", "softmax-for-sigmoid and weights-over-length: scores are a softmax over all experts " +
-				"where sigmoids are asked for, and weights are divided by the root",
+			"two mistakes", "softmax-for-sigmoid and weights-over-length (G06): scores are a softmax over all " +
+				"experts where sigmoids are asked for, and weights are divided by the root",
 			made(gates(), "weights-over-length", func(r *recording.Recording) { r.Attrs["score"] = "softmax" }),
 		},
 	}.check(t)
