@@ -26,7 +26,7 @@ var choosing = []op.Mistake{
 		Hidden:   "without groups, where that is asked for, or where no token's experts change",
 	},
 	{
-		ID: "groups-missing", Ops: ofGate,
+		ID: "groups-missing", Ops: ofGate, Thread: "vllm-project/vllm-ascend#3265",
 		Sentence: "experts of all groups may be chosen",
 		Hidden:   "without groups, or where every token's best experts are in its best groups",
 	},
@@ -197,7 +197,7 @@ var weighing = []op.Mistake{
 		Hidden:   "where they should not be",
 	},
 	{
-		ID: "weights-normalized", Ops: ofGate,
+		ID: "weights-normalized", Ops: ofGate, Thread: "lablup/mlxcel#391",
 		Sentence: "weights are divided by their sum although they should not be",
 		Hidden:   "where they should be",
 	},
@@ -277,6 +277,12 @@ var weighing = []op.Mistake{
 		ID: "weights-normalized-over-tokens", Ops: []string{"moe.gate"}, Thread: "databricks/megablocks#87",
 		Sentence: "weights are divided by sums over all tokens of a slot, not over the experts of each token",
 		Hidden:   "where weights are not normalised, or with one token",
+	},
+	{
+		ID: "sum-without-last", Ops: ofGate,
+		Sentence: "weights are divided by the sum of all that are chosen but the last, as where that is the shared " +
+			"expert's",
+		Hidden: "with one expert for each token, or where weights are not normalised",
 	},
 	{
 		ID: "sum-so-far", Ops: ofGate,
