@@ -9,7 +9,12 @@ var expertDispatch = []design{
 	{
 		"pairs",
 		"slots without an expert, experts that nobody has, tokens in no order and more than a tile of them",
-		dispatch,
+		func(m *maker) { dispatch(m, 9) },
+	},
+	{
+		"many experts",
+		"the same with more experts than a warp has lanes",
+		func(m *maker) { dispatch(m, 40) },
 	},
 }
 
@@ -20,26 +25,31 @@ var biasUpdate = []design{
 		func(m *maker) {
 			m.set("rule", "sign")
 			m.set("center", true)
-			update(m, 0)
+			update(m, 100, 0)
 		},
 	},
 	{
 		"uncentred",
 		"the same without a centre",
-		func(m *maker) { m.set("rule", "sign"); update(m, 0) },
+		func(m *maker) { m.set("rule", "sign"); update(m, 100, 0) },
 	},
 	{
 		"proportional",
 		"the same with steps in proportion",
 		func(m *maker) {
 			m.set("rule", "proportional")
-			update(m, 0)
+			update(m, 100, 0)
 		},
 	},
 	{
 		"between",
 		"loads whose mean lies between two whole numbers",
-		func(m *maker) { m.set("rule", "sign"); update(m, 1) },
+		func(m *maker) { m.set("rule", "sign"); update(m, 100, 1) },
+	},
+	{
+		"large",
+		"loads that BF16 does not hold",
+		func(m *maker) { m.set("rule", "sign"); update(m, 10000, 0) },
 	},
 }
 
@@ -79,24 +89,25 @@ func balances() (all []design) {
 	return all
 }
 
-func dispatch(m *maker) {
-	n, k, experts := m.size(72, 4096), m.size(3, 8), m.attrOf("experts", 9, 256)
+// dispatch sends tokens to so many experts at a small size.
+func dispatch(m *maker, few int) {
+	n, k, experts := m.size(72, 4096), m.size(3, 8), m.attrOf("experts", few, 256)
 	some := ids(0, max(1, experts-1), n, k)
 	m.input("indices", planted(some, edit(-1, 2, 1), edit(-1, n-1, 0), edit(-1, n/2), edit(-2, n/3)))
 }
 
-// update has loads whose sum is 100 for each expert, and so many more.
-func update(m *maker, more int) {
+// update has loads whose sum is the mean for each expert, and so many more.
+func update(m *maker, mean, more int) {
 	e := m.size(16, 256)
 	load, sum := make([]int, e), 0
 	for i := range load {
-		load[i] = 100 + []int{9, 9, 9, -27, 0}[i%5] // most lie above 100
+		load[i] = mean + []int{9, 9, 9, -27, 0}[i%5] // most lie above the mean
 	}
 	load[0], load[3] = 0, 0
 	for _, x := range load {
 		sum += x
 	}
-	load[2] += 100*e - sum + more
+	load[2] += mean*e - sum + more
 	m.set("rate", 0.01)
 	m.input("bias", unit(-0.3, 0, e))
 	m.integers("load", load, e)

@@ -26,7 +26,7 @@ var choosing = []op.Mistake{
 		Hidden:   "without groups, where that is asked for, or where no token's experts change",
 	},
 	{
-		ID: "groups-missing", Decides: "groups", Ops: ofGate,
+		ID: "groups-missing", Decides: "groups", Ops: ofGate, Thread: "vllm-project/vllm-ascend#3265",
 		Sentence: "experts of all groups may be chosen",
 		Hidden:   "without groups, or where every token's best experts are in its best groups",
 	},
@@ -199,7 +199,7 @@ var weighing = []op.Mistake{
 		Hidden:   "where they should not be",
 	},
 	{
-		ID: "weights-normalized", Ops: ofGate,
+		ID: "weights-normalized", Ops: ofGate, Thread: "lablup/mlxcel#391",
 		Sentence: "weights are divided by their sum although they should not be",
 		Hidden:   "where they should be",
 	},
@@ -280,6 +280,12 @@ var weighing = []op.Mistake{
 		ID: "weights-normalized-over-tokens", Ops: []string{"moe.gate"}, Thread: "databricks/megablocks#87",
 		Sentence: "weights are divided by sums over all tokens of a slot, not over the experts of each token",
 		Hidden:   "where weights are not normalised, or with one token",
+	},
+	{
+		ID: "sum-without-last", Ops: ofGate,
+		Sentence: "weights are divided by the sum of all that are chosen but the last, as where that is the shared " +
+			"expert's",
+		Hidden: "with one expert for each token, or where weights are not normalised",
 	},
 	{
 		ID: "sum-so-far", Ops: ofGate,
@@ -398,6 +404,17 @@ var networking = []op.Mistake{
 		ID: "shared-expert-multiplied", Ops: []string{"moe.layer"},
 		Sentence: "scale multiplies the shared experts too",
 		Hidden:   "where there are none, or with a scale of 1",
+	},
+	{
+		ID: "shared-expert-by-sum", Ops: []string{"moe.layer"}, Thread: "vllm-project/vllm#15502",
+		Sentence: "the shared experts are weighted by the sum of a token's weights over scale, which is 1 where " +
+			"these are normalised",
+		Hidden: "where there are none, or with normalised weights",
+	},
+	{
+		ID: "k-tail-dropped", Ops: ofExperts,
+		Sentence: "columns of x and inner units behind the last whole 32 are left out of the sums of products",
+		Hidden:   "where both widths are whole steps of 32",
 	},
 	{
 		ID: "routed-sum-twice", Ops: ofExperts,
@@ -577,6 +594,22 @@ var sending = slices.Concat([]op.Mistake{
 		Hidden:   "with one expert a token, of weight 1",
 	},
 	{
+		ID: "outputs-unsorted", Ops: ofExperts,
+		Sentence: "outputs of experts stay in the order of these: row r of all that are sorted by expert is taken " +
+			"for that of pair r",
+		Hidden: "where pairs stand in the order of their experts",
+	},
+	{
+		ID: "outputs-sorted-again", Ops: ofExperts, Thread: "lablup/mlxcel#1600",
+		Sentence: "outputs of experts are put back by the order that sorted them, not by its inverse",
+		Hidden:   "where the two are the same, as where pairs stand in the order of their experts",
+	},
+	{
+		ID: "experts-as-many-as-slots", Ops: []string{"moe.experts"}, Thread: "huggingface/transformers#43154",
+		Sentence: "the number of slots K is taken for that of experts: experts from K on are none",
+		Hidden:   "where no token has one of those",
+	},
+	{
 		ID: "combine-overwrites", Ops: ofExperts,
 		Sentence: "the last expert of a token overwrites what those before it gave",
 		Hidden:   "with one expert a token",
@@ -700,6 +733,12 @@ var dispatching = []op.Mistake{
 		ID: "counts-padded", Ops: []string{"moe.dispatch"},
 		Sentence: "counts are rounded up to whole tiles of 128",
 		Hidden:   "where each is a whole number of them",
+	},
+	{
+		ID: "scan-restarted", Ops: []string{"moe.dispatch"}, Thread: "ROCm/aiter#4482",
+		Sentence: "the rows in which experts begin are summed over 32 experts at a time, as by one warp, and nothing " +
+			"is carried on: every 33rd begins at row 0 again",
+		Hidden: "with 32 experts at most, or where none behind the first 32 has rows",
 	},
 	{
 		ID: "counts-of-starts", Ops: []string{"moe.dispatch"},
@@ -833,6 +872,12 @@ var balancing = []op.Mistake{
 		Hidden:   "where all experts are chosen, or each expert is scored 0 by the others",
 	},
 	{
+		ID: "chosen-scores-normalized", Ops: []string{"moe.balance_loss"}, Thread: "AI-Hypercomputer/maxtext#1432",
+		Sentence: "mean scores are those of weights: scores of a token's experts, divided by their sum, and 0 for " +
+			"the others",
+		Hidden: "where all experts are chosen",
+	},
+	{
 		ID: "multiplied-by-token", Ops: []string{"moe.balance_loss"},
 		Sentence: "the loss is a mean of products, token by token: chosen or not times the score, not share " +
 			"times mean",
@@ -938,6 +983,11 @@ var balancing = []op.Mistake{
 		ID: "median-for-mean", Ops: []string{"moe.bias_update"},
 		Sentence: "loads are compared with their median, not with their mean",
 		Hidden:   "where both are the same, or no step changes",
+	},
+	{
+		ID: "load-bf16", Ops: []string{"moe.bias_update"}, Thread: "NVIDIA/Megatron-LM#7081",
+		Sentence: "loads are kept in BF16: those near the mean may step the other way, or not at all",
+		Hidden:   "where BF16 holds every load, or no step changes",
 	},
 	{
 		ID: "share-for-mean", Ops: []string{"moe.bias_update"}, Thread: "gfyddha/FlyLoRA#1",

@@ -146,6 +146,11 @@ var scaling = []op.Mistake{
 		Hidden: "with F8_E5M2",
 	},
 	{
+		ID: "amax-of-two-blocks", Ops: ofCast, Thread: "vllm-project/vllm-xpu-kernels#520",
+		Sentence: "the largest size is that of two blocks side by side, as where lanes of both are reduced together",
+		Hidden:   "with one block in a row, or where both have the same",
+	},
+	{
 		ID: "amax-of-first-row", Ops: ofCast,
 		Sentence: "only the first row of a block is looked at for its largest size",
 		Hidden:   "with blocks of one row, or where it stands there",
@@ -209,6 +214,17 @@ var coding = []op.Mistake{
 		Sentence: "subnormal codes are half as large as they should be: their exponent is that of the least normal " +
 			"ones, not one below",
 		Hidden: "where no code is subnormal",
+	},
+	{
+		ID: "subnormal-codes-rounded-twice", Ops: ofCast, Thread: "openvinotoolkit/openvino#30057",
+		Sentence: "quotients below the least normal code are rounded to the fraction of a normal code, and again to " +
+			"a subnormal one",
+		Hidden: "where no code is subnormal, or none comes to lie halfway",
+	},
+	{
+		ID: "quotients-whole", Ops: ofCast, Thread: "ROCm/AMDMIGraphX#2661",
+		Sentence: "quotients are rounded to whole numbers before they are rounded to codes, as for INT8",
+		Hidden:   "where all quotients have codes that are whole",
 	},
 	{
 		ID: "nan-saturated", Ops: ofCast,
@@ -392,6 +408,21 @@ var multiplying = []op.Mistake{
 		Sentence: "subnormal codes are read as if a leading 1 stood before their fraction: 2^(e−1)·(1 + f) for " +
 			"2^e·f, e the least exponent",
 		Hidden: "where there are none, or they do not count beside the others",
+	},
+	{
+		ID: "codes-of-other-format", Ops: ofProducts, Thread: "NVIDIA/TransformerEngine#3342",
+		Sentence: "bytes of codes are read as those of the other format: of F8_E5M2 as F8_E4M3, or the reverse",
+		Hidden:   "where one operand is 0",
+	},
+	{
+		ID: "partial-sums-bf16", Ops: ofProducts, Thread: "flagos-ai/FlagGems#3295",
+		Sentence: "the sum of each block of K is rounded to BF16 before its scales multiply it",
+		Hidden:   "where BF16 holds every sum",
+	},
+	{
+		ID: "scales-bf16", Ops: ofProducts, Thread: "pytorch/ao#713",
+		Sentence: "scales are rounded to BF16",
+		Hidden:   "where BF16 holds them, as it holds powers of two",
 	},
 	{
 		ID: "scales-of-first-expert", Ops: []string{"fp8.grouped_gemm"},

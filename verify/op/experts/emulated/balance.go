@@ -245,7 +245,7 @@ func (b *balance[T]) row(n int) []T {
 // ofChosen makes the mistakes of scores that do not count: of experts that a token does not go to,
 // and of tokens that go nowhere.
 func (b *balance[T]) ofChosen(row []T, n int) []T {
-	only := b.makes("chosen-scores-only") || b.makes("mean-over-choosers")
+	only := b.makes("chosen-scores-only") || b.makes("chosen-scores-normalized") || b.makes("mean-over-choosers")
 	if !only && !b.makes("unrouted-left-out") {
 		return row
 	}
@@ -254,6 +254,9 @@ func (b *balance[T]) ofChosen(row []T, n int) []T {
 		if slices.Contains(chosen, e) || !only && len(chosen) > 0 {
 			left[e] = s
 		}
+	}
+	if sum := b.sums.Sum(left); b.makes("chosen-scores-normalized") && sum > 0 {
+		return each(left, func(s T) T { return s / sum })
 	}
 	return left
 }
@@ -359,8 +362,12 @@ func (b *bias[T]) makes(mistake string) bool { return !b.right && b.Makes(mistak
 
 // steps returns what is added to the bias of each expert.
 func (b *bias[T]) steps() []T {
-	mean, rate := emulate.PassOne(b.Job, meanLoad, 0, b.mean(b.load)), T(b.Float("rate"))
-	off := each(b.load, func(n T) T { return mean - n })
+	load := slices.Clone(b.load)
+	if b.makes("load-bf16") {
+		emulate.RoundEach(dtype.BF16, load)
+	}
+	mean, rate := emulate.PassOne(b.Job, meanLoad, 0, b.mean(load)), T(b.Float("rate"))
+	off := each(load, func(n T) T { return mean - n })
 	emulate.Pass(b.Job, excess, 0, off)
 	steps := each(off, func(x T) T { return rate * b.direction(x) })
 	if b.Flag("center") && !b.makes("center-missing") {

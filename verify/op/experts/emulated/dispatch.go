@@ -55,10 +55,26 @@ func (d *dispatch) sort() (order, counts []int) {
 	}
 	order = make([]int, sum(counts))
 	for i, before := range tiles {
-		d.write(order, i, before, firsts(counts))
+		d.write(order, i, before, d.starts(counts))
 	}
 	return d.ordered(order, counts), d.counted(counts)
 }
+
+// starts returns the row in which each expert begins, and the number of all. It makes the mistake
+// of a sum over the experts of one warp that the next does not carry on.
+func (d *dispatch) starts(counts []int) []int {
+	first := firsts(counts)
+	if !d.makes("scan-restarted") {
+		return first
+	}
+	for e := d.E - 1; e >= 0; e-- {
+		first[e] -= first[e/warp*warp]
+	}
+	return first
+}
+
+// warp is how many experts one of it sums over.
+const warp = 32
 
 // countedBefore returns the pairs of each expert in the tiles before: by mistake none.
 func (d *dispatch) countedBefore(counts []int) []int {

@@ -95,6 +95,7 @@ func mix[T emulate.Number](w *networks[T], routes []route[T]) {
 		m.outputs[n] = make([][]T, len(r.experts))
 	}
 	m.run()
+	m.misplace()
 	m.skipCombine()
 	var shared network[T]
 	if m.Recording.Has("shared_gate") {
@@ -172,6 +173,28 @@ func (m *mixture[T]) ofTile(own, first network[T]) network[T] {
 	return first
 }
 
+// misplace makes the mistakes of outputs in the order of experts that are not put back into that of
+// pairs: that stay where they are, or are sorted once more.
+func (m *mixture[T]) misplace() {
+	again := m.Makes("outputs-sorted-again")
+	if !again && !m.Makes("outputs-unsorted") {
+		return
+	}
+	sorted := slices.Concat(m.rows()...)
+	pairs := slices.Clone(sorted)
+	slices.SortFunc(pairs, func(a, b pair) int { return m.row(a) - m.row(b) })
+	right := each(m.outputs, slices.Clone)
+	output := func(row int) []T { return right[sorted[row].token][sorted[row].slot] }
+	for i, p := range pairs {
+		from := i
+		if again {
+			from = slices.Index(pairs, sorted[i])
+		}
+		m.Show(sorted[from] != p)
+		m.outputs[p.token][p.slot] = output(from)
+	}
+}
+
 // skipCombine makes the mistake of outputs that are left as they came back, pair by pair: the first
 // as many of them as there are tokens are the output.
 func (m *mixture[T]) skipCombine() {
@@ -228,7 +251,7 @@ func (m *mixture[T]) expertOf(experts []int, k int) int {
 	e, right := experts[k], experts[k]
 	last := m.Dim("E") - 1
 	switch {
-	case m.Makes("local-ids") && e > last/2:
+	case m.Makes("local-ids") && e > last/2, m.Makes("experts-as-many-as-slots") && e >= len(experts):
 		e = -1
 	case m.Makes("negative-ids-wrap") && e < 0:
 		e = max(e+last+1, 0)
@@ -449,6 +472,8 @@ func (m *mixture[T]) addShared(n int, sum, y []T) {
 		factor = 1 / T(m.Float("scale"))
 	case m.Makes("shared-expert-weighted"):
 		factor = m.routes[n].weights[0]
+	case m.Makes("shared-expert-by-sum") && !m.Flag("normalize"):
+		factor = m.inner.Plain().Sum(m.routes[n].weights) / T(m.Float("scale"))
 	}
 	m.Show(factor != 1)
 	emulate.RoundEach(m.combine, m.plus(sum, each(y, func(v T) T { return v * factor })))

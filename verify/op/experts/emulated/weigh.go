@@ -71,6 +71,8 @@ func (g *gate[T]) sum(r route[T], scores, ranked []T) T {
 		return g.scalars.Sum(scores)
 	case g.makes("sum-of-biased-scores"):
 		return g.scalars.Sum(emulate.Picked(ranked, r.experts))
+	case g.makes("sum-without-last") && g.K > 1:
+		return g.scalars.Sum(r.weights[:g.K-1])
 	case g.makes("weights-over-length"):
 		return T(math.Sqrt(float64(g.scalars.Dot(r.weights, r.weights))))
 	}

@@ -118,6 +118,8 @@ func (c *cast) sizes() (sizes, right []float32) {
 		sizes = kept(right, c.across)
 	case c.Makes("amax-of-row"):
 		sizes = spread(right, c.across)
+	case c.Makes("amax-of-two-blocks"):
+		sizes = paired(right, c.across)
 	case c.Makes("amax-of-square"):
 		sizes = c.squared(right)
 	case c.Makes("amax-of-tensor"):
@@ -183,6 +185,17 @@ func kept(values []float32, n int) []float32 {
 	for i := range so {
 		if i%n > 0 {
 			so[i] = max(so[i], so[i-1])
+		}
+	}
+	return so
+}
+
+// paired returns the larger of two neighbours in a row of n in the place of each.
+func paired(values []float32, n int) []float32 {
+	so := slices.Clone(values)
+	for i := range so {
+		if beside := i%n ^ 1; beside < n {
+			so[i] = max(so[i], values[i/n*n+beside])
 		}
 	}
 	return so
@@ -336,6 +349,10 @@ func (c *cast) spoilt(x float32) float32 {
 		return c.code.flushed(c.code.nearest(x))
 	case c.Makes("subnormal-codes-small"):
 		return c.code.small(x)
+	case c.Makes("subnormal-codes-rounded-twice"):
+		return c.code.twice(x)
+	case c.Makes("quotients-whole"):
+		return c.code.nearest(float32(math.RoundToEven(float64(x))))
 	case c.Makes("saturated-at-256") && abs(c.code.nearest(x)) >= c.code.largest*4/7:
 		return sign(c.code.largest, x)
 	case c.Makes("codes-fnuz") && c.code.of == dtype.F8E4M3:

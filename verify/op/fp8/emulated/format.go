@@ -51,6 +51,24 @@ func (f format) small(x float32) float32 {
 	return f.nearest(x)
 }
 
+// twice returns the code next to what x is rounded to, with the fraction of a normal code.
+func (f format) twice(x float32) float32 {
+	if size := float64(abs(x)); size > 0 && size < math.Ldexp(1, f.lowest) {
+		unit := math.Ldexp(1, math.Ilogb(size)-f.bits)
+		return f.nearest(sign(float32(math.RoundToEven(size/unit)*unit), x))
+	}
+	return f.nearest(x)
+}
+
+// other returns what the byte of a code means in the other format.
+func (f format) other(code float32) float32 {
+	as := dtype.F8E5M2
+	if f.of == as {
+		as = dtype.F8E4M3
+	}
+	return float32(as.FromBits(f.of.Bits(float64(code))))
+}
+
 // asNormal returns a code, whose leading 1 is counted where there is none: in a subnormal one.
 func (f format) asNormal(code float32) float32 {
 	if size := float64(abs(code)); size > 0 && size < math.Ldexp(1, f.lowest) {

@@ -240,6 +240,8 @@ func (p *product[T]) decoded(x T, t dtype.Type) T {
 		code = T(format.asNormal(float32(x)))
 	case p.Makes("codes-ieee"):
 		code = T(format.ieee(float32(x)))
+	case p.Makes("codes-of-other-format"):
+		code = T(format.other(float32(x)))
 	}
 	p.Show(code != x && (x == x || code == code))
 	return code
@@ -343,6 +345,7 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 			p.Show(sums[i-1] != 0)
 			sums[i] += sums[i-1]
 		}
+		sums[i] = p.partial(sums[i])
 		scales[i] = p.scaleA(m, last) * p.scaleB(b, n, last)
 		if p.Makes("scale-per-step-of-64") {
 			scales[i] = p.byStep(p.a.scales, m*p.a.across, to) * p.byStep(b.scales, n/block*b.across, to)
@@ -355,6 +358,16 @@ func (p *product[T]) ofCodes(m, n int, b *operand[T]) T {
 		emulate.Pass(p.Job, scalesOfSums, at, scales)
 	}
 	return p.added(sums, scales)
+}
+
+// partial returns the sum of a part of K as it is scaled. It makes the mistake of one in BF16.
+func (p *product[T]) partial(sum T) T {
+	if !p.Makes("partial-sums-bf16") {
+		return sum
+	}
+	short := emulate.Round(dtype.BF16, sum)
+	p.Show(short != sum && sum == sum)
+	return short
 }
 
 // byStep makes the mistake of a scale that is read for each step of 64 of K, as if blocks were so
@@ -573,6 +586,8 @@ func (p *product[T]) spoilt(s T, i int) T {
 		return T(nearestPower(float32(s)))
 	case p.Makes("scale-mantissa-rounded"):
 		return T(mantissaRounded(float32(s)))
+	case p.Makes("scales-bf16"):
+		return emulate.Round(dtype.BF16, s)
 	case p.Makes("exponents-as-numbers"):
 		return p.asNumber(s)
 	case p.Makes("tail-unscaled") && (i+1)*block > p.width:
