@@ -74,6 +74,25 @@ func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
 	return m.mistaken(j.Mistake).Right(s)
 }
 
+// MaskInRanks makes the mistake of a causal mask in each of two ranks, to which keys are dealt in
+// turn: query s of S sees those up to n − S + s of the rank's own n.
+func (r *Query[T]) MaskInRanks(j *Job, m Mask, s int) {
+	if !j.Makes("causal-in-ranks") || !m.Causal {
+		return
+	}
+	var seen []int
+	for t := r.Lo; t < m.Keys; t++ {
+		if own := (m.Keys - t%2 + 1) / 2; t/2 <= own-m.Queries+s {
+			seen = append(seen, t)
+		}
+	}
+	j.Show(len(seen) != r.Hi-r.Lo)
+	score, value := r.Score, r.Value
+	r.Lo, r.Hi, r.Length = 0, len(seen), len(seen)
+	r.Score = func(i int) T { return score(seen[i]) }
+	r.Value = func(i int) []T { return value(seen[i]) }
+}
+
 // padded returns where a span ends that should at hi if padding is not masked: with the storage, or
 // a tile. A causal mask hides padding.
 func (m Mask) padded(j *Job, hi int) int {

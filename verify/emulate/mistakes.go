@@ -15,7 +15,7 @@ var needsSplits = map[string]bool{
 	"merged-by-maxima": true, "ring-of-own-keys": true, "sum-not-rescaled": true, "merge-maximum-missing": true,
 	"stale-chunk-merged": true, "split-outputs-of-first": true, "split-sums-of-first": true,
 	"split-sums-unstrided": true, "split-sums-transposed": true,
-	"split-reduction-misindexed": true,
+	"split-reduction-misindexed": true, "sink-of-first-split": true, "backward-tiles-skipped": true,
 }
 
 // NeedsSplits tells whether only split kernels make a mistake.

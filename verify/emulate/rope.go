@@ -269,6 +269,8 @@ func (r *Rotary[T]) wrongWidth(dim int) int {
 		return 2 * dim
 	case r.Makes("exponent-quartered"):
 		return 4 * dim
+	case r.Makes("exponent-positive"):
+		return -dim
 	case r.Makes("exponent-to-the-end"):
 		return max(dim-2, 1)
 	case r.Makes("exponent-of-head"):

@@ -683,6 +683,10 @@ func (k *Softmax[T]) sinkCount(lses []T, above T) T {
 			seen++
 		}
 	}
+	if k.Makes("sink-of-first-split") && math.IsInf(float64(lses[0]), -1) {
+		k.Show(weighs(above))
+		return 0
+	}
 	if k.Makes("sink-per-split") {
 		k.Show(seen > 1 && weighs(above))
 		return seen
@@ -737,6 +741,36 @@ func (k *Softmax[T]) eager(r *Query[T]) ([]T, T) {
 	out := make([]T, k.width)
 	k.mixing.Combine(out, k.roundWeights(k.p), k.values)
 	return out, lse
+}
+
+// ScaledEarly returns a query as scores are formed of it: by mistake rounded to t after it is
+// scaled.
+func (k *Softmax[T]) ScaledEarly(q []T, t dtype.Type) []T {
+	switch {
+	case k.Makes("query-scaled-early"):
+		return k.roundScaled(q, k.Scale, t)
+	case k.Makes("query-scaled-early-in-base-2"):
+		return k.roundScaled(q, k.Scale*math.Log2E, t)
+	}
+	return q
+}
+
+// KeyScaledEarly is ScaledEarly for a key of a backward pass.
+func (k *Softmax[T]) KeyScaledEarly(key []T, t dtype.Type) []T {
+	if k.Again && k.Makes("backward-keys-scaled-early") {
+		return k.roundScaled(key, k.Scale*math.Log2E, t)
+	}
+	return key
+}
+
+// roundScaled returns x as if it had been rounded in units of 1/factor.
+func (k *Softmax[T]) roundScaled(x []T, factor T, t dtype.Type) []T {
+	y := make([]T, len(x))
+	for i := range x {
+		y[i] = Round(t, x[i]*factor) / factor
+		k.Show(t.Size() == 2 && y[i] != x[i])
+	}
+	return y
 }
 
 // WrongScale returns the softmax scale with the mistakes that are made with it. width is that of

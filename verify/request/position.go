@@ -67,7 +67,7 @@ func (m *maker) positions(n int) {
 
 // normalise makes rows of sizes from 2⁻¹² on: eps counts beside their mean squares.
 func normalise(m *maker) {
-	n, d := m.size(32, 64), m.size(200, 7168)
+	n, d := m.size(32, 64), m.size(360, 7168)
 	x := around(0.5, m.bell(0, n, d))
 	m.set("eps", 1e-6)
 	m.input("x", planted(x, small(n, d)...))

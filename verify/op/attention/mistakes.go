@@ -824,6 +824,60 @@ var mistakes = []op.Mistake{
 			"these alone, and dk and dv of each rank are the sums of all",
 		Hidden: "with one rank, or where queries and keys are not as many",
 	},
+	{
+		ID: "delta-without-sink", Ops: ofBackward,
+		Thread: "pytorch/torchtitan#4796",
+		Sentence: "D is that of the output before the sink scales it, Σ do·o over 1 − the weight of the sink, as " +
+			"where the output is rescaled after attention and no gradient goes through its log-sum-exp",
+		Hidden: "without sinks, or where they take less than 2 % of the weights",
+	},
+	{
+		ID: "backward-tiles-skipped", Ops: ofBackward,
+		Thread: "triton-lang/triton#5660",
+		Sentence: "the backward pass skips tiles of keys behind the tile of a query's own index, as under a causal " +
+			"mask of as many keys as queries, whatever the mask is",
+		Hidden: "where no query sees a key of a tile behind its own",
+	},
+	{
+		ID: "backward-keys-scaled-early", Ops: ofBackward,
+		Thread: "hao-ai-lab/FastVideo#1730",
+		Sentence: "the backward pass forms scores of keys that are multiplied by the softmax scale and log₂e and " +
+			"rounded to their type then, and the forward pass of keys as they are",
+		Hidden: "with inputs wider than 16 bits, or where no query sees more than one key",
+	},
+	{
+		ID: "query-scaled-early", Ops: ofDecoding,
+		Thread:   "antirez/h3.c#3",
+		Sentence: "the query is multiplied by the softmax scale and rounded to its type before the product with keys",
+		Hidden:   "with inputs wider than 16 bits, or with a scale that is a power of two",
+	},
+	{
+		ID: "query-scaled-early-in-base-2", Ops: ofDecoding,
+		Thread: "InfiniTensor/ninetoothed#203",
+		Sentence: "the query is multiplied by the softmax scale and log₂e and rounded to its type before the product " +
+			"with keys",
+		Hidden: "with inputs wider than 16 bits",
+	},
+	{
+		ID: "lengths-tiled-over-heads", Ops: ofForward,
+		Thread: "line/lighthouse#77",
+		Sentence: "lengths are repeated one after the other for each head, but read head by head: head h of sequence " +
+			"b has that of sequence (b·H + h) mod B",
+		Hidden: "with one sequence, with one head, or where all lengths are the same",
+	},
+	{
+		ID: "causal-in-ranks", Ops: ofDecoding,
+		Thread: "lightseekorg/tokenspeed#364",
+		Sentence: "two ranks that have every second key each mask by their own: key j is the rank's key ⌊j/2⌋, and " +
+			"query s of S sees those up to n − S + s of its n",
+		Hidden: "with one query, or without a causal mask",
+	},
+	{
+		ID: "sink-of-first-split", Ops: ofForward,
+		Thread:   "ROCm/rocm-libraries#12229",
+		Sentence: "the sink counts with the first split, and not at all where a query sees no key of that",
+		Hidden:   "without sinks, or where every query sees a key of the first split, as without a window",
+	},
 }
 
 // faint are mistakes that no element and no slice shows, only many together.

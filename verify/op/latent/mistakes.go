@@ -113,6 +113,25 @@ var mistakes = []op.Mistake{
 		Hidden:   "where values are whole rows of the cache, or no query sees more than one key",
 	},
 	{
+		ID: "tables-tiled-over-queries", Ops: ofCache,
+		Sentence: "tables and lengths are repeated one after the other for each query, but read query by query: " +
+			"query s of sequence b has those of sequence (b·S + s) mod B",
+		Hidden: "with one sequence or one query",
+	},
+	{
+		ID: "temperature-tenth-twice", Ops: ofLayer,
+		Thread: "ggml-org/llama.cpp#17945",
+		Sentence: "0.1 is multiplied twice in YaRN's temperature in the softmax scale, (0.01·mscale_all_dim·ln s + " +
+			"1)², as where a file has 0.1·mscale_all_dim",
+		Hidden: "without YaRN or with attention_factor, where the request has its own scale, or with one token",
+	},
+	{
+		ID: "heads-untransposed", Ops: ofLayer,
+		Thread:   "jsbaan/transformer-from-scratch#6",
+		Sentence: "the heads' outputs [head, query, column] are taken for [query, head, column] by the last linear",
+		Hidden:   "with one head or one token",
+	},
+	{
 		ID: "mask-by-head", Ops: ofCache,
 		Thread:   "flashinfer-ai/flashinfer#4830",
 		Sentence: "rows of a tile of queries and heads are taken head by head for their masks, not query by query",

@@ -82,6 +82,13 @@ var mistakes = []op.Mistake{
 		Hidden:   "where rows are multiples of 64",
 	},
 	{
+		ID: "squares-of-partial-warp-missing", Ops: ofNorm,
+		Thread: "flashinfer-ai/flashinfer#3879",
+		Sentence: "elements behind the last whole 256, those of a warp that is not full, do not count in the mean " +
+			"square",
+		Hidden: "where rows are multiples of 256, or shorter",
+	},
+	{
 		ID: "mean-of-all", Ops: ofNorm,
 		Sentence: "all rows are divided by one root mean square, that of the whole tensor, not each by its own",
 		Hidden:   "with one row, or where all have the same",

@@ -167,6 +167,12 @@ var mistakes = []op.Mistake{
 		Hidden: "with every position 0, or with one pair of channels",
 	},
 	{
+		ID: "exponent-positive", Ops: ofTables,
+		Thread:   "labmlai/annotated_deep_learning_paper_implementations#313",
+		Sentence: "frequencies are base^(2i/d), not base^(−2i/d): the minus is missing in the exponent",
+		Hidden:   "with every position 0, or with one pair of channels",
+	},
+	{
 		ID: "positions-ignored", Ops: ofTables,
 		Sentence: "tokens are at 0, 1, 2, … whatever positions or start says",
 		Hidden:   "where that is where they are",

@@ -115,6 +115,7 @@ func (g *gradients[T]) rows(b int, then func(r *emulate.Query[T], i int)) {
 		} else {
 			g.flash(r, i, b, logits, g.out[i], lse)
 		}
+		g.skipTiles(i)
 		then(r, i)
 		g.ring(i)
 	}
@@ -165,7 +166,8 @@ func (g *gradients[T]) flash(r *emulate.Query[T], i, b int, logits, out []T, lse
 	if at != i {
 		out = g.out[at]
 	}
-	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(g.gradient(at, b), out)))
+	delta := g.delta(g.beforeSink(r, g.k.Scalars.Dot(g.gradient(at, b), out), lse))
+	delta = emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, delta)
 	for c, x := range logits {
 		p := g.probability(x, lse)
 		dp := emulate.PassOne(g.Job, ofWeights, r.Place+r.Lo+c, g.dp(do, r.Value(r.Lo+c)))
@@ -184,7 +186,8 @@ func (g *gradients[T]) eager(r *emulate.Query[T], i, b int, logits []T, lse T) {
 		dp[c] = emulate.Round(g.k.Scores, emulate.PassOne(g.Job, ofWeights, r.Place+r.Lo+c, g.dp(do, r.Value(r.Lo+c))))
 		g.p[i][r.Lo+c] = emulate.Round(g.k.Weights, p[c])
 	}
-	delta := emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, g.delta(g.k.Scalars.Dot(p, dp)))
+	delta := g.delta(g.beforeSink(r, g.k.Scalars.Dot(p, dp), lse))
+	delta = emulate.PassOne(g.Job, deltas, b*g.S*g.H+i, delta)
 	step := g.Intermediate
 	if g.k.Scores == emulate.Working[T]() {
 		step = g.k.Scores
@@ -230,6 +233,17 @@ func (g *gradients[T]) passed(name string, b, i int, all [][]T) []T {
 
 // gradient returns the row of do for query i of sequence b.
 func (g *gradients[T]) gradient(i, b int) []T { return emulate.Row(g.do, b*g.S*g.H+i, g.V) }
+
+// beforeSink makes the mistake of D from the output that a sink has not scaled yet: divided by the
+// share of the weights that keys have, of a row with the given log-sum-exp.
+func (g *gradients[T]) beforeSink(r *emulate.Query[T], d, lse T) T {
+	if !g.Makes("delta-without-sink") || r.Sink == nil {
+		return d
+	}
+	ofKeys := 1 - T(math.Exp(float64(*r.Sink-lse)))
+	g.Show(ofKeys < 0.98 && d != 0)
+	return d / max(ofKeys, 1e-6)
+}
 
 func (g *gradients[T]) delta(d T) T {
 	if g.Makes("delta-missing") {

@@ -135,7 +135,7 @@ func (h *heads[T]) value(b, t, g int) []T { return emulate.Row(h.v, h.place(b, t
 
 // row returns what query s of head n in sequence b sees.
 func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
-	g, q, m := h.group(n), h.query(b, s, n), h.mask(b)
+	g, q, m := h.group(n), h.query(b, s, n), h.mask(h.lengthFrom(b, n))
 	r := &emulate.Query[T]{
 		Length: m.Keys, Place: ((b*h.S+s)*h.H + n) * h.T, Row: (b*h.H+n)*h.S + s, Longest: h.T,
 	}
@@ -145,15 +145,28 @@ func (h *heads[T]) row(k *emulate.Softmax[T], b, s, n int) *emulate.Query[T] {
 	r.Lo, r.Hi = m.Span(h.Job, s)
 	h.Show(g != n*h.G/h.H && r.Lo < r.Hi)
 	r.Tail = min(h.T, (r.Hi+h.Tile-1)/h.Tile*h.Tile)
-	r.Score = func(j int) T { return k.Products.Dot(q, h.key(b, j, g)) }
+	q = k.ScaledEarly(q, h.input)
+	r.Score = func(j int) T { return k.Products.Dot(q, k.KeyScaledEarly(h.key(b, j, g), h.input)) }
 	r.Value = func(j int) []T { return h.value(b, j, g) }
 	h.foldRow(m, r, s, n)
+	r.MaskInRanks(h.Job, m, s)
 	h.uncover(r, k)
 	if h.sink != nil {
 		r.Sink = h.sinkOf(n)
 		h.Show(*r.Sink != h.sink[n] && r.Lo < r.Hi)
 	}
 	return r
+}
+
+// lengthFrom returns the sequence whose length head n of sequence b has: its own, and by mistake
+// that which has its turn where lengths are repeated one after the other, all for each head.
+func (h *heads[T]) lengthFrom(b, n int) int {
+	if !h.Makes("lengths-tiled-over-heads") || h.lens == nil {
+		return b
+	}
+	other := (b*h.H + n) % h.B
+	h.Show(h.lens[other] != h.lens[b])
+	return other
 }
 
 // foldRow makes the mistakes of a mask for which the heads of a group are queries of their own, or

@@ -44,6 +44,18 @@ func (g *gradients[T]) inPasses(b int, of passes) {
 	g.Mistake = all
 }
 
+// skipTiles makes the mistake of tiles that are skipped as under a causal mask of as many keys as
+// queries, although it is another mask or none: query i of P and dS knows none behind its own tile.
+func (g *gradients[T]) skipTiles(i int) {
+	if !g.Makes("backward-tiles-skipped") {
+		return
+	}
+	for t := (i/g.H/g.Tile + 1) * g.Tile; t < g.T; t++ {
+		g.Show(g.several && g.p[i][t] > 0.02)
+		g.p[i][t], g.ds[i][t] = 0, 0
+	}
+}
+
 // misplaced returns the row whose number is read for row i: its own, or by the named mistake that
 // which stands there in the order [query, head] for [head, query].
 func (g *gradients[T]) misplaced(mistake string, i int) int {

@@ -163,14 +163,29 @@ func mlaDecode[T emulate.Number](j *emulate.Job) {
 
 // rowOf returns what row i of the S·H rows of sequence b sees.
 func (c *cache[T]) rowOf(k *emulate.Softmax[T], b, i int) *emulate.Query[T] {
+	from := c.sequence(b, i/c.H)
 	m := emulate.Mask{
-		Causal: c.Flag("causal"), Queries: c.S, Keys: c.lens[b], Stored: c.room(b), Page: c.page, First: c.lens[0],
+		Causal: c.Flag("causal"), Queries: c.S, Keys: c.lens[from], Stored: c.room(from), Page: c.page,
+		First: c.lens[0],
 	}
-	r := c.row(k, m, c.query(emulate.Row(c.q, b*c.S*c.H+i, c.D)), b, c.place(m, i, c.H))
+	q := k.ScaledEarly(c.query(emulate.Row(c.q, b*c.S*c.H+i, c.D)), c.Recording.Type("q"))
+	r := c.row(k, m, q, from, c.place(m, i, c.H))
 	c.foldRow(m, r, i, c.H)
+	r.MaskInRanks(c.Job, m, i/c.H)
 	r.Place, r.Row = (b*c.S*c.H+i)*c.cols*c.page, (b*c.H+i%c.H)*c.S+i/c.H
 	r.Longest = slices.Max(c.lens)
 	return r
+}
+
+// sequence returns the sequence whose table and length query s of sequence b has: its own, and by
+// mistake that which has its turn where all are repeated one after the other for each query.
+func (c *cache[T]) sequence(b, s int) int {
+	if !c.Makes("tables-tiled-over-queries") {
+		return b
+	}
+	other := (b*c.S + s) % c.B
+	c.Show(other != b && max(c.lens[b], c.lens[other]) > 0)
+	return other
 }
 
 // place returns which query of a sequence row i of its S·H rows is.

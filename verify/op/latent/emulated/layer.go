@@ -136,7 +136,8 @@ func (l *latent[T]) scale() float64 {
 	}
 	wrong := l.WrongScale(right, l.Dn+l.Dr)
 	switch l.Mistake {
-	case "temperature-missing", "temperature-of-mscale", "temperature-once", "temperature-on-given-scale":
+	case "temperature-missing", "temperature-of-mscale", "temperature-once", "temperature-on-given-scale",
+		"temperature-tenth-twice":
 		wrong = hotter
 	case "scale-of-latent":
 		wrong = 1 / math.Sqrt(float64(l.C+l.Dr))
@@ -156,6 +157,11 @@ func (l *latent[T]) temperature(mistake string) float64 {
 	if mistake == "temperature-of-mscale" {
 		other := *y
 		other.MScaleAllDim = y.MScale
+		return emulate.Temperature(&other)
+	}
+	if mistake == "temperature-tenth-twice" {
+		other := *y
+		other.MScaleAllDim *= 0.1
 		return emulate.Temperature(&other)
 	}
 	if mistake == "temperature-once" {
@@ -184,8 +190,13 @@ func mlaLayer[T emulate.Number](j *emulate.Job) {
 	y := make([]T, 0, len(x))
 	for l.b = range l.B {
 		l.project(emulate.Row(x, l.b, l.S*l.d))
+		out := make([]T, 0, l.S*l.H*l.V)
 		for s := range l.S {
-			y = append(y, l.token(s)...)
+			out = append(out, l.token(s)...)
+		}
+		out = l.untransposed(out)
+		for s := range l.S {
+			y = append(y, l.times(l.wO, emulate.Row(out, s, l.H*l.V))...)
 		}
 	}
 	emulate.StoreMain(j, "y", j.Recording.Type("x"), y)
@@ -398,7 +409,21 @@ func (l *latent[T]) rotateKey(kR []T, s int, cos, sin []T) []T {
 	return kR
 }
 
-// token returns the layer's output for token s, in the working type.
+// untransposed makes the mistake of heads [H,S,V] that are taken for [S,H,V], the rows of which the
+// last linear reads.
+func (l *latent[T]) untransposed(out []T) []T {
+	if !l.Makes("heads-untransposed") {
+		return out
+	}
+	l.Show(l.H > 1 && l.S > 1)
+	wrong := make([]T, 0, len(out))
+	for i := range l.S * l.H {
+		wrong = append(wrong, emulate.Row(out, i%l.S*l.H+i/l.S, l.V)...)
+	}
+	return wrong
+}
+
+// token returns what all heads have for token s.
 func (l *latent[T]) token(s int) []T {
 	m := emulate.Mask{Causal: l.Flag("causal"), Queries: l.S, Keys: l.S, Stored: l.S}
 	out := make([]T, 0, l.H*l.V)
@@ -411,7 +436,7 @@ func (l *latent[T]) token(s int) []T {
 			out = append(out, l.naiveHead(r, s, n)...)
 		}
 	}
-	return l.times(l.wO, l.pass(heads, s, out))
+	return l.pass(heads, s, out)
 }
 
 // naiveHead attends over the keys and values of a head.

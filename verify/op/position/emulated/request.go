@@ -38,6 +38,10 @@ func requestNorm(m *emulate.Maker) {
 	}
 	m.Set("x", m.Input, x)
 	m.Set("weight", m.Input, m.Normals(1, 0.3, d))
+	if m.Chance(0.1) { // no multiple of what a warp reads at once
+		m.Set("x", m.Input, m.Normals(0, 1, N, 360))
+		m.Set("weight", m.Input, m.Normals(1, 0.3, 360))
+	}
 }
 
 // positions stores n positions: in a row from somewhere, or scattered, up to the extended context
