@@ -110,7 +110,7 @@ func (s *subject) misreadQuantity(q emulate.Quantity, x *tensor.Tensor) (all []c
 		all = append(all, s.taken(q, said, func() *tensor.Tensor { return eachOf(x, f.of) }).asFactor(f,
 			func(by float64) candidate { return s.multiple(q, x, by) }))
 	}
-	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x),
+	all = slices.Concat(all, s.unseen(q, x), s.otherFrequencies(q, x), s.transposedQuantity(q, x), s.meansOfParts(q, x),
 		s.atOnePlace(q, x))
 	for a, n := range x.Shape {
 		word := s.wordOf(q, a)

@@ -15,13 +15,27 @@ type Quantity struct {
 	Axes  []string // a word for each axis, where outputs have none for them
 	Given bool     // by a kernel before this one
 
+	Averaging Averaging // what it is in a mean over its last axis
+
 	Slope, By string // the quantity that is its derivative, if there is one, and for which other
 }
+
+// Averaging is what a quantity is in a mean: what is averaged is multiplied by it, or divided; 0
+// where it does not count.
+type Averaging uint8
+
+// A quantity is none of these, or one.
+const (
+	NoAverage Averaging = iota
+	Weighs
+	Divides
+)
 
 // What a layer of experts has of its gate, of each token in each slot.
 const (
 	Experts       = "the expert in each slot"
 	ExpertWeights = "the weights of experts"
+	Lengths       = "the length of each sequence"
 )
 
 // Quantities has for some of them, by name, what one run is to write into, and what it is to go on

@@ -17,6 +17,7 @@ func init() {
 		Right: heads(),
 		Quantities: slices.Concat(
 			ofTokenRows.have(lses, lsesAgain, tokenLogits, lossesInSum),
+			averaging(ofTokenRows.have(divisors), emulate.Divides),
 			ofLogits.have(productLogits, logitsAgain, gradients, gradientToHidden, gradientToWeight),
 		),
 	})
@@ -122,6 +123,27 @@ func (h *linearHead[T]) spoil() {
 		h.temperature = 1
 	}
 	h.shiftTargets()
+	h.passDivisors()
+}
+
+// passDivisors hands out what each row is divided by, 0 for one that does not count.
+func (h *linearHead[T]) passDivisors() {
+	if h.Quantities == nil || h.Word("reduction") != "mean" {
+		return
+	}
+	each := make([]T, h.N)
+	for i := range each {
+		if h.counts(i) {
+			each[i] = h.divisorOf(i)
+		}
+	}
+	emulate.Pass(h.Job, divisors, 0, each)
+	for i, d := range each {
+		if !h.counts(i) || d == 0 {
+			each[i] = h.divisor
+		}
+	}
+	h.divisors = each
 }
 
 // shiftTargets makes the mistake of targets that are shifted once more.

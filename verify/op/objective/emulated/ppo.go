@@ -21,7 +21,8 @@ func init() {
 				tokenValues, valueErrors, clippedValues, clippedErrors, squares, clippedSquares, valueLosses,
 				valueSlopes, lossesInSum,
 			),
-			ofSequences.have(lengths, tokenWeights, weightsInLoss, weightsInSlope),
+			ofSequences.have(lengths, weightsInLoss, weightsInSlope),
+			averaging(ofSequences.have(tokenWeights), emulate.Weighs),
 		), tokenValues, map[string]string{valueLosses: valueSlopes}),
 	})
 }

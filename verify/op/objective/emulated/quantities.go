@@ -18,6 +18,7 @@ const (
 	gradients        = "the gradient of the logits"
 	gradientToHidden = "the gradient of the logits in dhidden"
 	gradientToWeight = "the gradient of the logits in dweight"
+	divisors         = "the divisor of each token"
 )
 
 // What a loss of a policy forms.
@@ -27,7 +28,7 @@ const (
 	ratios         = "the ratio"
 	clippedRatios  = "the clipped ratio"
 	meanLogRatios  = "the mean log-ratio of each sequence"
-	lengths        = "the length of each sequence"
+	lengths        = emulate.Lengths
 	tokenAdvantage = "the advantage of each token"
 	slopes         = "the derivative of each token's loss for its log-ratio"
 	shares         = "the share of a token in the gradient of its sequence"
@@ -87,6 +88,14 @@ var (
 	ofPairs     = axes{[]string{"N"}, []string{"pair"}}
 )
 
+// averaging says of quantities what they are in a mean.
+func averaging(all []emulate.Quantity, as emulate.Averaging) []emulate.Quantity {
+	for i := range all {
+		all[i].Averaging = as
+	}
+	return all
+}
+
 // have lists quantities of these axes.
 func (a axes) have(names ...string) (all []emulate.Quantity) {
 	for _, name := range names {
@@ -114,7 +123,8 @@ func formedByLoss() []emulate.Quantity {
 			logRatiosRef, ratiosRef, lossesInSum, gradientAgain, plainLosses, clippedLosses, surrogates,
 			divergences, pulls,
 		),
-		ofSequences.have(meanLogRatios, lengths, shares, tokenWeights, weightsInLoss, weightsInSlope),
+		ofSequences.have(meanLogRatios, lengths, shares, weightsInLoss, weightsInSlope),
+		averaging(ofSequences.have(tokenWeights), emulate.Weighs),
 		vocabulary.have(probabilities),
 	), tokenLogprobs, map[string]string{surrogates: slopes, divergences: pulls})
 }

@@ -14,7 +14,7 @@ func init() {
 		Float32: mtpLoss[float32], Float64: mtpLoss[float64], Request: requestLoss, Right: losses(),
 		Quantities: []emulate.Quantity{
 			{Name: lses, Shape: perPosition, Axes: places}, {Name: labelLogits, Shape: perPosition, Axes: places},
-			{Name: positionLosses, Shape: perPosition, Axes: places},
+			{Name: positionLosses, Shape: perPosition, Axes: places, Averaging: emulate.Weighs},
 			{Name: depthLosses, Shape: []string{"D"}, Axes: []string{"depth"}},
 		},
 	})
