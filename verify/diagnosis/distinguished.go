@@ -46,6 +46,9 @@ func (v *view) setApart(s *subject) string {
 		return ""
 	}
 	for a := range axes {
+		if v.allButFirst(a) {
+			return ""
+		}
 		if said := v.apartBy(s, axes[a:a+1], []int{a}); said != "" {
 			return said
 		}
@@ -58,6 +61,14 @@ func (v *view) setApart(s *subject) string {
 		}
 	}
 	return ""
+}
+
+// allButFirst tells whether all entries of an axis are wrong but the first, as where an offset is
+// lost, or a rotation: whatever that one has tells nothing.
+func (v *view) allButFirst(a int) bool {
+	n := v.want.Truth.Shape[a]
+	wrong, count := v.wrongPlaces(n, []int{a})
+	return n > 2 && count == n-1 && !wrong[0]
 }
 
 // mostPlaces is how many places are compared, and how many numbers they may have of a tensor.

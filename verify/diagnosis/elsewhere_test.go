@@ -237,6 +237,20 @@ func TestWrongPlacesAreSetApart(t *testing.T) {
 	}
 }
 
+// Where the first alone is right, that it has the longest keys tells nothing.
+func TestTheFirstIsSetApartByNothing(t *testing.T) {
+	rec := edited(ragged([]float64{48, 41, 12, 7, 33, 20}), "out.o", func(i int, x float64) float64 {
+		if i < 32 {
+			return x
+		}
+		return float64(i*37%64)/32 - 1
+	})
+	said := told(t, rec).Sentence
+	if strings.Contains(said, "wrong where") || !strings.Contains(said, "batch from 1 on") {
+		t.Error(said)
+	}
+}
+
 // Where each part reads another entry of an axis, a number that it has may be that.
 func TestRelations(t *testing.T) {
 	lens := []float64{11, 13, 10, 12}
