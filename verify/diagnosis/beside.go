@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -98,7 +99,8 @@ func (s *subject) alsoMade(t *trial, others func(*subject)) (c candidate, found 
 	if more.ID == t.ID {
 		return c, false
 	}
-	gives := together(t.gives, more.gives)
+	gives := maps.Clone(t.gives)
+	maps.Copy(gives, more.gives)
 	return bothOf(t.Finding, more.Finding, more.fitted, func() (outputs, error) { return gives, nil }), true
 }
 
@@ -107,28 +109,14 @@ func bothOf(a, b verdict.Finding, fitted int, give giver) candidate {
 	if cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), cmp.Compare(a.ID, b.ID)) > 0 {
 		a, b = b, a
 	}
-	c := candidate{Finding: a, give: give, fitted: fitted}
-	c.Kind, c.Numbers = "pair", slices.Concat(a.Numbers, b.Numbers)
-	if rank(b.Kind) <= rank("input") { // else it has no name
-		c.ID += " and " + b.ID
+	c := candidate{Finding: pairOf(a, b), give: give, fitted: fitted}
+	if rank(b.Kind) > rank("input") { // it has no name
+		c.ID = a.ID
 	}
-	c.Sentence, c.Hidden, c.Thread = a.Sentence+", and "+b.Sentence, "", ""
 	if b.Where != "" {
 		c.Sentence += " (only " + b.Where + ")"
 	}
 	return c
-}
-
-// together returns outputs with others in their place.
-func together(all, others outputs) outputs {
-	both := outputs{}
-	for name, x := range all {
-		both[name] = x
-	}
-	for name, x := range others {
-		both[name] = x
-	}
-	return both
 }
 
 // beside is the recording as one of a kernel that does what an explanation says anyway; nil where

@@ -68,7 +68,7 @@ func (m *columns) fits() bool {
 	m.width = m.x.Shape[last]
 	runs := (m.width+m.rows()-1)/m.rows() + 1
 	return m.width > 1 && len(m.v.got) >= perColumn*m.width && runs <= mostFormed &&
-		m.each*float64(runs) < m.budget/gatherShare
+		m.width*(len(m.v.got)/m.rows()) <= mostKept/4 && m.each*float64(runs) < m.budget/gatherShare
 }
 
 func (m *columns) rows() int { return m.x.Len() / m.width }
@@ -244,8 +244,7 @@ func (m *columns) times(t operand, said string, factor []float64) candidate {
 			if k.Accumulate == arithmetic.F64 {
 				return made(k)
 			}
-			k.Form = m.bound.Arithmetic.Form
-			return func() (outputs, error) { return outputsOf(emulate.Run(m.changed(stored), k)) }
+			return func() (outputs, error) { return m.run(m.changed(stored), k) }
 		}
 	}
 	c.whole = true

@@ -104,7 +104,7 @@ func (v *view) apartBy(s *subject, axes []string, at []int) string {
 func (v *view) wrongPlaces(n int, at []int) (wrong []bool, count int) {
 	wrong = make([]bool, n)
 	for _, i := range v.places() {
-		if p := placeOf(i, v.want.Truth.Shape, at); !wrong[p] {
+		if p := placeOf(i, v.shape(), at); !wrong[p] {
 			wrong[p] = true
 			count++
 		}

@@ -90,14 +90,11 @@ func (s *subject) rates() (all []named) {
 
 // ends marks the last or the first entry of each row along an axis, of those that count.
 func (t operand) ends(a int, last bool, counts func(i int) bool) []bool {
-	ends, n, inner := make([]bool, t.x.Len()), t.x.Shape[a], inside(t.x.Shape, a)
-	for first := range ends {
-		if first/inner%n > 0 {
-			continue
-		}
+	ends := make([]bool, t.x.Len())
+	for row := range placesAlong(t.x.Shape, a) {
 		at := -1
-		for i := range n {
-			if place := first + i*inner; counts(place) && (last || at < 0) {
+		for _, place := range row {
+			if counts(place) && (last || at < 0) {
 				at = place
 			}
 		}
@@ -115,5 +112,7 @@ func (s *subject) counting(t operand) func(i int) bool {
 			return func(i int) bool { return m.x.Data[i] != 0 }
 		}
 	}
-	return func(int) bool { return true }
+	return everywhere
 }
+
+func everywhere(int) bool { return true }

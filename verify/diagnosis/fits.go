@@ -14,6 +14,7 @@ import (
 	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
 )
 
 // open tells whether the error is still a question: what takes nearly all of it away, as much as
@@ -201,17 +202,23 @@ func (s *subject) tryPairs() {
 			if a.ID == b.ID { // the same, as two structures of kernels make it
 				continue
 			}
-			c := candidate{Finding: a.Finding, give: s.kernel(a.ID, also(b.ID)), others: []giver{
-				s.kernel(b.ID, also(a.ID)), func() (outputs, error) { return s.both(a, b), nil },
-			}}
-			c.Kind, c.ID = "pair", a.ID+" and "+b.ID
-			c.Numbers = slices.Concat(a.Numbers, b.Numbers)
-			c.Sentence, c.Hidden, c.Thread = a.Sentence+", and "+b.Sentence, "", ""
-			all = append(all, c)
+			all = append(all, candidate{
+				Finding: pairOf(a.Finding, b.Finding), give: s.kernel(a.ID, also(b.ID)), others: []giver{
+					s.kernel(b.ID, also(a.ID)), func() (outputs, error) { return s.both(a, b), nil },
+				},
+			})
 		}
 	}
 	s.try(all)
 	s.settle()
+}
+
+// pairOf is what is found where two things are.
+func pairOf(a, b verdict.Finding) verdict.Finding {
+	both := a
+	both.Kind, both.ID, both.Numbers = "pair", a.ID+" and "+b.ID, slices.Concat(a.Numbers, b.Numbers)
+	both.Sentence, both.Hidden, both.Thread = a.Sentence+", and "+b.Sentence, "", ""
+	return both
 }
 
 // strongestOf lists the trials of a kind that take most of the error away, of those that take more
@@ -250,10 +257,9 @@ func (s *subject) pairsWithMistakes() (all []candidate) {
 				if a.changes == nil {
 					continue
 				}
-				c := candidate{Finding: b.Finding, give: a.made(emulate.Exact(b.ID))}
-				c.Kind, c.ID = "pair", b.ID+" and "+a.ID
-				c.Sentence, c.Hidden, c.Thread = b.Sentence+", and "+a.Sentence, "", ""
-				all = append(all, c)
+				all = append(all, candidate{
+					Finding: pairOf(b.Finding, a.Finding), give: a.made(emulate.Exact(b.ID)),
+				})
 			}
 		}
 	}

@@ -37,17 +37,16 @@ func told(t *testing.T, rec *recording.Recording) *verdict.Diagnosis {
 
 // confused returns the recording with the outputs of a kernel that reads other inputs.
 func confused(rec *recording.Recording, change func(r *recording.Recording)) *recording.Recording {
-	other := rec.Clone()
-	change(other)
-	given, err := emulate.Run(other.Request(), emulate.Config{})
+	return made(rec, "", change)
+}
+
+// made is confused for a kernel that makes a mistake too.
+func made(rec *recording.Recording, mistake string, change func(r *recording.Recording)) *recording.Recording {
+	request := rec.Request()
+	change(request)
+	gives, err := outputsOf(emulate.Run(request, emulate.Config{Mistake: mistake}))
 	optest.Must(err)
-	rec = rec.Clone()
-	for _, name := range rec.Outputs() {
-		x, err := given.Tensor("out." + name)
-		optest.Must(err)
-		rec.Set("out."+name, rec.Type("out."+name), x)
-	}
-	return rec
+	return recordedAs(rec, gives)
 }
 
 // edited returns the recording with numbers of a tensor changed.

@@ -9,7 +9,6 @@ import (
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/emulate"
-	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
 
@@ -75,13 +74,12 @@ func (s *subject) pooled(set []operand, a int, p pool, counts func(i int) bool) 
 	said := fmt.Sprintf("the kernel takes %s in each place for "+p.said, inWords(names), set[0].words[a])
 	plain := propose("input", said, said, nil)
 	plain.made = func(k emulate.Config) giver {
-		k.Form = s.bound.Arithmetic.Form
 		return func() (outputs, error) {
-			return outputsOf(emulate.Run(s.changed(func(r *recording.Recording) {
+			return s.run(s.changed(func(r *recording.Recording) {
 				for _, o := range set {
 					r.Set(o.name, dtype.F64, pooledAlong(o.x, a, p.mean, counts, everywhere, k))
 				}
-			}), k))
+			}), k)
 		}
 	}
 	plain.give = plain.made(emulate.Exact(""))
@@ -105,8 +103,6 @@ func (s *subject) pooled(set []operand, a int, p pool, counts func(i int) bool) 
 	return []candidate{through, plain}
 }
 
-func everywhere(int) bool { return true }
-
 // pooledAlong returns at the places of a tensor, those that are to have it, the sum or the mean
 // along an axis of numbers that count, as a kernel adds; a mean is over the fewer of both, as its
 // gradient has it too.
@@ -114,7 +110,7 @@ func pooledAlong(
 	x *tensor.Tensor, a int, mean bool, counts, has func(i int) bool, k emulate.Config,
 ) *tensor.Tensor {
 	y := tensor.New(x.Shape...)
-	for _, row := range placesAlong(x.Shape, a) {
+	for row := range placesAlong(x.Shape, a) {
 		var some []float64
 		for _, i := range row {
 			if counts(i) {
@@ -131,22 +127,6 @@ func pooledAlong(
 		}
 	}
 	return y
-}
-
-// placesAlong lists the places of each row along an axis.
-func placesAlong(shape []int, a int) (rows [][]int) {
-	inner, n := inside(shape, a), shape[a]
-	for first := range int(op.Elements(shape)) {
-		if first/inner%n > 0 {
-			continue
-		}
-		row := make([]int, n)
-		for i := range row {
-			row[i] = first + i*inner
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }
 
 // addedUp returns a sum as a kernel adds.

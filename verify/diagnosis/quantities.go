@@ -265,12 +265,7 @@ func (s *subject) zeroTiles(
 		for first := 0; first < n; first += tile {
 			end := min(first+tile, n)
 			said := fmt.Sprintf("takes %s for zeros in %s %d to %d, of %d", q.Name, word, first, end-1, n)
-			c := along(said, func(i int) int {
-				if first <= i && i < end {
-					return -1
-				}
-				return i
-			})
+			c := along(said, outside(first, end))
 			c.family, c.short = fmt.Sprintf("%s %s %d", q.Name, word, tile), fmt.Sprintf("%d to %d", first, end-1)
 			c.about = fmt.Sprintf("the kernel takes %s for zeros in some %s", q.Name, plural(word))
 			c.twice = fmt.Sprintf("the kernel counts %s twice in %s %d to %d, of %d", q.Name, word, first, end-1, n)

@@ -178,18 +178,10 @@ const wrongMost = 0.8
 // wrongInMost tells whether an output is wrong in most of its rows.
 func (s *subject) wrongInMost() bool {
 	return slices.ContainsFunc(s.views, func(v *view) bool {
-		rows, width := map[int]bool{}, v.shape()[max(len(v.shape())-1, 0):]
-		if len(width) == 0 {
-			return v.failed
-		}
-		for _, i := range v.places() {
-			rows[i/width[0]] = true
-		}
-		n := 1
-		for _, d := range v.shape()[:len(v.shape())-1] {
-			n *= d
-		}
-		return v.failed && float64(len(rows)) >= wrongMost*float64(n)
+		outer := emulate.Indices(max(len(v.shape())-1, 0))
+		n := op.Elements(emulate.Picked(v.shape(), outer))
+		_, count := v.wrongPlaces(int(n), outer)
+		return v.failed && float64(count) >= wrongMost*n
 	})
 }
 

@@ -5,10 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
-	"plumbline/verify/emulate"
 	"plumbline/verify/recording"
 )
 
@@ -23,22 +21,6 @@ func gates() *recording.Recording {
 		r.Set("bias", dtype.F32, bias)
 		r.Attrs["top_k"], r.Attrs["scale"] = recording.Number(2), recording.Number(1.5)
 	})
-}
-
-// made returns the recording with the outputs of a kernel that makes mistakes and has other
-// attributes.
-func made(right *recording.Recording, mistake string, change func(r *recording.Recording)) *recording.Recording {
-	request := right.Request()
-	change(request)
-	given, err := emulate.Run(request, emulate.Config{Mistake: mistake})
-	optest.Must(err)
-	wrong := right.Clone()
-	for _, name := range right.Outputs() {
-		x, err := given.Tensor("out." + name)
-		optest.Must(err)
-		wrong.Set("out."+name, right.Type("out."+name), x)
-	}
-	return wrong
 }
 
 // A gate may be that of another model: each difference alone explains next to nothing.

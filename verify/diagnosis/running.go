@@ -2,12 +2,15 @@ package diagnosis
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
 	gonum "gonum.org/v1/gonum/floats"
 
 	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
+	"plumbline/verify/op"
 )
 
 // What a loop carries from one turn to the next, and should not, makes of each entry what all
@@ -73,19 +76,31 @@ func (s *subject) tryRunning() {
 
 // rowsAlong returns a tensor with what its rows along an axis are made to.
 func rowsAlong(x *tensor.Tensor, a int, of func(row []float64)) *tensor.Tensor {
-	y, inner, n := tensor.New(x.Shape...), inside(x.Shape, a), x.Shape[a]
-	row := make([]float64, n)
-	for first := range x.Data {
-		if first/inner%n > 0 {
-			continue
-		}
-		for i := range row {
-			row[i] = x.Data[first+i*inner]
-		}
+	y := tensor.New(x.Shape...)
+	for places := range placesAlong(x.Shape, a) {
+		row := emulate.Picked(x.Data, places)
 		of(row)
-		for i, v := range row {
-			y.Data[first+i*inner] = v
+		for i, at := range places {
+			y.Data[at] = row[i]
 		}
 	}
 	return y
+}
+
+// placesAlong goes through the places of each row along an axis. A row is good until the next.
+func placesAlong(shape []int, a int) iter.Seq[[]int] {
+	return func(yield func(row []int) bool) {
+		row, inner := make([]int, shape[a]), inside(shape, a)
+		for first := range int(op.Elements(shape)) {
+			if first/inner%len(row) > 0 {
+				continue
+			}
+			for i := range row {
+				row[i] = first + i*inner
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}
 }
