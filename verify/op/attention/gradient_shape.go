@@ -92,7 +92,7 @@ func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
 
 // weightErrors returns the second moments of the relative errors of weights by their scores.
 func (m Model) weightErrors(g *gradientTruth) *mat.Dense {
-	scores := &headShape{m: m, t: headTruth{q: g.q, k: g.k, scores: g.scores}, q2: norms(g.q), k2: norms(g.k)}
+	scores := &headShape{m: m, t: headTruth{q: g.q, scores: g.scores}, q2: norms(g.q), k2: norms(g.k)}
 	var errors mat.Dense
 	errors.Apply(func(s, j int, p float64) float64 {
 		if p == 0 {

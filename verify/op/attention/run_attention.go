@@ -14,14 +14,14 @@ import (
 
 // Rows are queries that see one head's keys and values, with what all runs share.
 type Rows struct {
-	Q, K, V   *mat.Dense
+	Q *mat.Dense
+	*Keys
 	Sees      func(row, key int) bool
 	Grows     bool // a later row sees more keys
 	sink      *float64
 	Dots      *mat.Dense // q·k
 	DotErrors Moments    // of these sums
 	p         *mat.Dense // weights
-	finite    *mat.Dense // V, without what is not finite
 	Errors    Moments    // of the weighted sums of values
 }
 
@@ -54,9 +54,9 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 // Prepare computes what all runs share.
 func (h *Rows) Prepare(m Model) *Rows {
 	var dots2 mat.Dense
-	h.Dots, h.finite = new(mat.Dense), step.FiniteOrZero(h.V)
+	h.Dots = new(mat.Dense)
 	h.Dots.Mul(h.Q, h.K.T())
-	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), step.Squares(step.FiniteOrZero(h.K)).T())
+	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), h.squaresK().T())
 	_, width := h.Q.Dims()
 	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2)
 	exact := m.NewRun(arithmetic.NewExact())
@@ -87,7 +87,7 @@ func (h *Rows) alongScale(m Model) *mat.Dense {
 	for s := range rows {
 		floats.AddScaled(moved.RawRowView(s), -floats.Sum(moved.RawRowView(s)), h.p.RawRowView(s))
 	}
-	along.Mul(&moved, step.FiniteOrZero(h.V))
+	along.Mul(&moved, h.finiteV())
 	return &along
 }
 
@@ -206,7 +206,6 @@ func (a *Run) sumOf(
 type Exponentials struct {
 	x             *mat.Dense
 	largest, sums []float64
-	values        []*mat.Dense // what weights that are divided after come to piece by piece, once it is known
 }
 
 // Exponentials returns those of a head.
@@ -283,13 +282,11 @@ func (a *Run) power(x, largest float64) float64 {
 // Outputs returns outputs and log-sum-exps before their last rounding.
 func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 	divisors, lse, p := a.allWeights(h, e)
-	sums := e.values
-	if sums == nil || a.dividesFirst {
-		sums = h.sums(p)
-	}
-	if !a.dividesFirst {
-		e.values = sums
-	}
+	return a.outputs(h, h.sums(p), divisors), lse
+}
+
+// outputs returns outputs before their last rounding, of what weighted values come to.
+func (a *Run) outputs(h *Rows, sums []*mat.Dense, divisors []float64) *mat.Dense {
 	o := mat.DenseCopyOf(sums[len(sums)-1])
 	rows, _ := o.Dims()
 	for s := range rows {
@@ -299,7 +296,7 @@ func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 			row[c] = a.output.Round(v * inverse)
 		}
 	}
-	return o, lse
+	return o
 }
 
 // allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.

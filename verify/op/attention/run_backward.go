@@ -84,7 +84,7 @@ func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRow
 	var dp2 mat.Dense
 	h.dp = new(mat.Dense)
 	h.dp.Mul(h.do, h.V.T())
-	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), step.Squares(step.FiniteOrZero(h.V)).T())
+	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), h.squaresV().T())
 	_, width := h.do.Dims()
 	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2)
 	return h

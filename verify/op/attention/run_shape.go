@@ -5,12 +5,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/numbers/arithmetic"
-	"plumbline/verify/op/step"
 )
 
 // headTruth is the truth of some queries of a head.
 type headTruth struct {
-	q, k, v              *mat.Dense
+	q                    *mat.Dense
+	keys                 *Keys
+	v                    *mat.Dense // of the keys, finite
 	scores, weights, out *mat.Dense
 	lse                  []float64
 }
@@ -55,7 +56,7 @@ func (t headTruth) newKeySums(f func(s, j int) float64) *keySums {
 		return p * p * f(s, j)
 	}, t.weights)
 	k.v1.Mul(k.w, t.v)
-	k.v2.Mul(k.w, step.Squares(t.v))
+	k.v2.Mul(k.w, t.keys.squaresV())
 	return k
 }
 
@@ -66,7 +67,7 @@ func (k *keySums) around(s, c int, o, mass, part, v float64) float64 {
 
 // newShape sums what the shapes of all forms are made of.
 func (m Model) newShape(t headTruth) *headShape {
-	h := &headShape{m: m, t: t, q2: norms(t.q), k2: norms(t.k)}
+	h := &headShape{m: m, t: t, q2: norms(t.q), k2: t.keys.norms()}
 	if !m.storesScores() {
 		h.own = t.newKeySums(func(s, j int) float64 { return m.weightRho2() + h.score(s, j) })
 		return h
