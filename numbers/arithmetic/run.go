@@ -203,11 +203,11 @@ func (g *Grid) RoundAll(x []float64) []float64 {
 	if g.stretch == 0 {
 		return x
 	}
-	stretch, inverse, spare, start, between := g.stretch, g.inverse, g.spare, g.start, g.between
-	wide, tiny := g.typ == dtype.F32 && !g.cuts, g.tiny
+	nearest, ordinary := g.typ.Nearest(), !g.cuts
 	for i, v := range x {
-		if y := float64(float32(v*stretch)) * inverse; wide && (math.Float64bits(v)-start)&spare < between &&
-			tiny <= math.Abs(y) && math.Abs(y) <= math.MaxFloat64 {
+		y, normal := nearest.Round(v * g.stretch)
+		y *= g.inverse
+		if ordinary && normal && (math.Float64bits(v)-g.start)&g.spare < g.between && math.Abs(y) >= g.tiny {
 			x[i] = y
 		} else {
 			x[i] = g.Round(v)

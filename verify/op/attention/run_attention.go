@@ -262,22 +262,29 @@ func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor
 	if a.fused { // the largest is e^0 but for the rounding of its argument
 		weight = weight.After(math.Abs(largest * math.Log2E))
 	}
-	if a.sumsRounded {
+	if !a.dividesFirst || a.sumsRounded {
 		weight.RoundAll(x)
+	}
+	divisor = a.divisor(x, largest, sum, sink)
+	if a.dividesFirst {
+		for j := range x {
+			x[j] /= divisor
+		}
+		weight.RoundAll(x)
+		divisor = 1
+	}
+	return divisor, lse
+}
+
+// divisor returns what weights are divided by, which are rounded where that is their sum.
+func (a *Run) divisor(x []float64, largest, sum float64, sink *float64) float64 {
+	if a.sumsRounded {
 		sum = a.total.Sum(x)
 	}
 	if sink != nil {
 		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
 	}
-	divisor = sum
-	if a.dividesFirst {
-		divisor = 1
-		for j := range x {
-			x[j] /= sum
-		}
-	}
-	weight.RoundAll(x)
-	return divisor, lse
+	return sum
 }
 
 // powersOf turns scores into e^(x − largest): of the difference, or in base 2 of x log₂e less the
@@ -321,10 +328,27 @@ func (a *Run) outputs(h *Rows, sums []*mat.Dense, divisors []float64) *mat.Dense
 
 // allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.
 func (a *Run) allWeights(h *Rows, e *Exponentials) (divisors, lse []float64, p *mat.Dense) {
-	rows, _ := e.x.Dims()
-	p, divisors, lse = mat.DenseCopyOf(e.x), make([]float64, rows), make([]float64, rows)
-	for s := range rows {
-		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], e.sums[s], h.sink)
-	}
+	p = mat.DenseCopyOf(e.x)
+	divisors, lse = a.weigh(h, e, p)
 	return divisors, lse, p
+}
+
+// weigh turns p, exponentials of all rows, into weights.
+func (a *Run) weigh(h *Rows, e *Exponentials, p *mat.Dense) (divisors, lse []float64) {
+	divisors, lse = make([]float64, len(e.sums)), make([]float64, len(e.sums))
+	for s, sum := range e.sums {
+		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], sum, h.sink)
+	}
+	return divisors, lse
+}
+
+// divide is weigh for weights that another form of the run has rounded, and that are divided after.
+func (a *Run) divide(h *Rows, e *Exponentials, rounded *mat.Dense) (divisors []float64) {
+	divisors = make([]float64, len(e.sums))
+	for s, sum := range e.sums {
+		if divisors[s] = 1; !math.IsInf(e.largest[s], -1) {
+			divisors[s] = a.divisor(rounded.RawRowView(s), e.largest[s], sum, h.sink)
+		}
+	}
+	return divisors
 }

@@ -105,11 +105,14 @@ func (b *headBlock) weigh(n int, in *Rows, forms []formed, stack *mat.Dense) {
 	rows, _ := in.Dots.Dims()
 	e := b.h.runs[0][n].Exponentials(in)
 	for form := range forms {
-		f := &forms[form]
-		var p *mat.Dense
-		if f.divisors, f.lse, p = b.h.runs[form][n].allWeights(in, e); f.fills {
-			step.RowsBetween(stack, f.slot*rows, (f.slot+1)*rows).Copy(p)
+		f, r := &forms[form], b.h.runs[form][n]
+		p := step.RowsBetween(stack, f.slot*rows, (f.slot+1)*rows)
+		if !f.fills { // log-sum-exps are of sums of what is not rounded yet
+			f.divisors, f.lse = r.divide(in, e, p), forms[0].lse
+			continue
 		}
+		p.Copy(e.x)
+		f.divisors, f.lse = r.weigh(in, e, p)
 	}
 }
 
