@@ -159,7 +159,8 @@ type additions struct{ n, rho2, u, gamma, subnormal float64 }
 func (a Accumulator) additions(n int) additions {
 	rho, step := Rho(a.Type()), a.Type().Spacing(0)
 	return additions{
-		n: float64(n), rho2: rho * rho, u: a.Type().UnitRoundoff(), gamma: a.Gamma(n), subnormal: float64(n) * step * step / 12,
+		n: float64(n), rho2: rho * rho, u: a.Type().UnitRoundoff(), gamma: a.Gamma(n),
+		subnormal: float64(n) * step * step / 12,
 	}
 }
 

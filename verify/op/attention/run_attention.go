@@ -208,8 +208,8 @@ func (a *Run) capAll(x []float64) {
 	}
 }
 
-// sumsOf fills in x_s·y_j for the keys from one on, with the errors of these sums. In 16 bits they
-// are added up: few places make the roundings of all keys alike in ways that no second moment tells.
+// sumsOf fills in x_s·y_j for the keys from one on, with the errors of these sums. In 16 bits those
+// are added up: few places make the roundings of all keys alike in ways that no moment tells.
 func (a *Run) sumsOf(noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Moments, to []float64) {
 	sums := dots.RawRowView(s)[from:][:len(to)]
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
