@@ -66,36 +66,39 @@ func Softmax(x mat.Matrix, sink *float64) (p *mat.Dense, lse []float64) {
 	rows, cols := x.Dims()
 	p, lse = zeros(rows, cols), make([]float64, rows)
 	for s := range rows {
-		scores := mat.Row(nil, s, x)
-		lse[s] = LogSumExp(scores)
+		row := p.RawRowView(s)
+		m, sum := exponentials(mat.Row(row, s, x))
+		lse[s] = m // (−∞) where nothing is seen
+		if !math.IsInf(m, -1) {
+			lse[s] = m + math.Log(sum)
+		}
 		factor := 1.0
 		if sink != nil {
 			factor = SinkFactor(lse[s], *sink)
 		}
-		softmaxRow(p, s, scores, factor)
+		for j, e := range row {
+			if row[j] = 0; !math.IsInf(e, -1) { // not seen: 0, even where the sum is 0 or NaN
+				row[j] = e / sum * factor
+			}
+		}
 	}
 	return p, lse
 }
 
-// softmaxRow puts the weights of one row of scores, times factor, into row s of p.
-func softmaxRow(p *mat.Dense, s int, x []float64, factor float64) {
-	m := math.Inf(-1)
+// exponentials replaces scores by e^{x_j − m}, m = max_j x_j, and returns m and their sum; −∞, of
+// what is not seen, stays.
+func exponentials(x []float64) (m, sum float64) {
+	m = math.Inf(-1)
 	for _, xj := range x {
 		m = max(m, xj)
 	}
-	var sum float64
-	row := p.RawRowView(s)
-	for j, xj := range x {
-		if !math.IsInf(xj, -1) { // not seen: 0, even where m is −∞ or NaN
-			row[j] = math.Exp(xj - m)
-			sum += row[j]
-		}
-	}
 	for j, xj := range x {
 		if !math.IsInf(xj, -1) {
-			row[j] = row[j] / sum * factor
+			x[j] = math.Exp(xj - m)
+			sum += x[j]
 		}
 	}
+	return m, sum
 }
 
 // SinkFactor returns what a sink leaves of the weights of a row: a sink is one more

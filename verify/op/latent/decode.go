@@ -106,19 +106,19 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 	queries, heads, width := c.Dim("S"), c.Dim("H"), c.Int("value_dim")
 	out := attend.NewHeads(c, attend.ModelOf(c, "kv_cache", c.Dim("D")), mostKeys(c), width)
 	most := min(heads, attend.BlockRows(c.Dim("cols")*c.Dim("page")))
-	for b := range c.Dim("B") {
+	parallel.Each(c.Dim("B"), func(b int) {
 		if attend.KeysInUse(c, b) == 0 {
 			for i := range queries * heads {
 				out.Nothing(attend.Place{B: b, S: i / heads, H: i % heads})
 			}
-			continue
+			return
 		}
 		keys := attend.NewLatents(pagedCache(c, b).Gather(0), width)
 		parallel.Each(queries*step.Pages(heads, most), func(i int) {
 			s, h0 := i/step.Pages(heads, most), i%step.Pages(heads, most)*most
 			decodeHeads(c, out, keys, b, s, h0, min(heads, h0+most))
 		})
-	}
+	})
 	return out.Expected(), nil
 }
 
