@@ -349,12 +349,41 @@ func (f *Function) Exp(x float64) float64 {
 	return f.err(y, x)
 }
 
-// ExpAll replaces numbers by their exponentials and returns them.
+// ExpAll replaces numbers by their exponentials and returns them, as Exp does one by one.
 func (f *Function) ExpAll(x []float64) []float64 {
-	for i, v := range x {
-		x[i] = f.Exp(v)
+	if f.stretch == 0 {
+		for i, v := range x {
+			x[i] = math.Exp(v)
+		}
+		return x
+	}
+	var arguments [64]float64
+	for len(x) > 0 {
+		part := x[:min(len(x), len(arguments))]
+		f.expPart(part, arguments[:len(part)])
+		x = x[len(part):]
 	}
 	return x
+}
+
+// expPart is ExpAll with room for the arguments.
+func (f *Function) expPart(x, arguments []float64) {
+	for i, v := range x {
+		arguments[i] = v * f.log2e
+	}
+	f.argument.RoundAll(arguments)
+	for i, v := range x {
+		y := math.Exp(arguments[i] * math.Ln2)
+		switch near := steep * math.Abs(v); {
+		case v == 0 || y == 0:
+		case near < 1: // polynomials are 1 at 0
+			y *= 1 + float64(near*f.amplitude*f.wave(v))
+		case !math.IsInf(v, 0):
+			y *= 1 + float64(f.amplitude*f.wave(v))
+		}
+		x[i] = y
+	}
+	f.RoundAll(x)
 }
 
 // Log returns ln x.
