@@ -27,7 +27,11 @@ func writeDiagnosis(b *strings.Builder, d *verdict.Diagnosis) {
 	for _, f := range leading {
 		fmt.Fprintf(b, "    takes %.0f %% away: %s\n", 100*f.Explains, finding(f))
 	}
-	for _, text := range []string{d.Apart, d.Where, d.Untried} {
+	part := ""
+	if d.Part != "" {
+		part = "diagnosed in " + d.Part + " alone, counted from the first of each"
+	}
+	for _, text := range []string{d.Apart, d.Where, part, d.Untried} {
 		if text != "" && !strings.Contains(d.Sentence, text) {
 			fmt.Fprintf(b, "    %s\n", Line(text))
 		}
