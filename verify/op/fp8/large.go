@@ -94,7 +94,9 @@ func (l *large) Sample() verdict.Suspect {
 	return verdict.Suspect{Rows: some, Tiles: drawn(whole, 1)}
 }
 
-func allZero(x []float64) bool { return !slices.ContainsFunc(x, func(v float64) bool { return v != 0 }) }
+func allZero(x []float64) bool {
+	return !slices.ContainsFunc(x, func(v float64) bool { return v != 0 })
+}
 
 // Excerpt returns some rows and tiles of columns as a recording of its own, in which the experts
 // that have none of the rows are left out.
