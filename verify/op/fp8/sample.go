@@ -135,11 +135,12 @@ func (s *sample) runOne(p *products, r *productRun, first, last int, b fp8.Block
 	for j, n := range s.cols {
 		columns[j] = r.operand(b, n, &r.operandB)
 	}
+	var elements []float64
 	for i := first; i < last; i++ {
 		row := r.operand(p.a, s.rows[i], &r.operandA)
+		elements = r.elements(elements[:0], row, columns)
 		for j, n := range s.cols {
-			truth := p.truth.At(s.rows[i], n)
-			got := r.element(row, columns[j])
+			truth, got := p.truth.At(s.rows[i], n), elements[j]
 			d, fits := op.DeviationOf(got, truth, truth)
 			if to[i*len(s.cols)+j] = d; !fits {
 				s.note(p.truth, s.rows[i], n, got)
