@@ -45,8 +45,9 @@ func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) ver
 	return v
 }
 
-// JudgeSparing is JudgeAndVouch, but that an output that is too large to be recomputed as a whole is
-// checked by signed sums: then a diagnosis is of one part that is wrong, and nothing is vouched for.
+// JudgeSparing is JudgeAndVouch, but that an output that is too large to be recomputed as a whole
+// is checked by signed sums: then a diagnosis is of one part that is wrong, and nothing is vouched
+// for.
 func JudgeSparing(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
 	v, at := op.JudgeSparing(rec, most)
 	if at.Where == "" {

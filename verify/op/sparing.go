@@ -40,7 +40,7 @@ type Judged struct {
 // mostJudged how many while none is.
 const (
 	wrongJudged = 4
-	mostJudged  = 64
+	mostJudged  = 16
 )
 
 // JudgeSparing is JudgeKnown, but that an output that is too large to be recomputed as a whole is
@@ -157,8 +157,8 @@ func (j *sparing) choose() {
 	}
 }
 
-// told returns the part of which a diagnosis is made: the worst one, but of tiles rather than of the
-// sample, whose rows are not neighbours.
+// told returns the part of which a diagnosis is made: the worst one, but of tiles rather than of
+// the sample, whose rows are not neighbours.
 func (j *sparing) told() Judged {
 	best := j.worst
 	for i, p := range j.parts[1:] {
@@ -179,8 +179,8 @@ func worse(a, b verdict.Output) bool {
 func (j *sparing) verdict() verdict.Verdict {
 	out := j.worst.Verdict.Outputs[0]
 	out.Shape, out.Signs = j.rec.Shape("out."+out.Name), j.signs
-	for i, r := range out.Reasons {
-		out.Reasons[i] = j.worst.Where + ": " + r
+	if len(out.Reasons) > 0 {
+		out.Reasons = append([]string{j.worst.Where + ": " + out.Reasons[0]}, out.Reasons[1:]...)
 	}
 	if unsure := j.unsure(); out.Status == verdict.Explained && unsure != "" {
 		out.Status, out.Reasons = verdict.Undetermined, []string{unsure}

@@ -31,7 +31,8 @@ type SignSums struct {
 	Width   int       // of a group, in columns
 }
 
-// Suspect is a part of a matrix that looks wrong by signed sums: some rows of some tiles of columns.
+// Suspect is a part of a matrix that looks wrong by signed sums: some rows of some tiles of
+// columns.
 type Suspect struct {
 	Rows   []int
 	Tiles  []int
@@ -62,7 +63,7 @@ func (s *Signs) InWords() string {
 	text := fmt.Sprintf("too large to recompute: errors of %d tiles summed with random signs, rms %.3g of %.3g; "+
 		"%d of %d elements recomputed", s.Tiles, s.RMS, s.RMSLimit, s.Recomputed, s.Elements)
 	if s.Suspect > 0 {
-		text += fmt.Sprintf("; %d parts look wrong, %d recomputed ones are", s.Suspect, s.Wrong)
+		text += fmt.Sprintf("; parts that look wrong: %d, of which recomputed ones are: %d", s.Suspect, s.Wrong)
 	}
 	return text
 }

@@ -68,7 +68,7 @@ func TestScreening(t *testing.T) {
 		if len(tiles) != c.tiles || len(rows) != c.rows || len(bands) != c.down {
 			t.Errorf("%s: tiles %v, rows %v, columns %v", name, tiles, rows, bands)
 		}
-		if c.rows > 0 && !slices.Equal(rows[0].Rows, []int{33}) || c.tiles > 0 && name == "a tile" && tiles[0].Tiles[0] != 1 {
+		if c.rows > 0 && !slices.Equal(rows[0].Rows, []int{33}) || name == "a tile" && tiles[0].Tiles[0] != 1 {
 			t.Errorf("%s: found in %v %v", name, tiles, rows)
 		}
 	}

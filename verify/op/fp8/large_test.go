@@ -49,22 +49,29 @@ func newSigned(seed uint64, rows, cols, width int, counts ...float64) signed {
 	a := p.normal(rows, width, fp8eq.Block{Rows: 1, Cols: 128})
 	p.set("a", dtype.F8E4M3, a.Codes, nil)
 	p.set("a_scale", dtype.F32, a.Scales, nil)
+	p.multiply(a.Dequantise(), cols, segments, counts)
+	p.record(func([]float64) {})
+	return p
+}
+
+// multiply draws the other operand, and fills in the truth.
+func (p signed) multiply(a *mat.Dense, cols int, segments, counts []float64) {
 	var codes, scales []float64
-	values, from := a.Dequantise(), 0
+	_, width := a.Dims()
+	from := 0
 	for _, n := range segments {
 		b := p.normal(cols, width, fp8eq.Block{Rows: 128, Cols: 128})
 		codes = append(codes, b.Codes.RawMatrix().Data...)
 		scales = append(scales, b.Scales.RawMatrix().Data...)
 		if to := from + int(n); to > from {
-			p.truth.View(0).Slice(from, to, 0, cols).(*mat.Dense).Mul(values.Slice(from, to, 0, width), b.Dequantise().T())
+			rows := p.truth.View(0).Slice(from, to, 0, cols).(*mat.Dense)
+			rows.Mul(a.Slice(from, to, 0, width), b.Dequantise().T())
 			from = to
 		}
 	}
 	across, blocks := (cols+127)/128, (width+127)/128
 	p.set("b", dtype.F8E4M3, mat.NewDense(len(segments)*cols, width, codes), counts)
 	p.set("b_scale", dtype.F32, mat.NewDense(len(segments)*across, blocks, scales), counts)
-	p.record(func([]float64) {})
-	return p
 }
 
 // set stores a matrix, or one for each of some experts below each other.
@@ -200,8 +207,8 @@ func TestWrongRow(t *testing.T) {
 
 func (p signed) sign() float64 { return float64(2*p.rng.IntN(2) - 1) }
 
-// TestCodesThatAreNoNumbers: NaN in a row of a, or of b, is in all that hangs on it; elsewhere it is
-// not.
+// TestCodesThatAreNoNumbers: NaN in a row of a, or of b, is in all that hangs on it; elsewhere it
+// is not.
 func TestCodesThatAreNoNumbers(t *testing.T) {
 	defer asLarge()()
 	p := newSigned(3, signedRows, signedCols, signedWidth)
@@ -225,8 +232,8 @@ func TestCodesThatAreNoNumbers(t *testing.T) {
 	}
 }
 
-// TestEqualRowsLookRight: rows that are copies of one another have one signed sum, by chance a large
-// one, and not as many.
+// TestEqualRowsLookRight: rows that are copies of one another have one signed sum, by chance a
+// large one, and not as many.
 func TestEqualRowsLookRight(t *testing.T) {
 	defer asLarge()()
 	for seed := range uint64(4) {
@@ -320,8 +327,8 @@ func TestOneProcessorGivesTheSame(t *testing.T) {
 	}
 }
 
-// TestSmallProductsAreRecomputed: up to the limit nothing is summed with signs, and JudgeKnown never
-// does.
+// TestSmallProductsAreRecomputed: up to the limit nothing is summed with signs, and JudgeKnown
+// never does.
 func TestSmallProductsAreRecomputed(t *testing.T) {
 	defer fp8.LowerRunWork(1 << 21)()
 	p := newSigned(6, 64, 128, 128)

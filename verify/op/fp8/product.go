@@ -30,8 +30,8 @@ func gemm(c *op.Case) ([]verdict.Expected, error) {
 	return p.expected(), nil
 }
 
-// eachProduct calls f for each product with its rows, from … to−1: for the one of fp8.gemm, or those
-// of experts. Only experts that have rows are read.
+// eachProduct calls f for each product with its rows, from … to−1: for the one of fp8.gemm, or
+// those of experts. Only experts that have rows are read.
 func eachProduct(c *op.Case, f func(from, to int, b fp8.Blocked)) {
 	counts, from := c.Input("counts"), 0
 	if counts == nil {

@@ -202,23 +202,16 @@ func (r *productRun) fourAtOnce() bool {
 }
 
 // four returns the elements of one row in four columns, each as element has it.
-func (r *productRun) four(a operand, b []operand) (elements [4]float64) {
+func (r *productRun) four(a operand, b []operand) [4]float64 {
 	if r.form == dequantised {
-		for i := range elements {
-			terms := r.products(a.values, b[i].values)
-			if !r.fused {
-				r.term.RoundAll(terms)
-			}
-			r.lists[i] = append(r.lists[i][:0], terms...)
-		}
-		return r.inner.SumFour(&r.lists)
+		return r.fourOfValues(a, b)
 	}
 	var sums [4][]float64
 	for i := range sums {
 		sums[i] = r.fourSums[i][:0]
 	}
 	for k, codes := range a.codes {
-		for i := range elements {
+		for i := range sums {
 			r.lists[i] = append(r.lists[i][:0], r.products(codes, b[i].codes[k])...)
 		}
 		for i, sum := range r.inner.SumFour(&r.lists) {
@@ -232,6 +225,18 @@ func (r *productRun) four(a operand, b []operand) (elements [4]float64) {
 		return [4]float64{sums[0][0], sums[1][0], sums[2][0], sums[3][0]}
 	}
 	return r.outer.SumFour(&sums)
+}
+
+// fourOfValues returns four elements as ofValues has them.
+func (r *productRun) fourOfValues(a operand, b []operand) [4]float64 {
+	for i := range r.lists {
+		terms := r.products(a.values, b[i].values)
+		if !r.fused {
+			r.term.RoundAll(terms)
+		}
+		r.lists[i] = append(r.lists[i][:0], terms...)
+	}
+	return r.inner.SumFour(&r.lists)
 }
 
 // times returns a sum multiplied by both scales.

@@ -173,8 +173,8 @@ func (s *signed) compare(to, c []float64, kind byte, sums, terms []float64) {
 	}
 }
 
-// normalise returns s²/v of the elements of a row in one group, +Inf where one is not of the truth's
-// kind, as far as codes tell that, and NaN where no sum is left.
+// normalise returns s²/v of the elements of a row in one group, +Inf where one is not of the
+// truth's kind, as far as codes tell that, and NaN where no sum is left.
 //
 // A wrong element cannot hide behind a variance that it makes large itself: by its own spacing v
 // has at most c²/192 of it, in F8_E5M2, and s² has c².
