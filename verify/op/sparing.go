@@ -16,6 +16,9 @@ type Large interface {
 	Sample() verdict.Suspect
 	// Screen finds what looks wrong, worst first, with σ as of the sample.
 	Screen(sample Excerpt, expected verdict.Expected) (*verdict.Signs, []verdict.Suspect)
+	// LooksRight recomputes a part, and tells whether it errs as the sample says that it may: it is
+	// for parts of which there are too many to judge each as a recording.
+	LooksRight(of Excerpt) bool
 	// Excerpt returns a part as a recording of its own.
 	Excerpt(of verdict.Suspect) Excerpt
 }
@@ -36,8 +39,8 @@ type Judged struct {
 	Where     string // which excerpt; "" where it is whole
 }
 
-// wrongJudged is how many parts that look wrong are judged after one was found to be so, and
-// mostJudged how many while none is.
+// wrongJudged is how many parts are judged that are wrong, and mostJudged how many while none is
+// before others are looked at first.
 const (
 	wrongJudged = 4
 	mostJudged  = 16
@@ -106,6 +109,7 @@ type sparing struct {
 	large Large
 	signs *verdict.Signs
 	parts []Judged
+	left  int // parts that look wrong, and were not judged
 	worst Judged
 }
 
@@ -118,18 +122,35 @@ func (j *sparing) judge() error {
 	}
 	var found []verdict.Suspect
 	j.signs, found = j.large.Screen(sample, expected)
-	for i, s := range found {
-		if j.signs.Wrong == wrongJudged || i == mostJudged {
+	for _, s := range found {
+		if j.signs.Wrong == wrongJudged || j.signs.Wrong > 0 && len(j.parts) > mostJudged {
 			break
 		}
-		if _, err := j.add(j.large.Excerpt(s), 2*len(found)); err != nil {
+		if err := j.look(j.large.Excerpt(s), len(found)); err != nil {
 			return err
-		}
-		if last := j.parts[len(j.parts)-1]; last.Verdict.Status == verdict.Unexplained {
-			j.signs.Wrong++
 		}
 	}
 	j.choose()
+	return nil
+}
+
+// look recomputes one of so many parts that look wrong, and judges it, but where many have been
+// judged only if it still looks wrong.
+func (j *sparing) look(x Excerpt, parts int) error {
+	if len(j.parts) > mostJudged && j.large.LooksRight(x) {
+		j.signs.Recomputed += len(x.Part.Places[0]) * len(x.Part.Places[1])
+		return nil
+	}
+	if len(j.parts) > 2*mostJudged {
+		j.left++
+		return nil
+	}
+	if _, err := j.add(x, 2*parts); err != nil {
+		return err
+	}
+	if last := j.parts[len(j.parts)-1]; last.Verdict.Status == verdict.Unexplained {
+		j.signs.Wrong++
+	}
 	return nil
 }
 
@@ -199,10 +220,10 @@ func (j *sparing) verdict() verdict.Verdict {
 
 // unsure says why nothing is known although all that was recomputed is explained.
 func (j *sparing) unsure() string {
-	switch left := j.signs.Suspect - (len(j.parts) - 1); {
-	case left > 0:
-		return fmt.Sprintf("%d parts look wrong, and of the worst %d that were recomputed none is; "+
-			"--exact recomputes all", j.signs.Suspect, len(j.parts)-1)
+	switch {
+	case j.left > 0:
+		return fmt.Sprintf("%d parts look wrong, and of the %d that were judged none is; --exact recomputes all",
+			j.signs.Suspect, len(j.parts)-1)
 	case j.signs.RMS > j.signs.RMSLimit:
 		return fmt.Sprintf("the errors of all have a root mean square of %.3g by random signs, limit %.3g, and "+
 			"what was recomputed is explained; --exact recomputes all", j.signs.RMS, j.signs.RMSLimit)

@@ -93,10 +93,7 @@ type screening struct {
 // Screen says what looks wrong by signed sums, worst first, where e is what is expected of a sample
 // of the same output.
 func (e Expected) Screen(sums SignSums) (*Signs, []Suspect) {
-	s := &screening{SignSums: sums, groups: sums.Groups[len(sums.Groups)-1], base: 0}
-	for _, form := range e.each() {
-		s.base = max(s.base, newJudgement(form, form.Truth).meanSquareOfRight())
-	}
+	s := e.screening(sums, sums.Groups[len(sums.Groups)-1])
 	found := s.tiles()
 	found = append(found, s.bands(found)...)
 	found = append(found, s.rows(found)...)
@@ -105,6 +102,32 @@ func (e Expected) Screen(sums SignSums) (*Signs, []Suspect) {
 	signs.Suspect = len(found)
 	s.whole(signs)
 	return signs, found
+}
+
+// screening returns the limits of a sample's output for such sums.
+func (e Expected) screening(sums SignSums, groups int) *screening {
+	s := &screening{SignSums: sums, groups: groups}
+	for _, form := range e.each() {
+		s.base = max(s.base, newJudgement(form, form.Truth).meanSquareOfRight())
+	}
+	return s
+}
+
+// LooksRight tells of the squares of scaled errors of a part that was recomputed, row by row,
+// whether their mean is within its limit, that of each row, and each by itself, where e is what is
+// expected of a sample of the same output.
+func (e Expected) LooksRight(squares []float64, columns int) bool {
+	rows := len(squares) / columns
+	s := e.screening(SignSums{Squares: squares}, columns)
+	if all := between(0, rows); !(s.beyond(all, 0, columns, 1) <= 1 && s.largest(all, 0, columns) <= 1) {
+		return false
+	}
+	for r := range rows {
+		if !(s.beyond([]int{r}, 0, columns, rows) <= 1) {
+			return false
+		}
+	}
+	return true
 }
 
 // meanSquareOfRight is up to what the mean square of a right kernel's scaled errors may be, as

@@ -3,6 +3,7 @@ package fp8
 import (
 	"math"
 
+	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
 	"plumbline/fp8"
@@ -69,15 +70,39 @@ func meanSquare(x []float64) (sum float64) {
 
 // termsOf returns Σ_k â² b̂² of the elements of an excerpt, 0 where that is no number.
 func termsOf(x op.Excerpt) []float64 {
+	return ofExcerpt(x, func(a, b fp8.Blocked) *mat.Dense {
+		return step.FiniteOrZero(fp8.Product(squared(a), squared(b)))
+	})
+}
+
+// ofExcerpt returns what f makes of the operands of an excerpt, product by product.
+func ofExcerpt(x op.Excerpt, f func(a, b fp8.Blocked) *mat.Dense) (all []float64) {
 	c, err := op.Bind(x.Recording)
 	if err != nil {
 		panic("fp8: an excerpt that is no recording")
 	}
-	terms := make([]float64, 0, c.Dim("M")*c.Dim("N"))
-	a := squared(blocked(c.Input("a"), c.Input("a_scale"), 1))
+	a := blocked(c.Input("a"), c.Input("a_scale"), 1)
 	eachProduct(c, func(from, to int, b fp8.Blocked) {
-		sums := step.FiniteOrZero(fp8.Product(rowsOf(a, from, to), squared(b)))
-		terms = append(terms, sums.RawMatrix().Data...)
+		all = append(all, f(rowsOf(a, from, to), b).RawMatrix().Data...)
 	})
-	return terms
+	return all
+}
+
+// LooksRight tells whether the errors of an excerpt are as large as the sample says that they may
+// be. A number of another kind than the truth, or two that are none, look wrong.
+func (l *large) LooksRight(x op.Excerpt) bool {
+	terms, truth := termsOf(x), ofExcerpt(x, fp8.Product)
+	got, err := x.Recording.Tensor("out.c")
+	if err != nil {
+		panic("fp8: an excerpt that is no recording")
+	}
+	typ := x.Recording.Type("out.c")
+	squares := make([]float64, len(truth))
+	for i, t := range truth {
+		e, ulp := got.Data[i]-t, typ.Spacing(t)
+		if squares[i] = e * e / (l.variance(terms[i], t*t) + ulp*ulp/12); math.IsNaN(squares[i]) {
+			return false
+		}
+	}
+	return l.sample.LooksRight(squares, len(x.Part.Places[1]))
 }

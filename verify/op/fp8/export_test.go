@@ -21,6 +21,23 @@ func LowerRecomputed(products float64) (restore func()) {
 	return func() { mostRecomputed = before }
 }
 
+// LooksRight tells what is found of some rows of a tile of columns that are recomputed, with σ of a
+// sample.
+func LooksRight(rec *recording.Recording, of verdict.Suspect) bool {
+	c, err := op.Bind(rec)
+	if err != nil {
+		panic(err)
+	}
+	large := newLarge(c)
+	sample := large.Excerpt(large.Sample())
+	expected, err := op.Expect(sample.Recording)
+	if err != nil {
+		panic(err)
+	}
+	large.Screen(sample, expected[0])
+	return large.LooksRight(large.Excerpt(of))
+}
+
 // Screener returns a function that screens outputs on the inputs of a recording, with σ of a sample
 // that is judged once.
 func Screener(rec *recording.Recording) func(rec *recording.Recording) *verdict.Signs {

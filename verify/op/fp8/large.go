@@ -35,6 +35,9 @@ type large struct {
 	tileRows        []int // where each tile of rows begins, and where the last ends
 	tiles           int   // of columns
 	aScales, bScale *tensor.Tensor
+
+	sample   verdict.Expected
+	explains // as the sample says
 }
 
 func newLarge(c *op.Case) op.Large {

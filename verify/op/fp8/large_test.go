@@ -378,3 +378,34 @@ func TestLargeSumsThatAreCut(t *testing.T) {
 		}
 	}
 }
+
+// TestLooksRight: of a part that is recomputed without runs of its own, an error of the whole, of a
+// row, or of one element is seen, and none where there is none.
+func TestLooksRight(t *testing.T) {
+	defer asLarge()()
+	p := newSigned(8, 128, 200, 160)
+	all := verdict.Suspect{Tiles: []int{1}} // of columns 128 … 199
+	for r := range 128 {
+		all.Rows = append(all.Rows, r)
+	}
+	for name, c := range map[string]struct {
+		change func(c []float64)
+		right  bool
+	}{
+		"right":       {func([]float64) {}, true},
+		"elsewhere":   {func(c []float64) { c[5*200+127] = 99 }, true},
+		"one element": {func(c []float64) { c[5*200+128] += 2.2 * dtype.BF16.Spacing(c[5*200+128]) }, false},
+		"one NaN":     {func(c []float64) { c[5*200+128] = math.NaN() }, false},
+		"a row": {func(c []float64) {
+			for i := 5*200 + 128; i < 6*200; i++ {
+				c[i] += 0.45 * p.sign() * dtype.BF16.Spacing(c[i])
+			}
+		}, false},
+		"all of it": {p.errors(1.3), false},
+	} {
+		p.record(c.change)
+		if got := fp8.LooksRight(p.Recording, all); got != c.right {
+			t.Errorf("%s: looks right: %t", name, got)
+		}
+	}
+}

@@ -27,7 +27,6 @@ const strip = 2 * fp8.Width
 // and of the squares of terms, which a part of the errors goes with, Σ_k â²_rk Σ_n b̂²_nk.
 type signed struct {
 	*large
-	explains
 	groups     []int     // where those of each tile begin, and where the last ends
 	x          []float64 // signs of the columns; 0 where codes are not all finite
 	y          *mat.Dense
@@ -47,7 +46,8 @@ const (
 
 // Screen forms the signed sums, and finds what looks wrong by them.
 func (l *large) Screen(sample op.Excerpt, expected verdict.Expected) (*verdict.Signs, []verdict.Suspect) {
-	s := &signed{large: l, explains: explained(sample, expected)}
+	l.sample, l.explains = expected, explained(sample, expected)
+	s := &signed{large: l}
 	for t := range l.tiles {
 		s.groups = append(s.groups, len(s.share))
 		for left := t * fp8.Width; left < min((t+1)*fp8.Width, l.cols); left += signWidth {
