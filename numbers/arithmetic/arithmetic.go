@@ -149,13 +149,29 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 		core := a.core()
 		return core.Sum(n, sum, squares)
 	}
-	rho, u := Rho(a.Type()), a.Type().UnitRoundoff()
-	variance := rho*rho*partialSums(float64(n), sum, squares) + alike(float64(n), sum, squares, u)
-	if u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
+	s := a.additions(n)
+	return s.of(sum, squares)
+}
+
+// additions are those of n terms, with what Sum needs of them before it knows the terms.
+type additions struct{ n, rho2, u, gamma, subnormal float64 }
+
+func (a Accumulator) additions(n int) additions {
+	rho, step := Rho(a.Type()), a.Type().Spacing(0)
+	return additions{
+		n: float64(n), rho2: rho * rho, u: a.Type().UnitRoundoff(), gamma: a.Gamma(n),
+		subnormal: float64(n) * step * step / 12,
+	}
+}
+
+// of returns the second moment of their error.
+func (s *additions) of(sum, squares float64) float64 {
+	variance := s.rho2*partialSums(s.n, sum, squares) + alike(s.n, sum, squares, s.u)
+	if s.u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
 		variance *= 9.0 / 8
 	}
-	worst, step := a.Gamma(n)*math.Sqrt(float64(n)*squares), a.Type().Spacing(0)
-	return min(variance, worst*worst) + float64(n)*step*step/12
+	worst := s.gamma * math.Sqrt(s.n*squares)
+	return min(variance, worst*worst) + s.subnormal
 }
 
 // equalTerms is the variance, beside the square of the mean, that float64 leaves of equal terms.

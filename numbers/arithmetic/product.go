@@ -10,17 +10,49 @@ import (
 // all of it but what single products lose.
 const cutTogether = 0.8
 
-// ProductError returns the second moments of the error of a sum of n products of operands of two
-// types, which add up to sum and their squares to squares: its own, and what all sums err by
-// together.
-func (a Accumulator) ProductError(x, y dtype.Type, n int, sum, squares float64) (apart, together float64) {
-	apart, together = a.OperandError(x, y, sum, squares)
+// Products are sums of n products of operands of two types in an accumulator, with what their
+// errors hang on beside the numbers.
+type Products struct {
+	a     Accumulator
+	x, y  dtype.Type
+	n     int
+	core  TensorCore
+	steps bool // of the core, else additions
+	additions
+}
+
+// Products returns such sums.
+func (a Accumulator) Products(x, y dtype.Type, n int) Products {
+	p := Products{a: a, x: x, y: y, n: n}
+	if n == 0 {
+		return p
+	}
 	if x.UnitRoundoff() > y.UnitRoundoff() {
 		x = y // the finer one has the bits
 	}
-	variance, share := a.SumOf(x, n, sum, squares), cutTogether
-	if !a.Truncates() {
-		share = a.agreement(n, sum, squares)
+	p.core, p.steps = a.step(x, dtype.F32)
+	if a.Truncates() && !p.steps {
+		p.core, p.steps = a.core(), true
+	}
+	if !p.steps {
+		p.additions = a.additions(n)
+	}
+	return p
+}
+
+// Error returns the second moments of the error of one that adds up to sum, and the squares of its
+// terms to squares: its own, and what all sums err by together.
+func (p *Products) Error(sum, squares float64) (apart, together float64) {
+	if p.n == 0 {
+		return 0, 0
+	}
+	variance, share := 0.0, cutTogether
+	switch {
+	case p.steps:
+		apart, together = p.a.OperandError(p.x, p.y, sum, squares)
+		variance = p.core.Sum(p.n, sum, squares)
+	case squares != 0:
+		variance, share = p.of(sum, squares), p.agreement(sum, squares)
 	}
 	return apart + variance*(1-share), together + variance*share
 }
@@ -28,10 +60,6 @@ func (a Accumulator) ProductError(x, y dtype.Type, n int, sum, squares float64) 
 // agreement says how far the errors of sums of the same operand with different others agree. They
 // do where a term is smaller than the sum's last place, because then it is rounded away, or up, in
 // all of them alike: about in the ratio of the two.
-func (a Accumulator) agreement(n int, sum, squares float64) float64 {
-	if squares == 0 {
-		return 0
-	}
-	term := math.Sqrt(squares / float64(n))
-	return min(1, a.Type().UnitRoundoff()*math.Abs(sum)/(4*term))
+func (s *additions) agreement(sum, squares float64) float64 {
+	return min(1, s.u*math.Abs(sum)/(4*math.Sqrt(squares/s.n)))
 }

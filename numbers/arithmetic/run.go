@@ -200,8 +200,16 @@ func (g *Grid) stretched(x, nearest float64) float64 {
 
 // RoundAll rounds a slice in place and returns it.
 func (g *Grid) RoundAll(x []float64) []float64 {
-	if g.stretch != 0 {
-		for i, v := range x {
+	if g.stretch == 0 {
+		return x
+	}
+	nearest, ordinary := g.typ.Nearest(), !g.cuts
+	for i, v := range x {
+		y, normal := nearest.Round(v * g.stretch)
+		y *= g.inverse
+		if ordinary && normal && (math.Float64bits(v)-g.start)&g.spare < g.between && math.Abs(y) >= g.tiny {
+			x[i] = y
+		} else {
 			x[i] = g.Round(v)
 		}
 	}
@@ -376,6 +384,14 @@ func (f *Function) Exp(x float64) float64 {
 	return f.err(y, x)
 }
 
+// ExpAll replaces numbers by their exponentials and returns them.
+func (f *Function) ExpAll(x []float64) []float64 {
+	for i, v := range x {
+		x[i] = f.Exp(v)
+	}
+	return x
+}
+
 // Log returns ln x.
 func (f *Function) Log(x float64) float64 {
 	if x == 1 || f.stretch == 0 {
@@ -436,6 +452,13 @@ func (n *Noise) Of(sum, apart, together float64) float64 {
 	// its first bits tell sums apart; the last differ between processors, which fuse
 	h := mix(uint64(math.Float32bits(float32(sum))) ^ n.seed)
 	return math.Copysign(math.Sqrt(together), sum)*n.common + bell(h)*math.Sqrt(apart*stretched(h>>7^h))
+}
+
+// AddTo stores sums with their errors, whose second moments are those of Of.
+func (n *Noise) AddTo(to, sums, apart, together []float64) {
+	for i, sum := range sums {
+		to[i] = sum + n.Of(sum, apart[i], together[i])
+	}
 }
 
 // mix is the finaliser of splitmix64.

@@ -32,6 +32,22 @@ func (t Type) round(x float64) float64 {
 	return f.roundEdge(x)
 }
 
+// Nearest is Round where nothing becomes subnormal or overflows, to be put in line in loops.
+type Nearest struct{ first, count, drop, half, keep uint64 }
+
+// Nearest returns that of a type.
+func (t Type) Nearest() Nearest {
+	f := &formats[t]
+	return Nearest{first: f.first, count: f.count, drop: f.drop & 63, half: f.half, keep: f.keep}
+}
+
+// Round returns x rounded to nearest; ok is false where that is not known to be normal: Type.Round
+// rounds it.
+func (n *Nearest) Round(x float64) (y float64, ok bool) {
+	b := math.Float64bits(x)
+	return math.Float64frombits((b + n.half + b>>(n.drop&63)&1) & n.keep), b>>52&0x7FF-n.first < n.count
+}
+
 // RoundSaturating is Round with everything beyond the largest value, infinities too, brought to the
 // largest value of the same sign. NaN stays NaN; so does what F8_E8M0 cannot hold, zero and
 // negative numbers.

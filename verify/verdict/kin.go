@@ -157,15 +157,15 @@ func (k kin) chosen(f, p int) float64 {
 // that is worth.
 func (k kin) shrunk(own []float64) (variances []float64, prior float64) {
 	runs := float64(len(k.runs) - 1)
-	pooled := proportional(own, ones(len(own)), runs)
-	if pooled == nil {
+	expect := allAlike(own, func(p int) int { return p }, runs)
+	if expect == nil {
 		return own, 0
 	}
-	prior = priorRuns(poolScatter(logarithms(own), pooled), runs, own)
+	prior = priorRuns(poolScatter(logarithms(own), expect.values), runs, own)
 	variances = make([]float64, len(own))
 	for p, v := range own {
-		if variances[p] = pooled[p]; v > 0 {
-			variances[p] = (runs*v + prior*pooled[p]) / (runs + prior)
+		if variances[p] = expect.values[p]; v > 0 {
+			variances[p] = (runs*v + prior*expect.values[p]) / (runs + prior)
 		}
 	}
 	return variances, prior

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"sync"
 
-	"plumbline/numbers/dtype"
-
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mathext"
+
+	"plumbline/numbers/dtype"
 )
 
 // Sample is what executions of an op's arithmetic program, each in units of its own, deviate from
@@ -60,35 +61,43 @@ func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float
 	own, runs := s.secondMoments(len(truth))
 	all := float64(len(s.Deviations))
 	told := telling(own)
-	pooled, scatter := s.pool(told, truth, shape, columns)
+	expect, scatter := s.pool(told, truth, shape, columns)
 	s.prior = priorRuns(scatter, all, told)
 	known, share := s.prior+s.rare, 1.0
 	if s.rare > 0 {
-		share = (s.prior + s.rare*meanRatio(own, pooled, runs)) / known
+		share = (s.prior + s.rare*s.meanRatio(own, expect, runs)) / known
 	}
-	sigma := make([]float64, len(own))
-	for i, v := range own {
-		expected := share * pooled[i]
-		switch k := runs[i]; {
-		case !s.whole():
+	sigma := make([]float64, len(truth))
+	for i := range sigma {
+		if expected := share * expect(i); s.whole() {
+			sigma[i] = s.between(own[i], runs[i], expected, known)
+		} else {
 			sigma[i] = math.Sqrt(expected)
-		case k == 0: // every run overflows, which is right too; where nothing else errs, a unit is a guess
-			if sigma[i] = math.Sqrt(expected); expected == 0 {
-				sigma[i] = 1
-			}
-		case v > 0 || s.rare > 0:
-			sigma[i] = math.Sqrt((k*v + known*expected) / (k + known))
 		}
 	}
 	return s, sigma
 }
 
+// between returns σ of an element of its own second moment over some runs, and of what is expected
+// of it, which is worth so many runs.
+func (s *Sample) between(own, runs, expected, known float64) float64 {
+	switch {
+	case runs == 0 && expected == 0: // every run overflows, which is right too, and nothing else errs: a guess
+		return 1
+	case runs == 0:
+		return math.Sqrt(expected)
+	case own > 0 || s.rare > 0:
+		return math.Sqrt((runs*own + known*expected) / (runs + known))
+	}
+	return 0
+}
+
 // meanRatio is the mean of second moments in units of what is expected of them.
-func meanRatio(own, pooled, runs []float64) float64 {
+func (s *Sample) meanRatio(own []float64, expect func(i int) float64, runs []float64) float64 {
 	var sum, n float64
 	for i, v := range own {
-		if runs[i] > 0 && pooled[i] > 0 {
-			sum, n = sum+v/pooled[i], n+1
+		if e := expect(s.at(i)); runs[i] > 0 && e > 0 {
+			sum, n = sum+v/e, n+1
 		}
 	}
 	return sum / max(n, 1)
@@ -127,22 +136,32 @@ func telling(own []float64) []float64 {
 	return told
 }
 
+// pool is a way to expect second moments: of some elements what they are expected to be, and of any
+// element of the output.
+type pool struct {
+	values []float64
+	of     func(i int) float64
+}
+
 // pool returns what second moments are expected to be by that of all which they scatter around
 // least, and how much. Of a row that was not run its own elements tell nothing.
-func (s *Sample) pool(own, truth, shape []float64, columns int) (pooled []float64, scatter float64) {
+func (s *Sample) pool(own, truth, shape []float64, columns int) (expect func(i int) float64, scatter float64) {
 	runs := float64(len(s.Deviations))
 	logs := logarithms(own)
-	byTruth, alike := proportional(own, squared(truth), runs), proportional(own, ones(len(own)), runs)
-	rest, least := tightest(logs, alike, proportional(own, shape, runs))
-	pools := [][]float64{byTruth, rest, mixed(own, logs, byTruth, rest, least, runs)}
+	byTruth := proportional(own, s.at, func(i int) float64 { return truth[i] * truth[i] }, runs)
+	rest, least := tightest(logs, allAlike(own, s.at, runs))
+	if shape != nil {
+		rest, least = tightest(logs, rest, proportional(own, s.at, func(i int) float64 { return shape[i] }, runs))
+	}
+	pools := []*pool{byTruth, rest, s.mixed(own, logs, byTruth, rest, least, runs)}
 	if s.whole() {
 		pools = append(pools, rowPool(own, columns, runs))
 	}
-	pooled, scatter = tightest(logs, pools...)
-	if pooled == nil { // nothing errs
-		pooled = make([]float64, len(own))
+	best, scatter := tightest(logs, pools...)
+	if best == nil { // nothing errs
+		return func(int) float64 { return 0 }, scatter
 	}
-	return pooled, scatter
+	return best.of, scatter
 }
 
 // logarithms returns those of second moments, −∞ where nothing errs.
@@ -156,10 +175,13 @@ func logarithms(own []float64) []float64 {
 
 // tightest returns the pool around which second moments of these logarithms scatter least, the
 // first of equals, and how much; nil if there is none.
-func tightest(logs []float64, pools ...[]float64) (best []float64, scatter float64) {
+func tightest(logs []float64, pools ...*pool) (best *pool, scatter float64) {
 	scatter = math.Inf(1)
 	for _, p := range pools {
-		if v := poolScatter(logs, p); p != nil && (best == nil || v < scatter) {
+		if p == nil {
+			continue
+		}
+		if v := poolScatter(logs, p.values); best == nil || v < scatter {
 			best, scatter = p, v
 		}
 	}
@@ -188,14 +210,18 @@ func (s *Sample) Of(k, element int) float64 {
 // whole tells whether all elements were run.
 func (s *Sample) whole() bool { return s.elements == nil }
 
-// secondMoments returns the mean square deviation of each element, and of how many runs it is.
+// secondMoments returns the mean square deviation of each element that was run, of an output of n,
+// and of how many runs it is.
 func (s *Sample) secondMoments(n int) (squares, runs []float64) {
+	if !s.whole() {
+		n = len(s.elements)
+	}
 	squares, runs = make([]float64, n), make([]float64, n)
 	for _, run := range s.Deviations {
 		for i, d := range run {
 			if !math.IsNaN(d) {
-				squares[s.at(i)] += square(d)
-				runs[s.at(i)]++
+				squares[i] += square(d)
+				runs[i]++
 			}
 		}
 	}
@@ -213,60 +239,56 @@ func square(d float64) float64 {
 	return max(d*d, math.SmallestNonzeroFloat64)
 }
 
-func squared(x []float64) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = v * v
-	}
-	return y
-}
-
 func ones(n int) []float64 { return slices.Repeat([]float64{1}, n) }
 
-// proportional expects second moments in proportion to a shape. The mean logarithm of χ²/K is −1/K.
-func proportional(own, shape []float64, runs float64) []float64 {
-	if shape == nil {
-		return nil
-	}
+// proportional expects second moments, those of the elements at, in proportion to a shape. The mean
+// logarithm of χ²/K is −1/K.
+func proportional(own []float64, at func(i int) int, shape func(i int) float64, runs float64) *pool {
+	p := &pool{values: make([]float64, len(own))}
 	var logs, n float64
 	for i, v := range own {
-		if v > 0 && shape[i] > 0 {
-			logs, n = logs+math.Log(v)-math.Log(shape[i]), n+1
+		if p.values[i] = shape(at(i)); v > 0 && p.values[i] > 0 {
+			logs, n = logs+math.Log(v)-math.Log(p.values[i]), n+1
 		}
 	}
 	if n == 0 {
 		return nil
 	}
 	factor := math.Exp(logs/n + 1/runs)
-	pooled := make([]float64, len(own))
-	for i, t := range shape {
-		pooled[i] = factor * t
-	}
-	return pooled
+	floats.Scale(factor, p.values)
+	p.of = func(i int) float64 { return factor * shape(i) }
+	return p
+}
+
+// allAlike expects second moments that are all the same.
+func allAlike(own []float64, at func(i int) int, runs float64) *pool {
+	return proportional(own, at, func(int) float64 { return 1 }, runs)
 }
 
 // mixed expects second moments in proportion to a sum of two pools, as of errors that are in part a
 // factor on the truth: in the share around which they scatter least, and less than around the
 // second pool.
-func mixed(own, logs, a, b []float64, least, runs float64) (best []float64) {
+func (s *Sample) mixed(own, logs []float64, a, b *pool, least, runs float64) *pool {
 	if a == nil || b == nil {
 		return nil
 	}
-	sum := make([]float64, len(own))
+	const none = math.MaxInt
+	sum, best := make([]float64, len(own)), none
 	for power := -9; power <= 9; power += 3 {
-		for i := range sum {
-			sum[i] = a[i] + math.Ldexp(b[i], power)
-		}
+		floats.AddScaledTo(sum, a.values, math.Ldexp(1, power), b.values)
 		if scatter := poolScatter(logs, sum); scatter < least {
-			best, least = slices.Clone(sum), scatter
+			best, least = power, scatter
 		}
 	}
-	return proportional(own, best, runs)
+	if best == none {
+		return nil
+	}
+	return proportional(own, s.at, func(i int) float64 { return a.of(i) + math.Ldexp(1, best)*b.of(i) }, runs)
 }
 
 // rowPool expects what a row's mean logarithm says; a row in which no run errs tells nothing, and
 // expects what the others say.
-func rowPool(own []float64, columns int, runs float64) []float64 {
+func rowPool(own []float64, columns int, runs float64) *pool {
 	pooled := make([]float64, len(own))
 	var all, erring float64
 	for r := 0; r < len(own); r += columns {
@@ -280,7 +302,7 @@ func rowPool(own []float64, columns int, runs float64) []float64 {
 			fill(pooled[r:r+columns], math.Exp(all/erring+1/runs))
 		}
 	}
-	return pooled
+	return &pool{pooled, func(i int) float64 { return pooled[i] }}
 }
 
 // meanLogarithm is that of what is more than nothing, and whether anything is.
@@ -302,9 +324,6 @@ func fill(x []float64, v float64) {
 
 // poolScatter is the variance of the logarithms of second moments around what is expected.
 func poolScatter(logs, pooled []float64) float64 {
-	if pooled == nil {
-		return math.Inf(1)
-	}
 	var mean, squares, n float64
 	for i, v := range logs {
 		if v > math.Inf(-1) && pooled[i] > 0 {

@@ -120,28 +120,38 @@ func (g *geometry) weigh(weights []float64, columns int) {
 func (g *geometry) weighFamily(f family, columns int) {
 	counts, along := make([]float64, f.parts), make([]float64, f.parts)
 	squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
-	for r, row := range g.weights {
-		p, c := f.of(r, 0), row
-		for column := range columns {
-			i := r*columns + column
-			if !g.judged[i] {
-				continue
-			}
-			if !f.stays {
-				p, c = f.of(r, column), 1
-			}
-			h2 := g.h[i] * g.h[i]
-			counts[p]++
-			along[p] += c * h2
-			squares[p] += c * c * h2
-			fourth[p] += c * c * h2 * (c * c * h2)
-		}
-	}
+	g.eachJudged(f, columns, func(p, i int, c float64) {
+		h2 := g.h[i] * g.h[i]
+		counts[p]++
+		along[p] += c * h2
+		squares[p] += c * c * h2
+		fourth[p] += c * c * h2 * (c * c * h2)
+	})
 	for p := range along {
 		fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
 		along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
 	}
 	g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
+}
+
+// eachJudged calls f for every element that is judged, with its part and weight in a family.
+func (g *geometry) eachJudged(fam family, columns int, f func(part, i int, weight float64)) {
+	for r, weight := range g.weights {
+		if g.rowCounts[r] == 0 {
+			continue
+		}
+		part := fam.of(r, 0)
+		for column := range columns {
+			i := r*columns + column
+			switch {
+			case !g.judged[i]:
+			case fam.stays:
+				f(part, i, weight)
+			default:
+				f(fam.of(r, column), i, 1)
+			}
+		}
+	}
 }
 
 // nothingRounds tells whether element i is exact in every right kernel.
@@ -156,8 +166,10 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	for _, f := range g.families {
 		s.families = append(s.families, sums{make([]float64, f.parts), make([]float64, f.parts)})
 	}
-	for r := 0; r*columns < len(w); r++ {
-		g.addRow(&s, r, w[r*columns:(r+1)*columns], r*columns)
+	for r, judged := range g.rowCounts {
+		if judged > 0 {
+			g.addRow(&s, r, w[r*columns:(r+1)*columns], r*columns)
+		}
 	}
 	for f, sum := range s.families {
 		for p := range sum.squares {
@@ -170,13 +182,19 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	g.factors(&s)
 	s.plain, s.outward = s.plain/g.n, s.outward/g.n
 	for _, u := range g.toward {
-		var along float64
-		for i, x := range u.values {
-			along += x * w[i]
-		}
-		s.along = append(s.along, along)
+		s.along = append(s.along, g.along(u.values, w, columns))
 	}
 	return s
+}
+
+// along adds up the products of x and w over the rows that have something judged.
+func (g *geometry) along(x, w []float64, columns int) (sum float64) {
+	for r, judged := range g.rowCounts {
+		for i := r * columns; i < (r+1)*columns && judged > 0; i++ {
+			sum += x[i] * w[i]
+		}
+	}
+	return sum
 }
 
 // factors fills in the errors along the truth of parts that are made of rows.

@@ -81,7 +81,7 @@ func forwardGroup(c *op.Case, out *Heads, b, g int) {
 		return
 	}
 	k, v := c.HeadRows("k", b, g, 0, used), c.HeadRows("v", b, g, 0, used)
-	blocks := step.Pages(queries, BlockRows(used))
+	keys, blocks := NewKeys(k, v), step.Pages(queries, BlockRows(used))
 	parallel.Each(heads*blocks, func(i int) {
 		h, s0 := i/blocks, i%blocks*BlockRows(used)
 		if attention.Group(h, heads, c.Dim("G")) != g {
@@ -93,7 +93,7 @@ func forwardGroup(c *op.Case, out *Heads, b, g int) {
 		for s := s0; s < s1; s++ {
 			at = append(at, Place{b, s, h})
 		}
-		out.Block(c.HeadRows("q", b, h, s0, s1), k, v, attention.Options{Mask: mask, Sink: sink(c, h)}, at)
+		out.Block(c.HeadRows("q", b, h, s0, s1), keys, attention.Options{Mask: mask, Sink: sink(c, h)}, at)
 	})
 }
 

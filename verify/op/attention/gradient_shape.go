@@ -79,12 +79,13 @@ func (m Model) newGradientShape(g *gradientTruth, t gradientTypes) *gradientShap
 // dpErrors returns the second moments of the errors of dP, of its sum and where it is stored.
 func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
 	d2, v2, width := norms(g.do), norms(g.v), g.v.RawMatrix().Cols
+	products := m.accumulate.Products(t.output, m.V, width)
 	var errors mat.Dense
 	errors.Apply(func(s, j int, dp float64) float64 {
 		if g.p.At(s, j) == 0 {
 			return 0
 		}
-		apart, together := m.accumulate.ProductError(t.output, m.V, width, dp, d2[s]*v2[j]/float64(width))
+		apart, together := products.Error(dp, d2[s]*v2[j]/float64(width))
 		return apart + together + m.stored(m.Scores, dp)
 	}, g.dp)
 	return &errors
@@ -92,15 +93,13 @@ func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
 
 // weightErrors returns the second moments of the relative errors of weights by their scores.
 func (m Model) weightErrors(g *gradientTruth) *mat.Dense {
-	scores := &headShape{m: m, t: headTruth{q: g.q, k: g.k, scores: g.scores}, q2: norms(g.q), k2: norms(g.k)}
-	var errors mat.Dense
-	errors.Apply(func(s, j int, p float64) float64 {
-		if p == 0 {
-			return 0
-		}
-		return scores.score(s, j)
-	}, g.p)
-	return &errors
+	scores := m.newScoreErrors(g.q, g.scores, norms(g.q), norms(g.k))
+	errors := mat.DenseCopyOf(g.p)
+	rows, _ := errors.Dims()
+	for s := range rows {
+		scores.fill(s, g.p.RawRowView(s), errors.RawRowView(s))
+	}
+	return errors
 }
 
 // stored is the second moment of the error of rounding x to a type, if that is narrower than the

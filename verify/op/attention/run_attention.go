@@ -14,14 +14,14 @@ import (
 
 // Rows are queries that see one head's keys and values, with what all runs share.
 type Rows struct {
-	Q, K, V   *mat.Dense
+	Q *mat.Dense
+	*Keys
 	Sees      func(row, key int) bool
 	Grows     bool // a later row sees more keys
 	sink      *float64
 	Dots      *mat.Dense // q·k
 	DotErrors Moments    // of these sums
 	p         *mat.Dense // weights
-	finite    *mat.Dense // V, without what is not finite
 	Errors    Moments    // of the weighted sums of values
 }
 
@@ -42,10 +42,11 @@ func (e Moments) addTo(sum *mat.Dense) {
 func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Moments {
 	e := Moments{Apart: mat.DenseCopyOf(sums), Together: mat.DenseCopyOf(sums)}
 	rows, cols := sums.Dims()
+	products := m.accumulate.Products(x, y, n)
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), squares.RawRowView(i)
 		for j, sum := range sums.RawRowView(i)[:cols] {
-			apart[j], together[j] = m.accumulate.ProductError(x, y, n, sum, squares[j])
+			apart[j], together[j] = products.Error(sum, squares[j])
 		}
 	}
 	return e
@@ -54,9 +55,9 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 // Prepare computes what all runs share.
 func (h *Rows) Prepare(m Model) *Rows {
 	var dots2 mat.Dense
-	h.Dots, h.finite = new(mat.Dense), step.FiniteOrZero(h.V)
+	h.Dots = new(mat.Dense)
 	h.Dots.Mul(h.Q, h.K.T())
-	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), step.Squares(step.FiniteOrZero(h.K)).T())
+	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), h.squaresK().T())
 	_, width := h.Q.Dims()
 	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2)
 	exact := m.NewRun(arithmetic.NewExact())
@@ -87,7 +88,7 @@ func (h *Rows) alongScale(m Model) *mat.Dense {
 	for s := range rows {
 		floats.AddScaled(moved.RawRowView(s), -floats.Sum(moved.RawRowView(s)), h.p.RawRowView(s))
 	}
-	along.Mul(&moved, step.FiniteOrZero(h.V))
+	along.Mul(&moved, h.finiteV())
 	return &along
 }
 
@@ -169,44 +170,63 @@ func (m Model) NarrowGrid(r *arithmetic.Run, t dtype.Type) arithmetic.Grid {
 	return arithmetic.Grid{}
 }
 
-// score returns a score as it meets the exponential.
-func (a *Run) score(h *Rows, s, j int) float64 {
-	x := a.product.Round(a.dotOf(h, s, j))
-	x = a.stored.Round(a.scaled.Round(x * a.scale))
-	if a.m.softCap == 0 {
-		return x
+// scores fills in the scores of row s as they meet the exponentials, −∞ where a key is not seen.
+func (a *Run) scores(h *Rows, s int, x []float64) {
+	from, to := h.span(s, len(x))
+	seen := x[from:to]
+	a.sumsOf(&a.dot, h.Q, h.K, s, from, h.Dots, h.DotErrors, seen)
+	a.product.RoundAll(seen)
+	floats.Scale(a.scale, seen)
+	a.stored.RoundAll(a.scaled.RoundAll(seen))
+	if a.m.softCap != 0 {
+		a.capAll(seen)
 	}
-	u := a.divided.Round(x / a.m.softCap)
-	t := a.bent.Round(a.tanh.Of(math.Tanh(u), u))
-	return a.capped.Round(a.multiplied.Round(t * a.m.softCap))
+	for j := range x {
+		if j < from || j >= to || !h.Sees(s, j) {
+			x[j] = math.Inf(-1)
+		}
+	}
 }
 
-// dotOf returns q·k with the error of its sum.
-func (a *Run) dotOf(h *Rows, s, j int) float64 {
-	return a.sumOf(&a.dot, h.Q, h.K, s, j, h.Dots.At(s, j), h.DotErrors)
+// span returns the first key that row s sees, and what follows the last.
+func (h *Rows) span(s, keys int) (from, to int) {
+	for to = keys; to > 0 && !h.Sees(s, to-1); {
+		to--
+	}
+	for from < to && !h.Sees(s, from) {
+		from++
+	}
+	return from, to
 }
 
-// sumOf returns x_s·y_j with the error of its sum. In 16 bits that is added up: few places make the
-// roundings of all keys alike in ways that no second moment tells.
-func (a *Run) sumOf(
-	noise *arithmetic.Noise, x, y *mat.Dense, s, j int, dot float64, e Moments,
-) float64 {
+// capAll bends scores by the soft cap.
+func (a *Run) capAll(x []float64) {
+	for j, v := range x {
+		u := a.divided.Round(v / a.m.softCap)
+		t := a.bent.Round(a.tanh.Of(math.Tanh(u), u))
+		x[j] = a.capped.Round(a.multiplied.Round(t * a.m.softCap))
+	}
+}
+
+// sumsOf fills in x_s·y_j for the keys from one on, with the errors of these sums. In 16 bits those
+// are added up: few places make the roundings of all keys alike in ways that no moment tells.
+func (a *Run) sumsOf(noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Moments, to []float64) {
+	sums := dots.RawRowView(s)[from:][:len(to)]
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
-		return dot + noise.Of(dot, e.Apart.At(s, j), e.Together.At(s, j))
+		noise.AddTo(to, sums, e.Apart.RawRowView(s)[from:], e.Together.RawRowView(s)[from:])
+		return
 	}
-	with := y.RawRowView(j)
-	terms := make([]float64, len(with))
-	for d, v := range x.RawRowView(s) {
-		terms[d] = v * with[d]
+	row := x.RawRowView(s)
+	terms := make([]float64, len(row))
+	for j := range to {
+		to[j] = a.chain.Sum(floats.MulTo(terms, row, y.RawRowView(from+j)))
 	}
-	return a.chain.Sum(terms)
 }
 
 // Exponentials are e^(x − largest) of each row's scores, which the forms of a run share.
 type Exponentials struct {
 	x             *mat.Dense
 	largest, sums []float64
-	values        []*mat.Dense // what weights that are divided after come to piece by piece, once it is known
 }
 
 // Exponentials returns those of a head.
@@ -215,11 +235,7 @@ func (a *Run) Exponentials(h *Rows) *Exponentials {
 	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows), sums: make([]float64, rows)}
 	for s := range rows {
 		row := e.x.RawRowView(s)
-		for j := range row {
-			if row[j] = math.Inf(-1); h.Sees(s, j) {
-				row[j] = a.score(h, s, j)
-			}
-		}
+		a.scores(h, s, row)
 		e.largest[s], e.sums[s] = a.powers(row)
 	}
 	return e
@@ -231,9 +247,7 @@ func (a *Run) powers(x []float64) (largest, sum float64) {
 		clear(x)
 		return largest, 1
 	}
-	for j, v := range x {
-		x[j] = a.power(v, largest)
-	}
+	a.powersOf(x, largest)
 	return largest, a.total.Sum(x)
 }
 
@@ -248,48 +262,58 @@ func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor
 	if a.fused { // the largest is e^0 but for the rounding of its argument
 		weight = weight.After(math.Abs(largest * math.Log2E))
 	}
-	if a.sumsRounded {
+	if !a.dividesFirst || a.sumsRounded {
 		weight.RoundAll(x)
+	}
+	divisor = a.divisor(x, largest, sum, sink)
+	if a.dividesFirst {
+		for j := range x {
+			x[j] /= divisor
+		}
+		weight.RoundAll(x)
+		divisor = 1
+	}
+	return divisor, lse
+}
+
+// divisor returns what weights are divided by, which are rounded where that is their sum.
+func (a *Run) divisor(x []float64, largest, sum float64, sink *float64) float64 {
+	if a.sumsRounded {
 		sum = a.total.Sum(x)
 	}
 	if sink != nil {
 		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
 	}
-	divisor = sum
-	if a.dividesFirst {
-		divisor = 1
-		for j := range x {
-			x[j] /= sum
-		}
-	}
-	weight.RoundAll(x)
-	return divisor, lse
+	return sum
 }
 
-// power returns e^(x − largest): of the difference, or in base 2 of x log₂e less the largest one,
-// as kernels with a fused multiplication and addition have it. What rounding that one makes all
-// weights of a row err by cancels with their sum, but for what the type of the weights does not
-// hold.
-func (a *Run) power(x, largest float64) float64 {
+// powersOf turns scores into e^(x − largest): of the difference, or in base 2 of x log₂e less the
+// largest one, as kernels with a fused multiplication and addition have it. What rounding that one
+// makes all weights of a row err by cancels with their sum, but for what the type of the weights
+// does not hold.
+func (a *Run) powersOf(x []float64, largest float64) {
 	if !a.fused {
-		return a.exp.Exp(a.shifted.Round(x - largest))
+		floats.AddConst(-largest, x)
+		a.exp.ExpAll(a.shifted.RoundAll(x))
+		return
 	}
-	if math.IsInf(x, -1) {
-		return 0
+	top := a.largest.Round(largest * math.Log2E)
+	for j, v := range x {
+		x[j] = float64(v*math.Log2E) - top
 	}
-	return a.exp.Exp(a.shifted.Round(float64(x*math.Log2E)-a.largest.Round(largest*math.Log2E)) * math.Ln2)
+	a.shifted.RoundAll(x)
+	floats.Scale(math.Ln2, x)
+	a.exp.ExpAll(x)
 }
 
 // Outputs returns outputs and log-sum-exps before their last rounding.
 func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 	divisors, lse, p := a.allWeights(h, e)
-	sums := e.values
-	if sums == nil || a.dividesFirst {
-		sums = h.sums(p)
-	}
-	if !a.dividesFirst {
-		e.values = sums
-	}
+	return a.outputs(h, h.sums(p), divisors), lse
+}
+
+// outputs returns outputs before their last rounding, of what weighted values come to.
+func (a *Run) outputs(h *Rows, sums []*mat.Dense, divisors []float64) *mat.Dense {
 	o := mat.DenseCopyOf(sums[len(sums)-1])
 	rows, _ := o.Dims()
 	for s := range rows {
@@ -299,15 +323,32 @@ func (a *Run) Outputs(h *Rows, e *Exponentials) (*mat.Dense, []float64) {
 			row[c] = a.output.Round(v * inverse)
 		}
 	}
-	return o, lse
+	return o
 }
 
 // allWeights returns the weights of all rows, what their sums are divided by, and log-sum-exps.
 func (a *Run) allWeights(h *Rows, e *Exponentials) (divisors, lse []float64, p *mat.Dense) {
-	rows, _ := e.x.Dims()
-	p, divisors, lse = mat.DenseCopyOf(e.x), make([]float64, rows), make([]float64, rows)
-	for s := range rows {
-		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], e.sums[s], h.sink)
-	}
+	p = mat.DenseCopyOf(e.x)
+	divisors, lse = a.weigh(h, e, p)
 	return divisors, lse, p
+}
+
+// weigh turns p, exponentials of all rows, into weights.
+func (a *Run) weigh(h *Rows, e *Exponentials, p *mat.Dense) (divisors, lse []float64) {
+	divisors, lse = make([]float64, len(e.sums)), make([]float64, len(e.sums))
+	for s, sum := range e.sums {
+		divisors[s], lse[s] = a.weights(p.RawRowView(s), e.largest[s], sum, h.sink)
+	}
+	return divisors, lse
+}
+
+// divide is weigh for weights that another form of the run has rounded, and that are divided after.
+func (a *Run) divide(h *Rows, e *Exponentials, rounded *mat.Dense) (divisors []float64) {
+	divisors = make([]float64, len(e.sums))
+	for s, sum := range e.sums {
+		if divisors[s] = 1; !math.IsInf(e.largest[s], -1) {
+			divisors[s] = a.divisor(rounded.RawRowView(s), e.largest[s], sum, h.sink)
+		}
+	}
+	return divisors
 }

@@ -84,7 +84,7 @@ func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRow
 	var dp2 mat.Dense
 	h.dp = new(mat.Dense)
 	h.dp.Mul(h.do, h.V.T())
-	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), step.Squares(step.FiniteOrZero(h.V)).T())
+	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), h.squaresV().T())
 	_, width := h.do.Dims()
 	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2)
 	return h
@@ -133,16 +133,19 @@ func (b *backwardRun) scoreGradients(h *gradientRows) (p, ds *mat.Dense) {
 
 // weigh fills in scores, P and dP of a row, which are 0 where a key is not seen.
 func (b *backwardRun) weigh(h *gradientRows, s int, lse float64, x, p, dp []float64) {
+	b.again.scores(&h.Rows, s, x)
+	from, to := h.span(s, len(x))
+	b.sumsOf(&b.dp, h.do, h.V, s, from, h.dp, h.dpErrors, dp[from:to])
+	b.dpKept.RoundAll(dp[from:to])
 	for j := range x {
 		if !h.Sees(s, j) {
+			dp[j] = 0
 			continue
 		}
-		x[j] = b.again.score(&h.Rows, s, j)
 		p[j] = b.probability(x[j], lse)
 		if b.feedsBack {
 			p[j] = b.fed.Round(p[j])
 		}
-		dp[j] = b.dpKept.Round(b.sumOf(&b.dp, h.do, h.V, s, j, h.dp.At(s, j), h.dpErrors))
 	}
 }
 
@@ -210,8 +213,9 @@ func (g gradientSums) errors(m Model, x, y dtype.Type) Moments {
 	e := Moments{Apart: mat.NewDense(rows, cols, nil), Together: mat.NewDense(rows, cols, nil)}
 	for i := range rows {
 		apart, together, squares := e.Apart.RawRowView(i), e.Together.RawRowView(i), g.squares.RawRowView(i)
+		products := m.accumulate.Products(x, y, int(g.terms[i]))
 		for c, sum := range g.sums.RawRowView(i) {
-			apart[c], together[c] = m.accumulate.ProductError(x, y, int(g.terms[i]), sum, squares[c])
+			apart[c], together[c] = products.Error(sum, squares[c])
 		}
 	}
 	return e

@@ -92,7 +92,8 @@ func (g *gradientOutputs) isRun(group int) bool { return g.chosen == nil || g.ch
 type groupGradients struct {
 	out    *gradientOutputs
 	b, g   int
-	k, v   *mat.Dense
+	keys   *Keys
+	k, v   *mat.Dense // of keys
 	run    bool
 	dk, dv []*mat.Dense // of each run: sums over the queries of all heads, or over those of one
 	groupK []*mat.Dense // of each run: sums of heads
@@ -109,10 +110,8 @@ func (g *gradientOutputs) group(b, n int) {
 	if used == 0 {
 		return
 	}
-	s := &groupGradients{
-		out: g, b: b, g: n, run: g.isRun(b*g.c.Dim("G") + n),
-		k: g.c.HeadRows("k", b, n, 0, used), v: g.c.HeadRows("v", b, n, 0, used),
-	}
+	k, v := g.c.HeadRows("k", b, n, 0, used), g.c.HeadRows("v", b, n, 0, used)
+	s := &groupGradients{out: g, b: b, g: n, keys: NewKeys(k, v), k: k, v: v, run: g.isRun(b*g.c.Dim("G") + n)}
 	s.allK, s.allV = s.newSums()
 	s.shapeK, s.shapeV = s.newSum(s.k), s.newSum(s.v)
 	if s.run {
@@ -192,7 +191,7 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 	m := s.out.m
 	o.Scale, o.SoftCap = m.Scale, m.softCap
 	dq, dk, dv := attention.Backward(q, s.k, s.v, do, o)
-	h := Rows{Q: q, K: s.k, V: s.v, sink: o.Sink, Sees: o.Mask.Sees, Grows: Grows(o.Mask)}
+	h := Rows{Q: q, Keys: s.keys, sink: o.Sink, Sees: o.Mask.Sees, Grows: Grows(o.Mask)}
 	truth := m.newGradientTruth(&h, do, o)
 	termsQ, termsK, termsV := truth.terms()
 	termsQ.sums, termsK.sums, termsV.sums = dq, dk, dv
@@ -244,7 +243,7 @@ func (s *groupGradients) runBlock(h *gradientRows, errors Moments, first Place) 
 	flushed := h.prepareGradients(out.m, out.t.output)
 	if out.c.Arithmetic.Subnormals == "flushed" {
 		f := *h
-		f.Q, f.K, f.V, f.do = op.Flush(h.Q), op.Flush(h.K), op.Flush(h.V), op.Flush(h.do)
+		f.Q, f.Keys, f.do = op.Flush(h.Q), h.flushed(), op.Flush(h.do)
 		flushed = f.prepareGradients(out.m, out.t.output)
 	}
 	dq := make([]*mat.Dense, len(out.runs))

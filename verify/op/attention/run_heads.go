@@ -96,15 +96,13 @@ func (h *Heads) rowOf(p Place) int { return (p.B*h.c.Dim("S")+p.S)*h.c.Dim("H") 
 // lseOf is where the log-sum-exp of a row stands.
 func (h *Heads) lseOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") + p.S }
 
-// Block computes the rows of q, which see k and v by the mask, and runs those that are chosen.
-func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
+// Block computes the rows of q, which see keys by the mask, and runs those that are chosen.
+func (h *Heads) Block(q *mat.Dense, keys *Keys, o attention.Options, at []Place) {
 	o.Scale, o.SoftCap = h.m.Scale, h.m.softCap
-	scores := attention.Scores(q, k, o)
-	t := headTruth{
-		q: step.FiniteOrZero(q), k: step.FiniteOrZero(k), v: step.FiniteOrZero(v), scores: mat.DenseCopyOf(scores),
-	}
+	scores := attention.Scores(q, keys.K, o)
+	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: mat.DenseCopyOf(scores)}
 	t.weights, t.lse = attention.Softmax(scores, o.Sink)
-	t.out = attention.Values(t.weights, v, o)
+	t.out = attention.Values(t.weights, keys.V, o)
 	unit := lseUnit(h.c)
 	var run []int
 	for i, p := range at {
@@ -116,7 +114,7 @@ func (h *Heads) Block(q, k, v *mat.Dense, o attention.Options, at []Place) {
 	}
 	h.addShapes(t, at)
 	if len(run) > 0 {
-		h.runRows(pickRows(q, run), k, v, o, at, run)
+		h.runRows(pickRows(q, run), keys, o, at, run)
 	}
 }
 
@@ -138,58 +136,25 @@ func (h *Heads) addShapes(t headTruth, at []Place) {
 }
 
 // runRows runs some rows of a block.
-func (h *Heads) runRows(q, k, v *mat.Dense, o attention.Options, at []Place, run []int) {
+func (h *Heads) runRows(q *mat.Dense, keys *Keys, o attention.Options, at []Place, run []int) {
 	sees := func(row, key int) bool { return o.Mask.Sees(run[row], key) }
 	if o.Mask == (attention.Mask{}) {
 		sees = func(int, int) bool { return true }
 	}
 	grows := Grows(o.Mask)
-	rows := (&Rows{Q: q, K: k, V: v, sink: o.Sink, Sees: sees, Grows: grows}).Prepare(h.m)
+	rows := (&Rows{Q: q, Keys: keys, sink: o.Sink, Sees: sees, Grows: grows}).Prepare(h.m)
 	flushed := rows
 	if h.c.Arithmetic.Subnormals == "flushed" {
-		f := Rows{Q: op.Flush(q), K: op.Flush(k), V: op.Flush(v), sink: o.Sink, Sees: sees, Grows: grows}
+		f := Rows{Q: op.Flush(q), Keys: keys.flushed(), sink: o.Sink, Sees: sees, Grows: grows}
 		flushed = f.Prepare(h.m)
 	}
 	h.noteScale(rows, at, run)
 	b := &headBlock{h: h, at: at, run: run}
-	b.exact, b.exactLSE = h.exact.Outputs(rows, h.exact.Exponentials(rows))
-	for n := range h.runs[0] {
-		in := rows
-		if h.runs[0][n].flushes {
-			in = flushed
-		}
-		b.runForms(n, in)
-	}
+	b.runAll(rows, flushed)
 	h.locked.Lock()
 	defer h.locked.Unlock()
 	h.o.add(b.others)
 	h.lse.add(b.othersLSE)
-}
-
-// headBlock is some rows of a block while they are run.
-type headBlock struct {
-	h                 *Heads
-	at                []Place
-	run               []int // which rows of the block they are
-	exact             *mat.Dense
-	exactLSE          []float64
-	others, othersLSE []otherTruth
-}
-
-// runForms stores what run n gives in every form; the native one is 0.
-func (b *headBlock) runForms(n int, in *Rows) {
-	h, unit := b.h, lseUnit(b.h.c)
-	shared := h.runs[0][n].Exponentials(in)
-	for form := range h.runs {
-		out, lse := h.runs[form][n].Outputs(in, shared)
-		for row, i := range b.run {
-			o, l := h.rowOf(b.at[i]), h.lseOf(b.at[i])
-			b.others = append(b.others, h.o.run(form, n-1, o, out.RawRowView(row), b.exact.RawRowView(row))...)
-			b.othersLSE = append(b.othersLSE, h.lse.run(
-				form, n-1, l, []float64{lse[row] / unit}, []float64{b.exactLSE[row] / unit},
-			)...)
-		}
-	}
 }
 
 // noteScale keeps what the rows move by with the scale of the scores.

@@ -36,7 +36,7 @@ func (h *Rows) newPieces() []piece {
 	if h.Grows {
 		count = min(keys, mostPieces)
 	}
-	pieces, start, v2 := make([]piece, count), 0, step.Squares(h.finite)
+	pieces, start, v2 := make([]piece, count), 0, h.squaresV()
 	for i := range pieces {
 		end := (i + 1) * keys / count
 		pieces[i] = piece{end, make([]float64, rows), new(mat.Dense)}
@@ -77,18 +77,15 @@ func allSquares(pieces []piece) *mat.Dense {
 
 // sums returns what weighted values have come to at the end of each piece.
 func (h *Rows) sums(p *mat.Dense) []*mat.Dense {
-	if h.finite == nil { // not prepared
-		h.finite = step.FiniteOrZero(h.V)
-	}
 	all, start := make([]*mat.Dense, len(h.Errors.pieces)), 0
 	for i, piece := range h.Errors.pieces {
 		all[i] = new(mat.Dense)
-		all[i].Mul(step.ColumnsBetween(p, start, piece.end), step.RowsBetween(h.finite, start, piece.end))
+		all[i].Mul(step.ColumnsBetween(p, start, piece.end), step.RowsBetween(h.finiteV(), start, piece.end))
 		if start = piece.end; i > 0 {
 			all[i].Add(all[i], all[i-1])
 		}
 	}
-	if h.finite != h.V {
+	if !h.allFinite() {
 		all[len(all)-1] = attention.Values(p, h.V, attention.Options{})
 	}
 	return all

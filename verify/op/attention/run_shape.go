@@ -5,12 +5,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/numbers/arithmetic"
-	"plumbline/verify/op/step"
 )
 
 // headTruth is the truth of some queries of a head.
 type headTruth struct {
-	q, k, v              *mat.Dense
+	q                    *mat.Dense
+	keys                 *Keys
+	v                    *mat.Dense // of the keys, finite
 	scores, weights, out *mat.Dense
 	lse                  []float64
 }
@@ -38,24 +39,30 @@ func norms(x *mat.Dense) []float64 {
 type headShape struct {
 	m           Model
 	t           headTruth
-	q2, k2      []float64
+	errors      *scoreErrors
 	own, scores *keySums // the scores' errors are among the weights' own, unless they are stored
 }
 
 // keySums are Σ w, Σ w v and Σ w v² over the keys.
 type keySums struct{ w, v1, v2 *mat.Dense }
 
-// newKeySums sums over the keys with the weights p² f.
-func (t headTruth) newKeySums(f func(s, j int) float64) *keySums {
-	k := &keySums{w: new(mat.Dense), v1: new(mat.Dense), v2: new(mat.Dense)}
-	k.w.Apply(func(s, j int, p float64) float64 {
-		if p == 0 {
-			return 0
+// newKeySums sums over the keys with the weights p² f, f being own or what errors add to it.
+func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
+	k := &keySums{w: mat.DenseCopyOf(t.weights), v1: new(mat.Dense), v2: new(mat.Dense)}
+	rows, _ := k.w.Dims()
+	for s := range rows {
+		p, w := t.weights.RawRowView(s), k.w.RawRowView(s)
+		if errors == nil {
+			clear(w)
+		} else {
+			errors.fill(s, p, w)
 		}
-		return p * p * f(s, j)
-	}, t.weights)
+		for j, e := range w {
+			w[j] = p[j] * p[j] * (own + e)
+		}
+	}
 	k.v1.Mul(k.w, t.v)
-	k.v2.Mul(k.w, step.Squares(t.v))
+	k.v2.Mul(k.w, t.keys.squaresV())
 	return k
 }
 
@@ -66,13 +73,13 @@ func (k *keySums) around(s, c int, o, mass, part, v float64) float64 {
 
 // newShape sums what the shapes of all forms are made of.
 func (m Model) newShape(t headTruth) *headShape {
-	h := &headShape{m: m, t: t, q2: norms(t.q), k2: norms(t.k)}
+	h := &headShape{m: m, t: t, errors: m.newScoreErrors(t.q, t.scores, norms(t.q), t.keys.norms())}
 	if !m.storesScores() {
-		h.own = t.newKeySums(func(s, j int) float64 { return m.weightRho2() + h.score(s, j) })
+		h.own = t.newKeySums(m.weightRho2(), h.errors)
 		return h
 	}
-	h.own = t.newKeySums(func(int, int) float64 { return m.weightRho2() })
-	h.scores = t.newKeySums(h.score)
+	h.own = t.newKeySums(m.weightRho2(), nil)
+	h.scores = t.newKeySums(0, h.errors)
 	return h
 }
 
@@ -87,28 +94,28 @@ func (h *headShape) row(s int, a *Run, shape []float64) {
 	if p := h.t.weights.At(s, largest); a.dividesFirst {
 		top -= p * p * h.m.weightRho2()
 	}
+	products, rho2 := h.m.accumulate.Products(h.m.probabilities, h.m.V, keys), h.m.weightRho2()
+	values, v2 := h.t.v.RawRowView(largest), h.own.v2.RawRowView(s)
 	for c, o := range h.t.out.RawRowView(s) {
-		v := h.t.v.At(largest, c)
-		if shape[c] = h.own.v2.At(s, c) - top*v*v; a.sumsRounded {
+		v := values[c]
+		if shape[c] = v2[c] - top*v*v; a.sumsRounded {
 			shape[c] = h.own.around(s, c, o, mass, top, v)
 		}
 		if h.scores != nil {
 			shape[c] += h.scores.around(s, c, o, scores, 0, 0)
 		}
-		apart, together := h.m.accumulate.ProductError(
-			h.m.probabilities, h.m.V, keys, o, h.own.v2.At(s, c)/h.m.weightRho2(),
-		)
+		apart, together := products.Error(o, v2[c]/rho2)
 		shape[c] = max(0, shape[c]) + apart + together + argumentShape*h.m.rho2()*o*o
 	}
 }
 
 // lse returns that of a row's log-sum-exp.
 func (h *headShape) lse(s int) float64 {
-	shape := argumentShape * h.m.rho2() * (1 + h.t.lse[s]*h.t.lse[s])
-	for j, p := range h.t.weights.RawRowView(s) {
-		if p > 0 {
-			shape += p * p * h.score(s, j)
-		}
+	p := h.t.weights.RawRowView(s)
+	shape, errors := argumentShape*h.m.rho2()*(1+h.t.lse[s]*h.t.lse[s]), make([]float64, len(p))
+	h.errors.fill(s, p, errors)
+	for j, e := range errors {
+		shape += p[j] * p[j] * e
 	}
 	return shape
 }
@@ -119,17 +126,38 @@ func (m Model) weightRho2() float64 {
 	return max(m.rho2(), rho*rho)
 }
 
-// score is the second moment of the error of a score, and of its exponential's argument.
-func (h *headShape) score(s, j int) float64 {
-	x, m := h.t.scores.At(s, j), h.m
-	_, width := h.t.q.Dims()
-	apart, together := m.accumulate.ProductError(m.Q, m.K, width, x/m.Scale, h.q2[s]*h.k2[j]/float64(width))
-	e := m.Scale*m.Scale*(apart+together) + argumentShape*m.rho2()*(1+x*x)
+// scoreErrors are the second moments of the errors of scores, and of their exponentials' arguments.
+type scoreErrors struct {
+	products arithmetic.Products
+	scores   *mat.Dense
+	q2, k2   []float64 // Σ x² of each query and key
+	// a score x errs by scale² times the error of its sum, and by argument + own·x²
+	scale, width, argument, own float64
+}
+
+func (m Model) newScoreErrors(q, scores *mat.Dense, q2, k2 []float64) *scoreErrors {
+	_, width := q.Dims()
+	e := &scoreErrors{
+		products: m.accumulate.Products(m.Q, m.K, width), scores: scores, q2: q2, k2: k2,
+		scale: m.Scale, width: float64(width), argument: argumentShape * m.rho2(), own: argumentShape * m.rho2(),
+	}
 	if m.storesScores() {
 		rho := arithmetic.Rho(m.Scores)
-		e += 2 * rho * rho * x * x
+		e.own += 2 * rho * rho
 	}
 	return e
+}
+
+// fill stores those of a row, 0 where weights are.
+func (e *scoreErrors) fill(s int, weights, to []float64) {
+	for j, x := range e.scores.RawRowView(s) {
+		if weights[j] == 0 {
+			to[j] = 0
+			continue
+		}
+		apart, together := e.products.Error(x/e.scale, e.q2[s]*e.k2[j]/e.width)
+		to[j] = e.scale*e.scale*(apart+together) + e.argument + e.own*x*x
+	}
 }
 
 // argumentShape counts the roundings of an exponential with its argument, and those of a sum's

@@ -113,7 +113,7 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 			}
 			continue
 		}
-		keys := pagedCache(c, b).Gather(0)
+		keys := attend.NewLatents(pagedCache(c, b).Gather(0), width)
 		parallel.Each(queries*step.Pages(heads, most), func(i int) {
 			s, h0 := i/step.Pages(heads, most), i%step.Pages(heads, most)*most
 			decodeHeads(c, out, keys, b, s, h0, min(heads, h0+most))
@@ -146,7 +146,7 @@ func pagedCache(c *op.Case, b int) *mla.PagedCache {
 }
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
-func decodeHeads(c *op.Case, out *attend.Heads, keys *mat.Dense, b, s, h0, h1 int) {
+func decodeHeads(c *op.Case, out *attend.Heads, keys *attend.Keys, b, s, h0, h1 int) {
 	seen := attend.KeysInUse(c, b)
 	if c.Flag("causal") {
 		seen = max(0, seen-c.Dim("S")+s+1)
@@ -160,8 +160,7 @@ func decodeHeads(c *op.Case, out *attend.Heads, keys *mat.Dense, b, s, h0, h1 in
 	}
 	if seen > 0 {
 		q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
-		values := keys.Slice(0, seen, 0, c.Int("value_dim")).(*mat.Dense)
-		out.Block(q, step.RowsBetween(keys, 0, seen), values, attention.Options{}, at)
+		out.Block(q, keys.First(seen), attention.Options{}, at)
 	}
 }
 

@@ -149,8 +149,9 @@ func (o Operands) fill(p *Product, i, first, terms int, y, squares []float64) {
 	copy(p.Y.RawRowView(i)[first:], y)
 	copy(p.Squares.RawRowView(i)[first:], squares)
 	apart, together := p.apart.RawRowView(i)[first:], p.together.RawRowView(i)[first:]
+	sums := o.Accumulate.Products(o.X, o.W, terms)
 	for j, sum := range y {
-		apart[j], together[j] = o.Accumulate.ProductError(o.X, o.W, terms, sum, squares[j])
+		apart[j], together[j] = sums.Error(sum, squares[j])
 	}
 }
 
