@@ -69,7 +69,7 @@ func Check(t testing.TB, path string) {
 // op.MaxWork.
 func CheckRecording(t testing.TB, rec *recording.Recording) {
 	t.Helper()
-	if v := diagnosis.Judge(rec, op.MaxWork, diagnosis.Budget); v.Status != verdict.Explained {
+	if v := diagnosis.JudgeSparing(rec, op.MaxWork, diagnosis.Budget, 0); v.Status != verdict.Explained {
 		t.Error(strings.TrimSpace(report.Words(report.NewEntry(v, rec.Provenance)) + v.Fault))
 	}
 }

@@ -63,6 +63,8 @@ argument it judges the recordings that ship with Plumbline.
                 two cores. A larger one is unusable, and the estimate is given.
   -diagnosis N  how much work, in products too, may be done to say what would explain a recording
                 that is not explained; 3e11 is the default, 0 asks for no diagnosis
+  -exact        recompute every element, of products that are too large for it in seconds too; without
+                it these are checked as below
   -against OTHER
                 compares FILE with another recording of the same call, as below
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
@@ -79,6 +81,11 @@ inputs. With r the recorded value and ulp the spacing of the output type at t:
 
 Each stands before its limit, which a right kernel exceeds about once in a million recordings.
 Parts are judged too, and factors on them: every batch, head, row and column. Indices count from 0.
+
+A product of FP8 matrices of more than 2^35 multiplications is not recomputed as a whole. The errors
+of every tile of 128 × 128 are summed with random signs, which leaves their mean square as it is; a
+sample of the elements, and whatever looks wrong, is recomputed and judged one by one. The verdict
+says which errors that misses, and with what chance at most.
 
 What is not explained is diagnosed: other declarations, attributes and layouts are tried, rows and
 factors, and every mistake that kernels of the op are known to make (plumbline mistakes). The first

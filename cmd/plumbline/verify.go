@@ -24,6 +24,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	color := flags.String("color", "auto", "")
 	mostWork := flags.Float64("max-work", op.MaxWork, "")
 	budget := flags.Float64("diagnosis", diagnosis.Budget, "")
+	exact := flags.Bool("exact", false, "")
 	other := flags.String("against", "", "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
@@ -36,7 +37,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	how := verifying{*asJSON, *mostWork, *budget, report.TextOptions{Color: colored, Details: *details}}
+	how := verifying{*asJSON, *exact, *mostWork, *budget, report.TextOptions{Color: colored, Details: *details}}
 	if given(flags, "against") {
 		return against(*other, args, how, stdout, stderr)
 	}
@@ -46,6 +47,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 // verifying is how recordings are judged and reported.
 type verifying struct {
 	asJSON   bool
+	exact    bool // everything is recomputed
 	mostWork float64
 	budget   float64 // of a diagnosis
 	text     report.TextOptions
@@ -59,7 +61,7 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 func verifyAll(list []source, how verifying, stdout *checked, stderr *os.File) int {
 	out := newReport(stdout, list, how.asJSON, how.text)
-	judge := judgeUpTo(how.mostWork, how.budget, how.budget*share(how.text.Details))
+	judge := judgeUpTo(how, how.budget*share(how.text.Details))
 	bench := newBench(judge, newProgress(len(list), stderr), stderr)
 	summary, err := judgeAll(bench, list, out)
 	if err != nil {
@@ -132,16 +134,20 @@ func share(details bool) float64 {
 	return 0.01
 }
 
-// judgeUpTo judges what asks for no more work than most, and says of anything else how that is
+// judgeUpTo judges what asks for no more work than a limit, and says of anything else how that is
 // changed; what is not explained is diagnosed within a budget of work, and what is explained is
 // said to vouch for something within another.
-func judgeUpTo(most, budget, vouching float64) func(*recording.Recording) verdict.Verdict {
+func judgeUpTo(how verifying, vouching float64) func(*recording.Recording) verdict.Verdict {
+	judge, estimate := diagnosis.JudgeSparing, op.WorkSparing
+	if how.exact {
+		judge, estimate = diagnosis.JudgeAndVouch, op.Work
+	}
 	return func(rec *recording.Recording) verdict.Verdict {
-		v := diagnosis.JudgeAndVouch(rec, most, budget, vouching)
+		v := judge(rec, how.mostWork, how.budget, vouching)
 		if v.Status != verdict.Unusable {
 			return v
 		}
-		if work, err := op.Work(rec); err == nil && !(work <= most) {
+		if work, err := estimate(rec); err == nil && !(work <= how.mostWork) {
 			v.Reason += " (-max-work raises it)"
 		}
 		return v

@@ -266,6 +266,41 @@ func (s *Adder) Sum(terms []float64) float64 {
 	return sum
 }
 
+// SumFour is Sum of four lists of equally many terms, which are added up side by side: a processor
+// starts the additions of one while it waits for those of the others.
+func (s *Adder) SumFour(terms *[4][]float64) (sums [4]float64) {
+	n := len(terms[0])
+	if s.pairs || s.step != 1 || s.typ != dtype.F32 || s.cuts || s.stretch == 0 {
+		for i, t := range terms {
+			sums[i] = s.Sum(t)
+		}
+		return sums
+	}
+	at, stride := s.order(n)
+	a, b, c, d := terms[0][:n], terms[1][:n], terms[2][:n], terms[3][:n]
+	for range n {
+		sums[0], sums[1] = s.near(sums[0]+a[at]), s.near(sums[1]+b[at])
+		sums[2], sums[3] = s.near(sums[2]+c[at]), s.near(sums[3]+d[at])
+		if at += stride; at >= n {
+			at -= n
+		}
+	}
+	return sums
+}
+
+// near is Round to a grid of F32 that does not cut.
+func (g *Grid) near(x float64) float64 {
+	if float64(float32(x)) == x && math.Abs(x) >= g.tiny {
+		return x
+	}
+	y := float64(float32(x*g.stretch)) * g.inverse
+	size := math.Abs(y)
+	if (math.Float64bits(x)-g.start)&g.spare >= g.between || !(g.tiny <= size && size < math.MaxFloat64) {
+		return g.Round(x)
+	}
+	return y
+}
+
 // sumPairs adds up the two halves first.
 func (s *Adder) sumPairs(terms []float64) float64 {
 	if len(terms) == 1 {

@@ -41,15 +41,35 @@ func Judge(rec *recording.Recording, most, budget float64) verdict.Verdict {
 // unless that takes more work than vouching, by VouchingWork.
 func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
 	v, expected := op.JudgeKnown(rec, most)
-	keeping(&v, func() {
+	addTo(&v, op.Judged{Recording: rec, Expected: expected, Verdict: v}, budget, vouching)
+	return v
+}
+
+// JudgeSparing is JudgeAndVouch, but that an output that is too large to be recomputed as a whole
+// is checked by signed sums: then a diagnosis is of one part that is wrong, and nothing is vouched
+// for.
+func JudgeSparing(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
+	v, at := op.JudgeSparing(rec, most)
+	if at.Where == "" {
+		addTo(&v, at, budget, vouching)
+		return v
+	}
+	if addTo(&v, at, budget, -1); v.Diagnosis != nil {
+		v.Diagnosis.Part = at.Where
+	}
+	return v
+}
+
+// addTo adds a diagnosis to a verdict, or what is vouched for.
+func addTo(v *verdict.Verdict, at op.Judged, budget, vouching float64) {
+	keeping(v, func() {
 		switch {
 		case v.Status == verdict.Unexplained && budget > 0:
-			v.Diagnosis = Of(rec, expected, v, budget)
-		case v.Status == verdict.Explained && VouchingWork(rec) <= vouching:
-			v.Vouching = vouches(rec, expected, v)
+			v.Diagnosis = Of(at.Recording, at.Expected, at.Verdict, budget)
+		case v.Status == verdict.Explained && VouchingWork(at.Recording) <= vouching:
+			v.Vouching = vouches(at.Recording, at.Expected, at.Verdict)
 		}
 	})
-	return v
 }
 
 // keeping adds to a verdict, which stands whatever happens: a fault of ours in what is added is

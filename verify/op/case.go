@@ -31,6 +31,10 @@ type Case struct {
 	inputs    map[string]*input
 	sides     map[string]*Case // with the arithmetic of each
 
+	// Excerpt says that the recording is a part of one that is too large to be recomputed: then it
+	// is one of several, and has to be quick.
+	Excerpt bool
+
 	trouble *trouble
 	flush   bool // numbers below the normal float32 numbers count as zero
 }

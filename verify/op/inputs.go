@@ -141,6 +141,19 @@ func (c *Case) part(name string, offset, n int) []float64 {
 	return x
 }
 
+// Read returns n elements of an input or output from element offset on, and keeps none of them.
+func (c *Case) Read(name string, offset, n int) []float64 {
+	if in := c.inputs[name]; in != nil && in.x != nil {
+		return in.x.Data[offset : offset+n : offset+n]
+	}
+	x, err := c.Recording.Part(name, offset, n)
+	if err != nil {
+		c.trouble.note(err)
+		return make([]float64, n)
+	}
+	return x
+}
+
 // Rows returns entries from … to−1 of the first axis of an input: rows of a matrix, pages of a
 // cache, experts of a layer. Of an input that is read in parts no other is decoded.
 func (c *Case) Rows(name string, from, to int) *tensor.Tensor {

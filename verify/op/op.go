@@ -49,6 +49,11 @@ type Op struct {
 	Truth func(c *Case) ([]verdict.Expected, error)
 	Work  func(c *Case) float64 // products beside what every element takes; nil: a few steps for each
 	Once  func(c *Case) float64 // products of one emulated kernel; nil: a quarter of what judging takes
+
+	// TooLarge tells by shapes whether the one output is too large to be recomputed as a whole, and
+	// Large is how it is judged then. Nil: everything is recomputed.
+	TooLarge func(c *Case) bool
+	Large    func(c *Case) Large
 }
 
 // Tensor declares an input or output. Shape has one expression for each axis, of letters and
@@ -219,18 +224,20 @@ func reason(v verdict.Verdict) string {
 
 // Expect returns the truth and σ of every output that a recording has, in the catalogue's order.
 func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
-	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec) })
+	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec, false) })
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return nil, fmt.Errorf("%s: %w", rec.Name, f)
 	}
 	return expected, err
 }
 
-func expect(rec *recording.Recording) ([]verdict.Expected, error) {
+// expect is Expect of a recording, or of an excerpt of a larger one.
+func expect(rec *recording.Recording, excerpt bool) ([]verdict.Expected, error) {
 	c, err := bind(rec)
 	if err != nil {
 		return nil, err
 	}
+	c.Excerpt = excerpt
 	if len(rec.Outputs()) == 0 {
 		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
 	}

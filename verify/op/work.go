@@ -66,9 +66,10 @@ const judgedByOnce = 4
 // MostOutputs, what it asks for.
 func affordable(rec *recording.Recording, most float64) error {
 	// What Work cannot bind, Judge cannot, and says so.
-	if work, err := Work(rec); err == nil && !(work <= most) {
-		return fmt.Errorf("%s: judging it takes some %.2g products, about %s on two cores, more than the limit of %.2g",
-			rec.Name, work, lasting(work/(2*productsPerSecond)), most)
+	if work, err := Work(rec); err == nil {
+		if err := affordableWork(rec, work, most); err != nil {
+			return err
+		}
 	}
 	if n := outputsOf(rec); n > MostOutputs {
 		return fmt.Errorf("%s: %.0f elements of outputs, which take some %.2g GB of memory, want at most %d",
@@ -107,19 +108,23 @@ const (
 
 // work adds up what the op does and what every element takes.
 func (c *Case) work() float64 {
-	total := 0.0
-	for _, name := range c.Recording.Inputs() {
-		total += InputWork * Elements(c.Recording.Shape(name))
-		if _, made := c.Recording.Recipe(name); made && c.inputs[name].parts {
-			total += InputWork * Elements(c.Recording.Shape(name)) // once more, for its sha256
-		}
-	}
-	total += outputWork * outputsOf(c.Recording)
+	total := c.inputWork() + outputWork*outputsOf(c.Recording)
 	if c.Op.Work != nil {
 		total += c.Op.Work(c)
 	}
 	if math.IsNaN(total) {
 		return math.Inf(1)
+	}
+	return total
+}
+
+// inputWork is what reading the inputs takes.
+func (c *Case) inputWork() (total float64) {
+	for _, name := range c.Recording.Inputs() {
+		total += InputWork * Elements(c.Recording.Shape(name))
+		if _, made := c.Recording.Recipe(name); made && c.inputs[name].parts {
+			total += InputWork * Elements(c.Recording.Shape(name)) // once more, for its sha256
+		}
 	}
 	return total
 }

@@ -27,11 +27,19 @@ func writeDiagnosis(b *strings.Builder, d *verdict.Diagnosis) {
 	for _, f := range leading {
 		fmt.Fprintf(b, "    takes %.0f %% away: %s\n", 100*f.Explains, finding(f))
 	}
-	for _, text := range []string{d.Apart, d.Where, d.Untried} {
+	for _, text := range []string{d.Apart, d.Where, diagnosedIn(d.Part), d.Untried} {
 		if text != "" && !strings.Contains(d.Sentence, text) {
 			fmt.Fprintf(b, "    %s\n", Line(text))
 		}
 	}
+}
+
+// diagnosedIn says which part of an output alone was diagnosed; "" for all of it.
+func diagnosedIn(part string) string {
+	if part == "" {
+		return ""
+	}
+	return "diagnosed in " + part + " alone, counted from the first of each"
 }
 
 // finding is one explanation in a line.

@@ -48,6 +48,7 @@ func (t *Text) Add(e Entry) error {
 	t.summary.Count(e.Status)
 	var b strings.Builder
 	t.line(&b, e.Verdict)
+	writeSigns(&b, e.Outputs)
 	writeDiagnosis(&b, e.Diagnosis)
 	if t.options.Details {
 		writeBlind(&b, e.Vouching)
@@ -107,6 +108,15 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		fmt.Fprintf(b, "  vouches against %d of %d", known.Against, known.Known)
 	}
 	b.WriteByte('\n')
+}
+
+// writeSigns says of outputs that are too large to be recomputed how they were checked.
+func writeSigns(b *strings.Builder, outputs []verdict.Output) {
+	for _, o := range outputs {
+		if o.Signs != nil {
+			fmt.Fprintf(b, "  %s: %s\n    %s\n", Printable(o.Name), o.Signs.InWords(), o.Signs.Misses())
+		}
+	}
 }
 
 // writeBlind names the mistakes that the recording would not show.

@@ -10,6 +10,7 @@ type Diagnosis struct {
 	Leading  []Finding `json:"leading,omitempty"`  // else: what explains most, most first
 	Apart    string    `json:"apart,omitempty"`    // what would tell those apart
 	Where    string    `json:"where,omitempty"`    // where the error is
+	Part     string    `json:"part,omitempty"`     // of what alone it is, with indices that count from its first
 	Tried    int       `json:"tried"`              // how many explanations were tried
 	Untried  string    `json:"untried,omitempty"`  // what was left out, and why
 }

@@ -47,6 +47,9 @@ type Expected struct {
 	// Branches are such decisions that several elements share: one for all tokens of a sequence.
 	Branches []Branch
 
+	// Part says where the output is in a larger one. Nil: it is whole.
+	Part *Part
+
 	// Choice is what is expected of a discrete output; then Truth and Sigma may be nil.
 	Choice Choice
 }
@@ -260,7 +263,7 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 	best := out
 	for i, form := range want.each() {
 		o := judgeForm(form, got, out)
-		if i == 0 || o.Status < best.Status || o.Status == best.Status && o.beyond() < best.beyond() {
+		if i == 0 || o.Status < best.Status || o.Status == best.Status && o.Beyond() < best.Beyond() {
 			best = o
 		}
 		if best.Status == Explained {
@@ -304,8 +307,8 @@ func judgeForm(want Expected, got *tensor.Tensor, out Output) Output {
 	return out
 }
 
-// beyond is how far an output is beyond the limits of elements or the whole.
-func (out Output) beyond() float64 {
+// Beyond is how far an output is beyond the limits of elements or the whole.
+func (out Output) Beyond() float64 {
 	return max(out.MaxZ/max(out.MaxZLimit, 1), out.RMS/max(out.RMSLimit, 1))
 }
 
@@ -499,7 +502,7 @@ func (j *judgement) describe(i int) Element {
 	t, g, typ := j.want.Truth.Data[i], j.got.Data[i], j.want.Type
 	digits := 2 * typ.Size()
 	return Element{
-		Index: tensor.Unravel(i, j.want.Truth.Shape), Got: g, Want: t,
+		Index: j.want.Part.at(0, tensor.Unravel(i, j.want.Truth.Shape)), Got: g, Want: t,
 		GotHex:  fmt.Sprintf("0x%0*x", digits, typ.Bits(g)),
 		WantHex: fmt.Sprintf("0x%0*x", digits, typ.Bits(t)),
 		Ulps:    (g - t) / j.ulp[i], Sigma: j.want.Sigma[i], Z: j.scores[i].z,

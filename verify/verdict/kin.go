@@ -5,8 +5,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/stat"
-
-	"plumbline/numbers/tensor"
 )
 
 // testSample judges an output by what the runs give.
@@ -97,7 +95,7 @@ func (j *judgement) partsBeyond(out *Output, k kin, got statistics, f int, chanc
 // slice is the score of one part of a family.
 func (fam family) slice(part, n int, rms, limit float64) Slice {
 	return Slice{
-		Axis: fam.axis, Index: tensor.Unravel(part, fam.shape), Of: fam.shape, Elements: n, RMS: rms, Limit: limit,
+		Axis: fam.axis, Index: fam.index(part), Of: fam.extents(), Elements: n, RMS: rms, Limit: limit,
 		Part: part,
 	}
 }
@@ -385,7 +383,7 @@ func partName(fam family, p int) string {
 	if fam.axis == "" {
 		return "all of it is"
 	}
-	index := tensor.Unravel(p, fam.shape)
+	index := fam.index(p)
 	if len(index) == 1 {
 		return fmt.Sprintf("all of %s %d is", fam.axis, index[0])
 	}

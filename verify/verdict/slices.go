@@ -58,7 +58,7 @@ func (j *judgement) elementsOf(s Slice) iter.Seq[int] {
 		for _, n := range shape[axis+1:] {
 			inner *= n
 		}
-		start, step = s.Index[0]*inner, inner*shape[axis]
+		start, step = s.Part*inner, inner*shape[axis]
 	}
 	return func(yield func(int) bool) {
 		for ; start < all; start += step {

@@ -15,7 +15,9 @@ type family struct {
 	shape []int  // of the parts
 	parts int
 	of    func(row, column int) int
-	stays bool // the part of a row is that of all its columns
+	stays bool  // the part of a row is that of all its columns
+	in    *Part // of which the output is, whose axes from first on these are
+	first int
 }
 
 // families lists the parts that are judged.
@@ -30,18 +32,19 @@ func (j *judgement) families() []family {
 	for a := last - 1; a >= 0; a-- {
 		step, n := inner, shape[a]
 		all = append(all, family{
-			axis: j.want.Axes[a], shape: shape[a : a+1], parts: n, stays: true,
+			axis: j.want.Axes[a], shape: shape[a : a+1], parts: n, stays: true, in: j.want.Part, first: a,
 			of: func(row, _ int) int { return row / step % n },
 		})
 		inner *= n
 	}
 	if last > 1 {
 		all = append(all, family{
-			axis: "row", shape: shape[:last], parts: inner, stays: true, of: func(row, _ int) int { return row },
+			axis: "row", shape: shape[:last], parts: inner, stays: true, in: j.want.Part,
+			of: func(row, _ int) int { return row },
 		})
 	}
 	return append(all, family{
-		axis: j.want.Axes[last], shape: shape[last:], parts: shape[last],
+		axis: j.want.Axes[last], shape: shape[last:], parts: shape[last], in: j.want.Part, first: last,
 		of: func(_, column int) int { return column },
 	})
 }

@@ -83,6 +83,10 @@ type Output struct {
 	Aside       int     `json:"-"`
 	AsideBeyond float64 `json:"-"`
 
+	// of one that is too large to be recomputed: then Elements and the scores are those of the part
+	// that was recomputed and is farthest from what is expected
+	Signs *Signs `json:"signs,omitempty"`
+
 	ChoiceCount // of a discrete output: how its rows were answered
 }
 

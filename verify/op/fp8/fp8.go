@@ -73,6 +73,8 @@ var gemmOp = &op.Op{
 	Truth:      gemm,
 	Work:       productWork,
 	Once:       productOnce,
+	TooLarge:   tooLarge,
+	Large:      newLarge,
 }
 
 // groupedOp is fp8.grouped_gemm.
@@ -92,7 +94,9 @@ var groupedOp = &op.Op{
 	}},
 	Arithmetic: productKeys,
 	Check:      checkGrouped,
-	Truth:      groupedGemm,
+	Truth:      gemm,
 	Work:       productWork,
 	Once:       productOnce,
+	TooLarge:   tooLarge,
+	Large:      newLarge,
 }

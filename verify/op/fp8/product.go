@@ -23,30 +23,34 @@ type products struct {
 	*sample
 }
 
-// gemm is the truth of fp8.gemm.
+// gemm is the truth of fp8.gemm and fp8.grouped_gemm.
 func gemm(c *op.Case) ([]verdict.Expected, error) {
 	p := newProducts(c)
-	p.multiply(0, c.Dim("M"), weights(c.Input("b"), c.Input("b_scale")))
+	eachProduct(c, p.multiply)
 	return p.expected(), nil
 }
 
-// groupedGemm is the truth of fp8.grouped_gemm. Only experts that have rows are read.
-func groupedGemm(c *op.Case) ([]verdict.Expected, error) {
-	p, from := newProducts(c), 0
-	for e, count := range c.Input("counts").Data {
+// eachProduct calls f for each product with its rows, from … to−1: for the one of fp8.gemm, or
+// those of experts. Only experts that have rows are read.
+func eachProduct(c *op.Case, f func(from, to int, b fp8.Blocked)) {
+	counts, from := c.Input("counts"), 0
+	if counts == nil {
+		f(0, c.Dim("M"), weights(c.Input("b"), c.Input("b_scale")))
+		return
+	}
+	for e, count := range counts.Data {
 		if to := from + int(count); to > from {
-			p.multiply(from, to, weights(c.Rows("b", e, e+1), c.Rows("b_scale", e, e+1)))
+			f(from, to, weights(c.Rows("b", e, e+1), c.Rows("b_scale", e, e+1)))
 			from = to
 		}
 	}
-	return p.expected(), nil
 }
 
 func newProducts(c *op.Case) *products {
 	rows, cols, m := c.Dim("M"), c.Dim("N"), newModel(c)
 	return &products{
 		model: m, c: c, a: blocked(c.Input("a"), c.Input("a_scale"), 1), truth: mat.NewDense(rows, cols, nil),
-		shape: mat.NewDense(rows, cols, nil), sample: newSample(m, rows, cols, c.Dim("K")),
+		shape: mat.NewDense(rows, cols, nil), sample: newSample(m, budgetOf(c), rows, cols, c.Dim("K")),
 	}
 }
 

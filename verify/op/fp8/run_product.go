@@ -77,7 +77,8 @@ type productRun struct {
 	term               arithmetic.Grid
 	cut                bool // operands of TF32 are cut, else rounded
 
-	sums, terms []float64 // scratch
+	sums, terms     []float64 // scratch
+	lists, fourSums [4][]float64
 }
 
 // newRun returns the places in the units of a run.
@@ -177,6 +178,65 @@ func (r *productRun) element(a, b operand) float64 {
 		return r.sums[0]
 	}
 	return r.outer.Sum(r.sums)
+}
+
+// elements appends those of one row in some columns.
+func (r *productRun) elements(to []float64, a operand, columns []operand) []float64 {
+	for ; len(columns) >= 4 && r.fourAtOnce(); columns = columns[4:] {
+		four := r.four(a, columns)
+		to = append(to, four[:]...)
+	}
+	for _, b := range columns {
+		to = append(to, r.element(a, b))
+	}
+	return to
+}
+
+// fourAtOnce tells whether elements may be formed four at a time: sums of F32 are, which wait for
+// one another.
+func (r *productRun) fourAtOnce() bool {
+	if r.form == dequantised {
+		return r.accumulate == arithmetic.F32
+	}
+	return r.core == nil && r.every == fp8.Width
+}
+
+// four returns the elements of one row in four columns, each as element has it.
+func (r *productRun) four(a operand, b []operand) [4]float64 {
+	if r.form == dequantised {
+		return r.fourOfValues(a, b)
+	}
+	var sums [4][]float64
+	for i := range sums {
+		sums[i] = r.fourSums[i][:0]
+	}
+	for k, codes := range a.codes {
+		for i := range sums {
+			r.lists[i] = append(r.lists[i][:0], r.products(codes, b[i].codes[k])...)
+		}
+		for i, sum := range r.inner.SumFour(&r.lists) {
+			r.sums = append(sums[i], sum)
+			r.sums[k] = r.times(sum, a.scales[k], b[i].scales[k])
+			sums[i] = r.sums
+		}
+	}
+	r.fourSums = sums
+	if len(sums[0]) == 1 {
+		return [4]float64{sums[0][0], sums[1][0], sums[2][0], sums[3][0]}
+	}
+	return r.outer.SumFour(&sums)
+}
+
+// fourOfValues returns four elements as ofValues has them.
+func (r *productRun) fourOfValues(a operand, b []operand) [4]float64 {
+	for i := range r.lists {
+		terms := r.products(a.values, b[i].values)
+		if !r.fused {
+			r.term.RoundAll(terms)
+		}
+		r.lists[i] = append(r.lists[i][:0], terms...)
+	}
+	return r.inner.SumFour(&r.lists)
 }
 
 // times returns a sum multiplied by both scales.

@@ -16,13 +16,14 @@ import (
 // What runs of a product may cost, in terms of sums: all elements are run as long as that takes no
 // more; then those of some rows and columns.
 const (
-	runWork    = 1 << 31
-	easyWork   = 1 << 27 // up to which there are as many runs as there may be
-	keptRuns   = 1 << 24 // deviations in memory
-	fewestRuns = 16
-	fewestRun  = 32 // rows, and columns, that are run at least
-	blockWork  = 16 // what a block costs beside its terms
-	termWork   = 8  // a term of a run, in products
+	runWork     = 1 << 31
+	easyWork    = 1 << 27 // up to which there are as many runs as there may be
+	keptRuns    = 1 << 24 // deviations in memory
+	fewestRuns  = 16
+	fewestRun   = 32      // rows, and columns, that are run at least
+	blockWork   = 16      // what a block costs beside its terms
+	termWork    = 8       // a term of a run, in products
+	excerptWork = 1 << 28 // as runWork, of an excerpt of a product that is too large
 )
 
 // workOfRuns is runWork, but where a test lowers it.
@@ -40,12 +41,20 @@ type sample struct {
 	locked     sync.Mutex
 }
 
+// budgetOf returns what the runs of a product may cost, or those of an excerpt of one.
+func budgetOf(c *op.Case) float64 {
+	if c.Excerpt {
+		return min(workOfRuns, excerptWork)
+	}
+	return workOfRuns
+}
+
 // newSample draws which elements of M × N are run, and makes the runs.
-func newSample(m model, rows, cols, width int) *sample {
+func newSample(m model, budget float64, rows, cols, width int) *sample {
 	s := &sample{others: map[int][]float64{}}
 	cost := float64(width + blockWork*m.blocks(width))
 	all := float64(rows) * float64(cols)
-	most := min(workOfRuns/cost, keptRuns) / float64(m.forms*fewestRuns)
+	most := min(budget/cost, keptRuns) / float64(m.forms*fewestRuns)
 	runs := int(max(fewestRuns, min(op.MostRuns, easyWork/(cost*all*float64(m.forms)))))
 	s.whole = all <= most
 	s.rows, s.cols = drawn(rows, rows), drawn(cols, cols)
@@ -126,11 +135,12 @@ func (s *sample) runOne(p *products, r *productRun, first, last int, b fp8.Block
 	for j, n := range s.cols {
 		columns[j] = r.operand(b, n, &r.operandB)
 	}
+	var elements []float64
 	for i := first; i < last; i++ {
 		row := r.operand(p.a, s.rows[i], &r.operandA)
+		elements = r.elements(elements[:0], row, columns)
 		for j, n := range s.cols {
-			truth := p.truth.At(s.rows[i], n)
-			got := r.element(row, columns[j])
+			truth, got := p.truth.At(s.rows[i], n), elements[j]
 			d, fits := op.DeviationOf(got, truth, truth)
 			if to[i*len(s.cols)+j] = d; !fits {
 				s.note(p.truth, s.rows[i], n, got)
