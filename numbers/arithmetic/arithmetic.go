@@ -154,24 +154,29 @@ func (a Accumulator) Sum(n int, sum, squares float64) float64 {
 }
 
 // additions are those of n terms, with what Sum needs of them before it knows the terms.
-type additions struct{ n, rho2, u, gamma, subnormal float64 }
+type additions struct {
+	n, rho2, u, gamma2, subnormal float64
+	mean2, variance               float64 // what Σ E[S_k²] has of m² and v
+}
 
 func (a Accumulator) additions(n int) additions {
 	rho, step := Rho(a.Type()), a.Type().Spacing(0)
-	return additions{
-		n: float64(n), rho2: rho * rho, u: a.Type().UnitRoundoff(), gamma: a.Gamma(n),
+	s := additions{
+		n: float64(n), rho2: rho * rho, u: a.Type().UnitRoundoff(), gamma2: a.Gamma(n) * a.Gamma(n),
 		subnormal: float64(n) * step * step / 12,
 	}
+	s.mean2, s.variance = s.n*(s.n+1)*(2*s.n+1)/6, s.n*(s.n+1)/6
+	return s
 }
 
 // of returns the second moment of their error.
 func (s *additions) of(sum, squares float64) float64 {
-	variance := s.rho2*partialSums(s.n, sum, squares) + alike(s.n, sum, squares, s.u)
+	m, v := sum/s.n, termVariance(s.n, sum, squares)
+	variance := s.rho2*(m*m*s.mean2+v*s.variance) + s.alike(sum, v)
 	if s.u > dtype.F32.UnitRoundoff() { // terms of 16-bit types fall on few places of such a sum, many of them halfway
 		variance *= 9.0 / 8
 	}
-	worst := s.gamma * math.Sqrt(s.n*squares)
-	return min(variance, worst*worst) + s.subnormal
+	return min(variance, s.gamma2*s.n*squares) + s.subnormal
 }
 
 // equalTerms is the variance, beside the square of the mean, that float64 leaves of equal terms.
@@ -186,25 +191,22 @@ func termVariance(n, sum, squares float64) float64 {
 	return 0
 }
 
-// alike is the second moment of the error that additions make together where the terms differ by
-// less than the sum's last place.
-func alike(n, sum, squares, u float64) float64 {
-	place := u * sum
+// alike is the second moment of the error that additions make together where the terms, which have
+// this variance, differ by less than the sum's last place.
+func (s *additions) alike(sum, variance float64) float64 {
+	place := s.u * sum
 	if place == 0 {
 		return 0
 	}
-	together, apart := 0.15*n*place, math.Sqrt(termVariance(n, sum, squares))/place
-	agreement := 1 / (1 + float64(apart*apart))
-	if u > dtype.F32.UnitRoundoff() { // few places: terms whose spread is skewed keep a tenth
+	place2, together := place*place, 0.15*s.n*place
+	agreement := place2 / (place2 + variance)
+	if place2 == 0 { // underflow
+		agreement = 0
+	}
+	if s.u > dtype.F32.UnitRoundoff() { // few places: terms whose spread is skewed keep a tenth
 		agreement = max(agreement, 0.1)
 	}
 	return together * together * agreement
-}
-
-// partialSums returns Σ_{k=1..n} E[S_k²] for n terms in random order.
-func partialSums(n, sum, squares float64) float64 {
-	m, v := sum/n, termVariance(n, sum, squares)
-	return m*m*n*(n+1)*(2*n+1)/6 + v*n*(n+1)/6
 }
 
 // Gamma returns γ_n = nu/(1−nu), the worst-case relative error of a sum of n terms (Higham 2002,
