@@ -1,7 +1,10 @@
 // Package heap spares short runs the collection of garbage.
 package heap
 
-import "os"
+import (
+	"os"
+	"runtime"
+)
 
 // floor is never written, so that it takes addresses and no memory.
 var floor []byte
@@ -13,5 +16,6 @@ var floor []byte
 func Floor(bytes int) {
 	if os.Getenv("GOGC") == "" {
 		floor = make([]byte, bytes)
+		runtime.KeepAlive(floor)
 	}
 }
