@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/internal/heap"
 	"plumbline/internal/spelling"
 )
 
@@ -25,7 +26,10 @@ const (
 	exitUnusable    = 2
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	heap.Floor(32 << 20)
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run carries out one command line and returns the exit status.
 func run(args []string, stdout, stderr *os.File) int {

@@ -73,7 +73,7 @@ func ofOtherBlocks(b emulate.Blocks) *recording.Recording {
 	})
 	c := emulate.Exact("")
 	c.Blocks, c.Dequantised = b, true
-	gives, err := outputsOf(emulate.Run(rec.Request(), c))
+	gives, err := outputsOf(emulate.Bind(rec.Request()))(c)
 	optest.Must(err)
 	return recordedAs(rec, gives)
 }

@@ -44,7 +44,7 @@ func confused(rec *recording.Recording, change func(r *recording.Recording)) *re
 func made(rec *recording.Recording, mistake string, change func(r *recording.Recording)) *recording.Recording {
 	request := rec.Request()
 	change(request)
-	gives, err := outputsOf(emulate.Run(request, emulate.Config{Mistake: mistake}))
+	gives, err := outputsOf(emulate.Bind(request))(emulate.Config{Mistake: mistake})
 	optest.Must(err)
 	return recordedAs(rec, gives)
 }

@@ -175,13 +175,11 @@ func (s *subject) isFaint(wrong, right outputs) bool {
 // asDeclared returns the strength of a faint mistake in a kernel that rounds as declared: what
 // hangs on how other roundings fall goes another way there, and only its size tells of it.
 func (s *subject) asDeclared(e Effect, wrong, right outputs) float64 {
-	c := emulate.DeclaredBy(s.bound)
-	c.Order = emulate.Pairwise
-	moved, err := s.kernel(e.ID, c)()
+	moved, err := s.kernel(e.ID, s.inPairs())()
 	if err != nil {
 		return e.Strength
 	}
-	from, err := s.kernel("", c)()
+	from, err := s.paired()
 	if err != nil {
 		return e.Strength
 	}
@@ -199,6 +197,13 @@ func (s *subject) asDeclared(e Effect, wrong, right outputs) float64 {
 		size = max(size, v.want.StrengthOfNoise(x, v.truth))
 	}
 	return min(e.Strength, max(size, e.Strength*cross/max(square, math.SmallestNonzeroFloat64)))
+}
+
+// inPairs is a kernel that rounds as declared and adds up in pairs.
+func (s *subject) inPairs() emulate.Config {
+	c := emulate.DeclaredBy(s.bound)
+	c.Order = emulate.Pairwise
+	return c
 }
 
 // strength returns how far outputs are from right ones in deviations, that which shows it most, and

@@ -6,6 +6,7 @@ import (
 
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
+	"plumbline/verify/emulate"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 	"plumbline/verify/verdict"
@@ -17,7 +18,8 @@ type outputs map[string][]float64
 // subject is a recording that is diagnosed.
 type subject struct {
 	rec     *recording.Recording
-	request *recording.Recording // its inputs, attributes and declarations
+	request *recording.Recording           // its inputs, attributes and declarations
+	ready   func() (*emulate.Bound, error) // the request, for kernels
 	bound   *op.Case
 	views   []*view
 	loss    float64 // beside the right truth
@@ -35,6 +37,7 @@ type subject struct {
 
 	// what right kernels give that round as each of roundings, once for all
 	unspoilt []func() (outputs, error)
+	paired   func() (outputs, error) // and in sums of pairs
 
 	unnamed []candidate // that wait for what may say better what they do
 	anyway  string      // the mistake that is made whatever else is, "" for none
@@ -69,9 +72,11 @@ func newSubject(
 	s.formed, s.hung = sync.OnceValues(s.quantities), sync.OnceValue(s.quantitiesHung)
 	s.known = sync.OnceValue(s.constants)
 	s.erring = sync.OnceValue(func() outputs { return s.errors(s.making(""), s.right()) })
+	s.ready = sync.OnceValues(func() (*emulate.Bound, error) { return emulate.Bind(s.request) })
 	if s.bound, err = op.Bind(s.request); err != nil {
 		return nil, err
 	}
+	s.paired = sync.OnceValues(s.kernel("", s.inPairs()))
 	for _, c := range s.roundings() {
 		s.unspoilt = append(s.unspoilt, sync.OnceValues(s.kernel("", c)))
 	}
@@ -180,7 +185,7 @@ var rowLoss = math.Log1p(1e6)
 // wrongRow tells whether a row of a choice is beyond every bound.
 func (v *view) wrongRow(i int, answer []float64) bool {
 	n := v.want.Choice.Width()
-	return v.want.Choice.Judge(i, answer[i*n:(i+1)*n]).Grade == verdict.Wrong
+	return verdict.GradeOf(v.want.Choice, i, answer[i*n:(i+1)*n]) == verdict.Wrong
 }
 
 // lossOf returns for each element log(1 + ((r−w)/s)²): of small errors the square, as chances have

@@ -212,28 +212,79 @@ func Right(op string) []Config { return slices.Clone(kernels[op].Right) }
 // declares of its arithmetic, and its provenance. A mistake is never declared. The error is
 // ErrHidden, wrapped, if the mistake cannot show on these inputs.
 func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
+	b, err := Bind(request)
+	if err != nil {
+		return nil, err
+	}
+	return b.Run(c)
+}
+
+// Bound is a request that is checked, and whose inputs are decoded, once for all kernels that run
+// on it.
+type Bound struct {
+	kernel Kernel
+	bound  *op.Case
+}
+
+// Bind checks a request.
+func Bind(request *recording.Recording) (*Bound, error) {
 	k, ok := kernels[request.Op]
 	if !ok {
 		return nil, fmt.Errorf("%s: op %q: cannot be emulated", request.Name, request.Op)
 	}
-	if c.Mistake != "" && !op.Lookup(request.Op).Makes(c.Mistake) {
-		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", request.Name, c.Mistake, request.Op)
-	}
-	j, err := newJob(request, c)
+	rec := request.Request()
+	rec.Arithmetic = map[string]any{}
+	bound, err := op.Bind(rec)
 	if err != nil {
 		return nil, err
 	}
+	return &Bound{k, bound}, nil
+}
+
+// Run is [Run] on it.
+func (b *Bound) Run(c Config) (*recording.Recording, error) {
+	j, err := b.run(c)
+	if err != nil {
+		return nil, err
+	}
+	j.declare(c)
+	return j.Recording, nil
+}
+
+// Outputs returns the outputs alone, by name.
+func (b *Bound) Outputs(c Config) (map[string][]float64, error) {
+	j, err := b.run(c)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]float64{}
+	for _, name := range j.Recording.Outputs() {
+		x, err := j.Recording.Tensor("out." + name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = x.Data
+	}
+	return all, nil
+}
+
+// run returns the job of a kernel that has run, and whose mistake shows.
+func (b *Bound) run(c Config) (*Job, error) {
+	rec := b.bound.Recording
+	if c.Mistake != "" && !b.bound.Op.Makes(c.Mistake) {
+		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", rec.Name, c.Mistake, rec.Op)
+	}
+	j := newJob(b.bound.On(rec.Clone()), c)
 	if c.Accumulate == arithmetic.F64 {
-		k.Float64(j)
+		b.kernel.Float64(j)
 	} else {
-		k.Float32(j)
+		b.kernel.Float32(j)
 	}
 	if err := j.Trouble(); err != nil {
-		return nil, fmt.Errorf("%s: %w", request.Name, err)
+		return nil, fmt.Errorf("%s: %w", rec.Name, err)
 	}
 	if c.Mistake != "" && !j.shown {
-		return nil, fmt.Errorf("%s: %s: %w", request.Name, c.Mistake, ErrHidden)
+		return nil, fmt.Errorf("%s: %s: %w", rec.Name, c.Mistake, ErrHidden)
 	}
-	j.declare()
-	return j.Recording, nil
+	return j, nil
 }

@@ -2,7 +2,6 @@ package emulate
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -17,7 +16,6 @@ import (
 type Job struct {
 	Config
 	*op.Case
-	note  string // the configuration as it was given
 	shown bool
 
 	ScaleWrong bool // the mistake changes the softmax scale
@@ -25,16 +23,8 @@ type Job struct {
 
 // newJob returns a run of c, with the defaults that depend on the mistake or the op filled in: a
 // mistake that needs splits gets them, in tiles so small that short sequences split too.
-func newJob(request *recording.Recording, c Config) (*Job, error) {
-	rec := request.Request()
-	rec.Arithmetic = map[string]any{}
-	rec.Provenance = map[string]any{}
-	maps.Copy(rec.Provenance, request.Provenance)
-	bound, err := op.Bind(rec)
-	if err != nil {
-		return nil, err
-	}
-	j := &Job{Config: c, Case: bound, note: c.String()}
+func newJob(bound *op.Case, c Config) *Job {
+	j := &Job{Config: c, Case: bound}
 	j.Form, j.Angle = bound.Arithmetic.Form, cmp.Or(c.Angle, bound.Arithmetic.Angle)
 	if hasForm(bound.Op, c.Form) {
 		j.Form = c.Form
@@ -44,7 +34,7 @@ func newJob(request *recording.Recording, c Config) (*Job, error) {
 		splits, tile = 3, 8
 	}
 	j.Splits, j.Tile, j.PromoteEvery = cmp.Or(c.Splits, splits), cmp.Or(c.Tile, tile), cmp.Or(c.PromoteEvery, 128)
-	return j, nil
+	return j
 }
 
 // hasForm tells whether an op has a form of that name.
@@ -91,13 +81,21 @@ func RoundEach[T Number](t dtype.Type, x []T) []T {
 
 // Load returns an input in the working type, nil for one that is missing.
 func Load[T Number](j *Job, name string) []T {
-	return convert(j.Input(name), func(v float64) T { return flushed(j, T(v)) })
+	return loaded[T](j, j.Input(name))
 }
 
 // LoadRows returns entries from … to−1 of the first axis of an input, and decodes no other of one
 // that is read in parts.
 func LoadRows[T Number](j *Job, name string, from, to int) []T {
-	return convert(j.Rows(name, from, to), func(v float64) T { return flushed(j, T(v)) })
+	return loaded[T](j, j.Rows(name, from, to))
+}
+
+// loaded returns numbers as the kernel reads them.
+func loaded[T Number](j *Job, x *tensor.Tensor) []T {
+	if j.Flushed {
+		return convert(x, func(v float64) T { return flushed(j, T(v)) })
+	}
+	return convert(x, func(v float64) T { return T(v) })
 }
 
 // LoadInts returns an integer input, nil for one that is missing.
@@ -160,8 +158,9 @@ func StoreMain[T Number](j *Job, name string, t dtype.Type, data []T) {
 	Store(j, name, t, data)
 }
 
-// declare writes into the recording what the kernel says of itself, in the keys that the op has.
-func (j *Job) declare() {
+// declare writes into the recording what the kernel says of itself, in the keys that the op has,
+// and the configuration as it was given.
+func (j *Job) declare(given Config) {
 	said := j.said()
 	for _, key := range j.Op.Arithmetic {
 		if value, ok := said[key.Name]; ok {
@@ -169,7 +168,7 @@ func (j *Job) declare() {
 		}
 	}
 	j.Recording.Provenance["producer"] = "plumbline emulate"
-	j.Recording.Provenance["note"] = j.note
+	j.Recording.Provenance["note"] = given.String()
 }
 
 // said returns what the kernel would say in every key. Kernels have filled in the defaults of the

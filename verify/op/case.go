@@ -45,6 +45,19 @@ func Bind(rec *recording.Recording) (*Case, error) {
 	return guarded(func() (*Case, error) { return bind(rec) })
 }
 
+// On returns the case with another recording of the same inputs, for what writes outputs into it:
+// inputs are decoded once for all such cases.
+func (c *Case) On(rec *recording.Recording) *Case {
+	other := *c
+	other.Recording, other.trouble, other.sides = rec, new(trouble), maps.Clone(c.sides)
+	for name, side := range other.sides {
+		of := *side
+		of.Recording, of.trouble = rec, other.trouble
+		other.sides[name] = &of
+	}
+	return &other
+}
+
 // bind checks a recording against its op, and its inputs.
 func bind(rec *recording.Recording) (*Case, error) {
 	op, err := opOf(rec)

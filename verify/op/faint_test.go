@@ -233,11 +233,11 @@ func TestFaintMistakesAreInTheBank(t *testing.T) {
 	}
 }
 
-// TestPower logs, with -v, how many recordings of each mistake are found of those on which it may
-// show.
+// TestPower logs, with -long and -v, how many recordings of each mistake are found of those on
+// which it may show.
 func TestPower(t *testing.T) {
-	if !testing.Verbose() {
-		t.Skip("only with -v: it demands nothing")
+	if !testing.Verbose() || !*check.Long {
+		t.Skip("only with -long and -v: it demands nothing")
 	}
 	for _, opName := range emulate.Ops() {
 		t.Run(opName, func(t *testing.T) {

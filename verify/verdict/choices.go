@@ -29,6 +29,19 @@ type Worded interface {
 	Words(got []float64) []string
 }
 
+// Graded is a choice that can grade a row without words.
+type Graded interface {
+	Grade(i int, got []float64) Grade
+}
+
+// GradeOf returns the grade that a choice gives row i.
+func GradeOf(c Choice, i int, got []float64) Grade {
+	if g, ok := c.(Graded); ok {
+		return g.Grade(i, got)
+	}
+	return c.Judge(i, got).Grade
+}
+
 // Answer is what is said of one row of a choice.
 type Answer struct {
 	Grade Grade
@@ -168,7 +181,7 @@ func blindChoice(c Choice) (names []string) {
 // allowance in one.
 func passesEverywhere(c Choice, answer func(i int) []float64) (passes, allowed bool) {
 	for i := range c.Rows() {
-		switch c.Judge(i, answer(i)).Grade {
+		switch GradeOf(c, i, answer(i)) {
 		case Wrong:
 			return false, false
 		case Tied, Within:

@@ -41,14 +41,8 @@ func (c *Codes) Width() int { return 1 }
 // Judge judges number i by its value.
 func (c *Codes) Judge(i int, got []float64) Answer {
 	right := c.Right(i, nil)
-	if len(right) == 0 {
-		return Answer{Grade: Unjudged}
-	}
-	switch at := slices.IndexFunc(right, func(r float64) bool { return alike(r, got[0]) }); {
-	case at == 0:
-		return Answer{Grade: Exact}
-	case at > 0:
-		return Answer{Grade: Within}
+	if grade := gradeOf(got[0], right); grade != Wrong {
+		return Answer{Grade: grade}
 	}
 	exact := c.Exact(i)
 	steps := math.Abs(got[0]-exact) / c.Type.Spacing(right[0])
@@ -59,6 +53,22 @@ func (c *Codes) Judge(i int, got []float64) Answer {
 		Got: got[0], Want: right[0], Score: exact, Best: right[0], Bounds: steps,
 		Why: fmt.Sprintf("%v, want %v, of %.9g before it is rounded: %.3g steps away", got[0], right[0], exact, steps),
 	}}
+}
+
+// Grade is the grade that Judge gives.
+func (c *Codes) Grade(i int, got []float64) Grade { return gradeOf(got[0], c.Right(i, nil)) }
+
+// gradeOf grades a number beside those that are right.
+func gradeOf(got float64, right []float64) Grade {
+	switch at := slices.IndexFunc(right, func(r float64) bool { return alike(r, got) }); {
+	case len(right) == 0:
+		return Unjudged
+	case at == 0:
+		return Exact
+	case at > 0:
+		return Within
+	}
+	return Wrong
 }
 
 // alike tells whether two numbers are equal, or both NaN.

@@ -35,9 +35,7 @@ func (e Expected) Besides() func(truth []float64) []float64 {
 	return func(truth []float64) []float64 {
 		explained := make([]float64, len(truth))
 		for k, form := range forms {
-			for i, s := range form.spreadBeside(truth, nil, sizes[k]).sigma {
-				explained[i] = max(explained[i], s)
-			}
+			form.eachBeside(truth, nil, sizes[k], func(i int, s share) { explained[i] = max(explained[i], s.sigma) })
 		}
 		for i, t := range truth {
 			explained[i] = deviation(explained[i], e.Type.Spacing(t))
@@ -76,8 +74,21 @@ type spread struct {
 
 // spreadBeside returns σ beside another truth: of each row in proportion to its size.
 func (e Expected) spreadBeside(truth, least []float64, sizes rowSizes) spread {
-	n := e.Columns()
 	g := spread{make([]float64, len(truth)), make([]int, len(truth)), make([]float64, len(truth))}
+	e.eachBeside(truth, least, sizes, func(i int, s share) { g.sigma[i], g.from[i], g.by[i] = s.sigma, s.from, s.by })
+	return g
+}
+
+// share is what an element has of a spread.
+type share struct {
+	sigma float64
+	from  int
+	by    float64
+}
+
+// eachBeside calls f with what each element has of σ beside another truth.
+func (e Expected) eachBeside(truth, least []float64, sizes rowSizes, f func(i int, s share)) {
+	n := e.Columns()
 	for first := 0; first < len(truth); first += n {
 		row, own := size(truth[first:first+n]), e.Sigma[first:first+n]
 		grow := max(1, row/sizes.truth[first/n])
@@ -88,28 +99,28 @@ func (e Expected) spreadBeside(truth, least []float64, sizes rowSizes) spread {
 		exact := math.IsInf(grow, 0) || !(grow*sizes.sigma[first/n] > floor/16) // as where the right row is 0
 		for c := range n {
 			i := first + c
-			g.from[i], g.sigma[i] = i, own[c]*grow
+			s := share{sigma: own[c] * grow, from: i}
 			if least != nil {
-				g.sigma[i] = max(g.sigma[i], least[i])
+				s.sigma = max(s.sigma, least[i])
 			}
 			if exact {
-				g.from[i], g.sigma[i] = sizes.donor+c, max(own[c], floor)
+				s = share{sigma: max(own[c], floor), from: sizes.donor + c}
 			}
-			g.settle(i, e.Sigma, sizes.widest)
+			f(i, s.settled(i, e.Sigma, sizes.widest))
 		}
 	}
-	return g
 }
 
-// settle relates the deviations of an element to those that they are: to those of the widest where
+// settled relates the deviations of an element to those that they are: to those of the widest where
 // it had none, as where nothing was to be rounded, and to its own where that is no number.
-func (g *spread) settle(i int, sigma []float64, widest int) {
-	if sigma[g.from[i]] == 0 && g.sigma[i] > 0 {
-		g.from[i] = widest
+func (s share) settled(i int, sigma []float64, widest int) share {
+	if sigma[s.from] == 0 && s.sigma > 0 {
+		s.from = widest
 	}
-	if g.by[i] = g.sigma[i] / sigma[g.from[i]]; math.IsNaN(g.by[i]) || math.IsInf(g.by[i], 0) {
-		g.from[i], g.sigma[i], g.by[i] = i, sigma[i], 1
+	if s.by = s.sigma / sigma[s.from]; math.IsNaN(s.by) || math.IsInf(s.by, 0) {
+		return share{sigma[i], i, 1}
 	}
+	return s
 }
 
 // largestOf returns the index of the largest number that is finite, 0 if there is none.

@@ -150,13 +150,21 @@ func (e Expected) together(d []float64) float64 {
 
 // along returns what each run has of a direction.
 func (s *Sample) along(toward []float64) []float64 {
+	var some []int // places that count
+	for k, x := range toward {
+		if x != 0 {
+			some = append(some, k)
+		}
+	}
 	all := make([]float64, len(s.Deviations))
 	for r, run := range s.Deviations {
-		for k, by := range run {
-			if x := toward[k]; x != 0 && !math.IsNaN(by) {
-				all[r] += x * by
+		var sum float64
+		for _, k := range some {
+			if by := run[k]; !math.IsNaN(by) {
+				sum += toward[k] * by
 			}
 		}
+		all[r] = sum
 	}
 	return all
 }

@@ -125,7 +125,12 @@ func (b *batch[T]) each(f func(i, at int)) {
 }
 
 // passed is Pass for what the token at hand has of a quantity.
-func (b *batch[T]) passed(name string, x T) T { return emulate.PassOne(b.Job, name+b.side, b.place, x) }
+func (b *batch[T]) passed(name string, x T) T {
+	if b.Quantities == nil {
+		return x
+	}
+	return emulate.PassOne(b.Job, name+b.side, b.place, x)
+}
 
 // length is the number of tokens of sequence i that count.
 func (b *batch[T]) length(i int) T {
