@@ -224,6 +224,7 @@ func Run(request *recording.Recording, c Config) (*recording.Recording, error) {
 type Bound struct {
 	kernel Kernel
 	bound  *op.Case
+	asked  asked
 }
 
 // Bind checks a request.
@@ -238,7 +239,7 @@ func Bind(request *recording.Recording) (*Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bound{k, bound}, nil
+	return &Bound{kernel: k, bound: bound}, nil
 }
 
 // Run is [Run] on it.
@@ -251,8 +252,12 @@ func (b *Bound) Run(c Config) (*recording.Recording, error) {
 	return j.Recording, nil
 }
 
-// Outputs returns the outputs alone, by name.
+// Outputs returns the outputs alone, by name. It is for many kernels on one request: a right one is
+// run first for what it asks for, and a mistake that it does not ask for is hidden at once.
 func (b *Bound) Outputs(c Config) (map[string][]float64, error) {
+	if b.leavesOut(c) {
+		return nil, b.hidden(c)
+	}
 	j, err := b.run(c)
 	if err != nil {
 		return nil, err
@@ -268,6 +273,15 @@ func (b *Bound) Outputs(c Config) (map[string][]float64, error) {
 	return all, nil
 }
 
+// compute runs the kernel in its working type.
+func (b *Bound) compute(j *Job) {
+	if j.Accumulate == arithmetic.F64 {
+		b.kernel.Float64(j)
+	} else {
+		b.kernel.Float32(j)
+	}
+}
+
 // run returns the job of a kernel that has run, and whose mistake shows.
 func (b *Bound) run(c Config) (*Job, error) {
 	rec := b.bound.Recording
@@ -275,16 +289,16 @@ func (b *Bound) run(c Config) (*Job, error) {
 		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", rec.Name, c.Mistake, rec.Op)
 	}
 	j := newJob(b.bound.On(rec.Clone()), c)
-	if c.Accumulate == arithmetic.F64 {
-		b.kernel.Float64(j)
-	} else {
-		b.kernel.Float32(j)
-	}
+	b.compute(j)
 	if err := j.Trouble(); err != nil {
 		return nil, fmt.Errorf("%s: %w", rec.Name, err)
 	}
 	if c.Mistake != "" && !j.shown {
-		return nil, fmt.Errorf("%s: %s: %w", rec.Name, c.Mistake, ErrHidden)
+		return nil, b.hidden(c)
 	}
 	return j, nil
+}
+
+func (b *Bound) hidden(c Config) error {
+	return fmt.Errorf("%s: %s: %w", b.bound.Recording.Name, c.Mistake, ErrHidden)
 }

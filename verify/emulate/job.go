@@ -17,6 +17,7 @@ type Job struct {
 	Config
 	*op.Case
 	shown bool
+	asks  *asking // nil: nobody wants to know
 
 	ScaleWrong bool // the mistake changes the softmax scale
 }
@@ -42,11 +43,6 @@ func hasForm(o *op.Op, form string) bool {
 	return slices.ContainsFunc(o.Arithmetic, func(k op.Key) bool {
 		return k.Name == "form" && slices.Contains(k.Values(), form)
 	})
-}
-
-// Makes tells whether the kernel is to make the named mistake.
-func (j *Job) Makes(mistake string) bool {
-	return j.Mistake == mistake || mistake != "" && j.Also == mistake
 }
 
 // Show notes that the condition for the mistake to show was met.

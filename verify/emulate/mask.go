@@ -45,33 +45,38 @@ func (m Mask) at(i int) (lo, hi int) {
 	return lo, hi
 }
 
+// ofEnds are the mistakes at the end of a span.
+var ofEnds = []string{
+	"drop-last-key", "causal-off-by-one", "causal-strict", "window-two-sided", "padding-seen", "padding-of-tile",
+}
+
 // wrong returns what a kernel with a mistake of masking takes for the span lo, hi of query s.
 func (m Mask) wrong(j *Job, s, lo, hi int) (int, int) {
-	switch i := m.Keys - m.Queries + s; j.Mistake {
-	case "drop-last-key", "causal-off-by-one", "causal-strict", "window-two-sided", "padding-seen", "padding-of-tile":
+	switch i := m.Keys - m.Queries + s; {
+	case j.Among(ofEnds...) != "":
 		return lo, m.wrongEnd(j, i, hi)
-	case "cache-ignored":
+	case j.First("cache-ignored"):
 		if m.Queries > 1 {
 			return max(lo, m.Keys-m.Queries), hi
 		}
-	case "last-tile-dropped":
+	case j.First("last-tile-dropped"):
 		unit := cmp.Or(m.Page, j.Tile)
 		return lo, hi / unit * unit
-	case "page-end":
+	case j.First("page-end"):
 		return lo, m.PageEnd(hi)
-	case "extra-page":
+	case j.First("extra-page"):
 		if hi > 0 && hi%m.Page == 0 {
 			return lo, hi + m.Page
 		}
-	case "causal-top-left":
+	case j.First("causal-top-left"):
 		return m.at(s)
-	case "positions-from-storage":
+	case j.First("positions-from-storage"):
 		return m.at(i + m.Stored - m.Keys)
 	}
 	if start, made := m.wrongStart(j, s, lo); made {
 		return start, hi
 	}
-	return m.mistaken(j.Mistake).Right(s)
+	return m.mistaken(j.Among(ofMasks...)).Right(s)
 }
 
 // MaskInRanks makes the mistake of a causal mask in each of two ranks, to which keys are dealt in
@@ -138,6 +143,12 @@ func (m Mask) wrongEnd(j *Job, i, hi int) int {
 		return min(hi, i+m.Window)
 	}
 	return m.padded(j, hi)
+}
+
+// ofMasks are the mistakes of another mask.
+var ofMasks = []string{
+	"extra-key", "queries-counted-twice", "length-ignored", "length-of-first", "causal-missing",
+	"backward-weights-unmasked", "backward-causal", "window-off-by-one", "window-missing",
 }
 
 // mistaken returns the mask with one of its numbers wrong.

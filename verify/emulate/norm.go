@@ -151,15 +151,15 @@ func (n *RMS[T]) weight(w T) T {
 // inverseRoot returns 1/√(mean + eps) of a row.
 func (n *RMS[T]) inverseRoot(mean T, x []T) T {
 	root := math.Sqrt(float64(mean + T(n.eps)))
-	switch n.Mistake {
-	case "root-missing":
+	switch {
+	case n.First("root-missing"):
 		root = float64(mean + T(n.eps))
 		n.Show(mean != 0 && math.Abs(root-1) > 1e-3)
-	case "eps-added-to-reciprocal":
+	case n.First("eps-added-to-reciprocal"):
 		inverse := T(1/math.Sqrt(float64(mean)) + n.eps)
 		n.Show(math.Abs(float64(inverse)*root-1) > 1e-3 && dtype.Finite(float64(inverse)))
 		return inverse
-	case "root-bf16":
+	case n.First("root-bf16"):
 		inverse := dtype.BF16.Round(1 / root)
 		n.Show(inverse != 1/root)
 		return T(inverse)
@@ -171,20 +171,20 @@ func (n *RMS[T]) inverseRoot(mean T, x []T) T {
 // negligible.
 func (n *RMS[T]) otherEps(root, mean float64, x []T) float64 {
 	shows := mean < 100*n.eps
-	switch n.Mistake {
-	case "eps-missing":
+	switch {
+	case n.First("eps-missing"):
 		root = math.Sqrt(mean)
-	case "eps-outside-root":
+	case n.First("eps-outside-root"):
 		root = math.Sqrt(mean) + n.eps
-	case "eps-floored":
+	case n.First("eps-floored"):
 		root, shows = math.Sqrt(mean+max(n.eps, 1e-4)), mean < 1e-2 && n.eps < 1e-4
-	case "eps-default":
+	case n.First("eps-default"):
 		root, shows = math.Sqrt(float64(T(mean)+1e-5)), shows && n.eps != 1e-5
-	case "eps-as-floor":
+	case n.First("eps-as-floor"):
 		root = math.Sqrt(max(mean, n.eps))
-	case "eps-before-mean":
+	case n.First("eps-before-mean"):
 		root, shows = math.Sqrt(mean+n.eps/float64(len(x))), shows && len(x) > 1
-	case "eps-times-largest":
+	case n.First("eps-times-largest"):
 		largest := max(float64(slices.Max(x)), -float64(slices.Min(x)))
 		root = math.Sqrt(mean + n.eps*largest*largest)
 	default:

@@ -94,6 +94,15 @@ func mistaken(y rope.YaRN, mistake string) *rope.YaRN {
 	return &y
 }
 
+// ofYaRN are the mistakes of the extended context.
+var ofYaRN = []string{
+	"yarn-missing", "yarn-betas-swapped", "yarn-range-extended", "amplitude-generic", "amplitude-undivided",
+	"attention-factor-ignored", "yarn-range-unrounded", "yarn-turns-in-radians", "amplitude-missing",
+	"attention-factor-as-mscale", "attention-factor-multiplied", "yarn-range-clamped", "yarn-range-doubled",
+	"yarn-range-halved", "yarn-range-cut", "yarn-factor-twice", "yarn-ramp-by-channel", "yarn-factor-in-base",
+	"yarn-ramp-unclamped", "yarn-linear", "yarn-ramp-stepped", "yarn-ramp-reversed", "yarn-periods-mixed",
+}
+
 // mistakenFactor returns YaRN's attention_factor as a kernel with a mistake of it has it.
 func mistakenFactor(y rope.YaRN, mistake string) float64 {
 	switch {
@@ -239,9 +248,10 @@ var late = map[string]float64{"exponent-from-one": 1, "exponent-from-minus-one":
 // wrongFrequencies sets the amplitude and returns the frequencies, with the mistakes that are made
 // with them.
 func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
-	f, width, y := r.Frequencies, dim, r.YaRN()
+	f, width, y, mistake := r.Frequencies, dim, r.YaRN(), ""
 	if y != nil {
-		y = mistaken(*y, r.Mistake)
+		mistake = r.Among(ofYaRN...)
+		y = mistaken(*y, mistake)
 	}
 	plainBase := base
 	switch {
@@ -258,8 +268,9 @@ func (r *Rotary[T]) wrongFrequencies(dim int, base float64) []T {
 	default:
 		width = r.wrongWidth(dim)
 	}
-	plain := delayed(frequencies[T](f, dim, width, plainBase), math.Pow(plainBase, -2*late[r.Mistake]/float64(dim)))
-	return r.extend(y, plain, dim, base, r.Mistake)
+	by, _ := In(r.Job, late)
+	plain := delayed(frequencies[T](f, dim, width, plainBase), math.Pow(plainBase, -2*by/float64(dim)))
+	return r.extend(y, plain, dim, base, mistake)
 }
 
 // wrongWidth returns the width in the exponents of frequencies: that of what is rotated.
@@ -352,7 +363,7 @@ func (r *Rotary[T]) confuseLayout(dim int, moving bool) {
 // take makes the mistake of a table laid out for other pairs than these. Where pairs change places
 // they are right by themselves.
 func (r *Rotary[T]) take(layout string) {
-	r.confused = r.Mistake
+	r.confused = r.Config.Mistake
 	if r.layout != "interleaved_to_half" {
 		r.layout = layout
 	}
@@ -403,16 +414,16 @@ func onceReduced(angle float64) float64 {
 // angles returns position × θ_i.
 func (r *Rotary[T]) angles(position int) []float64 {
 	angle := r.Angle
-	switch r.Mistake {
-	case "position-off-by-one":
+	switch {
+	case r.First("position-off-by-one"):
 		position++
 		r.Show(true)
-	case "angle-bf16":
+	case r.First("angle-bf16"):
 		r.Show(angle != dtype.BF16 && dtype.BF16.Round(float64(position)) != float64(position)) // from 257 on
 		angle = dtype.BF16
-	case "positions-bf16":
+	case r.First("positions-bf16"):
 		position = r.stored(dtype.BF16, position)
-	case "positions-f16":
+	case r.First("positions-f16"):
 		position = r.stored(dtype.F16, position)
 	}
 	out := make([]float64, len(r.theta))
@@ -431,23 +442,23 @@ func (r *Rotary[T]) stored(t dtype.Type, position int) int {
 
 // spoilTable makes the mistakes of the table of one position.
 func (r *Rotary[T]) spoilTable(position int, cos, sin []T) {
-	switch r.Mistake {
-	case "direction-reversed":
+	switch {
+	case r.First("direction-reversed"):
 		for i := range sin {
 			sin[i] = -sin[i]
 		}
 		r.Show(position != 0)
-	case "cosine-for-sine":
+	case r.First("cosine-for-sine"):
 		for i := range sin {
 			cos[i], sin[i] = sin[i], cos[i]
 		}
 		r.Show(true)
-	case "rotation-missing":
+	case r.First("rotation-missing"):
 		for i := range sin {
 			cos[i], sin[i] = 1, 0
 		}
 		r.Show(position != 0)
-	case "table-bf16":
+	case r.First("table-bf16"):
 		RoundEach(dtype.BF16, cos)
 		RoundEach(dtype.BF16, sin)
 		r.Show(position != 0)

@@ -325,7 +325,7 @@ var starts = map[string]float64{
 // running maximum of a mistaken kernel begins.
 func (k *Softmax[T]) vanishes(r *Query[T]) bool {
 	const underflow = 104
-	start, made := starts[k.Mistake]
+	start, made := In(k.Job, starts)
 	gone := made && float64(k.Largest(r)) < start-underflow
 	k.Show(gone)
 	return gone
@@ -777,22 +777,22 @@ func (k *Softmax[T]) roundScaled(x []T, factor T, t dtype.Type) []T {
 // the keys.
 func (j *Job) WrongScale(scale float64, width int) float64 {
 	right := scale
-	switch j.Mistake {
-	case "scale-one-percent":
+	switch {
+	case j.First("scale-one-percent"):
 		scale *= 1.01
-	case "scale-missing":
+	case j.First("scale-missing"):
 		scale = 1
-	case "scale-twice":
+	case j.First("scale-twice"):
 		scale *= scale
-	case "scale-inverted":
+	case j.First("scale-inverted"):
 		scale = 1 / scale
-	case "exp2-unscaled":
+	case j.First("exp2-unscaled"):
 		scale *= math.Ln2
-	case "exp2-twice":
+	case j.First("exp2-twice"):
 		scale *= math.Log2E
-	case "scale-of-width", "scale-of-latent":
+	case j.First("scale-of-width"), j.First("scale-of-latent"):
 		scale = 1 / math.Sqrt(float64(width))
-	case "temperature-missing":
+	case j.First("temperature-missing"):
 		scale /= 1.8738542 // DeepSeek-V3's (0.1 ln 40 + 1)²
 	}
 	j.ScaleWrong = math.Abs(scale/right-1) > 1e-3

@@ -30,7 +30,7 @@ func (k *Softmax[T]) staleParts(r *Query[T]) (parts []*state[T]) {
 // exchanged makes the mistakes of a reduction that reads the outputs of splits, or the sums beside
 // them, where those of other rows or splits stand.
 func (k *Softmax[T]) exchanged(r *Query[T], parts []*state[T]) []*state[T] {
-	if k.Batch.Row == nil || k.Splits < 2 || !exchanges[k.Mistake] && !exchanges[k.Also] {
+	if k.Batch.Row == nil || k.Splits < 2 || !slices.ContainsFunc(exchanges, k.Makes) {
 		return parts
 	}
 	all := make([]*state[T], k.Splits)
@@ -47,9 +47,9 @@ func (k *Softmax[T]) exchanged(r *Query[T], parts []*state[T]) []*state[T] {
 }
 
 // exchanges are the mistakes of exchanged.
-var exchanges = map[string]bool{
-	"split-outputs-of-first": true, "split-sums-of-first": true, "split-sums-unstrided": true,
-	"split-sums-transposed": true, "split-reduction-misindexed": true,
+var exchanges = []string{
+	"split-outputs-of-first", "split-sums-of-first", "split-sums-unstrided", "split-sums-transposed",
+	"split-reduction-misindexed",
 }
 
 // places returns where the output and the sums of a split are read, in the order [rows, splits].

@@ -63,7 +63,7 @@ func attentionBackward[T emulate.Number](j *emulate.Job) {
 	g.dk, g.dv = make([]T, len(h.k)), make([]T, len(h.v))
 	for b := range h.B {
 		g.remember(b)
-		if passes, several := onePass[j.Mistake]; several {
+		if passes, several := emulate.In(j, onePass); several {
 			g.inPasses(b, passes)
 			continue
 		}

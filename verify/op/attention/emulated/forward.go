@@ -112,12 +112,12 @@ func (h *heads[T]) place(b, t, g int) int {
 
 // group returns the key and value head of query head n: groups of neighbours share one.
 func (h *heads[T]) group(n int) int {
-	switch h.Mistake {
-	case "heads-tiled":
+	switch {
+	case h.First("heads-tiled"):
 		return n % h.G
-	case "heads-divided-by-groups":
+	case h.First("heads-divided-by-groups"):
 		return min(n/h.G, h.G-1)
-	case "heads-across-groups":
+	case h.First("heads-across-groups"):
 		tile := min(16, powerOfTwo(h.H/h.G))
 		return n / tile * tile * h.G / h.H
 	}
@@ -222,14 +222,14 @@ const sentinel = -1e4
 // sinkOf returns the sink of a head.
 func (h *heads[T]) sinkOf(n int) *T {
 	sink := h.sink[n]
-	switch h.Mistake {
-	case "sink-next-head":
+	switch {
+	case h.First("sink-next-head"):
 		sink = h.sink[(n+1)%h.H]
-	case "sink-bf16":
+	case h.First("sink-bf16"):
 		sink = emulate.Round(dtype.BF16, sink)
-	case "sink-of-first-rank":
+	case h.First("sink-of-first-rank"):
 		sink = h.sink[n%((h.H+1)/2)]
-	case "sink-read-as-bf16":
+	case h.First("sink-read-as-bf16"):
 		sink = h.halfOf(n)
 	}
 	return &sink

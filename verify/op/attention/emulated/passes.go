@@ -29,19 +29,19 @@ var onePass = map[string]passes{
 
 // inPasses forms P and dS of sequence b for each gradient anew.
 func (g *gradients[T]) inPasses(b int, of passes) {
-	all := g.Mistake
-	g.Mistake = of.dq
+	all := g.Config.Mistake
+	g.Config.Mistake = of.dq
 	g.rows(b, func(r *emulate.Query[T], i int) { g.query(r, i, b) })
 	nothing := func(*emulate.Query[T], int) {}
-	g.Mistake = of.dv
+	g.Config.Mistake = of.dv
 	g.rows(b, nothing)
 	p := g.p
-	if g.Mistake = of.dk; of.dk != of.dv {
+	if g.Config.Mistake = of.dk; of.dk != of.dv {
 		g.rows(b, nothing)
 		g.p = p
 	}
 	g.keysOfAll(b)
-	g.Mistake = all
+	g.Config.Mistake = all
 }
 
 // skipTiles makes the mistake of tiles that are skipped as under a causal mask of as many keys as

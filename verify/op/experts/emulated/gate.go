@@ -115,7 +115,7 @@ func moeGate[T emulate.Number](j *emulate.Job) {
 // token routes token n, and notes whether a mistake shows in it.
 func (g *gate[T]) token(n int) route[T] {
 	r := g.route(n)
-	if g.Mistake != "" && !g.right {
+	if g.Config.Mistake != "" && !g.right {
 		right := *g
 		right.right = true
 		g.Show(differ(r, right.route(n)))

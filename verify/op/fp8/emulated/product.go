@@ -210,7 +210,7 @@ func (p *product[T]) operand(codes, scales []T, tall int) *operand[T] {
 	for i, x := range codes {
 		codes[i] = p.decoded(x, p.Recording.Type(name))
 	}
-	if of := tails[p.Mistake]; of > 0 {
+	if of, made := emulate.In(p.Job, tails); made {
 		for i := range codes {
 			if i%p.width >= p.width/of*of {
 				p.Show(codes[i] != 0)

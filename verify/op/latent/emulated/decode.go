@@ -73,20 +73,20 @@ func (c *cache[T]) rowAt(block, slot int) int {
 func (c *cache[T]) block(b, page int) int {
 	right := c.table[b*c.cols+page]
 	wrong := right
-	switch c.Mistake {
-	case "pages-consecutive":
+	switch {
+	case c.First("pages-consecutive"):
 		wrong = c.table[b*c.cols] + page
-	case "table-of-first":
+	case c.First("table-of-first"):
 		wrong = c.table[page]
-	case "table-stride":
+	case c.First("table-stride"):
 		wrong = c.table[b*c.pagesOf(slices.Max(c.lens))+page]
-	case "table-stride-of-first":
+	case c.First("table-stride-of-first"):
 		wrong = c.table[b*c.pagesOf(c.lens[0])+page]
-	case "table-written-tight":
+	case c.First("table-written-tight"):
 		wrong = c.tight(b*c.cols+page, c.pagesOf(slices.Max(c.lens)))
-	case "table-written-as-first":
+	case c.First("table-written-as-first"):
 		wrong = c.tight(b*c.cols+page, c.pagesOf(c.lens[0]))
-	case "table-as-32-bit":
+	case c.First("table-as-32-bit"):
 		wrong = c.half(b*c.cols + page)
 	}
 	c.Show(wrong != right)

@@ -127,7 +127,7 @@ func (l *latent[T]) prepare() {
 // scale returns the softmax scale, which has YaRN's temperature in it.
 func (l *latent[T]) scale() float64 {
 	scale := 1 / math.Sqrt(float64(l.Dn+l.Dr))
-	right, hotter := scale*l.temperature(""), scale*l.temperature(l.Mistake)
+	right, hotter := scale*l.temperature(""), scale*l.temperature(l.Among(ofTemperature...))
 	if l.Has("scale") {
 		right, hotter = l.Float("scale"), l.Float("scale")
 	}
@@ -135,17 +135,21 @@ func (l *latent[T]) scale() float64 {
 		hotter *= l.temperature("")
 	}
 	wrong := l.WrongScale(right, l.Dn+l.Dr)
-	switch l.Mistake {
-	case "temperature-missing", "temperature-of-mscale", "temperature-once", "temperature-on-given-scale",
-		"temperature-tenth-twice":
+	switch {
+	case l.Among(ofTemperature...) != "", l.First("temperature-on-given-scale"):
 		wrong = hotter
-	case "scale-of-latent":
+	case l.First("scale-of-latent"):
 		wrong = 1 / math.Sqrt(float64(l.C+l.Dr))
-	case "scale-of-hidden":
+	case l.First("scale-of-hidden"):
 		wrong = 1 / math.Sqrt(float64(l.d)/float64(l.H))
 	}
 	l.ScaleWrong = math.Abs(wrong/right-1) > 1e-3
 	return wrong
+}
+
+// ofTemperature are the mistakes of what YaRN multiplies the softmax scale by.
+var ofTemperature = []string{
+	"temperature-missing", "temperature-of-mscale", "temperature-tenth-twice", "temperature-once",
 }
 
 // temperature returns what YaRN multiplies the softmax scale by, with a mistake or "".
@@ -331,11 +335,11 @@ func paired[T any](x []T) []T {
 
 // normKey returns the latent normed, and the rope key as it is.
 func (l *latent[T]) normKey(cKV, kR []T) ([]T, []T) {
-	switch l.Mistake {
-	case "norm-missing-kv":
+	switch {
+	case l.First("norm-missing-kv"):
 		l.Show(true)
 		return cKV, kR
-	case "norm-with-rope-key":
+	case l.First("norm-with-rope-key"):
 		l.Show(true)
 		both := l.norm.Row(slices.Concat(cKV, kR), slices.Concat(l.normKV, slices.Repeat([]T{1}, l.Dr)))
 		emulate.RoundEach(l.Intermediate, both)

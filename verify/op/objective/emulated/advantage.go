@@ -221,18 +221,18 @@ func root[T emulate.Number](x T) T { return T(math.Sqrt(float64(x))) }
 // conventions returns which deviation and what beside it rewards are divided by.
 func (g *grouped[T]) conventions() (std string, eps float64) {
 	std, eps = g.std, g.eps
-	switch g.Mistake {
-	case "std-ddof":
+	switch {
+	case g.First("std-ddof"):
 		std = map[string]string{"population": "sample", "sample": "population", "none": "none"}[std]
-	case "std-missing":
+	case g.First("std-missing"):
 		std = "none"
-	case "std-always":
+	case g.First("std-always"):
 		if std == "none" {
 			std = "population"
 		}
-	case "eps-default":
+	case g.First("eps-default"):
 		eps = 1e-4
-	case "eps-missing":
+	case g.First("eps-missing"):
 		eps = 0
 	}
 	return std, eps

@@ -188,23 +188,23 @@ func (b *batch[T]) slopeWeight(i int, weights []T) T {
 
 // wrongWeights returns the weights of a mistake, or nil.
 func (b *batch[T]) wrongWeights(mode string) []T {
-	switch b.Mistake {
-	case "aggregation-swapped", "gradient-aggregation-swapped":
+	switch {
+	case b.First("aggregation-swapped"), b.First("gradient-aggregation-swapped"):
 		return b.weightsOf(map[string]string{
 			"token_mean": "sequence_mean", "sequence_mean": "token_mean", "sequence_sum": "sequence_mean",
 			"constant": "sequence_sum",
 		}[mode])
-	case "micro-batch-mean":
+	case b.First("micro-batch-mean"):
 		return b.microBatches()
-	case "micro-batch-means-added":
+	case b.First("micro-batch-means-added"):
 		return times(2, b.microBatches())
-	case "end-counted":
+	case b.First("end-counted"):
 		return b.withEnds(mode)
-	case "losses-summed":
+	case b.First("losses-summed"):
 		return slices.Repeat([]T{1}, b.N)
-	case "rows-joined":
+	case b.First("rows-joined"):
 		return b.joined(mode)
-	case "empty-sequences-counted", "padding-in-mean":
+	case b.First("empty-sequences-counted"), b.First("padding-in-mean"):
 		w := b.weightsOf(mode)
 		for i := range w {
 			w[i] *= b.otherDivisor(i, mode)
@@ -349,7 +349,7 @@ func (b *batch[T]) total(losses, weights []T) T {
 // where the aggregation is.
 func (b *batch[T]) aggregate(losses, weights []T) T {
 	mode := b.Word("aggregate")
-	if b.Mistake != "" || b.NormalizeFirst || b.Quantities != nil {
+	if b.Config.Mistake != "" || b.NormalizeFirst || b.Quantities != nil {
 		return b.weighted(losses, weights)
 	}
 	var parts []T
@@ -385,17 +385,17 @@ func (b *batch[T]) weighted(losses, weights []T) T {
 func (b *batch[T]) divergence(estimator string, logprob, ref, limit T) (value, slope T) {
 	right, rightSlope := b.estimate(estimator, logprob, ref, limit)
 	value, slope = right, rightSlope
-	switch b.Mistake {
-	case "k3-upside-down":
+	switch {
+	case b.First("k3-upside-down"):
 		if estimator == "k3" {
 			value, slope = b.estimate(estimator, ref, logprob, limit)
 			slope = -slope
 		}
-	case "kl-sign":
+	case b.First("kl-sign"):
 		value, slope = -right, -rightSlope
-	case "log-ratio-unlimited":
+	case b.First("log-ratio-unlimited"):
 		value, slope = b.estimate(estimator, logprob, ref, 0)
-	case "limit-above-only":
+	case b.First("limit-above-only"):
 		if limit != 0 && ref < logprob {
 			value, slope = b.estimate(estimator, logprob, ref, 0)
 		}
@@ -412,7 +412,7 @@ func (b *batch[T]) otherDivergence(estimator string, right, rightSlope, logprob,
 	switch delta := b.kept(ref - logprob); {
 	case estimator == b.ofOne():
 		value, slope = b.oneDivergence(right, rightSlope, delta)
-	case slices.Contains(ofLogRatio, b.Mistake):
+	case b.Among(ofLogRatio...) != "":
 		value, slope = b.logRatioItself(-delta)
 	case b.Makes("kl-times-probability"):
 		p := b.exp(logprob)
@@ -439,10 +439,10 @@ var ofLogRatio = []string{"k1-for-all", "kl-absolute", "kl-clamped-at-zero"}
 
 // logRatioItself makes them, of log π − log π_ref.
 func (b *batch[T]) logRatioItself(x T) (value, slope T) {
-	switch b.Mistake {
-	case "kl-absolute":
+	switch {
+	case b.First("kl-absolute"):
 		return max(x, -x), b.sign(x)
-	case "kl-clamped-at-zero":
+	case b.First("kl-clamped-at-zero"):
 		return max(x, 0), max(b.sign(x), 0)
 	}
 	return x, 1
@@ -450,10 +450,11 @@ func (b *batch[T]) logRatioItself(x T) (value, slope T) {
 
 // ofOne returns the estimator that a mistake changes, where it is of one alone.
 func (b *batch[T]) ofOne() string {
-	return map[string]string{
+	of, _ := emulate.In(b.Job, map[string]string{
 		"k2-unhalved": "k2", "estimator-falls-through": "k2", "k3-clamped": "k3", "k3-without-one": "k3",
 		"k3-sign-inside": "k3", "k3-is-square": "k3", "limit-in-exponential": "k3",
-	}[b.Mistake]
+	})
+	return of
 }
 
 // oneDivergence makes the mistakes of one estimator.

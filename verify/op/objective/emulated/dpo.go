@@ -221,7 +221,7 @@ func (p *preference[T]) margin(i int, a, b, x, y T) T {
 // pair returns the loss of one pair and its derivative; the mistake shows where it changes either.
 func (p *preference[T]) pair(h T) (loss, slope T) {
 	loss, slope = p.lossOf(h, "")
-	wrong, wrongSlope := p.lossOf(h, p.Mistake)
+	wrong, wrongSlope := p.lossOf(h, p.Mistake())
 	p.Show(wrong != loss || wrongSlope != slope)
 	return wrong, wrongSlope
 }

@@ -157,12 +157,12 @@ func (b *batch[T]) probabilitiesOf(x []T) []T {
 func (b *batch[T]) temperature() T {
 	right := T(b.Float("temperature"))
 	wrong := right
-	switch b.Mistake {
-	case "sampling-temperature-missing", "logprob-tempered":
+	switch {
+	case b.First("sampling-temperature-missing"), b.First("logprob-tempered"):
 		wrong = 1
-	case "sampling-temperature-inverted":
+	case b.First("sampling-temperature-inverted"):
 		wrong = 1 / right
-	case "sampling-temperature-twice":
+	case b.First("sampling-temperature-twice"):
 		wrong = right * right
 	}
 	b.Show(wrong != right)

@@ -68,7 +68,7 @@ func newEnginePair[T emulate.Number](j *emulate.Job) *enginePair[T] {
 // side returns the log-probabilities of one engine, and declares its arithmetic.
 func (p *enginePair[T]) side(name string, c emulate.Config) []T {
 	j := *p.Job
-	c.Mistake = p.Mistake
+	c.Mistake = p.Config.Mistake
 	j.Config = c
 	j.Form = cmp.Or(c.Form, "any")
 	logprob := p.logprobs(&j, name)
@@ -88,7 +88,7 @@ func (p *enginePair[T]) logprobs(j *emulate.Job, name string) []T {
 	own := *j
 	own.Intermediate = emulate.Working[T]()
 	if name == "a" && p.Makes("filtered") {
-		own.Mistake = ""
+		own.Config.Mistake = ""
 	}
 	b := &batch[T]{Job: &own, sums: emulate.NewSummer[T](&own.Config, dtype.F32), side: engines[name]}
 	out := make([]T, len(p.in))
@@ -303,12 +303,12 @@ func (p *enginePair[T]) outside(x T) T {
 	r, limit := T(math.Exp(float64(x))), T(p.Float("limit"))
 	right := r > limit || r < 1/limit
 	is := right
-	switch p.Mistake {
-	case "share-within":
+	switch {
+	case p.First("share-within"):
 		is = !right
-	case "share-above-only":
+	case p.First("share-above-only"):
 		is = r > limit
-	case "limit-on-logarithm":
+	case p.First("limit-on-logarithm"):
 		is = x > limit || x < -limit
 	}
 	p.Show(is != right)

@@ -328,14 +328,14 @@ func (g *recursion[T]) forward(x []T) {
 // whiten subtracts the mean over the mask and divides by the deviation.
 func (g *recursion[T]) whiten(advantage []T) {
 	groups := [][]int{slices.Concat(g.places...)}
-	switch g.Mistake {
-	case "whiten-per-sequence":
+	switch {
+	case g.First("whiten-per-sequence"):
 		groups = g.places
 		g.Show(len(groups) > 1 && len(groups[0]) > 0 && len(groups[1]) > 0)
-	case "whiten-per-place":
+	case g.First("whiten-per-place"):
 		groups = g.byPlace()
 		g.Show(g.sequences() > 1)
-	case "whiten-over-padding":
+	case g.First("whiten-over-padding"):
 		g.Show(slices.Contains(g.mask, false))
 		groups[0] = emulate.Indices(len(g.mask))
 	}
@@ -417,7 +417,7 @@ func valueLoss[T emulate.Number](j *emulate.Job) {
 		b.place = at
 		values[at] = b.passed(tokenValues, values[at])
 		l, d := b.value(values[at], old[at], returns[at], clip, "")
-		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake)
+		wrong, wrongSlope := b.value(values[at], old[at], returns[at], clip, b.Mistake())
 		if all != nil {
 			wrong, wrongSlope = all.value(values[at], old[at], clip)
 		}

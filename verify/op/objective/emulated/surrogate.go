@@ -2,7 +2,6 @@ package emulated
 
 import (
 	"math"
-	"slices"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/emulate"
@@ -15,11 +14,12 @@ func (k *policyLoss[T]) token(x, logprob, advantage T) (loss, slope T) {
 		return 0, 0
 	}
 	loss, slope = k.surrogate(x, logprob, advantage, k.clipBounds, "")
-	if !slices.Contains(ofSurrogates, k.Mistake) {
+	mistake := k.Among(ofSurrogates...)
+	if mistake == "" {
 		return loss, slope
 	}
 	x, advantage, b := k.spoilSurrogate(x, advantage, k.clipBounds)
-	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, k.Mistake)
+	wrong, wrongSlope := k.surrogate(x, logprob, advantage, b, mistake)
 	k.Show(wrong != loss || wrongSlope != slope)
 	return wrong, wrongSlope
 }
@@ -39,12 +39,12 @@ var ofSurrogates = []string{
 // spoilSurrogate makes the mistakes with what a surrogate is given.
 func (k *policyLoss[T]) spoilSurrogate(x, advantage T, b clipBounds[T]) (T, T, clipBounds[T]) {
 	b = k.spoilBounds(x, b)
-	switch k.Mistake {
-	case "ratio-inverted":
+	switch {
+	case k.First("ratio-inverted"):
 		x = -x
-	case "ratio-assumed-one":
+	case k.First("ratio-assumed-one"):
 		x = 0
-	case "surrogate-negated":
+	case k.First("surrogate-negated"):
 		advantage = -advantage
 	}
 	return x, advantage, b

@@ -12,15 +12,15 @@ func (k *policyLoss[T]) splitWeights(weights []T) []T {
 	if k.Word("aggregate") == other {
 		other = "sequence_mean"
 	}
-	switch k.Mistake {
-	case "kl-aggregation-swapped":
+	switch {
+	case k.First("kl-aggregation-swapped"):
 		k.penalty = k.weightsOf(other)
-	case "kl-padding-in-mean":
+	case k.First("kl-padding-in-mean"):
 		k.penalty = weights[:0:0]
 		for _, places := range k.places {
 			k.penalty = append(k.penalty, T(min(len(places), 1))/T(k.N*k.L))
 		}
-	case "surrogate-aggregation-swapped":
+	case k.First("surrogate-aggregation-swapped"):
 		k.penalty, weights = weights, k.weightsOf(other)
 	}
 	return weights
