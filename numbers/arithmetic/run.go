@@ -513,9 +513,9 @@ func bell(h uint64) float64 {
 	return (float64(sum) - 131070) * math.Sqrt(3) / 65536
 }
 
-// stretched makes the root of a number of mean 1 and variance 0.8, as the mean square of the partial
-// sums in an unknown order has around that over all orders (a squared Brownian bridge): large once
-// in four.
+// stretched makes the root of a number of mean 1 and variance 0.8, as the mean square of the
+// partial sums in an unknown order has around that over all orders (a squared Brownian bridge):
+// large once in four.
 func stretched(h uint64) float64 {
 	const small, large = 0.69541514, 1.59661935 // √(1 − √(0.8/3)), √(1 + √(0.8·3))
 	return [...]float64{large, small, small, small}[h&3]

@@ -227,7 +227,9 @@ func (a *Run) capAll(x []float64) {
 
 // sumsOf fills in x_s·y_j for the keys from one on, with the errors of these sums. In 16 bits those
 // are added up: few places make the roundings of all keys alike in ways that no moment tells.
-func (a *Run) sumsOf(noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Deviations, to []float64) {
+func (a *Run) sumsOf(
+	noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Deviations, to []float64,
+) {
 	sums := dots.RawRowView(s)[from:][:len(to)]
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
 		noise.AddTo(to, sums, e.Apart.RawRowView(s)[from:], e.Together.RawRowView(s)[from:])
