@@ -83,8 +83,9 @@ class Go:
             complain(f"benchmark {pattern}: {(why or [last_line(done.stderr)])[0]}")
         return dict(parsed(x) for x in lines if re.match(r"Benchmark\S+\s+\d+\s", x))
 
-    def verify(self, path: str) -> tuple[float, float, str]:
-        """Judges what is at a path: seconds, GiB at the peak, and the last line of what is said."""
+    def verify(self, path: str) -> tuple[float, float, float, str]:
+        """Judges what is at a path: seconds, those of all cores together, GiB at the peak, and the
+        last line of what is said."""
         start = time.perf_counter()
         with tempfile.TemporaryFile("w+") as out:
             child = subprocess.Popen([self.command, "verify", path], stdout=out, stderr=out)
@@ -100,7 +101,8 @@ class Go:
             what, said = os.path.basename(path), " ".join(text.split())[:300]
             complain(f"verify {what}: exit status {child.returncode}: {said}")
         unit = 1 if sys.platform == "darwin" else 1024
-        return seconds, used.ru_maxrss * unit / 2**30, last_line(text)
+        cores = used.ru_utime + used.ru_stime
+        return seconds, cores, used.ru_maxrss * unit / 2**30, last_line(text)
 
 
 def parsed(line: str) -> tuple[str, dict]:
@@ -200,6 +202,12 @@ def duration(seconds: float | None) -> str:
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
+def rounded(x: float, digits: int) -> str:
+    """A number of so many digits, without an exponent where it is large."""
+    text = f"{x:.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text else text
+
+
 def product_rows(ours: dict, theirs: dict) -> list[str]:
     asked = {f"Dgemm/2048/{CORES}": "≥ 0.85", f"Dgemm/512/{CORES}": "≥ 60 GFLOP/s"}
     rows = []
@@ -232,14 +240,20 @@ def op_rows(ops: dict) -> list[str]:
     for name, m in ops.items():
         _, op, call = name.split("/", 2)
         size = m["MB/s"] * m["ns/op"] / 1e9
-        rows.append(
-            f"| `{op}` | {call.replace('_', ' ')} | {duration(m['fastest-ms'] / 1e3)} | "
-            f"{m['GFLOP/s']:.2g} | {size:.2g} | {m['B/op'] / 1e6:.3g} | {m['allocs/op']:,.0f} |"
-        )
+        row = [
+            f"`{op}`",
+            call.replace("_", " "),
+            duration(m["fastest-ms"] / 1e3),
+            rounded(m["GFLOP/s"], 2),
+            rounded(size, 2),
+            rounded(m["B/op"] / 1e6, 3),
+            f"{m['allocs/op']:,.0f}",
+        ]
+        rows.append(f"| {' | '.join(row)} |")
     return rows
 
 
-def machine(torch_version: str | None) -> str:
+def machine(torch_version: str | None, shared: bool) -> str:
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text()
         name = re.search(r"model name\s*:\s*(.*)", text).group(1)
@@ -247,11 +261,18 @@ def machine(torch_version: str | None) -> str:
         name = platform.processor() or platform.machine()
     go = subprocess.run(["go", "env", "GOVERSION"], text=True, capture_output=True).stdout.strip()
     pytorch = f"PyTorch {torch_version}" if torch_version else "without PyTorch"
-    load = f", load {os.getloadavg()[0]:.1f} before it began" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{name}, {os.cpu_count()} cores, {platform.system()}; {go}, {pytorch}; "
-        f"{datetime.date.today()}{load}."
-    )
+    about = f"{name}, {os.cpu_count()} cores, {platform.system()}; {go}, {pytorch}; "
+    return f"{about}{datetime.date.today()}.\n{BUSY if shared else QUIET}"
+
+
+BUSY = """Others used the machine at the same time: times are longer than they are alone, and ratios
+less certain."""
+QUIET = "Nobody else used the machine when the run began."
+
+
+def busy() -> bool:
+    """Tells whether half a core or more is in use."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] >= 0.5
 
 
 PAGE = """# Speed
@@ -273,8 +294,8 @@ that in which PyTorch computes the truth alone. The step has 4 sequences of 4096
 page cache. PyTorch's time is the shorter of one sequence after the other and all at once. A verdict
 has the truth, what the roundings of the declared arithmetic do to it, and the judging.
 
-| what | time | memory at the peak | asked for |
-|---|---|---|---|
+| what | time | of all cores together | memory at the peak | asked for |
+|---|---|---|---|---|
 {judged}
 
 The product is `plumbline verify` on one recording. The 1,000 are copies of those that ship in files
@@ -308,20 +329,22 @@ def judged_rows(product: tuple | None, small: tuple) -> list[str]:
         ("1,000 small recordings", small, "< 5 s"),
     ):
         if result is None:
-            rows.append(f"| {what} | – | – | {asked} |")
+            rows.append(f"| {what} | – | – | – | {asked} |")
             continue
-        seconds, peak, said = result
+        seconds, cores, peak, said = result
         # The last line sums up: of one recording that is not judged, that is no time of a verdict.
         failed = "" if re.search(r"\d explained$", said) else f"; {said}"
-        rows.append(f"| {what} | {duration(seconds)}{failed} | {peak:.2f} GiB | {asked} |")
+        took = f"{duration(seconds)}{failed} | {duration(cores)}"
+        rows.append(f"| {what} | {took} | {peak:.2f} GiB | {asked} |")
     return rows
 
 
 def run(folder: str, rounds: int) -> tuple[str, list]:
     """Measures everything: the page, and the points of the picture."""
+    shared = busy()  # before building makes it so
     say("building")
     go, torch = Go(folder), PyTorch()
-    about = machine(torch.version)
+    about = machine(torch.version, shared)
     say("making recordings")
     decode = torch.make("decode", f"{folder}/decode.safetensors")
     ours, theirs = in_turn(go, torch, rounds, decode)
