@@ -393,10 +393,10 @@ func (f *Function) ExpAll(x []float64) []float64 {
 		return x
 	}
 	var arguments [64]float64
-	for len(x) > 0 {
-		part := x[:min(len(x), len(arguments))]
+	for rest := x; len(rest) > 0; {
+		part := rest[:min(len(rest), len(arguments))]
 		f.expPart(part, arguments[:len(part)])
-		x = x[len(part):]
+		rest = rest[len(part):]
 	}
 	return x
 }
