@@ -103,7 +103,7 @@ func TestJoinedWithShared(t *testing.T) {
 // A loop may carry on what belongs to one turn.
 func TestCarriedOn(t *testing.T) {
 	right := given("fp8.cast", func(r *recording.Recording) {
-		generate(r, "x", 1, 8, 512)
+		generate(r, "x", 1, 3, 512)
 		r.Attrs["block"] = []any{recording.Number(1), recording.Number(128)}
 	})
 	wrong := withQuantity(right, "the largest size of each block", func(x *tensor.Tensor) *tensor.Tensor {
