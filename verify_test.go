@@ -173,17 +173,3 @@ func slipsNotThrough(t *testing.T, m golden.Mutation) {
 func words(v verdict.Verdict, provenance map[string]any) string {
 	return strings.TrimSpace(report.Words(report.NewEntry(v, provenance)))
 }
-
-// BenchmarkDecodeV3 judges one decoding step of DeepSeek-V3 at full size: 4 sequences of 4,096
-// keys, 128 heads, 576/512.
-func BenchmarkDecodeV3(b *testing.B) {
-	rec, err := golden.Open("mla-decode-v3-bf16.safetensors")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if v := op.Judge(rec); v.Status != verdict.Explained {
-			b.Fatal(v.Reason)
-		}
-	}
-}

@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -50,9 +51,20 @@ func Scores(q, k mat.Matrix, o Options) *mat.Dense {
 
 // capAndHide makes scores of what uncapped returns.
 func capAndHide(x *mat.Dense, o Options) {
-	apply(x, func(_, _ int, x float64) float64 { return SoftCap(x, o.SoftCap) })
+	if o.SoftCap != 0 {
+		apply(x, func(_, _ int, x float64) float64 { return SoftCap(x, o.SoftCap) })
+	}
 	queries, keys := x.Dims()
-	hide(x, o.Mask.of(queries, keys).Sees, math.Inf(-1))
+	mask := o.Mask.of(queries, keys)
+	for s := range queries {
+		row := x.RawRowView(s)
+		lo, hi := mask.Range(s)
+		for j := range keys {
+			if j < lo || j >= hi {
+				row[j] = math.Inf(-1)
+			}
+		}
+	}
 }
 
 // uncapped returns scale · q_s·k_j of all pairs, [S × T], also where s does not see j.
@@ -62,8 +74,10 @@ func uncapped(q, k mat.Matrix, o Options) *mat.Dense {
 	if queries > 0 && keys > 0 && d != dk {
 		panic("attention: widths of queries and keys differ")
 	}
-	x, scale := product(q, k.T()), o.scale(d)
-	apply(x, func(_, _ int, qk float64) float64 { return scale * qk })
+	x := product(q, k.T())
+	for s := range queries {
+		floats.Scale(o.scale(d), x.RawRowView(s))
+	}
 	return x
 }
 

@@ -23,8 +23,7 @@ func BenchmarkSmall(b *testing.B) {
 			list = append(list, source{name, func() (*recording.Recording, error) { return golden.Open(name) }})
 		}
 	}
-	how := verifying{mostWork: op.MaxWork, budget: diagnosis.Budget}
-	judge := judgeUpTo(how, diagnosis.Budget*share(false))
+	judge := judgeUpTo(verifying{mostWork: op.MaxWork, budget: diagnosis.Budget}, diagnosis.Budget*share(false))
 	for b.Loop() {
 		optest.Must(newBench(judge, nil, io.Discard).run(list, func(report.Entry) error { return nil }))
 	}

@@ -22,6 +22,14 @@ func Caught(p any) *Fault {
 	return &Fault{p, string(debug.Stack())}
 }
 
+// chunk is how many elements are worth another goroutine.
+const chunk = 1 << 14
+
+// Chunks calls f for parts of 0 … n−1, from … to−1, as Each does.
+func Chunks(n int, f func(from, to int)) {
+	Each((n+chunk-1)/chunk, func(i int) { f(i*chunk, min((i+1)*chunk, n)) })
+}
+
 // Each calls f for 0 … n−1 on as many goroutines as there are processors. Calls write to places of
 // their own, so that results do not depend on their order. A panic in a call becomes a Fault that
 // the caller panics with.

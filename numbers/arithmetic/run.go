@@ -393,10 +393,10 @@ func (f *Function) ExpAll(x []float64) []float64 {
 		return x
 	}
 	var arguments [64]float64
-	for len(x) > 0 {
-		part := x[:min(len(x), len(arguments))]
+	for rest := x; len(rest) > 0; {
+		part := rest[:min(len(rest), len(arguments))]
 		f.expPart(part, arguments[:len(part)])
-		x = x[len(part):]
+		rest = rest[len(part):]
 	}
 	return x
 }
@@ -475,18 +475,27 @@ func (r *Run) Noise(cuts bool) Noise {
 // Of returns the error of a sum with these second moments: of what it errs by itself, and of what
 // all err by together.
 func (n *Noise) Of(sum, apart, together float64) float64 {
+	return n.of(sum, math.Sqrt(apart), math.Sqrt(together))
+}
+
+// of is Of for roots of second moments.
+func (n *Noise) of(sum, apart, together float64) float64 {
 	if n.off || sum == 0 || math.IsInf(sum, 0) || math.IsNaN(sum) {
 		return 0
 	}
 	// its first bits tell sums apart; the last differ between processors, which fuse
 	h := mix(uint64(math.Float32bits(float32(sum))) ^ n.seed)
-	return math.Copysign(math.Sqrt(together), sum)*n.common + bell(h)*math.Sqrt(apart*stretched(h>>7^h))
+	return math.Copysign(together, sum)*n.common + bell(h)*apart*stretched(h>>7^h)
 }
 
-// AddTo stores sums with their errors, whose second moments are those of Of.
+// AddTo stores sums with their errors, of whose second moments these are the roots.
 func (n *Noise) AddTo(to, sums, apart, together []float64) {
+	if n.off {
+		copy(to, sums)
+		return
+	}
 	for i, sum := range sums {
-		to[i] = sum + n.Of(sum, apart[i], together[i])
+		to[i] = sum + n.of(sum, apart[i], together[i])
 	}
 }
 
@@ -504,9 +513,10 @@ func bell(h uint64) float64 {
 	return (float64(sum) - 131070) * math.Sqrt(3) / 65536
 }
 
-// stretched makes a number of mean 1 and variance 0.8, as the mean square of the partial sums in an
-// unknown order has around that over all orders (a squared Brownian bridge): large once in four.
+// stretched makes the root of a number of mean 1 and variance 0.8, as the mean square of the
+// partial sums in an unknown order has around that over all orders (a squared Brownian bridge):
+// large once in four.
 func stretched(h uint64) float64 {
-	const small, large = 0.48360247, 2.54919334 // 1 − √(0.8/3), 1 + √(0.8·3)
+	const small, large = 0.69541514, 1.59661935 // √(1 − √(0.8/3)), √(1 + √(0.8·3))
 	return [...]float64{large, small, small, small}[h&3]
 }

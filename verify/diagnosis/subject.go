@@ -223,7 +223,7 @@ func elementLoss(got, want, scale float64) float64 {
 		return most
 	}
 	z := (got - want) / scale
-	return min(most, math.Log1p(z*z))
+	return min(most, math.Log(1+float64(z*z)))
 }
 
 // changed returns the request with a change.

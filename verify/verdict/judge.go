@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 )
@@ -352,14 +353,17 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	j := &judgement{
 		want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: want.Columns(),
 	}
-	for i, t := range want.Truth.Data {
-		j.ulp[i] = want.Type.Spacing(t)
-		if want.Judged(i) {
-			j.scores[i] = want.compare(i, got.Data[i], t)
-		} else {
-			j.scores[i].unjudged = true
+	parallel.Chunks(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			t := want.Truth.Data[i]
+			j.ulp[i] = want.Type.Spacing(t)
+			if want.Judged(i) {
+				j.scores[i] = want.compare(i, got.Data[i], t)
+			} else {
+				j.scores[i].unjudged = true
+			}
 		}
-	}
+	})
 	return j
 }
 

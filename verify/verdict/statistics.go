@@ -83,7 +83,7 @@ type geometry struct {
 
 // newGeometry measures the parts of all elements, or of those that were run. Elements that are
 // exact count nowhere.
-func (j *judgement) newGeometry(elements []int) *geometry {
+func (j *judgement) newGeometry(elements []int, toward []Direction) *geometry {
 	n := len(j.scores)
 	g := &geometry{
 		families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n),
@@ -105,6 +105,9 @@ func (j *judgement) newGeometry(elements []int) *geometry {
 		g.rowCounts[i/j.columns]++
 	}
 	g.weigh(ones(n/j.columns), j.columns)
+	for _, d := range toward {
+		g.toward = append(g.toward, j.unit(d, g))
+	}
 	return g
 }
 
@@ -281,16 +284,14 @@ type scatter struct {
 
 // newKin judges each run as if it were the kernel, with σ from the others.
 func (j *judgement) newKin() kin {
-	k := kin{geometry: j.newGeometry(nil), directions: j.directions()}
-	if k.sampled = k.geometry; !j.want.Sample.whole() {
-		k.sampled = j.newGeometry(j.want.Sample.elements)
+	k := kin{directions: j.directions()}
+	of := [][]int{nil}
+	if !j.want.Sample.whole() {
+		of = append(of, j.want.Sample.elements)
 	}
-	for _, d := range k.directions {
-		k.geometry.toward = append(k.geometry.toward, j.unit(d, k.geometry))
-		if k.sampled != k.geometry {
-			k.sampled.toward = append(k.sampled.toward, j.unit(d, k.sampled))
-		}
-	}
+	geometries := make([]*geometry, len(of))
+	parallel.Each(len(of), func(i int) { geometries[i] = j.newGeometry(of[i], k.directions) })
+	k.geometry, k.sampled = geometries[0], geometries[len(of)-1]
 	j.pretendAll(&k)
 	k.tail, k.largest = j.tailShare(k.sampled)
 	k.weighRows(j.columns)

@@ -1,10 +1,12 @@
 package attention
 
 import (
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/op/step"
 )
@@ -23,12 +25,23 @@ type Keys struct {
 // NewKeys returns keys with their values.
 func NewKeys(k, v *mat.Dense) *Keys {
 	h := &Keys{K: k, V: v}
-	h.finiteK = sync.OnceValue(func() *mat.Dense { return step.FiniteOrZero(k) })
+	squares := sync.OnceValue(func() []float64 { return norms(k) })
+	h.finiteK = sync.OnceValue(func() *mat.Dense {
+		if slices.ContainsFunc(squares(), func(s float64) bool { return !dtype.Finite(s) }) {
+			return step.FiniteOrZero(k)
+		}
+		return k
+	})
 	h.finiteV = sync.OnceValue(func() *mat.Dense { return step.FiniteOrZero(v) })
 	h.allFinite = func() bool { return h.finiteV() == v }
 	h.squaresK = sync.OnceValue(func() *mat.Dense { return step.Squares(h.finiteK()) })
 	h.squaresV = sync.OnceValue(func() *mat.Dense { return step.Squares(h.finiteV()) })
-	h.norms = sync.OnceValue(func() []float64 { return norms(h.finiteK()) })
+	h.norms = sync.OnceValue(func() []float64 {
+		if h.finiteK() == k {
+			return squares()
+		}
+		return norms(h.finiteK())
+	})
 	h.flushed = sync.OnceValue(func() *Keys { return NewKeys(op.Flush(k), op.Flush(v)) })
 	return h
 }

@@ -68,8 +68,9 @@ func newMergeRun(c *op.Case, r *arithmetic.Run) *mergeRun {
 func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 	var parts []int
 	var x []float64
+	lse := c.Input("lse")
 	for p := range c.Dim("P") {
-		if v := c.Input("lse").At(p, n); !math.IsInf(v, -1) {
+		if v := lse.At(p, n); !math.IsInf(v, -1) {
 			parts, x = append(parts, p), append(x, m.natural.Round(v*m.unit))
 		}
 	}
@@ -93,10 +94,13 @@ func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 // weigh fills in the weighted sum of the parts' outputs, divided by the total if the weights are
 // not.
 func (m *mergeRun) weigh(c *op.Case, n int, parts []int, weights []float64, total float64, o []float64) {
-	terms := make([]float64, len(weights))
+	terms, rows, outputs := make([]float64, len(weights)), make([][]float64, len(parts)), c.Input("o")
+	for i, p := range parts {
+		rows[i] = outputs.Row(p, n)
+	}
 	for col := range o {
-		for i, p := range parts {
-			terms[i] = m.product.Round(weights[i] * c.Input("o").At(p, n, col))
+		for i, row := range rows {
+			terms[i] = m.product.Round(weights[i] * row[col])
 		}
 		if o[col] = m.sum.Sum(terms); !m.dividesFirst {
 			o[col] = m.divided.Round(o[col] / total)

@@ -20,7 +20,7 @@ type Rows struct {
 	Grows     bool // a later row sees more keys
 	sink      *float64
 	Dots      *mat.Dense // q·k
-	DotErrors Moments    // of these sums
+	DotErrors Deviations // of these sums
 	p         *mat.Dense // weights
 	Errors    Moments    // of the weighted sums of values
 }
@@ -36,6 +36,23 @@ type Moments struct {
 func (e Moments) addTo(sum *mat.Dense) {
 	sum.Add(sum, e.Apart)
 	sum.Add(sum, e.Together)
+}
+
+// Deviations are the roots of second moments.
+type Deviations struct{ Apart, Together *mat.Dense }
+
+// deviations turns second moments into their roots.
+func (e Moments) deviations() Deviations {
+	for _, x := range []*mat.Dense{e.Apart, e.Together} {
+		rows, _ := x.Dims()
+		for i := range rows {
+			row := x.RawRowView(i)
+			for j, v := range row {
+				row[j] = math.Sqrt(v)
+			}
+		}
+	}
+	return Deviations{e.Apart, e.Together}
 }
 
 // SumErrors returns those of sums of so many products, whose squares add up to squares.
@@ -59,7 +76,7 @@ func (h *Rows) Prepare(m Model) *Rows {
 	h.Dots.Mul(h.Q, h.K.T())
 	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), h.squaresK().T())
 	_, width := h.Q.Dims()
-	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2)
+	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2).deviations()
 	exact := m.NewRun(arithmetic.NewExact())
 	divisors, _, p := exact.allWeights(h, exact.Exponentials(h))
 	for s, d := range divisors {
@@ -210,7 +227,9 @@ func (a *Run) capAll(x []float64) {
 
 // sumsOf fills in x_s·y_j for the keys from one on, with the errors of these sums. In 16 bits those
 // are added up: few places make the roundings of all keys alike in ways that no moment tells.
-func (a *Run) sumsOf(noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Moments, to []float64) {
+func (a *Run) sumsOf(
+	noise *arithmetic.Noise, x, y *mat.Dense, s, from int, dots *mat.Dense, e Deviations, to []float64,
+) {
 	sums := dots.RawRowView(s)[from:][:len(to)]
 	if a.m.accumulate.Type().UnitRoundoff() <= dtype.F32.UnitRoundoff() || a.Exact() {
 		noise.AddTo(to, sums, e.Apart.RawRowView(s)[from:], e.Together.RawRowView(s)[from:])

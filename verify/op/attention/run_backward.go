@@ -75,7 +75,7 @@ func (m Model) newBackward(r *arithmetic.Run, t gradientTypes) *backwardRun {
 type gradientRows struct {
 	Rows
 	do, dp   *mat.Dense
-	dpErrors Moments // of the sums dP
+	dpErrors Deviations // of the sums dP
 }
 
 // prepareGradients computes what all runs share.
@@ -86,7 +86,7 @@ func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRow
 	h.dp.Mul(h.do, h.V.T())
 	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), h.squaresV().T())
 	_, width := h.do.Dims()
-	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2)
+	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2).deviations()
 	return h
 }
 

@@ -179,7 +179,7 @@ func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	if l.exact {
 		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
-	h.Dots, h.DotErrors = dots, attend.Moments{Apart: l.plan.nothing, Together: l.plan.nothing}
+	h.Dots, h.DotErrors = dots, attend.Deviations{Apart: l.plan.nothing, Together: l.plan.nothing}
 	h.Errors = l.plan.errors[l.nextRows]
 	l.nextRows++
 	o, _ := l.attention.Outputs(h, l.attention.Exponentials(h))

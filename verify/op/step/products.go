@@ -52,8 +52,9 @@ func WeightsOf(c *op.Case, name string, number int) Weights {
 	}}
 }
 
-// blockElements is how many elements of weights are read at a time: 32 MiB.
-const blockElements = 1 << 22
+// blockElements is how many elements of weights are read at a time: 4 MiB, so that what is made of
+// them stays in a cache.
+const blockElements = 1 << 19
 
 // blocks returns how many blocks there are, and the function that reads one.
 func (w Weights) blocks() (n int, read func(i int) (from, to int, block *mat.Dense)) {
