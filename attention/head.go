@@ -108,13 +108,13 @@ func BackwardLSE(q, k, v, do mat.Matrix, dlse []float64, o Options) (dq, dk, dv 
 	capAndHide(x, o)
 	p, lse := Softmax(x, o.Sink)
 	dp := product(do, v.T())
-	hide(dp, m.Sees, 0)
+	hide(dp, m, 0)
 	dx := SoftmaxBackward(p, dp)
 	addLSE(dx, x, lse, dlse)
 	_, d := q.Dims()
 	scale := o.scale(d)
 	apply(dx, func(s, j int, dx float64) float64 { return dx * SoftCapSlope(raw.At(s, j), o.SoftCap) * scale })
-	hide(dx, m.Sees, 0)
+	hide(dx, m, 0)
 	return weigh(dx, k, m.Sees), weigh(dx.T(), q, seenBy), weigh(p.T(), do, seenBy)
 }
 

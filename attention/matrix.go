@@ -82,13 +82,17 @@ func accumulate(sum, x *mat.Dense) {
 }
 
 // hide puts value wherever s does not see j.
-func hide(x *mat.Dense, sees func(s, j int) bool, value float64) {
-	apply(x, func(s, j int, x float64) float64 {
-		if sees(s, j) {
-			return x
+func hide(x *mat.Dense, m Mask, value float64) {
+	rows, _ := x.Dims()
+	for s := range rows {
+		row := x.RawRowView(s)
+		lo, hi := m.Range(s)
+		for j := range row {
+			if j < lo || j >= hi {
+				row[j] = value
+			}
 		}
-		return value
-	})
+	}
 }
 
 // apply replaces every element by what f makes of it; unlike gonum's it takes a matrix of none.

@@ -55,16 +55,7 @@ func capAndHide(x *mat.Dense, o Options) {
 		apply(x, func(_, _ int, x float64) float64 { return SoftCap(x, o.SoftCap) })
 	}
 	queries, keys := x.Dims()
-	mask := o.Mask.of(queries, keys)
-	for s := range queries {
-		row := x.RawRowView(s)
-		lo, hi := mask.Range(s)
-		for j := range keys {
-			if j < lo || j >= hi {
-				row[j] = math.Inf(-1)
-			}
-		}
-	}
+	hide(x, o.Mask.of(queries, keys), math.Inf(-1))
 }
 
 // uncapped returns scale · q_s·k_j of all pairs, [S × T], also where s does not see j.

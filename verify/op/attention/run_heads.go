@@ -123,8 +123,9 @@ func (h *Heads) addShapes(t headTruth, at []Place) {
 	shape := h.m.newShape(t)
 	for i, p := range at {
 		if h.lse != nil {
+			lse := shape.lse(i)
 			for _, f := range h.lse.forms {
-				f.shape[h.lseOf(p)] = shape.lse(i)
+				f.shape[h.lseOf(p)] = lse
 			}
 		}
 		if h.o != nil {
