@@ -203,11 +203,18 @@ func (g *Grid) RoundAll(x []float64) []float64 {
 	if g.stretch == 0 {
 		return x
 	}
-	nearest, ordinary := g.typ.Nearest(), !g.cuts
+	if g.cuts {
+		for i, v := range x {
+			x[i] = g.Round(v)
+		}
+		return x
+	}
+	nearest, stretch, inverse, tiny := g.typ.Nearest(), g.stretch, g.inverse, g.tiny
+	start, spare, between := g.start, g.spare, g.between
 	for i, v := range x {
-		y, normal := nearest.Round(v * g.stretch)
-		y *= g.inverse
-		if ordinary && normal && (math.Float64bits(v)-g.start)&g.spare < g.between && math.Abs(y) >= g.tiny {
+		y, normal := nearest.Round(v * stretch)
+		y *= inverse
+		if normal && (math.Float64bits(v)-start)&spare < between && math.Abs(y) >= tiny {
 			x[i] = y
 		} else {
 			x[i] = g.Round(v)
@@ -288,17 +295,27 @@ func (s *Adder) SumFour(terms *[4][]float64) (sums [4]float64) {
 	return sums
 }
 
+// SumAll adds up lists of equally many terms each.
+func (s *Adder) SumAll(lists [][]float64) []float64 {
+	sums := make([]float64, 0, len(lists))
+	for ; len(lists) >= 4; lists = lists[4:] {
+		four := s.SumFour((*[4][]float64)(lists))
+		sums = append(sums, four[:]...)
+	}
+	for _, terms := range lists {
+		sums = append(sums, s.Sum(terms))
+	}
+	return sums
+}
+
 // near is Round to a grid of F32 that does not cut.
 func (g *Grid) near(x float64) float64 {
-	if float64(float32(x)) == x && math.Abs(x) >= g.tiny {
-		return x
-	}
 	y := float64(float32(x*g.stretch)) * g.inverse
 	size := math.Abs(y)
-	if (math.Float64bits(x)-g.start)&g.spare >= g.between || !(g.tiny <= size && size < math.MaxFloat64) {
-		return g.Round(x)
+	if (math.Float64bits(x)-g.start)&g.spare < g.between && g.tiny <= size && size < math.MaxFloat64 {
+		return y
 	}
-	return y
+	return g.Round(x)
 }
 
 // sumPairs adds up the two halves first.
@@ -377,7 +394,7 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	y := math.Exp(f.argument.Round(x*f.log2e) * math.Ln2)
+	y := exp2(f.argument.Round(x * f.log2e))
 	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
 		return f.Round(y * (1 + float64(near*f.amplitude*f.wave(x))))
 	}
@@ -406,9 +423,9 @@ func (f *Function) expPart(x, arguments []float64) {
 	for i, v := range x {
 		arguments[i] = v * f.log2e
 	}
-	f.argument.RoundAll(arguments)
+	powersOfTwo(f.argument.RoundAll(arguments))
 	for i, v := range x {
-		y := math.Exp(arguments[i] * math.Ln2)
+		y := arguments[i]
 		switch near := steep * math.Abs(v); {
 		case v == 0 || y == 0:
 		case near < 1: // polynomials are 1 at 0
@@ -517,6 +534,8 @@ func bell(h uint64) float64 {
 // partial sums in an unknown order has around that over all orders (a squared Brownian bridge):
 // large once in four.
 func stretched(h uint64) float64 {
-	const small, large = 0.69541514, 1.59661935 // √(1 − √(0.8/3)), √(1 + √(0.8·3))
-	return [...]float64{large, small, small, small}[h&3]
+	return twoSizes[h&3]
 }
+
+// twoSizes are √(1 + √(0.8·3)) and √(1 − √(0.8/3)).
+var twoSizes = [4]float64{1.59661935, 0.69541514, 0.69541514, 0.69541514}
