@@ -57,7 +57,7 @@ func weigh(p, v mat.Matrix, sees func(s, j int) bool) *mat.Dense {
 // and the indices of these rows; v itself if there are none.
 func splitFinite(v mat.Matrix) (finite mat.Matrix, rest []int) {
 	rows, cols := v.Dims()
-	if rows == 0 || cols == 0 || isFinite(mat.Sum(v)) {
+	if rows == 0 || cols == 0 || isFinite(sum(v)) {
 		return v, nil // a NaN or an infinity would be in the sum, which is quick
 	}
 	clean := mat.DenseCopyOf(v)
@@ -68,6 +68,19 @@ func splitFinite(v mat.Matrix) (finite mat.Matrix, rest []int) {
 		}
 	}
 	return clean, rest
+}
+
+// sum adds up all elements.
+func sum(x mat.Matrix) (total float64) {
+	raw, stored := x.(mat.RawRowViewer)
+	if !stored {
+		return mat.Sum(x)
+	}
+	rows, _ := x.Dims()
+	for i := range rows {
+		total += floats.Sum(raw.RawRowView(i))
+	}
+	return total
 }
 
 // isFinite tells whether x is a number.

@@ -16,8 +16,8 @@ import (
 type Rows struct {
 	Q *mat.Dense
 	*Keys
-	Sees      func(row, key int) bool
-	Grows     bool // a later row sees more keys
+	Range     func(row int) (from, to int) // the keys that a row sees
+	Grows     bool                         // a later row sees more keys
 	sink      *float64
 	Dots      *mat.Dense // q·k
 	DotErrors Deviations // of these sums
@@ -189,7 +189,7 @@ func (m Model) NarrowGrid(r *arithmetic.Run, t dtype.Type) arithmetic.Grid {
 
 // scores fills in the scores of row s as they meet the exponentials, −∞ where a key is not seen.
 func (a *Run) scores(h *Rows, s int, x []float64) {
-	from, to := h.span(s, len(x))
+	from, to := h.Range(s)
 	seen := x[from:to]
 	a.sumsOf(&a.dot, h.Q, h.K, s, from, h.Dots, h.DotErrors, seen)
 	a.product.RoundAll(seen)
@@ -198,22 +198,17 @@ func (a *Run) scores(h *Rows, s int, x []float64) {
 	if a.m.softCap != 0 {
 		a.capAll(seen)
 	}
-	for j := range x {
-		if j < from || j >= to || !h.Sees(s, j) {
-			x[j] = math.Inf(-1)
+	for _, hidden := range [][]float64{x[:from], x[to:]} {
+		for j := range hidden {
+			hidden[j] = math.Inf(-1)
 		}
 	}
 }
 
-// span returns the first key that row s sees, and what follows the last.
-func (h *Rows) span(s, keys int) (from, to int) {
-	for to = keys; to > 0 && !h.Sees(s, to-1); {
-		to--
-	}
-	for from < to && !h.Sees(s, from) {
-		from++
-	}
-	return from, to
+// sees tells whether row s sees a key.
+func (h *Rows) sees(s, key int) bool {
+	from, to := h.Range(s)
+	return from <= key && key < to
 }
 
 // capAll bends scores by the soft cap.
@@ -251,23 +246,27 @@ type Exponentials struct {
 // Exponentials returns those of a head.
 func (a *Run) Exponentials(h *Rows) *Exponentials {
 	rows, keys := h.Dots.Dims()
-	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows), sums: make([]float64, rows)}
+	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows)}
 	for s := range rows {
 		row := e.x.RawRowView(s)
 		a.scores(h, s, row)
-		e.largest[s], e.sums[s] = a.powers(row)
+		if e.largest[s] = step.Maximum(row); math.IsInf(e.largest[s], -1) {
+			clear(row) // it sees no key
+			continue
+		}
+		a.powersOf(row, e.largest[s])
 	}
+	e.sums = a.total.SumAll(rowsOf(e.x))
 	return e
 }
 
-// powers turns a row of scores into exponentials; without a key they are 0.
-func (a *Run) powers(x []float64) (largest, sum float64) {
-	if largest = step.Maximum(x); math.IsInf(largest, -1) {
-		clear(x)
-		return largest, 1
+// rowsOf returns the rows of a matrix.
+func rowsOf(x *mat.Dense) [][]float64 {
+	rows := make([][]float64, x.RawMatrix().Rows)
+	for i := range rows {
+		rows[i] = x.RawRowView(i)
 	}
-	a.powersOf(x, largest)
-	return largest, a.total.Sum(x)
+	return rows
 }
 
 // weights turns exponentials into weights as they meet the values, and returns what the sum is
@@ -284,7 +283,10 @@ func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor
 	if !a.dividesFirst || a.sumsRounded {
 		weight.RoundAll(x)
 	}
-	divisor = a.divisor(x, largest, sum, sink)
+	if a.sumsRounded {
+		sum = a.total.Sum(x)
+	}
+	divisor = a.divisor(largest, sum, sink)
 	if a.dividesFirst {
 		for j := range x {
 			x[j] /= divisor
@@ -295,11 +297,8 @@ func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor
 	return divisor, lse
 }
 
-// divisor returns what weights are divided by, which are rounded where that is their sum.
-func (a *Run) divisor(x []float64, largest, sum float64, sink *float64) float64 {
-	if a.sumsRounded {
-		sum = a.total.Sum(x)
-	}
+// divisor returns what weights are divided by, with the sink.
+func (a *Run) divisor(largest, sum float64, sink *float64) float64 {
 	if sink != nil {
 		sum = a.lse.Round(sum + a.exp.Exp(*sink-largest))
 	}
@@ -363,10 +362,14 @@ func (a *Run) weigh(h *Rows, e *Exponentials, p *mat.Dense) (divisors, lse []flo
 
 // divide is weigh for weights that another form of the run has rounded, and that are divided after.
 func (a *Run) divide(h *Rows, e *Exponentials, rounded *mat.Dense) (divisors []float64) {
-	divisors = make([]float64, len(e.sums))
-	for s, sum := range e.sums {
+	sums := e.sums
+	if a.sumsRounded {
+		sums = a.total.SumAll(rowsOf(rounded))
+	}
+	divisors = make([]float64, len(sums))
+	for s, sum := range sums {
 		if divisors[s] = 1; !math.IsInf(e.largest[s], -1) {
-			divisors[s] = a.divisor(rounded.RawRowView(s), e.largest[s], sum, h.sink)
+			divisors[s] = a.divisor(e.largest[s], sum, h.sink)
 		}
 	}
 	return divisors

@@ -121,27 +121,21 @@ func (b *backwardRun) scoreGradients(h *gradientRows) (p, ds *mat.Dense) {
 		weights, gradients := p.RawRowView(s), ds.RawRowView(s)
 		b.weigh(h, s, lse[s], x, weights, gradients)
 		delta := b.deltaOf(h, s, o, weights, gradients)
-		for j, w := range weights {
-			if h.Sees(s, j) {
-				gradients[j] = b.gradient(x[j], w, gradients[j], delta)
-				weights[j] = b.fed.Round(w)
-			}
+		for from, to := h.Range(s); from < to; from++ {
+			gradients[from] = b.gradient(x[from], weights[from], gradients[from], delta)
+			weights[from] = b.fed.Round(weights[from])
 		}
 	}
 	return p, ds
 }
 
-// weigh fills in scores, P and dP of a row, which are 0 where a key is not seen.
+// weigh fills in scores, P and dP of a row, which stay 0 where a key is not seen.
 func (b *backwardRun) weigh(h *gradientRows, s int, lse float64, x, p, dp []float64) {
 	b.again.scores(&h.Rows, s, x)
-	from, to := h.span(s, len(x))
+	from, to := h.Range(s)
 	b.sumsOf(&b.dp, h.do, h.V, s, from, h.dp, h.dpErrors, dp[from:to])
 	b.dpKept.RoundAll(dp[from:to])
-	for j := range x {
-		if !h.Sees(s, j) {
-			dp[j] = 0
-			continue
-		}
+	for j := from; j < to; j++ {
 		p[j] = b.probability(x[j], lse)
 		if b.feedsBack {
 			p[j] = b.fed.Round(p[j])
@@ -164,10 +158,8 @@ func (b *backwardRun) probability(x, lse float64) float64 {
 func (b *backwardRun) deltaOf(h *gradientRows, s int, o *mat.Dense, p, dp []float64) float64 {
 	var terms []float64
 	if b.fromWeights {
-		for j, w := range p {
-			if h.Sees(s, j) {
-				terms = append(terms, w*dp[j])
-			}
+		for from, to := h.Range(s); from < to; from++ {
+			terms = append(terms, p[from]*dp[from])
 		}
 		return b.delta.Sum(terms)
 	}

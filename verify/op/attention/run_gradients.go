@@ -191,7 +191,7 @@ func (s *groupGradients) block(q, do *mat.Dense, o attention.Options, first Plac
 	m := s.out.m
 	o.Scale, o.SoftCap = m.Scale, m.softCap
 	dq, dk, dv := attention.Backward(q, s.k, s.v, do, o)
-	h := Rows{Q: q, Keys: s.keys, sink: o.Sink, Sees: o.Mask.Sees, Grows: Grows(o.Mask)}
+	h := Rows{Q: q, Keys: s.keys, sink: o.Sink, Range: o.Mask.Range, Grows: Grows(o.Mask)}
 	truth := m.newGradientTruth(&h, do, o)
 	termsQ, termsK, termsV := truth.terms()
 	termsQ.sums, termsK.sums, termsV.sums = dq, dk, dv
@@ -253,10 +253,10 @@ func (s *groupGradients) runBlock(h *gradientRows, errors Moments, first Place) 
 			in = flushed
 		}
 		p, ds := r.scoreGradients(in)
-		dq[n] = seenProduct(ds, in.K, in.Sees)
+		dq[n] = seenProduct(ds, in.K, in.sees)
 		r.finish(dq[n], errors, &r.dqSum, r.unit())
-		addProduct(s.dk[n], ds, in.Q, in.Sees)
-		addProduct(s.dv[n], p, in.do, in.Sees)
+		addProduct(s.dk[n], ds, in.Q, in.sees)
+		addProduct(s.dv[n], p, in.do, in.sees)
 	})
 	s.storeQueries(dq, first)
 }

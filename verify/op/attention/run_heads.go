@@ -138,15 +138,15 @@ func (h *Heads) addShapes(t headTruth, at []Place) {
 
 // runRows runs some rows of a block.
 func (h *Heads) runRows(q *mat.Dense, keys *Keys, o attention.Options, at []Place, run []int) {
-	sees := func(row, key int) bool { return o.Mask.Sees(run[row], key) }
-	if o.Mask == (attention.Mask{}) {
-		sees = func(int, int) bool { return true }
+	seen := func(row int) (from, to int) { return o.Mask.Range(run[row]) }
+	if all, _ := keys.K.Dims(); o.Mask == (attention.Mask{}) {
+		seen = func(int) (from, to int) { return 0, all }
 	}
 	grows := Grows(o.Mask)
-	rows := (&Rows{Q: q, Keys: keys, sink: o.Sink, Sees: sees, Grows: grows}).Prepare(h.m)
+	rows := (&Rows{Q: q, Keys: keys, sink: o.Sink, Range: seen, Grows: grows}).Prepare(h.m)
 	flushed := rows
 	if h.c.Arithmetic.Subnormals == "flushed" {
-		f := Rows{Q: op.Flush(q), Keys: keys.flushed(), sink: o.Sink, Sees: sees, Grows: grows}
+		f := Rows{Q: op.Flush(q), Keys: keys.flushed(), sink: o.Sink, Range: seen, Grows: grows}
 		flushed = f.Prepare(h.m)
 	}
 	h.noteScale(rows, at, run)

@@ -51,18 +51,11 @@ func (h *Rows) newPieces() []piece {
 
 // shares fills in the shares of a row.
 func (h *Rows) shares(pieces []piece, s int) {
-	var seen, start int
+	start := 0
+	from, to := h.Range(s)
 	for i := range pieces {
-		for j := start; j < pieces[i].end; j++ {
-			if h.Sees(s, j) {
-				seen++
-				pieces[i].share[s]++
-			}
-		}
+		pieces[i].share[s] = float64(max(0, min(to, pieces[i].end)-max(from, start))) / float64(max(to-from, 1))
 		start = pieces[i].end
-	}
-	for i := range pieces {
-		pieces[i].share[s] /= float64(max(seen, 1))
 	}
 }
 

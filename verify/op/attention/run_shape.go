@@ -43,22 +43,27 @@ type headShape struct {
 	own, scores *keySums // the scores' errors are among the weights' own, unless they are stored
 }
 
-// keySums are Σ w, Σ w v and Σ w v² over the keys.
-type keySums struct{ w, v1, v2 *mat.Dense }
+// keySums are w, Σ w v and Σ w v² over the keys, and Σ p² e for the errors in w.
+type keySums struct {
+	w, v1, v2 *mat.Dense
+	errors    []float64
+}
 
 // newKeySums sums over the keys with the weights p² f, f being own or what errors add to it.
 func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
-	k := &keySums{w: mat.DenseCopyOf(t.weights), v1: new(mat.Dense), v2: new(mat.Dense)}
-	rows, _ := k.w.Dims()
+	rows, keys := t.weights.Dims()
+	k := &keySums{
+		w: mat.NewDense(rows, keys, nil), v1: new(mat.Dense), v2: new(mat.Dense), errors: make([]float64, rows),
+	}
 	for s := range rows {
 		p, w := t.weights.RawRowView(s), k.w.RawRowView(s)
-		if errors == nil {
-			clear(w)
-		} else {
+		if errors != nil {
 			errors.fill(s, p, w)
 		}
 		for j, e := range w {
-			w[j] = p[j] * p[j] * (own + e)
+			square := p[j] * p[j]
+			w[j] = square * (own + e)
+			k.errors[s] += square * e
 		}
 	}
 	k.v1.Mul(k.w, t.v)
@@ -111,13 +116,11 @@ func (h *headShape) row(s int, a *Run, shape []float64) {
 
 // lse returns that of a row's log-sum-exp.
 func (h *headShape) lse(s int) float64 {
-	p := h.t.weights.RawRowView(s)
-	shape, errors := argumentShape*h.m.rho2()*(1+h.t.lse[s]*h.t.lse[s]), make([]float64, len(p))
-	h.errors.fill(s, p, errors)
-	for j, e := range errors {
-		shape += p[j] * p[j] * e
+	scores := h.own.errors[s]
+	if h.scores != nil {
+		scores = h.scores.errors[s]
 	}
-	return shape
+	return scores + argumentShape*h.m.rho2()*(1+h.t.lse[s]*h.t.lse[s])
 }
 
 // weightRho2 is the second moment of the relative error of a weight's own rounding.

@@ -175,7 +175,7 @@ func (l *layerRun) head(h int, q, latent, ropeKey *mat.Dense) *mat.Dense {
 func (l *layerRun) attend(dots, q, k, v *mat.Dense) *mat.Dense {
 	mask := attention.Mask{Causal: l.cfg.Causal}
 	mask.Queries, mask.Keys = dots.Dims()
-	h := &attend.Rows{Q: q, Keys: attend.NewKeys(k, v), Sees: mask.Sees, Grows: attend.Grows(mask)}
+	h := &attend.Rows{Q: q, Keys: attend.NewKeys(k, v), Range: mask.Range, Grows: attend.Grows(mask)}
 	if l.exact {
 		l.plan.errors = append(l.plan.errors, h.Prepare(l.model).Errors)
 	}
