@@ -45,13 +45,35 @@ func (p *PagedCache) row(b, j int) []float64 {
 // neighbours in the table taken for neighbours in memory; rows past the table's columns read from
 // wherever that is. It implements PagedAttention (Kwon et al. 2023), section 4.1.
 func (p *PagedCache) Gather(b int) *mat.Dense {
-	_, width := p.page()
-	if p.Lengths[b] == 0 {
+	page, width := p.page()
+	return GatherPages(p.Lengths[b], page, width, func(run int, rows []float64) {
+		for j := range len(rows) / max(width, 1) {
+			row := p.row(b, run*page+j)
+			if len(row) != width {
+				panic("mla: pages have different widths")
+			}
+			copy(rows[j*width:], row)
+		}
+	})
+}
+
+// GatherPages is PagedCache.Gather for pages that are elsewhere: read is called for each run of rows
+// of the table, from the first on, with room for those in use, [n × width] with n ≤ page.
+//
+//	row_j = pages[table[⌊j/page⌋], j mod page],  j < length
+//
+// The result is [length × width]. It implements PagedAttention (Kwon et al. 2023), section 4.1.
+func GatherPages(length, page, width int, read func(run int, rows []float64)) *mat.Dense {
+	switch {
+	case length == 0:
 		return noRows(width)
+	case page < 1:
+		panic("mla: pages without rows")
 	}
-	g := mat.NewDense(p.Lengths[b], width, nil)
-	for j := range p.Lengths[b] {
-		g.SetRow(j, p.row(b, j))
+	g := mat.NewDense(length, width, nil)
+	for first := 0; first < length; first += page {
+		last := min(first+page, length)
+		read(first/page, g.RawMatrix().Data[first*width:last*width])
 	}
 	return g
 }

@@ -132,13 +132,22 @@ func (c *Case) part(name string, offset, n int) []float64 {
 	if !c.inputs[name].parts {
 		return c.Input(name).Data[offset : offset+n : offset+n]
 	}
-	x, err := c.Recording.Part(name, offset, n)
-	if err != nil {
+	x := make([]float64, n)
+	c.Fill(x, name, offset)
+	return x
+}
+
+// Fill stores elements of an input from element offset on in x.
+func (c *Case) Fill(x []float64, name string, offset int) {
+	if !c.inputs[name].parts {
+		copy(x, c.Input(name).Data[offset:])
+		return
+	}
+	if err := c.Recording.Fill(x, name, offset); err != nil {
 		c.trouble.note(err)
-		return make([]float64, n)
+		clear(x)
 	}
 	c.flushed(name, x)
-	return x
 }
 
 // Read returns n elements of an input or output from element offset on, and keeps none of them.

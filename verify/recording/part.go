@@ -14,20 +14,35 @@ const MaxWhole = 1 << 28
 // does it: it takes memory for these alone. The sha256 of a generated input is checked by the first
 // call, which makes all of it once, in chunks. A permutation is made whole every time.
 func (r *Recording) Part(name string, offset, n int) ([]float64, error) {
-	e, err := r.entry(name)
-	if err != nil {
+	if err := r.within(name, offset, n); err != nil {
 		return nil, err
 	}
-	total, _ := tensor.Elements(e.shape)
-	if offset < 0 || n < 0 || offset > total-n {
-		return nil, fmt.Errorf("%s: tensor %s: %d elements from %d on, want them within its %d",
+	x := make([]float64, n)
+	return x, r.Fill(x, name, offset)
+}
+
+// Fill stores in x what Part returns.
+func (r *Recording) Fill(x []float64, name string, offset int) error {
+	if err := r.within(name, offset, len(x)); err != nil {
+		return err
+	}
+	if err := r.entries[name].part(x, offset); err != nil {
+		return fmt.Errorf("%s: tensor %s: %w", r.Name, short(name), err)
+	}
+	return nil
+}
+
+// within tells that n elements from offset on are not those of a tensor.
+func (r *Recording) within(name string, offset, n int) error {
+	e, err := r.entry(name)
+	if err != nil {
+		return err
+	}
+	if total, _ := tensor.Elements(e.shape); offset < 0 || n < 0 || offset > total-n {
+		return fmt.Errorf("%s: tensor %s: %d elements from %d on, want them within its %d",
 			r.Name, short(name), n, offset, total)
 	}
-	x := make([]float64, n)
-	if err := e.part(x, offset); err != nil {
-		return nil, fmt.Errorf("%s: tensor %s: %w", r.Name, short(name), err)
-	}
-	return x, nil
+	return nil
 }
 
 // Rows returns entries from … to−1 of a tensor's first axis, decoded as Part does it.

@@ -22,6 +22,8 @@ type Rows struct {
 	Dots      *mat.Dense // q·k
 	DotErrors Deviations // of these sums
 	p         *mat.Dense // weights
+	exact     *mat.Dense // outputs without any rounding
+	exactLSE  []float64  // and their log-sum-exps
 	Errors    Moments    // of the weighted sums of values
 }
 
@@ -78,16 +80,25 @@ func (h *Rows) Prepare(m Model) *Rows {
 	_, width := h.Q.Dims()
 	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2).deviations()
 	exact := m.NewRun(arithmetic.NewExact())
-	divisors, _, p := exact.allWeights(h, exact.Exponentials(h))
-	for s, d := range divisors {
-		floats.Scale(1/d, p.RawRowView(s))
-	}
-	h.p = p
+	divisors, lse, p := exact.allWeights(h, exact.Exponentials(h))
+	h.p, h.exactLSE = scaledRows(p, divisors), lse
+	h.Errors.pieces = h.newPieces()
+	sums := h.sums(p)
+	h.exact = scaledRows(sums[len(sums)-1], divisors)
 	_, keys := p.Dims()
-	pieces, sums := h.newPieces(), attention.Values(p, h.V, attention.Options{})
-	h.Errors = m.SumErrors(m.probabilities, m.V, keys, sums, allSquares(pieces))
+	pieces := h.Errors.pieces
+	h.Errors = m.SumErrors(m.probabilities, m.V, keys, h.exact, allSquares(pieces))
 	h.Errors.pieces = pieces
 	return h
+}
+
+// scaledRows returns rows over their divisors.
+func scaledRows(x *mat.Dense, divisors []float64) *mat.Dense {
+	scaled := mat.DenseCopyOf(x)
+	for s, d := range divisors {
+		floats.Scale(1/d, scaled.RawRowView(s))
+	}
+	return scaled
 }
 
 // alongScale returns what the outputs move by if the scale of the scores is twice as large, to

@@ -10,10 +10,10 @@ import (
 // headBlock is some rows of a block while they are run.
 type headBlock struct {
 	h                 *Heads
+	exact             *mat.Dense // outputs
+	exactLSE          []float64
 	at                []Place
 	run               []int // which rows of the block they are
-	exact             *mat.Dense
-	exactLSE          []float64
 	others, othersLSE []otherTruth
 }
 
@@ -21,10 +21,10 @@ type headBlock struct {
 // serves them all: 16 MiB.
 const stackedWeights = 1 << 21
 
-// runAll runs the rows, first without any rounding, then in the native run and all others: those
-// that flush subnormal numbers on what is left of them.
+// runAll runs the rows in the native run and all others: those that flush subnormal numbers on what
+// is left of them.
 func (b *headBlock) runAll(rows, flushed *Rows) {
-	b.exact, b.exactLSE = b.h.exact.Outputs(rows, b.h.exact.Exponentials(rows))
+	b.exact, b.exactLSE = rows.exact, rows.exactLSE
 	var as, flushing []int
 	for n, r := range b.h.runs[0] {
 		if r.flushes && flushed != rows {
@@ -39,8 +39,12 @@ func (b *headBlock) runAll(rows, flushed *Rows) {
 
 // runBatches runs the rows as often as their weights fit side by side, and then again.
 func (b *headBlock) runBatches(numbers []int, in *Rows) {
+	if len(numbers) == 0 {
+		return
+	}
 	n, keys := in.Dots.Dims()
-	most := max(1, stackedWeights/(n*keys*len(b.h.runs)))
+	_, slots := b.slots(numbers[:1])
+	most := max(1, stackedWeights/(n*keys*slots))
 	for len(numbers) > 0 {
 		next := min(most, len(numbers))
 		b.runBatch(numbers[:next], in)

@@ -20,8 +20,7 @@ type Heads struct {
 	m      Model
 	o, lse *sampled
 	scale  []float64 // what outputs that are run move by with the scale of the scores
-	exact  *Run
-	runs   [][]*Run // of each form, the native one first
+	runs   [][]*Run  // of each form, the native one first
 	locked sync.Mutex
 }
 
@@ -41,8 +40,8 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	batch, queries, heads := c.Dim("B"), c.Dim("S"), c.Dim("H")
 	rows := batch * queries * heads
 	work := float64(max(keys, 1)) * float64(width+stepWork)
-	h := &Heads{c: c, m: m, exact: m.NewRun(arithmetic.NewExact())}
-	forms := h.exact.Forms()
+	h := &Heads{c: c, m: m}
+	forms := m.NewRun(arithmetic.NewExact()).Forms()
 	work *= float64(forms)
 	runs := headRuns(work * float64(rows))
 	h.newRuns(forms, runs)

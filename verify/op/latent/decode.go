@@ -22,7 +22,7 @@ var decodeOp = &op.Op{
 	Name: "mla.decode",
 	Doc: "Absorbed MLA over a paged latent cache: every head attends to the same rows [latent; rope key], " +
 		"whose first value_dim columns are also the values.",
-	Equations: []string{"mla.PagedCache.Gather", "attention.Scores", "attention.Softmax", "attention.Values"},
+	Equations: []string{"mla.GatherPages", "attention.Scores", "attention.Softmax", "attention.Values"},
 	Inputs: []op.Tensor{
 		{Name: "q", Shape: []string{"B", "S", "H", "D"}, Doc: "absorbed queries, [latent; rope] in each head"},
 		{Name: "kv_cache", Shape: []string{"blocks", "page", "1", "D"}, Parts: true, Doc: "latent cache, in pages"},
@@ -113,7 +113,7 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 			}
 			return
 		}
-		keys := attend.NewLatents(pagedCache(c, b).Gather(0), width)
+		keys := attend.NewLatents(gathered(c, b), width)
 		parallel.Each(queries*step.Pages(heads, most), func(i int) {
 			s, h0 := i/step.Pages(heads, most), i%step.Pages(heads, most)*most
 			decodeHeads(c, out, keys, b, s, h0, min(heads, h0+most))
@@ -130,19 +130,16 @@ func mostKeys(c *op.Case) (n int) {
 	return n
 }
 
-// pagedCache holds the pages of the recorded cache that sequence b has in use, in its order: the
-// cache of one sequence.
-func pagedCache(c *op.Case, b int) *mla.PagedCache {
-	used := step.Pages(attend.KeysInUse(c, b), c.Dim("page"))
-	cache := &mla.PagedCache{
-		Pages: make([]*mat.Dense, used), Table: [][]int{make([]int, used)}, Lengths: []int{attend.KeysInUse(c, b)},
-	}
-	parallel.Each(used, func(p int) {
-		block := int(c.Input("block_table").At(b, p))
-		cache.Pages[p] = c.Rows("kv_cache", block, block+1).View(1, 0, 0)
-		cache.Table[0][p] = p
+// gathered returns the rows of the recorded cache that sequence b has in use, in its order. Each
+// page is decoded where its rows belong.
+func gathered(c *op.Case, b int) *mat.Dense {
+	page, width := c.Dim("page"), c.Dim("D")
+	var reads []func()
+	rows := mla.GatherPages(attend.KeysInUse(c, b), page, width, func(p int, to []float64) {
+		reads = append(reads, func() { c.Fill(to, "kv_cache", int(c.Input("block_table").At(b, p))*page*width) })
 	})
-	return cache
+	parallel.Each(len(reads), func(i int) { reads[i]() })
+	return rows
 }
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
