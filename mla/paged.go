@@ -57,8 +57,8 @@ func (p *PagedCache) Gather(b int) *mat.Dense {
 	})
 }
 
-// GatherPages is PagedCache.Gather for pages that are elsewhere: read is called for each run of rows
-// of the table, from the first on, with room for those in use, [n × width] with n ≤ page.
+// GatherPages is PagedCache.Gather for pages that are elsewhere: read is called for each page of
+// the table, from the first on, with room for its rows in use, [n × width] with n ≤ page.
 //
 //	row_j = pages[table[⌊j/page⌋], j mod page],  j < length
 //

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// TestSumFour: four sums side by side are those that Sum gives, to the last bit.
+// TestSumFour: sums side by side are those that Sum gives, to the last bit.
 func TestSumFour(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 4))
 	for k := range 64 {
-		for _, a := range []Accumulator{F32, BF16, F64, F32Hopper} {
-			s := NewRun(k).Adder(a)
+		for _, in := range []Accumulator{F32, BF16, F64, F32Hopper} {
+			s := NewRun(k).Adder(in)
 			if k == 0 {
-				s = NewNative().Adder(a)
+				s = NewNative().Adder(in)
 			}
 			var terms [4][]float64
 			for i := range terms {
@@ -23,12 +23,21 @@ func TestSumFour(t *testing.T) {
 				}
 			}
 			terms[3][0] = []float64{math.Inf(1), math.NaN(), 1e300, 0}[k%4]
-			sums := s.SumFour(&terms)
-			for i, got := range sums {
-				if want := s.Sum(terms[i]); math.Float64bits(got) != math.Float64bits(want) {
-					t.Fatalf("run %d, %v, list %d: %v, want %v", k, a, i, got, want)
-				}
-			}
+			four := s.SumFour(&terms)
+			same(t, &s, four[:], terms[:])
+			a, b, c, d := terms[0], terms[1], terms[2], terms[3]
+			all := [][]float64{a, b, c, b, c, a, c, b, a, b, c, d, a, b, c, d, a}
+			same(t, &s, s.SumAll(all), all)
+		}
+	}
+}
+
+// same demands the sums that Sum gives.
+func same(t *testing.T, s *Adder, sums []float64, lists [][]float64) {
+	t.Helper()
+	for i, got := range sums {
+		if want := s.Sum(lists[i]); !sameBits(got, want) {
+			t.Fatalf("%v, list %d: %v, want %v", *s, i, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"plumbline/internal/loops"
 	"plumbline/numbers/dtype"
 )
 
@@ -203,24 +204,22 @@ func (g *Grid) RoundAll(x []float64) []float64 {
 	if g.stretch == 0 {
 		return x
 	}
-	if g.cuts {
-		for i, v := range x {
-			x[i] = g.Round(v)
-		}
-		return x
-	}
-	nearest, stretch, inverse, tiny := g.typ.Nearest(), g.stretch, g.inverse, g.tiny
-	start, spare, between := g.start, g.spare, g.between
-	for i, v := range x {
-		y, normal := nearest.Round(v * stretch)
-		y *= inverse
-		if normal && (math.Float64bits(v)-start)&spare < between && math.Abs(y) >= tiny {
-			x[i] = y
-		} else {
-			x[i] = g.Round(v)
-		}
-	}
+	r := g.rounding()
+	loops.Each(len(x), func(from int) int { return r.Round(x[from:]) }, func(i int) { x[i] = g.Round(x[i]) })
 	return x
+}
+
+// rounding is what Round does to ordinary numbers.
+func (g *Grid) rounding() loops.Rounding {
+	n := g.typ.Nearest()
+	r := loops.Rounding{
+		Stretch: g.stretch, Inverse: g.inverse, Noise: g.noise, Tiny: g.tiny,
+		First: n.First, Count: n.Count, Drop: n.Drop, Half: n.Half, Keep: n.Keep,
+	}
+	if g.cuts {
+		r.Count = 0 // nothing is so ordinary
+	}
+	return r
 }
 
 // Adder is a place where sums are formed, in an order of the run.
@@ -277,7 +276,7 @@ func (s *Adder) Sum(terms []float64) float64 {
 // starts the additions of one while it waits for those of the others.
 func (s *Adder) SumFour(terms *[4][]float64) (sums [4]float64) {
 	n := len(terms[0])
-	if s.pairs || s.step != 1 || s.typ != dtype.F32 || s.cuts || s.stretch == 0 {
+	if !s.singles() {
 		for i, t := range terms {
 			sums[i] = s.Sum(t)
 		}
@@ -295,9 +294,22 @@ func (s *Adder) SumFour(terms *[4][]float64) (sums [4]float64) {
 	return sums
 }
 
+// singles tells whether a sum is rounded to F32 after each term, in the order.
+func (s *Adder) singles() bool {
+	return !s.pairs && s.step == 1 && s.typ == dtype.F32 && !s.cuts && s.stretch != 0
+}
+
 // SumAll adds up lists of equally many terms each.
 func (s *Adder) SumAll(lists [][]float64) []float64 {
-	sums := make([]float64, 0, len(lists))
+	sums, r := make([]float64, 0, len(lists)), s.rounding()
+	for ; len(lists) >= 8 && s.singles(); lists = lists[8:] {
+		first, stride := s.order(len(lists[0]))
+		eight, done := r.Sums((*[8][]float64)(lists), first, stride)
+		if !done {
+			break
+		}
+		sums = append(sums, eight[:]...)
+	}
 	for ; len(lists) >= 4; lists = lists[4:] {
 		four := s.SumFour((*[4][]float64)(lists))
 		sums = append(sums, four[:]...)
@@ -318,13 +330,27 @@ func (g *Grid) near(x float64) float64 {
 	return g.Round(x)
 }
 
-// sumPairs adds up the two halves first.
+// sumPairs adds up the two halves first, and so each of them. While the number of terms is even,
+// all sums of one depth are rounded together.
 func (s *Adder) sumPairs(terms []float64) float64 {
-	if len(terms) == 1 {
+	n := len(terms)
+	if n == 1 {
 		return terms[0]
 	}
-	half := len(terms) / 2
-	return s.Round(s.sumPairs(terms[:half]) + s.sumPairs(terms[half:]))
+	if n%2 > 0 {
+		return s.Round(s.sumPairs(terms[:n/2]) + s.sumPairs(terms[n/2:]))
+	}
+	parts := n & -n // as many as halving makes of one odd length
+	sums := make([]float64, parts)
+	for i := range sums {
+		sums[i] = s.sumPairs(terms[i*(n/parts) : (i+1)*(n/parts)])
+	}
+	for ; len(sums) > 1; sums = s.RoundAll(sums[:len(sums)/2]) {
+		for i := range len(sums) / 2 {
+			sums[i] = sums[2*i] + sums[2*i+1]
+		}
+	}
+	return sums[0]
 }
 
 // SumInLanes adds up terms in so many interleaved chains, and then those.
@@ -394,7 +420,9 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	y := exp2(f.argument.Round(x * f.log2e))
+	power := [1]float64{f.argument.Round(x * f.log2e)}
+	loops.PowersOfTwo(power[:])
+	y := power[0]
 	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
 		return f.Round(y * (1 + float64(near*f.amplitude*f.wave(x))))
 	}
@@ -423,19 +451,21 @@ func (f *Function) expPart(x, arguments []float64) {
 	for i, v := range x {
 		arguments[i] = v * f.log2e
 	}
-	powersOfTwo(f.argument.RoundAll(arguments))
-	for i, v := range x {
-		y := arguments[i]
-		switch near := steep * math.Abs(v); {
-		case v == 0 || y == 0:
-		case near < 1: // polynomials are 1 at 0
-			y *= 1 + float64(near*f.amplitude*f.wave(v))
-		case !math.IsInf(v, 0):
-			y *= 1 + float64(f.amplitude*f.wave(v))
-		}
-		x[i] = y
-	}
+	loops.PowersOfTwo(f.argument.RoundAll(arguments))
+	w := loops.Wave{Frequency: f.frequency, Phase: f.phase, Amplitude: f.amplitude, Steep: steep}
+	loops.Each(len(x), func(from int) int { return w.Err(arguments[from:], x[from:]) }, func(i int) {
+		arguments[i] = f.near(arguments[i], x[i])
+	})
+	copy(x, arguments)
 	f.RoundAll(x)
+}
+
+// near returns y = e^x with the error of x, which is nothing at 0, where polynomials are 1.
+func (f *Function) near(y, x float64) float64 {
+	if x == 0 || y == 0 || math.IsInf(x, 0) {
+		return y
+	}
+	return y * (1 + float64(min(1, steep*math.Abs(x))*f.amplitude*f.wave(x)))
 }
 
 // Log returns ln x.
@@ -501,8 +531,8 @@ func (n *Noise) of(sum, apart, together float64) float64 {
 		return 0
 	}
 	// its first bits tell sums apart; the last differ between processors, which fuse
-	h := mix(uint64(math.Float32bits(float32(sum))) ^ n.seed)
-	return math.Copysign(together, sum)*n.common + bell(h)*apart*stretched(h>>7^h)
+	h := loops.Mix(uint64(math.Float32bits(float32(sum))) ^ n.seed)
+	return math.Copysign(together, sum)*n.common + loops.Bell(h)*apart*stretched(h>>7^h)
 }
 
 // AddTo stores sums with their errors, of whose second moments these are the roots.
@@ -511,31 +541,18 @@ func (n *Noise) AddTo(to, sums, apart, together []float64) {
 		copy(to, sums)
 		return
 	}
-	for i, sum := range sums {
-		to[i] = sum + n.of(sum, apart[i], together[i])
-	}
-}
-
-// mix is the finaliser of splitmix64.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-// bell makes a number of variance 1 from the sum of four uniform ones.
-func bell(h uint64) float64 {
-	sum := h&0xffff + h>>16&0xffff + h>>32&0xffff + h>>48
-	return (float64(sum) - 131070) * math.Sqrt(3) / 65536
+	e := loops.Noise{Sizes: twoSizes, Seed: n.seed, Common: n.common}
+	groups := func(from int) int { return e.AddTo(to[from:], sums[from:], apart[from:], together[from:]) }
+	loops.Each(len(to), groups, func(i int) { to[i] = sums[i] + n.of(sums[i], apart[i], together[i]) })
 }
 
 // stretched makes the root of a number of mean 1 and variance 0.8, as the mean square of the
 // partial sums in an unknown order has around that over all orders (a squared Brownian bridge):
 // large once in four.
 func stretched(h uint64) float64 {
-	return twoSizes[h&3]
+	return twoSizes[h%8]
 }
 
-// twoSizes are √(1 + √(0.8·3)) and √(1 − √(0.8/3)).
-var twoSizes = [4]float64{1.59661935, 0.69541514, 0.69541514, 0.69541514}
+const small, large = 0.69541514, 1.59661935 // √(1 − √(0.8/3)), √(1 + √(0.8·3))
+
+var twoSizes = [8]float64{large, small, small, small, large, small, small, small}

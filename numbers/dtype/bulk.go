@@ -3,6 +3,8 @@ package dtype
 import (
 	"encoding/binary"
 	"math"
+
+	"plumbline/internal/loops"
 )
 
 // Encode writes the codes of src to dst in little-endian order, as Bits gives them.
@@ -71,7 +73,7 @@ func (t Type) Decode(dst []float64, src []byte) {
 
 func (t Type) decodePairs(dst []float64, src []byte) {
 	if t == BF16 {
-		for i := range dst {
+		for i := loops.WidenBF16(dst, src); i < len(dst); i++ {
 			dst[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16))
 		}
 		return
@@ -83,7 +85,7 @@ func (t Type) decodePairs(dst []float64, src []byte) {
 
 func (t Type) decodeFours(dst []float64, src []byte) {
 	if t == F32 {
-		for i := range dst {
+		for i := loops.WidenF32(dst, src); i < len(dst); i++ {
 			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
 		}
 		return

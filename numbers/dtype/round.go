@@ -33,19 +33,21 @@ func (t Type) round(x float64) float64 {
 }
 
 // Nearest is Round where nothing becomes subnormal or overflows, to be put in line in loops.
-type Nearest struct{ first, count, drop, half, keep uint64 }
+// Below Count from First on are the exponents of what is rounded so: its bits b become
+// (b + Half + (b>>Drop & 1)) & Keep.
+type Nearest struct{ First, Count, Drop, Half, Keep uint64 }
 
 // Nearest returns that of a type.
 func (t Type) Nearest() Nearest {
 	f := &formats[t]
-	return Nearest{first: f.first, count: f.count, drop: f.drop & 63, half: f.half, keep: f.keep}
+	return Nearest{First: f.first, Count: f.count, Drop: f.drop & 63, Half: f.half, Keep: f.keep}
 }
 
 // Round returns x rounded to nearest; ok is false where that is not known to be normal: Type.Round
 // rounds it.
 func (n *Nearest) Round(x float64) (y float64, ok bool) {
 	b := math.Float64bits(x)
-	return math.Float64frombits((b + n.half + b>>(n.drop&63)&1) & n.keep), b>>52&0x7FF-n.first < n.count
+	return math.Float64frombits((b + n.Half + b>>(n.Drop&63)&1) & n.Keep), b>>52&0x7FF-n.First < n.Count
 }
 
 // RoundSaturating is Round with everything beyond the largest value, infinities too, brought to the

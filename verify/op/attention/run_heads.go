@@ -127,10 +127,12 @@ func (h *Heads) addShapes(t headTruth, at []Place) {
 				f.shape[h.lseOf(p)] = lse
 			}
 		}
-		if h.o != nil {
-			for form, f := range h.o.forms {
-				shape.row(i, h.runs[form][0], f.shape[h.rowOf(p)*h.o.columns:][:h.o.columns])
-			}
+		if h.o == nil {
+			continue
+		}
+		row := shape.of(i)
+		for form, f := range h.o.forms {
+			shape.row(i, row, h.runs[form][0], f.shape[h.rowOf(p)*h.o.columns:][:h.o.columns])
 		}
 	}
 }

@@ -88,29 +88,46 @@ func (m Model) newShape(t headTruth) *headShape {
 	return h
 }
 
-// row fills in that of a row in the form of a run.
-func (h *headShape) row(s int, a *Run, shape []float64) {
+// rowShape is what the shapes of a row in all forms have in common.
+type rowShape struct {
+	largest           int // weight
+	mass, top, scores float64
+	rest              []float64 // what sums over keys and divisors err by
+}
+
+// of returns that of a row.
+func (h *headShape) of(s int) rowShape {
 	own := h.own.w.RawRowView(s)
-	keys, largest := len(own), floats.MaxIdx(h.t.weights.RawRowView(s))
-	mass, top, scores := floats.Sum(own), own[largest], 0.0
+	r := rowShape{largest: floats.MaxIdx(h.t.weights.RawRowView(s)), mass: floats.Sum(own)}
+	r.top = own[r.largest]
 	if h.scores != nil {
-		scores = floats.Sum(h.scores.w.RawRowView(s))
+		r.scores = floats.Sum(h.scores.w.RawRowView(s))
 	}
-	if p := h.t.weights.At(s, largest); a.dividesFirst {
+	products, rho2 := h.m.accumulate.Products(h.m.probabilities, h.m.V, len(own)), h.m.weightRho2()
+	v2 := h.own.v2.RawRowView(s)
+	for c, o := range h.t.out.RawRowView(s) {
+		apart, together := products.Error(o, v2[c]/rho2)
+		r.rest = append(r.rest, apart+together+argumentShape*h.m.rho2()*o*o)
+	}
+	return r
+}
+
+// row fills in that of a row in the form of a run.
+func (h *headShape) row(s int, r rowShape, a *Run, shape []float64) {
+	top := r.top
+	if p := h.t.weights.At(s, r.largest); a.dividesFirst {
 		top -= p * p * h.m.weightRho2()
 	}
-	products, rho2 := h.m.accumulate.Products(h.m.probabilities, h.m.V, keys), h.m.weightRho2()
-	values, v2 := h.t.v.RawRowView(largest), h.own.v2.RawRowView(s)
+	values, v2 := h.t.v.RawRowView(r.largest), h.own.v2.RawRowView(s)
 	for c, o := range h.t.out.RawRowView(s) {
 		v := values[c]
 		if shape[c] = v2[c] - top*v*v; a.sumsRounded {
-			shape[c] = h.own.around(s, c, o, mass, top, v)
+			shape[c] = h.own.around(s, c, o, r.mass, top, v)
 		}
 		if h.scores != nil {
-			shape[c] += h.scores.around(s, c, o, scores, 0, 0)
+			shape[c] += h.scores.around(s, c, o, r.scores, 0, 0)
 		}
-		apart, together := products.Error(o, v2[c]/rho2)
-		shape[c] = max(0, shape[c]) + apart + together + argumentShape*h.m.rho2()*o*o
+		shape[c] = max(0, shape[c]) + r.rest[c]
 	}
 }
 
