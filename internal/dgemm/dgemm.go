@@ -19,6 +19,7 @@ import (
 	"runtime"
 
 	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
@@ -31,17 +32,37 @@ func (i Implementation) Dgemm(
 	tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int,
 	beta float64, c []float64, ldc int,
 ) {
+	i.multiply(tA, tB, m, n, k, alpha, a, lda, operand{data: b, ld: ldb}, beta, c, ldc)
+}
+
+// MulSquares computes C = op(A)·(op(B)∘op(B)): of B the squares of its numbers, which never stand
+// in memory. It panics as gonum's product does.
+func MulSquares(tA, tB blas.Transpose, a, b, c blas64.General) {
+	k := a.Cols
+	if tA != blas.NoTrans {
+		k = a.Rows
+	}
+	squares := operand{data: b.Data, ld: b.Stride, squared: true}
+	Implementation{}.multiply(tA, tB, c.Rows, c.Cols, k, 1, a.Data, a.Stride, squares, 0, c.Data, c.Stride)
+}
+
+// multiply is Dgemm.
+func (i Implementation) multiply(
+	tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b operand, beta float64,
+	c []float64, ldc int,
+) {
 	if alpha == 0 || k == 0 {
-		i.Implementation.Dgemm(tA, tB, m, n, k, 0, a, lda, b, ldb, beta, c, ldc) // β·C
+		i.Implementation.Dgemm(tA, tB, m, n, k, 0, a, lda, b.data, b.ld, beta, c, ldc) // β·C
 		return
 	}
-	i.Implementation.Dgemm(tA, tB, m, n, k, 0, a, lda, b, ldb, 1, c, ldc) // refuses what is malformed
+	i.Implementation.Dgemm(tA, tB, m, n, k, 0, a, lda, b.data, b.ld, 1, c, ldc) // refuses what is malformed
 	if m == 0 || n == 0 {
 		return
 	}
 	p := product{
 		kernel: &kernels[0], m: m, n: n, k: k, alpha: alpha, beta: beta, c: c, ldc: ldc,
-		a: operand{a, lda, tA != blas.NoTrans}, b: operand{b, ldb, tB == blas.NoTrans},
+		a: operand{data: a, ld: lda, across: tA != blas.NoTrans}, b: b,
 	}
+	p.b.across = tB == blas.NoTrans
 	p.compute(runtime.GOMAXPROCS(0))
 }

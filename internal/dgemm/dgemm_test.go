@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
@@ -50,7 +51,8 @@ func newCall(tA, tB blas.Transpose, m, n, k int, alpha, beta float64, draw func(
 func (c call) compute(kn kernel, cores int) []float64 {
 	p := product{
 		kernel: &kn, m: c.m, n: c.n, k: c.k, alpha: c.alpha, beta: c.beta, c: slices.Clone(c.c), ldc: c.ldc,
-		a: operand{c.a, c.lda, c.tA != blas.NoTrans}, b: operand{c.b, c.ldb, c.tB == blas.NoTrans},
+		a: operand{data: c.a, ld: c.lda, across: c.tA != blas.NoTrans},
+		b: operand{data: c.b, ld: c.ldb, across: c.tB == blas.NoTrans},
 	}
 	p.compute(cores)
 	return p.c
@@ -131,6 +133,32 @@ func eachCall(draw func() float64, f func(c call)) {
 func same(x, y []float64) bool {
 	return slices.EqualFunc(x, y, func(x, y float64) bool {
 		return math.Float64bits(x) == math.Float64bits(y) || math.IsNaN(x) && math.IsNaN(y)
+	})
+}
+
+// TestMulSquares: a product with squares that are never stored is that with squares that are.
+func TestMulSquares(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	eachCall(r.NormFloat64, func(c call) {
+		general := func(x []float64, ld, rows, cols int) blas64.General {
+			return blas64.General{Rows: rows, Cols: cols, Stride: ld, Data: x}
+		}
+		rowsA, colsA, rowsB, colsB := c.m, c.k, c.k, c.n
+		if c.tA == blas.Trans {
+			rowsA, colsA = colsA, rowsA
+		}
+		if c.tB == blas.Trans {
+			rowsB, colsB = colsB, rowsB
+		}
+		got := general(slices.Clone(c.c), c.ldc, c.m, c.n)
+		MulSquares(c.tA, c.tB, general(c.a, c.lda, rowsA, colsA), general(c.b, c.ldb, rowsB, colsB), got)
+		for i, v := range c.b {
+			c.b[i] = v * v
+		}
+		c.alpha, c.beta = 1, 0
+		if want := c.compute(kernels[0], 2); !same(got.Data, want) {
+			t.Errorf("%v: another product than with the squares", c)
+		}
 	})
 }
 

@@ -3,9 +3,10 @@ package dgemm
 // operand is a factor, seen as lines (rows of op(A), columns of op(B)) of numbers that are summed
 // over.
 type operand struct {
-	data   []float64
-	ld     int
-	across bool // the numbers of a line are ld apart, and neighbouring lines lie side by side
+	data    []float64
+	ld      int
+	across  bool // the numbers of a line are ld apart, and neighbouring lines lie side by side
+	squared bool // it has the squares of the numbers
 }
 
 // pack stores numbers from … from+k−1 of n lines from the first on as a panel of width lines:
@@ -22,6 +23,11 @@ func (x operand) pack(kn *kernel, y []float64, width, first, n, from, k int) {
 	default:
 		for l := 0; l < n; l += kn.lanes {
 			x.interleave(kn, y[l:], width, first+l, min(n-l, kn.lanes), from, k)
+		}
+	}
+	if x.squared {
+		for t, v := range y[:k*width] {
+			y[t] = v * v
 		}
 	}
 }

@@ -8,13 +8,14 @@ package loops
 import "math"
 
 // Each goes through numbers 0 … n−1: groups is called with the first that is not done, and returns
-// how many it has done from there; then one is called for the next few, or for all of them where
-// the processor takes one at a time.
-func Each(n int, groups func(from int) int, one func(i int)) {
+// how many it has done from there; then others is called for the next few, or for all where the
+// processor takes one at a time.
+func Each(n int, groups func(from int) int, others func(from, to int)) {
 	for i := 0; i < n; {
-		i += groups(i)
-		for end := min(n, i+group); i < end; i++ {
-			one(i)
+		if i += groups(i); i < n {
+			end := i + min(group, n-i)
+			others(i, end)
+			i = end
 		}
 	}
 }
@@ -91,7 +92,11 @@ func init() {
 // PowersOfTwo replaces numbers x by 2^x, good to 4 ulp: 2^(n/8) · e^r with n the whole number
 // nearest to 8x and |r| ≤ ln 2/16, where eight terms of e^r are enough.
 func PowersOfTwo(x []float64) {
-	Each(len(x), func(from int) int { return powers(x[from:]) }, func(i int) { x[i] = power(x[i]) })
+	Each(len(x), func(from int) int { return powers(x[from:]) }, func(from, to int) {
+		for i, v := range x[from:to] {
+			x[from+i] = power(v)
+		}
+	})
 }
 
 // power returns 2^x. Beside wholes float64 has whole numbers only, and their last bits.

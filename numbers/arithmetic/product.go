@@ -57,6 +57,18 @@ func (p *Products) Error(sum, squares float64) (apart, together float64) {
 	return apart + variance*(1-share), together + variance*share
 }
 
+// Total returns the second moment of the error of one, both together.
+func (p *Products) Total(sum, squares float64) float64 {
+	switch {
+	case p.steps || p.n == 0:
+		apart, together := p.Error(sum, squares)
+		return apart + together
+	case squares == 0:
+		return 0
+	}
+	return p.of(sum, squares)
+}
+
 // agreement says how far the errors of sums of the same operand with different others agree. They
 // do where a term is smaller than the sum's last place, because then it is rounded away, or up, in
 // all of them alike: about in the ratio of the two.

@@ -205,8 +205,22 @@ func (g *Grid) RoundAll(x []float64) []float64 {
 		return x
 	}
 	r := g.rounding()
-	loops.Each(len(x), func(from int) int { return r.Round(x[from:]) }, func(i int) { x[i] = g.Round(x[i]) })
+	loops.Each(len(x), func(from int) int { return r.Round(x[from:]) }, func(from, to int) { g.roundEach(x[from:to]) })
 	return x
+}
+
+// roundEach is RoundAll one by one.
+func (g *Grid) roundEach(x []float64) {
+	nearest, ordinary := g.typ.Nearest(), !g.cuts
+	for i, v := range x {
+		y, normal := nearest.Round(v * g.stretch)
+		y *= g.inverse
+		if ordinary && normal && (math.Float64bits(v)-g.start)&g.spare < g.between && math.Abs(y) >= g.tiny {
+			x[i] = y
+		} else {
+			x[i] = g.Round(v)
+		}
+	}
 }
 
 // rounding is what Round does to ordinary numbers.
@@ -453,8 +467,10 @@ func (f *Function) expPart(x, arguments []float64) {
 	}
 	loops.PowersOfTwo(f.argument.RoundAll(arguments))
 	w := loops.Wave{Frequency: f.frequency, Phase: f.phase, Amplitude: f.amplitude, Steep: steep}
-	loops.Each(len(x), func(from int) int { return w.Err(arguments[from:], x[from:]) }, func(i int) {
-		arguments[i] = f.near(arguments[i], x[i])
+	loops.Each(len(x), func(from int) int { return w.Err(arguments[from:], x[from:]) }, func(from, to int) {
+		for i, v := range x[from:to] {
+			arguments[from+i] = f.near(arguments[from+i], v)
+		}
 	})
 	copy(x, arguments)
 	f.RoundAll(x)
@@ -543,7 +559,11 @@ func (n *Noise) AddTo(to, sums, apart, together []float64) {
 	}
 	e := loops.Noise{Sizes: twoSizes, Seed: n.seed, Common: n.common}
 	groups := func(from int) int { return e.AddTo(to[from:], sums[from:], apart[from:], together[from:]) }
-	loops.Each(len(to), groups, func(i int) { to[i] = sums[i] + n.of(sums[i], apart[i], together[i]) })
+	loops.Each(len(to), groups, func(from, end int) {
+		for i, sum := range sums[from:end] {
+			to[from+i] = sum + n.of(sum, apart[from+i], together[from+i])
+		}
+	})
 }
 
 // stretched makes the root of a number of mean 1 and variance 0.8, as the mean square of the

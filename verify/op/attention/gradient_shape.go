@@ -85,8 +85,7 @@ func (m Model) dpErrors(g *gradientTruth, t gradientTypes) *mat.Dense {
 		if g.p.At(s, j) == 0 {
 			return 0
 		}
-		apart, together := products.Error(dp, d2[s]*v2[j]/float64(width))
-		return apart + together + m.stored(m.Scores, dp)
+		return products.Total(dp, d2[s]*v2[j]/float64(width)) + m.stored(m.Scores, dp)
 	}, g.dp)
 	return &errors
 }
@@ -138,13 +137,10 @@ func (m Model) deltaShape(g *gradientTruth, weights, dp *mat.Dense, t gradientTy
 
 // of returns the shapes of dq, dk and dv but for those of sums, which do not hang on single terms.
 func (e *gradientShape) of(g *gradientTruth) (dq, dk, dv *mat.Dense) {
-	dq, dk, dv = new(mat.Dense), new(mat.Dense), new(mat.Dense)
-	dq.Mul(e.ds, step.Squares(g.k))
+	dq, dv = step.TimesSquares(e.ds, g.k), step.TimesSquares(e.p.T(), g.do)
 	var along, all mat.Dense
 	along.Mul(g.lever, g.k)
 	dq.Apply(func(s, c int, x float64) float64 { return x + e.delta[s]*along.At(s, c)*along.At(s, c) }, dq)
 	all.Apply(func(s, j int, x float64) float64 { return x + e.delta[s]*g.lever.At(s, j)*g.lever.At(s, j) }, e.ds)
-	dk.Mul(all.T(), step.Squares(g.q))
-	dv.Mul(e.p.T(), step.Squares(g.do))
-	return dq, dk, dv
+	return dq, step.TimesSquares(all.T(), g.q), dv
 }

@@ -14,12 +14,11 @@ import (
 // Keys are the keys [T × D] and values [T × V] of a head, and what every block of queries needs of
 // them: that is formed once, when it is first asked for.
 type Keys struct {
-	K, V               *mat.Dense
-	allFinite          func() bool
-	finiteK, finiteV   func() *mat.Dense // zeros in place of what is not finite
-	squaresK, squaresV func() *mat.Dense // of these
-	norms              func() []float64  // Σ k² of each key
-	flushed            func() *Keys      // zeros in place of subnormal numbers
+	K, V             *mat.Dense
+	allFinite        func() bool
+	finiteK, finiteV func() *mat.Dense // zeros in place of what is not finite
+	norms            func() []float64  // Σ k² of each key
+	flushed          func() *Keys      // zeros in place of subnormal numbers
 }
 
 // NewKeys returns keys with their values.
@@ -34,8 +33,6 @@ func NewKeys(k, v *mat.Dense) *Keys {
 	})
 	h.finiteV = sync.OnceValue(func() *mat.Dense { return step.FiniteOrZero(v) })
 	h.allFinite = func() bool { return h.finiteV() == v }
-	h.squaresK = sync.OnceValue(func() *mat.Dense { return step.Squares(h.finiteK()) })
-	h.squaresV = sync.OnceValue(func() *mat.Dense { return step.Squares(h.finiteV()) })
 	h.norms = sync.OnceValue(func() []float64 {
 		if h.finiteK() == k {
 			return squares()
@@ -51,7 +48,6 @@ func NewLatents(x *mat.Dense, columns int) *Keys {
 	h := NewKeys(x, step.ColumnsBetween(x, 0, columns))
 	h.allFinite = func() bool { return h.finiteK() == x }
 	h.finiteV = func() *mat.Dense { return step.ColumnsBetween(h.finiteK(), 0, columns) }
-	h.squaresV = func() *mat.Dense { return step.ColumnsBetween(h.squaresK(), 0, columns) }
 	h.flushed = sync.OnceValue(func() *Keys { return NewLatents(op.Flush(x), columns) })
 	return h
 }
@@ -67,7 +63,6 @@ func (h *Keys) First(n int) *Keys {
 	return &Keys{
 		K: step.RowsBetween(h.K, 0, n), V: step.RowsBetween(h.V, 0, n), allFinite: h.allFinite,
 		finiteK: first(h.finiteK), finiteV: first(h.finiteV),
-		squaresK: first(h.squaresK), squaresV: first(h.squaresV),
 		norms:   func() []float64 { return h.norms()[:n] },
 		flushed: func() *Keys { return h.flushed().First(n) },
 	}

@@ -73,12 +73,11 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 
 // Prepare computes what all runs share.
 func (h *Rows) Prepare(m Model) *Rows {
-	var dots2 mat.Dense
 	h.Dots = new(mat.Dense)
 	h.Dots.Mul(h.Q, h.K.T())
-	dots2.Mul(step.Squares(step.FiniteOrZero(h.Q)), h.squaresK().T())
+	dots2 := step.TimesSquares(step.Squares(step.FiniteOrZero(h.Q)), h.finiteK().T())
 	_, width := h.Q.Dims()
-	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, &dots2).deviations()
+	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, dots2).deviations()
 	exact := m.NewRun(arithmetic.NewExact())
 	divisors, lse, p := exact.allWeights(h, exact.Exponentials(h))
 	h.p, h.exactLSE = scaledRows(p, divisors), lse

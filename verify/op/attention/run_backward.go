@@ -81,12 +81,11 @@ type gradientRows struct {
 // prepareGradients computes what all runs share.
 func (h *gradientRows) prepareGradients(m Model, output dtype.Type) *gradientRows {
 	h.Prepare(m)
-	var dp2 mat.Dense
 	h.dp = new(mat.Dense)
 	h.dp.Mul(h.do, h.V.T())
-	dp2.Mul(step.Squares(step.FiniteOrZero(h.do)), h.squaresV().T())
+	dp2 := step.TimesSquares(step.Squares(step.FiniteOrZero(h.do)), h.finiteV().T())
 	_, width := h.do.Dims()
-	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, &dp2).deviations()
+	h.dpErrors = m.SumErrors(output, m.V, width, h.dp, dp2).deviations()
 	return h
 }
 
@@ -279,8 +278,7 @@ func (g *gradientTruth) terms() (dq, dk, dv gradientSums) {
 	dv.terms = dk.terms
 	ds2, p2 := step.Squares(g.ds), step.Squares(g.p)
 	dq.squares, dk.squares, dv.squares = new(mat.Dense), new(mat.Dense), new(mat.Dense)
-	dq.squares.Mul(ds2, step.Squares(g.k))
-	dk.squares.Mul(ds2.T(), step.Squares(g.q))
-	dv.squares.Mul(p2.T(), step.Squares(g.do))
+	dq.squares, dk.squares = step.TimesSquares(ds2, g.k), step.TimesSquares(ds2.T(), g.q)
+	dv.squares = step.TimesSquares(p2.T(), g.do)
 	return dq, dk, dv
 }

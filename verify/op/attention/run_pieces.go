@@ -36,11 +36,11 @@ func (h *Rows) newPieces() []piece {
 	if h.Grows {
 		count = min(keys, mostPieces)
 	}
-	pieces, start, v2 := make([]piece, count), 0, h.squaresV()
+	pieces, start, v := make([]piece, count), 0, h.finiteV()
 	for i := range pieces {
 		end := (i + 1) * keys / count
-		pieces[i] = piece{end, make([]float64, rows), new(mat.Dense)}
-		pieces[i].squares.Mul(step.Squares(step.ColumnsBetween(h.p, start, end)), step.RowsBetween(v2, start, end))
+		squares := step.TimesSquares(step.Squares(step.ColumnsBetween(h.p, start, end)), step.RowsBetween(v, start, end))
+		pieces[i] = piece{end, make([]float64, rows), squares}
 		start = end
 	}
 	for s := range rows {

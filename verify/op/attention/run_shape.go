@@ -5,6 +5,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/numbers/arithmetic"
+	"plumbline/verify/op/step"
 )
 
 // headTruth is the truth of some queries of a head.
@@ -53,7 +54,7 @@ type keySums struct {
 func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
 	rows, keys := t.weights.Dims()
 	k := &keySums{
-		w: mat.NewDense(rows, keys, nil), v1: new(mat.Dense), v2: new(mat.Dense), errors: make([]float64, rows),
+		w: mat.NewDense(rows, keys, nil), v1: new(mat.Dense), errors: make([]float64, rows),
 	}
 	for s := range rows {
 		p, w := t.weights.RawRowView(s), k.w.RawRowView(s)
@@ -67,7 +68,7 @@ func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
 		}
 	}
 	k.v1.Mul(k.w, t.v)
-	k.v2.Mul(k.w, t.keys.squaresV())
+	k.v2 = step.TimesSquares(k.w, t.v)
 	return k
 }
 
@@ -106,8 +107,7 @@ func (h *headShape) of(s int) rowShape {
 	products, rho2 := h.m.accumulate.Products(h.m.probabilities, h.m.V, len(own)), h.m.weightRho2()
 	v2 := h.own.v2.RawRowView(s)
 	for c, o := range h.t.out.RawRowView(s) {
-		apart, together := products.Error(o, v2[c]/rho2)
-		r.rest = append(r.rest, apart+together+argumentShape*h.m.rho2()*o*o)
+		r.rest = append(r.rest, products.Total(o, v2[c]/rho2)+argumentShape*h.m.rho2()*o*o)
 	}
 	return r
 }
@@ -175,8 +175,8 @@ func (e *scoreErrors) fill(s int, weights, to []float64) {
 			to[j] = 0
 			continue
 		}
-		apart, together := e.products.Error(x/e.scale, e.q2[s]*e.k2[j]/e.width)
-		to[j] = e.scale*e.scale*(apart+together) + e.argument + e.own*x*x
+		sum := e.products.Total(x/e.scale, e.q2[s]*e.k2[j]/e.width)
+		to[j] = e.scale*e.scale*sum + e.argument + e.own*x*x
 	}
 }
 

@@ -5,6 +5,10 @@ package step
 import (
 	"math"
 
+	"plumbline/internal/dgemm"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -25,6 +29,25 @@ func Squares(m *mat.Dense) *mat.Dense {
 	var s mat.Dense
 	s.MulElem(m, m)
 	return &s
+}
+
+// TimesSquares returns x·(y∘y), the product with the squares of the elements of y.
+func TimesSquares(x, y mat.Matrix) *mat.Dense {
+	rows, _ := x.Dims()
+	_, columns := y.Dims()
+	product := mat.NewDense(rows, columns, nil)
+	a, tA := stored(x)
+	b, tB := stored(y)
+	dgemm.MulSquares(tA, tB, a, b, product.RawMatrix())
+	return product
+}
+
+// stored returns what is stored of a matrix or of a transposed one.
+func stored(x mat.Matrix) (blas64.General, blas.Transpose) {
+	if t, transposed := x.(mat.Transpose); transposed {
+		return t.Matrix.(*mat.Dense).RawMatrix(), blas.Trans
+	}
+	return x.(*mat.Dense).RawMatrix(), blas.NoTrans
 }
 
 // FiniteOrZero returns m, or a copy with zeros in place of what is not finite.

@@ -90,9 +90,9 @@ func (o Operands) Multiply(x *mat.Dense, w Weights, rows ...[]float64) (p *Produ
 	}
 	x2 := Squares(FiniteOrZero(x))
 	w.each(func(from, to int, block *mat.Dense) {
-		var y, squares mat.Dense
+		var y mat.Dense
 		y.Mul(all, block.T())
-		squares.Mul(x2, Squares(FiniteOrZero(block)).T())
+		squares := TimesSquares(x2, FiniteOrZero(block).T())
 		for i := range n {
 			o.fill(p, i, from, terms, y.RawRowView(i), squares.RawRowView(i))
 		}
@@ -117,16 +117,17 @@ func (o Operands) Contract(x *mat.Dense, w Weights, rows *mat.Dense) (p *Product
 	x2 := Squares(FiniteOrZero(x))
 	blocks, read := w.blocks()
 	for first := 0; first < blocks; first += together {
-		var sums, sumsOfSquares [together]mat.Dense
+		var sums, sumsOfSquares [together]*mat.Dense
 		inWork := min(together, blocks-first)
 		parallel.Each(inWork, func(i int) {
 			from, to, block := read(first + i)
+			sums[i] = new(mat.Dense)
 			sums[i].Mul(ColumnsBetween(&all, from, to), block)
-			sumsOfSquares[i].Mul(ColumnsBetween(x2, from, to), Squares(FiniteOrZero(block)))
+			sumsOfSquares[i] = TimesSquares(ColumnsBetween(x2, from, to), FiniteOrZero(block))
 		})
 		for i := range inWork {
-			y.Add(y, &sums[i])
-			squares.Add(squares, &sumsOfSquares[i])
+			y.Add(y, sums[i])
+			squares.Add(squares, sumsOfSquares[i])
 		}
 	}
 	return o.Of(RowsBetween(y, 0, n), squares, terms), RowsBetween(y, n, n+k)
