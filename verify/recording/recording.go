@@ -380,7 +380,10 @@ func (e *entry) drawOnce(x []float64) error {
 // read decodes stored elements from offset on into x, a chunk of the file at a time.
 func (e *entry) read(x []float64, offset int) error {
 	size := e.dtype.Size()
-	buf := make([]byte, min(chunk, len(x)*size))
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
+	buf := slices.Grow((*room)[:0], min(chunk, len(x)*size))[:min(chunk, len(x)*size)]
+	*room = buf
 	for done := 0; done < len(x); {
 		part := x[done:min(done+chunk/size, len(x))]
 		b := buf[:len(part)*size]
@@ -395,6 +398,9 @@ func (e *entry) read(x []float64, offset int) error {
 	}
 	return nil
 }
+
+// buffers are what bytes are read into.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxExact is the integer up to which float64 holds all.
 const maxExact = 1 << 53

@@ -256,7 +256,13 @@ type Exponentials struct {
 // Exponentials returns those of a head.
 func (a *Run) Exponentials(h *Rows) *Exponentials {
 	rows, keys := h.Dots.Dims()
-	e := &Exponentials{x: mat.NewDense(rows, keys, nil), largest: make([]float64, rows)}
+	return a.exponentials(h, mat.NewDense(rows, keys, nil))
+}
+
+// exponentials is Exponentials with room for them.
+func (a *Run) exponentials(h *Rows, x *mat.Dense) *Exponentials {
+	rows, _ := x.Dims()
+	e := &Exponentials{x: x, largest: make([]float64, rows)}
 	for s := range rows {
 		row := e.x.RawRowView(s)
 		a.scores(h, s, row)

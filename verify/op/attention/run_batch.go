@@ -104,19 +104,26 @@ func (b *headBlock) slots(numbers []int) (all [][]formed, slots int) {
 	return all, slots
 }
 
-// weigh puts the weights of run n into their slots.
+// weigh puts the weights of run n into their slots: into that of the first form last of all, where
+// the exponentials are.
 func (b *headBlock) weigh(n int, in *Rows, forms []formed, stack *mat.Dense) {
 	rows, _ := in.Dots.Dims()
-	e := b.h.runs[0][n].Exponentials(in)
-	for form := range forms {
-		f, r := &forms[form], b.h.runs[form][n]
-		p := step.RowsBetween(stack, f.slot*rows, (f.slot+1)*rows)
-		if !f.fills { // log-sum-exps are of sums of what is not rounded yet
-			f.divisors, f.lse = r.divide(in, e, p), forms[0].lse
-			continue
+	slot := func(form int) *mat.Dense {
+		return step.RowsBetween(stack, forms[form].slot*rows, (forms[form].slot+1)*rows)
+	}
+	e := b.h.runs[0][n].exponentials(in, slot(0))
+	for form := len(forms) - 1; form >= 0; form-- {
+		if f := &forms[form]; f.fills {
+			if form > 0 {
+				slot(form).Copy(e.x)
+			}
+			f.divisors, f.lse = b.h.runs[form][n].weigh(in, e, slot(form))
 		}
-		p.Copy(e.x)
-		f.divisors, f.lse = r.weigh(in, e, p)
+	}
+	for form := range forms {
+		if f := &forms[form]; !f.fills { // log-sum-exps are of sums of what is not rounded yet
+			f.divisors, f.lse = b.h.runs[form][n].divide(in, e, slot(form)), forms[0].lse
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func (h *Heads) lseOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") 
 func (h *Heads) Block(q *mat.Dense, keys *Keys, o attention.Options, at []Place) {
 	o.Scale, o.SoftCap = h.m.Scale, h.m.softCap
 	scores := attention.Scores(q, keys.K, o)
-	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: mat.DenseCopyOf(scores)}
+	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: scores}
 	t.weights, t.lse = attention.Softmax(scores, o.Sink)
 	t.out = attention.Values(t.weights, keys.V, o)
 	unit := lseUnit(h.c)

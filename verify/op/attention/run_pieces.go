@@ -39,8 +39,8 @@ func (h *Rows) newPieces() []piece {
 	pieces, start, v := make([]piece, count), 0, h.finiteV()
 	for i := range pieces {
 		end := (i + 1) * keys / count
-		squares := step.TimesSquares(step.Squares(step.ColumnsBetween(h.p, start, end)), step.RowsBetween(v, start, end))
-		pieces[i] = piece{end, make([]float64, rows), squares}
+		p2 := step.Squares(step.ColumnsBetween(h.p, start, end))
+		pieces[i] = piece{end, make([]float64, rows), step.TimesSquares(p2, step.RowsBetween(v, start, end))}
 		start = end
 	}
 	for s := range rows {
