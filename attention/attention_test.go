@@ -223,6 +223,32 @@ func TestScale(t *testing.T) {
 	})
 }
 
+// Scores are made of the products in the same way, whoever formed those: bits are the same.
+func TestToScores(t *testing.T) {
+	rng := source(9)
+	q, k := random(rng, 6, 4), random(rng, 7, 4)
+	for _, o := range []attention.Options{
+		{}, {Scale: 0.3}, {Scale: 2, SoftCap: 1.5, Mask: attention.Mask{Causal: true, Window: 3}},
+	} {
+		want := attention.Scores(q, k, o)
+		got := attention.Products(q, k)
+		if o.Scale == 0 {
+			o.Scale = 0.5 // 1/√4
+		}
+		attention.ToScores(got, o)
+		same(t, "scores", got, want, 0)
+	}
+}
+
+func TestToScoresWithoutScale(t *testing.T) {
+	defer func() {
+		if recover() != "attention: products do not tell their scale" {
+			t.Error("a scale of 0 is taken")
+		}
+	}()
+	attention.ToScores(empty(1, 1), attention.Options{})
+}
+
 func TestNothingVisible(t *testing.T) {
 	rng := source(3)
 	q, k, v := random(rng, 5, 4), random(rng, 3, 4), random(rng, 3, 2)

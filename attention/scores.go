@@ -49,6 +49,41 @@ func Scores(q, k mat.Matrix, o Options) *mat.Dense {
 	return x
 }
 
+// Products returns q_s·k_j of all pairs, of which ToScores makes scores.
+//
+//	d_sj = q_s·k_j
+//
+// q is [S × D], k is [T × D]; the result is [S × T]. It implements Attention Is All You Need (1).
+func Products(q, k mat.Matrix) *mat.Dense {
+	queries, d := q.Dims()
+	keys, dk := k.Dims()
+	if queries > 0 && keys > 0 && d != dk {
+		panic("attention: widths of queries and keys differ")
+	}
+	return product(q, k.T())
+}
+
+// ToScores replaces products q_s·k_j by the scores that Scores returns. The scale must be given.
+//
+//	x_sj = cap(scale · d_sj) if s sees j, else −∞
+//
+// d is [S × T]. It implements Attention Is All You Need (1).
+func ToScores(d *mat.Dense, o Options) {
+	if o.Scale == 0 {
+		panic("attention: products do not tell their scale")
+	}
+	scaleBy(d, o.Scale)
+	capAndHide(d, o)
+}
+
+// scaleBy multiplies all elements by a number.
+func scaleBy(x *mat.Dense, scale float64) {
+	rows, _ := x.Dims()
+	for s := range rows {
+		floats.Scale(scale, x.RawRowView(s))
+	}
+}
+
 // capAndHide makes scores of what uncapped returns.
 func capAndHide(x *mat.Dense, o Options) {
 	if o.SoftCap != 0 {
@@ -60,15 +95,9 @@ func capAndHide(x *mat.Dense, o Options) {
 
 // uncapped returns scale · q_s·k_j of all pairs, [S × T], also where s does not see j.
 func uncapped(q, k mat.Matrix, o Options) *mat.Dense {
-	queries, d := q.Dims()
-	keys, dk := k.Dims()
-	if queries > 0 && keys > 0 && d != dk {
-		panic("attention: widths of queries and keys differ")
-	}
-	x := product(q, k.T())
-	for s := range queries {
-		floats.Scale(o.scale(d), x.RawRowView(s))
-	}
+	_, d := q.Dims()
+	x := Products(q, k)
+	scaleBy(x, o.scale(d))
 	return x
 }
 

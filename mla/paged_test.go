@@ -39,6 +39,17 @@ func TestPagedCache(t *testing.T) {
 		identical(t, "sequence 1", scattered.Gather(1), dense.Slice(0, 5, 0, dc+dR))
 	})
 
+	t.Run("GatherPages asks for each page in turn, with room for the rows in use", func(t *testing.T) {
+		got := GatherPages(9, page, dc+dR, func(p int, rows []float64) {
+			first := p * page * (dc + dR)
+			copy(rows, dense.RawMatrix().Data[first:first+len(rows)])
+		})
+		identical(t, "rows", got, dense)
+		if none := GatherPages(0, page, 3, nil); none.RawMatrix().Cols != 3 {
+			t.Error("without rows")
+		}
+	})
+
 	t.Run("row 4 of pages of 4 is the first of the second page", func(t *testing.T) {
 		identical(t, "row", scattered.Pages[0].Slice(0, 1, 0, dc+dR), dense.Slice(4, 5, 0, dc+dR))
 	})
@@ -130,6 +141,11 @@ func TestPagedCache(t *testing.T) {
 		panicsWith(t, "mla: values are wider than the rows of the cache", func() {
 			scattered.Decode(0, q, dc+dR+1, scale, true)
 		})
+		panicsWith(t, "mla: pages without rows", func() { GatherPages(1, 0, 3, nil) })
+		mixed := newCache(1, page, dc+dR, []int{0, 1})
+		mixed.Append(0, latent.Slice(0, 3, 0, dc), ropeKey.Slice(0, 3, 0, dR))
+		mixed.Pages, mixed.Lengths[0] = append(mixed.Pages, mat.NewDense(page, dc, nil)), 5
+		panicsWith(t, "mla: pages have different widths", func() { mixed.Gather(0) })
 		panicsWith(t, "mla: cache without pages", func() {
 			(&PagedCache{Table: [][]int{{0}}, Lengths: []int{0}}).Append(0, latent, ropeKey)
 		})

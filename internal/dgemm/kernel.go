@@ -21,6 +21,8 @@ type kernel struct {
 	lanes    int        // columns of C in a register
 	multiply []multiply // for one register of columns, for two …
 	copies   []copies
+	// squares squares n numbers in place, a multiple of lanes; or nil.
+	squares func(n int, x *float64)
 	// interleave stores lanes rows of x, of lanes·turns numbers each, as columns of y; or nil.
 	interleave func(turns int, x *float64, ld int, y *float64, step int)
 }

@@ -46,6 +46,11 @@ func copyAVX2x12(k int, x *float64, ld int, y *float64)
 //go:noescape
 func interleaveAVX2(turns int, x *float64, ld int, y *float64, step int)
 
+// squaresAVX2 squares n numbers, a multiple of 4, in place.
+//
+//go:noescape
+func squaresAVX2(n int, x *float64)
+
 // kernelAVX512x8 adds a panel of A times a panel of B to 8×8 numbers of C,
 // or stores it there.
 //
@@ -87,3 +92,8 @@ func copyAVX512x24(k int, x *float64, ld int, y *float64)
 //
 //go:noescape
 func interleaveAVX512(turns int, x *float64, ld int, y *float64, step int)
+
+// squaresAVX512 squares n numbers, a multiple of 8, in place.
+//
+//go:noescape
+func squaresAVX512(n int, x *float64)

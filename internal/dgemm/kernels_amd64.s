@@ -584,6 +584,22 @@ turn:
 	VZEROUPPER
 	RET
 
+// func squaresAVX2(n int, x *float64)
+// Requires: AVX
+TEXT ·squaresAVX2(SB), NOSPLIT, $0-16
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+
+group:
+	VMOVUPD (CX), Y0
+	VMULPD  Y0, Y0, Y0
+	VMOVUPD Y0, (CX)
+	ADDQ    $+32, CX
+	SUBQ    $+4, AX
+	JNZ     group
+	VZEROUPPER
+	RET
+
 // func kernelAVX512x8(k int, a *float64, b *float64, c *float64, ldc int, add bool)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·kernelAVX512x8(SB), NOSPLIT, $0-41
@@ -1517,5 +1533,21 @@ turn:
 	ADDQ       $+64, CX
 	DECQ       AX
 	JNZ        turn
+	VZEROUPPER
+	RET
+
+// func squaresAVX512(n int, x *float64)
+// Requires: AVX, AVX512F
+TEXT ·squaresAVX512(SB), NOSPLIT, $0-16
+	MOVQ n+0(FP), AX
+	MOVQ x+8(FP), CX
+
+group:
+	VMOVUPD (CX), Z0
+	VMULPD  Z0, Z0, Z0
+	VMOVUPD Z0, (CX)
+	ADDQ    $+64, CX
+	SUBQ    $+8, AX
+	JNZ     group
 	VZEROUPPER
 	RET

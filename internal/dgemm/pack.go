@@ -26,9 +26,18 @@ func (x operand) pack(kn *kernel, y []float64, width, first, n, from, k int) {
 		}
 	}
 	if x.squared {
-		for t, v := range y[:k*width] {
-			y[t] = v * v
-		}
+		kn.square(y[:k*width])
+	}
+}
+
+// square squares the numbers of a panel.
+func (kn *kernel) square(y []float64) {
+	if kn.squares != nil {
+		kn.squares(len(y), &y[0])
+		return
+	}
+	for t, v := range y {
+		y[t] = v * v
 	}
 }
 

@@ -17,6 +17,7 @@ func main() {
 			p.copies(registers)
 		}
 		p.interleave(p.transpose)
+		p.squares()
 	}
 	Generate()
 }

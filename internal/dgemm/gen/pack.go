@@ -124,3 +124,22 @@ func (p processor) copies(vectors int) {
 	VZEROUPPER()
 	RET()
 }
+
+// squares writes what squares numbers in place.
+func (p processor) squares() {
+	name := "squares" + p.name
+	TEXT(name, NOSPLIT, "func(n int, x *float64)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s squares n numbers, a multiple of %d, in place.", name, p.lanes))
+	n, x := argument("n"), argument("x")
+	r := p.all[0]
+	Label("group")
+	VMOVUPD(Mem{Base: x}, r)
+	VMULPD(r, r, r)
+	VMOVUPD(r, Mem{Base: x})
+	ADDQ(I32(p.lanes*8), x)
+	SUBQ(I32(p.lanes), n)
+	JNZ(LabelRef("group"))
+	VZEROUPPER()
+	RET()
+}

@@ -19,7 +19,7 @@ type Rows struct {
 	Range     func(row int) (from, to int) // the keys that a row sees
 	Grows     bool                         // a later row sees more keys
 	sink      *float64
-	Dots      *mat.Dense // q·k
+	Dots      *mat.Dense // q·k; nil: Prepare forms it
 	DotErrors Deviations // of these sums
 	p         *mat.Dense // weights
 	exact     *mat.Dense // outputs without any rounding
@@ -73,8 +73,9 @@ func (m Model) SumErrors(x, y dtype.Type, n int, sums, squares *mat.Dense) Momen
 
 // Prepare computes what all runs share.
 func (h *Rows) Prepare(m Model) *Rows {
-	h.Dots = new(mat.Dense)
-	h.Dots.Mul(h.Q, h.K.T())
+	if h.Dots == nil {
+		h.Dots = attention.Products(h.Q, h.K)
+	}
 	dots2 := step.TimesSquares(step.Squares(step.FiniteOrZero(h.Q)), h.finiteK().T())
 	_, width := h.Q.Dims()
 	h.DotErrors = m.SumErrors(m.Q, m.K, width, h.Dots, dots2).deviations()

@@ -98,23 +98,34 @@ func (h *Heads) lseOf(p Place) int { return (p.B*h.c.Dim("H")+p.H)*h.c.Dim("S") 
 // Block computes the rows of q, which see keys by the mask, and runs those that are chosen.
 func (h *Heads) Block(q *mat.Dense, keys *Keys, o attention.Options, at []Place) {
 	o.Scale, o.SoftCap = h.m.Scale, h.m.softCap
-	scores := attention.Scores(q, keys.K, o)
-	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: scores}
-	t.weights, t.lse = attention.Softmax(scores, o.Sink)
+	run, dots := h.chosen(at), attention.Products(q, keys.K)
+	var runDots *mat.Dense
+	if len(run) > 0 {
+		runDots = pickRows(dots, run)
+	}
+	attention.ToScores(dots, o)
+	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: dots}
+	t.weights, t.lse = attention.Softmax(dots, o.Sink)
 	t.out = attention.Values(t.weights, keys.V, o)
 	unit := lseUnit(h.c)
-	var run []int
 	for i, p := range at {
 		h.o.set(h.rowOf(p), t.out.RawRowView(i))
 		h.lse.set(h.lseOf(p), []float64{t.lse[i] / unit})
+	}
+	h.addShapes(t, at)
+	if len(run) > 0 {
+		h.runRows(&Rows{Q: pickRows(q, run), Dots: runDots, Keys: keys, sink: o.Sink}, o, at, run)
+	}
+}
+
+// chosen returns which rows of a block are run.
+func (h *Heads) chosen(at []Place) (run []int) {
+	for i, p := range at {
 		if h.o != nil && h.o.first[h.rowOf(p)] >= 0 || h.o == nil && h.lse.first[h.lseOf(p)] >= 0 {
 			run = append(run, i)
 		}
 	}
-	h.addShapes(t, at)
-	if len(run) > 0 {
-		h.runRows(pickRows(q, run), keys, o, at, run)
-	}
+	return run
 }
 
 // addShapes fills in what second moments of errors go with.
@@ -138,16 +149,15 @@ func (h *Heads) addShapes(t headTruth, at []Place) {
 }
 
 // runRows runs some rows of a block.
-func (h *Heads) runRows(q *mat.Dense, keys *Keys, o attention.Options, at []Place, run []int) {
+func (h *Heads) runRows(rows *Rows, o attention.Options, at []Place, run []int) {
 	seen := func(row int) (from, to int) { return o.Mask.Range(run[row]) }
-	if all, _ := keys.K.Dims(); o.Mask == (attention.Mask{}) {
+	if all, _ := rows.K.Dims(); o.Mask == (attention.Mask{}) {
 		seen = func(int) (from, to int) { return 0, all }
 	}
-	grows := Grows(o.Mask)
-	rows := (&Rows{Q: q, Keys: keys, sink: o.Sink, Range: seen, Grows: grows}).Prepare(h.m)
-	flushed := rows
+	rows.Range, rows.Grows = seen, Grows(o.Mask)
+	flushed := rows.Prepare(h.m)
 	if h.c.Arithmetic.Subnormals == "flushed" {
-		f := Rows{Q: op.Flush(q), Keys: keys.flushed(), sink: o.Sink, Range: seen, Grows: grows}
+		f := Rows{Q: op.Flush(rows.Q), Keys: rows.flushed(), sink: o.Sink, Range: seen, Grows: rows.Grows}
 		flushed = f.Prepare(h.m)
 	}
 	h.noteScale(rows, at, run)
