@@ -49,7 +49,7 @@ func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) ver
 // is checked by signed sums: then a diagnosis is of one part that is wrong, and nothing is vouched
 // for.
 func JudgeSparing(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
-	v, at := op.JudgeSparing(rec, most)
+	v, at := op.JudgeSparing(rec, most, VouchingWork(rec) <= vouching)
 	if at.Where == "" {
 		addTo(&v, at, budget, vouching)
 		return v

@@ -35,6 +35,10 @@ type Case struct {
 	// is one of several, and has to be quick.
 	Excerpt bool
 
+	// FirstForm says that of the forms that a kernel may have the first is enough, for now: the
+	// verdict of one that has it needs no other.
+	FirstForm bool
+
 	trouble *trouble
 	flush   bool // numbers below the normal float32 numbers count as zero
 }

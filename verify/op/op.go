@@ -146,32 +146,45 @@ func Lookup(name string) *Op {
 // Judge computes the truth of a recording and judges every output it has. A recording that cannot
 // be judged is unusable, with the reason; so is one that meets a fault of ours.
 func Judge(rec *recording.Recording) verdict.Verdict {
-	v, _ := judge(rec)
+	v, _ := judge(rec, false)
 	return v
 }
 
 // JudgeWithin is Judge for recordings that ask for no more work than most; any other is unusable,
 // and the reason says what it asks for. So is one with more outputs than MostOutputs.
 func JudgeWithin(rec *recording.Recording, most float64) verdict.Verdict {
-	v, _ := JudgeKnown(rec, most)
+	v, _ := judgeWithin(rec, most, false)
 	return v
 }
 
 // JudgeKnown is JudgeWithin, and returns what is expected of the outputs too, nil where that is not
 // known.
 func JudgeKnown(rec *recording.Recording, most float64) (verdict.Verdict, []verdict.Expected) {
+	return judgeWithin(rec, most, true)
+}
+
+// judgeWithin is JudgeKnown, with all forms of a kernel or with those that the verdict needs.
+func judgeWithin(rec *recording.Recording, most float64, all bool) (verdict.Verdict, []verdict.Expected) {
 	if err := affordable(rec, most); err != nil {
 		return unusable(rec, err), nil
 	}
-	return judge(rec)
+	return judge(rec, all)
 }
 
-func judge(rec *recording.Recording) (verdict.Verdict, []verdict.Expected) {
-	expected, err := Expect(rec)
+// judge judges a recording, with what is expected of all forms of a kernel, or of the first alone
+// where that explains it.
+func judge(rec *recording.Recording, all bool) (verdict.Verdict, []verdict.Expected) {
+	expected, err := expectGuarded(rec, asked{firstForm: !all})
 	if err != nil {
 		return unusable(rec, err), nil
 	}
-	return JudgeAgainst(rec, expected), expected
+	v := JudgeAgainst(rec, expected)
+	for i, out := range v.Outputs {
+		if out.Status != verdict.Explained && expected[i].FirstFormOnly {
+			return judge(rec, true)
+		}
+	}
+	return v, expected
 }
 
 // JudgeAgainst judges every output of a recording whose truth is known already, from Expect on a
@@ -224,20 +237,27 @@ func reason(v verdict.Verdict) string {
 
 // Expect returns the truth and σ of every output that a recording has, in the catalogue's order.
 func Expect(rec *recording.Recording) ([]verdict.Expected, error) {
-	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec, false) })
+	return expectGuarded(rec, asked{})
+}
+
+// asked is what is asked of an op beside its outputs, as Case has it.
+type asked struct{ excerpt, firstForm bool }
+
+func expectGuarded(rec *recording.Recording, a asked) ([]verdict.Expected, error) {
+	expected, err := guarded(func() ([]verdict.Expected, error) { return expect(rec, a) })
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return nil, fmt.Errorf("%s: %w", rec.Name, f)
 	}
 	return expected, err
 }
 
-// expect is Expect of a recording, or of an excerpt of a larger one.
-func expect(rec *recording.Recording, excerpt bool) ([]verdict.Expected, error) {
+// expect is Expect as it is asked for.
+func expect(rec *recording.Recording, a asked) ([]verdict.Expected, error) {
 	c, err := bind(rec)
 	if err != nil {
 		return nil, err
 	}
-	c.Excerpt = excerpt
+	c.Excerpt, c.FirstForm = a.excerpt, a.firstForm
 	if len(rec.Outputs()) == 0 {
 		return nil, fmt.Errorf("%s: a request: it has no out.* tensor to judge", rec.Name)
 	}

@@ -47,12 +47,14 @@ const (
 )
 
 // JudgeSparing is JudgeKnown, but that an output that is too large to be recomputed as a whole is
-// checked by signed sums, and recomputed where it looks wrong and in a sample.
-func JudgeSparing(rec *recording.Recording, most float64) (verdict.Verdict, Judged) {
+// checked by signed sums, and recomputed where it looks wrong and in a sample; and that of a
+// recording that is explained what is expected is that of the form which explains it, unless all
+// forms are asked for.
+func JudgeSparing(rec *recording.Recording, most float64, all bool) (verdict.Verdict, Judged) {
 	large, c, err := largeOf(rec)
 	switch {
 	case large == nil && err == nil:
-		v, expected := JudgeKnown(rec, most)
+		v, expected := judgeWithin(rec, most, all)
 		return v, Judged{Recording: rec, Expected: expected, Verdict: v}
 	case err == nil:
 		err = affordableWork(rec, c.inputWork()+large.Work(), most)
@@ -156,7 +158,7 @@ func (j *sparing) look(x Excerpt, parts int) error {
 
 // add judges an excerpt, with one of so many shares of the chance of a false alarm.
 func (j *sparing) add(x Excerpt, shares int) (verdict.Expected, error) {
-	expected, err := expect(x.Recording, true)
+	expected, err := expect(x.Recording, asked{excerpt: true})
 	if err != nil {
 		return verdict.Expected{}, err
 	}

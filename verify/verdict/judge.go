@@ -25,6 +25,8 @@ type Expected struct {
 	// Forms are further samples, of forms of a kernel that the declaration leaves open as well and
 	// whose errors are spread in another way. A recording has one of them.
 	Forms []Form
+	// FirstFormOnly says that there are others, which nobody has asked for.
+	FirstFormOnly bool
 	// Directions are shapes of error to look for beside the truth itself.
 	Directions []Direction
 	// Outputs is how many outputs of the recording are judged: they share one chance of a false

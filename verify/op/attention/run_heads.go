@@ -20,6 +20,7 @@ type Heads struct {
 	m      Model
 	o, lse *sampled
 	scale  []float64 // what outputs that are run move by with the scale of the scores
+	others bool      // there are forms that are not asked for
 	runs   [][]*Run  // of each form, the native one first
 	locked sync.Mutex
 }
@@ -44,6 +45,9 @@ func NewHeads(c *op.Case, m Model, keys, width int) *Heads {
 	forms := m.NewRun(arithmetic.NewExact()).Forms()
 	work *= float64(forms)
 	runs := headRuns(work * float64(rows))
+	if h.others = c.FirstForm && forms > 1; h.others {
+		forms = 1
+	}
 	h.newRuns(forms, runs)
 	var chosen, chosenLSE func(int) bool
 	if most := max(fewestRows, int(mostHeadWork/(work*float64(runs)))); most < rows {
@@ -130,7 +134,8 @@ func (h *Heads) chosen(at []Place) (run []int) {
 
 // addShapes fills in what second moments of errors go with.
 func (h *Heads) addShapes(t headTruth, at []Place) {
-	shape := h.m.newShape(t)
+	around := slices.ContainsFunc(h.runs, func(form []*Run) bool { return form[0].sumsRounded })
+	shape := h.m.newShape(t, around)
 	for i, p := range at {
 		if h.lse != nil {
 			lse := shape.lse(i)
@@ -194,7 +199,9 @@ func pickRows(m *mat.Dense, rows []int) *mat.Dense {
 func (h *Heads) Expected() (all []verdict.Expected) {
 	for _, s := range []*sampled{h.o, h.lse} {
 		if s != nil {
-			all = append(all, s.expected())
+			e := s.expected()
+			e.FirstFormOnly = h.others
+			all = append(all, e)
 		}
 	}
 	if h.o != nil {

@@ -50,11 +50,12 @@ type keySums struct {
 	errors    []float64
 }
 
-// newKeySums sums over the keys with the weights p² f, f being own or what errors add to it.
-func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
+// newKeySums sums over the keys with the weights p² f, f being own or what errors add to it; v1 is
+// formed where sums around the output are asked for.
+func (t headTruth) newKeySums(own float64, errors *scoreErrors, around bool) *keySums {
 	rows, keys := t.weights.Dims()
 	k := &keySums{
-		w: mat.NewDense(rows, keys, nil), v1: new(mat.Dense), errors: make([]float64, rows),
+		w: mat.NewDense(rows, keys, nil), errors: make([]float64, rows),
 	}
 	for s := range rows {
 		p, w := t.weights.RawRowView(s), k.w.RawRowView(s)
@@ -67,7 +68,10 @@ func (t headTruth) newKeySums(own float64, errors *scoreErrors) *keySums {
 			k.errors[s] += square * e
 		}
 	}
-	k.v1.Mul(k.w, t.v)
+	if around {
+		k.v1 = new(mat.Dense)
+		k.v1.Mul(k.w, t.v)
+	}
 	k.v2 = step.TimesSquares(k.w, t.v)
 	return k
 }
@@ -77,15 +81,16 @@ func (k *keySums) around(s, c int, o, mass, part, v float64) float64 {
 	return k.v2.At(s, c) - part*v*v - 2*o*(k.v1.At(s, c)-part*v) + o*o*(mass-part)
 }
 
-// newShape sums what the shapes of all forms are made of.
-func (m Model) newShape(t headTruth) *headShape {
+// newShape sums what the shapes of all forms are made of; around says that one of them has weights
+// that are divided by the sum of rounded ones.
+func (m Model) newShape(t headTruth, around bool) *headShape {
 	h := &headShape{m: m, t: t, errors: m.newScoreErrors(t.q, t.scores, norms(t.q), t.keys.norms())}
 	if !m.storesScores() {
-		h.own = t.newKeySums(m.weightRho2(), h.errors)
+		h.own = t.newKeySums(m.weightRho2(), h.errors, around)
 		return h
 	}
-	h.own = t.newKeySums(m.weightRho2(), nil)
-	h.scores = t.newKeySums(0, h.errors)
+	h.own = t.newKeySums(m.weightRho2(), nil, around)
+	h.scores = t.newKeySums(0, h.errors, true)
 	return h
 }
 

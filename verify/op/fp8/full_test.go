@@ -51,7 +51,7 @@ func judgedInSeconds(t *testing.T, rec *recording.Recording) (verdict.Verdict, o
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	v, at := op.JudgeSparing(file, op.MaxWork)
+	v, at := op.JudgeSparing(file, op.MaxWork, true)
 	runtime.ReadMemStats(&after)
 	t.Logf("%.2g s, %d MB allocated in all", time.Since(start).Seconds(), (after.TotalAlloc-before.TotalAlloc)>>20)
 	if took := time.Since(start); took > time.Minute {

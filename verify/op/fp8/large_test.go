@@ -105,7 +105,7 @@ func asLarge() (restore func()) {
 // sparing judges a recording as a large one.
 func sparing(t *testing.T, rec *recording.Recording) (verdict.Verdict, *verdict.Signs) {
 	t.Helper()
-	v, _ := op.JudgeSparing(rec, op.MaxWork)
+	v, _ := op.JudgeSparing(rec, op.MaxWork, true)
 	if v.Fault != "" || len(v.Outputs) != 1 || v.Outputs[0].Signs == nil {
 		t.Fatalf("%s: %s %s", v.Status, v.Reason, v.Fault)
 	}
@@ -340,7 +340,7 @@ func TestOneProcessorGivesTheSame(t *testing.T) {
 func TestSmallProductsAreRecomputed(t *testing.T) {
 	defer fp8.LowerRunWork(1 << 21)()
 	p := newSigned(6, 64, 128, 128)
-	small, _ := op.JudgeSparing(p.Recording, op.MaxWork)
+	small, _ := op.JudgeSparing(p.Recording, op.MaxWork, true)
 	defer fp8.LowerRecomputed(1)()
 	exact := op.JudgeWithin(p.Recording, op.MaxWork)
 	if d := cmp.Diff(small, exact); d != "" || small.Outputs[0].Signs != nil {
@@ -357,7 +357,7 @@ func TestLargeWorkIsLimited(t *testing.T) {
 	p := newSigned(7, 64, 128, 128)
 	work, err := op.WorkSparing(p.Recording)
 	optest.Must(err)
-	v, _ := op.JudgeSparing(p.Recording, work/2)
+	v, _ := op.JudgeSparing(p.Recording, work/2, true)
 	if v.Status != verdict.Unusable || !strings.Contains(v.Reason, "more than the limit of") {
 		t.Errorf("%s: %s", v.Status, v.Reason)
 	}
