@@ -5,11 +5,13 @@ package step
 import (
 	"math"
 
-	"plumbline/internal/dgemm"
-
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/internal/dgemm"
+	"plumbline/numbers/dtype"
 )
 
 // Maximum returns the largest of some numbers, −∞ of none.
@@ -53,14 +55,12 @@ func stored(x mat.Matrix) (blas64.General, blas.Transpose) {
 // FiniteOrZero returns m, or a copy with zeros in place of what is not finite.
 func FiniteOrZero(m *mat.Dense) *mat.Dense {
 	rows, _ := m.Dims()
-	clean := true
+	sum := 0.0
 	for i := range rows {
-		for _, v := range m.RawRowView(i) {
-			clean = clean && !math.IsNaN(v) && !math.IsInf(v, 0)
-		}
+		sum += floats.Sum(m.RawRowView(i))
 	}
-	if clean {
-		return m
+	if dtype.Finite(sum) {
+		return m // what is not finite would be in the sum, which is quick
 	}
 	c := mat.DenseCopyOf(m)
 	c.Apply(func(_, _ int, v float64) float64 {
