@@ -41,17 +41,10 @@ func decodeTruth(rec *recording.Recording) []*mat.Dense {
 // gathered returns the first n rows of a sequence, from the pages that its row of the table names.
 func gathered(rec *recording.Recording, blocks []float64, n int) *mat.Dense {
 	size := rec.Shape("kv_cache")[1]
-	used := (n + size - 1) / size
-	cache := &mla.PagedCache{
-		Pages: make([]*mat.Dense, used), Table: [][]int{make([]int, used)}, Lengths: []int{n},
-	}
-	for p := range used {
-		block := int(blocks[p])
-		page, err := rec.Rows("kv_cache", block, block+1)
-		optest.Must(err)
-		cache.Pages[p], cache.Table[0][p] = page.View(1, 0, 0), p
-	}
-	return cache.Gather(0)
+	width := rec.Shape("kv_cache")[3]
+	return mla.GatherPages(n, size, width, func(p int, rows []float64) {
+		optest.Must(rec.Fill(rows, "kv_cache", int(blocks[p])*size*width))
+	})
 }
 
 // What is measured as the truth is the truth that verdicts use.
