@@ -27,7 +27,7 @@ func TestSumFour(t *testing.T) {
 			same(t, &s, four[:], terms[:])
 			a, b, c, d := terms[0], terms[1], terms[2], terms[3]
 			all := [][]float64{a, b, c, b, c, a, c, b, a, b, c, d, a, b, c, d, a}
-			same(t, &s, s.SumAll(all), all)
+			same(t, &s, s.SumAll(nil, all...), all)
 		}
 	}
 }

@@ -313,9 +313,9 @@ func (s *Adder) singles() bool {
 	return !s.pairs && s.step == 1 && s.typ == dtype.F32 && !s.cuts && s.stretch != 0
 }
 
-// SumAll adds up lists of equally many terms each.
-func (s *Adder) SumAll(lists [][]float64) []float64 {
-	sums, r := make([]float64, 0, len(lists)), s.rounding()
+// SumAll adds up lists of equally many terms each, and appends the sums.
+func (s *Adder) SumAll(sums []float64, lists ...[]float64) []float64 {
+	r := s.rounding()
 	for ; len(lists) >= 8 && s.singles(); lists = lists[8:] {
 		first, stride := s.order(len(lists[0]))
 		eight, done := r.Sums((*[8][]float64)(lists), first, stride)
@@ -372,12 +372,17 @@ func (s *Adder) SumInLanes(terms []float64, lanes int) float64 {
 	if lanes < 2 {
 		return s.Sum(terms)
 	}
-	parts, lane := make([]float64, lanes), make([]float64, 0, len(terms)/lanes+1)
-	for l := range parts {
-		lane = lane[:0]
+	all := make([][]float64, lanes)
+	for l := range all {
 		for i := l; i < len(terms); i += lanes {
-			lane = append(lane, terms[i])
+			all[l] = append(all[l], terms[i])
 		}
+	}
+	if len(terms)%lanes == 0 {
+		return s.Sum(s.SumAll(nil, all...))
+	}
+	parts := make([]float64, lanes)
+	for l, lane := range all {
 		parts[l] = s.Sum(lane)
 	}
 	return s.Sum(parts)

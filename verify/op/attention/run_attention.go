@@ -273,7 +273,7 @@ func (a *Run) exponentials(h *Rows, x *mat.Dense) *Exponentials {
 		}
 		a.powersOf(row, e.largest[s])
 	}
-	e.sums = a.total.SumAll(rowsOf(e.x))
+	e.sums = a.total.SumAll(nil, rowsOf(e.x)...)
 	return e
 }
 
@@ -381,7 +381,7 @@ func (a *Run) weigh(h *Rows, e *Exponentials, p *mat.Dense) (divisors, lse []flo
 func (a *Run) divide(h *Rows, e *Exponentials, rounded *mat.Dense) (divisors []float64) {
 	sums := e.sums
 	if a.sumsRounded {
-		sums = a.total.SumAll(rowsOf(rounded))
+		sums = a.total.SumAll(nil, rowsOf(rounded)...)
 	}
 	divisors = make([]float64, len(sums))
 	for s, sum := range sums {

@@ -77,9 +77,13 @@ type productRun struct {
 	term               arithmetic.Grid
 	cut                bool // operands of TF32 are cut, else rounded
 
-	sums, terms     []float64 // scratch
-	lists, fourSums [4][]float64
+	sums, terms []float64 // scratch
+	lists       [most][]float64
+	blockSums   [most][]float64
 }
+
+// most is how many elements are formed side by side.
+const most = 8
 
 // newRun returns the places in the units of a run.
 func (m model) newRun(r *arithmetic.Run, width int) *productRun {
@@ -182,9 +186,10 @@ func (r *productRun) element(a, b operand) float64 {
 
 // elements appends those of one row in some columns.
 func (r *productRun) elements(to []float64, a operand, columns []operand) []float64 {
-	for ; len(columns) >= 4 && r.fourAtOnce(); columns = columns[4:] {
-		four := r.four(a, columns)
-		to = append(to, four[:]...)
+	for r.sideBySide() && len(columns) >= most/2 {
+		n := len(columns) / (most / 2) * (most / 2)
+		some := columns[:min(n, most)]
+		to, columns = r.some(to, a, some), columns[len(some):]
 	}
 	for _, b := range columns {
 		to = append(to, r.element(a, b))
@@ -192,51 +197,55 @@ func (r *productRun) elements(to []float64, a operand, columns []operand) []floa
 	return to
 }
 
-// fourAtOnce tells whether elements may be formed four at a time: sums of F32 are, which wait for
-// one another.
-func (r *productRun) fourAtOnce() bool {
+// sideBySide tells whether several elements may be formed at a time: sums of F32 are, whose
+// additions wait for one another.
+func (r *productRun) sideBySide() bool {
 	if r.form == dequantised {
 		return r.accumulate == arithmetic.F32
 	}
 	return r.core == nil && r.every == fp8.Width
 }
 
-// four returns the elements of one row in four columns, each as element has it.
-func (r *productRun) four(a operand, b []operand) [4]float64 {
+// some appends the elements of one row in some columns, each as element has it.
+func (r *productRun) some(to []float64, a operand, b []operand) []float64 {
 	if r.form == dequantised {
-		return r.fourOfValues(a, b)
+		return r.someOfValues(to, a, b)
 	}
-	var sums [4][]float64
+	lists, sums := r.lists[:len(b)], r.blockSums[:len(b)]
 	for i := range sums {
-		sums[i] = r.fourSums[i][:0]
+		sums[i] = sums[i][:0]
 	}
+	var room [most]float64
 	for k, codes := range a.codes {
-		for i := range sums {
-			r.lists[i] = append(r.lists[i][:0], r.products(codes, b[i].codes[k])...)
+		for i := range lists {
+			lists[i] = append(lists[i][:0], r.products(codes, b[i].codes[k])...)
 		}
-		for i, sum := range r.inner.SumFour(&r.lists) {
+		for i, sum := range r.inner.SumAll(room[:0], lists...) {
 			r.sums = append(sums[i], sum)
 			r.sums[k] = r.times(sum, a.scales[k], b[i].scales[k])
 			sums[i] = r.sums
 		}
 	}
-	r.fourSums = sums
-	if len(sums[0]) == 1 {
-		return [4]float64{sums[0][0], sums[1][0], sums[2][0], sums[3][0]}
+	if len(sums[0]) > 1 {
+		return r.outer.SumAll(to, sums...)
 	}
-	return r.outer.SumFour(&sums)
+	for _, only := range sums {
+		to = append(to, only[0])
+	}
+	return to
 }
 
-// fourOfValues returns four elements as ofValues has them.
-func (r *productRun) fourOfValues(a operand, b []operand) [4]float64 {
-	for i := range r.lists {
+// someOfValues appends elements as ofValues has them.
+func (r *productRun) someOfValues(to []float64, a operand, b []operand) []float64 {
+	lists := r.lists[:len(b)]
+	for i := range lists {
 		terms := r.products(a.values, b[i].values)
 		if !r.fused {
 			r.term.RoundAll(terms)
 		}
-		r.lists[i] = append(r.lists[i][:0], terms...)
+		lists[i] = append(lists[i][:0], terms...)
 	}
-	return r.inner.SumFour(&r.lists)
+	return r.inner.SumAll(to, lists...)
 }
 
 // times returns a sum multiplied by both scales.

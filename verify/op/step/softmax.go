@@ -2,6 +2,9 @@ package step
 
 import (
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -50,18 +53,23 @@ func (s *Softmax) Stable() {
 
 // temper returns logits over the temperature.
 func (s *Softmax) temper(logits []float64) []float64 {
-	x := make([]float64, len(logits))
-	for j, z := range logits {
-		switch {
-		case s.untempered:
-			x[j] = z
-		case s.byReciprocal:
-			x[j] = s.scaled.Round(z * s.inverse)
-		default:
-			x[j] = s.scaled.Round(z / s.temperature)
-		}
+	x := slices.Clone(logits)
+	switch {
+	case s.untempered:
+		return x
+	case s.byReciprocal:
+		floats.Scale(s.inverse, x)
+	default:
+		divide(x, s.temperature)
 	}
-	return x
+	return s.scaled.RoundAll(x)
+}
+
+// divide divides numbers by another.
+func divide(x []float64, by float64) {
+	for j := range x {
+		x[j] /= by
+	}
 }
 
 // Distribution is a row as the run has it.
@@ -74,10 +82,9 @@ type Distribution struct {
 func (s *Softmax) Of(logits []float64) Distribution {
 	d := Distribution{x: s.temper(logits)}
 	d.largest = Maximum(d.x)
-	d.exps = make([]float64, len(d.x))
-	for j, v := range d.x {
-		d.exps[j] = s.exp.Exp(s.shifted.Round(v - d.largest))
-	}
+	d.exps = slices.Clone(d.x)
+	floats.AddConst(-d.largest, d.exps)
+	s.exp.ExpAll(s.shifted.RoundAll(d.exps))
 	d.sum = s.sum.SumInLanes(d.exps, lanes(len(d.x)))
 	d.logOf = s.log.Log(d.sum)
 	if s.inBase2 { // all exponents are off by as much as that of the largest, which was to be 0
@@ -141,25 +148,46 @@ func (s *Softmax) narrowed() bool { return s.typ != s.Work }
 
 // EntropyOf returns −Σ p log p, or lse − Σ p x.
 func (s *Softmax) EntropyOf(d Distribution) float64 {
-	terms := make([]float64, 0, len(d.x))
-	for j := range d.x {
-		p := s.parts.Round(d.exps[j] / d.sum)
-		if s.narrowed() && s.fromLogs {
-			p = s.probability(d, j)
-		}
-		switch {
-		case p == 0 || math.IsInf(d.x[j], -1):
-		case s.fromLogs:
-			terms = append(terms, s.term.Round(p*s.logp.Round(s.logOf(d, j, s.fromLSE))))
-		default:
-			terms = append(terms, s.term.Round(p*d.x[j]))
+	terms, factors := s.probabilities(d), d.x
+	if s.fromLogs {
+		factors = s.logp.RoundAll(s.logsOf(d))
+	}
+	kept := terms[:0]
+	for j, p := range terms {
+		if p != 0 && !math.IsInf(d.x[j], -1) {
+			kept = append(kept, p*factors[j])
 		}
 	}
-	mean := s.entropy.Round(s.mean.Sum(terms))
+	mean := s.entropy.Round(s.mean.Sum(s.term.RoundAll(kept)))
 	if s.fromLogs {
 		return -mean
 	}
 	return s.lse.Round(d.largest+d.logOf) - mean
+}
+
+// probabilities returns those that an entropy is formed of.
+func (s *Softmax) probabilities(d Distribution) []float64 {
+	p := slices.Clone(d.exps)
+	if s.narrowed() && s.fromLogs {
+		for j := range p {
+			p[j] = s.probability(d, j)
+		}
+		return p
+	}
+	divide(p, d.sum)
+	return s.parts.RoundAll(p)
+}
+
+// logsOf returns logOf of all tokens.
+func (s *Softmax) logsOf(d Distribution) []float64 {
+	x := slices.Clone(d.x)
+	if s.fromLSE {
+		floats.AddConst(-s.lse.Round(d.largest+d.logOf), x)
+		return x
+	}
+	floats.AddConst(-d.largest, x)
+	floats.AddConst(-d.logOf, s.shifted.RoundAll(x))
+	return x
 }
 
 // Slope returns an element of the gradient for the logits, g (onehot − p)/T, before it is rounded.
