@@ -35,15 +35,15 @@ func (i Implementation) Dgemm(
 	i.multiply(tA, tB, m, n, k, alpha, a, lda, operand{data: b, ld: ldb}, beta, c, ldc)
 }
 
-// MulSquares computes C = op(A)·(op(B)∘op(B)): of B the squares of its numbers, which never stand
-// in memory. It panics as gonum's product does.
-func MulSquares(tA, tB blas.Transpose, a, b, c blas64.General) {
+// MulSquares computes C = op(A)·(op(B)∘op(B)) + β·C: of B the squares of its numbers, which never
+// stand in memory. It panics as gonum's product does.
+func MulSquares(tA, tB blas.Transpose, a, b blas64.General, beta float64, c blas64.General) {
 	k := a.Cols
 	if tA != blas.NoTrans {
 		k = a.Rows
 	}
 	squares := operand{data: b.Data, ld: b.Stride, squared: true}
-	Implementation{}.multiply(tA, tB, c.Rows, c.Cols, k, 1, a.Data, a.Stride, squares, 0, c.Data, c.Stride)
+	Implementation{}.multiply(tA, tB, c.Rows, c.Cols, k, 1, a.Data, a.Stride, squares, beta, c.Data, c.Stride)
 }
 
 // multiply is Dgemm.

@@ -151,11 +151,11 @@ func TestMulSquares(t *testing.T) {
 			rowsB, colsB = colsB, rowsB
 		}
 		got := general(slices.Clone(c.c), c.ldc, c.m, c.n)
-		MulSquares(c.tA, c.tB, general(c.a, c.lda, rowsA, colsA), general(c.b, c.ldb, rowsB, colsB), got)
+		MulSquares(c.tA, c.tB, general(c.a, c.lda, rowsA, colsA), general(c.b, c.ldb, rowsB, colsB), c.beta, got)
 		for i, v := range c.b {
 			c.b[i] = v * v
 		}
-		c.alpha, c.beta = 1, 0
+		c.alpha = 1
 		if want := c.compute(kernels[0], 2); !same(got.Data, want) {
 			t.Errorf("%v: another product than with the squares", c)
 		}

@@ -182,12 +182,7 @@ func (h *head) addDhidden(all []*headRun, truth *mat.Dense, from int) {
 func (h *head) addDweight(dz *mat.Dense, first int) {
 	n, _ := dz.Dims()
 	rows := step.RowsBetween(h.hidden, first, first+n)
-	var y mat.Dense
-	y.Mul(dz.T(), rows)
-	squares := step.TimesSquares(step.Squares(step.FiniteOrZero(dz)).T(), step.FiniteOrZero(rows))
-	sum := mat.NewDense(h.weight.Rows, h.weight.Columns, h.dweight)
-	sum.Add(sum, &y)
-	h.squares.Add(h.squares, squares)
+	step.AddProducts(mat.NewDense(h.weight.Rows, h.weight.Columns, h.dweight), h.squares, dz, rows)
 }
 
 // dweightKnown returns what is known of the gradient of the head as a product; nil where it is not

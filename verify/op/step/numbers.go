@@ -40,8 +40,15 @@ func TimesSquares(x, y mat.Matrix) *mat.Dense {
 	product := mat.NewDense(rows, columns, nil)
 	a, tA := stored(x)
 	b, tB := stored(y)
-	dgemm.MulSquares(tA, tB, a, b, product.RawMatrix())
+	dgemm.MulSquares(tA, tB, a, b, 0, product.RawMatrix())
 	return product
+}
+
+// AddProducts adds xᵀ·y to sums, and (x∘x)ᵀ·(y∘y) to squares, infinities and NaN left out of these.
+func AddProducts(sums, squares, x, y *mat.Dense) {
+	blas64.Gemm(blas.Trans, blas.NoTrans, 1, x.RawMatrix(), y.RawMatrix(), 1, sums.RawMatrix())
+	x2, y := Squares(FiniteOrZero(x)), FiniteOrZero(y)
+	dgemm.MulSquares(blas.Trans, blas.NoTrans, x2.RawMatrix(), y.RawMatrix(), 1, squares.RawMatrix())
 }
 
 // stored returns what is stored of a matrix or of a transposed one.
