@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
@@ -94,18 +95,17 @@ func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 // weigh fills in the weighted sum of the parts' outputs, divided by the total if the weights are
 // not.
 func (m *mergeRun) weigh(c *op.Case, n int, parts []int, weights []float64, total float64, o []float64) {
-	terms, rows, outputs := make([]float64, len(weights)), make([][]float64, len(parts)), c.Input("o")
+	outputs, terms, product := c.Input("o"), mat.NewDense(len(o), len(parts), nil), make([]float64, len(o))
 	for i, p := range parts {
-		rows[i] = outputs.Row(p, n)
+		terms.SetCol(i, m.product.RoundAll(floats.ScaleTo(product, weights[i], outputs.Row(p, n))))
+	}
+	if m.sum.SumAll(o[:0], rowsOf(terms)...); m.dividesFirst {
+		return
 	}
 	for col := range o {
-		for i, row := range rows {
-			terms[i] = m.product.Round(weights[i] * row[col])
-		}
-		if o[col] = m.sum.Sum(terms); !m.dividesFirst {
-			o[col] = m.divided.Round(o[col] / total)
-		}
+		o[col] /= total
 	}
+	m.divided.RoundAll(o)
 }
 
 func scaled(x []float64, by float64) []float64 {

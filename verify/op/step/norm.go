@@ -3,6 +3,9 @@ package step
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
 
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -31,24 +34,27 @@ func NewNorm(r *arithmetic.Run, sums arithmetic.Accumulator, inter, out dtype.Ty
 
 // Row returns x·weight/√(mean x² + ε).
 func (n *Norm) Row(x, weight []float64, eps float64) []float64 {
-	squares := make([]float64, len(x))
-	for i, v := range x {
-		squares[i] = n.square.Round(v * v)
-	}
+	y := make([]float64, len(x))
+	squares := n.square.RoundAll(floats.MulTo(y, x, x))
 	whole := n.root.Round(n.mean.Round(n.sum.Sum(squares)/float64(len(x))) + eps)
 	inverse := n.inverse.Of(1/math.Sqrt(whole), whole)
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = n.scaled.Round(v * inverse)
-		if n.narrow && !n.lastOf(y[i], weight[i]) {
-			y[i] = n.kept.Round(y[i])
-		}
-		y[i] *= weight[i]
-		if n.out != n.scaled.Type() {
-			y[i] = n.last.Round(y[i])
-		}
+	n.scaled.RoundAll(floats.ScaleTo(y, inverse, x))
+	if n.narrow {
+		n.keep(y, weight)
+	}
+	if floats.Mul(y, weight); n.out != n.scaled.Type() {
+		n.last.RoundAll(y)
 	}
 	return y
+}
+
+// keep rounds normalised numbers, but for those of which that is the last rounding.
+func (n *Norm) keep(y, weight []float64) {
+	for i, kept := range n.kept.RoundAll(slices.Clone(y)) {
+		if !n.lastOf(y[i], weight[i]) {
+			y[i] = kept
+		}
+	}
 }
 
 // lastOf tells whether the rounding of a normalised number is the last one: its product with the
