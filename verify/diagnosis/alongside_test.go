@@ -24,11 +24,6 @@ func TestPlacesOfTheWholeCall(t *testing.T) {
 			ofOtherBlocks(emulate.Blocks{Of: "b", Down: 96, Across: 112}),
 		},
 		{
-			"heads of all devices", "q, k and v are viewed with 2 times the heads, each of 2 positions one after the " +
-				"other for one position: explains",
-			viewed(wide(12, 12, true)),
-		},
-		{
 			"a cache that was written elsewhere", "k and v are zeros in key 8 to 23, of 24, as if they were never " +
 				"written there, and count: explains",
 			confused(cached, func(r *recording.Recording) {
@@ -36,6 +31,11 @@ func TestPlacesOfTheWholeCall(t *testing.T) {
 					r.Set(name, cached.Type(name), entries(numbersOf(cached, name), 1, 24, outside(8, 24)))
 				}
 			}),
+		},
+		{
+			"heads of all devices", "q, k and v are viewed with 2 times the heads, each of 2 positions one after the " +
+				"other for one position: explains",
+			viewed(wide(12, 12, true)),
 		},
 	}.check(t)
 }

@@ -36,28 +36,18 @@ func (o operand) alternatives(others []operand) (all []alternative) {
 		}
 	}
 	for i := range fits {
-		fits[i].x = once(fits[i].x)
+		fits[i].x = sync.OnceValue(fits[i].x) // it may be reduced from a much larger one
 	}
 	var own []alternative
-	for _, b := range fits {
-		functions := o.functions(b)
-		all = append(all, functions...)
-		for _, f := range functions {
-			if f.plain {
-				own = append(own, o.beside(f)...)
+	plain := make([][]alternative, len(fits))
+	for i, b := range fits {
+		for _, f := range o.functions(b) {
+			if all = append(all, f); f.plain {
+				plain[i], own = append(plain[i], f), append(own, o.beside(f)...)
 			}
 		}
 	}
-	return slices.Concat(all, own, o.ofTwo(fits), o.products(fits))
-}
-
-// once returns copies of a tensor that is formed once: it may be reduced from a much larger one.
-func once(x func() *tensor.Tensor) func() *tensor.Tensor {
-	kept := sync.OnceValue(x)
-	return func() *tensor.Tensor {
-		t := kept()
-		return tensor.Of(slices.Clone(t.Data), t.Shape...)
-	}
+	return slices.Concat(all, own, o.ofTwo(fits), products(fits, plain))
 }
 
 // functions lists multiples of functions of another tensor.
@@ -127,12 +117,12 @@ func (o operand) ofTwo(fits []fitted) (all []alternative) {
 	return all
 }
 
-// products lists those of a tensor with a function of another, of either sign.
-func (o operand) products(fits []fitted) (all []alternative) {
+// products lists those of a tensor with a plain function of another, of either sign.
+func products(fits []fitted, plain [][]alternative) (all []alternative) {
 	for _, a := range fits {
-		for _, b := range fits {
-			for _, f := range o.functions(b) {
-				if a.name == b.name || !f.plain || f.said == b.name {
+		for i, b := range fits {
+			for _, f := range plain[i] {
+				if a.name == b.name || f.said == b.name {
 					continue
 				}
 				for _, by := range multiples[:2] {

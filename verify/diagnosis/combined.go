@@ -134,8 +134,9 @@ func (o operand) with(other operand) (all []candidate) {
 
 // combined returns the numbers of a tensor combined with those of another.
 func (o operand) combined(c combination, y *tensor.Tensor) []float64 {
+	z := make([]float64, len(o.x.Data))
 	for i, a := range o.x.Data {
-		y.Data[i] = c.of(a, y.Data[i])
+		z[i] = c.of(a, y.Data[i])
 	}
-	return y.Data
+	return z
 }

@@ -30,6 +30,8 @@ func TestTensorsThatAreLinesOfWhatIsKnown(t *testing.T) {
 		})
 	}
 	wrongs{
+		{"a curve", "the kernel takes returns for 0.7 times it taken for its exponential and 0.2 less: explains",
+			with("returns", func(x, _ float64) float64 { return 0.7*math.Exp(x) - 0.2 }, "values")},
 		{
 			"another scale", "the kernel takes old_values for 3.1 times it and 2.4 more: explains everything",
 			with("old_values", func(x, _ float64) float64 { return 3.1*x + 2.4 }, "values"),
@@ -38,7 +40,5 @@ func TestTensorsThatAreLinesOfWhatIsKnown(t *testing.T) {
 			"something else", "the kernel takes returns and in addition 0.3 times old_values: explains everything",
 			with("returns", func(x, y float64) float64 { return x + 0.3*y }, "old_values"),
 		},
-		{"a curve", "the kernel takes returns for 0.7 times it taken for its exponential and 0.2 less: explains",
-			with("returns", func(x, _ float64) float64 { return 0.7*math.Exp(x) - 0.2 }, "values")},
 	}.check(t)
 }

@@ -189,8 +189,8 @@ func features(name string, x *tensor.Tensor, letters, axes []string, shape []int
 	n := int(op.Elements(shape))
 	least, most := filled(math.Inf(1), n).Data, filled(math.Inf(-1), n).Data
 	total, full := make([]float64, n), make([]float64, n)
-	for i, y := range x.Data {
-		p := placeOf(i, x.Shape, at)
+	for i, p := range placesOf(x.Shape, at) {
+		y := x.Data[i]
 		least[p], most[p], total[p] = min(least[p], y), max(most[p], y), total[p]+y
 		if y != 0 {
 			full[p]++
@@ -203,6 +203,25 @@ func features(name string, x *tensor.Tensor, letters, axes []string, shape []int
 	if counts {
 		all = append(all, feature{"the sum of " + name, total, true},
 			feature{"how many of " + name + " are not 0", full, false})
+	}
+	return all
+}
+
+// placesOf lists placeOf of every element.
+func placesOf(shape, at []int) []int {
+	steps, by := make([]int, len(shape)), 1
+	for _, a := range slices.Backward(at) {
+		steps[a], by = steps[a]+by, by*shape[a]
+	}
+	all := []int{0}
+	for a, n := range shape {
+		next := make([]int, 0, len(all)*n)
+		for _, p := range all {
+			for i := range n {
+				next = append(next, p+i*steps[a])
+			}
+		}
+		all = next
 	}
 	return all
 }

@@ -313,7 +313,7 @@ func TestMemoryTakenForOtherThings(t *testing.T) {
 
 // A formula may have another tensor in one place, as it is or reduced over an axis.
 func TestOtherTensorsInTheFormula(t *testing.T) {
-	right := backwardsOf(1, 8)
+	right := backwardsOf(1, 4)
 	const rows = "D, the sum of do·o,"
 	values := given("ppo.gae", func(r *recording.Recording) {
 		generate(r, "rewards", 1, 6, 24)

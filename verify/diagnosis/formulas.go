@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumbline/internal/parallel"
 )
@@ -37,6 +38,7 @@ func (s *subject) tryFormulas() {
 func (s *subject) formulasOf(v *view, o, other operand) (found []*trial) {
 	var all []candidate
 	for _, b := range o.fitting(other) {
+		b.x = sync.OnceValue(b.x)
 		for _, f := range append([]function{itself}, formulas()...) {
 			said := strings.TrimSpace(fmt.Sprintf("%s holds %s %s", o.name, b.name, taken(f.said)))
 			all = append(all, v.instead("combined", said, said, func() []float64 { return eachOf(b.x(), f.of).Data }))

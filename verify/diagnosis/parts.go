@@ -71,6 +71,9 @@ const (
 // inCoarsestParts is what a family gives in the largest parts that explain nearly all, else in
 // those that leave least; nil where parts explain no more.
 func (s *subject) inCoarsestParts(family []*trial) (best *trial) {
+	if s.leavesMost(family) {
+		return nil
+	}
 	var all []*mixture
 	for _, v := range s.views {
 		if v.failed {
@@ -87,6 +90,24 @@ func (s *subject) inCoarsestParts(family []*trial) (best *trial) {
 		}
 	}
 	return best
+}
+
+// leavesMost tells whether a family leaves most of every output that is wrong, in whatever parts
+// its members hold.
+func (s *subject) leavesMost(family []*trial) bool {
+	for k, v := range s.views {
+		left := sum(v.loss)
+		most := mostLeft * left * (1 + lastBits*float64(len(v.loss)))
+		for _, t := range family {
+			if v.failed && t.gains != nil {
+				left -= t.gains[k]
+			}
+		}
+		if v.failed && left < most {
+			return false
+		}
+	}
+	return true
 }
 
 // inParts is what a family of explanations gives in the parts of the outputs that are wrong, each

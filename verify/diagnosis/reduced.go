@@ -86,10 +86,13 @@ func grouped(x *tensor.Tensor, axes []int) [][]float64 {
 	for _, a := range axes {
 		n *= x.Shape[a]
 	}
-	groups := make([][]float64, n)
+	groups, all, each := make([][]float64, n), make([]float64, len(x.Data)), len(x.Data)/max(n, 1)
+	for at := range groups {
+		groups[at] = all[at*each : at*each : (at+1)*each]
+	}
+	places := placesOf(x.Shape, axes)
 	for i, v := range x.Data {
-		at := placeOf(i, x.Shape, axes)
-		groups[at] = append(groups[at], v)
+		groups[places[i]] = append(groups[places[i]], v)
 	}
 	return groups
 }
@@ -102,8 +105,8 @@ func (o operand) spread(groups [][]float64, axes []int, of func(x []float64) flo
 		each[i] = of(g)
 	}
 	y := tensor.New(o.x.Shape...)
-	for i := range y.Data {
-		y.Data[i] = each[placeOf(i, y.Shape, axes)]
+	for i, at := range placesOf(y.Shape, axes) {
+		y.Data[i] = each[at]
 	}
 	return y
 }

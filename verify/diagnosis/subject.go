@@ -55,6 +55,7 @@ type view struct {
 	got    []float64
 	truth  []float64
 	scale  []float64 // deviation of each element, the last rounding included
+	off    []float64 // how far what was recorded is from the truth, in deviations
 	loss   []float64 // of each element, or row of a choice, beside the right truth
 	failed bool      // it is not explained
 
@@ -146,6 +147,10 @@ func newView(want verdict.Expected, got *tensor.Tensor) *view {
 		v.scale[i] = settled.Explained(i)
 	}
 	v.loss = v.lossOf(v.truth, v.scale)
+	v.off = make([]float64, got.Len())
+	for i, x := range v.got {
+		v.off[i] = v.deviation(x, i)
+	}
 	v.findZeros()
 	return v
 }

@@ -185,7 +185,7 @@ func TestQuantitiesSwapped(t *testing.T) {
 func TestMistakeWithAttribute(t *testing.T) {
 	right := given("attention.forward", func(r *recording.Recording) {
 		for i, name := range []string{"q", "k", "v"} {
-			generate(r, name, uint64(i+1), 1, 24, 2, 16)
+			generate(r, name, uint64(i+1), 1, 12, 2, 16)
 		}
 		r.Attrs["causal"], r.Attrs["softcap"] = true, recording.Number(6)
 	})

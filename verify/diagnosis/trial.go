@@ -50,6 +50,7 @@ type trial struct {
 	forgotten bool    // what it gives was let go
 	loss      float64
 	losses    []float64 // of each output
+	gains     []float64 // what it takes away of each at most, in the parts in which that is most
 	shares    []float64 // as Share, of each output by itself
 	left      float64   // of the excess that there is beside the right truth
 	vacuous   bool      // as many numbers were fitted as there are wrong ones
@@ -138,16 +139,22 @@ func (s *subject) compareOutput(t *trial, v *view) (cross, square float64) {
 	}
 	t.shares = append(t.shares, cross/max(square, least))
 	t.losses, t.left = append(t.losses, sum(loss)), t.left+excess(loss)
-	t.promise += v.gain(loss) / s.loss
+	t.promise += v.gain(loss, v.unit()) / s.loss
+	t.gains = append(t.gains, v.gain(loss, 1))
 	return cross, square
 }
 
-// gain is what losses are less than beside the right truth, in the rows in which they are.
-func (v *view) gain(loss []float64) (less float64) {
-	unit := 1
-	if v.want.Choice == nil {
-		unit = v.want.Columns()
+// unit is how many losses a row has.
+func (v *view) unit() int {
+	if v.want.Choice != nil {
+		return 1
 	}
+	return v.want.Columns()
+}
+
+// gain is what losses are less than beside the right truth, in the runs of so many in which they
+// are.
+func (v *view) gain(loss []float64, unit int) (less float64) {
 	for first := 0; first < len(loss); first += unit {
 		less += max(0, sum(v.loss[first:first+unit])-sum(loss[first:first+unit]))
 	}
@@ -243,8 +250,8 @@ func (v *view) along(w []float64) (cross, square float64) {
 		if !v.want.Judged(i) {
 			continue
 		}
-		d, e := v.deviation(x, i), v.deviation(v.got[i], i)
-		cross, square = cross+e*d, square+d*d
+		d := v.deviation(x, i)
+		cross, square = cross+v.off[i]*d, square+d*d
 	}
 	return cross, square
 }

@@ -11,6 +11,9 @@ import (
 
 // Makes tells whether the kernel is to make the named mistake.
 func (j *Job) Makes(mistake string) bool {
+	if j.plain {
+		return mistake == ""
+	}
 	j.asks.note(mistake)
 	return j.Config.Mistake == mistake || mistake != "" && j.Also == mistake
 }
@@ -98,7 +101,7 @@ func (b *Bound) leavesOut(c Config) bool {
 // where NaN is unlike itself.
 func (b *Bound) asks(right Config) *asking {
 	j := newJob(b.bound.On(b.bound.Recording.Clone()), right)
-	j.asks = &asking{mistakes: map[string]bool{}}
+	j.asks, j.plain = &asking{mistakes: map[string]bool{}}, false
 	b.compute(j)
 	if j.shown || j.Trouble() != nil {
 		j.asks.all = true

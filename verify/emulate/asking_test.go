@@ -36,7 +36,7 @@ func (b *Bound) leftOut(t *testing.T, c Config) (n int) {
 			continue
 		}
 		n++
-		if _, err := b.run(c); !errors.Is(err, ErrHidden) {
+		if _, err := b.run(c, nil); !errors.Is(err, ErrHidden) {
 			t.Errorf("%s, %s: %v, want it hidden", b.bound.Op.Name, c, err)
 		}
 	}

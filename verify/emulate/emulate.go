@@ -244,7 +244,7 @@ func Bind(request *recording.Recording) (*Bound, error) {
 
 // Run is [Run] on it.
 func (b *Bound) Run(c Config) (*recording.Recording, error) {
-	j, err := b.run(c)
+	j, err := b.run(c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -258,11 +258,11 @@ func (b *Bound) Outputs(c Config) (map[string][]float64, error) {
 	if b.leavesOut(c) {
 		return nil, b.hidden(c)
 	}
-	j, err := b.run(c)
+	all := map[string][]float64{}
+	j, err := b.run(c, all)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string][]float64{}
 	for _, name := range j.Recording.Outputs() {
 		x, err := j.Recording.Tensor("out." + name)
 		if err != nil {
@@ -283,12 +283,13 @@ func (b *Bound) compute(j *Job) {
 }
 
 // run returns the job of a kernel that has run, and whose mistake shows.
-func (b *Bound) run(c Config) (*Job, error) {
+func (b *Bound) run(c Config, kept map[string][]float64) (*Job, error) {
 	rec := b.bound.Recording
 	if c.Mistake != "" && !b.bound.Op.Makes(c.Mistake) {
 		return nil, fmt.Errorf("%s: mistake %q: unknown for %s", rec.Name, c.Mistake, rec.Op)
 	}
 	j := newJob(b.bound.On(rec.Clone()), c)
+	j.kept = kept
 	b.compute(j)
 	if err := j.Trouble(); err != nil {
 		return nil, fmt.Errorf("%s: %w", rec.Name, err)

@@ -18,6 +18,10 @@ type Job struct {
 	*op.Case
 	shown bool
 	asks  *asking // nil: nobody wants to know
+	plain bool    // it makes no mistake, and nobody wants to know
+
+	// outputs of float64, by name, where they are wanted alone; nil writes all into the recording
+	kept map[string][]float64
 
 	ScaleWrong bool // the mistake changes the softmax scale
 }
@@ -25,7 +29,7 @@ type Job struct {
 // newJob returns a run of c, with the defaults that depend on the mistake or the op filled in: a
 // mistake that needs splits gets them, in tiles so small that short sequences split too.
 func newJob(bound *op.Case, c Config) *Job {
-	j := &Job{Config: c, Case: bound}
+	j := &Job{Config: c, Case: bound, plain: c.Mistake == "" && c.Also == ""}
 	j.Form, j.Angle = bound.Arithmetic.Form, cmp.Or(c.Angle, bound.Arithmetic.Angle)
 	if hasForm(bound.Op, c.Form) {
 		j.Form = c.Form
@@ -86,10 +90,15 @@ func LoadRows[T Number](j *Job, name string, from, to int) []T {
 	return loaded[T](j, j.Rows(name, from, to))
 }
 
-// loaded returns numbers as the kernel reads them.
+// loaded returns numbers as the kernel reads them, which are its own to write to.
 func loaded[T Number](j *Job, x *tensor.Tensor) []T {
 	if j.Flushed {
 		return convert(x, func(v float64) T { return flushed(j, T(v)) })
+	}
+	if x != nil {
+		if same, ok := any(x.Data).([]T); ok {
+			return append(make([]T, 0, len(same)), same...)
+		}
 	}
 	return convert(x, func(v float64) T { return T(v) })
 }
@@ -124,7 +133,11 @@ func Store[T Number](j *Job, name string, t dtype.Type, data []T) {
 	for i, v := range data {
 		x.Data[i] = float64(flushed(j, v))
 	}
-	j.Recording.Set("out."+name, cmp.Or(j.Output, t), x)
+	if t = cmp.Or(j.Output, t); t == dtype.F64 && j.kept != nil {
+		j.kept[name] = x.Data
+		return
+	}
+	j.Recording.Set("out."+name, t, x)
 }
 
 // StoreInts sets an integer output. One of one axis is as long as the data, and left out where

@@ -35,12 +35,27 @@ func (e Expected) Besides() func(truth []float64) []float64 {
 	return func(truth []float64) []float64 {
 		explained := make([]float64, len(truth))
 		for k, form := range forms {
-			form.eachBeside(truth, nil, sizes[k], func(i int, s share) { explained[i] = max(explained[i], s.sigma) })
+			form.widen(explained, truth, sizes[k])
 		}
 		for i, t := range truth {
 			explained[i] = deviation(explained[i], e.Type.Spacing(t))
 		}
 		return explained
+	}
+}
+
+// widen makes σ of each element at least as large as it is beside another truth.
+func (e Expected) widen(sigma, truth []float64, sizes rowSizes) {
+	n := e.Columns()
+	for first := 0; first < len(truth); first += n {
+		r := e.rowBeside(truth, nil, sizes, first)
+		for c, own := range r.own {
+			s := own * r.grow
+			if r.exact || !(s/own <= math.MaxFloat64) { // as settled has it
+				s = r.share(c, nil, sizes).settled(first+c, e.Sigma, sizes.widest).sigma
+			}
+			sigma[first+c] = max(sigma[first+c], s)
+		}
 	}
 }
 
@@ -90,25 +105,43 @@ type share struct {
 func (e Expected) eachBeside(truth, least []float64, sizes rowSizes, f func(i int, s share)) {
 	n := e.Columns()
 	for first := 0; first < len(truth); first += n {
-		row, own := size(truth[first:first+n]), e.Sigma[first:first+n]
-		grow := max(1, row/sizes.truth[first/n])
-		floor := sizes.level * row
-		if least != nil {
-			floor = max(floor, size(least[first:first+n]))
-		}
-		exact := math.IsInf(grow, 0) || !(grow*sizes.sigma[first/n] > floor/16) // as where the right row is 0
+		r := e.rowBeside(truth, least, sizes, first)
 		for c := range n {
-			i := first + c
-			s := share{sigma: own[c] * grow, from: i}
-			if least != nil {
-				s.sigma = max(s.sigma, least[i])
-			}
-			if exact {
-				s = share{sigma: max(own[c], floor), from: sizes.donor + c}
-			}
-			f(i, s.settled(i, e.Sigma, sizes.widest))
+			f(first+c, r.share(c, least, sizes).settled(first+c, e.Sigma, sizes.widest))
 		}
 	}
+}
+
+// rowBeside is what σ in a row hangs on beside another truth.
+type rowBeside struct {
+	first       int
+	own         []float64 // its σ beside the right one
+	grow, floor float64
+	exact       bool // as where the right row is 0
+}
+
+func (e Expected) rowBeside(truth, least []float64, sizes rowSizes, first int) rowBeside {
+	n := e.Columns()
+	row := size(truth[first : first+n])
+	grow := max(1, row/sizes.truth[first/n])
+	floor := sizes.level * row
+	if least != nil {
+		floor = max(floor, size(least[first:first+n]))
+	}
+	exact := math.IsInf(grow, 0) || !(grow*sizes.sigma[first/n] > floor/16)
+	return rowBeside{first, e.Sigma[first : first+n], grow, floor, exact}
+}
+
+// share is what an element of the row has of it, before it is settled.
+func (r rowBeside) share(c int, least []float64, sizes rowSizes) share {
+	if r.exact {
+		return share{sigma: max(r.own[c], r.floor), from: sizes.donor + c}
+	}
+	s := share{sigma: r.own[c] * r.grow, from: r.first + c}
+	if least != nil {
+		s.sigma = max(s.sigma, least[r.first+c])
+	}
+	return s
 }
 
 // settled relates the deviations of an element to those that they are: to those of the widest where
@@ -137,6 +170,13 @@ func largestOf(x []float64) (at int) {
 // size is the root mean square of what is finite.
 func size(x []float64) float64 {
 	var sum, n float64
+	for _, v := range x {
+		sum += v * v
+	}
+	if kind(sum) == 0 { // then everything is
+		return math.Sqrt(sum / max(float64(len(x)), 1))
+	}
+	sum = 0
 	for _, v := range x {
 		if kind(v) == 0 {
 			sum, n = sum+v*v, n+1
