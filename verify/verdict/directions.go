@@ -64,9 +64,9 @@ func (j *judgement) towardNext(apart, n int) []float64 {
 
 // unit is a direction in units of the deviations, of norm 1.
 type unit struct {
-	values  []float64
-	norm    float64 // that it had
-	largest float64 // the share Σ u⁴ that, in effect, one element has
+	values  []float64 // each as much of it as it counts
+	norm    float64   // that it had
+	largest float64   // the share Σ u⁴ that, in effect, one element has
 }
 
 // unit returns a direction over the elements that are judged, less what is along the truth: a
@@ -78,16 +78,17 @@ func (j *judgement) unit(d Direction, g *geometry) unit {
 			u.values[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
 		}
 	}
-	if h2 := floats.Dot(g.h, g.h); h2 > 0 {
-		floats.AddScaled(u.values, -floats.Dot(u.values, g.h)/h2, g.h)
+	if h2 := g.dot(g.h, g.h); h2 > 0 {
+		floats.AddScaled(u.values, -g.dot(u.values, g.h)/h2, g.h)
 	}
-	u.norm = floats.Norm(u.values, 2)
+	u.norm = math.Sqrt(g.dot(u.values, u.values))
 	if u.norm == 0 || math.IsInf(u.norm, 0) || math.IsNaN(u.norm) {
 		return unit{values: make([]float64, len(d.Values))}
 	}
 	for i := range u.values {
-		u.values[i] /= u.norm
-		u.largest += u.values[i] * u.values[i] * u.values[i] * u.values[i]
+		v, share := u.values[i]/u.norm, shareOf(g.share[0], i)
+		u.values[i] = share * v
+		u.largest += share * v * v * v * v
 	}
 	return u
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 )
 
@@ -80,7 +81,7 @@ func (j *judgement) partsBeyond(out *Output, k kin, got statistics, f int, chanc
 			continue // the least that any limit is
 		}
 		limit := meanSquareLimit(mean, max(m.variances[p], 2/n), m.freedom(p), chance/float64(fam.parts), k.tail)
-		s := fam.slice(p, int(n), math.Sqrt(square), math.Sqrt(limit))
+		s := fam.slice(p, math.Sqrt(square), math.Sqrt(limit))
 		j.checkLimit(limit)
 		if f == 0 {
 			out.RMS, out.RMSLimit = s.RMS, s.Limit
@@ -93,10 +94,9 @@ func (j *judgement) partsBeyond(out *Output, k kin, got statistics, f int, chanc
 }
 
 // slice is the score of one part of a family.
-func (fam family) slice(part, n int, rms, limit float64) Slice {
+func (fam family) slice(part int, rms, limit float64) Slice {
 	return Slice{
-		Axis: fam.axis, Index: fam.index(part), Of: fam.extents(), Elements: n, RMS: rms, Limit: limit,
-		Part: part,
+		Axis: fam.axis, Index: fam.index(part), Of: fam.extents(), RMS: rms, Limit: limit, Part: part,
 	}
 }
 
@@ -114,7 +114,7 @@ func (k kin) spread(f int, of func(s statistics, p int) float64) partMoments {
 			mean, n = mean+m, n+1
 		}
 	}
-	variances, prior := k.shrunk(variances)
+	variances, prior := k.shrunk(variances, k.sampled.own[f])
 	for p := range parts {
 		if k.sampled.counts[f][p] == 0 {
 			means[p] = mean / max(n, 1)
@@ -147,7 +147,7 @@ func (k kin) chosen(f, p int) float64 {
 	}
 	each := 1.0 // elements of a row in the part
 	if k.geometry.families[f].stays {
-		each = k.geometry.n / float64(len(k.geometry.rowNorms))
+		each = floats.Sum(k.geometry.rowCounts) / float64(len(k.geometry.rowNorms))
 	}
 	return k.rowScatter * (each/ran + each/max(all, 1))
 }
@@ -155,13 +155,13 @@ func (k kin) chosen(f, p int) float64 {
 // shrunk draws variances over the runs, one of each part of a family and 0 where none is known,
 // toward what all of them tell, as NewSample does with those of elements, and returns how many runs
 // that is worth.
-func (k kin) shrunk(own []float64) (variances []float64, prior float64) {
+func (k kin) shrunk(own, weights []float64) (variances []float64, prior float64) {
 	runs := float64(len(k.runs) - 1)
 	expect := allAlike(own, func(p int) int { return p }, runs)
 	if expect == nil {
 		return own, 0
 	}
-	prior = priorRuns(poolScatter(logarithms(own), expect.values), runs, own)
+	prior = priorRuns(poolScatter(logarithms(own), expect.values, weights), runs, own, weights)
 	variances = make([]float64, len(own))
 	for p, v := range own {
 		if variances[p] = expect.values[p]; v > 0 {
@@ -274,7 +274,7 @@ func (k kin) worstFactor(got statistics, f int, chance float64) (worst line, at 
 	worst = line{0, 1}
 	each, freedom, student := chance/float64(parts), math.NaN(), 0.0 // which most parts share
 	for p := range parts {
-		if k.geometry.counts[f][p] < 2 || k.geometry.norms[f][p] == 0 {
+		if k.geometry.counts[f][p] < 1.5 || k.geometry.norms[f][p] == 0 {
 			continue
 		}
 		more := k.more(f, p)
@@ -304,23 +304,24 @@ func (j *judgement) scatterOf(out *Output, k kin, got statistics, f int, chance 
 	}
 	mean, variance := k.scatters[f].mean, k.scatters[f].variance
 	runs := float64(len(k.runs) - 1)
-	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/float64(fam.parts)), runs, chance, k.tail)
+	apart := floats.Sum(k.geometry.own[f])
+	limit := meanSquareLimit(mean, max(variance/(mean*mean), 2/apart), runs, chance, k.tail)
 	all := func(int) float64 { return 1 }
-	if value := meanFactor(got.families[f].along, k.geometry.norms[f], k.scatters[f].units, all); value > limit {
+	if value := k.geometry.meanFactor(f, got.families[f].along, k.scatters[f].units, all); value > limit {
 		out.fail(fmt.Sprintf("each %s is off by a factor of its own", fam.axis), math.Sqrt(value/limit))
 	}
 }
 
 // meanFactor is the mean square of errors along the truth in units of their variances, over the
-// parts that have any, where each part has so many times as much as was run.
-func meanFactor(along, norms, variances []float64, more func(p int) float64) float64 {
-	var sum, n float64
+// parts of a family that have any, where each part has so many times as much as was run.
+func (g *geometry) meanFactor(f int, along, variances []float64, more func(p int) float64) float64 {
+	var sum float64
 	for p, a := range along {
-		if norms[p] > 0 {
-			sum, n = sum+grown(a*a, more(p))/max(1, variances[p]), n+1
+		if g.norms[f][p] > 0 {
+			sum += g.own[f][p] * grown(a*a, more(p)) / max(1, variances[p])
 		}
 	}
-	return sum / max(n, 1)
+	return sum / max(g.held(f), 1)
 }
 
 // grown is the square of an error along the truth of so many times as many elements: of independent
@@ -340,7 +341,7 @@ func (k kin) alongMoments(f int) partMoments {
 			variances[p] = 1 + (variances[p]-1)*more
 		}
 	}
-	variances, prior := k.shrunk(variances)
+	variances, prior := k.shrunk(variances, k.sampled.own[f])
 	k.tellOthers(f, means, variances)
 	return partMoments{means, variances, k.freedom(f, prior)}
 }

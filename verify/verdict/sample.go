@@ -60,9 +60,9 @@ func NewRareSample(
 func (s *Sample) measured(truth, shape []float64, columns int) (*Sample, []float64) {
 	own, runs := s.secondMoments(len(truth))
 	all := float64(len(s.Deviations))
-	told := telling(own)
-	expect, scatter := s.pool(told, truth, shape, columns)
-	s.prior = priorRuns(scatter, all, told)
+	told, weights := telling(own), s.shares(own, truth)
+	expect, scatter := s.pool(told, weights, truth, shape, columns)
+	s.prior = priorRuns(scatter, all, told, weights)
 	known, share := s.prior+s.rare, 1.0
 	if s.rare > 0 {
 		share = (s.prior + s.rare*s.meanRatio(own, expect, runs)) / known
@@ -145,19 +145,22 @@ type pool struct {
 
 // pool returns what second moments are expected to be by that of all which they scatter around
 // least, and how much. Of a row that was not run its own elements tell nothing.
-func (s *Sample) pool(own, truth, shape []float64, columns int) (expect func(i int) float64, scatter float64) {
+func (s *Sample) pool(
+	own, weights, truth, shape []float64, columns int,
+) (expect func(i int) float64, scatter float64) {
 	runs := float64(len(s.Deviations))
 	logs := logarithms(own)
 	byTruth := proportional(own, s.at, func(i int) float64 { return truth[i] * truth[i] }, runs)
-	rest, least := tightest(logs, allAlike(own, s.at, runs))
+	rest, least := tightest(logs, weights, allAlike(own, s.at, runs))
 	if shape != nil {
-		rest, least = tightest(logs, rest, proportional(own, s.at, func(i int) float64 { return shape[i] }, runs))
+		byShape := proportional(own, s.at, func(i int) float64 { return shape[i] }, runs)
+		rest, least = tightest(logs, weights, rest, byShape)
 	}
-	pools := []*pool{byTruth, rest, s.mixed(own, logs, byTruth, rest, least, runs)}
+	pools := []*pool{byTruth, rest, s.mixed(own, logs, weights, byTruth, rest, least, runs)}
 	if s.whole() {
 		pools = append(pools, rowPool(own, columns, runs))
 	}
-	best, scatter := tightest(logs, pools...)
+	best, scatter := tightest(logs, weights, pools...)
 	if best == nil { // nothing errs
 		return func(int) float64 { return 0 }, scatter
 	}
@@ -175,17 +178,28 @@ func logarithms(own []float64) []float64 {
 
 // tightest returns the pool around which second moments of these logarithms scatter least, the
 // first of equals, and how much; nil if there is none.
-func tightest(logs []float64, pools ...*pool) (best *pool, scatter float64) {
+func tightest(logs, weights []float64, pools ...*pool) (best *pool, scatter float64) {
 	scatter = math.Inf(1)
 	for _, p := range pools {
 		if p == nil {
 			continue
 		}
-		if v := poolScatter(logs, p.values); best == nil || v < scatter {
+		if v := poolScatter(logs, p.values, weights); best == nil || v < scatter {
 			best, scatter = p, v
 		}
 	}
 	return best, scatter
+}
+
+// shares returns how much each element that was run tells beside its copies.
+func (s *Sample) shares(own, truth []float64) []float64 {
+	ran := make([]float64, len(own))
+	for e := range ran {
+		ran[e] = truth[s.at(e)]
+	}
+	sizes := sizes(ran)
+	addMoments(sizes, own, func(e int) int { return e })
+	return shares(sizes, nil, nil)
 }
 
 // at returns the element of the output that is the i-th of the sample.
@@ -268,7 +282,7 @@ func allAlike(own []float64, at func(i int) int, runs float64) *pool {
 // mixed expects second moments in proportion to a sum of two pools, as of errors that are in part a
 // factor on the truth: in the share around which they scatter least, and less than around the
 // second pool.
-func (s *Sample) mixed(own, logs []float64, a, b *pool, least, runs float64) *pool {
+func (s *Sample) mixed(own, logs, weights []float64, a, b *pool, least, runs float64) *pool {
 	if a == nil || b == nil {
 		return nil
 	}
@@ -276,7 +290,7 @@ func (s *Sample) mixed(own, logs []float64, a, b *pool, least, runs float64) *po
 	sum, best := make([]float64, len(own)), none
 	for power := -9; power <= 9; power += 3 {
 		floats.AddScaledTo(sum, a.values, math.Ldexp(1, power), b.values)
-		if scatter := poolScatter(logs, sum); scatter < least {
+		if scatter := poolScatter(logs, sum, weights); scatter < least {
 			best, least = power, scatter
 		}
 	}
@@ -323,15 +337,15 @@ func fill(x []float64, v float64) {
 }
 
 // poolScatter is the variance of the logarithms of second moments around what is expected.
-func poolScatter(logs, pooled []float64) float64 {
+func poolScatter(logs, pooled, weights []float64) float64 {
 	var mean, squares, n float64
 	for i, v := range logs {
 		if v > math.Inf(-1) && pooled[i] > 0 {
-			x := v - math.Log(pooled[i])
-			n++
+			x, each := v-math.Log(pooled[i]), shareOf(weights, i)
+			n += each
 			d := x - mean
-			mean += d / n
-			squares += d * (x - mean)
+			mean += each * d / n
+			squares += each * d * (x - mean)
 		}
 	}
 	if variance := squares / (n - 1); !math.IsNaN(variance) {
@@ -346,12 +360,12 @@ const mostPrior = 8
 // priorRuns solves Var(log s²/m²) = ψ′(K/2) + ψ′(ν/2) for ν, with ψ′(x) ≈ 1/x + 1/2x² + 1/6x³. Of
 // few elements the scatter is known badly: it is taken as what it is below only once in twenty
 // times.
-func priorRuns(scatter, runs float64, own []float64) float64 {
+func priorRuns(scatter, runs float64, own, weights []float64) float64 {
 	trigamma := func(x float64) float64 { return 1/x + 1/(2*x*x) + 1/(6*x*x*x) }
 	known := -1.0
-	for _, v := range own {
+	for i, v := range own {
 		if v > 0 {
-			known++
+			known += shareOf(weights, i)
 		}
 	}
 	rest := scatter*known/chiSquaredLow(known) - trigamma(runs/2)

@@ -16,7 +16,7 @@ func (j *judgement) addSlices(out *Output, axis string, all int, failed []Slice)
 	slices.SortStableFunc(failed, func(a, b Slice) int { return cmp.Compare(b.RMS, a.RMS) })
 	out.Reasons = append(out.Reasons, fmt.Sprintf("%d of %d %s slices beyond their limit", len(failed), all, axis))
 	for _, s := range failed[:min(worstListed, len(failed))] {
-		s.Constant, s.MaxZ = j.constant(s), j.largestIn(s)
+		s.Constant, s.MaxZ, s.Elements = j.constant(s), j.largestIn(s), j.judgedIn(s)
 		out.Slices = append(out.Slices, s)
 	}
 }
@@ -34,6 +34,17 @@ func (j *judgement) constant(s Slice) bool {
 	_, flat := sameEverywhere(got)
 	_, truth := sameEverywhere(want)
 	return flat && !truth
+}
+
+// judgedIn returns how many elements of a slice are judged by what the runs give.
+func (j *judgement) judgedIn(s Slice) (n int) {
+	judged := j.kin().geometry.judged
+	for i := range j.elementsOf(s) {
+		if judged[i] {
+			n++
+		}
+	}
+	return n
 }
 
 // largestIn returns the largest score in a slice.

@@ -54,6 +54,7 @@ func (j *judgement) families() []family {
 type sums struct {
 	squares []float64 // mean w²
 	along   []float64 // Σ c w h/√Σ c² h², c the weight of a row
+	rows    []float64 // Σ w h of each row, which along is made of
 }
 
 // statistics are the numbers by which an output is judged beside its largest score.
@@ -68,8 +69,11 @@ type statistics struct {
 // geometry is what the statistics of every output of one shape share.
 type geometry struct {
 	families  []family
-	counts    [][]float64 // elements of each part that are judged
+	share     [][]float64 // how much an element counts in its part; nil: each as much
+	own       [][]float64 // how much of each part no other has
+	counts    [][]float64 // elements of each part that are judged, copies once
 	norms     [][]float64 // (Σ c h²)²/Σ c² h²: a factor's error is 1 over its root
+	squares   [][]float64 // Σ c² h²
 	largest   [][]float64 // the share Σ (c h)⁴/(Σ c² h²)² of that which, in effect, one element has
 	weights   []float64   // c of each row
 	judged    []bool
@@ -77,8 +81,8 @@ type geometry struct {
 	rowNorms  []float64 // Σ h² of each row
 	rowCounts []float64 // and its elements that are judged
 	sign      []float64
-	n         float64
-	toward    []unit // directions
+	n         float64 // elements that are judged, copies once
+	toward    []unit  // directions
 }
 
 // newGeometry measures the parts of all elements, or of those that were run. Elements that are
@@ -86,55 +90,66 @@ type geometry struct {
 func (j *judgement) newGeometry(elements []int, toward []Direction) *geometry {
 	n := len(j.scores)
 	g := &geometry{
-		families: j.families(), judged: make([]bool, n), h: make([]float64, n), sign: make([]float64, n),
+		families: j.families(), judged: j.judgedOf(elements), h: make([]float64, n), sign: make([]float64, n),
 		rowNorms: make([]float64, n/j.columns), rowCounts: make([]float64, n/j.columns),
 	}
-	in := make([]bool, n)
-	for _, i := range elements {
-		in[i] = true
-	}
-	for i, s := range j.scores {
-		t := j.want.Truth.Data[i]
-		if s.unjudged || j.nothingRounds(i) || s.unbounded || kind(t) != 0 || elements != nil && !in[i] {
+	for i, t := range j.want.Truth.Data {
+		if !g.judged[i] {
 			continue
 		}
-		g.judged[i], g.n = true, g.n+1
 		g.h[i] = t / deviation(j.want.Sigma[i], j.ulp[i])
 		g.sign[i] = math.Copysign(1, t)
 		g.rowNorms[i/j.columns] += g.h[i] * g.h[i]
 		g.rowCounts[i/j.columns]++
 	}
+	j.countCopies(g, elements != nil)
 	g.weigh(ones(n/j.columns), j.columns)
+	g.n = g.counts[0][0]
 	for _, d := range toward {
 		g.toward = append(g.toward, j.unit(d, g))
 	}
 	return g
 }
 
+// judgedOf tells which elements count, of all or of some.
+func (j *judgement) judgedOf(elements []int) []bool {
+	in := make([]bool, len(j.scores))
+	for _, i := range elements {
+		in[i] = true
+	}
+	for i, s := range j.scores {
+		in[i] = (in[i] || elements == nil) && !s.unjudged && !j.nothingRounds(i) && !s.unbounded &&
+			kind(j.want.Truth.Data[i]) == 0
+	}
+	return in
+}
+
 // weigh measures the parts, with weights of the rows.
 func (g *geometry) weigh(weights []float64, columns int) {
-	g.weights, g.counts, g.norms, g.largest = weights, nil, nil, nil
-	for _, f := range g.families {
+	g.weights, g.counts, g.norms, g.squares, g.largest = weights, nil, nil, nil, nil
+	for f := range g.families {
 		g.weighFamily(f, columns)
 	}
 }
 
 // weighFamily measures the parts of a family.
-func (g *geometry) weighFamily(f family, columns int) {
+func (g *geometry) weighFamily(of, columns int) {
+	f, share := g.families[of], g.share[of]
 	counts, along := make([]float64, f.parts), make([]float64, f.parts)
 	squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
 	g.eachJudged(f, columns, func(p, i int, c float64) {
-		h2 := g.h[i] * g.h[i]
-		counts[p]++
-		along[p] += c * h2
-		squares[p] += c * c * h2
-		fourth[p] += c * c * h2 * (c * c * h2)
+		h2, each := g.h[i]*g.h[i], shareOf(share, i)
+		counts[p] += each
+		along[p] += each * c * h2
+		squares[p] += each * c * c * h2
+		fourth[p] += each * c * c * h2 * (c * c * h2)
 	})
 	for p := range along {
 		fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
 		along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
 	}
 	g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
+	g.squares = append(g.squares, squares)
 }
 
 // eachJudged calls f for every element that is judged, with its part and weight in a family.
@@ -165,10 +180,7 @@ func (j *judgement) nothingRounds(i int) bool {
 
 // of returns the statistics of scaled errors.
 func (g *geometry) of(w []float64, columns int) statistics {
-	s := statistics{rows: make([]float64, len(w)/columns), rowSquares: make([]float64, len(w)/columns)}
-	for _, f := range g.families {
-		s.families = append(s.families, sums{make([]float64, f.parts), make([]float64, f.parts)})
-	}
+	s := g.none(len(w) / columns)
 	for r, judged := range g.rowCounts {
 		if judged > 0 {
 			g.addRow(&s, r, w[r*columns:(r+1)*columns], r*columns)
@@ -190,6 +202,19 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	return s
 }
 
+// none returns statistics of nothing.
+func (g *geometry) none(rows int) statistics {
+	s := statistics{rows: make([]float64, rows), rowSquares: make([]float64, rows)}
+	for f, fam := range g.families {
+		sum := sums{make([]float64, fam.parts), make([]float64, fam.parts), s.rows}
+		if g.share[f] != nil {
+			sum.rows = make([]float64, rows)
+		}
+		s.families = append(s.families, sum)
+	}
+	return s
+}
+
 // along adds up the products of x and w over the rows that have something judged.
 func (g *geometry) along(x, w []float64, columns int) (sum float64) {
 	for r, judged := range g.rowCounts {
@@ -206,12 +231,10 @@ func (g *geometry) factors(s *statistics) {
 		if !fam.stays {
 			continue
 		}
-		along, squares := s.families[f].along, make([]float64, fam.parts)
+		along, squares := s.families[f].along, g.squares[f]
 		clear(along)
 		for r, c := range g.weights {
-			p := fam.of(r, 0)
-			along[p] += c * s.rows[r]
-			squares[p] += c * c * g.rowNorms[r]
+			along[fam.of(r, 0)] += c * s.families[f].rows[r]
 		}
 		for p := range along {
 			if squares[p] > 0 {
@@ -223,30 +246,49 @@ func (g *geometry) factors(s *statistics) {
 
 // addRow adds the scaled errors of a row, whose first element is at start.
 func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
-	var squares, along float64
-	last := len(g.families) - 1
-	byColumn := last > 0
-	for c, x := range w {
-		i := start + c
-		if !g.judged[i] {
-			continue
-		}
-		q, a := x*x, x*g.h[i]
-		squares, along = squares+q, along+a
-		s.plain += x
-		s.outward += x * g.sign[i]
-		if byColumn {
-			s.families[last].squares[c] += q
-			s.families[last].along[c] += a
-		}
-	}
-	for f, fam := range g.families {
-		if fam.stays {
-			p := fam.of(row, 0)
-			s.families[f].squares[p] += squares
-		}
-	}
+	squares, along := g.sumRow(nil, w, start)
 	s.rows[row], s.rowSquares[row] = along, squares
+	for f, fam := range g.families {
+		switch {
+		case !fam.stays:
+			g.addColumns(s.families[f], g.share[f], w, start)
+		case g.share[f] == nil:
+			s.families[f].squares[fam.of(row, 0)] += squares
+		default:
+			part, ofRow := g.sumRow(g.share[f], w, start)
+			s.families[f].squares[fam.of(row, 0)] += part
+			s.families[f].rows[row] = ofRow
+		}
+	}
+	for c, x := range w {
+		if i := start + c; g.judged[i] {
+			x *= shareOf(g.share[0], i)
+			s.plain += x
+			s.outward += x * g.sign[i]
+		}
+	}
+}
+
+// sumRow returns Σ w² and Σ w h of a row.
+func (g *geometry) sumRow(share, w []float64, start int) (squares, along float64) {
+	for c, x := range w {
+		if i := start + c; g.judged[i] {
+			each := x * shareOf(share, i)
+			squares, along = squares+each*x, along+each*g.h[i]
+		}
+	}
+	return squares, along
+}
+
+// addColumns adds those of a row to the columns.
+func (g *geometry) addColumns(s sums, share, w []float64, start int) {
+	for c, x := range w {
+		if i := start + c; g.judged[i] {
+			each := x * shareOf(share, i)
+			s.squares[c] += each * x
+			s.along[c] += each * g.h[i]
+		}
+	}
 }
 
 // kin is what right kernels, as the runs show them, give for each statistic: its mean and variance.
@@ -329,13 +371,13 @@ func (j *judgement) pretendAll(k *kin) {
 // the unit is one for all, and by which were run the mean square scatters too.
 func (k kin) scatterMoments(f int) scatter {
 	s := scatter{units: k.factors[f].variances}
-	ran, all := held(k.sampled.norms[f]), held(k.geometry.norms[f])
+	ran, all := k.sampled.held(f), k.geometry.held(f)
 	if ran < all {
 		s.units = ones(len(s.units))
 	}
 	whole := func(p int) float64 { return k.more(f, p) }
 	of := func(s2 statistics) float64 {
-		return meanFactor(s2.families[f].along, k.sampled.norms[f], s.units, whole)
+		return k.sampled.meanFactor(f, s2.families[f].along, s.units, whole)
 	}
 	mean, variance := k.moments(of, 2)
 	s.mean, s.variance = max(mean, of(k.native), 1), variance
@@ -345,11 +387,11 @@ func (k kin) scatterMoments(f int) scatter {
 	return s
 }
 
-// held counts the parts that have any truth.
-func held(norms []float64) (n float64) {
-	for _, norm := range norms {
+// held counts the parts of a family that have any truth, those that stand alike once.
+func (g *geometry) held(f int) (n float64) {
+	for p, norm := range g.norms[f] {
 		if norm > 0 {
-			n++
+			n += g.own[f][p]
 		}
 	}
 	return n
@@ -427,7 +469,7 @@ func (k *kin) weighRows(columns int) {
 			variances[r] = max(1, v)
 		}
 	}
-	weights, _ := k.shrunk(variances)
+	weights, _ := k.shrunk(variances, k.sampled.rowsOwn())
 	for r, v := range weights {
 		weights[r] = 1 / max(1, v)
 	}

@@ -54,7 +54,7 @@ func (e Expected) StrengthOfNoise(wrong, right []float64) float64 {
 		mean := max(k.meanSquares[0].means[0], k.native.families[0].squares[0], leastMean)
 		variance := max(k.meanSquares[0].variances[0], 2/k.geometry.n)
 		d := form.moved(wrong, right, form.Sigma)
-		more := floats.Dot(d, d)/k.geometry.n - (calibration*calibration-1)*mean
+		more := k.geometry.dot(d, d)/k.geometry.n - (calibration*calibration-1)*mean
 		least = min(least, more/mean/math.Sqrt(variance))
 	}
 	return max(0, least)
