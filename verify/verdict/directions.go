@@ -75,7 +75,7 @@ func (j *judgement) unit(d Direction, g *geometry) unit {
 	u := unit{values: make([]float64, len(d.Values))}
 	for i, v := range d.Values {
 		if g.judged[i] {
-			u.values[i] = v / deviation(j.want.Sigma[i], j.ulp[i])
+			u.values[i] = v / j.scale[i]
 		}
 	}
 	if h2 := g.dot(g.h, g.h); h2 > 0 {

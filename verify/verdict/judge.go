@@ -345,6 +345,7 @@ type judgement struct {
 	got     *tensor.Tensor
 	scores  []score
 	ulp     []float64
+	scale   []float64 // deviations, the last rounding included
 	columns int
 	noLimit bool // a limit is not a number
 }
@@ -353,12 +354,16 @@ func newJudgement(want Expected, got *tensor.Tensor) *judgement {
 	want = want.Settled(got)
 	n := want.Truth.Len()
 	j := &judgement{
-		want: want, got: got, scores: make([]score, n), ulp: make([]float64, n), columns: want.Columns(),
+		want: want, got: got, scores: make([]score, n), columns: want.Columns(),
+		ulp: make([]float64, n), scale: make([]float64, n),
 	}
 	parallel.Chunks(n, func(from, to int) {
 		for i := from; i < to; i++ {
 			t := want.Truth.Data[i]
 			j.ulp[i] = want.Type.Spacing(t)
+			if want.Sample != nil {
+				j.scale[i] = deviation(want.Sigma[i], j.ulp[i])
+			}
 			if want.Judged(i) {
 				j.scores[i] = want.compare(i, got.Data[i], t)
 			} else {

@@ -3,6 +3,7 @@ package verdict
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"plumbline/internal/parallel"
@@ -79,10 +80,12 @@ type geometry struct {
 	judged    []bool
 	h         []float64
 	rowNorms  []float64 // Σ h² of each row
+	rowFourth []float64 // and its Σ h⁴
 	rowCounts []float64 // and its elements that are judged
 	sign      []float64
-	n         float64 // elements that are judged, copies once
-	toward    []unit  // directions
+	ones      []float64 // as many as a row has elements
+	n         float64   // elements that are judged, copies once
+	toward    []unit    // directions
 }
 
 // newGeometry measures the parts of all elements, or of those that were run. Elements that are
@@ -92,16 +95,9 @@ func (j *judgement) newGeometry(elements []int, toward []Direction) *geometry {
 	g := &geometry{
 		families: j.families(), judged: j.judgedOf(elements), h: make([]float64, n), sign: make([]float64, n),
 		rowNorms: make([]float64, n/j.columns), rowCounts: make([]float64, n/j.columns),
+		rowFourth: make([]float64, n/j.columns), ones: ones(j.columns),
 	}
-	for i, t := range j.want.Truth.Data {
-		if !g.judged[i] {
-			continue
-		}
-		g.h[i] = t / deviation(j.want.Sigma[i], j.ulp[i])
-		g.sign[i] = math.Copysign(1, t)
-		g.rowNorms[i/j.columns] += g.h[i] * g.h[i]
-		g.rowCounts[i/j.columns]++
-	}
+	parallel.Each(n/j.columns, func(r int) { j.measureRow(g, r) })
 	j.countCopies(g, elements != nil)
 	g.weigh(ones(n/j.columns), j.columns)
 	g.n = g.counts[0][0]
@@ -111,15 +107,35 @@ func (j *judgement) newGeometry(elements []int, toward []Direction) *geometry {
 	return g
 }
 
+// measureRow fills in what is known of a row.
+func (j *judgement) measureRow(g *geometry, r int) {
+	for i := r * j.columns; i < (r+1)*j.columns; i++ {
+		if t := j.want.Truth.Data[i]; g.judged[i] {
+			h := t / j.scale[i]
+			g.h[i], g.sign[i] = h, math.Copysign(1, t)
+			g.rowNorms[r] += h * h
+			g.rowFourth[r] += h * h * h * h
+			g.rowCounts[r]++
+		}
+	}
+}
+
 // judgedOf tells which elements count, of all or of some.
 func (j *judgement) judgedOf(elements []int) []bool {
 	in := make([]bool, len(j.scores))
-	for _, i := range elements {
-		in[i] = true
+	counts := func(i int) bool {
+		s := &j.scores[i]
+		return !s.unjudged && !j.nothingRounds(i) && !s.unbounded && kind(j.want.Truth.Data[i]) == 0
 	}
-	for i, s := range j.scores {
-		in[i] = (in[i] || elements == nil) && !s.unjudged && !j.nothingRounds(i) && !s.unbounded &&
-			kind(j.want.Truth.Data[i]) == 0
+	for _, i := range elements {
+		in[i] = counts(i)
+	}
+	if elements == nil {
+		parallel.Chunks(len(in), func(from, to int) {
+			for i := from; i < to; i++ {
+				in[i] = counts(i)
+			}
+		})
 	}
 	return in
 }
@@ -137,13 +153,25 @@ func (g *geometry) weighFamily(of, columns int) {
 	f, share := g.families[of], g.share[of]
 	counts, along := make([]float64, f.parts), make([]float64, f.parts)
 	squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
-	g.eachJudged(f, columns, func(p, i int, c float64) {
-		h2, each := g.h[i]*g.h[i], shareOf(share, i)
-		counts[p] += each
-		along[p] += each * c * h2
-		squares[p] += each * c * c * h2
-		fourth[p] += each * c * c * h2 * (c * c * h2)
-	})
+	add := func(p int, c, n, h2, h4 float64) {
+		counts[p], along[p] = counts[p]+n, along[p]+c*h2
+		squares[p], fourth[p] = squares[p]+c*c*h2, fourth[p]+c*c*c*c*h4
+	}
+	for r, c := range g.weights {
+		switch {
+		case g.rowCounts[r] == 0:
+		case f.stays && share == nil:
+			add(f.of(r, 0), c, g.rowCounts[r], g.rowNorms[r], g.rowFourth[r])
+		default:
+			g.eachOf(f, r, columns, func(p, i int) {
+				each, h2, weight := shareOf(share, i), g.h[i]*g.h[i], c
+				if !f.stays {
+					weight = 1
+				}
+				add(p, weight, each, each*h2, each*h2*h2)
+			})
+		}
+	}
 	for p := range along {
 		fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
 		along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
@@ -152,22 +180,11 @@ func (g *geometry) weighFamily(of, columns int) {
 	g.squares = append(g.squares, squares)
 }
 
-// eachJudged calls f for every element that is judged, with its part and weight in a family.
-func (g *geometry) eachJudged(fam family, columns int, f func(part, i int, weight float64)) {
-	for r, weight := range g.weights {
-		if g.rowCounts[r] == 0 {
-			continue
-		}
-		part := fam.of(r, 0)
-		for column := range columns {
-			i := r*columns + column
-			switch {
-			case !g.judged[i]:
-			case fam.stays:
-				f(part, i, weight)
-			default:
-				f(fam.of(r, column), i, 1)
-			}
+// eachOf calls f for every element of a row that is judged, with its part in a family.
+func (g *geometry) eachOf(fam family, row, columns int, f func(part, i int)) {
+	for column := range columns {
+		if i := row*columns + column; g.judged[i] {
+			f(fam.of(row, column), i)
 		}
 	}
 }
@@ -218,8 +235,8 @@ func (g *geometry) none(rows int) statistics {
 // along adds up the products of x and w over the rows that have something judged.
 func (g *geometry) along(x, w []float64, columns int) (sum float64) {
 	for r, judged := range g.rowCounts {
-		for i := r * columns; i < (r+1)*columns && judged > 0; i++ {
-			sum += x[i] * w[i]
+		if from, to := r*columns, (r+1)*columns; judged > 0 {
+			sum += floats.Dot(x[from:to], w[from:to])
 		}
 	}
 	return sum
@@ -260,17 +277,34 @@ func (g *geometry) addRow(s *statistics, row int, w []float64, start int) {
 			s.families[f].rows[row] = ofRow
 		}
 	}
+	plain, outward := g.sumSigns(w, start)
+	s.plain, s.outward = s.plain+plain, s.outward+outward
+}
+
+// sumSigns returns Σ w of a row, and that toward larger sizes.
+func (g *geometry) sumSigns(w []float64, start int) (plain, outward float64) {
+	if g.alike(len(w), start) { // in the same order, so that where all signs are the same both are
+		return floats.Dot(w, g.ones), floats.Dot(w, g.sign[start:start+len(w)])
+	}
 	for c, x := range w {
 		if i := start + c; g.judged[i] {
 			x *= shareOf(g.share[0], i)
-			s.plain += x
-			s.outward += x * g.sign[i]
+			plain, outward = plain+x, outward+x*g.sign[i]
 		}
 	}
+	return plain, outward
+}
+
+// alike tells whether all elements of a row count, each as much.
+func (g *geometry) alike(columns, start int) bool {
+	return g.share[0] == nil && g.rowCounts[start/columns] == float64(columns)
 }
 
 // sumRow returns Σ w² and Σ w h of a row.
 func (g *geometry) sumRow(share, w []float64, start int) (squares, along float64) {
+	if share == nil && g.alike(len(w), start) {
+		return floats.Dot(w, w), floats.Dot(w, g.h[start:start+len(w)])
+	}
 	for c, x := range w {
 		if i := start + c; g.judged[i] {
 			each := x * shareOf(share, i)
@@ -282,6 +316,14 @@ func (g *geometry) sumRow(share, w []float64, start int) (squares, along float64
 
 // addColumns adds those of a row to the columns.
 func (g *geometry) addColumns(s sums, share, w []float64, start int) {
+	if g.alike(len(w), start) {
+		for c, h := range g.h[start : start+len(w)] {
+			x := w[c]
+			s.squares[c] += x * x
+			s.along[c] += x * h
+		}
+		return
+	}
 	for c, x := range w {
 		if i := start + c; g.judged[i] {
 			each := x * shareOf(share, i)
@@ -448,7 +490,7 @@ func (j *judgement) scatterOfMeans(g *geometry) (plain, outward float64) {
 			continue
 		}
 		for r, run := range j.want.Sample.Deviations {
-			of[r] = run[e] / deviation(j.want.Sigma[i], j.ulp[i])
+			of[r] = run[e] / j.scale[i]
 		}
 		if mean, variance := stat.MeanVariance(of, nil); !math.IsNaN(variance) {
 			n, sum, signed = n+1, sum+mean, signed+mean*g.sign[i]
@@ -497,16 +539,16 @@ func (j *judgement) pretend(g *geometry, deviations []float64, sampled bool, tim
 	for k := range w {
 		w[k] = make([]float64, len(j.scores))
 	}
+	others := sampled && j.want.Sample.tells()
 	for e, d := range deviations {
 		i := j.want.Sample.at(e)
 		if !g.judged[i] || math.IsNaN(d) {
 			continue
 		}
-		sigma := j.want.Sigma[i]
-		if sampled {
-			sigma = j.want.Sample.others(sigma, d)
+		scale := j.scale[i]
+		if others {
+			scale = deviation(j.want.Sample.others(j.want.Sigma[i], d), j.ulp[i])
 		}
-		scale := deviation(sigma, j.ulp[i])
 		for k, by := range times {
 			if e := j.recorded(i, by*d); !math.IsInf(e, 0) && !math.IsNaN(e) {
 				w[k][i] = e / scale
@@ -535,29 +577,29 @@ func steady(x float64) float64 {
 
 // others is σ of an element as the other runs have it: what one run is judged by must not know it.
 func (s *Sample) others(sigma, d float64) float64 {
-	all := float64(len(s.Deviations)) + s.prior + s.rare
-	if all < 2 || sigma == 0 || !s.whole() {
+	if sigma == 0 || !s.tells() {
 		return sigma
 	}
+	all := s.worth()
 	of := d / sigma // before it is squared: σ² may overflow, or vanish
 	return sigma * math.Sqrt(max(all-of*of, 0.01)/(all-1))
 }
+
+// worth is of how many runs σ of an element is.
+func (s *Sample) worth() float64 { return float64(len(s.Deviations)) + s.prior + s.rare }
+
+// tells says whether σ of an element hangs on its own runs.
+func (s *Sample) tells() bool { return s.whole() && s.worth() >= 2 }
 
 // tailShare tells from the runs' kurtosis how far the tail of the errors is from a normal one and
 // near that of sums in an unknown order, see walkQuantile. Few numbers leave it uncertain. It
 // returns the largest score of a run, too.
 func (j *judgement) tailShare(g *geometry) (share, largest float64) {
 	var second, fourth, n float64
-	for _, run := range j.want.Sample.Deviations {
-		for e, d := range run {
-			i := j.want.Sample.at(e)
-			if !g.judged[i] || math.IsNaN(d) || j.want.Sigma[i] == 0 {
-				continue
-			}
-			x := d / j.want.Sample.others(j.want.Sigma[i], d)
-			second, fourth, n = second+x*x, fourth+x*x*x*x, n+1
-			largest = max(largest, math.Abs(x))
-		}
+	each := make([]tail, len(j.want.Sample.Deviations))
+	parallel.Each(len(each), func(r int) { each[r] = j.tailOf(g, j.want.Sample.Deviations[r]) })
+	for _, t := range each {
+		second, fourth, n, largest = second+t.second, fourth+t.fourth, n+t.n, max(largest, t.largest)
 	}
 	if second == 0 {
 		return 0, 0
@@ -566,6 +608,22 @@ func (j *judgement) tailShare(g *geometry) (share, largest float64) {
 	normal := 3 * (freedom - 2) / max(freedom-4, 1)
 	kurtosis := fourth*n/(second*second) + 2*math.Sqrt(24/n)
 	return min(1, max(0, (kurtosis/normal-1)/(walkSecond-1))), largest
+}
+
+// tail is Σ x², Σ x⁴, the number and the largest of a run's errors x by σ from the others.
+type tail struct{ second, fourth, n, largest float64 }
+
+func (j *judgement) tailOf(g *geometry, run []float64) (t tail) {
+	for e, d := range run {
+		i := j.want.Sample.at(e)
+		if !g.judged[i] || math.IsNaN(d) || j.want.Sigma[i] == 0 {
+			continue
+		}
+		x := d / j.want.Sample.others(j.want.Sigma[i], d)
+		t.second, t.fourth, t.n = t.second+x*x, t.fourth+x*x*x*x, t.n+1
+		t.largest = max(t.largest, math.Abs(x))
+	}
+	return t
 }
 
 // walkSecond is E[r²] of the squared Brownian bridge in units of its mean.
