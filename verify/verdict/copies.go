@@ -161,14 +161,27 @@ func (g *geometry) ownShares(f, columns int) []float64 {
 
 // dot is Σ x y.
 func (g *geometry) dot(x, y []float64) float64 {
-	if g.share[0] == nil {
-		return floats.Dot(x, y)
-	}
 	var sum float64
-	for i, share := range g.share[0] {
-		sum += share * x[i] * y[i]
-	}
+	g.eachRow(func(from, to int) {
+		if g.share[0] == nil {
+			sum += floats.Dot(x[from:to], y[from:to])
+			return
+		}
+		for i := from; i < to; i++ {
+			sum += g.share[0][i] * x[i] * y[i]
+		}
+	})
 	return sum
+}
+
+// eachRow calls f for the elements from … to−1 of each row that has something judged.
+func (g *geometry) eachRow(f func(from, to int)) {
+	columns := len(g.ones)
+	for r, judged := range g.rowCounts {
+		if judged > 0 {
+			f(r*columns, (r+1)*columns)
+		}
+	}
 }
 
 // rowsOwn is how much of each row no other has.

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/internal/parallel"
 	"plumbline/numbers/dtype"
 )
 
@@ -51,15 +52,28 @@ func (j *judgement) directions() []Direction {
 func (j *judgement) towardNext(apart, n int) []float64 {
 	truth := j.want.Truth.Data
 	values := make([]float64, len(truth))
-	for i, t := range truth {
-		if row := i / j.columns; row/apart%n == n-1 {
-			continue
+	j.eachRow(func(row, from, to int) {
+		if row/apart%n == n-1 {
+			return
 		}
-		if d := truth[i+apart*j.columns] - t; dtype.Finite(d) {
-			values[i] = d
+		next := truth[from+apart*j.columns:]
+		for k, t := range truth[from:to] {
+			if d := next[k] - t; dtype.Finite(d) {
+				values[from+k] = d
+			}
 		}
-	}
+	})
 	return values
+}
+
+// eachRow calls f for every row and its elements from … to−1, for many side by side.
+func (j *judgement) eachRow(f func(row, from, to int)) {
+	n, each := len(j.scores)/j.columns, max(1, 1<<14/j.columns) // so many are worth another goroutine
+	parallel.Each((n+each-1)/each, func(i int) {
+		for r := i * each; r < min(n, (i+1)*each); r++ {
+			f(r, r*j.columns, (r+1)*j.columns)
+		}
+	})
 }
 
 // unit is a direction in units of the deviations, of norm 1.
@@ -73,23 +87,29 @@ type unit struct {
 // factor on all has a test of its own.
 func (j *judgement) unit(d Direction, g *geometry) unit {
 	u := unit{values: make([]float64, len(d.Values))}
-	for i, v := range d.Values {
-		if g.judged[i] {
-			u.values[i] = v / j.scale[i]
+	g.eachRow(func(from, to int) {
+		for i := from; i < to; i++ {
+			if g.judged[i] {
+				u.values[i] = d.Values[i] / j.scale[i]
+			}
 		}
-	}
+	})
 	if h2 := g.dot(g.h, g.h); h2 > 0 {
-		floats.AddScaled(u.values, -g.dot(u.values, g.h)/h2, g.h)
+		less := -g.dot(u.values, g.h) / h2
+		g.eachRow(func(from, to int) { floats.AddScaled(u.values[from:to], less, g.h[from:to]) })
 	}
 	u.norm = math.Sqrt(g.dot(u.values, u.values))
 	if u.norm == 0 || math.IsInf(u.norm, 0) || math.IsNaN(u.norm) {
 		return unit{values: make([]float64, len(d.Values))}
 	}
-	for i := range u.values {
-		v, share := u.values[i]/u.norm, shareOf(g.share[0], i)
-		u.values[i] = share * v
-		u.largest += share * v * v * v * v
-	}
+	g.eachRow(func(from, to int) {
+		for i, v := range u.values[from:to] {
+			v /= u.norm
+			share := shareOf(g.share[0], from+i)
+			u.values[from+i] = share * v
+			u.largest += share * v * v * v * v
+		}
+	})
 	return u
 }
 

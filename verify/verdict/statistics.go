@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
@@ -97,13 +98,12 @@ func (j *judgement) newGeometry(elements []int, toward []Direction) *geometry {
 		rowNorms: make([]float64, n/j.columns), rowCounts: make([]float64, n/j.columns),
 		rowFourth: make([]float64, n/j.columns), ones: ones(j.columns),
 	}
-	parallel.Each(n/j.columns, func(r int) { j.measureRow(g, r) })
+	j.eachRow(func(r, _, _ int) { j.measureRow(g, r) })
 	j.countCopies(g, elements != nil)
 	g.weigh(ones(n/j.columns), j.columns)
 	g.n = g.counts[0][0]
-	for _, d := range toward {
-		g.toward = append(g.toward, j.unit(d, g))
-	}
+	g.toward = make([]unit, len(toward))
+	parallel.Each(len(toward), func(d int) { g.toward[d] = j.unit(toward[d], g) })
 	return g
 }
 
@@ -142,14 +142,21 @@ func (j *judgement) judgedOf(elements []int) []bool {
 
 // weigh measures the parts, with weights of the rows.
 func (g *geometry) weigh(weights []float64, columns int) {
-	g.weights, g.counts, g.norms, g.squares, g.largest = weights, nil, nil, nil, nil
-	for f := range g.families {
-		g.weighFamily(f, columns)
+	n := len(g.families)
+	if g.weights == nil {
+		g.counts, g.norms = make([][]float64, n), make([][]float64, n)
+		g.squares, g.largest = make([][]float64, n), make([][]float64, n)
 	}
+	for f, fam := range g.families {
+		if fam.stays || g.weights == nil { // columns do not weigh rows
+			g.weighFamily(f, weights, columns)
+		}
+	}
+	g.weights = weights
 }
 
 // weighFamily measures the parts of a family.
-func (g *geometry) weighFamily(of, columns int) {
+func (g *geometry) weighFamily(of int, weights []float64, columns int) {
 	f, share := g.families[of], g.share[of]
 	counts, along := make([]float64, f.parts), make([]float64, f.parts)
 	squares, fourth := make([]float64, f.parts), make([]float64, f.parts)
@@ -157,7 +164,7 @@ func (g *geometry) weighFamily(of, columns int) {
 		counts[p], along[p] = counts[p]+n, along[p]+c*h2
 		squares[p], fourth[p] = squares[p]+c*c*h2, fourth[p]+c*c*c*c*h4
 	}
-	for r, c := range g.weights {
+	for r, c := range weights {
 		switch {
 		case g.rowCounts[r] == 0:
 		case f.stays && share == nil:
@@ -176,8 +183,7 @@ func (g *geometry) weighFamily(of, columns int) {
 		fourth[p] /= max(squares[p]*squares[p], math.SmallestNonzeroFloat64)
 		along[p] *= along[p] / max(squares[p], math.SmallestNonzeroFloat64)
 	}
-	g.counts, g.norms, g.largest = append(g.counts, counts), append(g.norms, along), append(g.largest, fourth)
-	g.squares = append(g.squares, squares)
+	g.counts[of], g.norms[of], g.largest[of], g.squares[of] = counts, along, fourth, squares
 }
 
 // eachOf calls f for every element of a row that is judged, with its part in a family.
@@ -214,7 +220,7 @@ func (g *geometry) of(w []float64, columns int) statistics {
 	g.factors(&s)
 	s.plain, s.outward = s.plain/g.n, s.outward/g.n
 	for _, u := range g.toward {
-		s.along = append(s.along, g.along(u.values, w, columns))
+		s.along = append(s.along, g.along(u.values, w))
 	}
 	return s
 }
@@ -233,12 +239,8 @@ func (g *geometry) none(rows int) statistics {
 }
 
 // along adds up the products of x and w over the rows that have something judged.
-func (g *geometry) along(x, w []float64, columns int) (sum float64) {
-	for r, judged := range g.rowCounts {
-		if from, to := r*columns, (r+1)*columns; judged > 0 {
-			sum += floats.Dot(x[from:to], w[from:to])
-		}
-	}
+func (g *geometry) along(x, w []float64) (sum float64) {
+	g.eachRow(func(from, to int) { sum += floats.Dot(x[from:to], w[from:to]) })
 	return sum
 }
 
@@ -395,17 +397,21 @@ func (j *judgement) newKin() kin {
 func (j *judgement) pretendAll(k *kin) {
 	k.runs = make([]statistics, len(j.want.Sample.Deviations))
 	k.wide = make([]statistics, min(len(k.runs), fewestWide))
+	rooms := sync.Pool{New: func() any { return j.newRoom() }}
 	parallel.Each(len(k.runs), func(r int) {
 		times := []float64{1, far}
 		if r >= len(k.wide) {
 			times = times[:1]
 		}
-		errors := j.pretend(k.sampled, j.want.Sample.Deviations[r], true, times)
+		room := rooms.Get().(*[2][]float64)
+		defer rooms.Put(room)
+		errors := j.pretend(k.sampled, j.want.Sample.Deviations[r], true, times, room)
 		if k.runs[r] = k.sampled.of(errors[0], j.columns); r < len(k.wide) {
 			k.wide[r] = k.sampled.of(errors[1], j.columns)
 		}
 	})
-	k.native = k.sampled.of(j.pretend(k.sampled, j.want.Sample.Native, false, []float64{1})[0], j.columns)
+	native := j.pretend(k.sampled, j.want.Sample.Native, false, []float64{1}, j.newRoom())
+	k.native = k.sampled.of(native[0], j.columns)
 }
 
 // scatterMoments returns mean and variance over the runs of the mean square of all factors of a
@@ -533,15 +539,17 @@ const (
 )
 
 // pretend returns the scaled errors of kernels that err as a run does, one of the sample or not,
-// times each factor.
-func (j *judgement) pretend(g *geometry, deviations []float64, sampled bool, times []float64) [][]float64 {
-	w := make([][]float64, len(times))
-	for k := range w {
-		w[k] = make([]float64, len(j.scores))
-	}
+// times each factor, in room that has those of another run, or nothing.
+func (j *judgement) pretend(
+	g *geometry, deviations []float64, sampled bool, times []float64, room *[2][]float64,
+) [][]float64 {
+	w := room[:len(times)]
 	others := sampled && j.want.Sample.tells()
 	for e, d := range deviations {
 		i := j.want.Sample.at(e)
+		for k := range w {
+			w[k][i] = 0
+		}
 		if !g.judged[i] || math.IsNaN(d) {
 			continue
 		}
@@ -556,6 +564,11 @@ func (j *judgement) pretend(g *geometry, deviations []float64, sampled bool, tim
 		}
 	}
 	return w
+}
+
+// newRoom is room for the scaled errors of all elements, as they are and times another factor.
+func (j *judgement) newRoom() *[2][]float64 {
+	return &[2][]float64{make([]float64, len(j.scores)), make([]float64, len(j.scores))}
 }
 
 // recorded is what an element is off by in the output's type, of a kernel that errs so before.
