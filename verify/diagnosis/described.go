@@ -16,23 +16,31 @@ import (
 type described struct {
 	said    string
 	z       []float64
-	changes bool // that is added to its own numbers
+	other   bool // it is no function of its own numbers
+	changes bool // that is added to these
 }
 
-// descriptions are explanations of what was solved for.
+// descriptions are explanations of what was solved for, each of them once: a line that hangs on
+// nothing else is one of the tensor itself.
 func (o *solving) descriptions() (all []candidate) {
 	for _, d := range o.known() {
-		if a, b, found := o.line(d); found {
+		if a, b, found := o.line(d); found && (math.Abs(a) > nothing || d.said == ownNumber) {
 			all = append(all, o.described(d, a, b))
 		}
 	}
 	return all
 }
 
-// known lists what a tensor may be a line of: its own numbers and functions of these, and others.
+// ownNumber is how a sentence has a number of the tensor itself.
+const ownNumber = "it"
+
+// known lists what a tensor may be a line of: its own numbers and functions of these, and others
+// that are not the same numbers.
 func (o *solving) known() (all []described) {
 	for _, f := range append([]function{itself}, formulas()[varying:lines]...) {
-		all = append(all, described{strings.TrimSpace("it " + taken(f.said)), eachOf(o.of.x, f.of).Data, false})
+		all = append(all, described{
+			said: strings.TrimSpace(ownNumber + " " + taken(f.said)), z: eachOf(o.of.x, f.of).Data,
+		})
 	}
 	targets := o.targets()
 	for _, other := range slices.Concat(targets, o.wholeInputs(), o.indexOperands(targets)) {
@@ -40,8 +48,9 @@ func (o *solving) known() (all []described) {
 			continue
 		}
 		for _, b := range o.of.fitting(other) {
-			z := b.x().Data
-			all = append(all, described{b.name, z, false}, described{b.name, z, true})
+			if z := b.x().Data; !o.holds(z) {
+				all = append(all, described{b.name, z, true, false}, described{b.name, z, true, true})
+			}
 		}
 	}
 	return all
@@ -147,13 +156,28 @@ func (o *solving) described(d described, a, b float64) candidate {
 			}
 			return y
 		})
-		c.Kind, c.fitted, c.whole = "fit", 2, true
+		c.Kind, c.fitted, c.whole = "fit", d.numbers(a, b), true
 		return c
 	}
 	short := as(rounded(a), rounded(b))
 	short.others = []giver{as(a, b).give}
 	return short
 }
+
+// numbers counts what was fitted: a slope that is not 1 or 0, an offset, and for one more that
+// another tensor was chosen.
+func (d described) numbers(a, b float64) (n int) {
+	a, b = rounded(a), rounded(b)
+	for _, is := range []bool{math.Abs(a-1) > nothing && math.Abs(a) > nothing, math.Abs(b) > nothing, d.other} {
+		if is {
+			n++
+		}
+	}
+	return max(n, 1)
+}
+
+// nothing is up to which number a fitted one is for 0.
+const nothing = 1e-6
 
 // rounded returns a number of four digits.
 func rounded(x float64) (y float64) {
@@ -165,9 +189,9 @@ func rounded(x float64) (y float64) {
 func (d described) inWords(a, b float64) string {
 	said, a, b := d.said, rounded(a), rounded(b)
 	switch {
-	case math.Abs(a) < 1e-6:
+	case math.Abs(a) < nothing:
 		said = ""
-	case math.Abs(a-1) > 1e-6:
+	case math.Abs(a-1) > nothing:
 		said = fmt.Sprintf("%.4g times %s", a, said)
 	}
 	more := fmt.Sprintf("%.4g more", b)
@@ -177,11 +201,14 @@ func (d described) inWords(a, b float64) string {
 	switch {
 	case said == "":
 		said = fmt.Sprintf("%.4g", b)
-	case math.Abs(b) > 1e-6:
+	case math.Abs(b) > nothing:
 		said += " and " + more
 	}
-	if d.changes {
+	switch {
+	case d.changes:
 		return "and in addition " + said
+	case d.said == ownNumber && strings.HasPrefix(said, ownNumber+" and "):
+		return strings.TrimPrefix(said, ownNumber+" ")
 	}
 	return "for " + said
 }

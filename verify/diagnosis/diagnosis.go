@@ -126,10 +126,10 @@ func stages() []func(*subject) {
 		(*subject).tryRecipes, (*subject).tryParts, (*subject).tryBeside, (*subject).tryFormulas, (*subject).tryColumns,
 		(*subject).tryMisread, (*subject).tryAlong, (*subject).tryGathered, (*subject).tryParts,
 		(*subject).trySlopes, (*subject).tryQuantities, (*subject).tryEnds, (*subject).tryGiven,
-		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryAmounts, (*subject).tryUnmixed,
-		(*subject).tryPermuted, (*subject).tryStrides, (*subject).tryEmpty, (*subject).tryParts,
+		(*subject).tryGatheredQuantities, (*subject).tryParts, (*subject).tryTwice, (*subject).tryAmounts,
+		(*subject).tryUnmixed, (*subject).tryPermuted, (*subject).tryStrides, (*subject).tryEmpty, (*subject).tryParts,
 		(*subject).tryUnnamed, (*subject).tryCombined, (*subject).tryAlternatives, (*subject).tryDescribed,
-		(*subject).tryRunning, (*subject).tryTwice, (*subject).tryScaled,
+		(*subject).tryRunning, (*subject).tryScaled,
 		(*subject).tryParts, (*subject).tryVariants, (*subject).tryFits, (*subject).tryPairs,
 		(*subject).tryDeclarations, (*subject).tryConstants, (*subject).tryRowwise, (*subject).tryChanges,
 	}

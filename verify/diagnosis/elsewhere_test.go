@@ -334,22 +334,25 @@ func TestOtherTensorsInTheFormula(t *testing.T) {
 			}),
 		},
 		{
-			"values twice", "the kernel adds to δ, the temporal difference values: explains everything",
+			"values twice", "the kernel subtracts from rewards values: explains everything",
 			confused(values, func(r *recording.Recording) {
-				x, err := values.Tensor("rewards")
-				optest.Must(err)
-				v, err := values.Tensor("values")
-				optest.Must(err)
-				r.Set("rewards", dtype.F64, plus(x, v))
+				r.Set("rewards", dtype.F64, plus(numbersOf(r, "rewards"), -1, numbersOf(r, "values")))
+			}),
+		},
+		{
+			"values not at all", "value-not-subtracted: the temporal difference is",
+			confused(values, func(r *recording.Recording) {
+				r.Set("rewards", dtype.F64, plus(numbersOf(r, "rewards"), 1, numbersOf(r, "values")))
 			}),
 		},
 	}.check(t)
 }
 
-func plus(a, b *tensor.Tensor) *tensor.Tensor {
+// plus returns the sum of one and a multiple of another.
+func plus(a *tensor.Tensor, by float64, b *tensor.Tensor) *tensor.Tensor {
 	sum := tensor.New(a.Shape...)
 	for i := range sum.Data {
-		sum.Data[i] = a.Data[i] + b.Data[i]
+		sum.Data[i] = a.Data[i] + by*b.Data[i]
 	}
 	return sum
 }

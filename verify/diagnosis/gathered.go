@@ -248,11 +248,25 @@ func (s *subject) asFeature(letter string, entry []int) string {
 		}
 	}
 	for _, f := range features[1:] {
-		if said := f.sorts(entry); said != "" {
+		said := f.sorts(entry)
+		if said != "" && (f.whole() || inOrderByChance(entry)*float64(ordersOfEach*len(features)) < surprising) {
 			return said
 		}
 	}
 	return ""
+}
+
+// ordersOfEach is how many orders of a feature are looked at: upwards and downwards, and what each
+// inverts.
+const ordersOfEach = 4
+
+// inOrderByChance is how likely a feature that says nothing has those places that read some entry
+// in the order of these: two rows that are exchanged are in that of many.
+func inOrderByChance(entry []int) float64 {
+	known := len(holding(entry))
+	all, _ := math.Lgamma(float64(len(entry) + 1))
+	rest, _ := math.Lgamma(float64(len(entry) - known + 1))
+	return math.Exp(rest - all)
 }
 
 // divided says that entries are a feature divided by a size of the call, or what is left of it.

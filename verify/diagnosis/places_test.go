@@ -30,13 +30,20 @@ func rotated() *recording.Recording {
 	})
 }
 
-// Whole numbers may stop where a table ends, at any number.
+// picked is a right recording of the log-probabilities of 48 tokens, each another one.
+func picked() *recording.Recording {
+	return given("policy.logprob", func(r *recording.Recording) {
+		generate(r, "logits", 1, 48, 48)
+		r.Set("tokens", dtype.I32, numbersOf(rotated(), "positions"))
+	})
+}
+
+// Whole numbers may stop where a table ends, at any number. What is rotated by 0 is not rotated.
 func TestNumbersThatStop(t *testing.T) {
-	right := rotated()
-	beyond := func(instead float64) *recording.Recording {
+	beyond := func(right *recording.Recording, name string, most, instead float64) *recording.Recording {
 		return confused(right, func(r *recording.Recording) {
-			r.Set("positions", dtype.I32, eachOf(numbersOf(r, "positions"), func(x float64) float64 {
-				if x > 36 {
+			r.Set(name, dtype.I32, eachOf(numbersOf(r, name), func(x float64) float64 {
+				if x > most {
 					return instead
 				}
 				return x
@@ -44,8 +51,11 @@ func TestNumbersThatStop(t *testing.T) {
 		})
 	}
 	wrongs{
-		{"at the last", "positions stops at 36: what is above is taken for that: explains everything", beyond(36)},
-		{"at none", "positions is taken for 0 above 36: explains everything", beyond(0)},
+		{"at the last", "positions stops at 36: what is above is taken for that: explains everything",
+			beyond(rotated(), "positions", 36, 36)},
+		{"at none", "tokens is taken for 0 above 36: explains everything", beyond(picked(), "tokens", 36, 0)},
+		{"at no rotation", "rotation-missing (R05): nothing is rotated (only y in token from 37 on, of 48): explains",
+			beyond(rotated(), "positions", 36, 0)},
 	}.check(t)
 }
 

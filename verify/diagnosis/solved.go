@@ -43,15 +43,38 @@ func (s *subject) tryDescribed() {
 		if v.want.Choice != nil || !v.failed || len(v.places()) < fewSolved {
 			continue
 		}
+		var solved []*solving
 		for _, t := range targets {
 			o := &solving{subject: s, of: t, v: v}
-			if s.budget > left && o.fits() && o.alone() && o.solve() {
-				all = append(all, o.descriptions()...)
+			if s.budget > left && o.fits() && o.alone() && o.solve() && !slices.ContainsFunc(solved, o.same) {
+				solved, all = append(solved, o), append(all, o.descriptions()...)
 			}
 		}
 	}
 	s.try(all)
 	s.settle()
+}
+
+// same tells whether another tensor holds the same numbers and must have been the same, as an input
+// that a quantity is.
+func (o *solving) same(other *solving) bool {
+	near := func(x, y float64) bool { return math.Abs(x-y) <= nearLine*o.unit }
+	for i, found := range o.roots {
+		if o.free[i] != other.free[i] || !o.free[i] && !slices.EqualFunc(found, other.roots[i], near) {
+			return false
+		}
+	}
+	return o.holds(other.of.x.Data)
+}
+
+// holds tells whether other numbers are the tensor's own, wherever something was solved for.
+func (o *solving) holds(x []float64) bool {
+	for i, found := range o.roots {
+		if len(found) > 0 && !o.free[i] && x[i] != o.of.x.Data[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // fits tells whether the tensor has the axes of the output.
