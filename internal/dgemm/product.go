@@ -8,7 +8,7 @@ import (
 // Sizes, measured on a processor whose caches hold 48 KiB and 2 MiB.
 const (
 	depth   = 256     // terms that are summed in registers
-	height  = 256     // rows of a task at most: height · depth numbers of A stay in the second cache
+	height  = 512     // rows of a task at most: height · depth numbers of A stay in the second cache
 	breadth = 2064    // columns of a task at most
 	worth   = 1 << 20 // products that another core takes longer for than to be woken
 )
