@@ -205,6 +205,10 @@ func (g *Grid) RoundAll(x []float64) []float64 {
 		return x
 	}
 	r := g.rounding()
+	if g.cuts || r.Count == 0 { // nothing is so ordinary
+		g.roundEach(x)
+		return x
+	}
 	loops.Each(len(x), func(from int) int { return r.Round(x[from:]) }, func(from, to int) { g.roundEach(x[from:to]) })
 	return x
 }
@@ -226,14 +230,10 @@ func (g *Grid) roundEach(x []float64) {
 // rounding is what Round does to ordinary numbers.
 func (g *Grid) rounding() loops.Rounding {
 	n := g.typ.Nearest()
-	r := loops.Rounding{
+	return loops.Rounding{
 		Stretch: g.stretch, Inverse: g.inverse, Noise: g.noise, Tiny: g.tiny,
 		First: n.First, Count: n.Count, Drop: n.Drop, Half: n.Half, Keep: n.Keep,
 	}
-	if g.cuts {
-		r.Count = 0 // nothing is so ordinary
-	}
-	return r
 }
 
 // Adder is a place where sums are formed, in an order of the run.
