@@ -299,7 +299,9 @@ a product the ratio is Plumbline's speed over PyTorch's; of `mla.decode` it is P
 that in which PyTorch computes the truth alone. The step has 4 sequences of 4096 keys in pages of
 64, 128 heads and rows of 512 + 64 in BF16, on {cores} cores. Both read the file, which is in the
 page cache. PyTorch's time is the shorter of one sequence after the other and all at once. A verdict
-has the truth, what the roundings of the declared arithmetic do to it, and the judging.
+has the truth, what the roundings of the declared arithmetic do to it, and the judging. This kernel
+divides by the sum of its weights after it has rounded them, as flash kernels do; one that divides
+before is looked at in that form first, then in all, which takes two to three times as long.
 
 | what | time | of all cores together | memory at the peak | asked for |
 |---|---|---|---|---|
