@@ -372,11 +372,13 @@ func (s *Adder) SumInLanes(terms []float64, lanes int) float64 {
 	if lanes < 2 {
 		return s.Sum(terms)
 	}
-	all := make([][]float64, lanes)
+	all, room := make([][]float64, lanes), make([]float64, 0, len(terms))
 	for l := range all {
+		first := len(room)
 		for i := l; i < len(terms); i += lanes {
-			all[l] = append(all[l], terms[i])
+			room = append(room, terms[i])
 		}
+		all[l] = room[first:]
 	}
 	if len(terms)%lanes == 0 {
 		return s.Sum(s.SumAll(nil, all...))
