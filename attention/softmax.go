@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/internal/loops"
 )
 
 // LogSumExp returns the logarithm of a sum of exponentials, shifted by the largest
@@ -15,7 +17,7 @@ import (
 // Differs in code: base 2 (log₂ Σ = lse / ln 2) in kernels that compute with exp2.
 // It implements FlashAttention-2 (Dao 2023), section 3.1.1.
 func LogSumExp(x []float64) float64 {
-	m := largest(x)
+	m := loops.Largest(x)
 	if math.IsInf(m, -1) {
 		return m // (−∞) − (−∞) would be NaN
 	}
@@ -82,23 +84,10 @@ func Softmax(x mat.Matrix, sink *float64) (p *mat.Dense, lse []float64) {
 	return p, lse
 }
 
-// largest returns max_j x_j, −∞ of none, NaN where one is. It compares four at a time, which do not
-// wait for each other.
-func largest(x []float64) float64 {
-	m := [4]float64{math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1)}
-	for ; len(x) >= 4; x = x[4:] {
-		m[0], m[1], m[2], m[3] = max(m[0], x[0]), max(m[1], x[1]), max(m[2], x[2]), max(m[3], x[3])
-	}
-	for _, xj := range x {
-		m[0] = max(m[0], xj)
-	}
-	return max(m[0], m[1], m[2], m[3])
-}
-
 // exponentials replaces scores by e^{x_j − m}, m = max_j x_j, and returns m and their sum; −∞, of
 // what is not seen, stays.
 func exponentials(x []float64) (m, sum float64) {
-	m = largest(x)
+	m = loops.Largest(x)
 	for j, xj := range x {
 		if !math.IsInf(xj, -1) {
 			x[j] = math.Exp(xj - m)

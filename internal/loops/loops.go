@@ -20,6 +20,19 @@ func Each(n int, groups func(from int) int, others func(from, to int)) {
 	}
 }
 
+// Largest returns the largest of some numbers, −∞ of none, NaN where one is. It compares four at a
+// time, which do not wait for each other.
+func Largest(x []float64) float64 {
+	m := [4]float64{math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1)}
+	for ; len(x) >= 4; x = x[4:] {
+		m[0], m[1], m[2], m[3] = max(m[0], x[0]), max(m[1], x[1]), max(m[2], x[2]), max(m[3], x[3])
+	}
+	for _, v := range x {
+		m[0] = max(m[0], v)
+	}
+	return max(m[0], m[1], m[2], m[3])
+}
+
 // Rounding rounds to the numbers of a type times a factor, but what is near to a number of the type
 // itself to that one:
 //
@@ -94,13 +107,14 @@ func init() {
 func PowersOfTwo(x []float64) {
 	Each(len(x), func(from int) int { return powers(x[from:]) }, func(from, to int) {
 		for i, v := range x[from:to] {
-			x[from+i] = power(v)
+			x[from+i] = PowerOfTwo(v)
 		}
 	})
 }
 
-// power returns 2^x. Beside wholes float64 has whole numbers only, and their last bits.
-func power(x float64) float64 {
+// PowerOfTwo returns 2^x as PowersOfTwo does. Beside wholes float64 has whole numbers only, and
+// their last bits.
+func PowerOfTwo(x float64) float64 {
 	c := &powersOfTwo
 	if !(math.Abs(x) < c.most) {
 		return math.Exp2(x)

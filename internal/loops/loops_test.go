@@ -47,14 +47,14 @@ func TestPowersOfTwo(t *testing.T) {
 	got, each := slices.Clone(x), slices.Clone(x)
 	PowersOfTwo(got)
 	for i, v := range x {
-		each[i] = power(v)
+		each[i] = PowerOfTwo(v)
 		if want := math.Exp2(v); math.Abs(got[i]-want) > 0x1p-50*want {
 			t.Fatalf("2^%v is %v, want %v", v, got[i], want)
 		}
 	}
 	sameBits(t, "eight at a time", x, got, each)
 	for n := -1100.0; n <= 1100; n++ {
-		if got := power(n); got != math.Exp2(n) {
+		if got := PowerOfTwo(n); got != math.Exp2(n) {
 			t.Errorf("2^%v is %v", n, got)
 		}
 	}

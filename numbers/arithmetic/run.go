@@ -441,13 +441,7 @@ func (f *Function) Exp(x float64) float64 {
 	if x == 0 || f.stretch == 0 {
 		return math.Exp(x)
 	}
-	power := [1]float64{f.argument.Round(x * f.log2e)}
-	loops.PowersOfTwo(power[:])
-	y := power[0]
-	if near := steep * math.Abs(x); near < 1 { // polynomials are 1 at 0
-		return f.Round(y * (1 + float64(near*f.amplitude*f.wave(x))))
-	}
-	return f.err(y, x)
+	return f.Round(f.exponential(loops.PowerOfTwo(f.argument.Round(x*f.log2e)), x))
 }
 
 // ExpAll replaces numbers by their exponentials and returns them, as Exp does one by one.
@@ -476,15 +470,15 @@ func (f *Function) expPart(x, arguments []float64) {
 	w := loops.Wave{Frequency: f.frequency, Phase: f.phase, Amplitude: f.amplitude, Steep: steep}
 	loops.Each(len(x), func(from int) int { return w.Err(arguments[from:], x[from:]) }, func(from, to int) {
 		for i, v := range x[from:to] {
-			arguments[from+i] = f.near(arguments[from+i], v)
+			arguments[from+i] = f.exponential(arguments[from+i], v)
 		}
 	})
 	copy(x, arguments)
 	f.RoundAll(x)
 }
 
-// near returns y = e^x with the error of x, which is nothing at 0, where polynomials are 1.
-func (f *Function) near(y, x float64) float64 {
+// exponential returns y = e^x with the error of x, which is nothing at 0, where polynomials are 1.
+func (f *Function) exponential(y, x float64) float64 {
 	if x == 0 || y == 0 || math.IsInf(x, 0) {
 		return y
 	}

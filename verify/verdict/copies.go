@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/internal/loops"
 	"plumbline/internal/parallel"
 )
 
@@ -21,7 +22,7 @@ func sizes(truth []float64) []uint64 {
 	sizes := make([]uint64, len(truth))
 	parallel.Chunks(len(truth), func(from, to int) {
 		for i, t := range truth[from:to] {
-			sizes[from+i] = mixed(math.Float64bits(steady(math.Abs(t))))
+			sizes[from+i] = loops.Mix(math.Float64bits(steady(math.Abs(t))))
 		}
 	})
 	return sizes
@@ -30,7 +31,7 @@ func sizes(truth []float64) []uint64 {
 // addMoments tells apart what does not err alike, by the second moments of what was run.
 func addMoments(sizes []uint64, own []float64, at func(e int) int) {
 	for e, v := range own {
-		sizes[at(e)] ^= mixed(math.Float64bits(v) >> momentBits)
+		sizes[at(e)] ^= loops.Mix(math.Float64bits(v) >> momentBits)
 	}
 }
 
@@ -70,7 +71,7 @@ func shares(sizes []uint64, counts []bool, part func(i int) int) []float64 {
 	hashes := func(yield func(i int, hash uint64) bool) {
 		for i, hash := range sizes {
 			if part != nil {
-				hash = mixed(hash ^ uint64(part(i)))
+				hash = loops.Mix(hash ^ uint64(part(i)))
 			}
 			if (counts == nil || counts[i]) && !yield(i, hash) {
 				return
@@ -126,14 +127,6 @@ func (t twice) add(hash uint64) {
 func (t twice) has(hash uint64) bool {
 	at := hash >> t.shift
 	return t.again[at/64]&(1<<(at%64)) != 0
-}
-
-// mixed is the finaliser of splitmix64.
-func mixed(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }
 
 // ownShares returns how much each part of a family is its own: 1 where it has nothing that another

@@ -26,11 +26,16 @@ func round() {
 		v := load(x, at)
 		s := of(VMULPD, v, stretch)
 		y, nearest := of(VMULPD, f.round(s), inverse), f.round(v)
-		near := compared(atMost, size(of(VSUBPD, nearest, v), notSign), of(VMULPD, size(v, notSign), noise))
-		VMOVAPD(nearest, near, y)
+		chooseNear(y, nearest, v, noise, notSign)
 		all(both(both(f.normal(v), f.normal(s)), compared(atLeast, size(y, notSign), tiny)))
 		store(y, x, at)
 	})
+}
+
+// chooseNear puts the nearest number of the type into y where x is as near to it as noise.
+func chooseNear(y, nearest, x, noise, notSign reg.VecVirtual) {
+	near := compared(atMost, size(of(VSUBPD, nearest, x), notSign), of(VMULPD, size(x, notSign), noise))
+	VMOVAPD(nearest, near, y)
 }
 
 // format is the format that is rounded to, with two constants.
@@ -165,8 +170,7 @@ func sums() {
 	Label("term")
 	VADDPD(gathered(addresses, at), sum, sum)
 	y, nearest := of(VMULPD, single(of(VMULPD, sum, stretch)), inverse), single(sum)
-	near := compared(atMost, size(of(VSUBPD, nearest, sum), notSign), of(VMULPD, size(sum, notSign), noise))
-	VMOVAPD(nearest, near, y)
+	chooseNear(y, nearest, sum, noise, notSign)
 	VMOVAPD_Z(y, compared(notLess, size(y, notSign), tiny), sum)
 	ADDQ(stride, at)
 	CMPQ(at, n)

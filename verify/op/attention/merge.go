@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/loops"
 	"plumbline/numbers/arithmetic"
 	"plumbline/verify/op"
 	"plumbline/verify/op/step"
@@ -78,7 +79,7 @@ func (m *mergeRun) row(c *op.Case, n int, o []float64) float64 {
 	if len(parts) == 0 {
 		return math.Inf(-1)
 	}
-	largest := step.Maximum(x)
+	largest := loops.Largest(x)
 	for i, v := range x {
 		x[i] = m.exp.Exp(m.shifted.Round(v - largest))
 	}
@@ -102,9 +103,7 @@ func (m *mergeRun) weigh(c *op.Case, n int, parts []int, weights []float64, tota
 	if m.sum.SumAll(o[:0], rowsOf(terms)...); m.dividesFirst {
 		return
 	}
-	for col := range o {
-		o[col] /= total
-	}
+	step.Divide(o, total)
 	m.divided.RoundAll(o)
 }
 

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
+	"plumbline/internal/loops"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/op/step"
@@ -267,7 +268,7 @@ func (a *Run) exponentials(h *Rows, x *mat.Dense) *Exponentials {
 	for s := range rows {
 		row := e.x.RawRowView(s)
 		a.scores(h, s, row)
-		if e.largest[s] = step.Maximum(row); math.IsInf(e.largest[s], -1) {
+		if e.largest[s] = loops.Largest(row); math.IsInf(e.largest[s], -1) {
 			clear(row) // it sees no key
 			continue
 		}
@@ -305,9 +306,7 @@ func (a *Run) weights(x []float64, largest, sum float64, sink *float64) (divisor
 	}
 	divisor = a.divisor(largest, sum, sink)
 	if a.dividesFirst {
-		for j := range x {
-			x[j] /= divisor
-		}
+		step.Divide(x, divisor)
 		weight.RoundAll(x)
 		divisor = 1
 	}

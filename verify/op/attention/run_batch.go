@@ -10,8 +10,7 @@ import (
 // headBlock is some rows of a block while they are run.
 type headBlock struct {
 	h                 *Heads
-	exact             *mat.Dense // outputs
-	exactLSE          []float64
+	rows              *Rows // with what they give without any rounding
 	at                []Place
 	run               []int // which rows of the block they are
 	others, othersLSE []otherTruth
@@ -23,17 +22,16 @@ const stackedWeights = 1 << 21
 
 // runAll runs the rows in the native run and all others: those that flush subnormal numbers on what
 // is left of them.
-func (b *headBlock) runAll(rows, flushed *Rows) {
-	b.exact, b.exactLSE = rows.exact, rows.exactLSE
+func (b *headBlock) runAll(flushed *Rows) {
 	var as, flushing []int
 	for n, r := range b.h.runs[0] {
-		if r.flushes && flushed != rows {
+		if r.flushes && flushed != b.rows {
 			flushing = append(flushing, n)
 		} else {
 			as = append(as, n)
 		}
 	}
-	b.runBatches(as, rows)
+	b.runBatches(as, b.rows)
 	b.runBatches(flushing, flushed)
 }
 
@@ -132,9 +130,9 @@ func (b *headBlock) store(form, n int, out *mat.Dense, lse []float64) (others, o
 	h, unit := b.h, lseUnit(b.h.c)
 	for row, i := range b.run {
 		o, l := h.rowOf(b.at[i]), h.lseOf(b.at[i])
-		others = append(others, h.o.run(form, n-1, o, out.RawRowView(row), b.exact.RawRowView(row))...)
+		others = append(others, h.o.run(form, n-1, o, out.RawRowView(row), b.rows.exact.RawRowView(row))...)
 		othersLSE = append(othersLSE, h.lse.run(
-			form, n-1, l, []float64{lse[row] / unit}, []float64{b.exactLSE[row] / unit},
+			form, n-1, l, []float64{lse[row] / unit}, []float64{b.rows.exactLSE[row] / unit},
 		)...)
 	}
 	return others, othersLSE

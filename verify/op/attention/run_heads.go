@@ -166,8 +166,8 @@ func (h *Heads) runRows(rows *Rows, o attention.Options, at []Place, run []int) 
 		flushed = f.Prepare(h.m)
 	}
 	h.noteScale(rows, at, run)
-	b := &headBlock{h: h, at: at, run: run}
-	b.runAll(rows, flushed)
+	b := &headBlock{h: h, rows: rows, at: at, run: run}
+	b.runAll(flushed)
 	h.locked.Lock()
 	defer h.locked.Unlock()
 	h.o.add(b.others)

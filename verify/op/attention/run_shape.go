@@ -40,7 +40,6 @@ func norms(x *mat.Dense) []float64 {
 type headShape struct {
 	m           Model
 	t           headTruth
-	errors      *scoreErrors
 	own, scores *keySums // the scores' errors are among the weights' own, unless they are stored
 }
 
@@ -84,13 +83,13 @@ func (k *keySums) around(s, c int, o, mass, part, v float64) float64 {
 // newShape sums what the shapes of all forms are made of; around says that one of them has weights
 // that are divided by the sum of rounded ones.
 func (m Model) newShape(t headTruth, around bool) *headShape {
-	h := &headShape{m: m, t: t, errors: m.newScoreErrors(t.q, t.scores, norms(t.q), t.keys.norms())}
+	h, errors := &headShape{m: m, t: t}, m.newScoreErrors(t.q, t.scores, norms(t.q), t.keys.norms())
 	if !m.storesScores() {
-		h.own = t.newKeySums(m.weightRho2(), h.errors, around)
+		h.own = t.newKeySums(m.weightRho2(), errors, around)
 		return h
 	}
 	h.own = t.newKeySums(m.weightRho2(), nil, around)
-	h.scores = t.newKeySums(0, h.errors, true)
+	h.scores = t.newKeySums(0, errors, true)
 	return h
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/internal/loops"
 	"plumbline/moe"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
@@ -149,7 +150,7 @@ func (g *gateRun) scores(logits []float64) []float64 {
 }
 
 func (g *gateRun) softmax(logits []float64) []float64 {
-	largest := step.Maximum(logits)
+	largest := loops.Largest(logits)
 	powers := make([]float64, len(logits))
 	for e, z := range logits {
 		powers[e] = g.exp.Exp(g.one.Round(z - largest))

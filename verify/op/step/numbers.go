@@ -14,18 +14,6 @@ import (
 	"plumbline/numbers/dtype"
 )
 
-// Maximum returns the largest of some numbers, −∞ of none.
-func Maximum(x []float64) float64 {
-	m := [4]float64{math.Inf(-1), math.Inf(-1), math.Inf(-1), math.Inf(-1)}
-	for ; len(x) >= 4; x = x[4:] { // a processor need not wait for one to begin with the next
-		m[0], m[1], m[2], m[3] = max(m[0], x[0]), max(m[1], x[1]), max(m[2], x[2]), max(m[3], x[3])
-	}
-	for _, v := range x {
-		m[0] = max(m[0], v)
-	}
-	return max(m[0], m[1], m[2], m[3])
-}
-
 // Squares returns the squares of the elements.
 func Squares(m *mat.Dense) *mat.Dense {
 	var s mat.Dense

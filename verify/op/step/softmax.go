@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/internal/loops"
 	"plumbline/numbers/arithmetic"
 	"plumbline/numbers/dtype"
 )
@@ -60,13 +61,13 @@ func (s *Softmax) temper(logits []float64) []float64 {
 	case s.byReciprocal:
 		floats.Scale(s.inverse, x)
 	default:
-		divide(x, s.temperature)
+		Divide(x, s.temperature)
 	}
 	return s.scaled.RoundAll(x)
 }
 
-// divide divides numbers by another.
-func divide(x []float64, by float64) {
+// Divide divides numbers by another.
+func Divide(x []float64, by float64) {
 	for j := range x {
 		x[j] /= by
 	}
@@ -81,7 +82,7 @@ type Distribution struct {
 // Of computes one row.
 func (s *Softmax) Of(logits []float64) Distribution {
 	d := Distribution{x: s.temper(logits)}
-	d.largest = Maximum(d.x)
+	d.largest = loops.Largest(d.x)
 	d.exps = slices.Clone(d.x)
 	floats.AddConst(-d.largest, d.exps)
 	s.exp.ExpAll(s.shifted.RoundAll(d.exps))
@@ -174,7 +175,7 @@ func (s *Softmax) probabilities(d Distribution) []float64 {
 		}
 		return p
 	}
-	divide(p, d.sum)
+	Divide(p, d.sum)
 	return s.parts.RoundAll(p)
 }
 
@@ -231,7 +232,7 @@ func OneByOne(logp []float64, typ dtype.Type) (forward, backward float64) {
 	if len(logp) <= ScalarLoop {
 		return 0, 0
 	}
-	m := Maximum(logp)
+	m := loops.Largest(logp)
 	var first, last, exact float64
 	for j := range logp {
 		back := len(logp) - 1 - j
