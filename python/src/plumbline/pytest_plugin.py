@@ -60,21 +60,22 @@ class Plumbline:
         return self.verify(record(op, inputs, outputs, attrs, arithmetic, provenance), **how)
 
     def _stem(self) -> str:
-        """Returns what this recording of this test is called; a name that had to be changed gets a digest."""
-        node = self._item.nodeid
-        name = file_name(node.replace("::", "-").replace("/", "-"))
-        if set("[]_") & set(node) or len(name) > 120:
-            name = f"{name[:120]}-{hashlib.sha256(node.encode()).hexdigest()[:8]}"
+        """Returns what this recording of this test is called; a name that has to be changed gets a digest."""
+        plain = self._item.nodeid.replace("::", "-").replace("/", "-")
+        name = file_name(plain)[:120]
+        if name != plain:
+            name += "-" + hashlib.sha256(plain.encode()).hexdigest()[:8]
         return name if self._count == 1 else f"{name}-{self._count}"
 
     def _kept(self, recording: str | os.PathLike[str] | Recording, folder: Path, stem: str) -> Path:
+        """Keeps a recording, and returns the path to judge: of one that was a file, its own."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{stem}.safetensors"
         if isinstance(recording, Recording):
             return recording.save(path)
-        if not path.exists() or not path.samefile(recording):
+        if Path(recording).is_file() and not (path.exists() and path.samefile(recording)):
             shutil.copyfile(recording, path)
-        return path
+        return Path(recording)
 
     def _report(self, verdict: Verdict) -> None:
         """Hands a verdict to the session: in properties and sections, which come from other processes too."""
