@@ -67,6 +67,7 @@ argument it judges the recordings that ship with Plumbline.
                 it these are checked as below
   -against OTHER
                 compares FILE with another recording of the same call, as below
+  -shard i/n    judges part i of n, from 1 to n, as below; off judges all, auto reads more variables
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
@@ -101,6 +102,12 @@ cannot tell), unusable (not a recording of a known op).
 
 The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
 infinities are the strings "NaN", "+Inf", "-Inf".
+
+With -shard several machines share a run: each recording is in one part, those that take longest are
+dealt first, and every machine has to see the same files. A part may have none, and is then all
+right. Without the flag the part is what Bazel says of a test with a shard_count, or a pod's
+JOB_COMPLETION_INDEX where PLUMBLINE_SHARDS says how many there are. GitLab, CircleCI and Buildkite
+number machines too, but not only such as share their work: -shard auto reads what they say.
 
 With --against both recordings are judged, each by the arithmetic that it declares, and then compared
 bit by bit: in how many elements they differ, by how many steps of the output's type at most, and
