@@ -3,12 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
-// help prints the help of one command, or what commands there are.
+// help prints the help of one command, or what commands there are, or the manual.
 func help(args []string, stdout *checked, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "-h" {
+	switch {
+	case len(args) == 0 || args[0] == "-h":
 		fmt.Fprint(stdout, helpAll)
+		return exitExplained
+	case args[0] == "all":
+		manual(stdout)
 		return exitExplained
 	}
 	text, ok := helps[args[0]]
@@ -19,10 +24,20 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 	return exitExplained
 }
 
+// manual prints the helps of all commands, in the order in which they are listed.
+func manual(w io.Writer) {
+	fmt.Fprint(w, helpAll)
+	for _, c := range commands() {
+		if c.word != "help" {
+			fmt.Fprintf(w, "\n%s\n\n%s", strings.ToUpper(c.word), helps[c.word])
+		}
+	}
+}
+
 var helps = map[string]string{
 	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
 	"ops": helpOps, "mistakes": helpMistakes,
-	"evidence": helpEvidence, "version": helpVersion,
+	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion,
 	"help": helpAll,
 }
 
@@ -38,8 +53,9 @@ explains its error.
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
+  plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
-  plumbline help [COMMAND]                         explain a command
+  plumbline help [COMMAND | all]                   explain a command, or all of them
 
 A recording is one call of one kernel in one .safetensors file: what went in, what came out, and
 what the kernel says of its own arithmetic.
@@ -255,6 +271,21 @@ Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mista
 2 if something could not be run.
 
 Example: plumbline evidence -op norm.rms -seeds 5
+`
+
+const helpCompletion = `usage: plumbline completion bash | zsh | fish
+
+Prints a script by which a shell completes the commands of Plumbline, their flags, ops and mistakes.
+The script asks the program that is being called, so that it need not be written again for another
+version. Read it where the shell starts:
+
+  bash   source <(plumbline completion bash)                 in ~/.bashrc
+  zsh    source <(plumbline completion zsh)                  in ~/.zshrc, after compinit
+  fish   plumbline completion fish | source                  in ~/.config/fish/config.fish
+
+Exit status: 0, or 2 if there is no such shell.
+
+Example: plumbline completion fish
 `
 
 const helpVersion = `usage: plumbline version
