@@ -3,12 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
-// help prints the help of one command, or what commands there are.
+// help prints the help of one command, or what commands there are, or the manual.
 func help(args []string, stdout *checked, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "-h" {
+	switch {
+	case len(args) == 0 || args[0] == "-h":
 		fmt.Fprint(stdout, helpAll)
+		return exitExplained
+	case args[0] == "all":
+		manual(stdout)
 		return exitExplained
 	}
 	text, ok := helps[args[0]]
@@ -19,10 +24,20 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 	return exitExplained
 }
 
+// manual prints the helps of all commands, in the order in which they are listed.
+func manual(w io.Writer) {
+	fmt.Fprint(w, helpAll)
+	for _, c := range commands() {
+		if c.word != "help" {
+			fmt.Fprintf(w, "\n%s\n\n%s", strings.ToUpper(c.word), helps[c.word])
+		}
+	}
+}
+
 var helps = map[string]string{
 	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
 	"import": helpImport, "ops": helpOps, "mistakes": helpMistakes,
-	"evidence": helpEvidence, "version": helpVersion,
+	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion,
 	"help": helpAll,
 }
 
@@ -39,8 +54,9 @@ explains its error.
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
+  plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
-  plumbline help [COMMAND]                         explain a command
+  plumbline help [COMMAND | all]                   explain a command, or all of them
 
 A recording is one call of one kernel in one .safetensors file: what went in, what came out, and
 what the kernel says of its own arithmetic.
@@ -68,6 +84,7 @@ argument it judges the recordings that ship with Plumbline.
                 it these are checked as below
   -against OTHER
                 compares FILE with another recording of the same call, as below
+  -shard i/n    judges part i of n, from 1 to n, as below; off judges all, auto reads more variables
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
@@ -102,6 +119,12 @@ cannot tell), unusable (not a recording of a known op).
 
 The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
 infinities are the strings "NaN", "+Inf", "-Inf".
+
+With -shard several machines share a run: each recording is in one part, those that take longest are
+dealt first, and every machine has to see the same files. A part may have none, and is then all
+right. Without the flag the part is what Bazel says of a test with a shard_count, or a pod's
+JOB_COMPLETION_INDEX where PLUMBLINE_SHARDS says how many there are. GitLab, CircleCI and Buildkite
+number machines too, but not only such as share their work: -shard auto reads what they say.
 
 With --against both recordings are judged, each by the arithmetic that it declares, and then compared
 bit by bit: in how many elements they differ, by how many steps of the output's type at most, and
@@ -292,6 +315,21 @@ Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mista
 2 if something could not be run.
 
 Example: plumbline evidence -op norm.rms -seeds 5
+`
+
+const helpCompletion = `usage: plumbline completion bash | zsh | fish
+
+Prints a script by which a shell completes the commands of Plumbline, their flags, ops and mistakes.
+The script asks the program that is being called, so that it need not be written again for another
+version. Read it where the shell starts:
+
+  bash   source <(plumbline completion bash)                 in ~/.bashrc
+  zsh    source <(plumbline completion zsh)                  in ~/.zshrc, after compinit
+  fish   plumbline completion fish | source                  in ~/.config/fish/config.fish
+
+Exit status: 0, or 2 if there is no such shell.
+
+Example: plumbline completion fish
 `
 
 const helpVersion = `usage: plumbline version

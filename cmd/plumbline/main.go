@@ -71,6 +71,8 @@ func commandOf(name string) command {
 		return quiet(mistakes)
 	case "evidence":
 		return measure
+	case "completion":
+		return quiet(completion)
 	case "version", "-version", "--version":
 		return quiet(version)
 	}
