@@ -232,7 +232,8 @@ The first file says what they are:
   -o NAME          the file that is written, or a folder for it; without it the file is called as the
                    first source. Nothing is overwritten.
   -attrs JSON      attributes of the call, before what the files say of them
-  -arithmetic JSON what the kernel declares of its arithmetic, of which the files say nothing
+  -arithmetic JSON
+                   what the kernel declares of its arithmetic, of which the files say nothing
   -json            one JSON object instead of words
 
 of arrays
@@ -240,7 +241,8 @@ of arrays
   -map TO=FROM     the array FROM is the tensor TO; several with commas, or the flag several times
   -type TO=TYPE    what the elements of TO are. NumPy writes bfloat16 and 8-bit types of ml_dtypes as
                    bytes that have no meaning: -type q=BF16,k=BF16. Also of integers that hold bits.
-  -permute TO=AXES the order of the array's axes: q=0213 makes [B,S,H,D] of [B,H,S,D]
+  -permute TO=AXES
+                   the order of the array's axes: q=0213 makes [B,S,H,D] of [B,H,S,D]
 
 of traces and dumps
   -workload UUID   of a file with several workloads, as much of the uuid as tells it from others
