@@ -35,10 +35,9 @@ func manual(w io.Writer) {
 }
 
 var helps = map[string]string{
-	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
-	"import": helpImport, "ops": helpOps, "mistakes": helpMistakes,
-	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion,
-	"help": helpAll,
+	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
+	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "evidence": helpEvidence,
+	"completion": helpCompletion, "version": helpVersion, "help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -46,6 +45,7 @@ explains its error.
 
   plumbline verify [FILE | FOLDER | PATTERN]...    judge recordings; with no argument its own
   plumbline verify --against OTHER FILE            compare two recordings of one call
+  plumbline report FILE.json...                    join JSON reports, and write them in any form
   plumbline inspect [FILE | FOLDER | PATTERN]...   show what recordings hold
   plumbline infer FILE                             say with which declarations one is explained
   plumbline power FILE...                          say which mistakes recordings can show
@@ -73,8 +73,15 @@ file below a folder, and the files that a pattern such as 'runs/*.safetensors' m
 argument it judges the recordings that ship with Plumbline.
 
   -json         one JSON object for the run instead of words
-  -v            the scores of every output, not only of those that fail, and which mistakes an
-                explained recording is blind to
+  -v            the scores of every output, not only of those that fail, its worst elements with their
+                σ, and which mistakes an explained recording is blind to; in JSON what the call
+                declares and how errors lie too, which is all that -html shows
+  -html FILE    writes one page beside: for each output scores before their limits, a histogram of the
+                scaled errors beside what right kernels give, and maps of where they lie. It needs
+                nothing but itself to be read
+  -junit FILE   writes JUnit's XML beside: a test case for each recording
+  -github       annotates a GitHub workflow on the standard output, with -json on the standard error,
+                and appends a summary to the file that GITHUB_STEP_SUMMARY names
   -max-work N   judge no recording that asks for more than N products (multiplications with
                 addition), by an estimate from its shapes; 3e12, the default, is some ten minutes on
                 two cores. A larger one is unusable, and the estimate is given.
@@ -118,7 +125,8 @@ The verdicts: explained (within all limits), unexplained (beyond one), undetermi
 cannot tell), unusable (not a recording of a known op).
 
 The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
-infinities are the strings "NaN", "+Inf", "-Inf".
+infinities are the strings "NaN", "+Inf", "-Inf". docs/report.schema.json is its JSON Schema. What a
+program read from files is never obeyed: not by a terminal, a browser or a workflow.
 
 With -shard several machines share a run: each recording is in one part, those that take longest are
 dealt first, and every machine has to see the same files. A part may have none, and is then all
@@ -137,7 +145,30 @@ Exit status: 0 if all are explained; 2 if any is unusable, since then the run sa
 1 if any is unexplained or undetermined.
 
 Example: plumbline verify runs/decode.safetensors
+Example: plumbline verify -v -html report.html runs
 Example: plumbline verify --against runs/batch.safetensors runs/alone.safetensors
+`
+
+const helpReport = `usage: plumbline report [flags] FILE.json...
+
+Reads reports that plumbline verify -json has written, of the shards of a run or of several machines,
+and writes all of them as one: the recordings of each file in the order of the files. Of shards that
+each have a run of neighbours, named in order, that is byte for byte what one run writes. "-" reads
+the standard input. Reports of different versions of Plumbline are joined, and it is said.
+
+  -json         one JSON object instead of words
+  -v            what verify -v says of every output, where verify -v has written the reports
+  -html FILE    writes a page beside; that of a report of verify -json -v has pictures
+  -junit FILE   writes JUnit's XML beside
+  -github       annotates a GitHub workflow, as verify does
+  -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
+
+A report that was cut short, of another version of the format, or with a key that is not known is
+refused, and nothing is written.
+
+Exit status: as of plumbline verify, of all recordings together; 2 too if a report cannot be read.
+
+Example: plumbline report -html report.html shard-*.json
 `
 
 const helpInspect = `usage: plumbline inspect [FILE | FOLDER | PATTERN]...

@@ -55,6 +55,8 @@ func commandOf(name string) command {
 	switch name {
 	case "verify":
 		return verify
+	case "report":
+		return join
 	case "inspect":
 		return quiet(inspect)
 	case "infer":
