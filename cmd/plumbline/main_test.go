@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -34,9 +35,16 @@ func few() {
 //	mutate NAME MUTATION FILE     writes an embedded recording with a planted mistake
 //	cut FILE BYTES                cuts a file short
 //	exits STATUS COMMAND...       runs a command that must leave with this status
+//
+// and $ROOT, the root of the module.
 func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { env.Setenv("ROOT", root); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "exits": exits,
 		},
