@@ -36,7 +36,7 @@ func manual(w io.Writer) {
 
 var helps = map[string]string{
 	"verify": helpVerify, "inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
-	"ops": helpOps, "mistakes": helpMistakes,
+	"import": helpImport, "ops": helpOps, "mistakes": helpMistakes,
 	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion,
 	"help": helpAll,
 }
@@ -50,6 +50,7 @@ explains its error.
   plumbline infer FILE                             say with which declarations one is explained
   plumbline power FILE...                          say which mistakes recordings can show
   plumbline request OP                             write inputs that show every known mistake
+  plumbline import FILE...                         make a recording of files that others write
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
@@ -212,6 +213,49 @@ inputs, add what it gives as out.* and what it declares of its arithmetic, and v
 Exit status: 0, or 2 if nothing was written.
 
 Example: plumbline request attention.forward -attrs '{"causal":true}'
+`
+
+const helpImport = `usage: plumbline import [flags] FILE...
+
+Makes a recording of one call of files that other programs write, and names what it could not map.
+The first file says what they are:
+
+  .npz, .npy, .safetensors, or a folder of .npy files
+              arrays, of one file or of several. -op says what they are a call of. An array with the
+              name of a tensor, q or out.o, is that tensor; out_o stands for out.o
+  .json       of FlashInfer's traces a definition. The workloads follow, a .jsonl file, and files of
+              arrays with results and with inputs that a workload leaves to chance
+  .json       of hipDNN's golden bundles the graph; its tensors stand beside it
+  a folder    that FlashInfer dumps a call to, with FLASHINFER_LOGLEVEL=10 and
+              FLASHINFER_DUMP_SAFETENSORS=1; of a wrapper's run its plan has to be dumped beside it
+
+  -o NAME          the file that is written, or a folder for it; without it the file is called as the
+                   first source. Nothing is overwritten.
+  -attrs JSON      attributes of the call, before what the files say of them
+  -arithmetic JSON what the kernel declares of its arithmetic, of which the files say nothing
+  -json            one JSON object instead of words
+
+of arrays
+  -op OP           see plumbline ops
+  -map TO=FROM     the array FROM is the tensor TO; several with commas, or the flag several times
+  -type TO=TYPE    what the elements of TO are. NumPy writes bfloat16 and 8-bit types of ml_dtypes as
+                   bytes that have no meaning: -type q=BF16,k=BF16. Also of integers that hold bits.
+  -permute TO=AXES the order of the array's axes: q=0213 makes [B,S,H,D] of [B,H,S,D]
+
+of traces and dumps
+  -workload UUID   of a file with several workloads, as much of the uuid as tells it from others
+  -root FOLDER     where paths in a workload start from, which lead to nothing outside of it; without it
+                   the next folder above the workloads that has definitions or blob in it
+  -sequence N      only sequence N, from 1 on, of a batch. A recording has as many queries of each, so
+                   that of a ragged batch one has to be taken.
+
+Elements are taken over bit by bit; only integers of types that recordings lack become wider ones.
+What changes a result and cannot be said in a recording, such as dropout or a bias, keeps the call
+from being imported; "wants" names it. What is "left" out changes nothing.
+
+Exit status: 0, or 2 if nothing was written.
+
+Example: plumbline import case.npz -op attention.forward -map out.o=result -attrs '{"causal":true}'
 `
 
 const helpOps = `usage: plumbline ops [-json] [OP]...

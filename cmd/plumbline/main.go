@@ -63,6 +63,8 @@ func commandOf(name string) command {
 		return quiet(power)
 	case "request":
 		return request
+	case "import":
+		return quiet(imports)
 	case "ops":
 		return quiet(ops)
 	case "mistakes":

@@ -51,6 +51,7 @@ var floors = []struct {
 	},
 	{"verify/compare", []string{"numbers/*", "verify/op", "verify/recording", "verify/verdict"}},
 	{"verify/request", []string{"numbers/*", "verify/diagnosis", "verify/op", "verify/recording"}},
+	{"verify/foreign", []string{"numbers/*", "verify/op", "verify/recording"}},
 	{"verify/report", []string{"numbers/*", "verify/compare", "verify/op", "verify/verdict"}},
 	{"verify/evidence", []string{
 		"numbers/*", "verify/emulate", "verify/op", "verify/recording", "verify/verdict",
