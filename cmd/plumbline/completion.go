@@ -138,9 +138,9 @@ func flagWords(flags map[string]flagHelp, two bool) (all []candidate) {
 // flagHelp is what the help of a command says of a flag.
 type flagHelp struct{ value, about string }
 
-// flagLine is a line of a help that begins to explain a flag: its name, the word for its value if
-// it has one, and behind two spaces what it does.
-var flagLine = regexp.MustCompile(`^  (-[a-z][a-z-]*)(?: (\S+))?(?:  +(.*))?$`)
+// flagLine is a line of a help that begins to explain a flag: its name, a word in capitals for its
+// value if it has one, and what it does.
+var flagLine = regexp.MustCompile(`^  (-[a-z][a-z-]*)(?: ([A-Z]\S*|i/n))?(?: +(.*))?$`)
 
 // firstPart is the text of an explanation up to the first stop.
 var firstPart = regexp.MustCompile(`^.*?([;:.](\s|$)|$)`)

@@ -36,9 +36,16 @@ func few() {
 //	cut FILE BYTES                cuts a file short
 //	foreign NAME FILE             copies a file of the tests of imports
 //	exits STATUS COMMAND...       runs a command that must leave with this status
+//
+// and $ROOT, the root of the module.
 func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { env.Setenv("ROOT", root); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "foreign": copyForeign, "exits": exits,
 		},
