@@ -1,15 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"plumbline/golden"
+	"plumbline/internal/schema"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -34,11 +38,12 @@ func few() {
 //	mutate NAME MUTATION FILE     writes an embedded recording with a planted mistake
 //	cut FILE BYTES                cuts a file short
 //	exits STATUS COMMAND...       runs a command that must leave with this status
+//	fits FILE...                  checks reports against docs/report.schema.json
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "exits": exits,
+			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "exits": exits, "fits": fitsSchema,
 		},
 	})
 }
@@ -88,5 +93,26 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(status) != args[0] {
 		ts.Fatalf("exit status %d, want %s", status, args[0])
+	}
+}
+
+// reportSchema is that of reports, read before scripts change the folder.
+var reportSchema = sync.OnceValues(func() (schema.Schema, error) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "report.schema.json"))
+	if err != nil {
+		return schema.Schema{}, err
+	}
+	return schema.Read(text)
+})
+
+func fitsSchema(ts *testscript.TestScript, _ bool, files []string) {
+	s, err := reportSchema()
+	ts.Check(err)
+	for _, file := range files {
+		var value any
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &value))
+		if wrong := s.Check(file, value); wrong != "" {
+			ts.Fatalf("%s", wrong)
+		}
 	}
 }
