@@ -36,30 +36,37 @@ func wrongAttention(t *testing.T) *recording.Recording {
 	return nil
 }
 
-// writePage judges a wrong recording, a right one and one that is none, and returns the page and the
-// words.
+// writeRecordings writes a wrong recording, a right one and one that is none, and returns their
+// names.
+func writeRecordings(t *testing.T) []string {
+	t.Helper()
+	right, err := golden.Open("rope-plain-bf16.safetensors")
+	if err == nil {
+		err = right.Save("rope.safetensors")
+	}
+	if err == nil {
+		err = wrongAttention(t).Save("attention.safetensors")
+	}
+	if err == nil {
+		err = os.WriteFile("none.safetensors", []byte("nothing"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"attention.safetensors", "rope.safetensors", "none.safetensors"}
+}
+
+// writePage judges them, and returns the page and the words.
 func writePage(t *testing.T) (page, words string) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Chdir(dir)
-	right, err := golden.Open("rope-plain-bf16.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, rec := range map[string]*recording.Recording{"attention": wrongAttention(t), "rope": right} {
-		if err := rec.Save(name + extension); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile("none.safetensors", []byte("nothing"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	args := append([]string{"verify", "-v", "-html", "page.html"}, writeRecordings(t)...)
 	out, err := os.Create("words.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	args := []string{"verify", "-v", "-html", "page.html", "attention.safetensors", "rope.safetensors", "none.safetensors"}
 	if status := run(args, out, out); status != exitUnusable {
 		t.Fatalf("status %d", status)
 	}

@@ -73,8 +73,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 	}
 }
 
-// TestTheSchemaHasEveryKey compares it with the structs that are written, both ways: keys, and which
-// may be left out.
+// TestTheSchemaHasEveryKey compares it with the structs that are written, both ways: keys, and
+// which may be left out.
 func TestTheSchemaHasEveryKey(t *testing.T) {
 	s := readSchema(t)
 	defs := s.Root["$defs"].(schema.Object)
