@@ -86,7 +86,8 @@ func TestPageInABrowser(t *testing.T) {
 	page, words := writePage(t)
 	b.Open("file://" + page)
 	t.Run("the verdict and the sentence are those in words", func(t *testing.T) {
-		if got := b.Text("#summary"); !strings.Contains(words, "\n"+got+"\n") || !strings.HasPrefix(got, "3 recordings") {
+		got := b.Text("#summary")
+		if !strings.Contains(words, "\n"+got+"\n") || !strings.HasPrefix(got, "3 recordings") {
 			t.Errorf("%q is not in\n%s", got, words)
 		}
 		if got := b.Text("#r1 .sentence"); !strings.Contains(words, "\n  "+got+"\n") {
