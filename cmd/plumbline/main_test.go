@@ -1,16 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"plumbline/golden"
+	"plumbline/internal/schema"
 	"plumbline/verify/op"
 	"plumbline/verify/recording"
 )
@@ -36,6 +39,7 @@ func few() {
 //	cut FILE BYTES                cuts a file short
 //	foreign NAME FILE             copies a file of the tests of imports
 //	exits STATUS COMMAND...       runs a command that must leave with this status
+//	fits FILE...                  checks reports against docs/report.schema.json
 //
 // and $ROOT, the root of the module.
 func TestScripts(t *testing.T) {
@@ -48,6 +52,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error { env.Setenv("ROOT", root); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "foreign": copyForeign, "exits": exits,
+			"fits": fitsSchema,
 		},
 	})
 }
@@ -103,5 +108,26 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(status) != args[0] {
 		ts.Fatalf("exit status %d, want %s", status, args[0])
+	}
+}
+
+// reportSchema is that of reports, read before scripts change the folder.
+var reportSchema = sync.OnceValues(func() (schema.Schema, error) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "report.schema.json"))
+	if err != nil {
+		return schema.Schema{}, err
+	}
+	return schema.Read(text)
+})
+
+func fitsSchema(ts *testscript.TestScript, _ bool, files []string) {
+	s, err := reportSchema()
+	ts.Check(err)
+	for _, file := range files {
+		var value any
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &value))
+		if wrong := s.Check(file, value); wrong != "" {
+			ts.Fatalf("%s", wrong)
+		}
 	}
 }

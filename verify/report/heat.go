@@ -50,7 +50,7 @@ func palette() color.Palette {
 
 // leastLoud is up to where colours reach at least, so that what is beyond by chance looks so, and
 // leastSpread how far apart the lightest and the darkest are.
-const leastLoud, leastSpread = 64, 8
+const leastLoud, leastSpread = 16, 8
 
 // loud returns between which root mean squares a map is drawn in the colours of what is beyond.
 func loud(m verdict.Map) (from, to float64) {

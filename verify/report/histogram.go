@@ -70,21 +70,22 @@ func drawHistogram(h verdict.Histogram) string {
 
 // histogramWords says in words what a histogram shows.
 func histogramWords(h verdict.Histogram) string {
-	inside, all := 0, h.Below+h.Above
-	p := plot{Histogram: h}
+	all, beyond, p := h.Below+h.Above, h.Below+h.Above, plot{Histogram: h}
 	for b, n := range h.Counts {
-		all += n
-		if h.LimitTo == 0 || math.Abs(p.center(b)) <= h.LimitTo {
-			inside += n
+		if all += n; math.Abs(p.center(b)) > h.LimitTo {
+			beyond += n
 		}
 	}
 	words := fmt.Sprintf("%d errors", all)
+	if all == 1 {
+		words = "1 error"
+	}
 	if h.LimitTo > 0 {
-		words += fmt.Sprintf(", %d of them beyond the limit of single elements, which is at ±%s",
-			all-inside, span(h.LimitFrom, h.LimitTo))
+		words += fmt.Sprintf("; single elements have their limit at ±%s, and %d lie beyond",
+			span(h.LimitFrom, h.LimitTo), beyond)
 	}
 	if h.Below+h.Above > 0 {
-		words += fmt.Sprintf("; %d below and %d above what is drawn", h.Below, h.Above)
+		words += fmt.Sprintf("; %d are below and %d above what is drawn", h.Below, h.Above)
 	}
 	return words
 }

@@ -62,8 +62,8 @@ func TestHTML(t *testing.T) {
 		for _, want := range []string{
 			`<p class="sentence">half-scale (X01)`, `href="https://github.com/some-one/a.kernel/issues/12"`,
 			"in head 3 alone", "<td class=\"n\">12350σ</td>", "Histogram of the scaled errors",
-			"124 errors, 4 of them beyond the limit of single elements, which is at ±4…6; 0 below and 3 above",
-			"head × query", "largest rms 12 at head 1, query 2–3; orange to dark red from 1.4 to 64; 1 cells have NaN",
+			"124 errors; single elements have their limit at ±4…6, and 4 lie beyond; 0 are below and 3 above",
+			"head × query", "largest rms 12 at head 1, query 2–3; orange to dark red from 1.4 to 16; 1 cells have NaN",
 			"0 of 3 cells have a wrong answer, 1 need the allowance",
 			"head 3 of 8: rms 14.2", "[1,0,3,17]", "0x7fc0", "root mean square 14.2, limit 1.4", "causal", "kernel.cu",
 		} {

@@ -44,12 +44,15 @@ func (j *judgement) maps() (all []Map) {
 				g.squares[g.cell(i)] += s.w * s.w
 			}
 		}
-		all = append(all, g.drawn())
+		if slices.Max(g.counts) > 0 { // else nothing may err
+			all = append(all, g.drawn())
+		}
 	}
 	return all
 }
 
-// choiceMaps draws how the rows of a choice were answered.
+// choiceMaps draws how the rows of a choice were answered, where any was in another way than
+// exactly.
 func choiceMaps(want Expected, got *tensor.Tensor) (all []Map) {
 	c := want.Choice
 	names, shape := rowAxes(want, got.Shape)
@@ -67,7 +70,9 @@ func choiceMaps(want Expected, got *tensor.Tensor) (all []Map) {
 				g.wrong[g.cell(i)]++
 			}
 		}
-		all = append(all, g.drawn())
+		if slices.Max(g.wrong) > 0 || slices.Max(g.allowed) > 0 {
+			all = append(all, g.drawn())
+		}
 	}
 	return all
 }

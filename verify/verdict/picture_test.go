@@ -164,7 +164,7 @@ func TestPictureOfExactOutputs(t *testing.T) {
 	want := Expected{
 		Name: "y", Type: dtype.F32, Axes: []string{"row", "column"}, Truth: truth, Sigma: make([]float64, 4),
 	}
-	if p := drawn(want, truth).Picture; p.Exact != 4 || p.Histogram != nil {
+	if p := drawn(want, truth).Picture; p.Exact != 4 || p.Histogram != nil || p.Maps != nil {
 		t.Errorf("%+v", p)
 	}
 	p := drawn(want, tensor.Of([]float64{1, 2, 3, 5}, 2, 2)).Picture
@@ -187,6 +187,7 @@ func TestWorstOfExplainedOutputs(t *testing.T) {
 
 func TestMapsOfChoices(t *testing.T) {
 	c, got := gateCase(rand.New(rand.NewPCG(11, 12)), dtype.BF16, 300)
+	right := slices.Clone(got.Data)
 	for k := range topExperts { // of token 299 the worst eight
 		got.Data[299*topExperts+k] = c.Mistaken(299)[k]
 	}
@@ -201,5 +202,13 @@ func TestMapsOfChoices(t *testing.T) {
 	}
 	if sum(m.Wrong) != 1 || m.Wrong[stripSide-1] != 1 || sum(m.Allowed) != out.Allowed || m.RMS != nil {
 		t.Errorf("wrong %v, allowed %v of %d", m.Wrong, m.Allowed, out.Allowed)
+	}
+	for i := range 300 { // exactly what is best
+		for k, e := range pick8(c.Scores[i*experts:(i+1)*experts], c.GroupScores[i*expertGroups:(i+1)*expertGroups]) {
+			right[i*topExperts+k] = float64(e)
+		}
+	}
+	if out := drawn(want, tensor.Of(right, 300, topExperts)); out.Picture != nil || out.Status != Explained {
+		t.Errorf("a picture of nothing: %+v, %q", out.Picture, out.Reasons)
 	}
 }
