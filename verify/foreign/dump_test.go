@@ -67,8 +67,8 @@ func TestDumpsOfNorms(t *testing.T) {
 		{func(d *dumped) { d.metadata["kwarg_what"] = true }, "not imported"},
 		{func(d *dumped) { d.metadata["arg_9"] = 1 }, "not imported"},
 		{func(d *dumped) { d.metadata["arg_2"] = "x" }, `eps: found "x", want a finite number`},
-		{func(d *dumped) { delete(d.inputs, "arg_0") }, "hidden_states: not in the files"},
-		{func(d *dumped) { d.signature = "no brackets" }, "hidden_states: not in the files"},
+		{func(d *dumped) { delete(d.inputs, "arg_0") }, "hidden_states: no file that is named has it"},
+		{func(d *dumped) { d.signature = "no brackets" }, "hidden_states: no file that is named has it"},
 	} {
 		d := normDump(t)
 		c.change(&d)

@@ -59,7 +59,7 @@ func (c *call) need(name string, axes ...int) Array {
 	a, ok := c.array(name)
 	switch {
 	case !ok:
-		c.fail("%s: not in the files", name)
+		c.fail("%s: no file that is named has it", name)
 	case !slices.Contains(axes, len(a.Shape)):
 		c.fail("%s of shape %v, want %s", name, a.Shape, plural(axes[0], "axis"))
 	}
