@@ -43,7 +43,8 @@ func TestArraysBecomeRecordings(t *testing.T) {
 		t.Errorf("%+v", right)
 	}
 	provenance := right.Recording.Provenance
-	if provenance["source"] != "testdata/norm-right.npz" || len(provenance["source_sha256"].(string)) != 64 {
+	if provenance["source"] != "testdata/norm-right.npz" || len(provenance["source_sha256"].(string)) != 64 ||
+		provenance["producer"] != nil {
 		t.Errorf("%v", provenance)
 	}
 	wrong, err := Read([]string{"testdata/norm-wrong.npz"}, Options{

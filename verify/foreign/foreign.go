@@ -172,7 +172,7 @@ type builder struct {
 // begin returns a builder of a call of an op.
 func begin(format, opName string, o Options) *builder {
 	b := &builder{Import: Import{Format: format, Op: opName}, o: o, op: op.Lookup(opName), rec: recording.New(opName)}
-	b.rec.Provenance["producer"] = format
+	b.rec.Provenance["command"] = "plumbline import"
 	return b
 }
 
@@ -265,6 +265,9 @@ func (b *builder) cite(paths []string) error {
 	names := make([]string, len(paths))
 	for i, path := range paths {
 		names[i] = filepath.ToSlash(path)
+	}
+	if b.Format != arraysKind { // which say nothing of who made them
+		b.rec.Provenance["producer"] = b.Format
 	}
 	b.rec.Provenance["source"] = strings.ToValidUTF8(strings.Join(names, ", "), "\uFFFD")
 	sum, err := digest(paths[0])
