@@ -75,7 +75,11 @@ func TestDumpsOfNorms(t *testing.T) {
 		_, err := Read([]string{d.write(t.TempDir(), 1)}, Options{})
 		refused(t, err, c.want)
 	}
-	_, err := Read([]string{folder, folder}, Options{})
+	one, err := Read([]string{folder}, Options{Sequence: 1})
+	if err == nil || one.Left[0] != (Left{"-sequence", "1, and the call is of no batch of sequences", true}) {
+		t.Errorf("%+v, %v", one, err)
+	}
+	_, err = Read([]string{folder, folder}, Options{})
 	refused(t, err, "is a dump of FlashInfer, which is named alone")
 }
 

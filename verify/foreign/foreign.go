@@ -122,6 +122,8 @@ func kindOf(path string) (string, error) {
 		return dumpKind, nil
 	case info.IsDir() || isArrays(path):
 		return arraysKind, nil
+	case slices.Contains([]string{".pt", ".pth", ".pkl"}, filepath.Ext(path)):
+		return "", fmt.Errorf("%s: pickled, which is not read: write the tensors with safetensors or numpy.savez", path)
 	case filepath.Ext(path) != ".json":
 		return "", fmt.Errorf("%s: not known here, want .npz, .npy, .safetensors, .json or a folder", path)
 	}
