@@ -228,7 +228,7 @@ func readNamed(paths []string, o Options) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := begin("arrays", known.Name, o)
+	b := begin(arraysKind, known.Name, o)
 	chosen, err := b.choose(all)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,8 @@ func TestArraysBecomeRecordings(t *testing.T) {
 		t.Errorf("%+v", right)
 	}
 	provenance := right.Recording.Provenance
-	if provenance["source"] != "testdata/norm-right.npz" || len(provenance["source_sha256"].(string)) != 64 {
+	if provenance["source"] != "testdata/norm-right.npz" || len(provenance["source_sha256"].(string)) != 64 ||
+		provenance["producer"] != nil {
 		t.Errorf("%v", provenance)
 	}
 	wrong, err := Read([]string{"testdata/norm-wrong.npz"}, Options{
@@ -102,7 +103,8 @@ func TestNearNames(t *testing.T) {
 
 // TestOptionsThatMeanNothing has command lines that are wrong.
 func TestOptionsThatMeanNothing(t *testing.T) {
-	norm := []string{"testdata/norm-right.npz"}
+	norm, pickle := []string{"testdata/norm-right.npz"}, filepath.Join(t.TempDir(), "case.pt")
+	optest.Must(os.WriteFile(pickle, nil, 0o600))
 	for _, c := range []struct {
 		paths []string
 		o     Options
@@ -120,6 +122,7 @@ func TestOptionsThatMeanNothing(t *testing.T) {
 		{norm, Options{Op: "norm.rms", Sequence: 1}, "of which -sequence says nothing"},
 		{[]string{"testdata/none.npz"}, Options{}, "testdata/none.npz: no such file or directory"},
 		{[]string{"npy.go"}, Options{}, "npy.go: not known here, want .npz"},
+		{[]string{pickle}, Options{}, "case.pt: pickled, which is not read: write the tensors with safetensors"},
 		{[]string{"."}, Options{Op: "norm.rms"}, ".: no .npy file in this folder"},
 		{[]string{norm[0], "npy.go"}, Options{Op: "norm.rms"}, "npy.go: not a file of arrays"},
 		{[]string{norm[0], norm[0]}, Options{Op: "norm.rms"}, `array "x": there is one of this name already, in`},

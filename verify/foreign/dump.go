@@ -26,11 +26,12 @@ const (
 // dump is one call as it was dumped.
 type dump struct {
 	object
-	folder  string
-	name    string // of the function, with its class
-	scalars map[string]any
-	arrays  map[string]Array
-	labels  map[string]string
+	folder     string
+	name       string   // of the function, with its class
+	parameters []string // that are positional
+	scalars    map[string]any
+	arrays     map[string]Array
+	labels     map[string]string
 }
 
 // readDump imports a call from the folder that it was dumped to. A wrapper's run also needs its
@@ -39,7 +40,7 @@ func readDump(paths []string, o Options) (*builder, error) {
 	if len(paths) != 1 {
 		return nil, fmt.Errorf("%s is %s, which is named alone", paths[0], dumpKind)
 	}
-	d, err := openDump(paths[0])
+	d, err := described(paths[0])
 	if err != nil {
 		return nil, err
 	}
@@ -85,28 +86,20 @@ var functions = map[string]function{
 	"BatchMLAPagedAttentionWrapper.run":        {"mla.decode", (*call).latent, attention, true},
 }
 
-// openDump reads what a folder says of its call: the last line of the metadata, which has most.
-func openDump(folder string) (*dump, error) {
-	d, names, err := described(folder)
+// described reads what a folder says of its call: the last line of the metadata, which has most.
+func described(folder string) (*dump, error) {
+	d, err := lastLine(folder)
 	if err != nil {
 		return nil, err
 	}
-	return d, d.tensors(inputsFile, func(key string) string { return argument(key, names) })
-}
-
-// described is openDump without tensors; it returns the names of positional parameters, too.
-func described(folder string) (d *dump, names []string, err error) {
-	if d, err = lastLine(folder); err != nil {
-		return nil, nil, err
-	}
 	d.name = d.str("function_name")
-	names = parameters(d.str("function_signature"))
+	d.parameters = parameters(d.str("function_signature"))
 	d.scalars, d.arrays, d.labels = map[string]any{}, map[string]Array{}, map[string]string{}
 	metadata := d.in("input_metadata")
 	for _, key := range metadata.keys() {
-		d.scalars[argument(key, names)] = plain(metadata.fields[key])
+		d.scalars[d.argument(key)] = plain(metadata.fields[key])
 	}
-	return d, names, *d.err
+	return d, *d.err
 }
 
 // lastLine reads the metadata of a call.
@@ -163,19 +156,19 @@ func plain(value any) any {
 
 // argument returns the name of the parameter that a key stands for: arg_2 the third of the
 // signature, kwarg_eps eps. What is in a tuple has its place behind it: arg_2__0.
-func argument(key string, names []string) string {
+func (d *dump) argument(key string) string {
 	if name, ok := strings.CutPrefix(key, "kwarg_"); ok {
 		return canonical(name)
 	}
 	number, inside, _ := strings.Cut(strings.TrimPrefix(key, "arg_"), "__")
 	i, err := strconv.Atoi(number)
-	if err != nil || i < 0 || i >= len(names) || !strings.HasPrefix(key, "arg_") {
+	if err != nil || i < 0 || i >= len(d.parameters) || !strings.HasPrefix(key, "arg_") {
 		return key
 	}
 	if inside != "" {
-		return names[i] + "__" + inside
+		return d.parameters[i] + "__" + inside
 	}
-	return canonical(names[i])
+	return canonical(d.parameters[i])
 }
 
 // parameters lists the names of positional parameters in a signature such as "(self, q:
@@ -221,6 +214,9 @@ func items(text string) (list []string) {
 
 // load gives the call its arguments and results.
 func (d *dump) load(c *call, f function) error {
+	if err := d.tensors(inputsFile, d.argument); err != nil {
+		return err
+	}
 	if f.planned {
 		if err := d.plan(); err != nil {
 			return err
@@ -298,7 +294,10 @@ func (d *dump) plan() error {
 	if folder == "" {
 		return fmt.Errorf("%s: no call of %s.plan of the same object before it, in a folder beside it", d.folder, class)
 	}
-	planned, err := openDump(folder)
+	planned, err := described(folder)
+	if err == nil {
+		err = planned.tensors(inputsFile, planned.argument)
+	}
 	if err != nil {
 		return err
 	}
@@ -328,7 +327,7 @@ func (d *dump) made(class string) error {
 	if err != nil || folder == "" {
 		return err
 	}
-	constructor, _, err := described(folder)
+	constructor, err := described(folder)
 	if err == nil {
 		d.scalars["kv_layout"] = constructor.scalars["kv_layout"]
 	}

@@ -67,15 +67,19 @@ func TestDumpsOfNorms(t *testing.T) {
 		{func(d *dumped) { d.metadata["kwarg_what"] = true }, "not imported"},
 		{func(d *dumped) { d.metadata["arg_9"] = 1 }, "not imported"},
 		{func(d *dumped) { d.metadata["arg_2"] = "x" }, `eps: found "x", want a finite number`},
-		{func(d *dumped) { delete(d.inputs, "arg_0") }, "hidden_states: not in the files"},
-		{func(d *dumped) { d.signature = "no brackets" }, "hidden_states: not in the files"},
+		{func(d *dumped) { delete(d.inputs, "arg_0") }, "hidden_states: no file that is named has it"},
+		{func(d *dumped) { d.signature = "no brackets" }, "hidden_states: no file that is named has it"},
 	} {
 		d := normDump(t)
 		c.change(&d)
 		_, err := Read([]string{d.write(t.TempDir(), 1)}, Options{})
 		refused(t, err, c.want)
 	}
-	_, err := Read([]string{folder, folder}, Options{})
+	one, err := Read([]string{folder}, Options{Sequence: 1})
+	if err == nil || one.Left[0] != (Left{"-sequence", "1, and the call is of no batch of sequences", true}) {
+		t.Errorf("%+v, %v", one, err)
+	}
+	_, err = Read([]string{folder, folder}, Options{})
 	refused(t, err, "is a dump of FlashInfer, which is named alone")
 }
 

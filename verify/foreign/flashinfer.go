@@ -23,6 +23,7 @@ type call struct {
 	scalars map[string]any    // as JSON has them; null as nothing
 	used    map[string]bool
 	causal  func() bool // of a call whose arguments do not say
+	batched bool        // of several sequences, of which one may be taken
 	err     error
 }
 
@@ -59,7 +60,7 @@ func (c *call) need(name string, axes ...int) Array {
 	a, ok := c.array(name)
 	switch {
 	case !ok:
-		c.fail("%s: not in the files", name)
+		c.fail("%s: no file that is named has it", name)
 	case !slices.Contains(axes, len(a.Shape)):
 		c.fail("%s of shape %v, want %s", name, a.Shape, plural(axes[0], "axis"))
 	}
@@ -146,6 +147,9 @@ func (c *call) rest() {
 		if _, twice := c.scalars[name]; !twice {
 			names = append(names, name)
 		}
+	}
+	if c.o.Sequence != 0 && !c.batched {
+		c.refuse("-sequence", "%d, and the call is of no batch of sequences", c.o.Sequence)
 	}
 	for _, name := range names {
 		value, isScalar := c.scalars[name]

@@ -122,6 +122,8 @@ func kindOf(path string) (string, error) {
 		return dumpKind, nil
 	case info.IsDir() || isArrays(path):
 		return arraysKind, nil
+	case slices.Contains([]string{".pt", ".pth", ".pkl"}, filepath.Ext(path)):
+		return "", fmt.Errorf("%s: pickled, which is not read: write the tensors with safetensors or numpy.savez", path)
 	case filepath.Ext(path) != ".json":
 		return "", fmt.Errorf("%s: not known here, want .npz, .npy, .safetensors, .json or a folder", path)
 	}
@@ -172,7 +174,7 @@ type builder struct {
 // begin returns a builder of a call of an op.
 func begin(format, opName string, o Options) *builder {
 	b := &builder{Import: Import{Format: format, Op: opName}, o: o, op: op.Lookup(opName), rec: recording.New(opName)}
-	b.rec.Provenance["producer"] = format
+	b.rec.Provenance["command"] = "plumbline import"
 	return b
 }
 
@@ -265,6 +267,9 @@ func (b *builder) cite(paths []string) error {
 	names := make([]string, len(paths))
 	for i, path := range paths {
 		names[i] = filepath.ToSlash(path)
+	}
+	if b.Format != arraysKind { // which say nothing of who made them
+		b.rec.Provenance["producer"] = b.Format
 	}
 	b.rec.Provenance["source"] = strings.ToValidUTF8(strings.Join(names, ", "), "\uFFFD")
 	sum, err := digest(paths[0])

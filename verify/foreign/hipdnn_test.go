@@ -164,6 +164,26 @@ func TestBundlesAreJudged(t *testing.T) {
 	}
 }
 
+// TestBundlesOfSums has a log-sum-exp of the right shape, and of another with as many elements.
+func TestBundlesOfSums(t *testing.T) {
+	for _, c := range []struct {
+		shape []int
+		want  string
+	}{
+		{[]int{1, 2, 3}, ""}, {[]int{1, 2, 3, 1}, ""},
+		{[]int{1, 3, 2}, "L (tensor 4) of shape [1 3 2], want [1 2 3 1], with or without the last axis"},
+	} {
+		_, err := sdpa(t, 3, map[string]any{}, func(b *bundle) {
+			b.outputs["stats"+uidSuffix] = b.add("L", "float", c.shape, rowMajor(c.shape), make([]byte, 24))
+		})
+		if c.want == "" && err != nil {
+			t.Error(err)
+		} else if c.want != "" {
+			refused(t, err, c.want)
+		}
+	}
+}
+
 func TestBundlesOfGradients(t *testing.T) {
 	rec := shipped("attention-backward-autograd-f32")
 	b := attentionBundle(t, rec, "SdpaBackwardAttributes", true)
@@ -225,8 +245,8 @@ func TestBundlesOfNorms(t *testing.T) {
 	})
 }
 
-// mask returns the import of a bundle of 3 queries and so many keys with these attributes.
-func mask(t *testing.T, keys int, attrs map[string]any) (*Import, error) {
+// sdpa returns the import of a bundle of 3 queries and so many keys with these attributes.
+func sdpa(t *testing.T, keys int, attrs map[string]any, change func(b *bundle)) (*Import, error) {
 	b := newBundle(t, "SdpaAttributes")
 	q, k := []int{1, 2, 3, 4}, []int{1, 1, keys, 4}
 	data := bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, 96)
@@ -235,6 +255,7 @@ func mask(t *testing.T, keys int, attrs map[string]any) (*Import, error) {
 	}
 	b.outputs["o"+uidSuffix] = b.add("o", "float", q, rowMajor(q), data[:96])
 	b.attrs = attrs
+	change(b)
 	return Read([]string{b.write()}, Options{})
 }
 
@@ -266,7 +287,7 @@ func TestMasks(t *testing.T) {
 		{5, map[string]any{"dropout_probability": 0.1}, "dropout_probability", false, true},
 		{5, map[string]any{"unheard_of": 1}, "unheard_of", false, true},
 	} {
-		got, err := mask(t, c.keys, c.attrs)
+		got, err := sdpa(t, c.keys, c.attrs, func(*bundle) {})
 		if c.refuse {
 			if got == nil || got.Left[0].Name != c.want || !got.Left[0].Needed {
 				t.Errorf("%v: %+v, %v", c.attrs, got, err)

@@ -52,6 +52,7 @@ type batch struct {
 // many queries; where they have not, one has to be chosen.
 func (c *call) choose(queries []span) (batch, bool) {
 	b := batch{queries: queries}
+	c.batched = true
 	for i := range queries {
 		if c.o.Sequence == 0 || c.o.Sequence == i+1 {
 			b.chosen = append(b.chosen, i)

@@ -68,28 +68,41 @@ type family struct {
 	do func(c *call)
 }
 
+// families are the definitions that are imported, by how their names begin. Others of the same
+// op_type take other arguments.
+var families = []struct {
+	kind, begins string
+	family
+}{
+	{"rmsnorm", "rmsnorm_h", family{"norm.rms", (*call).norm}},
+	{"gqa_paged", "gqa_paged_decode_", family{"attention.forward", (*call).cached}},
+	{"gqa_paged", "gqa_paged_prefill_", family{"attention.forward", (*call).cached}},
+	{"gqa_ragged", "gqa_ragged_", family{"attention.forward", (*call).ragged}},
+	{"mla_paged", "mla_paged_decode_", family{"mla.decode", (*call).latent}},
+	{"mla_paged", "mla_paged_prefill_", family{"mla.decode", (*call).latent}},
+	{"single_decode", "single_decode_", family{"attention.forward", (*call).single}},
+	{"single_prefill", "single_prefill_", family{"attention.forward", (*call).single}},
+	{"cascade_merge", "merge_state_h", family{"attention.merge", (*call).merge}},
+	{"cascade_merge", "merge_states_", family{"attention.merge", (*call).mergeSeveral}},
+}
+
 // family returns what the definition is to be mapped as, or says why there is nothing.
 func (d *definition) family() (family, error) {
-	stage := strings.Contains(d.name, "_prefill") || strings.Contains(d.name, "_decode")
-	switch {
-	case d.kind == "rmsnorm" && strings.HasPrefix(d.name, "rmsnorm_") && !strings.Contains(d.name, "quant"):
-		return family{"norm.rms", (*call).norm}, nil
-	case d.kind == "gqa_paged" && stage:
-		return family{"attention.forward", (*call).cached}, nil
-	case d.kind == "gqa_ragged":
-		return family{"attention.forward", (*call).ragged}, nil
-	case d.kind == "mla_paged" && stage:
-		return family{"mla.decode", (*call).latent}, nil
-	case d.kind == "single_decode" || d.kind == "single_prefill":
-		return family{"attention.forward", (*call).single}, nil
-	case d.kind == "cascade_merge" && d.in("inputs").has("v_a"):
-		return family{"attention.merge", (*call).merge}, nil
-	case d.kind == "cascade_merge":
-		return family{"attention.merge", (*call).mergeSeveral}, nil
+	var names []string
+	for _, f := range families {
+		if f.kind == d.kind && strings.HasPrefix(d.name, f.begins) {
+			return f.family, nil
+		}
+		if f.kind == d.kind {
+			names = append(names, f.begins+"…")
+		}
 	}
 	why := whyNot[d.kind]
 	if why == "" {
 		why = "no op computes it"
+	}
+	if names != nil {
+		why = "of these " + strings.Join(names, " and ") + " are imported"
 	}
 	return family{}, fmt.Errorf("%s: definition %s of op_type %s: %s", d.where, spelling.Quote(d.name),
 		spelling.Quote(d.kind), why)
@@ -97,7 +110,6 @@ func (d *definition) family() (family, error) {
 
 // whyNot says of kinds of definitions why no recording is made of them.
 var whyNot = map[string]string{
-	"rmsnorm":    "norm.rms adds no residual and no 1 to the weight, and rounds to no FP8; only rmsnorm_* is imported",
 	"gemm":       "no op is a plain product of matrices",
 	"gemm_fp8":   "its scales have the layout of some backend; fp8.gemm is imported from arrays, by -op",
 	"moe":        "routing, products of FP8 codes by blocks and their sum are one call there, and three ops here",
@@ -255,7 +267,7 @@ func (d *definition) read(c *call, all *arrays, side, name string) error {
 	}
 	err := d.value(c, all, side, name, to)
 	if a, ok := c.arrays[to]; ok && err == nil {
-		err = fits(a, d.in(side).in(name), d.lengths())
+		err = fits(a, d.in(side).in(name), d.lengths(), side == "inputs")
 	}
 	return within(d.where+": "+clip(name), err)
 }
@@ -337,9 +349,10 @@ func (d *definition) lengths() map[string]int {
 	return lengths
 }
 
-// fits checks that an array is what a definition has for a tensor. A scalar has no shape.
-func fits(a Array, spec object, lengths map[string]int) error {
-	if want, known := torchTypes[spec.str("dtype")]; known && want != a.Type {
+// fits checks that an array is what a definition has for a tensor. A scalar has no shape. What type
+// a kernel's results have is its own affair.
+func fits(a Array, spec object, lengths map[string]int, typed bool) error {
+	if want, known := torchTypes[spec.str("dtype")]; known && typed && want != a.Type {
 		return fmt.Errorf("%v, the definition has %s", a.Type, spec.str("dtype"))
 	}
 	names, _ := spec.fields["shape"].([]any)

@@ -70,6 +70,8 @@ type traceSet struct {
 	scalars          map[string]any
 	random           []string
 	reference        string
+	axes             map[string]int // that are not as long as the tensors
+	typ              string         // of the weight, if it is not its own
 }
 
 // blob is where a set keeps the tensors of its workload.
@@ -110,6 +112,7 @@ func (s *traceSet) paths() []string {
 	for _, name := range s.random {
 		given[name] = map[string]any{"type": "random"}
 	}
+	s.lie(axes, inputs)
 	definition, workloads := s.file("definitions", s.kind, s.name+".json"), s.file("workloads", s.name+".jsonl")
 	writeJSON(definition, map[string]any{
 		"name": s.name, "op_type": s.kind, "axes": axes, "inputs": inputs, "outputs": outputs,
@@ -122,6 +125,16 @@ func (s *traceSet) paths() []string {
 	save(s.file(blob), s.inputs)
 	save(s.file("results.safetensors"), s.outputs)
 	return []string{definition, workloads, s.file("results.safetensors")}
+}
+
+// lie makes the definition say what the tensors are not.
+func (s *traceSet) lie(axes, inputs map[string]any) {
+	for name, d := range s.axes {
+		axes[name] = map[string]any{"type": "const", "value": d}
+	}
+	if s.typ != "" {
+		inputs["weight"].(map[string]any)["dtype"] = s.typ
+	}
 }
 
 func writeJSON(path string, value any) {
@@ -214,14 +227,14 @@ func raggedSet(t *testing.T, rec *recording.Recording, page int) *traceSet {
 	lens, err := arrayOf(rec, "kv_lens").ints()
 	optest.Must(err)
 	s := &traceSet{
-		root: t.TempDir(), name: "gqa_ragged_prefill_causal", kind: "gqa_ragged", scalars: map[string]any{},
+		root: t.TempDir(), name: "gqa_ragged_prefill_causal_h4", kind: "gqa_ragged", scalars: map[string]any{},
 		inputs: map[string]Array{
 			"q": rowsOf(q), "qo_indptr": offsets(q.Shape[0], q.Shape[1]),
 		},
 		outputs: map[string]Array{"output": rowsOf(o)},
 	}
 	if page > 0 {
-		s.name, s.kind = "gqa_paged_prefill_causal", "gqa_paged"
+		s.name, s.kind = "gqa_paged_prefill_causal_h4", "gqa_paged"
 		s.pages(rec, lens, page)
 		return s
 	}
@@ -390,11 +403,11 @@ func TestTracesThatAreRefused(t *testing.T) {
 	}{
 		{func(s *traceSet) { s.kind = "moe" }, `definition "rmsnorm_h48" of op_type "moe": routing`},
 		{func(s *traceSet) { s.kind = "gdn" }, `of op_type "gdn": no op computes it`},
-		{func(s *traceSet) { s.name = "fused_add_rmsnorm_h48" }, "norm.rms adds no residual"},
-		{func(s *traceSet) { s.name = "gemma_rmsnorm_h48" }, "no 1 to the weight"},
+		{func(s *traceSet) { s.name = "fused_add_rmsnorm_h48" }, "of these rmsnorm_h… are imported"},
+		{func(s *traceSet) { s.name = "gemma_rmsnorm_h48" }, "of these rmsnorm_h… are imported"},
 		{func(s *traceSet) { s.random = []string{"input"} }, "input: random: the workload does not hold its numbers"},
 		{func(s *traceSet) { s.scalars["scale"] = 2 }, "not imported"},
-		{func(s *traceSet) { delete(s.inputs, "weight") }, "weight: not in the files"},
+		{func(s *traceSet) { delete(s.inputs, "weight") }, "weight: no file that is named has it"},
 		{func(s *traceSet) { s.scalars["eps"] = "x" }, `eps: found "x", want a finite number`},
 	} {
 		s, _ := normSet(t)
@@ -487,4 +500,45 @@ func TestHostileOffsets(t *testing.T) {
 	s.inputs["kv_indices"].Data[3] = 0x7f
 	_, err := Read(s.paths(), Options{})
 	refused(t, err, "kv_indices has pages")
+}
+
+// TestTensorsOfAnotherShape has tensors that are not what the definition says.
+func TestTensorsOfAnotherShape(t *testing.T) {
+	for want, change := range map[string]func(s *traceSet){
+		"weight: BF16, the definition has float32": func(s *traceSet) { s.typ = "float32" },
+		"input: shape [6 48], the definition has 7 for axis \"n6\"": func(s *traceSet) {
+			s.axes = map[string]int{"n6": 7}
+		},
+	} {
+		s, _ := normSet(t)
+		change(s)
+		_, err := Read(s.paths(), Options{})
+		refused(t, err, want)
+	}
+	s, _ := normSet(t)
+	paths := s.paths()
+	s.inputs["weight"] = s.inputs["weight"].reshaped(1, 48)
+	save(s.file(blob), s.inputs)
+	_, err := Read(paths, Options{})
+	refused(t, err, "weight: shape [1 48], the definition has 1 axis")
+	s.inputs["waight"] = s.inputs["weight"]
+	delete(s.inputs, "weight")
+	save(s.file(blob), s.inputs)
+	_, err = Read(paths, Options{})
+	refused(t, err, `weight: ./blob/workloads/w.safetensors: no tensor "weight"; did you mean "waight"?`)
+}
+
+// TestArraysBesideAWorkload stand in for what it leaves to chance, and others are named.
+func TestArraysBesideAWorkload(t *testing.T) {
+	s, rec := normSet(t)
+	s.random = []string{"input"}
+	paths := s.paths()
+	save(s.file("results.safetensors"), map[string]Array{
+		"out.output": s.outputs["output"], "input": s.inputs["input"], "other": s.inputs["weight"],
+	})
+	got, err := Read(paths, Options{})
+	if err != nil || len(got.Left) != 1 || got.Left[0].Name != "other" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	sameTensors(t, got.Recording, rec)
 }
