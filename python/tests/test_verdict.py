@@ -64,9 +64,11 @@ class TestVerify:
         assert verdict.status == "unusable"
         assert "-max-work" in verdict.reason
 
-    def test_a_file_that_is_none_is_unusable(self, tmp_path: Path) -> None:
-        path = tmp_path / "-v"
-        assert plumbline.verify(path).status == "unusable"
+    def test_a_file_that_is_none_is_unusable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        path = Path("-v")
+        verdict = plumbline.verify(path)
+        assert (verdict.status, verdict.file) == ("unusable", "-v")
         path.write_bytes(b"nothing")
         assert "want at least 8" in plumbline.verify(path).reason
 

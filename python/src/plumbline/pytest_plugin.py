@@ -62,7 +62,7 @@ class Plumbline:
     def _stem(self) -> str:
         """Returns what this recording of this test is called; a name that has to be changed gets a digest."""
         plain = self._item.nodeid.replace("::", "-").replace("/", "-")
-        name = file_name(plain)[:120]
+        name = file_name(plain)
         if name != plain:
             name += "-" + hashlib.sha256(plain.encode()).hexdigest()[:8]
         return name if self._count == 1 else f"{name}-{self._count}"
