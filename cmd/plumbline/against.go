@@ -18,6 +18,9 @@ func against(other string, args []string, how verifying, stdout *checked, stderr
 		err := fmt.Errorf("-against compares one file with another, and %d are named", len(args))
 		return usageError(stderr, "verify", err)
 	}
+	if how.beside() {
+		return usageError(stderr, "verify", errors.New("-against has its own words: no -html, -junit or -github"))
+	}
 	c := compared(args[0], other, how.mostWork)
 	for _, v := range c.Verdicts {
 		if v.Fault != "" {
@@ -31,7 +34,7 @@ func against(other string, args []string, how verifying, stdout *checked, stderr
 		err = report.WriteComparison(stdout, c, how.text)
 	}
 	if err != nil {
-		return cutShort(err, stdout, stderr)
+		return cutShort(err, "verify", stdout, stderr)
 	}
 	var one report.Summary
 	one.Count(c.Status)

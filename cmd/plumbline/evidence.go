@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -136,11 +135,10 @@ func (m measured) write(r evidence.Report, stdout *checked) error {
 
 // writePage writes the page with its picture and its numbers.
 func (m measured) writePage(r evidence.Report) error {
-	info, _ := debug.ReadBuildInfo()
 	stamp := evidence.Stamp{
 		Machine: cmp.Or(os.Getenv("PLUMBLINE_MACHINE"), thisMachine()),
 		Date:    cmp.Or(os.Getenv("PLUMBLINE_DATE"), time.Now().UTC().Format(time.DateOnly)),
-		Version: cmp.Or(os.Getenv("PLUMBLINE_VERSION"), versionOf(info)),
+		Version: cmp.Or(os.Getenv("PLUMBLINE_VERSION"), currentVersion()),
 	}
 	return errors.Join(
 		save(filepath.Join(m.folder, "EVIDENCE.md"), func(w io.Writer) error { return r.WritePage(w, stamp) }),

@@ -109,7 +109,9 @@ func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	if v.Fault != "" {
 		b.logFault(name, v.Fault)
 	}
-	return report.NewEntry(v, rec.Provenance)
+	e = report.NewEntry(v, rec.Provenance)
+	e.Attrs, e.Arithmetic = rec.Attrs, rec.Arithmetic
+	return e
 }
 
 // logFault shows a fault of ours with its stack.

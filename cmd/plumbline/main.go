@@ -55,6 +55,8 @@ func commandOf(name string) command {
 	switch name {
 	case "verify":
 		return verify
+	case "report":
+		return join
 	case "inspect":
 		return quiet(inspect)
 	case "infer":
@@ -63,12 +65,16 @@ func commandOf(name string) command {
 		return quiet(power)
 	case "request":
 		return request
+	case "import":
+		return quiet(imports)
 	case "ops":
 		return quiet(ops)
 	case "mistakes":
 		return quiet(mistakes)
 	case "evidence":
 		return measure
+	case "completion":
+		return quiet(completion)
 	case "version", "-version", "--version":
 		return quiet(version)
 	}

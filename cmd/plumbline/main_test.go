@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -33,12 +34,13 @@ func few() {
 //	golden NAME FILE              writes an embedded recording
 //	mutate NAME MUTATION FILE     writes an embedded recording with a planted mistake
 //	cut FILE BYTES                cuts a file short
+//	foreign NAME FILE             copies a file of the tests of imports
 //	exits STATUS COMMAND...       runs a command that must leave with this status
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "exits": exits,
+			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "foreign": copyForeign, "exits": exits,
 		},
 	})
 }
@@ -69,6 +71,12 @@ func writeMutated(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	ts.Fatalf("no mutation %q", args[1])
+}
+
+func copyForeign(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join("../../verify/foreign/testdata", args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
 }
 
 func cut(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -19,38 +19,35 @@ import (
 // verify judges recordings and reports them in order.
 func verify(args []string, stdout *checked, stderr *os.File) int {
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "")
-	details := flags.Bool("v", false, "")
+	forms := reportFlags(flags)
 	color := flags.String("color", "auto", "")
 	mostWork := flags.Float64("max-work", op.MaxWork, "")
 	budget := flags.Float64("diagnosis", diagnosis.Budget, "")
 	exact := flags.Bool("exact", false, "")
 	other := flags.String("against", "", "")
+	part := flags.String("shard", "", "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
 	}
 	colored, err := wantsColor(*color, stdout.file)
-	if err == nil {
-		err = checkWork(*mostWork, *budget)
-	}
-	if err != nil {
+	if err = cmp.Or(err, checkWork(*mostWork, *budget), checkShard(*part, *other)); err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	how := verifying{*asJSON, *exact, *mostWork, *budget, report.TextOptions{Color: colored, Details: *details}}
+	forms.text.Color = colored
+	how := verifying{*forms, *exact, *mostWork, *budget}
 	if given(flags, "against") {
 		return against(*other, args, how, stdout, stderr)
 	}
-	return verifyAll(sources(args), how, stdout, stderr)
+	return verifyShard(*part, args, how, stdout, stderr)
 }
 
 // verifying is how recordings are judged and reported.
 type verifying struct {
-	asJSON   bool
+	forms
 	exact    bool // everything is recomputed
 	mostWork float64
 	budget   float64 // of a diagnosis
-	text     report.TextOptions
 }
 
 // given tells whether a flag is on the command line.
@@ -60,12 +57,15 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 }
 
 func verifyAll(list []source, how verifying, stdout *checked, stderr *os.File) int {
-	out := newReport(stdout, list, how.asJSON, how.text)
+	out, err := how.open(names(list), currentVersion(), stdout, stderr)
+	if err != nil {
+		return usageError(stderr, "verify", err)
+	}
 	judge := judgeUpTo(how, how.budget*share(how.text.Details))
 	bench := newBench(judge, newProgress(len(list), stderr), stderr)
 	summary, err := judgeAll(bench, list, out)
-	if err != nil {
-		return cutShort(err, stdout, stderr)
+	if err = out.finish(err); err != nil {
+		return cutShort(err, "verify", stdout, stderr)
 	}
 	return exitStatus(summary)
 }
@@ -82,9 +82,9 @@ func checkWork(most, budget float64) error {
 }
 
 // cutShort says why a run did not come to its end.
-func cutShort(err error, stdout *checked, stderr *os.File) int {
+func cutShort(err error, command string, stdout *checked, stderr *os.File) int {
 	if stdout.err == nil { // else it is said once, for all commands
-		complain(stderr, "plumbline verify", err)
+		complain(stderr, "plumbline "+command, err)
 	}
 	return exitUnusable
 }
@@ -98,14 +98,12 @@ func newProgress(total int, stderr *os.File) *progress {
 	return watch
 }
 
-func newReport(w io.Writer, list []source, asJSON bool, options report.TextOptions) report.Report {
-	if asJSON {
-		return report.NewJSON(w, currentVersion())
-	}
+// names are those of sources.
+func names(list []source) (all []string) {
 	for _, s := range list {
-		options.Files = append(options.Files, s.name)
+		all = append(all, s.name)
 	}
-	return report.NewText(w, options)
+	return all
 }
 
 // judgeAll reports every recording, and counts them.
@@ -138,12 +136,15 @@ func share(details bool) float64 {
 // changed; what is not explained is diagnosed within a budget of work, and what is explained is
 // said to vouch for something within another.
 func judgeUpTo(how verifying, vouching float64) func(*recording.Recording) verdict.Verdict {
-	judge, estimate := diagnosis.JudgeSparing, op.WorkSparing
+	estimate := op.WorkSparing
 	if how.exact {
-		judge, estimate = diagnosis.JudgeAndVouch, op.Work
+		estimate = op.Work
+	}
+	options := diagnosis.Options{
+		Exact: how.exact, Most: how.mostWork, Budget: how.budget, Vouching: vouching, Draw: how.draws(),
 	}
 	return func(rec *recording.Recording) verdict.Verdict {
-		v := judge(rec, how.mostWork, how.budget, vouching)
+		v := diagnosis.JudgeWith(rec, options)
 		if v.Status != verdict.Unusable {
 			return v
 		}

@@ -40,24 +40,64 @@ func Judge(rec *recording.Recording, most, budget float64) verdict.Verdict {
 // JudgeAndVouch is Judge, and says of an explained recording which mistakes it vouches against,
 // unless that takes more work than vouching, by VouchingWork.
 func JudgeAndVouch(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
-	v, expected := op.JudgeKnown(rec, most)
-	addTo(&v, op.Judged{Recording: rec, Expected: expected, Verdict: v}, budget, vouching)
-	return v
+	return JudgeWith(rec, Options{Exact: true, Most: most, Budget: budget, Vouching: vouching})
 }
 
 // JudgeSparing is JudgeAndVouch, but that an output that is too large to be recomputed as a whole
 // is checked by signed sums: then a diagnosis is of one part that is wrong, and nothing is vouched
 // for.
 func JudgeSparing(rec *recording.Recording, most, budget, vouching float64) verdict.Verdict {
-	v, at := op.JudgeSparing(rec, most, VouchingWork(rec) <= vouching)
+	return JudgeWith(rec, Options{Most: most, Budget: budget, Vouching: vouching})
+}
+
+// Options say how a recording is judged, and what is said of it beside its verdict.
+type Options struct {
+	Most     float64 // work of a recording that is judged at all, in products
+	Budget   float64 // work of a diagnosis; 0: there is none
+	Vouching float64 // work up to which it is said what an explained recording vouches against
+	Exact    bool    // recompute everything, however large it is
+	Draw     bool    // add pictures, and the worst elements of explained outputs too
+}
+
+// JudgeWith judges a recording as JudgeAndVouch does where everything is to be recomputed, and else
+// as JudgeSparing does.
+func JudgeWith(rec *recording.Recording, o Options) verdict.Verdict {
+	v, at := judged(rec, o)
 	if at.Where == "" {
-		addTo(&v, at, budget, vouching)
-		return v
-	}
-	if addTo(&v, at, budget, -1); v.Diagnosis != nil {
+		addTo(&v, at, o.Budget, o.Vouching)
+	} else if addTo(&v, at, o.Budget, -1); v.Diagnosis != nil {
 		v.Diagnosis.Part = at.Where
 	}
+	if o.Draw {
+		keeping(&v, func() { draw(&v, at) })
+	}
 	return v
+}
+
+func judged(rec *recording.Recording, o Options) (verdict.Verdict, op.Judged) {
+	if !o.Exact {
+		return op.JudgeSparing(rec, o.Most, VouchingWork(rec) <= o.Vouching)
+	}
+	v, expected := op.JudgeKnown(rec, o.Most)
+	return v, op.Judged{Recording: rec, Expected: expected, Verdict: v}
+}
+
+// draw adds pictures of the outputs, of a large one that of the part that was judged.
+func draw(v *verdict.Verdict, at op.Judged) {
+	for i := range v.Outputs {
+		out := at.Verdict.Outputs[i]
+		got, err := at.Recording.Tensor("out." + out.Name)
+		if err != nil { // it was read before
+			continue
+		}
+		if out.Draw(at.Expected[i], got); out.Picture != nil {
+			out.Picture.Part = at.Where
+		}
+		v.Outputs[i].Picture = out.Picture
+		if v.Outputs[i].Worst == nil {
+			v.Outputs[i].Worst = out.Worst
+		}
+	}
 }
 
 // addTo adds a diagnosis to a verdict, or what is vouched for.

@@ -63,9 +63,17 @@ func (s *subject) sayExplained(d *verdict.Diagnosis) {
 	}
 }
 
-// rankExplaining sorts what explains, as it is said, and returns what the best leaves.
+// rankExplaining sorts what explains, as it is said, and returns what the best leaves. Where errors
+// of right kernels hang together, row by row say, as many numbers can be fitted to them: that these
+// leave less than what explains without any is no evidence for them.
 func (s *subject) rankExplaining() (best float64) {
-	best = slices.MinFunc(s.explaining, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) }).loss
+	among := slices.DeleteFunc(slices.Clone(s.explaining), func(t *trial) bool {
+		return t.fitted > 0 || t.vacuous || t.Kind == "arithmetic"
+	})
+	if len(among) == 0 {
+		among = s.explaining
+	}
+	best = slices.MinFunc(among, func(a, b *trial) int { return cmp.Compare(a.loss, b.loss) }).loss
 	slices.SortStableFunc(s.explaining, func(a, b *trial) int {
 		return cmp.Or(cmp.Compare(class(a, best), class(b, best)), cmp.Compare(a.loss, b.loss))
 	})

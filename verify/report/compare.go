@@ -74,7 +74,7 @@ func writeDifference(b *strings.Builder, o compare.Output) {
 	}
 	fmt.Fprintf(b, "%s: differ in %d of %s, largest %s of %s\n",
 		name, o.Differ, counted(o.Elements), steps(o.Steps), o.Type)
-	fmt.Fprintf(b, "      first   at %s: %.9g and %.9g\n", place(o), o.First.Got, o.First.Against)
+	fmt.Fprintf(b, "      first   at %s: %.9g and %.9g\n", placeOf(o), o.First.Got, o.First.Against)
 	if o.Decided > 0 {
 		fmt.Fprintf(b, "      doubt   %s decided otherwise where either is right\n", counted(o.Decided))
 	}
@@ -97,8 +97,8 @@ func steps(n float64) string {
 	return score(n) + " steps"
 }
 
-// place names an element by its axes.
-func place(o compare.Output) string {
+// placeOf names an element by its axes.
+func placeOf(o compare.Output) string {
 	var parts []string
 	for axis, i := range o.First.Index {
 		name := "axis " + fmt.Sprint(axis)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"plumbline/verify/verdict"
@@ -14,24 +15,33 @@ func writeDiagnosis(b *strings.Builder, d *verdict.Diagnosis) {
 		return
 	}
 	fmt.Fprintf(b, "  %s\n", Line(d.Sentence))
-	explains, leading := d.Explains, d.Leading
-	if len(explains) > 0 {
-		explains = explains[1:]
+	for _, text := range slices.Concat(runnersUp(d), remarks(d)) {
+		fmt.Fprintf(b, "    %s\n", text)
 	}
-	if len(leading) > 0 {
-		leading = leading[1:]
+}
+
+// runnersUp are what explains too, or takes less of the error away than what the sentence says.
+func runnersUp(d *verdict.Diagnosis) (all []string) {
+	for _, f := range rest(d.Explains) {
+		all = append(all, "explains it too: "+finding(f))
 	}
-	for _, f := range explains {
-		fmt.Fprintf(b, "    explains it too: %s\n", finding(f))
+	for _, f := range rest(d.Leading) {
+		all = append(all, fmt.Sprintf("takes %.0f %% away: %s", 100*f.Explains, finding(f)))
 	}
-	for _, f := range leading {
-		fmt.Fprintf(b, "    takes %.0f %% away: %s\n", 100*f.Explains, finding(f))
-	}
+	return all
+}
+
+// rest returns the findings but the first, of which the sentence is.
+func rest(all []verdict.Finding) []verdict.Finding { return all[min(1, len(all)):] }
+
+// remarks are what is said of a diagnosis beside the sentence, and not in it.
+func remarks(d *verdict.Diagnosis) (all []string) {
 	for _, text := range []string{d.Apart, d.Where, diagnosedIn(d.Part), d.Untried} {
 		if text != "" && !strings.Contains(d.Sentence, text) {
-			fmt.Fprintf(b, "    %s\n", Line(text))
+			all = append(all, Line(text))
 		}
 	}
+	return all
 }
 
 // diagnosedIn says which part of an output alone was diagnosed; "" for all of it.

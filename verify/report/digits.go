@@ -20,6 +20,7 @@ const (
 	scoreDigits = 4    // of scores, limits and σ
 	scoreStep   = 1e-9 // scores are multiples of it: what is left of numbers that cancel means nothing
 	truthDigits = 10   // of a true value
+	drawnDigits = 3    // of what is drawn
 )
 
 // digits returns how many digits the numbers of a field have; 0 for the fewest that give the number
@@ -30,6 +31,8 @@ func digits(field string) int {
 		return 0
 	case "want", "score", "best":
 		return truthDigits
+	case "cell_rms", "curve", "curve_below", "curve_above":
+		return drawnDigits
 	}
 	return scoreDigits
 }

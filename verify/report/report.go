@@ -4,14 +4,18 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"plumbline/verify/verdict"
 )
 
-// An Entry is one recording of a run: its verdict, and what its producer says of its origin.
+// An Entry is one recording of a run: its verdict, and what its producer says of the call and of
+// its origin.
 type Entry struct {
 	verdict.Verdict
+	Attrs      map[string]any `json:"attrs,omitempty"`
+	Arithmetic map[string]any `json:"arithmetic,omitempty"`
 	Provenance map[string]any `json:"provenance,omitempty"`
 }
 
@@ -20,6 +24,20 @@ type Entry struct {
 func NewEntry(v verdict.Verdict, provenance map[string]any) Entry {
 	v.Reason = strings.TrimPrefix(v.Reason, v.File+": ")
 	return Entry{Verdict: v, Provenance: provenance}
+}
+
+// Brief returns the entry without what only details and pictures show: what the call declared, the
+// worst elements of outputs that did not fail, and how errors lie.
+func (e Entry) Brief() Entry {
+	e.Attrs, e.Arithmetic = nil, nil
+	e.Outputs = slices.Clone(e.Outputs)
+	for i := range e.Outputs {
+		if o := &e.Outputs[i]; o.Status != verdict.Unexplained {
+			o.Worst = nil
+		}
+		e.Outputs[i].Picture = nil
+	}
+	return e
 }
 
 // A Report takes the entries of a run in order, and is closed after the last.

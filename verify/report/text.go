@@ -55,7 +55,7 @@ func (t *Text) Add(e Entry) error {
 	}
 	for _, o := range e.Outputs {
 		if t.options.Details || o.Status == verdict.Unexplained {
-			writeOutput(&b, o)
+			writeOutput(&b, o, t.options.Details)
 		}
 	}
 	if t.options.Details || e.Status == verdict.Unexplained {
@@ -97,9 +97,15 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 		op = "-"
 	}
 	fmt.Fprintf(b, "%s  %-*s  %-*s  ", status, t.width, Printable(v.File), opWidth, Brief(op))
+	glance(b, v)
+	b.WriteByte('\n')
+}
+
+// glance writes what is said of a recording beside its name.
+func glance(b *strings.Builder, v verdict.Verdict) {
 	nearest := nearestLimit(v.Outputs)
 	if v.Status == verdict.Unusable || v.Status == verdict.Undetermined || nearest < 0 {
-		b.WriteString(Line(v.Reason) + "\n")
+		b.WriteString(Line(v.Reason))
 		return
 	}
 	scores(b, v.Outputs[nearest])
@@ -107,7 +113,20 @@ func (t *Text) line(b *strings.Builder, v verdict.Verdict) {
 	if known := v.Vouching; known != nil {
 		fmt.Fprintf(b, "  vouches against %d of %d", known.Against, known.Known)
 	}
-	b.WriteByte('\n')
+}
+
+// Sentence returns what is said of a recording in one line, in every form of a report: what would
+// explain it, else why it is not explained, else its scores.
+func (e Entry) Sentence() string {
+	switch {
+	case e.Diagnosis != nil:
+		return Line(e.Diagnosis.Sentence)
+	case e.Reason != "":
+		return Line(e.Reason)
+	}
+	var b strings.Builder
+	glance(&b, e.Verdict)
+	return strings.Join(strings.Fields(b.String()), " ")
 }
 
 // writeSigns says of outputs that are too large to be recomputed how they were checked.
@@ -122,10 +141,11 @@ func writeSigns(b *strings.Builder, outputs []verdict.Output) {
 // writeBlind names the mistakes that the recording would not show.
 func writeBlind(b *strings.Builder, v *verdict.Vouching) {
 	if v != nil && len(v.Blind) > 0 {
-		fmt.Fprintf(b, "      blind to: %s\n", strings.Join(v.Blind, ", "))
+		fmt.Fprintf(b, "      blind to: %s\n", Line(strings.Join(v.Blind, ", ")))
 	}
 	if v != nil && len(v.Holds) > 0 {
-		fmt.Fprintf(b, "      the declared arithmetic explains it, and it holds: %s\n", strings.Join(v.Holds, "; "))
+		fmt.Fprintf(b, "      the declared arithmetic explains it, and it holds: %s\n",
+			Line(strings.Join(v.Holds, "; ")))
 	}
 }
 
@@ -140,13 +160,13 @@ func others(b *strings.Builder, v verdict.Verdict, nearest int) {
 	}
 	for i, o := range v.Outputs {
 		if i != nearest && o.Allowed > 0 {
-			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.InWords())
+			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), Line(o.InWords()))
 		}
 		if o.Vouches > 0 {
 			fmt.Fprintf(b, "  %s to 1 ± %s", Printable(o.Name), brief(o.Vouches))
 		}
 		if o.NotJudged != "" {
-			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), o.NotJudged)
+			fmt.Fprintf(b, "  %s: %s", Printable(o.Name), Line(o.NotJudged))
 		}
 	}
 }
@@ -156,7 +176,7 @@ func scores(b *strings.Builder, o verdict.Output) {
 	fmt.Fprintf(b, "%-8s ", Printable(o.Name))
 	switch {
 	case o.Rows > 0:
-		b.WriteString(o.InWords())
+		b.WriteString(Line(o.InWords()))
 	case o.NonFinite > 0 && o.NonFinite == o.Elements:
 		b.WriteString(nothingComparable(o))
 	case exact(o):
@@ -239,13 +259,13 @@ func share(score, limit float64) float64 {
 
 // writeOutput writes everything known of one output: scores and limits, the tests that failed, the
 // worst elements, and where the error sits.
-func writeOutput(b *strings.Builder, o verdict.Output) {
-	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), o.Type, o.Shape, o.Status)
+func writeOutput(b *strings.Builder, o verdict.Output, details bool) {
+	fmt.Fprintf(b, "    %s: %s %v, %s\n", Printable(o.Name), Brief(o.Type), o.Shape, o.Status)
 	writeScores(b, o)
 	for i, reason := range o.Reasons {
 		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "failed"), Line(reason))
 	}
-	writeWorst(b, beyond(o.Worst, o.MaxZLimit))
+	writeWorst(b, shown(o), details)
 	writeSlices(b, o.Slices)
 }
 
@@ -275,7 +295,7 @@ func writeScores(b *strings.Builder, o verdict.Output) {
 		fmt.Fprintf(b, "      one number, which the arithmetic explains to 1 ± %s\n", brief(o.Vouches))
 	}
 	if len(o.Blind) > 0 && o.Status != verdict.Undetermined {
-		fmt.Fprintf(b, "      blind   %s\n", verdict.WouldPass(o.Blind))
+		fmt.Fprintf(b, "      blind   %s\n", Line(verdict.WouldPass(o.Blind)))
 	}
 }
 
@@ -295,33 +315,44 @@ func first(i int, label string) string {
 	return ""
 }
 
-// beyond keeps the elements beyond the limit, or all where none is: then it is their number that
-// fails.
-func beyond(worst []verdict.Element, limit float64) []verdict.Element {
+// explainedShown is how many of the worst elements are shown of an output that did not fail.
+const explainedShown = 3
+
+// shown keeps the elements beyond the limit, or all where none is: then it is their number that
+// fails. Of an output that did not fail it keeps the first few.
+func shown(o verdict.Output) []verdict.Element {
 	n := 0
-	for n < len(worst) && worst[n].Z > limit {
+	for n < len(o.Worst) && o.Worst[n].Z > o.MaxZLimit {
 		n++
 	}
-	if n == 0 {
-		return worst
+	switch {
+	case o.Status != verdict.Unexplained:
+		return o.Worst[:min(len(o.Worst), explainedShown)]
+	case n == 0:
+		return o.Worst
 	}
-	return worst[:n]
+	return o.Worst[:n]
 }
 
 // writeWorst writes the worst elements as a table: recorded and true value, in decimal and as the
-// bits of the output type.
-func writeWorst(b *strings.Builder, worst []verdict.Element) {
+// bits of the output type, and with details σ.
+func writeWorst(b *strings.Builder, worst []verdict.Element, details bool) {
 	if len(worst) == 0 {
 		return
 	}
 	var table strings.Builder
 	tw := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(tw, "worst \tat\trecorded\t\ttrue\t\terror\tin σ\t\n")
+	sigma := func(words string) string {
+		if details {
+			return words + "\t"
+		}
+		return ""
+	}
+	fmt.Fprintf(tw, "worst \tat\trecorded\t\ttrue\t\terror\tin σ\t%s\n", sigma("σ"))
 	for _, e := range worst {
-		fmt.Fprintf(tw, "\t%s\t%.9g\t%s\t%.9g\t%s\t%s ulp\t%sσ\t\n",
-			strings.ReplaceAll(
-				fmt.Sprint(e.Index), " ", ",",
-			), e.Got, e.GotHex, e.Want, e.WantHex, signed(e.Ulps), score(e.Z))
+		fmt.Fprintf(tw, "\t%s\t%.9g\t%s\t%.9g\t%s\t%s ulp\t%sσ\t%s\n",
+			place(e.Index), e.Got, Printable(e.GotHex), e.Want, Printable(e.WantHex), signed(e.Ulps), score(e.Z),
+			sigma(score(e.Sigma)))
 	}
 	_ = tw.Flush()
 	for line := range strings.Lines(table.String()) {
@@ -329,9 +360,19 @@ func writeWorst(b *strings.Builder, worst []verdict.Element) {
 	}
 }
 
-// writeSlices says where an output is beyond its limits: a line for each kind of slice, the kind
-// that stands out most first.
+// place writes the index of an element: [2,0,5].
+func place(index []int) string { return strings.ReplaceAll(fmt.Sprint(index), " ", ",") }
+
+// writeSlices says where an output is beyond its limits.
 func writeSlices(b *strings.Builder, all []verdict.Slice) {
+	for i, words := range wheres(all) {
+		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "where"), words)
+	}
+}
+
+// wheres says where an output is beyond its limits: a line for each kind of slice, the kind that
+// stands out most first.
+func wheres(all []verdict.Slice) (lines []string) {
 	byAxis := map[string][]verdict.Slice{}
 	var axes []string
 	for _, s := range all {
@@ -343,9 +384,10 @@ func writeSlices(b *strings.Builder, all []verdict.Slice) {
 	slices.SortStableFunc(axes, func(x, y string) int {
 		return cmp.Compare(excess(byAxis[y][0]), excess(byAxis[x][0]))
 	})
-	for i, axis := range axes {
-		fmt.Fprintf(b, "      %-6s  %s\n", first(i, "where"), where(byAxis[axis]))
+	for _, axis := range axes {
+		lines = append(lines, where(byAxis[axis]))
 	}
+	return lines
 }
 
 // excess is how far a slice lies beyond its limit.
@@ -371,7 +413,7 @@ func index(at []int) string {
 	if len(at) == 1 {
 		return strconv.Itoa(at[0])
 	}
-	return strings.ReplaceAll(fmt.Sprint(at), " ", ",")
+	return place(at)
 }
 
 // provenanceKeys are the keys of provenance that have a meaning, in the order in which they are

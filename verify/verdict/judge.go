@@ -266,6 +266,7 @@ func Judge(want Expected, got *tensor.Tensor) Output {
 	best := out
 	for i, form := range want.each() {
 		o := judgeForm(form, got, out)
+		o.Form = i
 		if i == 0 || o.Status < best.Status || o.Status == best.Status && o.Beyond() < best.Beyond() {
 			best = o
 		}

@@ -39,6 +39,16 @@ func (s Status) String() string {
 // MarshalText writes the verdict's word, so that JSON has it too.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads the verdict's word.
+func (s *Status) UnmarshalText(text []byte) error {
+	for *s = Explained; *s <= Unusable; *s++ {
+		if s.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%.40q is no verdict", text)
+}
+
 // Verdict is what is said of one recording.
 type Verdict struct {
 	File      string     `json:"file"`
@@ -88,6 +98,9 @@ type Output struct {
 	Signs *Signs `json:"signs,omitempty"`
 
 	ChoiceCount // of a discrete output: how its rows were answered
+
+	Form    int      `json:"-"` // which of Expected's forms explains it best
+	Picture *Picture `json:"picture,omitempty"`
 }
 
 // Element is one element of an output, for the report of a failure.
