@@ -160,7 +160,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line("plumbline: no recording was judged, so there is no page")
         return
     write_page(Path(path).absolute(), folder, reports)
-    terminalreporter.write_line(f"plumbline: {len(reports)} reports in {path}")
+    noun = "report" if len(reports) == 1 else "reports"
+    terminalreporter.write_line(f"plumbline: {len(reports)} {noun} in {path}")
 
 
 def write_page(path: Path, folder: Path, reports: list[str]) -> None:
