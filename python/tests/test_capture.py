@@ -108,6 +108,20 @@ class TestFunctions:
         assert tensors["out.lse"].shape == (2, 3, 4)
         assert plumbline.verify(recorder.recordings[0])
 
+    def test_axes_of_tensors_of_pytorch_too(self) -> None:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        recorder = capture("rope.apply", inputs={"positions": "at"}, layout={"x": "hnd->nhd", "y": "hnd->nhd"})
+        x = torch.arange(24.0).reshape(2, 3, 4)
+        recorder(lambda x, at: x)(x, [0, 1, 2])
+        want = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(1, 0, 2).tobytes()
+        tensors = recorder.recordings[0].tensors
+        assert (tensors["x"].shape, tensors["x"].data, tensors["out.y"].data) == ((3, 2, 4), want, want)
+
+    def test_attributes_that_are_given_go_before_arguments(self, norm: dict[str, Any]) -> None:
+        recorder = capture("norm.rms", attrs={"eps": 1e-4})
+        recorder(rms)(**norm, eps=1e-5)
+        assert recorder.recordings[0].attrs == {"eps": 1e-4}
+
     def test_after_the_limit_and_the_with_statement_no_call_is_recorded(self, norm: dict[str, Any]) -> None:
         with capture("norm.rms", limit=2) as recorder:
             recorded = recorder(rms)

@@ -23,6 +23,25 @@ def random_bytes(name: str, elements: int) -> bytes:
     return (data & 1 if name == "bool" else data).tobytes()
 
 
+def test_types_have_the_names_of_the_contract() -> None:
+    """Compares with what each type's 1 looks like in bits."""
+    ones = {
+        "F64": "000000000000f03f",
+        "F32": "0000803f",
+        "F16": "003c",
+        "BF16": "803f",
+        "F8_E4M3": "38",
+        "F8_E5M2": "3c",
+        "F8_E8M0": "7f",
+        "I64": "0100000000000000",
+        "I32": "01000000",
+        "U8": "01",
+        "BOOL": "01",
+    }
+    taken = [take("x", np.ones((), numpy_type(name))) for name in TYPES]
+    assert {x.dtype: x.data.hex() for x in taken} == ones
+
+
 class TestNumPy:
     @pytest.mark.parametrize("name", TYPES)
     def test_every_bit_of_every_type_is_kept(self, name: str) -> None:
@@ -129,6 +148,8 @@ class TestPyTorch:
         imaginary = z.conj().imag
         assert imaginary.is_neg()
         assert take("x", imaginary) == take("x", np.array([-2, 4], np.float32))
+        in_a_row = self.torch._neg_view(self.torch.ones(2))
+        assert take("x", in_a_row) == take("x", np.array([-1, -1], np.float32))
 
     def test_tensors_that_share_memory_are_copied(self) -> None:
         x = self.torch.zeros(3)
@@ -146,11 +167,22 @@ class TestPyTorch:
             (torch.zeros(2, dtype=torch.float8_e4m3fnuz), "type float8_e4m3fnuz.*other numbers"),
             (torch.zeros(2, dtype=torch.complex64), "type complex64"),
             (torch.zeros(2, device="meta"), "meta device has no data"),
-            (torch.eye(2).to_sparse(), "layout torch.sparse_coo, want a dense tensor"),
+            (torch.eye(2).to_sparse(), "a tensor of layout torch.sparse_coo, want a dense one"),
             (torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.qint8), "a quantised tensor"),
         ):
             with pytest.raises(RecordingError, match=f"x: .*{why}"):
                 take("x", x)
+
+    @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+    def test_a_tensor_of_rows_of_unequal_lengths_is_refused(self) -> None:
+        rows = [self.torch.ones(2), self.torch.ones(3)]
+        for layout in (self.torch.strided, self.torch.jagged):
+            with pytest.raises(RecordingError, match=r"x: a tensor of layout torch\.\w+, nested, want a dense one"):
+                take("x", self.torch.nested.nested_tensor(rows, layout=layout))
+
+    def test_a_tensor_inside_of_vmap_is_refused(self) -> None:
+        with pytest.raises(RecordingError, match="x: PyTorch gives no elements: Cannot access data pointer"):
+            self.torch.func.vmap(lambda x: take("x", x))(self.torch.ones(2, 3))
 
     def test_a_tensor_that_stands_for_others_is_refused(self) -> None:
         fake = pytest.importorskip("torch._subclasses.fake_tensor")

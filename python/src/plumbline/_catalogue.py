@@ -83,7 +83,7 @@ def op(name: str) -> Op:
 @functools.lru_cache(maxsize=1)
 def _ops() -> Mapping[str, Op]:
     try:
-        text = resources.files("plumbline").joinpath("_built", "ops.json").read_text(encoding="utf-8")
+        text = (resources.files("plumbline") / "_built" / "ops.json").read_text(encoding="utf-8")
     except OSError as e:
         raise CommandError(f"the catalogue is missing from this installation of plumbline: {e}") from e
     return {entry["name"]: _op(entry) for entry in json.loads(text)["ops"]}

@@ -15,7 +15,7 @@ from plumbline._errors import CommandError
 @functools.lru_cache(maxsize=1)
 def _shipped() -> Path:
     name = "plumbline.exe" if os.name == "nt" else "plumbline"
-    return Path(str(resources.files("plumbline").joinpath("_built", name)))
+    return Path(str(resources.files("plumbline") / "_built" / name))
 
 
 def binary() -> Path:

@@ -351,5 +351,5 @@ def _cuda(devices: list[str]) -> list[str]:
 
 
 def file_name(text: str) -> str:
-    """Returns a text as the name of a file: letters, digits, dots, dashes and underscores."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "recording"
+    """Returns a text as the name of a file: letters, digits, dots, dashes and underscores, at most 120."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._")[:120] or "recording"

@@ -1,4 +1,4 @@
-"""Takes the exact bits of a tensor of PyTorch, NumPy or JAX.
+"""Takes the exact bits of a tensor of PyTorch, NumPy or JAX, on machines that are little-endian.
 
 A library is never imported because it is installed: a tensor of it can only be given where the
 program has imported it.
@@ -105,26 +105,31 @@ def from_torch(what: str, torch: Any, x: Any) -> Stored:
     name = str(x.dtype).removeprefix("torch.")
     if reason := _not_plain(torch, x):
         raise RecordingError(f"{what}: {reason}")
-    if name not in TYPES and name not in WIDENED:
+    name = WIDENED.get(name, name)
+    if name not in TYPES:
         raise RecordingError(f"{what}: type {name}, want one of {', '.join(TYPES)}{_unlike(name)}")
-    with torch.no_grad():
-        plain = x.detach().resolve_conj().resolve_neg().cpu()
-        if name in WIDENED:
-            name = WIDENED[name]
-            plain = plain.to(getattr(torch, name))
-        flat = plain.contiguous().reshape(-1)
-        data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
-    if sys.byteorder == "big" and flat.element_size() > 1:
-        data = np.frombuffer(data, f"u{flat.element_size()}").byteswap().tobytes()
+    try:
+        data = _torch_bytes(torch, x, name)
+    except RuntimeError as e:  # inside vmap and grad a tensor has no memory of its own
+        raise RecordingError(f"{what}: PyTorch gives no elements: {str(e).splitlines()[0]}") from e
     return Stored(TYPES[name], tuple(x.shape), data, Source("PyTorch", _torch_device(torch, x)))
+
+
+def _torch_bytes(torch: Any, x: Any, name: str) -> bytes:
+    """Returns the bits of the elements in a row."""
+    with torch.no_grad():
+        flat = x.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+        if str(flat.dtype) != f"torch.{name}":
+            flat = flat.to(getattr(torch, name))
+        return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
 def _not_plain(torch: Any, x: Any) -> str:
     """Says why a tensor has no elements that could be read, "" where it has."""
     if x.is_meta:
         return "a tensor on the meta device has no data"
-    if x.layout != torch.strided:
-        return f"layout {x.layout}, want a dense tensor (to_dense() makes one)"
+    if x.layout != torch.strided or x.is_nested:
+        return f"a tensor of layout {x.layout}{', nested' if x.is_nested else ''}, want a dense one"
     if x.is_quantized:
         return "a quantised tensor, want its codes (int_repr()) or its values (dequantize())"
     if type(x) not in (torch.Tensor, torch.nn.Parameter) and hasattr(type(x), "__tensor_flatten__"):

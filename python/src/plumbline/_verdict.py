@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,8 +60,6 @@ class Verdict:
     outputs: Mapping[str, Output]
     json: Mapping[str, Any] = field(repr=False)  # the recording's entry of `plumbline verify -json -v`
     report: str = field(repr=False)  # the whole of that report, for `plumbline report`
-    source: Path | Recording = field(repr=False)  # what was judged
-    flags: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -120,15 +117,12 @@ def verify(
         with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
             file = file_name(name or recording.op) + ".safetensors"
             recording.save(Path(folder, file))
-            return _judge(recording, file, Path(folder), flags, timeout)
-    path = recording.path if isinstance(recording, Recording) else Path(recording)
-    assert path is not None
-    return _judge(path, str(path), None, flags, timeout)
+            return _judge(file, Path(folder), flags, timeout)
+    path = recording.path if isinstance(recording, Recording) else recording
+    return _judge(os.fspath(path), None, flags, timeout)  # type: ignore[arg-type]  # the path is there
 
 
-def _judge(
-    source: Path | Recording, file: str, cwd: Path | None, flags: Sequence[str], timeout: float | None
-) -> Verdict:
+def _judge(file: str, cwd: Path | None, flags: Sequence[str], timeout: float | None) -> Verdict:
     done = _command.run(["verify", "-json", "-v", *flags, "--", file], cwd=cwd, timeout=timeout)
     try:
         said = json.loads(done.stdout)["recordings"]
@@ -145,30 +139,16 @@ def _judge(
         outputs={o["name"]: Output.of(o) for o in entry.get("outputs", ())},
         json=entry,
         report=done.stdout,
-        source=source,
-        flags=tuple(flags),
     )
 
 
 def _words(verdict: Verdict) -> str:
     """Returns the report in words, which the command makes of the JSON that the verdict came with."""
     done = _command.run(["report", "-v", "-"], stdin=verdict.report)
-    if not done.stdout:
-        done = _again(verdict)
     body, _, counted = done.stdout.rstrip("\n").rpartition("\n")  # the last line counts recordings
     if not counted.startswith("1 recording: "):
         raise CommandError(f"plumbline report: {done.stderr.strip() or done.stdout}")
     return body
-
-
-def _again(verdict: Verdict) -> subprocess.CompletedProcess[str]:
-    """Judges a recording again, in words, for commands that cannot write them from JSON."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
-        cwd, file = None, verdict.file
-        if isinstance(verdict.source, Recording):
-            cwd = Path(folder)
-            verdict.source.save(cwd / file)
-        return _command.run(["verify", "-v", *verdict.flags, "--", file], cwd=cwd)
 
 
 def check(

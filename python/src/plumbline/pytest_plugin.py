@@ -62,7 +62,7 @@ class Plumbline:
     def _stem(self) -> str:
         """Returns what this recording of this test is called; a name that has to be changed gets a digest."""
         plain = self._item.nodeid.replace("::", "-").replace("/", "-")
-        name = file_name(plain)[:120]
+        name = file_name(plain)
         if name != plain:
             name += "-" + hashlib.sha256(plain.encode()).hexdigest()[:8]
         return name if self._count == 1 else f"{name}-{self._count}"
@@ -160,7 +160,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line("plumbline: no recording was judged, so there is no page")
         return
     write_page(Path(path).absolute(), folder, reports)
-    terminalreporter.write_line(f"plumbline: {len(reports)} reports in {path}")
+    noun = "report" if len(reports) == 1 else "reports"
+    terminalreporter.write_line(f"plumbline: {len(reports)} {noun} in {path}")
 
 
 def write_page(path: Path, folder: Path, reports: list[str]) -> None:
