@@ -2,7 +2,8 @@
 # Installs the package into an environment of its own, as its users do, and runs every check of it:
 #   python/check.sh [PACKAGE…]
 # It needs Python 3.10 or newer, Go, and a package registry. Tests of PyTorch and JAX run where these
-# are among the packages: python/check.sh torch jax. PYTHON names the interpreter, python3 else.
+# are among the packages: python/check.sh torch jax. PYTHON names the interpreter, python3 else, and
+# SYSTEM=1 lets the environment see the packages of that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,7 +13,7 @@ environment=$(mktemp -d)
 trap 'rm -rf "$environment"' EXIT
 
 step "an empty environment"
-"${PYTHON:-python3}" -m venv "$environment"
+"${PYTHON:-python3}" -m venv ${SYSTEM:+--system-site-packages} "$environment"
 export PATH="$environment/bin:$PATH"
 pip install --quiet --upgrade pip
 
