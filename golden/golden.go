@@ -5,6 +5,10 @@
 //		golden.Check(t, "testdata/decode.safetensors")
 //	}
 //
+//	func TestKernels(t *testing.T) {
+//		golden.CheckDir(t, "testdata/recordings")
+//	}
+//
 // Every embedded recording is one call of a right kernel; what each is and where it comes from
 // stands in the README of this folder, and in the provenance of the file.
 package golden
@@ -13,6 +17,9 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -62,6 +69,39 @@ func Check(t testing.TB, path string) {
 	}
 	defer rec.Close()
 	CheckRecording(t, rec)
+}
+
+// CheckDir is Check for each recording below a folder, as a sub-test named by its path there; it
+// fails where there is none. One is judged after the other, since judging a large one takes all
+// processors and much memory.
+func CheckDir(t *testing.T, folder string) {
+	t.Helper()
+	names, err := below(folder)
+	if err != nil {
+		t.Fatal(report.Line(err.Error()))
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) { Check(t, filepath.Join(folder, filepath.FromSlash(name))) })
+	}
+}
+
+const extension = ".safetensors"
+
+// below returns the paths of the recordings below a folder, with slashes, in their order.
+func below(folder string) (names []string, err error) {
+	err = fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(name, extension) {
+			names = append(names, name)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	case len(names) == 0:
+		return nil, fmt.Errorf("%s: no %s file below this folder", folder, extension)
+	}
+	return names, nil
 }
 
 // CheckRecording fails the test, with the report in words, unless the recording is explained. A

@@ -4,6 +4,8 @@ import (
 	gocmp "cmp"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,6 +76,69 @@ func TestCheck(t *testing.T) {
 		Check(said, "missing.safetensors")
 		if !strings.Contains(said.text, "missing.safetensors: no such file") {
 			t.Error(said.text)
+		}
+	})
+}
+
+// folderVariable names the folder that TestCheckDirOf judges, in a process of its own: a sub-test
+// that fails would fail the test around it too.
+const folderVariable = "PLUMBLINE_TEST_FOLDER"
+
+func TestCheckDirOf(t *testing.T) {
+	if folder, ok := os.LookupEnv(folderVariable); ok {
+		CheckDir(t, folder)
+	}
+}
+
+// checkedDir returns what a test says, with -v, that calls CheckDir, and whether it passed.
+func checkedDir(t *testing.T, folder string) (said string, passed bool) {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-test.run=^TestCheckDirOf$", "-test.v")
+	command.Env = append(os.Environ(), folderVariable+"="+folder)
+	out, err := command.CombinedOutput()
+	return string(out), err == nil
+}
+
+func TestCheckDir(t *testing.T) {
+	right, folder := open(t, "rope-interleaved-to-half-f32.safetensors"), t.TempDir()
+	save := func(rec *recording.Recording, name string) {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := gocmp.Or(os.MkdirAll(filepath.Dir(path), 0o700), rec.Save(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(right, "a.safetensors")
+	save(right, "b/c.safetensors")
+	t.Run("each recording below it is a sub-test", func(t *testing.T) {
+		said, passed := checkedDir(t, folder)
+		for _, want := range []string{
+			"--- PASS: TestCheckDirOf/a.safetensors", "--- PASS: TestCheckDirOf/b/c.safetensors",
+		} {
+			if !passed || !strings.Contains(said, want) {
+				t.Errorf("%q is missing in\n%s", want, said)
+			}
+		}
+	})
+	t.Run("one that is unexplained fails alone, with the report in words", func(t *testing.T) {
+		save(mutated(t, right, "y: a head times 1.01"), "b/wrong.safetensors")
+		said, passed := checkedDir(t, folder)
+		for _, want := range []string{
+			"--- FAIL: TestCheckDirOf/b/wrong.safetensors", "--- PASS: TestCheckDirOf/b/c.safetensors",
+			filepath.Join(folder, "b/wrong.safetensors"), "head 1 of 3",
+		} {
+			if passed || !strings.Contains(said, want) {
+				t.Errorf("%q is missing in\n%s", want, said)
+			}
+		}
+	})
+	t.Run("a folder without recordings fails, and one that is not there", func(t *testing.T) {
+		for folder, want := range map[string]string{
+			t.TempDir(): "no .safetensors file below this folder", "missing": "missing: stat .: no such file",
+		} {
+			if said, passed := checkedDir(t, folder); passed || !strings.Contains(said, want) {
+				t.Errorf("%q is missing in\n%s", want, said)
+			}
 		}
 	})
 }

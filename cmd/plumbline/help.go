@@ -3,12 +3,17 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
-// help prints the help of one command, or what commands there are.
+// help prints the help of one command, or what commands there are, or the manual.
 func help(args []string, stdout *checked, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "-h" {
+	switch {
+	case len(args) == 0 || args[0] == "-h":
 		fmt.Fprint(stdout, helpAll)
+		return exitExplained
+	case args[0] == "all":
+		manual(stdout)
 		return exitExplained
 	}
 	text, ok := helps[args[0]]
@@ -19,12 +24,20 @@ func help(args []string, stdout *checked, stderr io.Writer) int {
 	return exitExplained
 }
 
+// manual prints the helps of all commands, in the order in which they are listed.
+func manual(w io.Writer) {
+	fmt.Fprint(w, helpAll)
+	for _, c := range commands() {
+		if c.word != "help" {
+			fmt.Fprintf(w, "\n%s\n\n%s", strings.ToUpper(c.word), helps[c.word])
+		}
+	}
+}
+
 var helps = map[string]string{
-	"verify": helpVerify, "report": helpReport,
-	"inspect": helpInspect, "power": helpPower, "request": helpRequest, "infer": helpInfer,
-	"ops": helpOps, "mistakes": helpMistakes,
-	"evidence": helpEvidence, "version": helpVersion,
-	"help": helpAll,
+	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
+	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "evidence": helpEvidence,
+	"completion": helpCompletion, "version": helpVersion, "help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -37,11 +50,13 @@ explains its error.
   plumbline infer FILE                             say with which declarations one is explained
   plumbline power FILE...                          say which mistakes recordings can show
   plumbline request OP                             write inputs that show every known mistake
+  plumbline import FILE...                         make a recording of files that others write
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline evidence                               measure what this and other acceptance tests find
+  plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
-  plumbline help [COMMAND]                         explain a command
+  plumbline help [COMMAND | all]                   explain a command, or all of them
 
 A recording is one call of one kernel in one .safetensors file: what went in, what came out, and
 what the kernel says of its own arithmetic.
@@ -76,6 +91,7 @@ argument it judges the recordings that ship with Plumbline.
                 it these are checked as below
   -against OTHER
                 compares FILE with another recording of the same call, as below
+  -shard i/n    judges part i of n, from 1 to n, as below; off judges all, auto reads more variables
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 The truth is computed in float64 from the recorded input bits. Beside each true value t stands σ,
@@ -111,6 +127,12 @@ cannot tell), unusable (not a recording of a known op).
 The JSON object is {"plumbline":1,"recordings":[…],"summary":{…}}, one recording on a line; NaN and
 infinities are the strings "NaN", "+Inf", "-Inf". docs/report.schema.json is its JSON Schema. What a
 program read from files is never obeyed: not by a terminal, a browser or a workflow.
+
+With -shard several machines share a run: each recording is in one part, those that take longest are
+dealt first, and every machine has to see the same files. A part may have none, and is then all
+right. Without the flag the part is what Bazel says of a test with a shard_count, or a pod's
+JOB_COMPLETION_INDEX where PLUMBLINE_SHARDS says how many there are. GitLab, CircleCI and Buildkite
+number machines too, but not only such as share their work: -shard auto reads what they say.
 
 With --against both recordings are judged, each by the arithmetic that it declares, and then compared
 bit by bit: in how many elements they differ, by how many steps of the output's type at most, and
@@ -224,6 +246,51 @@ Exit status: 0, or 2 if nothing was written.
 Example: plumbline request attention.forward -attrs '{"causal":true}'
 `
 
+const helpImport = `usage: plumbline import [flags] FILE...
+
+Makes a recording of one call of files that other programs write, and names what it could not map.
+The first file says what they are:
+
+  .npz, .npy, .safetensors, or a folder of .npy files
+              arrays, of one file or of several. -op says what they are a call of. An array with the
+              name of a tensor, q or out.o, is that tensor; out_o stands for out.o
+  .json       of FlashInfer's traces a definition. The workloads follow, a .jsonl file, and files of
+              arrays with results and with inputs that a workload leaves to chance
+  .json       of hipDNN's golden bundles the graph; its tensors stand beside it
+  a folder    that FlashInfer dumps a call to, with FLASHINFER_LOGLEVEL=10 and
+              FLASHINFER_DUMP_SAFETENSORS=1; of a wrapper's run its plan has to be dumped beside it
+
+  -o NAME          the file that is written, or a folder for it; without it the file is called as the
+                   first source. Nothing is overwritten.
+  -attrs JSON      attributes of the call, before what the files say of them
+  -arithmetic JSON
+                   what the kernel declares of its arithmetic, of which the files say nothing
+  -json            one JSON object instead of words
+
+of arrays
+  -op OP           see plumbline ops
+  -map TO=FROM     the array FROM is the tensor TO; several with commas, or the flag several times
+  -type TO=TYPE    what the elements of TO are. NumPy writes bfloat16 and 8-bit types of ml_dtypes as
+                   bytes that have no meaning: -type q=BF16,k=BF16. Also of integers that hold bits.
+  -permute TO=AXES
+                   the order of the array's axes: q=0213 makes [B,S,H,D] of [B,H,S,D]
+
+of traces and dumps
+  -workload UUID   of a file with several workloads, as much of the uuid as tells it from others
+  -root FOLDER     where paths in a workload start from, which lead to nothing outside of it; without it
+                   the next folder above the workloads that has definitions or blob in it
+  -sequence N      only sequence N, from 1 on, of a batch. A recording has as many queries of each, so
+                   that of a ragged batch one has to be taken.
+
+Elements are taken over bit by bit; only integers of types that recordings lack become wider ones.
+What changes a result and cannot be said in a recording, such as dropout or a bias, keeps the call
+from being imported; "wants" names it. What is "left" out changes nothing.
+
+Exit status: 0, or 2 if nothing was written.
+
+Example: plumbline import case.npz -op attention.forward -map out.o=result -attrs '{"causal":true}'
+`
+
 const helpOps = `usage: plumbline ops [-json] [OP]...
 
 Lists the ops that can be judged. With names it describes these in full: the tensors of a recording
@@ -281,6 +348,21 @@ Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mista
 2 if something could not be run.
 
 Example: plumbline evidence -op norm.rms -seeds 5
+`
+
+const helpCompletion = `usage: plumbline completion bash | zsh | fish
+
+Prints a script by which a shell completes the commands of Plumbline, their flags, ops and mistakes.
+The script asks the program that is being called, so that it need not be written again for another
+version. Read it where the shell starts:
+
+  bash   source <(plumbline completion bash)                 in ~/.bashrc
+  zsh    source <(plumbline completion zsh)                  in ~/.zshrc, after compinit
+  fish   plumbline completion fish | source                  in ~/.config/fish/config.fish
+
+Exit status: 0, or 2 if there is no such shell.
+
+Example: plumbline completion fish
 `
 
 const helpVersion = `usage: plumbline version

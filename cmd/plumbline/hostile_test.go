@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"plumbline/golden"
+	"plumbline/internal/optest"
 	"plumbline/numbers/dtype"
 	"plumbline/numbers/tensor"
 	"plumbline/verify/recording"
@@ -186,5 +187,48 @@ func TestInspectCutsLongValues(t *testing.T) {
 		if stdout, _ := output(t, []string{command, path}); len(stdout) > 4000 || !strings.Contains(stdout, "9999") {
 			t.Errorf("%s: %d bytes", command, len(stdout))
 		}
+	}
+}
+
+// TestNothingOfForeignFilesReachesTheTerminalUnescaped imports files whose names, arrays and keys
+// are so.
+func TestNothingOfForeignFilesReachesTheTerminalUnescaped(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir) // where recordings go
+	word := strings.ToValidUTF8(evil, "")
+	quoted, err := json.Marshal(word)
+	optest.Must(err)
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		optest.Must(os.MkdirAll(filepath.Dir(path), 0o700))
+		optest.Must(os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	header := "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1)}"
+	array := "\x93NUMPY\x01\x00" + string(rune(len(header))) + "\x00" + header + "1234"
+	write(evil+"/"+evil+"x.npy", array)
+	write(evil+"/weight.npy", strings.Replace(array, "(1, 1)", "(1,)  ", 1))
+	w := string(quoted)
+	for _, args := range [][]string{
+		{"-op=norm.rms", filepath.Join(dir, evil)}, {"-op=norm.rms", "-map=x=" + evil + "x", filepath.Join(dir, evil)},
+		{"-op=" + evil, filepath.Join(dir, evil)}, {"-op=norm.rms", "-map=" + evil + "=x", filepath.Join(dir, evil)},
+		{"-op=norm.rms", write("type.npy", strings.Replace(array, "<f4", evil, 1))},
+		{"-op=norm.rms", "-o=" + filepath.Join(dir, evil+"no", evil), "-map=x=" + evil + "x", filepath.Join(dir, evil)},
+		{write("a.json", `{"nodes":[{"type":`+w+`}]}`)}, {write("b.json", `{`+w+`:1,`+w+`:2}`)},
+		{write("c.json", `{"nodes":[{"type":"RMSNormAttributes","inputs":{"x_tensor_uid":0}}],"tensors":[{"uid":0,`+
+			`"name":`+w+`,"data_type":`+w+`,"dims":[1],"strides":[1]}]}`)},
+		{write("d.json", `{"axes":{},"name":`+w+`,"op_type":`+w+`}`)},
+		{write("e.json", `{"axes":{},"name":"rmsnorm_h1","op_type":"rmsnorm","inputs":{`+w+`:{"dtype":`+w+`}}}`),
+			write("e.jsonl", `{"definition":"rmsnorm_h1","workload":{"uuid":`+w+`,"inputs":{`+w+`:{"type":`+w+`}}}}`)},
+		{filepath.Dir(write("f/metadata.jsonl", `{"function_name":`+w+`,`+w+`:1}`))},
+		{filepath.Dir(write("g/metadata.jsonl", `{"function_name":"rmsnorm","input_metadata":{`+w+`:`+w+`}}`))},
+		{evil}, {"-permute=" + evil}, {"-type=x=" + evil}, {"-attrs=" + evil},
+	} {
+		args = append([]string{"import"}, args...)
+		stdout, stderr := output(t, args)
+		shown(t, strings.Join(args, " ")+" on stdout", stdout)
+		shown(t, strings.Join(args, " ")+" on stderr", stderr)
+		stdout, stderr = output(t, append(args, "-json"))
+		shown(t, strings.Join(args, " ")+" as JSON", stdout+stderr)
 	}
 }

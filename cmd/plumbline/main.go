@@ -52,29 +52,12 @@ func quiet(f func(args []string, stdout *checked, stderr io.Writer) int) command
 
 // commandOf returns the command of that name, nil if there is none.
 func commandOf(name string) command {
-	switch name {
-	case "verify":
-		return verify
-	case "report":
-		return join
-	case "inspect":
-		return quiet(inspect)
-	case "infer":
-		return quiet(infer)
-	case "power":
-		return quiet(power)
-	case "request":
-		return request
-	case "ops":
-		return quiet(ops)
-	case "mistakes":
-		return quiet(mistakes)
-	case "evidence":
-		return measure
-	case "version", "-version", "--version":
-		return quiet(version)
-	}
-	return nil
+	return map[string]command{
+		"verify": verify, "report": join, "inspect": quiet(inspect), "infer": quiet(infer), "power": quiet(power),
+		"request": request, "import": quiet(imports), "ops": quiet(ops), "mistakes": quiet(mistakes),
+		"evidence": measure, "completion": quiet(completion),
+		"version": quiet(version), "-version": quiet(version), "--version": quiet(version),
+	}[name]
 }
 
 func dispatch(args []string, stdout *checked, stderr *os.File) int {

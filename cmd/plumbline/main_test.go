@@ -37,13 +37,22 @@ func few() {
 //	golden NAME FILE              writes an embedded recording
 //	mutate NAME MUTATION FILE     writes an embedded recording with a planted mistake
 //	cut FILE BYTES                cuts a file short
+//	foreign NAME FILE             copies a file of the tests of imports
 //	exits STATUS COMMAND...       runs a command that must leave with this status
 //	fits FILE...                  checks reports against docs/report.schema.json
+//
+// and $ROOT, the root of the module.
 func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: func(env *testscript.Env) error { env.Setenv("ROOT", root); return nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "exits": exits, "fits": fitsSchema,
+			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "foreign": copyForeign, "exits": exits,
+			"fits": fitsSchema,
 		},
 	})
 }
@@ -74,6 +83,12 @@ func writeMutated(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	ts.Fatalf("no mutation %q", args[1])
+}
+
+func copyForeign(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join("../../verify/foreign/testdata", args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
 }
 
 func cut(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -68,7 +67,7 @@ func (r *requesting) choose(args []string) (err error) {
 	if r.options.Type, err = inputType(r.dtype); err != nil {
 		return err
 	}
-	r.options.Attrs, err = attributes(r.attrs)
+	r.options.Attrs, err = jsonObject("-attrs", r.attrs, `{"causal":true}`)
 	return err
 }
 
@@ -83,22 +82,6 @@ func inputType(name string) (dtype.Type, error) {
 	}
 	return 0, fmt.Errorf("-dtype is %s, want %s%s", spelling.Quote(name), strings.Join(types, ", "),
 		spelling.Suggest(name, types))
-}
-
-// attributes reads a JSON object.
-func attributes(text string) (attrs map[string]any, err error) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	if err = d.Decode(&attrs); err == nil && attrs == nil {
-		err = errors.New("found null")
-	}
-	if _, more := d.Token(); err == nil && more != io.EOF {
-		err = errors.New("more than one value")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-attrs: %w, want a JSON object such as {\"causal\":true}", err)
-	}
-	return attrs, nil
 }
 
 // run makes the requests, saves them and says what they show.

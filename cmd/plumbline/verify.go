@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -24,15 +25,13 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	budget := flags.Float64("diagnosis", diagnosis.Budget, "")
 	exact := flags.Bool("exact", false, "")
 	other := flags.String("against", "", "")
+	part := flags.String("shard", "", "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	if done {
 		return status
 	}
 	colored, err := wantsColor(*color, stdout.file)
-	if err == nil {
-		err = checkWork(*mostWork, *budget)
-	}
-	if err != nil {
+	if err = cmp.Or(err, checkWork(*mostWork, *budget), checkShard(*part, *other)); err != nil {
 		return usageError(stderr, "verify", err)
 	}
 	forms.text.Color = colored
@@ -40,7 +39,7 @@ func verify(args []string, stdout *checked, stderr *os.File) int {
 	if given(flags, "against") {
 		return against(*other, args, how, stdout, stderr)
 	}
-	return verifyAll(sources(args), how, stdout, stderr)
+	return verifyShard(*part, args, how, stdout, stderr)
 }
 
 // verifying is how recordings are judged and reported.

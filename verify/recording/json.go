@@ -234,6 +234,10 @@ func (p *parser) array(item func() error) error {
 	return p.nested(item)
 }
 
+// ParseObject reads a JSON object as strictly as those of a recording: each key once, no deeper
+// than 32, numbers as json.Number.
+func ParseObject(text string) (map[string]any, error) { return parseObject(text, true) }
+
 // parseObject reads a JSON object that is all of text, with only white space after it.
 func parseObject(text string, nulls bool) (map[string]any, error) {
 	p, err := newParser(text)

@@ -103,7 +103,7 @@ func Open(path string) (*Recording, error) { return open(path, Read) }
 
 // OpenTensors opens any safetensors file, a checkpoint's say, as a recording of no op: it has
 // tensors under any names, and its metadata as Extra.
-func OpenTensors(path string) (*Recording, error) { return open(path, readTensors) }
+func OpenTensors(path string) (*Recording, error) { return open(path, ReadTensors) }
 
 func open(path string, read func(r io.ReaderAt, size int64, name string) (*Recording, error)) (*Recording, error) {
 	info, err := os.Stat(path)
@@ -142,7 +142,7 @@ func Read(r io.ReaderAt, size int64, name string) (*Recording, error) {
 
 // read is Read with a limit of elements that may be generated.
 func read(r io.ReaderAt, size int64, name string, limit int64) (*Recording, error) {
-	rec, err := readTensors(r, size, name)
+	rec, err := ReadTensors(r, size, name)
 	if err == nil {
 		err = within(name, rec.understand(limit))
 	}
@@ -159,8 +159,8 @@ func (r *Recording) understand(limit int64) error {
 	return within(metadataKey, r.describe(metadata))
 }
 
-// readTensors reads and checks the header of a file that need not be a recording.
-func readTensors(r io.ReaderAt, size int64, name string) (*Recording, error) {
+// ReadTensors is Read of any safetensors file, as a recording of no op.
+func ReadTensors(r io.ReaderAt, size int64, name string) (*Recording, error) {
 	text, err := readHeader(r, size)
 	if err != nil {
 		return nil, within(name, err)
@@ -429,22 +429,47 @@ func undecodable(t dtype.Type, b []byte) (int, error) {
 // A tensor of that name is replaced, at its place in the file. Set panics if no file can hold x:
 // because of its name, its shape, or a value that an integer type lacks.
 func (r *Recording) Set(name string, t dtype.Type, x *tensor.Tensor) {
-	if checkName(name) != nil {
-		panic("recording: not a tensor's name")
-	}
 	if n, err := elements(x.Shape); err != nil || n != len(x.Data) {
 		panic("recording: shape too large or unlike the data")
 	}
 	b := make([]byte, len(x.Data)*t.Size())
 	t.Encode(b, x.Data)
+	r.SetBytes(name, t, x.Shape, b)
+}
+
+// SetBytes is Set of elements that are encoded already, little-endian in row-major order: they are
+// stored as they are, and b is kept.
+func (r *Recording) SetBytes(name string, t dtype.Type, shape []int, b []byte) {
+	if checkName(name) != nil {
+		panic("recording: not a tensor's name")
+	}
+	if n, err := elements(shape); err != nil || n*t.Size() != len(b) {
+		panic("recording: shape too large or unlike the data")
+	}
 	e := &entry{
-		dtype: t, shape: append([]int{}, x.Shape...), data: io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))),
+		dtype: t, shape: append([]int{}, shape...), data: io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))),
 	}
 	if old := r.entries[name]; old == nil || old.recipe != nil {
 		r.Delete(name)
 		r.stored = append(r.stored, name)
 	}
 	r.entries[name] = e
+}
+
+// Bytes returns the elements of a stored tensor as they stand in the file.
+func (r *Recording) Bytes(name string) ([]byte, error) {
+	e, err := r.entry(name)
+	if err == nil && e.recipe != nil {
+		err = fmt.Errorf("%s: tensor %s: generated, want one that is stored", r.Name, short(name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, e.data.Size())
+	if n, err := e.data.ReadAt(b, 0); n < len(b) {
+		return nil, fmt.Errorf("%s: tensor %s: data: %w", r.Name, short(name), err)
+	}
+	return b, nil
 }
 
 // Generate adds an input that is generated, and replaces a tensor of that name. An empty SHA256 is

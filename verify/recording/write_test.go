@@ -307,3 +307,43 @@ func TestValue(t *testing.T) {
 		}
 	}
 }
+
+// TestBytes takes elements as they are: a NaN keeps its payload, and an I64 what float64 does not
+// hold.
+func TestBytes(t *testing.T) {
+	r := New("test")
+	payload, large := []byte{1, 0, 0xc0, 0x7f, 0, 0, 0, 0x80}, []byte{1, 0, 0, 0, 0, 0, 0x20, 0}
+	r.SetBytes("x", dtype.F32, []int{2}, payload)
+	r.SetBytes("n", dtype.I64, []int{}, large)
+	var b bytes.Buffer
+	if _, err := r.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ReadTensors(bytes.NewReader(b.Bytes()), int64(b.Len()), "copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"x": payload, "n": large} {
+		if got, err := again.Bytes(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %x, %v", name, got, err)
+		}
+	}
+	if _, err := again.Bytes("y"); err == nil || err.Error() != `copy: tensor "y": not in the recording` {
+		t.Error(err)
+	}
+}
+
+func TestBytesThatAreNone(t *testing.T) {
+	r := New("test")
+	for _, shape := range [][]int{{1}, {-2}, {3}} {
+		check.Panics(t, "recording: shape too large or unlike the data", func() {
+			r.SetBytes("x", dtype.F32, shape, make([]byte, 8))
+		})
+	}
+	if err := r.Generate("g", Recipe{Type: dtype.U8, Shape: []int{1}, Dist: "ints", Hi: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Bytes("g"); err == nil {
+		t.Error("a generated input has bytes")
+	}
+}

@@ -1,0 +1,57 @@
+package guide
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Required is the environment variable that asks for the page to be carried out, where what it
+// needs is there: Go, a C++ compiler, Python with PyTorch. It takes minutes.
+const Required = "PLUMBLINE_GUIDE"
+
+func TestStart(t *testing.T) {
+	page, err := os.ReadFile("../../docs/START.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := Sections(string(page))
+	if len(sections) < 4 {
+		t.Fatalf("%d sections", len(sections))
+	}
+	for _, s := range sections {
+		t.Run(s.Title, func(t *testing.T) {
+			if os.Getenv(Required) == "" {
+				t.Skip(Required + " is not set")
+			}
+			if err := s.Run(t.TempDir(), "PLUMBLINE="+root); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+const page = "# Page\n```sh\nnot run\n```\n## First\nwords\n```python a.txt\nin a file\n```\nmore\n```sh\ncat a.txt\n" +
+	"echo $WORD\n```\n```text\nin a …\nword\n```\n## Second\nwithout any\n"
+
+func TestSections(t *testing.T) {
+	all := Sections(page)
+	if len(all) != 1 || all[0].Title != "First" || len(all[0].Blocks) != 3 {
+		t.Fatalf("%+v", all)
+	}
+	if err := all[0].Run(t.TempDir(), "WORD=word"); err != nil {
+		t.Error(err)
+	}
+	if err := all[0].Run(t.TempDir(), "WORD=other"); err == nil || !strings.Contains(err.Error(), "other") {
+		t.Errorf("of other words: %v", err)
+	}
+	all[0].Blocks[1].Text = "echo broken >&2; false; echo on"
+	if err := all[0].Run(t.TempDir()); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("of a command that fails: %v", err)
+	}
+}
