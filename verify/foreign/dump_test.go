@@ -201,7 +201,10 @@ func TestDumpsOfWrappers(t *testing.T) {
 	unmasked := plan
 	unmasked.metadata = map[string]any{"kwarg_causal": false}
 	unmasked.write(parent, 1) // planned anew by the next
+	plan.metadata["kwarg_window_left"] = 1 // of which run says otherwise
 	plan.write(parent, 2)
+	run.metadata["kwarg_window_left"] = -1
+	run.write(parent, 5)
 	judged(t, imported(t, []string{folder}, o), verdict.Explained)
 
 	t.Run("both in one array, heads before rows, as the constructor was told", func(t *testing.T) {
