@@ -193,16 +193,17 @@ func TestDumpsOfWrappers(t *testing.T) {
 	plan.write(parent, 9) // after it
 	_, err = Read([]string{folder}, o)
 	refused(t, err, "no call of")
-	other := plan
-	other.id = 4712
-	other.write(parent, 4)
+	plan.id = 4712 // another object
+	plan.write(parent, 4)
 	_, err = Read([]string{folder}, o)
 	refused(t, err, "no call of")
-	unmasked := plan
-	unmasked.metadata = map[string]any{"kwarg_causal": false}
-	unmasked.write(parent, 1) // planned anew by the next
+	plan.id = 4711
+	unmasked, _ := wrapper(s, class, false)
+	unmasked.write(parent, 1)              // planned anew by the next
+	plan.metadata["kwarg_window_left"] = 1 // of which run says otherwise
 	plan.write(parent, 2)
-	judged(t, imported(t, []string{folder}, o), verdict.Explained)
+	run.metadata["kwarg_window_left"] = -1
+	judged(t, imported(t, []string{run.write(parent, 5)}, o), verdict.Explained)
 
 	t.Run("both in one array, heads before rows, as the constructor was told", func(t *testing.T) {
 		k, v := s.inputs["k_cache"], s.inputs["v_cache"]

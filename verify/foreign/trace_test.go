@@ -425,6 +425,7 @@ func TestWorkloads(t *testing.T) {
 	optest.Must(err)
 	other := strings.Replace(string(text), "0123-4567", "0129", 1)
 	foreign := strings.Replace(string(text), `"definition":"rmsnorm_h48"`, `"definition":"other"`, 1)
+	foreign = strings.Replace(foreign, "0123-4567", "0128", 1)
 	optest.Must(os.WriteFile(paths[1], []byte(string(text)+"\n"+foreign+"\n\n"+string(text)+"\n"+other), 0o600))
 	for begins, want := range map[string]string{
 		"": "2 workloads of definition \"rmsnorm_h48\", want one by -workload: 0123-4567, 0129", "012": "2 workloads",
