@@ -69,8 +69,9 @@ class TestImport:
     @pytest.fixture
     def held(self, norm: dict[str, Any]) -> dict[str, Any]:
         tensors = {name: self.torch.from_numpy(x).bfloat16() for name, x in norm.items()}
-        y = self.torch.nn.functional.rms_norm(tensors["x"], (64,), tensors["weight"], 1e-6)
-        return {"x": tensors["x"], "weight": tensors["weight"], "y": y}
+        x = tensors["x"].float()
+        y = x * self.torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * tensors["weight"].float()
+        return {"x": tensors["x"], "weight": tensors["weight"], "y": y.bfloat16()}
 
     def save(self, held: Any, folder: Path) -> Path:
         self.torch.save(held, folder / "case.pt")
@@ -88,12 +89,12 @@ class TestImport:
         assert plumbline.verify(tmp_path / "case.safetensors")
 
     def test_what_has_no_place_is_named(self, held: dict[str, Any], tmp_path: Path) -> None:
-        nested = {"inputs": {"x": held["x"]}, "w": held["weight"], "outputs": {"y": held["y"]}, "epss": 1e-6}
+        nested = {"inputs": {"x": held["x"]}, "w": held["weight"], "outputs": {"y": held["y"]}, "epss": 1}
         self.save(nested | {"mask\x1b[31m": held["x"][0]}, tmp_path)
         done = self.command("import", "-op", "norm.rms", "--map", "weight=w", "case.pt", "-o", "out.safetensors")
         assert done.stdout.splitlines() == [
             "out.safetensors: norm.rms, 3 tensors",
-            '  left out: epss (float, no tensor); did you mean "eps"?',
+            '  left out: epss (int, no tensor); did you mean "eps"?',
             "  left out: mask\\x1b[31m (torch.bfloat16 [64])",
         ]
         assert (tmp_path / "out.safetensors").is_file()
