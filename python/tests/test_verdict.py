@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -22,14 +21,6 @@ GOLDEN = ROOT / "golden" / "testdata"
 def terminal(*arguments: object, **how: Any) -> str:
     """Returns what the command prints."""
     return subprocess.run([binary(), *map(str, arguments)], capture_output=True, encoding="utf-8", **how).stdout
-
-
-NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]\d+)?")
-
-
-def but_numbers(text: str) -> str:
-    """Returns a report without its numbers and the width of its columns: those of JSON are rounded before."""
-    return re.sub(r" +", " ", NUMBER.sub("0", text))
 
 
 @pytest.fixture
@@ -54,8 +45,7 @@ class TestVerify:
         path = tmp_path / "wrong.safetensors"
         verdict = plumbline.verify(plumbline.record(**wrong, path=path))
         printed = terminal("verify", "-v", path)
-        assert but_numbers(f"{verdict}\n1 recording: 1 unexplained\n") == but_numbers(printed)
-        assert str(verdict).splitlines()[:4] == printed.splitlines()[:4]
+        assert f"{verdict}\n1 recording: 1 unexplained\n" == printed
         assert verdict.line == printed.partition("\n")[0]
         assert f"\n  {verdict.sentence}\n" in printed
         assert verdict.sentence

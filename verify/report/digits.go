@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"plumbline/numbers/dtype"
 	"plumbline/verify/verdict"
@@ -74,4 +76,38 @@ func printed(outputs []verdict.Output) []verdict.Output {
 		}
 	}
 	return outputs
+}
+
+// asPrinted returns the entry with the digits that mean something, those that JSON has: so words
+// and pages are the same whether they are written when recordings are judged or later.
+func (e Entry) asPrinted() Entry {
+	e.Outputs = printed(e.Outputs)
+	return withDigits(reflect.ValueOf(e), "").Interface().(Entry)
+}
+
+// withDigits returns a copy of a value whose numbers are those that are printed; what a file says
+// of itself is left as it is.
+func withDigits(v reflect.Value, field string) reflect.Value {
+	kept := reflect.New(v.Type()).Elem()
+	kept.Set(v)
+	switch v.Kind() {
+	case reflect.Float64:
+		kept.SetFloat(rounded(field, v.Float()))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			kept.Field(i).Set(withDigits(v.Field(i), name))
+		}
+	case reflect.Slice:
+		kept.Set(reflect.AppendSlice(reflect.Zero(v.Type()), v))
+		for i := range v.Len() {
+			kept.Index(i).Set(withDigits(v.Index(i), field))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			kept.Set(reflect.New(v.Type().Elem()))
+			kept.Elem().Set(withDigits(v.Elem(), field))
+		}
+	}
+	return kept
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,21 +48,6 @@ func Read(r io.Reader) (*Run, error) {
 		return nil, fmt.Errorf("more behind the end of the report, at byte %d", d.InputOffset())
 	}
 	return run, nil
-}
-
-// asPrinted returns the entry as JSON has it, with the digits that mean something: so a page is the
-// same whether it is written when recordings are judged or later.
-func (e Entry) asPrinted() (Entry, error) {
-	e.Outputs = printed(e.Outputs)
-	line, err := appendJSON(nil, reflect.ValueOf(e), "")
-	if err != nil {
-		return e, err
-	}
-	d := &decoder{json.NewDecoder(bytes.NewReader(line))}
-	d.UseNumber()
-	var read Entry
-	err = d.value(reflect.ValueOf(&read).Elem(), "")
-	return read, err
 }
 
 // decoder reads JSON token by token.

@@ -80,10 +80,10 @@ func TestText(t *testing.T) {
 	})
 	t.Run("an unexplained one says what failed, the worst elements, and where", func(t *testing.T) {
 		want := "" +
-			"unexplained   wrong.safetensors  mla.decode          o        max  12346σ of 6.9   rms   +Inf of 1.4  1 " +
+			"unexplained   wrong.safetensors  mla.decode          o        max  12350σ of 6.9   rms   +Inf of 1.4  1 " +
 			"NaN or Inf out of place  (farthest beyond its limit of 2 outputs)\n" +
 			"    o: BF16 [2 1 8 32], unexplained\n" +
-			"      scores  max 12346σ of 6.9, rms +Inf of 1.4, bias -0.25 of ±0.3, worst element off by 4e+07 ulp\n" +
+			"      scores  max 12350σ of 6.9, rms +Inf of 1.4, bias -0.25 of ±0.3, worst element off by 4e+07 ulp\n" +
 			"      failed  largest element error 1.23e+04σ, limit 6.9σ\n" +
 			"              root mean square 14.2, limit 1.4\n" +
 			"      worst   at          recorded          true           error      in σ\n" +

@@ -43,8 +43,10 @@ func NewText(w io.Writer, options TextOptions) *Text {
 	return t
 }
 
-// Add writes one recording.
+// Add writes one recording, by the digits that JSON has, so that words are the same whether they
+// are written when recordings are judged or later.
 func (t *Text) Add(e Entry) error {
+	e = e.asPrinted()
 	t.summary.Count(e.Status)
 	var b strings.Builder
 	t.line(&b, e.Verdict)
