@@ -28,7 +28,7 @@ const (
 // Recordings of a right kernel, of a wrong one, and half of one.
 const (
 	right  = "../golden/testdata/norm-rms-plain-bf16-hf.safetensors"
-	wrong  = "../golden/testdata/invalid/norm-rms-seven-bf16.sum-for-mean.safetensors"
+	wrong  = "../cmd/plumbline/testdata/readme/bad.safetensors"
 	broken = "broken.safetensors"
 )
 
@@ -207,4 +207,20 @@ func TestTheCatalogueIsShown(t *testing.T) {
 	if text := b.Text(`#op-mla\.decode`); !strings.Contains(text, "block_table") {
 		t.Errorf("of mla.decode it says\n%s", text)
 	}
+}
+
+// What is stopped is said to be, what waits behind it too, and the page goes on afterwards.
+func TestStop(t *testing.T) {
+	b, folder := open(t)
+	b.Open("file://" + filepath.ToSlash(filepath.Join(folder, "index.html")))
+	paths := files(t)
+	b.Choose("#files", paths[1], paths[1], paths[1])
+	b.Run(`document.querySelector("#stop").click()`)
+	b.Wait(finished)
+	if said := b.Text("#list li:last-child .status"); said != "unusable" {
+		t.Errorf("what was stopped is %s", said)
+	}
+	b.Run(`document.querySelector("#clear").click()`)
+	b.Choose("#files", paths...)
+	testVerdicts(t, b)
 }

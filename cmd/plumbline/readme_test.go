@@ -38,3 +38,26 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 		t.Errorf("README.md lacks\n%s", want)
 	}
 }
+
+// What is wrong with the recording of the README is one sentence, in words, on the page, for
+// machines of CI and for GitHub. The page in a browser and the Python package have tests of it too.
+func TestOneSentence(t *testing.T) {
+	folder := t.TempDir()
+	page, junit := filepath.Join(folder, "page.html"), filepath.Join(folder, "junit.xml")
+	bad := "testdata/readme/bad.safetensors"
+	words, _ := output(t, []string{"verify", "-html", page, "-junit", junit, "-github", bad})
+	sentence := strings.TrimSpace(strings.Split(words, "\n")[1])
+	if !strings.HasPrefix(sentence, "causal-top-left (A01): ") {
+		t.Fatalf("the first sentence is %q", sentence)
+	}
+	if strings.Count(words, sentence) != 2 || !strings.Contains(words, "::"+sentence) {
+		t.Errorf("in words and as an annotation:\n%s", words)
+	}
+	for _, name := range []string{page, junit} {
+		text, err := os.ReadFile(name)
+		optest.Must(err)
+		if !strings.Contains(string(text), sentence) {
+			t.Errorf("%s lacks %q", filepath.Base(name), sentence)
+		}
+	}
+}

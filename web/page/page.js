@@ -17,10 +17,15 @@ const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)
 
 let worker, calls, last = 0;
 
+const stopped = "stopped before there was a verdict";
+
+// failed is an error of the engine's, not of a file's.
+const failed = (text) => Object.assign(new Error(text), { engine: true });
+
 // startEngine runs the engine, a new one where one has stopped. Calls made before it is ready wait.
 function startEngine() {
   worker?.terminate();
-  calls?.forEach(({ reject }) => reject(new Error("stopped")));
+  calls?.forEach(({ reject }) => reject(failed(stopped)));
   calls = new Map();
   const text = new Blob([enginePack.exec, "\n", enginePack.worker], { type: "text/javascript" });
   const address = URL.createObjectURL(text);
@@ -38,7 +43,7 @@ function engineReady({ value, error }) {
 function settle({ id, value, error }) {
   const { resolve, reject } = calls.get(id);
   calls.delete(id);
-  return error === undefined ? resolve(value) : reject(new Error(error));
+  return error === undefined ? resolve(value) : reject(failed(error));
 }
 
 function call(name, ...args) {
@@ -86,10 +91,15 @@ async function run() {
   if (!(work > 0) || !(diagnosis >= 0)) return notify("the limits are numbers of products, such as 1e11");
   running = true;
   $("stop").hidden = $("actions").hidden = false;
-  for (let item; (item = items.find((i) => !i.report)); ) await judge(item, work, diagnosis);
+  try {
+    for (let item; (item = items.find((i) => !i.report)); ) await judge(item, work, diagnosis);
+    $("stop").hidden = true;
+    await report();
+  } catch (fault) {
+    notify(`the engine has failed: ${fault.message}`);
+    $("stop").hidden = true;
+  }
   running = false;
-  $("stop").hidden = true;
-  await report();
 }
 
 async function judge(item, work, diagnosis) {
@@ -98,25 +108,27 @@ async function judge(item, work, diagnosis) {
   const clock = setInterval(() => show(item, seconds()), 200);
   show(item, 0);
   try {
-    if (item.size > largest) throw new Error(`${item.size} bytes, want ${largest} or fewer in a browser`);
-    const report = await call("judge", item.name, await item.bytes(), work, diagnosis);
-    item.line = await call("render", "line", [report]);
-    item.report = report;
-  } catch (fault) {
-    await unusable(item, fault.message);
+    item.report = await judged(item, work, diagnosis);
+    item.line = await call("render", "line", [item.report]).catch(() => ""); // the engine may have been stopped
+  } finally {
+    clearInterval(clock);
   }
-  clearInterval(clock);
   show(item, seconds());
 }
 
-// unusable notes why a file could not be judged, by an engine of its own, since the other one may
-// have ended for want of memory.
-async function unusable(item, reason) {
-  if (!items.includes(item)) return; // cleared meanwhile
-  startEngine();
-  const stopped = reason === "stopped" ? "stopped before there was a verdict" : reason;
-  item.report = await call("unusable", item.name, stopped);
-  item.line = await call("render", "line", [item.report]);
+// judged returns the report of an item. Of one that cannot be read, or that costs the engine its
+// life, as where its memory ends, it says so, by an engine that lives.
+async function judged(item, work, diagnosis) {
+  let reason;
+  try {
+    if (item.size > largest) throw new Error(`${item.size} bytes, want ${largest} or fewer in a browser`);
+    const bytes = await item.bytes();
+    return await call("judge", item.name, bytes, work, diagnosis);
+  } catch (fault) {
+    reason = fault.message;
+    if (fault.engine && reason !== stopped) startEngine();
+  }
+  return call("unusable", item.name, reason);
 }
 
 // show shows an item as a row of the list.
@@ -144,6 +156,7 @@ const reports = () => items.filter((i) => i.report).map((i) => i.report);
 async function report() {
   if (!items.length) return;
   const [page, text] = await Promise.all([call("render", "html", reports()), call("render", "summary", reports())]);
+  if (!items.length) return; // cleared meanwhile
   $("summary").textContent = text;
   const frame = $("report");
   frame.onload = () => {
@@ -186,7 +199,7 @@ function clearAll() {
 
 // stop ends the one that is being judged, and leaves out what waits.
 function stop() {
-  for (const item of items.filter((i) => !i.report)) item.bytes = () => Promise.reject(new Error("stopped"));
+  for (const item of items.filter((i) => !i.report)) item.bytes = () => Promise.reject(new Error(stopped));
   startEngine();
 }
 
