@@ -53,7 +53,7 @@ func palette() color.Palette {
 const leastLoud, leastSpread = 16, 8
 
 // strengthUnit is how many times as large a strength is, which is one normal number, as the root
-// mean square of many that has its colour: one of 4.2 is as rare as it looks.
+// mean square of many that has its colour: few right ones are beyond 4.2.
 const strengthUnit = 3
 
 // levels returns what cells are coloured by, nil where that is what answers they have.
