@@ -28,8 +28,8 @@ func main() {
 	select {} // functions are called for as long as the worker lives
 }
 
-// function makes a Go function one of JavaScript: what fails returns {error}, and so does a fault of
-// ours, which is not to cost the calls after it.
+// function makes a Go function one of JavaScript: what fails returns {error}, and so does a fault
+// of ours, which is not to cost the calls after it.
 func function(f func(args []js.Value) (any, error)) js.Func {
 	return js.FuncOf(func(_ js.Value, args []js.Value) (value any) {
 		defer func() {
