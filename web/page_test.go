@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -91,7 +92,7 @@ func testVerdicts(t *testing.T, b *browser.Browser) {
 		t.Errorf("the verdicts are %v", said)
 	}
 	want := sentence(t, wrong)
-	if got := b.Text("#list .sentence"); got != want {
+	if got := b.Text("#list .unexplained ~ .sentence"); got != want {
 		t.Errorf("the page says %q, and the command %q", got, want)
 	}
 	if got := b.Text("#summary"); got != "3 recordings: 1 explained, 1 unexplained, 1 unusable" {
@@ -189,8 +190,8 @@ func TestRequests(t *testing.T) {
 	b.Run(`const which = document.querySelector("#requested select");
 		which.value = "weight-plus-one";
 		which.parentElement.querySelector("button").click()`)
-	b.Wait(`document.querySelector("#list .sentence")`)
-	if got := b.Text("#list .sentence"); !strings.HasPrefix(got, "weight-plus-one: ") {
+	b.Wait(`document.querySelector("#list .unexplained ~ .sentence")`)
+	if got := b.Text("#list .unexplained ~ .sentence"); !strings.HasPrefix(got, "weight-plus-one: ") {
 		t.Errorf("of a kernel that adds 1 to its weights the page says %q", got)
 	}
 	keep(t, b, "requests.png")
@@ -223,4 +224,25 @@ func TestStop(t *testing.T) {
 	b.Run(`document.querySelector("#clear").click()`)
 	b.Choose("#files", paths...)
 	testVerdicts(t, b)
+}
+
+// Links in the report open what they name, in the report.
+func TestLinksInTheReport(t *testing.T) {
+	b, folder := open(t)
+	b.Open("file://" + filepath.ToSlash(filepath.Join(folder, "index.html")))
+	b.Choose("#files", files(t)...)
+	b.Wait(finished)
+	const frame = `document.querySelector("#report").contentDocument`
+	high := b.Run(`return document.querySelector("#report").offsetHeight`)
+	b.Run(`[...` + frame + `.querySelectorAll("#recordings a")].find((a) => a.textContent.includes("plain")).click()`)
+	b.Wait(frame + `.querySelector("details[open] .histogram") && document.querySelector("#report").offsetHeight > ` +
+		fmt.Sprint(high))
+	if left := b.Run(`return ` + frame + `.querySelectorAll("a[target=_blank]").length`); left == 0.0 {
+		t.Error("the thread of the mistake is no link")
+	}
+	b.Resize(390, 900)
+	if wide := b.Run(`return document.documentElement.scrollWidth`); wide.(float64) > 390 {
+		t.Errorf("the page is %v wide on a screen of 390", wide)
+	}
+	keep(t, b, "page-narrow.png")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"plumbline/internal/spelling"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/foreign"
+	"plumbline/verify/recording"
 )
 
 // imports makes a recording of files that other programs write.
@@ -154,15 +154,8 @@ func (i *importing) run(paths []string, stdout io.Writer) error {
 }
 
 // jsonObject reads what a flag has as JSON.
-func jsonObject(flag, text, example string) (object map[string]any, err error) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	if err = d.Decode(&object); err == nil && object == nil {
-		err = errors.New("found null")
-	}
-	if _, more := d.Token(); err == nil && more != io.EOF {
-		err = errors.New("more than one value")
-	}
+func jsonObject(flag, text, example string) (map[string]any, error) {
+	object, err := recording.ParseObject(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w, want a JSON object such as %s", flag, err, example)
 	}

@@ -7,13 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/term"
 
 	"plumbline/internal/spelling"
-	"plumbline/numbers/dtype"
 	"plumbline/verify/op"
 	"plumbline/verify/report"
 	requests "plumbline/verify/request"
@@ -64,24 +62,11 @@ func (r *requesting) choose(args []string) (err error) {
 	if !strings.HasSuffix(r.name, extension) {
 		r.name += extension
 	}
-	if r.options.Type, err = inputType(r.dtype); err != nil {
-		return err
+	if r.options.Type, err = requests.TypeOf(r.dtype); err != nil {
+		return fmt.Errorf("-dtype is %w", err)
 	}
 	r.options.Attrs, err = jsonObject("-attrs", r.attrs, `{"causal":true}`)
 	return err
-}
-
-// inputType reads the type of the inputs; "" leaves it open.
-func inputType(name string) (dtype.Type, error) {
-	types := []string{"BF16", "F16", "F32"}
-	switch i := slices.Index(types, name); {
-	case i >= 0:
-		return []dtype.Type{dtype.BF16, dtype.F16, dtype.F32}[i], nil
-	case name == "":
-		return dtype.Invalid, nil
-	}
-	return 0, fmt.Errorf("-dtype is %s, want %s%s", spelling.Quote(name), strings.Join(types, ", "),
-		spelling.Suggest(name, types))
 }
 
 // run makes the requests, saves them and says what they show.

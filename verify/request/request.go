@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/internal/spelling"
 	"plumbline/numbers/dtype"
 	"plumbline/verify/diagnosis"
 	"plumbline/verify/op"
@@ -49,6 +50,23 @@ type Options struct {
 	Type  dtype.Type     // of the inputs; Invalid leaves it to the designs
 	Full  bool           // at DeepSeek-V3's sizes
 	Watch func(done string)
+}
+
+// TypeOf returns the type of inputs of that name; "" leaves it to the designs.
+func TypeOf(name string) (dtype.Type, error) {
+	types := []dtype.Type{dtype.BF16, dtype.F16, dtype.F32}
+	var names []string
+	for _, t := range types {
+		names = append(names, t.String())
+	}
+	switch i := slices.Index(names, name); {
+	case i >= 0:
+		return types[i], nil
+	case name == "":
+		return dtype.Invalid, nil
+	}
+	return 0, fmt.Errorf("%s, want one of %s%s", spelling.Quote(name), strings.Join(names, " "),
+		spelling.Suggest(name, names))
 }
 
 // Set is a few requests that together show what can be shown.

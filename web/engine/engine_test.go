@@ -45,15 +45,15 @@ func TestJudge(t *testing.T) {
 		{string(right), "explained  "}, {string(wrong), "unexplained  "}, {string(broken), "unusable  "},
 		{string(large), "unusable  "},
 	} {
-		if line := render(t, "line", []byte(c.report)); !strings.HasPrefix(line, strings.TrimSpace(c.want)+" ") {
-			t.Errorf("%d: %s", i, line)
+		if words := render(t, "words", []byte(c.report)); !strings.HasPrefix(words, c.want) {
+			t.Errorf("%d: %s", i, words)
 		}
 	}
-	if line := render(t, "line", large); !strings.Contains(line, "the limits of this page raise it") {
-		t.Error(line)
+	if text, err := engine.Sentence(string(large)); err != nil || !strings.Contains(text, "limits of this page") {
+		t.Error(text, err)
 	}
-	want := "4 recordings: 1 explained, 1 unexplained, 2 unusable"
-	if got := render(t, "summary", right, wrong, broken, large); got != want {
+	want := "\n4 recordings: 1 explained, 1 unexplained, 2 unusable\n"
+	if got := render(t, "words", right, wrong, broken, large); !strings.HasSuffix(got, want) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for form, begin := range map[string]string{"html": "<!doctype html>", "json": `{"plumbline":1`, "junit": "<?xml"} {
@@ -85,7 +85,7 @@ func TestRequestAndEmulate(t *testing.T) {
 		}
 		report := engine.Judge("emulated", recorded, limits)
 		if found := bytes.Contains(report, []byte(`"sentence":"eps-missing: `)); found != (mistake != "") {
-			t.Errorf("of a kernel with the mistake %q: %s", mistake, render(t, "line", report))
+			t.Errorf("of a kernel with the mistake %q: %s", mistake, render(t, "words", report))
 		}
 	}
 }

@@ -9,8 +9,18 @@ import (
 	"plumbline/verify/report"
 )
 
-// Render joins reports and writes them in one form: html, json or junit, as plumbline report does;
-// line, the line of the first recording, or summary, the line that counts.
+// Sentence returns what a report says of its first recording in one line, as every form of a report
+// does.
+func Sentence(text string) (string, error) {
+	run, err := report.Read(strings.NewReader(text))
+	if err != nil || len(run.Recordings) == 0 {
+		return "", err
+	}
+	return run.Recordings[0].Sentence(), nil
+}
+
+// Render joins reports and writes them in one form, html, json or junit, as plumbline report does,
+// or in words.
 func Render(form string, reports []string) (string, error) {
 	var b strings.Builder
 	out, err := writer(form, &b)
@@ -28,10 +38,8 @@ func Render(form string, reports []string) (string, error) {
 			}
 		}
 	}
-	if err := out.Close(); err != nil {
-		return "", err
-	}
-	return part(form, b.String()), nil
+	err = out.Close()
+	return b.String(), err
 }
 
 func writer(form string, w io.Writer) (report.Report, error) {
@@ -42,20 +50,8 @@ func writer(form string, w io.Writer) (report.Report, error) {
 		return report.NewJSON(w, version.Current()), nil
 	case "junit":
 		return report.NewJUnit(w), nil
-	case "line", "summary":
+	case "words":
 		return report.NewText(w, report.TextOptions{}), nil
 	}
 	return nil, fmt.Errorf("no form %q", form)
-}
-
-// part is the line that is asked for, where one is.
-func part(form, text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	switch form {
-	case "line":
-		return lines[0]
-	case "summary":
-		return lines[len(lines)-1]
-	}
-	return text
 }

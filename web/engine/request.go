@@ -1,12 +1,9 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"strings"
 
-	"plumbline/numbers/dtype"
+	"plumbline/verify/recording"
 	"plumbline/verify/request"
 )
 
@@ -36,19 +33,15 @@ type Shown struct {
 
 // Request makes requests of an op. Attributes are a JSON object; the type of the inputs may be "".
 func Request(name, attrs, typ string) (Requested, error) {
-	var options request.Options
-	d := json.NewDecoder(strings.NewReader(attrs))
-	d.UseNumber()
-	err := d.Decode(&options.Attrs)
-	if _, more := d.Token(); err != nil || options.Attrs == nil || more != io.EOF {
-		return Requested{}, fmt.Errorf("attributes: %q, want a JSON object such as {\"causal\":true}", attrs)
+	fixed, err := recording.ParseObject(attrs)
+	if err != nil {
+		return Requested{}, fmt.Errorf("attributes: %w, want a JSON object such as {\"causal\":true}", err)
 	}
-	if typ != "" {
-		if options.Type, err = dtype.Parse(typ); err != nil {
-			return Requested{}, err
-		}
+	inputs, err := request.TypeOf(typ)
+	if err != nil {
+		return Requested{}, fmt.Errorf("the type of the inputs is %w", err)
 	}
-	set, err := request.Make(name, options)
+	set, err := request.Make(name, request.Options{Attrs: fixed, Type: inputs})
 	if err != nil {
 		return Requested{}, err
 	}

@@ -79,6 +79,7 @@ function add(sources) {
     $("list").append(item.row);
     show(item);
   }
+  $("actions").hidden = !items.length;
   run();
 }
 
@@ -93,7 +94,7 @@ async function run() {
   const work = limit("work"), diagnosis = limit("diagnosis");
   if (!(work > 0) || !(diagnosis >= 0)) return notify("the limits are numbers of products, such as 1e11");
   running = true;
-  $("stop").hidden = $("actions").hidden = false;
+  $("stop").hidden = false;
   const waits = () => items.find((i) => !i.report);
   try {
     do {
@@ -115,7 +116,7 @@ async function judge(item, work, diagnosis) {
   show(item, 0);
   try {
     item.report = await judged(item, work, diagnosis);
-    item.line = await call("render", "line", [item.report]).catch(() => ""); // the engine may have been stopped
+    item.sentence = await call("sentence", item.report).catch(() => ""); // the engine may have been stopped
   } finally {
     clearInterval(clock);
   }
@@ -137,45 +138,55 @@ async function judged(item, work, diagnosis) {
   return say().catch(say); // the next engine does where this one has just ended
 }
 
+// printable writes what turns the direction of text, or is not to be seen, by its number.
+const printable = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 // show shows an item as a row of the list.
 function show(item, seconds) {
-  const r = item.report && JSON.parse(item.report).recordings[0];
-  const status = r ? r.status : seconds === undefined ? "waiting" : "judging …";
-  item.row.className = "";
+  const status = item.report ? JSON.parse(item.report).recordings[0].status : "";
+  const word = status || (seconds === undefined ? "waiting" : "judging …");
   item.row.replaceChildren(
-    el("span", { className: `status ${r ? r.status : "waiting"}`, textContent: status }),
-    el("span", { className: "file", textContent: item.name }),
+    el("span", { className: `status ${status || "waiting"}`, textContent: word }),
+    el("span", { className: "file", textContent: printable(item.name) }),
     el("span", { className: "time", textContent: seconds === undefined ? "" : `${seconds.toFixed(1)} s` }),
+    item.sentence && el("span", { className: "sentence", textContent: item.sentence }),
   );
-  if (r?.diagnosis) item.row.append(el("span", { className: "sentence", textContent: r.diagnosis.sentence }));
-  if (item.line) item.row.append(el("span", { className: "said", textContent: afterName(item.line, r) }));
-}
-
-// afterName is the line that the command prints, without what stands in the row already.
-function afterName(line, r) {
-  const end = line.indexOf(r.file);
-  return end < 0 ? line : line.slice(end + r.file.length).trim().replace(/ {2,}/g, "  ");
 }
 
 const reports = () => items.filter((i) => i.report).map((i) => i.report);
 
 async function report() {
   if (!items.length) return;
-  const [page, text] = await Promise.all([call("render", "html", reports()), call("render", "summary", reports())]);
+  const [page, words] = await Promise.all([call("render", "html", reports()), call("render", "words", reports())]);
   if (!items.length) return; // cleared meanwhile
-  $("summary").textContent = text;
+  $("summary").textContent = words.trim().split("\n").at(-1);
   const frame = $("report");
-  frame.onload = () => {
-    frame.style.height = `${frame.contentDocument.documentElement.scrollHeight + 4}px`;
-  };
+  frame.onload = () => fitted(frame);
   frame.srcdoc = withoutScript(page);
   frame.hidden = false;
 }
 
-// withoutScript leaves out what sorts and filters a long report: the frame runs none.
+// fitted makes the frame as high as what is in it, whatever is unfolded there, and has its links open
+// what they name.
+function fitted(frame) {
+  const page = frame.contentDocument, root = page.documentElement;
+  new ResizeObserver(() => (frame.style.height = `${root.scrollHeight + 4}px`)).observe(page.body);
+  page.addEventListener("click", (event) => {
+    const at = event.target.closest("a[href^='#']")?.getAttribute("href").slice(1);
+    if (!at) return;
+    event.preventDefault();
+    const named = page.getElementById(at);
+    named?.closest("details")?.setAttribute("open", "");
+    named?.scrollIntoView();
+  });
+}
+
+// withoutScript leaves out what sorts and filters a long report, since the frame runs none, and has
+// links to other places open beside it.
 function withoutScript(page) {
   const parsed = new DOMParser().parseFromString(page, "text/html");
   parsed.querySelectorAll("script").forEach((script) => script.remove());
+  parsed.querySelectorAll("a:not([href^='#'])").forEach((a) => Object.assign(a, { target: "_blank", rel: "noopener" }));
   return `<!doctype html>${parsed.documentElement.outerHTML}`;
 }
 
@@ -255,6 +266,12 @@ function listen() {
     over(false)(event);
     dropped(event.dataTransfer).catch((fault) => notify(`what was dropped could not be read: ${fault.message}`));
   };
+  for (const id of ["work", "diagnosis"]) {
+    $(id).onchange = () => {
+      notify("");
+      if (items.some((i) => !i.report)) run();
+    };
+  }
   $("stop").onclick = stop;
   $("clear").onclick = clearAll;
   for (const button of document.querySelectorAll("[data-save]")) {

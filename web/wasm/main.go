@@ -20,6 +20,7 @@ func main() {
 		"judge":    function(judge),
 		"unusable": function(unusable),
 		"render":   function(render),
+		"sentence": function(sentence),
 		"request":  function(request),
 		"emulate":  function(emulate),
 	}
@@ -64,6 +65,9 @@ func render(args []js.Value) (any, error) {
 	}
 	return engine.Render(args[0].String(), reports)
 }
+
+// sentence (report) returns what it says of its first recording.
+func sentence(args []js.Value) (any, error) { return engine.Sentence(args[0].String()) }
 
 // request (op, attributes, type) returns what requests show, as JSON, and their bytes.
 func request(args []js.Value) (any, error) {
