@@ -107,7 +107,7 @@ func newNames(from, to string, folders map[string]bool) *names {
 	quoted := regexp.QuoteMeta(from)
 	return &names{
 		from: from, to: to, folders: folders,
-		module: regexp.MustCompile(`(?m)((?:^module|-local) )` + quoted + `( |"|$)`),
+		module: regexp.MustCompile(`(?m)(^module |-local |-require=|-replace=)` + quoted + `([ "@=]|$)`),
 		// A longer path may end like this one: cmd/plumbline is a folder.
 		inside: regexp.MustCompile(`(^|[^\w./@-])` + quoted + `((?:/[\w-]+)+)`),
 	}

@@ -22,6 +22,8 @@ func TestNames(t *testing.T) {
 			"`a.org/p/golden.Check`, a.org/p/cmd/level@v0.1.0"},
 		{"the order of imports", "go run x -local level -w FILES", "level", "a.org/p",
 			"go run x -local a.org/p -w FILES"},
+		{"requirements", "go mod edit -require=level@v0.0.0 -replace=level=\"$LEVEL\"", "level", "a.org/p",
+			"go mod edit -require=a.org/p@v0.0.0 -replace=a.org/p=\"$LEVEL\""},
 		{"no folders of other things", "cmd/level/golden ./level/golden src/level/golden level/else",
 			"level", "a.org/p", "cmd/level/golden ./level/golden src/level/golden level/else"},
 		{"no command", "level verify runs; module level_x", "level", "a.org/p",
