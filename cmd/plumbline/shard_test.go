@@ -94,7 +94,7 @@ func TestBazelLearnsThatShardsAreHeeded(t *testing.T) {
 // cannot be read.
 func TestEveryRecordingIsInOneShard(t *testing.T) {
 	list := append(embedded()[:9], missing("lost", errNone))
-	for _, total := range []int{1, 2, 3, 7, len(list), len(list) + 3, 1 << 40} {
+	for _, total := range []int{1, 2, 3, 7, len(list), len(list) + 3, math.MaxInt} {
 		met := map[string]int{}
 		for index := 1; index <= min(total, len(list)+3); index++ {
 			part := shard{index: index, total: total}.take(list, io.Discard)

@@ -70,11 +70,9 @@ func drawHistogram(h verdict.Histogram) string {
 
 // histogramWords says in words what a histogram shows.
 func histogramWords(h verdict.Histogram) string {
-	all, beyond, p := h.Below+h.Above, h.Below+h.Above, plot{Histogram: h}
-	for b, n := range h.Counts {
-		if all += n; math.Abs(p.center(b)) > h.LimitTo {
-			beyond += n
-		}
+	all := h.Below + h.Above
+	for _, n := range h.Counts {
+		all += n
 	}
 	words := fmt.Sprintf("%d errors", all)
 	if all == 1 {
@@ -82,7 +80,7 @@ func histogramWords(h verdict.Histogram) string {
 	}
 	if h.LimitTo > 0 {
 		words += fmt.Sprintf("; single elements have their limit at ±%s, and %d lie beyond",
-			span(h.LimitFrom, h.LimitTo), beyond)
+			span(h.LimitFrom, h.LimitTo), h.Beyond)
 	}
 	if h.Below+h.Above > 0 {
 		words += fmt.Sprintf("; %d are below and %d above what is drawn", h.Below, h.Above)

@@ -17,7 +17,7 @@ func pictured() *verdict.Picture {
 	return &verdict.Picture{
 		Exact: 2,
 		Histogram: &verdict.Histogram{
-			Range: 8, Counts: []int{0, 10, 100, 10, 1}, Above: 3, Curve: []float64{0.1, 12, 97, 12, 0},
+			Range: 8, Counts: []int{0, 10, 100, 10, 1}, Above: 3, Beyond: 4, Curve: []float64{0.1, 12, 97, 12, 0},
 			LimitFrom: 4, LimitTo: 6,
 		},
 		Maps: []verdict.Map{
@@ -114,7 +114,7 @@ func wellFormed(t *testing.T, page string) {
 func TestHTMLOfPicturesThatAreNone(t *testing.T) {
 	ones := []float64{1, 1, 1, 1}
 	for name, p := range map[string]verdict.Picture{
-		"huge":      {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{1}, Cells: []int{1 << 40}, Each: 1}}},
+		"huge":      {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{1}, Cells: []int{math.MaxInt}, Each: 1}}},
 		"negative":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{-1}, Cells: []int{-1}, Each: 1}}},
 		"no axes":   {Maps: []verdict.Map{{}, {Cells: []int{2}}, {Axes: []string{"a", "b"}, Cells: []int{1, 1, 1}}}},
 		"short":     {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, RMS: ones[:3]}}},
