@@ -47,7 +47,7 @@ type plot struct {
 
 // drawHistogram draws scaled errors beside what executions give, and the limit of single elements.
 func drawHistogram(h verdict.Histogram) string {
-	if len(h.Counts) == 0 || len(h.Curve) != len(h.Counts) || !(h.Range > 0) || math.IsInf(h.Range, 0) {
+	if n := len(h.Counts); n == 0 || n > mostSide || len(h.Curve) != n || !(h.Range > 0) || math.IsInf(h.Range, 0) {
 		return ""
 	}
 	p := &plot{Histogram: h, top: 2}
