@@ -161,10 +161,11 @@ the standard input. Reports of different versions of Plumbline are joined, and i
   -html FILE    writes a page beside; that of a report of verify -json -v has pictures
   -junit FILE   writes JUnit's XML beside
   -github       annotates a GitHub workflow, as verify does
+  -partial      joins shards of a run of which some are missing, or there twice, and says which
   -color WHEN   auto (the default: on a terminal, unless NO_COLOR is set), always or never
 
 A report that was cut short, of another version of the format, or with a key that is not known is
-refused, and nothing is written.
+refused, and so are shards of which one is missing or there twice; nothing is written then.
 
 Exit status: as of plumbline verify, of all recordings together; 2 too if a report cannot be read.
 

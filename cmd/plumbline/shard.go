@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"plumbline/verify/op"
+	"plumbline/verify/report"
 )
 
 // A shard is one of several machines that share a run.
@@ -53,7 +53,18 @@ func verifyShard(flag string, args []string, how verifying, stdout *checked, std
 	if err != nil {
 		return usageError(stderr, "verify", err)
 	}
-	return verifyAll(mine.take(sources(args), stderr), how, stdout, stderr)
+	list := sources(args)
+	how.inputs = names(list)
+	if mine.total == 1 {
+		return verifyAll(list, how, stdout, stderr)
+	}
+	how.shard = report.Shard{Index: mine.index, Of: mine.total}
+	part := mine.take(list)
+	if !how.asJSON { // which says it itself, and may stand in one log with what is said here
+		fmt.Fprintf(stderr, "plumbline verify: shard %d of %d (%s): %d of %d recordings\n",
+			mine.index, mine.total, mine.from, len(part), len(list))
+	}
+	return verifyAll(part, how, stdout, stderr)
 }
 
 // checkShard checks that a comparison is not asked for in parts.
@@ -89,6 +100,11 @@ func shardOf(flag string, env func(string) string) (shard, error) {
 func shardOfEngine(engines []engine, env func(string) string) (shard, error) {
 	for _, e := range engines {
 		total := env(e.total)
+		if total == "1" { // Bazel wants to know all the same
+			if err := heed(env(e.status)); err != nil {
+				return shard{}, err
+			}
+		}
 		if total == "" || total == "1" {
 			continue
 		}
@@ -118,19 +134,13 @@ func heed(status string) error {
 	return f.Close()
 }
 
-// take returns the recordings of a shard, in the order of the run, and says on stderr which part
-// that is.
-func (s shard) take(list []source, stderr io.Writer) []source {
-	if s.total == 1 {
-		return list
-	}
+// take returns the recordings of a shard, in the order of the run.
+func (s shard) take(list []source) []source {
 	mine := slices.DeleteFunc(slices.Clone(s.deal(list)), func(x dealt) bool { return x.to != s.index-1 })
 	part := make([]source, len(mine))
 	for i, x := range mine {
 		part[i] = x.source
 	}
-	fmt.Fprintf(stderr, "plumbline verify: shard %d of %d (%s): %d of %d recordings\n",
-		s.index, s.total, s.from, len(part), len(list))
 	return part
 }
 

@@ -1,13 +1,16 @@
 package main
 
 import (
-	"io"
+	"cmp"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"plumbline/verify/report"
 )
 
 func TestShardOf(t *testing.T) {
@@ -85,6 +88,11 @@ func TestBazelLearnsThatShardsAreHeeded(t *testing.T) {
 	if _, err := os.Stat(status); err != nil {
 		t.Error(err)
 	}
+	alone := status + "-alone"
+	one, err := shardOf("", variables("TEST_SHARD_INDEX=0 TEST_TOTAL_SHARDS=1 TEST_SHARD_STATUS_FILE="+alone))
+	if _, none := os.Stat(alone); err != nil || none != nil || one != whole {
+		t.Errorf("of one shard: %+v, %v, %v", one, err, none)
+	}
 	if _, err := shardOf("", variables(shared+status+"/in/no/folder")); err == nil {
 		t.Error("a file that cannot be made is no error")
 	}
@@ -94,10 +102,10 @@ func TestBazelLearnsThatShardsAreHeeded(t *testing.T) {
 // cannot be read.
 func TestEveryRecordingIsInOneShard(t *testing.T) {
 	list := append(embedded()[:9], missing("lost", errNone))
-	for _, total := range []int{1, 2, 3, 7, len(list), len(list) + 3, 1 << 40} {
+	for _, total := range []int{1, 2, 3, 7, len(list), len(list) + 3, math.MaxInt} {
 		met := map[string]int{}
 		for index := 1; index <= min(total, len(list)+3); index++ {
-			part := shard{index: index, total: total}.take(list, io.Discard)
+			part := shard{index: index, total: total}.take(list)
 			if !slices.IsSortedFunc(part, func(a, b source) int { return place(list, a) - place(list, b) }) {
 				t.Errorf("shard %d of %d: not in the order of the run", index, total)
 			}
@@ -165,6 +173,36 @@ func TestWeights(t *testing.T) {
 	} {
 		if got := weightOfWork(c.work, c.sampled); got != c.want {
 			t.Errorf("%v, sampled %v: %v, want %v", c.work, c.sampled, got, c.want)
+		}
+	}
+}
+
+// TestGaps: what is missing is named in runs, however many shards a report speaks of.
+func TestGaps(t *testing.T) {
+	parts := func(all ...report.Shard) (j joined) {
+		for i, s := range all {
+			j.parts = append(j.parts, part{s, string(rune('a' + i))})
+		}
+		return j
+	}
+	for _, c := range []struct {
+		is   joined
+		says string
+	}{
+		{parts(), ""},
+		{parts(report.Shard{Index: 2, Of: 2}, report.Shard{Index: 1, Of: 2}, report.Shard{Index: 1, Of: 1}), ""},
+		{parts(report.Shard{Index: 2, Of: 2}), "shard 1 of 2 is missing"},
+		{parts(report.Shard{Index: 5, Of: 8}, report.Shard{Index: 3, Of: 8}), "shards 1–2, 4, 6–8 of 8 are missing"},
+		{parts(report.Shard{Index: 1, Of: 1}, report.Shard{Index: 1, Of: 1}), "shard 1 of 1 is there twice, in a and in b"},
+		{
+			parts(report.Shard{Index: math.MaxInt, Of: math.MaxInt}),
+			fmt.Sprintf("shards 1–%d of %d are missing", math.MaxInt-1, math.MaxInt),
+		},
+		{parts(report.Shard{Index: 1, Of: 2}, report.Shard{Index: 3, Of: 3}),
+			"shard 2 of 2 is missing; shards 1–2 of 3 are missing"},
+	} {
+		if err := c.is.gaps(); fmt.Sprint(err) != cmp.Or(c.says, "<nil>") {
+			t.Errorf("%v: %v, want %q", c.is.parts, err, c.says)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -59,13 +60,14 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 func verifyAll(list []source, how verifying, stdout *checked, stderr *os.File) int {
 	out, err := how.open(names(list), currentVersion(), stdout, stderr)
 	if err != nil {
-		return usageError(stderr, "verify", err)
+		return usageError(how.log(stderr), "verify", err)
 	}
 	judge := judgeUpTo(how, how.budget*share(how.text.Details))
-	bench := newBench(judge, newProgress(len(list), stderr), stderr)
+	log := how.log(stderr)
+	bench := newBench(judge, newProgress(len(list), stderr), log)
 	summary, err := judgeAll(bench, list, out)
 	if err = out.finish(err); err != nil {
-		return cutShort(err, "verify", stdout, stderr)
+		return cutShort(err, "verify", stdout, log)
 	}
 	return exitStatus(summary)
 }
@@ -82,7 +84,7 @@ func checkWork(most, budget float64) error {
 }
 
 // cutShort says why a run did not come to its end.
-func cutShort(err error, command string, stdout *checked, stderr *os.File) int {
+func cutShort(err error, command string, stdout *checked, stderr io.Writer) int {
 	if stdout.err == nil { // else it is said once, for all commands
 		complain(stderr, "plumbline "+command, err)
 	}

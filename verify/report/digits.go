@@ -59,12 +59,12 @@ func rounded(field string, x float64) float64 {
 }
 
 // printed returns the outputs with the bits of each truth those of the number that is printed
-// beside them.
+// beside them. Integers are printed as they are, and have no codes beyond their range.
 func printed(outputs []verdict.Output) []verdict.Output {
 	outputs = slices.Clone(outputs)
 	for i := range outputs {
 		typ, err := dtype.Parse(outputs[i].Type)
-		if err != nil {
+		if err != nil || !typ.Float() {
 			continue
 		}
 		outputs[i].Worst = slices.Clone(outputs[i].Worst)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -29,13 +30,37 @@ func (g *GitHub) Add(e Entry) error {
 	if e.Op != "" {
 		title += ": " + Brief(e.Op)
 	}
-	_, err := fmt.Fprintf(g.w, "::error file=%s,title=%s::%s\n",
+	_, err := fmt.Fprintf(NewWorkflowLog(g.w, false), "::error file=%s,title=%s::%s\n",
 		commandProperty.Replace(Printable(e.File)), commandProperty.Replace(title), commandData.Replace(e.Sentence()))
 	return err
 }
 
 // Close has nothing to write.
 func (g *GitHub) Close() error { return nil }
+
+// logged passes on what goes to the log of a workflow.
+type logged struct {
+	w    io.Writer
+	hash string // what stands for # before # and [
+}
+
+// NewWorkflowLog returns a writer for all that goes to the log of a GitHub workflow beside GitHub's
+// commands: words, or JSON. The runner obeys ##[ wherever it stands in a line; its # is escaped, in
+// JSON so that it reads back the same. What is written at one time is looked at by itself, so that
+// lines must not be cut.
+func NewWorkflowLog(w io.Writer, isJSON bool) io.Writer {
+	if isJSON {
+		return logged{w, `\u0023`}
+	}
+	return logged{w, `\x23`}
+}
+
+func (l logged) Write(p []byte) (int, error) {
+	if _, err := l.w.Write(bytes.ReplaceAll(p, []byte("##["), []byte("#"+l.hash+"["))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
 
 // Markdown writes a run as the summary of a workflow's step: what is not explained, and a line that
 // counts.

@@ -152,12 +152,10 @@ const (
 	mapLeft, mapTop     = 46, 8
 )
 
-// drawMap draws a map as SVG: a picture between axes that name their first and last entries.
+// drawMap draws a map that has sides as SVG: a picture between axes that name their first and last
+// entries.
 func drawMap(m verdict.Map) string {
 	rows, columns := sides(m)
-	if rows*columns == 0 {
-		return ""
-	}
 	wide, high := max(leastWide, min(mapWide, columns*widestCell)), max(leastBar, min(mapHigh, rows*widestCell))
 	var d drawing
 	d.open("map", mapLeft+wide+10, mapTop+high+36, mapTitle(m), mapWords(m))

@@ -47,7 +47,7 @@ type plot struct {
 
 // drawHistogram draws scaled errors beside what executions give, and the limit of single elements.
 func drawHistogram(h verdict.Histogram) string {
-	if len(h.Counts) == 0 || len(h.Curve) != len(h.Counts) || !(h.Range > 0) || math.IsInf(h.Range, 0) {
+	if n := len(h.Counts); n == 0 || n > mostSide || len(h.Curve) != n || !(h.Range > 0) || math.IsInf(h.Range, 0) {
 		return ""
 	}
 	p := &plot{Histogram: h, top: 2}
@@ -70,11 +70,9 @@ func drawHistogram(h verdict.Histogram) string {
 
 // histogramWords says in words what a histogram shows.
 func histogramWords(h verdict.Histogram) string {
-	all, beyond, p := h.Below+h.Above, h.Below+h.Above, plot{Histogram: h}
-	for b, n := range h.Counts {
-		if all += n; math.Abs(p.center(b)) > h.LimitTo {
-			beyond += n
-		}
+	all := h.Below + h.Above
+	for _, n := range h.Counts {
+		all += n
 	}
 	words := fmt.Sprintf("%d errors", all)
 	if all == 1 {
@@ -82,7 +80,7 @@ func histogramWords(h verdict.Histogram) string {
 	}
 	if h.LimitTo > 0 {
 		words += fmt.Sprintf("; single elements have their limit at ±%s, and %d lie beyond",
-			span(h.LimitFrom, h.LimitTo), beyond)
+			span(h.LimitFrom, h.LimitTo), h.Beyond)
 	}
 	if h.Below+h.Above > 0 {
 		words += fmt.Sprintf("; %d are below and %d above what is drawn", h.Below, h.Above)

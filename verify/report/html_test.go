@@ -17,7 +17,7 @@ func pictured() *verdict.Picture {
 	return &verdict.Picture{
 		Exact: 2,
 		Histogram: &verdict.Histogram{
-			Range: 8, Counts: []int{0, 10, 100, 10, 1}, Above: 3, Curve: []float64{0.1, 12, 97, 12, 0},
+			Range: 8, Counts: []int{0, 10, 100, 10, 1}, Above: 3, Beyond: 4, Curve: []float64{0.1, 12, 97, 12, 0},
 			LimitFrom: 4, LimitTo: 6,
 		},
 		Maps: []verdict.Map{
@@ -121,11 +121,15 @@ func wellFormed(t *testing.T, page string) {
 func TestHTMLOfPicturesThatAreNone(t *testing.T) {
 	ones := []float64{1, 1, 1, 1}
 	for name, p := range map[string]verdict.Picture{
-		"huge":      {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{1}, Cells: []int{1 << 40}, Each: 1}}},
+		"huge":      {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{1}, Cells: []int{math.MaxInt}, Each: 1}}},
 		"negative":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{-1}, Cells: []int{-1}, Each: 1}}},
 		"no axes":   {Maps: []verdict.Map{{}, {Cells: []int{2}}, {Axes: []string{"a", "b"}, Cells: []int{1, 1, 1}}}},
 		"short":     {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, RMS: ones[:3]}}},
 		"unpaired":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, Strengths: ones}}},
+		"an axis":   {Maps: []verdict.Map{{Axes: []string{"a"}, Cells: []int{0}, Each: 1, RMS: ones[:1]}}},
+		"no axis":   {Maps: []verdict.Map{{Axes: []string{}, Cells: []int{1}, Each: 1, RMS: ones[:1]}}},
+		"no extent": {Maps: []verdict.Map{{Axes: []string{"a", "b"}, Cells: []int{2, 2}, Each: 1, RMS: ones}}},
+		"too many":  {Histogram: &verdict.Histogram{Range: 1, Counts: make([]int, 1e6), Curve: make([]float64, 1e6)}},
 		"no bins":   {Histogram: &verdict.Histogram{Range: 1}},
 		"two long":  {Histogram: &verdict.Histogram{Range: 1, Counts: []int{1}, Curve: []float64{1, 2}}},
 		"no range":  {Histogram: &verdict.Histogram{Counts: []int{1}, Curve: []float64{1}}},
@@ -146,7 +150,7 @@ func TestHTMLOfPicturesThatAreNone(t *testing.T) {
 }
 
 // hostile is what a file may have in any of its words.
-const hostile = "<script>alert(1)</script>\"'&]]>\x1b[2J\u202e|`::error::x%0A\n@\x00\u009b"
+const hostile = "<script>alert(1)</script>\"'&]]>\x1b[2J\u202e|`::error::x%0A###[error]\n@\x00\u009b"
 
 // hostileEntry has it wherever a report shows words.
 func hostileEntry() Entry {
@@ -178,6 +182,8 @@ var forms = map[string]func(w io.Writer) Report{
 	"HTML":     func(w io.Writer) Report { return NewHTML(w, hostile) },
 	"JUnit":    func(w io.Writer) Report { return NewJUnit(w) },
 	"GitHub":   func(w io.Writer) Report { return NewGitHub(w) },
+	"log":      func(w io.Writer) Report { return NewText(NewWorkflowLog(w, false), TextOptions{Details: true}) },
+	"JSON log": func(w io.Writer) Report { return NewJSON(NewWorkflowLog(w, true), hostile) },
 	"Markdown": func(w io.Writer) Report { return NewMarkdown(w) },
 }
 
@@ -185,10 +191,12 @@ func TestNothingOfAFileIsObeyed(t *testing.T) {
 	held := map[string]func(t *testing.T, got string){
 		"HTML": wellFormed,
 		"GitHub": func(t *testing.T, got string) {
-			if !regexp.MustCompile(`^::error file=[^:,]+,title=[^:,]+::[^\n]+\n$`).MatchString(got) {
+			if strings.Contains(got, "##[") || !regexp.MustCompile(`^::error file=[^:,]+,title=[^:,]+::[^\n]+\n$`).MatchString(got) {
 				t.Errorf("%q", got)
 			}
 		},
+		"log":      func(t *testing.T, got string) { noOldCommand(t, got, `##\x23[error]`) },
+		"JSON log": func(t *testing.T, got string) { noOldCommand(t, got, `##\u0023[error]`) },
 		"Markdown": func(t *testing.T, got string) {
 			if strings.Count(got, "\n") != 6 || strings.Count(got, "|") != 3*5 || strings.ContainsAny(got, "`<@") {
 				t.Errorf("%q", got)
@@ -211,6 +219,38 @@ func TestNothingOfAFileIsObeyed(t *testing.T) {
 				check(t, got)
 			}
 		})
+	}
+}
+
+// noOldCommand wants nothing that a workflow's runner obeys within a line.
+func noOldCommand(t *testing.T, got, instead string) {
+	t.Helper()
+	if strings.Contains(got, "##[") || !strings.Contains(got, instead) {
+		t.Errorf("no %s in %s", instead, got)
+	}
+}
+
+// TestJSONInALogReadsTheSame, though the runner must not obey what stands in it.
+func TestJSONInALogReadsTheSame(t *testing.T) {
+	var logged strings.Builder
+	write(t, NewJSON(NewWorkflowLog(&logged, true), hostile), hostileEntry())
+	run, err := Read(strings.NewReader(logged.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, jsonOf(t, run.Version, run.Recordings...), jsonOf(t, hostile, hostileEntry()))
+}
+
+// TestTheSameScoresInEveryForm: a sentence of scores has the digits that JSON has.
+func TestTheSameScoresInEveryForm(t *testing.T) {
+	e := NewEntry(wrong, nil)
+	e.Reason, e.Outputs = "", []verdict.Output{e.Outputs[0]}
+	for _, name := range []string{"words", "HTML", "JUnit", "GitHub", "Markdown"} {
+		var b strings.Builder
+		write(t, forms[name](&b), e)
+		if got := b.String(); strings.Contains(got, "12346") || !strings.Contains(got, "12350σ of 6.9") {
+			t.Errorf("%s has other digits:\n%s", name, got)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 //	…
 //	],"summary":{"recordings":…,"explained":…,"unexplained":…,"undetermined":…,"unusable":…}}
 //
+// Of a run that several machines share, "shard":{"index":1,"of":8} stands behind the version.
 // The keys of a recording are those of verdict.Verdict. JSON has no non-finite numbers: they are
 // the strings "NaN", "+Inf" and "-Inf". "got" is the recorded number exactly; "want" has 10 digits,
 // and "want_hex" are the bits of the output type nearest to these digits; scores, limits and
@@ -32,11 +33,31 @@ import (
 type JSON struct {
 	w       io.Writer
 	version string
+	shard   Shard
 	summary Summary
 }
 
+// A Shard is the part of a run that one of several machines has judged.
+type Shard struct {
+	Index int `json:"index"` // from 1
+	Of    int `json:"of"`    // how many there are; 0 of a run that is not shared
+}
+
+// check tells what is wrong with a shard that was read.
+func (s Shard) check() error {
+	if s.Index < 1 || s.Index > s.Of {
+		return fmt.Errorf("shard %d of %d, want one from 1 to the last", s.Index, s.Of)
+	}
+	return nil
+}
+
 // NewJSON returns a report that writes to w, with the version of the program that judged.
-func NewJSON(w io.Writer, version string) *JSON { return &JSON{w: w, version: version} }
+func NewJSON(w io.Writer, version string) *JSON { return NewShardJSON(w, version, Shard{}) }
+
+// NewShardJSON is NewJSON for one shard of a run.
+func NewShardJSON(w io.Writer, version string, s Shard) *JSON {
+	return &JSON{w: w, version: version, shard: s}
+}
 
 // Add writes one recording.
 func (j *JSON) Add(e Entry) error {
@@ -57,6 +78,9 @@ func (j *JSON) Add(e Entry) error {
 // head returns the beginning of the object.
 func (j *JSON) head() []byte {
 	head, _ := appendOther([]byte("{\"plumbline\":1,\"version\":"), reflect.ValueOf(j.version))
+	if j.shard.Of > 0 {
+		head, _ = appendJSON(append(head, ",\"shard\":"...), reflect.ValueOf(j.shard), "")
+	}
 	return append(head, ",\"recordings\":["...)
 }
 

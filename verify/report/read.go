@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -16,24 +18,30 @@ import (
 // Run is what a JSON report holds.
 type Run struct {
 	Version    string
+	Shard      *Shard // nil: the whole run
 	Recordings []Entry
 	Summary    Summary
 }
 
-// MostRead bounds a report that is read, in bytes, and mostDeep how deep values stand in values.
+// MostRead bounds a report that is read, in bytes; mostListed a list in it, that of recordings among
+// them, since what takes three bytes there may take hundreds in memory; mostFree the values that all
+// recordings say of themselves, and mostDeep how deep values stand in values.
 const (
-	MostRead = 1 << 30
-	mostDeep = 64
+	MostRead   = 1 << 30
+	mostListed = 1 << 20
+	mostFree   = 1 << 22
+	mostDeep   = 64
 )
 
 // errCut is what is said of a report that ends too early.
 var errCut = errors.New("the report is cut short: it ends before its last bracket")
 
-// Read reads what JSON writes, all of it and nothing else: a key that is not known, a key twice, a
-// number out of place and a summary that does not count what stands there are errors.
+// Read reads what JSON writes, all of it and nothing else: a key that is not known, is missing or
+// stands there twice, a number out of place and a summary that does not count what stands there are
+// errors.
 func Read(r io.Reader) (*Run, error) {
 	limited := &io.LimitedReader{R: r, N: MostRead + 1}
-	d := &decoder{json.NewDecoder(limited)}
+	d := &decoder{Decoder: json.NewDecoder(limited)}
 	d.UseNumber()
 	run, err := d.run()
 	switch {
@@ -51,7 +59,10 @@ func Read(r io.Reader) (*Run, error) {
 }
 
 // decoder reads JSON token by token.
-type decoder struct{ *json.Decoder }
+type decoder struct {
+	*json.Decoder
+	freed int // values that free has read
+}
 
 // run reads the object of a report, whose version stands first.
 func (d *decoder) run() (*Run, error) {
@@ -66,6 +77,9 @@ func (d *decoder) run() (*Run, error) {
 			return d.format()
 		case "version":
 			return d.value(reflect.ValueOf(&run.Version).Elem(), key)
+		case "shard":
+			run.Shard = &Shard{}
+			return cmp.Or(d.value(reflect.ValueOf(run.Shard).Elem(), key), run.Shard.check())
 		case "recordings":
 			return d.value(reflect.ValueOf(&run.Recordings).Elem(), key)
 		case "summary":
@@ -161,15 +175,7 @@ func (d *decoder) value(v reflect.Value, field string) (err error) {
 		v.Set(reflect.New(v.Type().Elem()))
 		return d.value(v.Elem(), field)
 	case v.Kind() == reflect.Struct:
-		fields := map[string]reflect.Value{}
-		collect(v, fields)
-		return d.object(func(key string) error {
-			at, ok := fields[key]
-			if !ok {
-				return unknown(key)
-			}
-			return d.value(at, key)
-		})
+		return d.structure(v, field)
 	case v.Kind() == reflect.Slice:
 		return d.list(v, field)
 	case v.Kind() == reflect.Map:
@@ -183,14 +189,36 @@ func (d *decoder) value(v reflect.Value, field string) (err error) {
 	return d.scalar(v, field)
 }
 
-// collect finds the fields of a struct by their keys, those of embedded structs among them.
-func collect(v reflect.Value, fields map[string]reflect.Value) {
+// structure reads an object that has no other keys than a struct, and all that are never left out.
+func (d *decoder) structure(v reflect.Value, field string) error {
+	fields, due := map[string]reflect.Value{}, map[string]bool{}
+	collect(v, fields, due)
+	err := d.object(func(key string) error {
+		at, ok := fields[key]
+		if !ok {
+			return unknown(key)
+		}
+		delete(due, key)
+		return d.value(at, key)
+	})
+	if missing := slices.Sorted(maps.Keys(due)); err == nil && len(missing) > 0 {
+		err = fmt.Errorf("no key %q within %q", missing[0], field)
+	}
+	return err
+}
+
+// collect finds the fields of a struct by their keys, those of embedded structs among them, and
+// which are never left out.
+func collect(v reflect.Value, fields map[string]reflect.Value, due map[string]bool) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		if f.Anonymous {
-			collect(v.Field(i), fields)
-		} else if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			collect(v.Field(i), fields, due)
+		} else if name, options, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
 			fields[name] = v.Field(i)
+			if options != "omitempty" {
+				due[name] = true
+			}
 		}
 	}
 }
@@ -200,6 +228,9 @@ func (d *decoder) list(v reflect.Value, field string) error {
 		return err
 	}
 	for d.More() {
+		if v.Len() == mostListed {
+			return fmt.Errorf("more than %d entries within %q", mostListed, field)
+		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		if err := d.value(item, field); err != nil {
 			return err
@@ -282,6 +313,9 @@ func wanted(v reflect.Value) string {
 func (d *decoder) free(deep int) (any, error) {
 	if deep > mostDeep {
 		return nil, fmt.Errorf("values stand more than %d deep in values", mostDeep)
+	}
+	if d.freed++; d.freed > mostFree {
+		return nil, fmt.Errorf("recordings say more than %d values of themselves", mostFree)
 	}
 	token, err := d.Token()
 	switch token {

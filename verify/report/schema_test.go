@@ -48,6 +48,7 @@ func TestReportsFitTheSchema(t *testing.T) {
 	}
 	for _, text := range []string{
 		jsonOf(t, "v1", ordinary...), jsonOf(t, "v1", brief...), jsonOf(t, ""),
+		jsonOfShard(t, Shard{2, 3}),
 	} {
 		if wrong := s.Check("report", decoded(t, text)); wrong != "" {
 			t.Error(wrong)
@@ -88,6 +89,7 @@ func TestTheSchemaHasEveryKey(t *testing.T) {
 		compareKeys(t, name, defs[name].(schema.Object), of)
 	}
 	compareKeys(t, "summary", s.Root["properties"].(schema.Object)["summary"].(schema.Object), Summary{})
+	compareKeys(t, "shard", s.Root["properties"].(schema.Object)["shard"].(schema.Object), Shard{})
 	for name := range defs {
 		if structs[name] == nil && name != "number" && name != "verdict" {
 			t.Errorf("%s is of nothing that is written", name)

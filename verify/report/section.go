@@ -150,20 +150,21 @@ func (m *markup) pictures(p *verdict.Picture) {
 		m.element("p", "Drawn of "+Line(p.Part)+" alone.")
 	}
 	m.WriteString("<div class=\"pictures\">\n")
-	if p.Histogram != nil {
-		m.figure(drawHistogram(*p.Histogram), "scaled errors", histogramWords(*p.Histogram))
+	if h := p.Histogram; h != nil {
+		if drawn := drawHistogram(*h); drawn != "" {
+			m.figure(drawn, "scaled errors", histogramWords(*h))
+		}
 	}
 	for _, each := range p.Maps {
-		m.figure(drawMap(each), mapTitle(each), mapWords(each))
+		if rows, _ := sides(each); rows > 0 { // a report may say anything
+			m.figure(drawMap(each), mapTitle(each), mapWords(each))
+		}
 	}
 	m.WriteString("</div>\n")
 }
 
-// figure writes a drawing, if there is one, and what it shows in words.
+// figure writes a drawing, and what it shows in words.
 func (m *markup) figure(drawn, title, words string) {
-	if drawn == "" {
-		return
-	}
 	m.WriteString("<figure>" + drawn + "<figcaption>")
 	m.text(title + " ")
 	m.element("span", words)

@@ -118,7 +118,7 @@ func glance(b *strings.Builder, v verdict.Verdict) {
 }
 
 // Sentence returns what is said of a recording in one line, in every form of a report: what would
-// explain it, else why it is not explained, else its scores.
+// explain it, else why it is not explained, else its scores as they are printed.
 func (e Entry) Sentence() string {
 	switch {
 	case e.Diagnosis != nil:
@@ -127,7 +127,7 @@ func (e Entry) Sentence() string {
 		return Line(e.Reason)
 	}
 	var b strings.Builder
-	glance(&b, e.Verdict)
+	glance(&b, e.asPrinted().Verdict)
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 

@@ -37,7 +37,7 @@ const (
 // maps draws the errors of an output of numbers.
 func (j *judgement) maps() (all []Map) {
 	for _, axes := range mapAxes(j.want.Truth.Shape) {
-		g := newGrid(j.want.Axes, j.want.Truth.Shape, axes)
+		g := newGrid(j.want.Part.names(j.want.Axes), j.want.Truth.Shape, axes)
 		g.squares = make([]float64, len(g.counts))
 		for i, s := range j.scores {
 			switch {

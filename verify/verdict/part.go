@@ -1,6 +1,10 @@
 package verdict
 
-import "plumbline/numbers/tensor"
+import (
+	"slices"
+
+	"plumbline/numbers/tensor"
+)
 
 // Part says of an output that it is a part of a larger one: some of the entries of each axis.
 type Part struct {
@@ -18,6 +22,21 @@ func (p *Part) at(first int, index []int) []int {
 		whole[a] = p.Places[first+a][i]
 	}
 	return whole
+}
+
+// names returns what axes are called along which entries are counted from the first of the part:
+// "part's row", so that nobody takes its number for that of a row of the whole.
+func (p *Part) names(axes []string) []string {
+	if p == nil {
+		return axes
+	}
+	named := slices.Clone(axes)
+	for a, places := range p.Places {
+		if !slices.Equal(places, between(0, len(places))) {
+			named[a] = "part's " + named[a]
+		}
+	}
+	return named
 }
 
 // extents returns the lengths of the axes from first on as those of the whole.

@@ -25,6 +25,7 @@ type Histogram struct {
 	Counts     []int     `json:"counts"`
 	Below      int       `json:"below,omitempty"` // errors beyond the bins
 	Above      int       `json:"above,omitempty"`
+	Beyond     int       `json:"beyond,omitempty"` // elements beyond the limit of z, in whatever bin
 	Curve      []float64 `json:"curve"`
 	CurveBelow float64   `json:"curve_below,omitempty"`
 	CurveAbove float64   `json:"curve_above,omitempty"`
@@ -95,18 +96,26 @@ func (j *judgement) histogram(limit float64) *Histogram {
 	}
 	for i := range j.scores {
 		if j.errs(i) {
-			switch b := h.bin(j.scores[i].w); {
-			case b < 0:
-				h.Below++
-			case b >= bins:
-				h.Above++
-			default:
-				h.Counts[b]++
+			h.count(j.scores[i].w)
+			if h.LimitTo > 0 && j.scores[i].z > limit {
+				h.Beyond++
 			}
 		}
 	}
 	h.addCurve(j)
 	return h
+}
+
+// count counts one error.
+func (h *Histogram) count(w float64) {
+	switch b := h.bin(w); {
+	case b < 0:
+		h.Below++
+	case b >= bins:
+		h.Above++
+	default:
+		h.Counts[b]++
+	}
 }
 
 // errs tells whether an element counts in a picture: one that is judged and whose error is a

@@ -58,6 +58,15 @@ func TestHistogram(t *testing.T) {
 			t.Errorf("%d above, %d below, want 5 and 1", h.Above, h.Below)
 		}
 	})
+	t.Run("elements beyond the limit are counted one by one", func(t *testing.T) {
+		got, at := right(), drawn(want, right()).MaxZLimit
+		for i, times := range []float64{1.02, 0.98, -1.02, 30} { // the first three in bins that the limit divides
+			got.Data[i] = want.Truth.Data[i] + times*at*want.Sigma[i]
+		}
+		if h := drawn(want, got).Picture.Histogram; h.Beyond != 3 || h.Above != 1 {
+			t.Errorf("%d beyond the limit, %d above what is drawn, want 3 and 1", h.Beyond, h.Above)
+		}
+	})
 	t.Run("the limit is where z has it", func(t *testing.T) {
 		out := drawn(want, right())
 		h, s := out.Picture.Histogram, want.Sigma[0] // ulp is next to nothing here
@@ -65,6 +74,23 @@ func TestHistogram(t *testing.T) {
 			t.Errorf("limit %v … %v, want %v (σ %v)", h.LimitFrom, h.LimitTo, w, s)
 		}
 	})
+}
+
+// TestMapsOfAPart: an axis along which entries are counted from the first of the part says so, one
+// of which the part has all does not.
+func TestMapsOfAPart(t *testing.T) {
+	want, right := shapes(rand.New(rand.NewPCG(7, 8))) // [2, 16, 64]
+	heads := between(0, 16)
+	heads[3] = 99
+	want.Part = &Part{Places: [][]int{{0, 1}, heads, between(64, 128)}, Of: []int{2, 100, 128}}
+	var axes []string
+	for _, m := range drawn(want, right()).Picture.Maps {
+		axes = append(axes, m.Axes...)
+	}
+	wanted := []string{"batch", "part's head", "part's head", "part's column", "batch", "part's column"}
+	if !slices.Equal(axes, wanted) {
+		t.Errorf("%q, want %q", axes, wanted)
+	}
 }
 
 // A BF16 output whose own spacing is large beside σ has nothing but a few values of w: the curve is
