@@ -2,6 +2,7 @@ package check
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -61,6 +62,20 @@ func TestActionsArePinned(t *testing.T) {
 				t.Errorf("%s: %s is no commit", file, m[1])
 			}
 		}
+	}
+}
+
+// TestNothingOfTheRepositoryIsKeptFromImages: a build that misses files of its commit says that it
+// is modified, and has no version.
+func TestNothingOfTheRepositoryIsKeptFromImages(t *testing.T) {
+	list := exec.Command("git", "ls-files", "--cached", "--ignored", "--exclude-from=.dockerignore")
+	list.Dir = "../.."
+	missing, err := list.Output()
+	if err != nil {
+		t.Skip("no checkout of git:", err)
+	}
+	if len(missing) > 0 {
+		t.Errorf(".dockerignore has files of the repository:\n%s", missing)
 	}
 }
 

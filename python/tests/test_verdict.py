@@ -132,14 +132,10 @@ class TestCheck:
         assert read(kept[-1])[1] == dict(plumbline.record(**wrong).tensors)
 
     def test_a_name_that_another_takes_meanwhile_is_left_to_it(self, wrong: dict[str, Any], tmp_path: Path) -> None:
-        def keep(*_: Any) -> None:
-            with pytest.raises(plumbline.Unexplained):
-                plumbline.check(**wrong, keep=tmp_path)
-
+        made, names = plumbline.record(**wrong), [str(n) for n in range(64)]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(keep, range(8)))
-        names = {"norm.rms.safetensors", *(f"norm.rms-{n}.safetensors" for n in range(2, 9))}
-        assert {p.name for p in tmp_path.iterdir()} == names
+            taken = list(pool.map(lambda _: save_unused(made, tmp_path, names), names))
+        assert sorted(taken) == sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{n}.safetensors" for n in names)
 
     def test_a_recording_that_cannot_be_kept_leaves_no_file(
         self, wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
