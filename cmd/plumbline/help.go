@@ -86,7 +86,7 @@ argument it judges the recordings that ship with Plumbline.
                 addition), by an estimate from its shapes; 3e12, the default, is some ten minutes on
                 two cores. A larger one is unusable, and the estimate is given.
   -diagnosis N  how much work, in products too, may be done to say what would explain a recording
-                that is not explained; 3e11 is the default, 0 asks for no diagnosis
+                that is not explained; 6e11 is the default, 0 asks for no diagnosis
   -exact        recompute every element, of products that are too large for it in seconds too; without
                 it these are checked as below
   -against OTHER

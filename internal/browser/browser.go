@@ -75,7 +75,8 @@ func (b *Browser) drive(driver string) string {
 	}
 }
 
-// flags keep Chromium off the network and, as root, out of its sandbox, which root has none of.
+// flags keep Chromium off the network, and out of its sandbox, which it has not as root: the pages
+// are the project's own.
 var flags = []string{
 	"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
 	"--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",

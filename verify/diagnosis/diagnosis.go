@@ -90,7 +90,11 @@ func draw(v *verdict.Verdict, at op.Judged) {
 		if err != nil { // it was read before
 			continue
 		}
-		if out.Draw(at.Expected[i], got); out.Picture != nil {
+		want := at.Expected[i]
+		if at.Where == "" {
+			want.Summands = op.SummandsOf(at.Recording, out.Name)
+		}
+		if out.Draw(want, got); out.Picture != nil {
 			out.Picture.Part = at.Where
 		}
 		v.Outputs[i].Picture = out.Picture

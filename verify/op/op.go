@@ -50,6 +50,10 @@ type Op struct {
 	Work  func(c *Case) float64 // products beside what every element takes; nil: a few steps for each
 	Once  func(c *Case) float64 // products of one emulated kernel; nil: a quarter of what judging takes
 
+	// Summands returns what rows of an output are means of where none of its axes goes along these,
+	// for pictures; nil: nothing.
+	Summands func(c *Case, output string) *verdict.Summands
+
 	// TooLarge tells by shapes whether the one output is too large to be recomputed as a whole, and
 	// Large is how it is judged then. Nil: everything is recomputed.
 	TooLarge func(c *Case) bool
@@ -278,6 +282,26 @@ func expect(rec *recording.Recording, a asked) ([]verdict.Expected, error) {
 		}
 	}
 	return expected, nil
+}
+
+// SummandsOf returns along what, beside its axes, a picture of an output shows its errors; nil
+// where its op names nothing.
+func SummandsOf(rec *recording.Recording, output string) *verdict.Summands {
+	op := Lookup(rec.Op)
+	if op == nil || op.Summands == nil {
+		return nil
+	}
+	c, err := bind(rec)
+	if err != nil { // it was judged before
+		return nil
+	}
+	s := op.Summands(c, output)
+	if s == nil {
+		return nil
+	}
+	each := s.Each
+	s.Each = func(f func(verdict.SummandRows)) error { return c.trouble.or(each(f)) }
+	return s
 }
 
 // opOf returns the op of a recording.

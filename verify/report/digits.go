@@ -33,7 +33,7 @@ func digits(field string) int {
 		return 0
 	case "want", "score", "best":
 		return truthDigits
-	case "cell_rms", "curve", "curve_below", "curve_above":
+	case "cell_rms", "cell_shares", "cell_strengths", "curve", "curve_below", "curve_above":
 		return drawnDigits
 	}
 	return scoreDigits

@@ -15,9 +15,9 @@ import (
 	"plumbline/verify/verdict"
 )
 
-// heats are the colours of a cell by its root mean square. They grow darker throughout, so that
-// they can be told apart without colour. The first are of what right kernels have, with their
-// edges, and the others share out what is beyond.
+// heats are the colours of a cell by its root mean square, or its strength. They grow darker
+// throughout, so that they can be told apart without colour. The first are of what right kernels
+// have, with their edges, and the others share out what is beyond.
 var (
 	heats = []color.NRGBA{
 		rgb(0xf4f7fb), rgb(0xe3ecf5), rgb(0xd2e0ee), rgb(0xc0d2e5), rgb(0xadc3da),
@@ -52,10 +52,26 @@ func palette() color.Palette {
 // leastSpread how far apart the lightest and the darkest are.
 const leastLoud, leastSpread = 16, 8
 
-// loud returns between which root mean squares a map is drawn in the colours of what is beyond.
+// strengthUnit is how many times as large a strength is, which is one normal number, as the root
+// mean square of many that has its colour: few right ones are beyond 4.2.
+const strengthUnit = 3
+
+// levels returns what cells are coloured by, nil where that is what answers they have.
+func levels(m verdict.Map) []float64 {
+	if m.Strengths == nil {
+		return m.RMS
+	}
+	all := make([]float64, len(m.Strengths))
+	for c, z := range m.Strengths {
+		all[c] = math.Abs(z) / strengthUnit
+	}
+	return all
+}
+
+// loud returns between which levels a map is drawn in the colours of what is beyond.
 func loud(m verdict.Map) (from, to float64) {
 	from, to = math.Inf(1), leastLoud
-	for c, v := range m.RMS {
+	for c, v := range levels(m) {
 		if m.Counted(c) > 0 && dtype.Finite(v) {
 			from, to = min(from, v), max(to, v)
 		}
@@ -64,19 +80,19 @@ func loud(m verdict.Map) (from, to float64) {
 	return max(least, min(from, to/leastSpread)), to
 }
 
-// heat returns the number in the palette of a cell's colour.
-func heat(m verdict.Map, cell int, from, to float64) uint8 {
+// heat returns the number in the palette of a cell's colour, with the levels of all.
+func heat(m verdict.Map, levels []float64, cell int, from, to float64) uint8 {
 	switch {
 	case m.Counted(cell) == 0:
 		return 0
 	case m.Wrong != nil && m.Wrong[cell] > 0:
 		return wrongHeat
-	case m.RMS == nil && m.Allowed != nil && m.Allowed[cell] > 0:
+	case levels == nil && m.Allowed != nil && m.Allowed[cell] > 0:
 		return firstHeat + allowedHeat
-	case m.RMS == nil:
+	case levels == nil:
 		return firstHeat + exactHeat
 	}
-	v, last := m.RMS[cell], len(heats)-1
+	v, last := levels[cell], len(heats)-1
 	if k := slices.IndexFunc(quiet, func(edge float64) bool { return v < edge }); k >= 0 {
 		return uint8(firstHeat + k)
 	}
@@ -100,12 +116,14 @@ func sides(m verdict.Map) (rows, columns int) {
 		return 0, 0
 	}
 	n := rows * columns
-	for _, list := range []int{len(m.Counts), len(m.RMS), len(m.Wrong), len(m.Allowed)} {
+	for _, list := range []int{
+		len(m.Counts), len(m.RMS), len(m.Wrong), len(m.Allowed), len(m.Shares), len(m.Strengths),
+	} {
 		if list != 0 && list != n {
 			return 0, 0
 		}
 	}
-	if len(m.Axes) != len(m.Cells) || len(m.Extents) != len(m.Cells) {
+	if len(m.Shares) != len(m.Strengths) || len(m.Axes) != len(m.Cells) || len(m.Extents) != len(m.Cells) {
 		return 0, 0
 	}
 	return rows, columns
@@ -115,9 +133,10 @@ func sides(m verdict.Map) (rows, columns int) {
 func pixels(m verdict.Map) string {
 	rows, columns := sides(m)
 	picture := image.NewPaletted(image.Rect(0, 0, columns, rows), palette())
+	all := levels(m)
 	from, to := loud(m)
 	for i := range rows * columns {
-		picture.Pix[i] = heat(m, i, from, to)
+		picture.Pix[i] = heat(m, all, i, from, to)
 	}
 	var b bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
@@ -171,7 +190,7 @@ func mapTitle(m verdict.Map) string {
 // mapWords says in words what stands out in a map.
 func mapWords(m verdict.Map) string {
 	rows, columns := sides(m)
-	if wrong := marked(m.Wrong); m.RMS == nil {
+	if wrong := marked(m.Wrong); levels(m) == nil {
 		return fmt.Sprintf("%d of %d cells have a wrong answer, %d need the allowance",
 			wrong, rows*columns, marked(m.Allowed))
 	} else if wrong > 0 {
@@ -193,20 +212,29 @@ func marked(cells []int) (n int) {
 // largestWords says where a map is darkest, and what its colours mean beyond those of right
 // kernels.
 func largestWords(m verdict.Map) string {
-	worst := -1
-	for c, v := range m.RMS {
-		if m.Counted(c) > 0 && (worst < 0 || v > m.RMS[worst]) {
+	worst, all := -1, levels(m)
+	for c, v := range all {
+		if m.Counted(c) > 0 && (worst < 0 || v > all[worst]) {
 			worst = c
 		}
 	}
 	if worst < 0 {
 		return "nothing may err here"
 	}
-	words := fmt.Sprintf("largest rms %s at %s", score(m.RMS[worst]), cellWords(m, worst))
-	if from, to := loud(m); m.RMS[worst] >= quiet[len(quiet)-1] {
-		words += fmt.Sprintf("; orange to dark red from %s to %s", score(from), score(to))
+	words, unit := "largest rms "+score(all[worst]), 1.0
+	if m.Strengths != nil {
+		words, unit = strengthWords(m, worst), strengthUnit
+	}
+	words += " at " + cellWords(m, worst)
+	if from, to := loud(m); all[worst] >= quiet[len(quiet)-1] {
+		words += fmt.Sprintf("; orange to dark red from %s to %s", score(unit*from), score(unit*to))
 	}
 	return words
+}
+
+// strengthWords says how far a cell goes the way of its weight.
+func strengthWords(m verdict.Map, cell int) string {
+	return fmt.Sprintf("largest strength %s, a share of %s,", score(m.Strengths[cell]), score(m.Shares[cell]))
 }
 
 // cellWords says which entries of its axes a cell has: "head 3, column 8–15".

@@ -189,6 +189,10 @@ the op in the declared arithmetic give, each rounded as the output is; the colum
 single elements have their limit is a band, since it hangs on how much of an error the last rounding is</dd>
 <dt>maps</dt><dd>the root mean square of w by place, from 0 at the top left; blue up to 1.4, from there in the steps that
 stand under the map; black: NaN, Inf or a wrong answer; blank: exact or not judged</dd>
+<dt>maps by page</dt><dd>whether each page of the cache, in the order of its sequence, has the weight that it should: the
+share is how much of it is too much, about −1 for a page that is left out or for which another is read, 1 for one that
+counts twice; the strength is how far that is beyond what right kernels have, which is about 1, and blue up to 4.2; since all
+weights sum to 1, the other pages go the other way by a little</dd>
 </dl>
 `
 

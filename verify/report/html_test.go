@@ -26,6 +26,12 @@ func pictured() *verdict.Picture {
 				RMS: []float64{1, 0.9, 1.1, 0, 12, 1}, Wrong: []int{0, 0, 0, 1, 0, 0},
 			},
 			{Axes: []string{"token"}, Extents: []int{3}, Cells: []int{3}, Each: 1, Allowed: []int{0, 1, 0}},
+			{
+				Axes: []string{"batch", "page"}, Extents: []int{2, 5}, Cells: []int{2, 5},
+				Counts: []int{64, 64, 64, 64, 0, 64, 64, 64, 64, 64},
+				Shares:    []float64{0.1, 0, 0, 0, 0, 0, 0, -1.02, 0, 0.05},
+				Strengths: []float64{1, 0, 0, 2, 0, 0, 4, -123, 0, 6},
+			},
 		},
 	}
 }
@@ -64,7 +70,8 @@ func TestHTML(t *testing.T) {
 			"in head 3 alone", "<td class=\"n\">12350σ</td>", "Histogram of the scaled errors",
 			"124 errors; single elements have their limit at ±4…6, and 4 lie beyond; 0 are below and 3 above",
 			"head × query", "largest rms 12 at head 1, query 2–3; orange to dark red from 1.4 to 16; 1 cells have NaN",
-			"0 of 3 cells have a wrong answer, 1 need the allowance",
+			"0 of 3 cells have a wrong answer, 1 need the allowance", "batch × page",
+			"largest strength -123, a share of -1.02, at batch 1, page 2; orange to dark red from 4.2 to 123",
 			"head 3 of 8: rms 14.2", "[1,0,3,17]", "0x7fc0", "root mean square 14.2, limit 1.4", "causal", "kernel.cu",
 		} {
 			next := strings.Index(section, want)
@@ -118,6 +125,7 @@ func TestHTMLOfPicturesThatAreNone(t *testing.T) {
 		"negative":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{-1}, Cells: []int{-1}, Each: 1}}},
 		"no axes":   {Maps: []verdict.Map{{}, {Cells: []int{2}}, {Axes: []string{"a", "b"}, Cells: []int{1, 1, 1}}}},
 		"short":     {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, RMS: ones[:3]}}},
+		"unpaired":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, Strengths: ones}}},
 		"no bins":   {Histogram: &verdict.Histogram{Range: 1}},
 		"two long":  {Histogram: &verdict.Histogram{Range: 1, Counts: []int{1}, Curve: []float64{1, 2}}},
 		"no range":  {Histogram: &verdict.Histogram{Counts: []int{1}, Curve: []float64{1}}},

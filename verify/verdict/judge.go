@@ -50,6 +50,10 @@ type Expected struct {
 	// Branches are such decisions that several elements share: one for all tokens of a sequence.
 	Branches []Branch
 
+	// Summands are what a picture lays errors along beside the axes; they are no part of a verdict.
+	// Nil: nothing.
+	Summands *Summands
+
 	// Part says where the output is in a larger one. Nil: it is whole.
 	Part *Part
 

@@ -9,7 +9,8 @@ import (
 )
 
 // Map shows where the errors of an output lie: along two of its axes, or along the only one that
-// has more than one entry. Neighbours share a cell where there are many.
+// has more than one entry; or along summands of which its rows are means, as projection has it.
+// Neighbours share a cell where there are many.
 type Map struct {
 	Axes    []string  `json:"axes"`               // of rows, then of columns; a strip has the latter alone
 	Extents []int     `json:"extents"`            // entries of each
@@ -19,6 +20,10 @@ type Map struct {
 	RMS     []float64 `json:"cell_rms,omitempty"` // root mean square of the scaled errors of each cell
 	Wrong   []int     `json:"wrong,omitempty"`    // in each: elements of the wrong kind, or rows of a choice
 	Allowed []int     `json:"allowed,omitempty"`  // in each: rows of a choice that needed the allowance
+	// Of summands: the share of its own weight that each cell has too much, about −1 where it is
+	// left out, and that in units of what right kernels have.
+	Shares    []float64 `json:"cell_shares,omitempty"`
+	Strengths []float64 `json:"cell_strengths,omitempty"`
 }
 
 // mostMaps is how many maps an output has, mapSide how many cells one has along an axis, and

@@ -65,7 +65,7 @@ func (out *Output) Draw(want Expected, got *tensor.Tensor) {
 }
 
 func (j *judgement) picture(limit float64) *Picture {
-	p := &Picture{Maps: j.maps()}
+	p := &Picture{Maps: append(j.maps(), j.summandMaps()...)}
 	for _, s := range j.scores {
 		if s.exact {
 			p.Exact++

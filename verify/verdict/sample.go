@@ -212,13 +212,21 @@ func (s *Sample) at(i int) int {
 
 // Of returns what run k deviates by at an element of the output, NaN where that was not run.
 func (s *Sample) Of(k, element int) float64 {
-	if s.elements == nil {
-		return s.Deviations[k][element]
-	}
-	if i, in := slices.BinarySearch(s.elements, element); in {
+	if i, in := s.place(element); in {
 		return s.Deviations[k][i]
 	}
 	return math.NaN()
+}
+
+// place returns where an element of the output stands in the sample, and whether it was run.
+func (s *Sample) place(element int) (at int, in bool) {
+	switch {
+	case s == nil:
+		return 0, false
+	case s.elements == nil:
+		return element, true
+	}
+	return slices.BinarySearch(s.elements, element)
 }
 
 // whole tells whether all elements were run.

@@ -19,31 +19,34 @@ let worker, calls, last = 0;
 
 const stopped = "stopped before there was a verdict";
 
-// failed is an error of the engine's, not of a file's.
-const failed = (text) => Object.assign(new Error(text), { engine: true });
-
-// startEngine runs the engine, a new one where one has stopped. Calls made before it is ready wait.
-function startEngine() {
+// startEngine runs the engine, a new one where one has ended, and says why of calls that it leaves.
+// Calls made before it is ready wait.
+function startEngine(why = stopped) {
   worker?.terminate();
-  calls?.forEach(({ reject }) => reject(failed(stopped)));
+  calls?.forEach(({ reject }) => reject(new Error(why)));
   calls = new Map();
   const text = new Blob([enginePack.exec, "\n", enginePack.worker], { type: "text/javascript" });
   const address = URL.createObjectURL(text);
   worker = new Worker(address);
-  worker.onmessage = ({ data }) => (data.id ? settle(data) : engineReady(data));
+  worker.onmessage = ({ data }) => {
+    URL.revokeObjectURL(address);
+    data.id ? settle(data) : engineSays(data);
+  };
   worker.onerror = (event) => notify(`the engine does not start: ${event.message}`);
   worker.postMessage({ wasm: bytesOf(enginePack.wasm) });
 }
 
-function engineReady({ value, error }) {
+// engineSays takes what is no answer to a call: the engine is ready, cannot start, or has ended.
+function engineSays({ value, error, ended }) {
   if (error) return notify(`the engine does not start: ${error}`);
+  if (ended) return startEngine(ended);
   $("version").textContent = value;
 }
 
 function settle({ id, value, error }) {
   const { resolve, reject } = calls.get(id);
   calls.delete(id);
-  return error === undefined ? resolve(value) : reject(failed(error));
+  return error === undefined ? resolve(value) : reject(new Error(error));
 }
 
 function call(name, ...args) {
@@ -91,15 +94,18 @@ async function run() {
   if (!(work > 0) || !(diagnosis >= 0)) return notify("the limits are numbers of products, such as 1e11");
   running = true;
   $("stop").hidden = $("actions").hidden = false;
+  const waits = () => items.find((i) => !i.report);
   try {
-    for (let item; (item = items.find((i) => !i.report)); ) await judge(item, work, diagnosis);
-    $("stop").hidden = true;
-    await report();
+    do {
+      for (let item; (item = waits()); ) await judge(item, work, diagnosis);
+      await report();
+    } while (waits()); // it came while the report was written
   } catch (fault) {
     notify(`the engine has failed: ${fault.message}`);
-    $("stop").hidden = true;
   }
   running = false;
+  $("stop").hidden = true;
+  $("stop").disabled = false;
 }
 
 async function judge(item, work, diagnosis) {
@@ -116,8 +122,8 @@ async function judge(item, work, diagnosis) {
   show(item, seconds());
 }
 
-// judged returns the report of an item. Of one that cannot be read, or that costs the engine its
-// life, as where its memory ends, it says so, by an engine that lives.
+// judged returns the report of an item. Of one that cannot be read, or that costs an engine its
+// life, as where its memory ends, another engine says so.
 async function judged(item, work, diagnosis) {
   let reason;
   try {
@@ -126,9 +132,9 @@ async function judged(item, work, diagnosis) {
     return await call("judge", item.name, bytes, work, diagnosis);
   } catch (fault) {
     reason = fault.message;
-    if (fault.engine && reason !== stopped) startEngine();
   }
-  return call("unusable", item.name, reason);
+  const say = () => call("unusable", item.name, reason);
+  return say().catch(say); // the next engine does where this one has just ended
 }
 
 // show shows an item as a row of the list.
@@ -173,6 +179,7 @@ function withoutScript(page) {
   return `<!doctype html>${parsed.documentElement.outerHTML}`;
 }
 
+// save saves the report in one form.
 async function save(form) {
   const [type, name] = {
     html: ["text/html", "plumbline.html"], json: ["application/json", "plumbline.json"],
@@ -199,6 +206,7 @@ function clearAll() {
 
 // stop ends the one that is being judged, and leaves out what waits.
 function stop() {
+  $("stop").disabled = true; // once is enough until the run ends
   for (const item of items.filter((i) => !i.report)) item.bytes = () => Promise.reject(new Error(stopped));
   startEngine();
 }
@@ -249,7 +257,9 @@ function listen() {
   };
   $("stop").onclick = stop;
   $("clear").onclick = clearAll;
-  document.querySelectorAll("[data-save]").forEach((b) => (b.onclick = () => save(b.dataset.save)));
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.onclick = () => save(button.dataset.save).catch((fault) => notify(fault.message));
+  }
 }
 
 function offerExamples() {
@@ -338,7 +348,7 @@ function showRequested(op, { files, mistakes }, bytes) {
   $("requested").append(
     el("h3", { textContent: "What they show" }),
     table(["mistake", "such a kernel", "strength", "shows best in"], rows),
-    el("p", { textContent: "The strength is how far a mistake moves the outputs, in deviations; from 10 on it shows." }),
+    el("p", { textContent: "Strength: how far a mistake moves the outputs, in deviations. From 10 on it shows." }),
   );
 }
 
@@ -374,7 +384,7 @@ function showCatalogue() {
   for (const o of catalogue.ops) {
     const summary = el("summary", {}, el("code", { textContent: o.name }), ` ${o.doc}`);
     const entry = el("details", { id: `op-${o.name}` }, summary);
-    entry.addEventListener("toggle", () => entry.childElementCount > 1 || entry.append(...described(o)), { once: true });
+    entry.addEventListener("toggle", () => entry.append(...described(o)), { once: true });
     $("catalogue").append(entry);
   }
 }
@@ -384,12 +394,13 @@ const shapeOf = (t) => [t.shape, t.other_shape].filter(Boolean).map((s) => `[${s
 function described(o) {
   const tensors = (list = [], before) =>
     list.map((t) => [before + t.name + (t.optional ? "?" : ""), shapeOf(t), t.doc]);
+  const mistakes = (o.mistakes ?? []).map((m) => [named(m), m.sentence, m.hidden]);
   const parts = [
     ["Inputs", ["tensor", "shape", "is"], tensors(o.inputs, "")],
     ["Outputs", ["tensor", "shape", "is"], tensors(o.outputs, "out.")],
     ["Attributes", ["attribute", "default", "says"], (o.attrs ?? []).map((a) => [a.name, otherwise(a), a.doc])],
     ["Arithmetic", ["key", "default", "says"], (o.arithmetic ?? []).map((k) => [k.name, k.default, k.doc])],
-    ["Known mistakes", ["mistake", "such a kernel", "hidden"], (o.mistakes ?? []).map((m) => [named(m), m.sentence, m.hidden])],
+    ["Known mistakes", ["mistake", "such a kernel", "hidden"], mistakes],
   ];
   return parts
     .filter(([, , rows]) => rows.length)

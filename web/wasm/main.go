@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"syscall/js"
 
 	"plumbline/internal/heap"
@@ -27,9 +28,15 @@ func main() {
 	select {} // functions are called for as long as the worker lives
 }
 
-// function makes a Go function one of JavaScript: what fails returns {error}.
+// function makes a Go function one of JavaScript: what fails returns {error}, and so does a fault
+// of ours, which is not to cost the calls after it.
 func function(f func(args []js.Value) (any, error)) js.Func {
-	return js.FuncOf(func(_ js.Value, args []js.Value) any {
+	return js.FuncOf(func(_ js.Value, args []js.Value) (value any) {
+		defer func() {
+			if p := recover(); p != nil {
+				value = map[string]any{"error": fmt.Sprintf("internal error: %v", p)}
+			}
+		}()
 		value, err := f(args)
 		if err != nil {
 			return map[string]any{"error": err.Error()}

@@ -61,6 +61,7 @@ var decodeOp = &op.Op{
 	Check:      checkDecode,
 	Truth:      mlaDecode,
 	Work:       decodeWork,
+	Summands:   pagesOf,
 }
 
 func checkDecode(c *op.Case) error {
@@ -144,10 +145,7 @@ func gathered(c *op.Case, b int) *mat.Dense {
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
 func decodeHeads(c *op.Case, out *attend.Heads, keys *attend.Keys, b, s, h0, h1 int) {
-	seen := attend.KeysInUse(c, b)
-	if c.Flag("causal") {
-		seen = max(0, seen-c.Dim("S")+s+1)
-	}
+	seen := seenBy(c, b, s)
 	var at []attend.Place
 	for h := h0; h < h1; h++ {
 		p := attend.Place{B: b, S: s, H: h}
@@ -156,9 +154,22 @@ func decodeHeads(c *op.Case, out *attend.Heads, keys *attend.Keys, b, s, h0, h1 
 		}
 	}
 	if seen > 0 {
-		q := c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
-		out.Block(q, keys.First(seen), attention.Options{}, at)
+		out.Block(queryHeads(c, b, s, h0, h1), keys.First(seen), attention.Options{}, at)
 	}
+}
+
+// seenBy is how many keys query s of sequence b sees, from the first on.
+func seenBy(c *op.Case, b, s int) int {
+	seen := attend.KeysInUse(c, b)
+	if c.Flag("causal") {
+		seen = max(0, seen-c.Dim("S")+s+1)
+	}
+	return seen
+}
+
+// queryHeads returns heads h0 … h1−1 of a query as rows.
+func queryHeads(c *op.Case, b, s, h0, h1 int) *mat.Dense {
+	return c.Input("q").View(2, b, s).Slice(h0, h1, 0, c.Dim("D")).(*mat.Dense)
 }
 
 // decodeWork counts scores, and the gathering of the cache.
