@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,7 @@ func TestFilesOfEnginesAgree(t *testing.T) {
 	for what, places := range map[string][]place{
 		"the Go of a release": {
 			{"Dockerfile", `golang:([\d.]+) `}, {".github/workflows/release.yml", `go-version: ([\d.]+)`},
+			{".github/workflows/ci.yml", `golang:([\d.]+)-`},
 		},
 		"the goreleaser": {
 			{".github/workflows/ci.yml", `version: (v2[\d.]+)`},
@@ -60,6 +62,23 @@ func TestActionsArePinned(t *testing.T) {
 		for _, m := range uses.FindAllStringSubmatch(string(text), -1) {
 			if !pinned.MatchString(m[1]) {
 				t.Errorf("%s: %s is no commit", file, m[1])
+			}
+		}
+	}
+}
+
+// TestWhatMayWriteBuildsNothing: a job of a workflow that may write, or sign, has no checkout, and
+// credentials are left in none.
+func TestWhatMayWriteBuildsNothing(t *testing.T) {
+	for _, name := range []string{"ci", "image", "page", "release"} {
+		text := read(t, ".github/workflows/"+name+".yml")
+		if a, b := strings.Count(text, "uses: actions/checkout@"),
+			strings.Count(text, "persist-credentials: false"); a != b {
+			t.Errorf("%s: %d checkouts, %d without credentials", name, a, b)
+		}
+		for _, job := range regexp.MustCompile(`\n  \w+:\n    `).Split(text, -1) {
+			if strings.Contains(job, ": write") && strings.Contains(job, "actions/checkout@") {
+				t.Errorf("%s: a job that may write has a checkout:\n%s", name, job)
 			}
 		}
 	}
