@@ -46,6 +46,13 @@ func TestFilesOfEnginesAgree(t *testing.T) {
 	}
 }
 
+// TestNoChecksumIsLeftOut: Bazel takes an empty one for none, and checks nothing.
+func TestNoChecksumIsLeftOut(t *testing.T) {
+	if m := regexp.MustCompile(`sha256 = "[0-9a-f]{64}"`); !m.MatchString(read(t, "examples/bazel/MODULE.bazel")) {
+		t.Error("examples/bazel/MODULE.bazel: no checksum")
+	}
+}
+
 // TestActionsArePinned: what a workflow runs is named by a commit, which nobody can move.
 func TestActionsArePinned(t *testing.T) {
 	workflows, err := filepath.Glob("../../.github/workflows/*.yml")
