@@ -2,8 +2,10 @@ package check
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -14,6 +16,7 @@ func TestFilesOfEnginesAgree(t *testing.T) {
 	for what, places := range map[string][]place{
 		"the Go of a release": {
 			{"Dockerfile", `golang:([\d.]+) `}, {".github/workflows/release.yml", `go-version: ([\d.]+)`},
+			{".github/workflows/ci.yml", `golang:([\d.]+)-`},
 		},
 		"the goreleaser": {
 			{".github/workflows/ci.yml", `version: (v2[\d.]+)`},
@@ -43,6 +46,13 @@ func TestFilesOfEnginesAgree(t *testing.T) {
 	}
 }
 
+// TestNoChecksumIsLeftOut: Bazel takes an empty one for none, and checks nothing.
+func TestNoChecksumIsLeftOut(t *testing.T) {
+	if m := regexp.MustCompile(`sha256 = "[0-9a-f]{64}"`); !m.MatchString(read(t, "examples/bazel/MODULE.bazel")) {
+		t.Error("examples/bazel/MODULE.bazel: no checksum")
+	}
+}
+
 // TestActionsArePinned: what a workflow runs is named by a commit, which nobody can move.
 func TestActionsArePinned(t *testing.T) {
 	workflows, err := filepath.Glob("../../.github/workflows/*.yml")
@@ -61,6 +71,37 @@ func TestActionsArePinned(t *testing.T) {
 				t.Errorf("%s: %s is no commit", file, m[1])
 			}
 		}
+	}
+}
+
+// TestWhatMayWriteBuildsNothing: a job of a workflow that may write, or sign, has no checkout, and
+// credentials are left in none.
+func TestWhatMayWriteBuildsNothing(t *testing.T) {
+	for _, name := range []string{"ci", "image", "page", "release"} {
+		text := read(t, ".github/workflows/"+name+".yml")
+		if a, b := strings.Count(text, "uses: actions/checkout@"),
+			strings.Count(text, "persist-credentials: false"); a != b {
+			t.Errorf("%s: %d checkouts, %d without credentials", name, a, b)
+		}
+		for _, job := range regexp.MustCompile(`\n  \w+:\n    `).Split(text, -1) {
+			if strings.Contains(job, ": write") && strings.Contains(job, "actions/checkout@") {
+				t.Errorf("%s: a job that may write has a checkout:\n%s", name, job)
+			}
+		}
+	}
+}
+
+// TestNothingOfTheRepositoryIsKeptFromImages: a build that misses files of its commit says that it
+// is modified, and has no version.
+func TestNothingOfTheRepositoryIsKeptFromImages(t *testing.T) {
+	list := exec.Command("git", "ls-files", "--cached", "--ignored", "--exclude-from=.dockerignore")
+	list.Dir = "../.."
+	missing, err := list.Output()
+	if err != nil {
+		t.Skip("no checkout of git:", err)
+	}
+	if len(missing) > 0 {
+		t.Errorf(".dockerignore has files of the repository:\n%s", missing)
 	}
 }
 

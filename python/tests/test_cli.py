@@ -14,7 +14,7 @@ import pytest
 from conftest import read, rms
 
 import plumbline
-from plumbline._cli import main
+from plumbline._cli import is_safe, main
 from plumbline._command import binary
 
 
@@ -56,6 +56,8 @@ class TestImport:
     @pytest.fixture(autouse=True)
     def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        if not is_safe(self.torch.__version__):
+            pytest.skip(f"PyTorch {self.torch.__version__} can be made to run what is in a file: none is imported")
         monkeypatch.chdir(tmp_path)
         self.monkeypatch, self.capsys = monkeypatch, capsys
 
@@ -107,6 +109,25 @@ class TestImport:
         assert (said["left"], said["op"]) == (["z"], "norm.rms")
         assert read(Path(said["file"]))[0]["attrs"] == {"eps": 1e-6}
 
+    def test_of_two_that_may_be_one_tensor_the_user_says_which(self, held: dict[str, Any], tmp_path: Path) -> None:
+        other = {"inputs": {"x": held["x"] * 2}, "outputs": {"y": held["y"] * 2}}
+        self.save(held | other, tmp_path)
+        base = ("import", "case.pt", "-op", "norm.rms")
+        done = self.command(*base)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert '"x" and "inputs.x" of the file may both be x: -map x=NAME says which one is' in done.stderr
+        done = self.command(*base, "-map", "x=x")
+        assert '"y" and "outputs.y" of the file may both be out.y: -map out.y=NAME says which one is' in done.stderr
+        done = self.command(*base, "-map", "x=inputs.x,out.y=y", "-json")
+        assert json.loads(done.stdout)["mapped"] == {"x": "inputs.x", "weight": "weight", "out.y": "y"}
+        assert json.loads(done.stdout)["left"] == ["outputs.y", "x"]
+
+    def test_two_values_of_one_name_are_refused(self, held: dict[str, Any], tmp_path: Path) -> None:
+        self.save(held | {"inputs.x": held["x"], "inputs": {"x": held["x"] * 2}}, tmp_path)
+        done = self.command("import", "case.pt", "-op", "norm.rms")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert 'case.pt: it holds two values under the name "inputs.x"' in done.stderr
+
     def test_mistakes_are_said_and_write_nothing(self, held: dict[str, Any], tmp_path: Path) -> None:
         self.save(held, tmp_path)
         (tmp_path / "text.pt").write_text("no file of PyTorch")
@@ -148,6 +169,24 @@ class Trap:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("version", ["1.13.0a0", "2.5.1+cu124", "2.9.1"])
+def test_a_pytorch_that_runs_what_is_in_files_is_refused(version: str, tmp_path: Path) -> None:
+    """The file is not even opened, by a PyTorch that would say so."""
+    script = (
+        f"import sys, types; sys.modules['torch'] = types.SimpleNamespace(__version__={version!r}, load=print)\n"
+        "from plumbline._cli import main; sys.exit(main())"
+    )
+    arguments = [sys.executable, "-c", script, "import", "case.pt", "-op", "norm.rms"]
+    done = subprocess.run(arguments, capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"plumbline: case.pt: the PyTorch here is {version}, want 2.10 or newer: " in done.stderr
+    assert "CVE-2025-32434" in done.stderr
+
+
+def test_versions_of_pytorch_are_compared_as_numbers() -> None:
+    assert [is_safe(v) for v in ("2.9.1", "2.10.0", "2.15.0+cu132", "3.0.0", "10.0")] == [False, True, True, True, True]
 
 
 def test_a_file_needs_pytorch(tmp_path: Path) -> None:

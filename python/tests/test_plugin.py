@@ -13,6 +13,7 @@ from conftest import read
 
 import plumbline
 from plumbline._command import binary
+from plumbline.pytest_plugin import write_page
 
 TESTS = """
 import numpy as np
@@ -117,7 +118,7 @@ def test_the_page_has_every_report_in_the_order_of_the_tests(
 def test_a_session_without_a_recording_has_no_page(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_subprocess("--plumbline-html", "page.html")
-    result.stdout.fnmatch_lines(["plumbline: no recording was judged, so there is no page"])
+    result.stdout.fnmatch_lines(["plumbline: no recording was judged, so no page is written"])
     assert not Path(pytester.path, "page.html").exists()
 
 
@@ -126,6 +127,14 @@ def test_a_page_that_cannot_be_written_is_an_error(session: pytest.Pytester, mon
     result = session.runpytest_subprocess("--plumbline-html", "page.html")
     assert result.ret == pytest.ExitCode.USAGE_ERROR or "--plumbline-html" in result.stderr.str() + result.stdout.str()
     assert result.ret != 0
+
+
+def test_a_page_of_an_earlier_session_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("an earlier session")
+    with pytest.raises(pytest.UsageError, match=r"--plumbline-html .*page\.html: .*none\.json"):
+        write_page(page, tmp_path, ["none.json"])
+    assert not page.exists()
 
 
 def test_properties_of_tests_carry_the_lines(session: pytest.Pytester) -> None:

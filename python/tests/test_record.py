@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,16 @@ class TestFile:
         assert int.from_bytes(data[:8], "little") % 8 == 0
         sizes = {"F64": 8, "I64": 8, "F16": 2}
         assert all(e["data_offsets"][0] % sizes[e["dtype"]] == 0 for n, e in header.items() if n != "__metadata__")
+
+    @pytest.mark.skipif(os.name != "posix", reason="permissions are of POSIX")
+    def test_a_file_has_the_permissions_of_the_process_whose_mask_is_left_alone(self, tmp_path: Path) -> None:
+        """Runs in a process of its own: the mask is that of all threads."""
+        script = (
+            "import os, sys, numpy, plumbline; os.umask(0o027); os.umask = None; x = numpy.ones((1, 4), 'f4')\n"
+            "plumbline.record('norm.rms', {'x': x, 'weight': x[0]}, x, path=sys.argv[1])"
+        )
+        subprocess.run([sys.executable, "-c", script, tmp_path / "a.safetensors"], check=True)
+        assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o640
 
     def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(self, tmp_path: Path) -> None:
         path = tmp_path / "a.safetensors"

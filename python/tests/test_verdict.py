@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from conftest import ROOT, read, rms
 
 import plumbline
 from plumbline._command import binary
+from plumbline._recording import save_unused
 
 GOLDEN = ROOT / "golden" / "testdata"
 
@@ -78,6 +80,24 @@ class TestVerify:
         with pytest.raises(plumbline.CommandError, match="2 recordings, want one"):
             plumbline.verify(tmp_path)
 
+    def test_shards_of_the_test_are_not_those_of_the_recording(
+        self, norm: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        status = tmp_path / "status"
+        for index in "01":
+            monkeypatch.setenv("TEST_SHARD_INDEX", index)
+            monkeypatch.setenv("TEST_TOTAL_SHARDS", "2")
+            monkeypatch.setenv("TEST_SHARD_STATUS_FILE", str(status))
+            assert plumbline.check("norm.rms", norm, rms(**norm)).ok
+        assert not status.exists()  # whether the test heeds shards is not for this package to say
+
+    def test_words_are_asked_for_once(self, norm: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        verdict = plumbline.check("norm.rms", norm, rms(**norm))
+        words = str(verdict)
+        monkeypatch.setenv("PLUMBLINE_BINARY", "none")
+        assert str(verdict) == words
+        assert "_words" not in repr(verdict)
+
     def test_numbers_that_are_none_are_read(self, norm: dict[str, Any]) -> None:
         y = np.full_like(norm["x"], np.nan)
         verdict = plumbline.verify(plumbline.record("norm.rms", norm, y))
@@ -110,6 +130,23 @@ class TestCheck:
         kept = sorted(tmp_path.rglob("*"))
         assert [p.name for p in kept if p.is_file()] == ["case-2.safetensors", "case.safetensors"]
         assert read(kept[-1])[1] == dict(plumbline.record(**wrong).tensors)
+
+    def test_a_name_that_another_takes_meanwhile_is_left_to_it(self, wrong: dict[str, Any], tmp_path: Path) -> None:
+        made, names = plumbline.record(**wrong), [str(n) for n in range(64)]
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: save_unused(made, tmp_path, names), names))
+        assert sorted(taken) == sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{n}.safetensors" for n in names)
+
+    def test_a_recording_that_cannot_be_kept_leaves_no_file(
+        self, wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise OSError("no space left")
+
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="no space left"):
+            save_unused(plumbline.record(**wrong), tmp_path, ["a", "b"])
+        assert list(tmp_path.iterdir()) == []
 
     def test_what_the_verifier_refuses_raises_unusable(self) -> None:
         q = np.zeros((1, 2, 1, 4), np.float32)

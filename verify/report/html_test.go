@@ -28,7 +28,7 @@ func pictured() *verdict.Picture {
 			{Axes: []string{"token"}, Extents: []int{3}, Cells: []int{3}, Each: 1, Allowed: []int{0, 1, 0}},
 			{
 				Axes: []string{"batch", "page"}, Extents: []int{2, 5}, Cells: []int{2, 5},
-				Counts: []int{64, 64, 64, 64, 0, 64, 64, 64, 64, 64},
+				Counts:    []int{64, 64, 64, 64, 0, 64, 64, 64, 64, 64},
 				Shares:    []float64{0.1, 0, 0, 0, 0, 0, 0, -1.02, 0, 0.05},
 				Strengths: []float64{1, 0, 0, 2, 0, 0, 4, -123, 0, 6},
 			},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 from plumbline import _catalogue
 from plumbline._errors import RecordingError
-from plumbline._recording import OUTPUT, Recording, file_name, record
+from plumbline._recording import OUTPUT, Recording, file_name, record, save_unused
 from plumbline._spelling import show
 from plumbline._tensors import is_tensor, take
 
@@ -111,8 +112,8 @@ class Capture:
             if self.to is None:
                 self.recordings.append(made)
                 return
-            path = made.save(_claimed(self.to, file_name(f"{self.op.name}-{name}")))
-            self.paths.append(path)
+            stem = file_name(f"{self.op.name}-{name}")
+            self.paths.append(save_unused(made, self.to, (f"{stem}-{n:04d}" for n in itertools.count())))
 
     def close(self) -> None:
         """Ends the recording: functions run as they are, and modules have their own forward back."""
@@ -141,20 +142,6 @@ def _flat(bound: inspect.BoundArguments) -> dict[str, Any]:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             arguments |= arguments.pop(name)
     return arguments
-
-
-def _claimed(folder: Path, stem: str) -> Path:
-    """Returns the path of a new file with the next free number, which other processes leave alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 0
-    while True:
-        path = folder / f"{stem}-{number:04d}.safetensors"
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            number += 1
-            continue
-        return path
 
 
 class _Call:

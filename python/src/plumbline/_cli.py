@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,10 @@ from plumbline._tensors import is_tensor
 
 PYTORCH = (".pt", ".pth")
 UNUSABLE = 2
+
+# The first PyTorch in which no way is known for a file that is read with weights_only to run code.
+PYTORCH_LEAST = (2, 10)
+PYTORCH_WHY = "a file that an older one reads can run code, weights_only or not (CVE-2025-32434, CVE-2026-24747)"
 
 
 def main() -> int:
@@ -75,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         prefix_chars="-",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Makes a recording of a file that torch.save wrote: a dict of tensors, or dicts of these.\n"
-        "Only tensors and plain values are read (weights_only); nothing in the file is run.",
+        "Only tensors and plain values are read (weights_only), so that nothing in the file is run: it takes\n"
+        f"PyTorch {_dotted(PYTORCH_LEAST)} or newer, since {PYTORCH_WHY}.",
     )
     add = parser.add_argument
     add("file", metavar="FILE.pt")
@@ -104,6 +110,9 @@ def _load(path: str) -> dict[str, Any]:
         import torch
     except ImportError as e:
         raise RecordingError(f"{path}: reading a file of PyTorch needs PyTorch: {e}") from e
+    if not is_safe(torch.__version__):
+        least = f"want {_dotted(PYTORCH_LEAST)} or newer"
+        raise RecordingError(f"{path}: the PyTorch here is {torch.__version__}, {least}: {PYTORCH_WHY}")
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as e:
@@ -113,7 +122,21 @@ def _load(path: str) -> dict[str, Any]:
         raise RecordingError(f"{path}: PyTorch reads no tensors and plain values from it: {first}") from e
     if not isinstance(held, Mapping):
         raise RecordingError(f"{path}: it holds a {type(held).__name__}, want a dict of tensors")
-    return dict(_leaves(held))
+    named: dict[str, Any] = {}
+    for name, x in _leaves(held):
+        if name in named:
+            raise RecordingError(f"{path}: it holds two values under the name {show(name)}")
+        named[name] = x
+    return named
+
+
+def is_safe(version: str) -> bool:
+    """Tells whether a PyTorch of this version reads files without running what is in them."""
+    return tuple(int(n) for n in re.findall(r"\d+", version)[:2]) >= PYTORCH_LEAST
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _leaves(held: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -135,8 +158,16 @@ def _mapping(entry: Op, named: Mapping[str, Any], pairs: Sequence[str]) -> dict[
         if source not in named:
             raise RecordingError(f"-map {show(pair)}: no such tensor in the file{suggest(source, named)}")
         mapped[name] = source
-    own = {_own(entry, source): source for source in named if source not in mapped.values()}
-    return {name: source for name, source in own.items() if name} | mapped
+    own: dict[str, str] = {}
+    for source in named:
+        name = _own(entry, source)
+        if not name or name in mapped or source in mapped.values():
+            continue
+        if name in own:
+            both = f"{show(own[name])} and {show(source)} of the file may both be {name}"
+            raise RecordingError(f"{both}: -map {name}=NAME says which one is")
+        own[name] = source
+    return own | mapped
 
 
 def _own(entry: Op, source: str) -> str:

@@ -9,8 +9,8 @@ import math
 import os
 import platform
 import re
+import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,14 +44,13 @@ class Recording:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the recording. A file of that name is replaced when the new one is whole."""
         path = Path(path)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with part.open("xb") as file:  # with the permissions of any file that the user makes
                 file.writelines(self._parts())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
+            part.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
         return path
 
@@ -78,10 +77,21 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def save_unused(made: Recording, folder: Path, stems: Iterable[str]) -> Path:
+    """Writes a recording into a folder, which is made, under the first name that no other process has taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem in stems:
+        path = folder / f"{stem}.safetensors"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        try:
+            return made.save(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    raise RecordingError(f"{folder}: every name is taken")
 
 
 def record(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import os
 import tempfile
@@ -12,7 +14,7 @@ from typing import Any
 
 from plumbline import _command
 from plumbline._errors import CommandError, Undetermined, Unexplained, Unusable
-from plumbline._recording import Recording, file_name, record
+from plumbline._recording import Recording, file_name, record, save_unused
 
 EXPLAINED, UNEXPLAINED, UNDETERMINED, UNUSABLE = "explained", "unexplained", "undetermined", "unusable"
 
@@ -84,10 +86,17 @@ class Verdict:
         """The verdict in one line, as the command prints it."""
         return str(self).partition("\n")[0]
 
+    @functools.cached_property
+    def _words(self) -> str:
+        """The report in words, which the command makes of the JSON that the verdict came with."""
+        done = _command.run(["report", "-v", "-"], stdin=self.report)
+        body, _, counted = done.stdout.rstrip("\n").rpartition("\n")  # the last line counts recordings
+        if not counted.startswith("1 recording: "):
+            raise CommandError(f"plumbline report: {done.stderr.strip() or done.stdout}")
+        return body
+
     def __str__(self) -> str:
-        if "words" not in self.__dict__:
-            self.__dict__["words"] = _words(self)
-        return str(self.__dict__["words"])
+        return self._words
 
     def save_report(self, path: str | os.PathLike[str]) -> None:
         """Writes the report in JSON, which `plumbline report` joins with others and shows in other forms."""
@@ -123,7 +132,8 @@ def verify(
 
 
 def _judge(file: str, cwd: Path | None, flags: Sequence[str], timeout: float | None) -> Verdict:
-    done = _command.run(["verify", "-json", "-v", *flags, "--", file], cwd=cwd, timeout=timeout)
+    # This test judges its own recording, whichever shard of Bazel's it is in.
+    done = _command.run(["verify", "-json", "-v", "-shard", "off", *flags, "--", file], cwd=cwd, timeout=timeout)
     try:
         said = json.loads(done.stdout)["recordings"]
     except (ValueError, KeyError, TypeError) as e:
@@ -140,15 +150,6 @@ def _judge(file: str, cwd: Path | None, flags: Sequence[str], timeout: float | N
         json=entry,
         report=done.stdout,
     )
-
-
-def _words(verdict: Verdict) -> str:
-    """Returns the report in words, which the command makes of the JSON that the verdict came with."""
-    done = _command.run(["report", "-v", "-"], stdin=verdict.report)
-    body, _, counted = done.stdout.rstrip("\n").rpartition("\n")  # the last line counts recordings
-    if not counted.startswith("1 recording: "):
-        raise CommandError(f"plumbline report: {done.stderr.strip() or done.stdout}")
-    return body
 
 
 def check(
@@ -176,18 +177,10 @@ def check(
     how: dict[str, Any] = {"exact": exact, "max_work": max_work, "diagnosis": diagnosis, "timeout": timeout}
     verdict = verify(made, name=name, **how)
     if keep is not None and not verdict.ok:
-        made.save(unused(Path(keep), file_name(name or op)))
+        stem = file_name(name or op)
+        save_unused(made, Path(keep), itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))))
     require(verdict)
     return verdict
-
-
-def unused(folder: Path, stem: str) -> Path:
-    """Returns a path in a folder, which is made, that no file has yet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (path := folder / f"{stem}{'' if number == 1 else f'-{number}'}.safetensors").exists():
-        number += 1
-    return path
 
 
 def require(verdict: Verdict, message: str | None = None) -> None:

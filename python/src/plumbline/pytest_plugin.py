@@ -157,7 +157,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     reports = sorted(p.name for p in folder.glob("*.json"))
     if not reports:
-        terminalreporter.write_line("plumbline: no recording was judged, so there is no page")
+        terminalreporter.write_line("plumbline: no recording was judged, so no page is written")
         return
     write_page(Path(path).absolute(), folder, reports)
     noun = "report" if len(reports) == 1 else "reports"
@@ -167,6 +167,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def write_page(path: Path, folder: Path, reports: list[str]) -> None:
     """Joins reports into one page."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        path.unlink()  # one of an earlier session says nothing of this one
     done = _command.run(["report", "-html", str(path), *reports], cwd=folder)
     if not path.is_file():
         raise pytest.UsageError(f"--plumbline-html {path}: {done.stderr.strip()}")
