@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A besideFile is a file that is written beside the standard output. It has another name until it is
-// whole, so that a run that fails leaves what was there.
+// A besideFile is a file that is written beside the standard output. It has another name until it
+// is whole, so that a run that fails leaves what was there.
 type besideFile struct {
 	*os.File
 	path string // what it becomes

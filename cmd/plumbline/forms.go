@@ -37,7 +37,8 @@ func (f forms) draws() bool { return f.html != "" || f.text.Details }
 // beside tells whether anything is written beside the standard output.
 func (f forms) beside() bool { return f.html != "" || f.junit != "" || f.github }
 
-// log returns what goes to the standard error, which is the log of a workflow where one is annotated.
+// log returns what goes to the standard error, which is the log of a workflow where one is
+// annotated.
 func (f forms) log(stderr io.Writer) io.Writer {
 	if f.github {
 		return report.NewWorkflowLog(stderr, false)
@@ -143,8 +144,8 @@ func (w *written) appendTo(name string, use func(*os.File)) error {
 	return nil
 }
 
-// finish closes the files, and returns the error that there was or what closing says. Where there is
-// one, no file is left that was begun.
+// finish closes the files, and returns the error that there was or what closing says. Where there
+// is one, no file is left that was begun.
 func (w *written) finish(err error) error {
 	for _, file := range w.files {
 		err = errors.Join(err, file.Close())

@@ -97,7 +97,8 @@ func (j joined) gaps() error {
 	first, present := map[report.Shard]string{}, map[int][]int{}
 	for _, p := range j.parts {
 		if file, twice := first[p.Shard]; twice {
-			said = append(said, fmt.Sprintf("shard %d of %d is there twice, in %s and in %s", p.Index, p.Of, file, p.file))
+			said = append(said,
+				fmt.Sprintf("shard %d of %d is there twice, in %s and in %s", p.Index, p.Of, file, p.file))
 			continue
 		}
 		if first[p.Shard] = p.file; present[p.Of] == nil {

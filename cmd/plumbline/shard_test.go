@@ -193,7 +193,8 @@ func TestGaps(t *testing.T) {
 		{parts(report.Shard{Index: 2, Of: 2}, report.Shard{Index: 1, Of: 2}, report.Shard{Index: 1, Of: 1}), ""},
 		{parts(report.Shard{Index: 2, Of: 2}), "shard 1 of 2 is missing"},
 		{parts(report.Shard{Index: 5, Of: 8}, report.Shard{Index: 3, Of: 8}), "shards 1–2, 4, 6–8 of 8 are missing"},
-		{parts(report.Shard{Index: 1, Of: 1}, report.Shard{Index: 1, Of: 1}), "shard 1 of 1 is there twice, in a and in b"},
+		{parts(report.Shard{Index: 1, Of: 1}, report.Shard{Index: 1, Of: 1}),
+			"shard 1 of 1 is there twice, in a and in b"},
 		{
 			parts(report.Shard{Index: math.MaxInt, Of: math.MaxInt}),
 			fmt.Sprintf("shards 1–%d of %d are missing", math.MaxInt-1, math.MaxInt),

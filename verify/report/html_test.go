@@ -121,7 +121,9 @@ func wellFormed(t *testing.T, page string) {
 func TestHTMLOfPicturesThatAreNone(t *testing.T) {
 	ones := []float64{1, 1, 1, 1}
 	for name, p := range map[string]verdict.Picture{
-		"huge":      {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{1}, Cells: []int{math.MaxInt}, Each: 1}}},
+		"huge": {Maps: []verdict.Map{{
+			Axes: []string{"a"}, Extents: []int{1}, Cells: []int{math.MaxInt}, Each: 1,
+		}}},
 		"negative":  {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{-1}, Cells: []int{-1}, Each: 1}}},
 		"no axes":   {Maps: []verdict.Map{{}, {Cells: []int{2}}, {Axes: []string{"a", "b"}, Cells: []int{1, 1, 1}}}},
 		"short":     {Maps: []verdict.Map{{Axes: []string{"a"}, Extents: []int{4}, Cells: []int{4}, RMS: ones[:3]}}},
@@ -177,12 +179,14 @@ func hostileEntry() Entry {
 
 // forms are all that a run is written in.
 var forms = map[string]func(w io.Writer) Report{
-	"words":    func(w io.Writer) Report { return NewText(w, TextOptions{Details: true}) },
-	"JSON":     func(w io.Writer) Report { return NewJSON(w, hostile) },
-	"HTML":     func(w io.Writer) Report { return NewHTML(w, hostile) },
-	"JUnit":    func(w io.Writer) Report { return NewJUnit(w) },
-	"GitHub":   func(w io.Writer) Report { return NewGitHub(w) },
-	"log":      func(w io.Writer) Report { return NewText(NewWorkflowLog(w, false), TextOptions{Details: true}) },
+	"words":  func(w io.Writer) Report { return NewText(w, TextOptions{Details: true}) },
+	"JSON":   func(w io.Writer) Report { return NewJSON(w, hostile) },
+	"HTML":   func(w io.Writer) Report { return NewHTML(w, hostile) },
+	"JUnit":  func(w io.Writer) Report { return NewJUnit(w) },
+	"GitHub": func(w io.Writer) Report { return NewGitHub(w) },
+	"log": func(w io.Writer) Report {
+		return NewText(NewWorkflowLog(w, false), TextOptions{Details: true})
+	},
 	"JSON log": func(w io.Writer) Report { return NewJSON(NewWorkflowLog(w, true), hostile) },
 	"Markdown": func(w io.Writer) Report { return NewMarkdown(w) },
 }
@@ -191,7 +195,8 @@ func TestNothingOfAFileIsObeyed(t *testing.T) {
 	held := map[string]func(t *testing.T, got string){
 		"HTML": wellFormed,
 		"GitHub": func(t *testing.T, got string) {
-			if strings.Contains(got, "##[") || !regexp.MustCompile(`^::error file=[^:,]+,title=[^:,]+::[^\n]+\n$`).MatchString(got) {
+			command := regexp.MustCompile(`^::error file=[^:,]+,title=[^:,]+::[^\n]+\n$`)
+			if strings.Contains(got, "##[") || !command.MatchString(got) {
 				t.Errorf("%q", got)
 			}
 		},

@@ -23,9 +23,9 @@ type Run struct {
 	Summary    Summary
 }
 
-// MostRead bounds a report that is read, in bytes; mostListed a list in it, that of recordings among
-// them, since what takes three bytes there may take hundreds in memory; mostFree the values that all
-// recordings say of themselves, and mostDeep how deep values stand in values.
+// MostRead bounds a report that is read, in bytes; mostListed a list in it, that of recordings
+// among them, since what takes three bytes there may take hundreds in memory; mostFree the values
+// that all recordings say of themselves, and mostDeep how deep values stand in values.
 const (
 	MostRead   = 1 << 30
 	mostListed = 1 << 20

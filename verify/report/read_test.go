@@ -40,7 +40,8 @@ func everything() []Entry {
 		}})
 	}
 	return []Entry{
-		NewEntry(right, origin), diagnosed, drawn, coded, signed, chosen, NewEntry(unusable, nil), NewEntry(undecided, nil),
+		NewEntry(right, origin), diagnosed, drawn, coded, signed, chosen,
+		NewEntry(unusable, nil), NewEntry(undecided, nil),
 		hostileEntry(),
 	}
 }
