@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -83,6 +84,21 @@ func (f forms) taken(name string, streams ...*os.File) error {
 		if there, err := stream.Stat(); err == nil && os.SameFile(at, there) {
 			return fmt.Errorf("%s is where the words go, or the JSON; want another file", name)
 		}
+	}
+	return nil
+}
+
+// another says that a file is there and begins otherwise than what is to be written: it is
+// something else of its owner's.
+func another(name, begin string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil // it is not there, or cannot be written either
+	}
+	defer file.Close()
+	found := make([]byte, len(begin))
+	if n, _ := io.ReadFull(file, found); n > 0 && !strings.EqualFold(string(found[:n]), begin) {
+		return fmt.Errorf("%s is there and is no such report; it would be lost", name)
 	}
 	return nil
 }

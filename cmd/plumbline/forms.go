@@ -84,11 +84,17 @@ func (f forms) open(names []string, version string, stdout *checked, stderr *os.
 
 // checkTargets checks that no form is written over another, or over anything else of the run.
 func (f forms) checkTargets(streams ...*os.File) error {
-	for _, t := range []struct{ flag, name string }{{"-html", f.html}, {"-junit", f.junit}} {
+	for _, t := range []struct{ flag, name, begin string }{
+		{"-html", f.html, "<!doctype html>"}, {"-junit", f.junit, "<?xml"},
+	} {
 		if t.name == "" {
 			continue
 		}
-		if err := f.taken(t.name, streams...); err != nil {
+		err := f.taken(t.name, streams...)
+		if err == nil {
+			err = another(t.name, t.begin)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", t.flag, err)
 		}
 	}
