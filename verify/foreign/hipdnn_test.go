@@ -316,7 +316,7 @@ func TestHostileBundles(t *testing.T) {
 		{"strides", []int{0, 0, 1}, "dims [2 3 8] with strides [0 0 1] lie in 8 elements"},
 		{"strides", []int{-24, 8, 1}, "strides [-24 8 1], want them positive"},
 		{"strides", []int{1}, "dims [2 3 8] and strides [1], want as many of both"},
-		{"strides", []int{math.MaxInt32, 8, 1}, "want them positive and within 4294967296 bytes"},
+		{"strides", []int{math.MaxInt, 8, 1}, "want them positive and within 4294967296 bytes"},
 		{"dims", []int{1 << 30, 1 << 30, 8}, "more than 4294967296 bytes"},
 		{"dims", []int{-2, 3, 8}, "an axis of length -2"},
 		{"dims", []int{2, 3, 4}, "192 bytes, want the 176 of its dims, strides and data_type"},
