@@ -109,11 +109,16 @@ func (d *decoder) format() error {
 	return err
 }
 
-// counted checks the summary.
+// counted checks the summary, and that no recording is said to be better than an output of it.
 func (r *Run) counted() error {
 	var s Summary
 	for _, e := range r.Recordings {
 		s.Count(e.Status)
+		for _, o := range e.Outputs {
+			if o.Status == verdict.Unexplained && e.Status < o.Status {
+				return fmt.Errorf("%s is %s, and its output %s %s", quoted(e.File), e.Status, quoted(o.Name), o.Status)
+			}
+		}
 	}
 	if s != r.Summary {
 		return fmt.Errorf("the summary says %s, and there are %s", r.Summary, s)

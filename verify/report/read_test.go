@@ -153,6 +153,7 @@ func TestReadRefuses(t *testing.T) {
 		{`"max_z":1.9`, `"max_z":1e999`, `"1e999" for key "max_z"`},
 		{`"elements":16896`, `"elements":1.5`, `"1.5" for key "elements", want a whole number`},
 		{`"explained":3`, `"explained":4`, "the summary says 9 recordings: 4 explained"},
+		{`"status":"unexplained","reason"`, `"status":"explained","reason"`, `is explained, and its output "o"`},
 		{`"outputs":[`, `"outputs":{`, "want a list for outputs"},
 		{`"unusable":1}}`, `"unusable":1}`, "cut short"}, {`"unusable":1}}`, `"unusable":1}}1`, "more behind the end"},
 		{`{"plumbline"`, `[{"plumbline"`, "want an object"}, {`"deep":null`, `"deep":nil`, "invalid character"},
