@@ -77,7 +77,7 @@ func (b *bench) start(s source, j *job) {
 	rec, err := s.open()
 	if err != nil {
 		b.watch.end()
-		j.done <- unusable(s.name, err)
+		j.done <- report.NewUnusable(s.name, err.Error())
 		return
 	}
 	size := weigh(rec)
@@ -101,7 +101,7 @@ func (b *bench) one(name string, rec *recording.Recording) (e report.Entry) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.logFault(name, fmt.Sprintf("%v\n%s", p, debug.Stack()))
-			e = unusable(name, &op.Fault{Value: p})
+			e = report.NewUnusable(name, (&op.Fault{Value: p}).Error())
 			e.Op = rec.Op
 		}
 	}()
@@ -121,11 +121,6 @@ func (b *bench) logFault(name, text string) {
 	for line := range strings.Lines(stack) {
 		fmt.Fprintln(b.log, strings.ReplaceAll(report.Line(strings.TrimRight(line, "\n")), `\t`, "\t"))
 	}
-}
-
-// unusable is the entry of something that could not be judged.
-func unusable(name string, err error) report.Entry {
-	return report.NewEntry(verdict.Verdict{File: name, Status: verdict.Unusable, Reason: err.Error()}, nil)
 }
 
 // weigh estimates the memory that judging a recording takes, in bytes.

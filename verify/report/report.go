@@ -26,6 +26,11 @@ func NewEntry(v verdict.Verdict, provenance map[string]any) Entry {
 	return Entry{Verdict: v, Provenance: provenance}
 }
 
+// NewUnusable returns the entry of a file that could not be judged, with the reason.
+func NewUnusable(file, reason string) Entry {
+	return NewEntry(verdict.Verdict{File: file, Status: verdict.Unusable, Reason: reason}, nil)
+}
+
 // Brief returns the entry without what only details and pictures show: what the call declared, the
 // worst elements of outputs that did not fail, and how errors lie.
 func (e Entry) Brief() Entry {

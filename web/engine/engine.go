@@ -30,12 +30,12 @@ func Judge(name string, file []byte, l Limits) []byte { return write(judge(name,
 func judge(name string, file []byte, l Limits) (e report.Entry) {
 	defer func() {
 		if p := recover(); p != nil {
-			e = unusable(name, (&op.Fault{Value: p}).Error()+"\n"+string(debug.Stack()))
+			e = report.NewUnusable(name, (&op.Fault{Value: p}).Error()+"\n"+string(debug.Stack()))
 		}
 	}()
 	rec, err := recording.Read(bytes.NewReader(file), int64(len(file)), name)
 	if err != nil {
-		return unusable(name, err.Error())
+		return report.NewUnusable(name, err.Error())
 	}
 	v := diagnosis.JudgeWith(rec, diagnosis.Options{
 		Most: l.Judge, Budget: l.Diagnosis, Vouching: l.Diagnosis, Draw: true,
@@ -48,19 +48,15 @@ func judge(name string, file []byte, l Limits) (e report.Entry) {
 	return e
 }
 
-func unusable(name, reason string) report.Entry {
-	return report.NewEntry(verdict.Verdict{File: name, Status: verdict.Unusable, Reason: reason}, nil)
-}
-
 // Unusable returns the report of a file that could not be judged, with the reason.
-func Unusable(name, reason string) []byte { return write(unusable(name, reason)) }
+func Unusable(name, reason string) []byte { return write(report.NewUnusable(name, reason)) }
 
 // write writes the report of one recording.
 func write(e report.Entry) []byte {
 	var b bytes.Buffer
 	j := report.NewJSON(&b, version.Current())
 	if err := j.Add(e); err != nil {
-		return write(unusable(e.File, err.Error()))
+		return write(report.NewUnusable(e.File, err.Error()))
 	}
 	_ = j.Close() // a buffer takes everything
 	return b.Bytes()
