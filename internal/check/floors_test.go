@@ -56,6 +56,13 @@ var floors = []struct {
 	{"verify/evidence", []string{
 		"numbers/*", "verify/emulate", "verify/op", "verify/recording", "verify/verdict",
 	}},
+	{"course/page", nil},
+	{"course/derivation", []string{"course/page"}},
+	{"course/picture", []string{"numbers/*", "*", "course/page"}},
+	{"course/story", []string{"numbers/*", "*", "course/page"}},
+	{"course/hand", []string{"numbers/*", "*", "course/page", "verify/op", "verify/op/*", "verify/recording"}},
+	{"course/exercise", []string{"numbers/*", "verify/*", "verify/*/*", "verify/*/*/*"}},
+	{"course", []string{"course/*"}},
 }
 
 // Things flow one way: nobody below knows anybody above, and families not one another.

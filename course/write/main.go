@@ -1,0 +1,41 @@
+// Write writes the pages of the course below the root of the module, which is its argument.
+package main
+
+import (
+	"io/fs"
+	"log"
+	"os"
+
+	"plumbline/course/derivation"
+	"plumbline/course/hand"
+	"plumbline/course/page"
+	"plumbline/course/picture"
+	"plumbline/course/story"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("course: ")
+	if len(os.Args) != 2 {
+		log.Fatal("usage: write ROOT")
+	}
+	if err := write(os.Args[1]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func write(root string) error {
+	all := page.Set{}
+	for _, pages := range []func(fs.FS) (page.Set, error){
+		derivation.Pages, hand.Pages, picture.Pages, story.Pages,
+	} {
+		set, err := pages(os.DirFS(root))
+		if err == nil {
+			err = all.Add(set)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return all.Write(root)
+}
