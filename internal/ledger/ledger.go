@@ -10,15 +10,15 @@ import (
 // Page is where the table of equations stands, from the root of the module.
 const Page = "docs/EQUATIONS.md"
 
-// Rooms are the equation packages, in the order of the page; those that do not exist yet are passed
-// over.
+// Rooms are the equation packages in the order in which they are taught, which is that of the page;
+// those that do not exist yet are passed over.
 var Rooms = []string{
-	"rope", "norm", "attention", "mla", "moe", "fp8", "mtp", "policy", "ppo", "grpo", "dpo", "rl", "model",
+	"attention", "rope", "norm", "mla", "moe", "fp8", "mtp", "model", "rl", "policy", "ppo", "dpo", "grpo",
 }
 
 // Ledger is what the sources say of the equations.
 type Ledger struct {
-	Functions []*Function // exported, of all equation packages; by package, file and line
+	Functions []*Function // exported, of all equation packages; in the order in which they are taught
 	Ops       []Op        // of the catalogue, by name
 }
 
@@ -28,14 +28,31 @@ type Function struct {
 	Name    string // YaRN.ScoreFactor for a method
 	File    string // from the root, with slashes
 	Line    int
+	Summary string   // first sentence of the comment
 	Formula []string // lines of the indented block
+	Notes   []Note   // where print and code differ from it
 	Ending  string   // last sentence of the comment, from "It implements" on
 	Exempt  bool     // it is no equation: its ending says so, or it is a String method
 	Tests   []Test   // those that name it, in any way: through helpers too
 }
 
+// Note says where a formula, as printed or as coded elsewhere, is not what the function computes.
+type Note struct {
+	Kind string // InPrint or InCode
+	Text string
+}
+
+// Kinds of notes.
+const (
+	InPrint = "print"
+	InCode  = "code"
+)
+
 // Test is a test, fuzz test or example.
-type Test struct{ Name, File string }
+type Test struct {
+	Name, File string
+	Line       int
+}
 
 // Op is an entry of the catalogue of package op.
 type Op struct {

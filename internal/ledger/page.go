@@ -50,13 +50,13 @@ func (l *Ledger) row(f *Function) string {
 	}
 	var tests, links []string
 	for _, test := range f.lessons() {
-		tests = append(tests, link(test.Name, test.File))
+		tests = append(tests, linkTo(test.Name, test.File, test.Line))
 	}
 	for _, file := range files {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
 	cells := []string{
-		formula(f.Formula), link("`"+f.Path()+"`", f.File), cited(f.Ending),
+		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), cited(f.Ending),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
@@ -85,6 +85,9 @@ func calledAfter(test Test, name string) int {
 // link returns a link from the page to a file of the module.
 func link(text, file string) string { return "[" + text + "](../" + file + ")" }
 
+// linkTo returns a link to a line of a file.
+func linkTo(text, file string, line int) string { return link(text, fmt.Sprintf("%s#L%d", file, line)) }
+
 // list returns the first few items, and how many there are beyond.
 func list(items []string) string {
 	if rest := len(items) - most; rest > 0 {
@@ -98,9 +101,9 @@ func cited(ending string) string {
 	return cell(strings.TrimSuffix(strings.TrimPrefix(ending, citing), "."))
 }
 
-// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
-// they are if the conversion does not know one.
-func formula(lines []string) string {
+// Formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
+// they are if the conversion does not know one; both fit a cell of a table.
+func Formula(lines []string) string {
 	var out []string
 	for _, line := range lines {
 		if strings.TrimSpace(line) == "" {

@@ -38,7 +38,7 @@ func readTests(sources []source, room string) []namingTest {
 			}
 			maps.Copy(direct[d.name], s.namesIn(d.node, room))
 			if isTestName(d.name) {
-				tests = append(tests, namingTest{Test{d.name, s.name}, nameSet{}})
+				tests = append(tests, namingTest{Test{d.name, s.name, s.line(d.node)}, nameSet{}})
 			}
 		}
 	}
