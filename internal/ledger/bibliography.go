@@ -21,7 +21,8 @@ var Papers = []Paper{
 	{"FlashMLA", "FlashMLA (code)", ""},
 	{
 		"PagedAttention",
-		"Efficient Memory Management for Large Language Model Serving with PagedAttention, Kwon et al. 2023", "2309.06180",
+		"Efficient Memory Management for Large Language Model Serving with PagedAttention, Kwon et al. 2023",
+		"2309.06180",
 	},
 	{"RoFormer", "RoFormer: Enhanced Transformer with Rotary Position Embedding, Su et al. 2021", "2104.09864"},
 	{"YaRN", "YaRN: Efficient Context Window Extension of Large Language Models, Peng et al. 2023", "2309.00071"},
@@ -66,7 +67,8 @@ var Papers = []Paper{
 	{"TRPO", "Trust Region Policy Optimization, Schulman et al. 2015", "1502.05477"},
 	{
 		"GAE",
-		"High-Dimensional Continuous Control Using Generalized Advantage Estimation, Schulman et al. 2015", "1506.02438",
+		"High-Dimensional Continuous Control Using Generalized Advantage Estimation, Schulman et al. 2015",
+		"1506.02438",
 	},
 	{"PPO", "Proximal Policy Optimization Algorithms, Schulman et al. 2017", "1707.06347"},
 	{
@@ -108,7 +110,8 @@ var Papers = []Paper{
 	{"CISPO", "MiniMax-M1 (CISPO), MiniMax 2025", "2506.13585"},
 	{
 		"Klear-Reasoner",
-		"Klear-Reasoner: Advancing Reasoning Capability via Gradient-Preserving Clipping Policy Optimization, Su et al. 2025", "2508.07629",
+		"Klear-Reasoner, with Gradient-Preserving Clipping Policy Optimization (GPPO), Su et al. 2025",
+		"2508.07629",
 	},
 	{"ScaleRL", "The Art of Scaling Reinforcement Learning Compute for LLMs, Khatri et al. 2025", "2510.13786"},
 	{"TRL", "TRL (code)", ""},

@@ -52,6 +52,14 @@ const (
 type Test struct {
 	Name, File string
 	Line       int
+	Sentences  []Sentence // what its sub-tests are called
+	Breadth    int        // how many functions of its package it names
+}
+
+// Sentence is the name of a sub-test that is written out in the source.
+type Sentence struct {
+	Text string
+	Line int
 }
 
 // Op is an entry of the catalogue of package op.

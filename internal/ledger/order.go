@@ -38,5 +38,7 @@ func taught(sources []source, room string) []source {
 		}
 		return i
 	}
-	return slices.SortedStableFunc(slices.Values(sources), func(a, b source) int { return cmp.Compare(place(a), place(b)) })
+	return slices.SortedStableFunc(slices.Values(sources), func(a, b source) int {
+		return cmp.Compare(place(a), place(b))
+	})
 }

@@ -37,14 +37,13 @@ func (l *Ledger) Citations() map[string][]Cited {
 	return all
 }
 
-// citation is one place of one paper.
+// cites is one place of one paper.
 type cites struct{ paper, place string }
 
 var (
 	ranges = regexp.MustCompile(`\((\d+)\)\s*[–-]\s*\((\d+)\)`)
-	where  = regexp.MustCompile(
-		`\(\d+(?:[.:]\d+)?\)|(?:section|appendix|algorithm|theorem|corollary|definition|table) [A-Z]?[\d.]*\d|appendix [A-Z]\b`,
-	)
+	where  = regexp.MustCompile(`\(\d+(?:[.:]\d+)?\)|appendix [A-Z]\b(?:\.\d+)*|` +
+		`(?:section|algorithm|theorem|corollary|definition|table) [A-Z]?[\d.]*\d`)
 )
 
 // citations returns what the ending of f cites. What stands between one paper's name and the next
@@ -75,7 +74,7 @@ type namedPaper struct {
 	start, end int
 }
 
-// namesIn returns where text names papers, from left to right; of two names at one place the longer.
+// namesIn returns where text names papers, from left to right; of two at one place the longer.
 func namesIn(text string) (found []namedPaper) {
 	for _, p := range Papers {
 		for from := 0; ; {
@@ -93,7 +92,13 @@ func namesIn(text string) (found []namedPaper) {
 	slices.SortFunc(found, func(a, b namedPaper) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
 	})
-	return slices.CompactFunc(found, func(a, b namedPaper) bool { return b.start < a.end })
+	var apart []namedPaper
+	for _, name := range found {
+		if len(apart) == 0 || name.start >= apart[len(apart)-1].end {
+			apart = append(apart, name)
+		}
+	}
+	return apart
 }
 
 // continues reports whether a name at text[start:end] is only part of a longer word, as DPO is of

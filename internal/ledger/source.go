@@ -92,10 +92,15 @@ func readPackage(root fs.FS, room string) ([]*Function, error) {
 		}
 	}
 	for _, test := range readTests(sources, room) {
+		var named []*Function
 		for _, f := range functions {
 			if test.names[testedName(f.Name)] {
-				f.Tests = append(f.Tests, test.Test)
+				named = append(named, f)
 			}
+		}
+		test.Breadth = len(named)
+		for _, f := range named {
+			f.Tests = append(f.Tests, test.Test)
 		}
 	}
 	return functions, nil

@@ -1,0 +1,387 @@
+package course
+
+var expertsRoute = Route{
+	ID:    "experts-fp8-and-multi-token-prediction",
+	Title: Text{"Experts, FP8 and multi-token prediction", "专家、FP8 与多词元预测"},
+	Intro: Text{
+		`What DeepSeek-V3 does beside attention: 256 small experts of which a token has eight, kept busy without a
+		loss; products in eight bits; a module that looks one token further.`,
+		`DeepSeek-V3 在注意力之外做的事：256 个小专家，每个词元用八个，不靠损失函数也能让它们忙闲均匀；
+		用八位浮点做矩阵乘；再用一个模块多看一个词元。`,
+	},
+	Stations: []Station{
+		{
+			ID:    "the-feed-forward-network",
+			Title: Text{"The feed-forward network", "前馈网络"},
+			Why: Text{
+				`Attention moves information between tokens; the gated network works on each token alone, and most of a
+				model's parameters are in it.`,
+				`注意力在词元之间搬运信息；门控前馈网络则对每个词元单独计算，模型的大部分参数都在这里。`,
+			},
+			Exercise: Text{
+				`What is the slope of SiLU at 0, and where is its minimum?`,
+				`SiLU 在 0 处的斜率是多少？最小值在哪里？`,
+			},
+			Function: []string{"moe.SwiGLU", "moe.SiLU", "moe.Expert.Output"},
+			Look:     Look{Hand: "experts"},
+		},
+		{
+			ID:    "a-mixture-of-experts",
+			Title: Text{"A mixture of experts", "混合专家（MoE）"},
+			Why: Text{
+				`To have more parameters without more work per token, put many networks side by side and let a gate
+				choose K of them, weighted by how well they suit the token.`,
+				`想增加参数而不增加每个词元的计算量，就并排放许多网络，由门控按与词元的亲和度选出 K 个，
+				并以此加权。`,
+			},
+			Exercise: Text{
+				`The output is linear in the gate values. What happens to it if all experts are the same network?`,
+				`输出对门控值是线性的。如果所有专家都是同一个网络，输出会怎样？`,
+			},
+			Read: []Read{{"DeepSeekMoE", "DeepSeekMoE"}, {`"By hand": experts`, `手算：专家`}},
+			Function: []string{
+				"moe.Logits", "moe.SoftmaxScores", "moe.TopK", "moe.GateValues", "moe.RoutedOutput",
+			},
+			Look: Look{Hand: "experts", Picture: "experts"},
+		},
+		{
+			ID:    "fine-grained-and-shared-experts",
+			Title: Text{"DeepSeekMoE: fine-grained and shared experts", "DeepSeekMoE：细粒度专家与共享专家"},
+			Why: Text{
+				`Few large experts must each know a little of everything; cut each into m and choose m times as many, and
+				set some apart that every token has, and the others can specialise.`,
+				`专家少而大，每个都不得不什么都懂一点；把每个切成 m 份、多选 m 倍，再留出几个每个词元都用的共享专家，
+				其余的就能各有专长。`,
+			},
+			Exercise: Text{
+				`2 of 16 experts, or each cut into 4: how many combinations are there for a token in either case?`,
+				`16 个专家选 2 个；若每个专家再切成 4 份，选法各有多少种？`,
+			},
+			Read: []Read{{"DeepSeekMoE", "DeepSeekMoE"}},
+			Function: []string{
+				"moe.Layer.Forward", "moe.Layer.Output", "moe.SharedOutput", "moe.DeepSeekMoEGate",
+			},
+			Look: Look{Hand: "experts", Picture: "experts"},
+		},
+		{
+			ID:    "the-balance-loss",
+			Title: Text{"Keeping experts busy: the balance loss", "让专家忙闲均匀：负载均衡损失"},
+			Why: Text{
+				`Left alone, a gate sends all tokens to the experts that have learned most; a loss that multiplies each
+				expert's share of tokens with its mean score pulls the scores of the busy ones down.`,
+				`放任不管，门控会把词元都送给学得最多的那几个专家；把每个专家分到的词元比例与它的平均得分相乘作为损失，
+				就能压低忙碌专家的得分。`,
+			},
+			Exercise: Text{
+				`f has no gradient, only P has. Why does the loss still balance f?`,
+				`f 没有梯度，只有 P 有；为什么这个损失仍能让 f 变得均匀？`,
+			},
+			Function: []string{"moe.ExpertLoss", "moe.Frequencies", "moe.MeanScores", "moe.SequenceLoss"},
+			Look:     Look{Hand: "balance", Picture: "balance"},
+		},
+		{
+			ID:    "device-and-node-limits",
+			Title: Text{"Limits by device and node", "设备受限与节点受限路由"},
+			Why: Text{
+				`Experts lie on many devices, and a token that needs many of them is sent over many links: let it choose
+				M groups first, and its experts within.`,
+				`专家分布在许多设备上，一个词元要去的设备越多，通信越多：先让它选出 M 组设备，再在组内选专家。`,
+			},
+			Exercise: Text{
+				`Dropped groups are masked with −∞ here and with 0 in Hugging Face's code. When do the two differ?`,
+				`落选的组这里用 −∞ 屏蔽，Hugging Face 的代码用 0。什么时候两者结果不同？`,
+			},
+			Function: []string{
+				"moe.LimitGroups", "moe.GroupScoresMax", "moe.GroupScoresTop2", "moe.DeviceLoss",
+				"moe.CommunicationLoss",
+			},
+			Look: Look{Hand: "experts"},
+		},
+		{
+			ID:    "the-gate-of-v3",
+			Title: Text{"The gate of DeepSeek-V3", "DeepSeek-V3 的门控"},
+			Why: Text{
+				`A softmax over 256 experts makes each score depend on all others; V3 takes a sigmoid of each, and
+				normalises over the chosen eight alone.`,
+				`对 256 个专家取 softmax，每个得分都牵连其他所有得分；V3 改为各取 sigmoid，只在选中的八个之间归一化。`,
+			},
+			Exercise: Text{
+				`All logits are equal and all biases 0. Which experts are chosen, and with which weights?`,
+				`所有 logit 相等、偏置全为 0 时，选中哪些专家？权重是多少？`,
+			},
+			Function: []string{
+				"moe.DeepSeekV3Gate", "moe.Gate.Route", "moe.SigmoidScores", "moe.NormalizeWeights", "moe.ScaleWeights",
+			},
+			Look: Look{Hand: "experts"},
+		},
+		{
+			ID:    "auxiliary-loss-free-balancing",
+			Title: Text{"Auxiliary-loss-free balancing", "无辅助损失的负载均衡"},
+			Why: Text{
+				`A balance loss bends the gradient of the model itself; a bias that takes part in the choice alone, moved
+				a little against the load after each step, balances and leaves the gradient be.`,
+				`均衡损失会干扰模型本身的梯度；给得分加一个只影响选择的偏置，每步之后按负载反向微调，
+				既能均衡，又不碰梯度。`,
+			},
+			Exercise: Text{
+				`Two experts, K = 1, every token prefers the first by 0.1, γ = 0.001: after how many steps does the second
+				get a token?`,
+				`两个专家、K = 1，每个词元都更偏好第一个，差 0.1，γ = 0.001：多少步之后第二个专家才分到词元？`,
+			},
+			Read:     []Read{{"DeepSeekMoE", "DeepSeekMoE"}},
+			Function: []string{"moe.BiasSign", "moe.BiasedScores", "moe.Loads", "moe.MaxVio"},
+			Look:     Look{Hand: "balance", Picture: "balance", Derivation: "the-balancing-bias", Story: "balance"},
+		},
+		{
+			ID:    "dispatch-and-combine",
+			Title: Text{"Dispatch and combine", "分发与合并"},
+			Why: Text{
+				`Tokens of one expert have to lie side by side for one product: they are permuted, sent, and brought back
+				to their places with their weights.`,
+				`同一个专家的词元要排在一起才能做一次矩阵乘：先重排、发送，算完再带着权重放回原处。`,
+			},
+			Exercise: Text{
+				`Which permutation undoes Permute, and what must Combine do with a token that chose an expert on another
+				device?`,
+				`哪个置换能撤销 Permute？词元选了别的设备上的专家时，Combine 要怎样处理？`,
+			},
+			Function: []string{"moe.Dispatch", "moe.Permute", "moe.InverseOrder", "moe.Combine"},
+			Look:     Look{Hand: "experts"},
+		},
+		{
+			ID:    "the-transformer-block",
+			Title: Text{"The Transformer block", "Transformer 块"},
+			Why: Text{
+				`Attention and experts, each behind a norm and beside a residual, make a layer; 61 of them, an embedding
+				and a head make DeepSeek-V3.`,
+				`注意力和专家层各自先归一化、再加残差，就是一层；61 层加上词嵌入和输出头，就是 DeepSeek-V3。`,
+			},
+			Exercise: Text{
+				`All weights of a block are 0. What does it give, forward and backward?`,
+				`一个块的权重全为 0，前向和反向各得到什么？`,
+			},
+			Function: []string{"model.Block.Forward", "model.Forward", "model.Loss"},
+			Look:     Look{Picture: "parameters"},
+		},
+		{
+			ID:    "the-parameters-of-v3",
+			Title: Text{"V3's parameters counted", "数一数 V3 的参数"},
+			Why: Text{
+				`With every matrix's shape known, 671 billion is a sum that can be done by hand, and so is the part of it
+				that one token uses.`,
+				`每个矩阵的形状都已知道，6710 亿就是一道可以动手算的加法；一个词元实际用到多少，也是如此。`,
+			},
+			Exercise: Text{
+				`Published are 37B active parameters; README_WEIGHTS says 36.7B. Which of embedding, head and eh_proj is
+				in which figure?`,
+				`论文说激活参数 37B，README_WEIGHTS 说 36.7B：词嵌入、输出头、eh_proj 各算在哪个数字里？`,
+			},
+			Read:     []Read{{"V3's parameters counted", "V3 的参数量计算"}},
+			Function: []string{"model.Forward"},
+			Look:     Look{Picture: "parameters", Count: "parameters"},
+		},
+		{
+			ID:    "fp8-blocks",
+			Title: Text{"FP8 training: block scales", "FP8 训练：分块缩放"},
+			Why: Text{
+				`Eight bits hold 448 at most and little below 2⁻⁹; one scale for each 1 × 128 tile of activations and
+				128 × 128 block of weights keeps one outlier from silencing a whole tensor.`,
+				`八位浮点最大只到 448，小于 2⁻⁹ 的几乎都丢掉；激活每 1 × 128 一个缩放因子、权重每 128 × 128 一个，
+				这样一个离群值就不会淹没整个张量。`,
+			},
+			Exercise: Text{
+				`Which code does the largest element of a tile get, and what is the largest relative error of a normal
+				number in E4M3?`,
+				`一块中绝对值最大的元素会得到哪个编码？E4M3 的规格化数，相对误差最大是多少？`,
+			},
+			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：一个 FP8 块`}},
+			Function: []string{"fp8.Quantise", "fp8.Scale", "fp8.Blocked.Dequantise", "fp8.ScaleUE8M0"},
+			Look:     Look{Hand: "fp8", Picture: "fp8"},
+		},
+		{
+			ID:    "fp8-products",
+			Title: Text{"FP8 training: promoted sums", "FP8 训练：提升累加精度"},
+			Why: Text{
+				`Hopper's tensor cores sum FP8 products with some 14 bits, too few for K = 4096; every 128 elements, where
+				the scale changes anyway, the sum goes on in float32.`,
+				`Hopper 张量核心累加 FP8 乘积时只有约 14 位精度，K = 4096 时不够用；于是每 128 个元素
+				（缩放因子正好也在此处更换）就转到 float32 里继续累加。`,
+			},
+			Exercise: Text{
+				`Why is it 128 and not 64? Which two things of a GEMM happen at the same border?`,
+				`为什么是 128 而不是 64？矩阵乘里有哪两件事恰好在同一处发生？`,
+			},
+			Read:     []Read{{"FP8 training", "FP8 训练"}},
+			Function: []string{"fp8.Product", "fp8.ShortSum"},
+			Look:     Look{Hand: "fp8", Story: "fp8"},
+		},
+		{
+			ID:    "fp8-linear",
+			Title: Text{"FP8 training: three products of a layer", "FP8 训练：线性层的三次矩阵乘"},
+			Why: Text{
+				`Training needs forward, gradient of inputs and gradient of weights; all three run in FP8, and the last
+				wants tiles that run the other way.`,
+				`训练一层要算前向、输入梯度、权重梯度三次矩阵乘；三次都用 FP8，而最后一次要求分块换一个方向。`,
+			},
+			Exercise: Text{
+				`Which operands of Wgrad have to be tiled 128 × 1, and why is quantising twice not the same as once?`,
+				`Wgrad 的哪些操作数要按 128 × 1 分块？为什么量化两次与量化一次不一样？`,
+			},
+			Read:     []Read{{"FP8 training", "FP8 训练"}},
+			Function: []string{"fp8.Fprop", "fp8.Dgrad", "fp8.Wgrad", "fp8.Retile"},
+			Look:     Look{Picture: "fp8", Story: "fp8"},
+		},
+		{
+			ID:    "pipeline-bubbles",
+			Title: Text{"The framework: pipeline bubbles", "训练框架：流水线气泡"},
+			Why: Text{
+				`Sixteen stages work one after the other and wait for each other; DualPipe feeds them from both ends and
+				hides the experts' communication in the computation.`,
+				`十六级流水线首尾相接，总有人在等；DualPipe 从两端同时送入，并把专家的通信藏进计算里。`,
+			},
+			Exercise: Text{
+				`F = 1, B = 2, W = 1, F&B = 3: what are the bubbles of 1F1B, ZB1P and DualPipe with 16 stages?`,
+				`F = 1，B = 2，W = 1，F&B = 3，16 级流水线：1F1B、ZB1P、DualPipe 的气泡各是多少？`,
+			},
+			Function: []string{"model.Forward"},
+			Look:     Look{Count: "pipeline"},
+		},
+		{
+			ID:    "next-token-loss",
+			Title: Text{"The loss of the next token", "下一词元的损失"},
+			Why: Text{
+				`All of this learns from one number per token: how surprised the model was by what really came next.`,
+				`所有这些都靠每个词元的一个数来学习：对真正出现的下一个词元，模型有多意外。`,
+			},
+			Exercise: Text{
+				`What is the loss of a model that knows nothing, with V3's vocabulary of 129,280?`,
+				`V3 的词表有 129,280 项，一个什么都不知道的模型，损失是多少？`,
+			},
+			Function: []string{"mtp.NextLoss", "model.LanguageLoss"},
+			Look:     Look{Hand: "mtp"},
+		},
+		{
+			ID:    "predicting-several-tokens",
+			Title: Text{"Predicting several tokens", "一次预测多个词元"},
+			Why: Text{
+				`Next-token training asks each position one question; n heads on one trunk ask n, about the tokens that
+				follow, and the trunk has to plan.`,
+				`只预测下一个词元，每个位置只回答一个问题；在同一主干上接 n 个头，就要回答后面 n 个词元，
+				主干不得不提前规划。`,
+			},
+			Exercise: Text{
+				`Why is the loss of a joint prediction, P(x_{t+2}, x_{t+1}), not the sum of the two heads' losses?`,
+				`联合预测 P(x_{t+2}, x_{t+1}) 的损失，为什么不等于两个头的损失之和？`,
+			},
+			Read:     []Read{{"multi-token prediction: its loss", "多词元预测：损失函数"}},
+			Function: []string{"mtp.FactorisedLoss", "mtp.JointLoss", "mtp.Parallel.Logits"},
+			Look:     Look{Hand: "mtp"},
+		},
+		{
+			ID:    "why-it-works",
+			Title: Text{"Why it works", "为什么有效"},
+			Why: Text{
+				`The second head's loss contains what the two tokens know of each other once more, so transitions on
+				which much depends weigh more than those that decide nothing.`,
+				`第二个头的损失把两个词元之间的互信息又算了一次；于是影响后文的关键选择权重更大，无关紧要的更小。`,
+			},
+			Exercise: Text{
+				`How many of the loss's terms does a choice point take part in for n = 4, and how many an
+				inconsequential one?`,
+				`n = 4 时，一个关键选择参与几项损失？一个无关紧要的词元参与几项？`,
+			},
+			Read:     []Read{{"multi-token prediction: why it works", "多词元预测：为什么有效"}},
+			Function: []string{"mtp.MutualInformation", "mtp.ChoiceWeight", "mtp.ImplicitWeights"},
+			Look:     Look{Derivation: "mtp-is-chained", Hand: "mtp"},
+		},
+		{
+			ID:    "in-turn-to-save-memory",
+			Title: Text{"Its memory-saving form", "省显存的做法"},
+			Why: Text{
+				`n heads at once would hold n tables of logits, the largest tensors there are; run forward and backward
+				head by head, they are never there together, and the gradient is the same.`,
+				`n 个头同时算，就要同时存 n 份 logits，而它们正是最大的张量；逐个头做前向和反向，
+				任何时刻只有一份，梯度却完全一样。`,
+			},
+			Exercise: Text{
+				`By how much does the peak fall for n = 4, V = 129,280 and d = 7168?`,
+				`n = 4、V = 129,280、d = 7168 时，峰值降低多少？`,
+			},
+			Read:     []Read{{"multi-token prediction: its memory-saving form", "多词元预测：省显存的做法"}},
+			Function: []string{"mtp.Parallel.BackwardInTurn", "mtp.PeakInTurn", "mtp.PeakAtOnce"},
+			Look:     Look{Hand: "mtp"},
+		},
+		{
+			ID:    "the-mtp-module-of-v3",
+			Title: Text{"The module of DeepSeek-V3", "DeepSeek-V3 的 MTP 模块"},
+			Why: Text{
+				`Parallel heads guess token t+2 without knowing t+1; V3's module is given it, joined to what the depth
+				before has found, and keeps the causal chain.`,
+				`并行的头在猜第 t+2 个词元时并不知道第 t+1 个；V3 的模块把它连同上一深度的表示一起输入，
+				保持完整的因果链。`,
+			},
+			Exercise: Text{
+				`The released weights want the embedding first, the paper prints it second. What happens if they are
+				swapped?`,
+				`发布的权重把词嵌入放在前面，论文的公式放在后面。弄反了会怎样？`,
+			},
+			Read: []Read{{`"By hand": a module of MTP`, `手算：一个 MTP 模块`}},
+			Function: []string{
+				"mtp.Combine", "mtp.Module.Forward", "mtp.SwapHalves", "mtp.Module.Logits",
+			},
+			Look: Look{Hand: "mtp", Picture: "mtp"},
+		},
+		{
+			ID:    "a-training-forward",
+			Title: Text{"An example of the training forward", "训练前向的例子"},
+			Why: Text{
+				`Depth k predicts from position i the token i+k+1, so each depth is one row shorter and its targets are
+				one further; their mean, times λ, is added to the loss.`,
+				`深度 k 在位置 i 预测第 i+k+1 个词元，所以每深一层就少一行，目标也后移一位；
+				各深度损失的平均乘上 λ，加进总损失。`,
+			},
+			Exercise: Text{
+				`Six tokens, D = 2: how many terms has each depth, and by what does (24) divide?`,
+				`六个词元，D = 2：每个深度各有几项？公式 (24) 除以多少？`,
+			},
+			Read: []Read{{"multi-token prediction: a training forward", "多词元预测：训练前向的例子"}},
+			Function: []string{
+				"mtp.Depths.Forward", "mtp.DepthLoss", "mtp.DepthLossValid", "mtp.Targets", "mtp.Loss",
+			},
+			Look: Look{Hand: "mtp", Picture: "mtp", Story: "mtp"},
+		},
+		{
+			ID:    "drafts-accepted-exactly",
+			Title: Text{"Inference: drafts accepted exactly", "推理：草稿的精确接受"},
+			Why: Text{
+				`At inference the module drafts the token after next; accepting it with probability min(1, p/q), and
+				drawing from what is left otherwise, emits exactly what the model alone would.`,
+				`推理时由模块起草再下一个词元；以 min(1, p/q) 的概率接受，否则从剩余分布中重抽，
+				输出的分布与只用主模型时完全相同。`,
+			},
+			Exercise: Text{
+				`What is emitted if p itself is taken as the probability of accepting?`,
+				`如果直接以 p 为接受概率，最后输出的是什么分布？`,
+			},
+			Read:     []Read{{"multi-token prediction: inference", "多词元预测：推理"}},
+			Function: []string{"mtp.AcceptProbability", "mtp.Accept", "mtp.Residual", "mtp.Emitted"},
+			Look:     Look{Hand: "speculative", Derivation: "speculative-sampling-is-exact", Story: "mtp"},
+		},
+		{
+			ID:    "what-drafts-gain",
+			Title: Text{"Inference: what drafts gain", "推理：能快多少"},
+			Why: Text{
+				`Each accepted token saves a step; how many are kept depends on how alike draft and model are, which is
+				one minus their total variation.`,
+				`每接受一个词元就省一步；能接受多少，取决于草稿与模型有多像，也就是一减去两者的总变差距离。`,
+			},
+			Exercise: Text{
+				`V3 reports that 85 to 90 % of its drafts are kept. How many tokens does a step then yield?`,
+				`V3 报告草稿的接受率为 85% 到 90%，那么平均每步得到几个词元？`,
+			},
+			Read:     []Read{{"multi-token prediction: inference", "多词元预测：推理"}},
+			Function: []string{"mtp.AcceptanceRate", "mtp.ExpectedTokens", "mtp.Speedup"},
+			Look:     Look{Hand: "speculative", Picture: "acceptance"},
+		},
+	},
+}
