@@ -24,6 +24,10 @@ var attentionRoute = Route{
 				variance is 1 too?`,
 				`若查询和键各是 D 个方差为 1 的独立分量，分数要除以多少，方差才仍是 1？`,
 			},
+			Answer: Text{
+				`1/√D: a sum of D products of variance 1 has variance D.`,
+				`1/√D：D 个方差为 1 的乘积之和，方差是 D。`,
+			},
 			Read:     []Read{{`"By hand": attention`, `手算：注意力`}},
 			Function: []string{"attention.Scores", "attention.Softmax", "attention.Values", "attention.Head"},
 			Look:     Look{Hand: "attention", Picture: "masks"},
@@ -40,6 +44,10 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`Permute the heads of all four projections in the same way. What changes in the output?`,
 				`把四个投影的头按同一次序重排，输出会变吗？`,
+			},
+			Answer: Text{
+				`Nothing: W^O is permuted too, and sums the same products in another order.`,
+				`不变：W^O 也一起重排，只是换了求和的次序。`,
 			},
 			Read:     []Read{{"MHA", "MHA"}},
 			Function: []string{"attention.MHA", "attention.MultiHead", "attention.SplitHeads"},
@@ -58,6 +66,10 @@ var attentionRoute = Route{
 				without?`,
 				`逐个解码 T 个词元，有缓存时共做多少次查询与键的点积？没有缓存时呢？`,
 			},
+			Answer: Text{
+				`With it T(T+1)/2; without, every step starts over, and it is T(T+1)(T+2)/6.`,
+				`有缓存时 T(T+1)/2 次；没有缓存时每步从头算起，共 T(T+1)(T+2)/6 次。`,
+			},
 			Function: []string{"attention.Decode"},
 			Look:     Look{Hand: "cache"},
 		},
@@ -72,6 +84,10 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`Overwrite every old query with NaN, then every old key. Which of the two shows in the next token?`,
 				`把旧查询全部改成 NaN，再把旧键全部改成 NaN：哪一种会影响下一个词元？`,
+			},
+			Answer: Text{
+				`The keys alone.`,
+				`只有旧键会影响。`,
 			},
 			Read:     []Read{{"why there is no query cache", "为什么没有 Q 缓存"}},
 			Function: []string{"attention.Decode"},
@@ -91,6 +107,10 @@ var attentionRoute = Route{
 				BF16?`,
 				`假如 DeepSeek-V3 用 BF16 存下全部 128 个头的键和值，80 GB 显存能放多长的上下文？`,
 			},
+			Answer: Text{
+				`2 · 61 · 32,768 bytes a token: 20,011 tokens, for all sequences together. MLA fits 1,138,433.`,
+				`每个词元 2 · 61 · 32,768 字节，所有序列合计只放得下 20,011 个词元；MLA 放得下 1,138,433 个。`,
+			},
 			Read:     []Read{{"why a small KV cache matters", "为什么要减小 KV 缓存"}},
 			Function: []string{"attention.Decode"},
 			Look:     Look{Picture: "cache", Count: "kv-cache"},
@@ -108,6 +128,10 @@ var attentionRoute = Route{
 				for it?`,
 				`原论文的程序没有 1/√D 这个缩放。怎样初始化查询的投影可以代替它？`,
 			},
+			Answer: Text{
+				`A standard deviation of the queries' weights smaller by 1/√D.`,
+				`把查询投影权重的标准差缩小到原来的 1/√D。`,
+			},
 			Read:     []Read{{"MQA", "MQA"}},
 			Function: []string{"attention.MQA"},
 			Look:     Look{Hand: "gqa", Picture: "heads"},
@@ -124,6 +148,10 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`When is the mean of the heads' projections, by which MHA is converted, exact?`,
 				`由 MHA 转换而来时，各组的投影取组内各头的均值；什么情况下这样做没有误差？`,
+			},
+			Answer: Text{
+				`When the heads of each group have the same projections of keys and of values already.`,
+				`每组各头的键投影、值投影本来就相同的时候。`,
 			},
 			Read:     []Read{{"GQA", "GQA"}},
 			Function: []string{"attention.GQA", "attention.Group", "attention.Repeat", "attention.PoolHeads"},
@@ -144,6 +172,11 @@ var attentionRoute = Route{
 				`权重文件里是 (2i, 2i+1) 两两成对，Hugging Face 的代码里是 i 与 i + d/2 成对；
 				对查询和键做怎样的重排，所有分数都不变？`,
 			},
+			Answer: Text{
+				`First all even elements, then all odd ones: Permute. A product does not ask for the order of
+				its terms.`,
+				`先排所有偶数位，再排所有奇数位，即 Permute；点积与分量的次序无关。`,
+			},
 			Read:     []Read{{"MLA's RoPE", "MLA 中的 RoPE"}, {`"By hand": RoPE`, `手算：RoPE`}},
 			Function: []string{"rope.Rotate", "rope.Frequencies", "rope.Table", "rope.Matrix", "rope.Permute"},
 			Look:     Look{Hand: "rope", Derivation: "rope-is-relative"},
@@ -162,6 +195,10 @@ var attentionRoute = Route{
 				are slowed by 40?`,
 				`DeepSeek-V3 的旋转维度为 64，从 4096 个词元扩展 40 倍：哪些维度对保持不变，哪些放慢 40 倍？`,
 			},
+			Answer: Text{
+				`Pairs up to 10 are left alone, pairs from 23 on are slowed by 40, those between in part.`,
+				`第 0 到 10 对不变，第 23 对起放慢 40 倍，中间的介于两者之间。`,
+			},
 			Function: []string{"rope.YaRNFrequencies", "rope.ByParts", "rope.GammaByIndex", "rope.MScale"},
 			Look:     Look{Hand: "yarn", Picture: "yarn"},
 		},
@@ -176,6 +213,10 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`With weights of 1 and ε = 0, what is the RMSNorm of an RMSNorm?`,
 				`权重为 1、ε = 0 时，对 RMSNorm 的结果再做一次 RMSNorm，得到什么？`,
+			},
+			Answer: Text{
+				`The same again.`,
+				`还是原来的结果。`,
 			},
 			Function: []string{"norm.RMS"},
 			Look:     Look{Hand: "norm"},
@@ -194,6 +235,10 @@ var attentionRoute = Route{
 				same cache?`,
 				`MLA 每个词元缓存 d_c + d_h^R 个数，其中 d_c = 4 d_h、d_h^R = d_h/2。同样大小的缓存相当于几组的 GQA？`,
 			},
+			Answer: Text{
+				`2.25: 4.5 d_h = 2 n_g d_h.`,
+				`2.25 组：由 4.5 d_h = 2 n_g d_h 得出。`,
+			},
 			Read:     []Read{{"MLA", "MLA"}, {`"By hand": MLA`, `手算：MLA`}},
 			Function: []string{"mla.CompressKV", "mla.UpKey", "mla.UpValue"},
 			Look:     Look{Hand: "mla", Picture: "mla"},
@@ -210,6 +255,11 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`The scale of a score is 1/√192, not 1/√128. Why, and what comes out of a head whose rotary part is 0?`,
 				`分数的缩放是 1/√192 而不是 1/√128，为什么？旋转部分全为 0 的头会算出什么？`,
+			},
+			Answer: Text{
+				`A score is a sum of 128 + 64 products. With a rotary part of 0 it is attention without positions,
+				flatter than a 128-wide head would be.`,
+				`分数是 128 + 64 个乘积之和。旋转部分为 0 时就是不带位置的注意力，只是比 128 维的头更平缓。`,
 			},
 			Read:     []Read{{"MLA's RoPE", "MLA 中的 RoPE"}},
 			Function: []string{"mla.RopeKey", "mla.RopeQuery", "mla.ConcatKey", "mla.ConcatQuery", "mla.Scale"},
@@ -228,6 +278,10 @@ var attentionRoute = Route{
 				uncompressed projection have?`,
 				`DeepSeek-V3 的 W^DQ、W^UQ、W^QR 一共多少参数？不压缩、只用一个投影时又是多少？`,
 			},
+			Answer: Text{
+				`11,010,048 + 37,748,736 = 48,758,784, instead of 176,160,768.`,
+				`11,010,048 + 37,748,736 = 48,758,784 个，不压缩则是 176,160,768 个。`,
+			},
 			Read:     []Read{{"compressed queries", "查询的低秩压缩"}},
 			Function: []string{"mla.CompressQuery", "mla.UpQuery"},
 			Look:     Look{Hand: "mla", Picture: "mla"},
@@ -244,6 +298,10 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`With one token, on what does the output not depend?`,
 				`只有一个词元时，输出与哪些量无关？`,
+			},
+			Answer: Text{
+				`On queries and keys: the one weight is 1, and u = W^O of the heads' W^UV c^KV.`,
+				`与查询和键无关：唯一的权重是 1，u 就是各头 W^UV c^KV 经 W^O 投影的结果。`,
 			},
 			Function: []string{"mla.Layer", "mla.Attend", "mla.Output"},
 			Look:     Look{Hand: "mla", Picture: "mla"},
@@ -262,6 +320,12 @@ var attentionRoute = Route{
 				more, and why is it still faster?`,
 				`对一个查询、一个缓存的词元、一个头，分别数一数不吸收和吸收的乘法次数。哪个更多？为什么反而更快？`,
 			},
+			Answer: Text{
+				`192 + 128 = 320 naive, 576 + 512 = 1088 absorbed. But naive reads 128 heads' keys and values, 40,960
+				numbers of a token, and absorbed 576, and it is the reading that takes the time.`,
+				`不吸收 192 + 128 = 320 次，吸收 576 + 512 = 1088 次。但前者每个词元要读 128 个头的键和值共 40,960 个数，后者只读 576 个，而
+				时间正花在读取上。`,
+			},
 			Read:     []Read{{"MLA's inference by absorption", "MLA 推理：矩阵吸收"}},
 			Function: []string{"mla.AbsorbQuery", "mla.AbsorbOutput", "mla.LayerAbsorbed"},
 			Look:     Look{Hand: "mla", Derivation: "absorption-and-why-rope-forbids-it"},
@@ -279,6 +343,11 @@ var attentionRoute = Route{
 				`For which W^UK and W^UV is MLA without rotation exactly GQA with n_g groups?`,
 				`W^UK 和 W^UV 取什么样的矩阵时，不带旋转的 MLA 恰好就是 n_g 组的 GQA？`,
 			},
+			Answer: Text{
+				`Let the latent be the keys and values of the groups one after the other, d_c = 2 n_g d_h; W^UK and W^UV
+				of head h then pick those of group g(h), and consist of zeros and ones.`,
+				`让潜向量依次放各组的键和值，d_c = 2 n_g d_h；第 h 个头的 W^UK、W^UV 只取出第 g(h) 组的部分，由 0 和 1 组成。`,
+			},
 			Read:     []Read{{"MLA's GQA view", "从 GQA 看 MLA"}},
 			Function: []string{"mla.HeadWeights.Absorbed", "mla.HeadWeights.Naive"},
 			Look:     Look{Hand: "mla", Picture: "heads"},
@@ -295,6 +364,10 @@ var attentionRoute = Route{
 				`A page is half full. What may stand in its unused slots, and what must a kernel not do with it?`,
 				`有一页只用了一半，没用到的位置里可能是什么？内核绝不能拿它做什么？`,
 			},
+			Answer: Text{
+				`Anything, NaN too. It must not multiply it, even by a weight of 0, for 0 · NaN is NaN.`,
+				`什么都可能，包括 NaN。不能拿它去乘，权重是 0 也不行，因为 0 · NaN 仍是 NaN。`,
+			},
 			Function: []string{"mla.PagedCache.Decode", "mla.PagedCache.Append", "mla.GatherPages", "mla.LayerDecode"},
 			Look:     Look{Hand: "cache"},
 		},
@@ -310,6 +383,11 @@ var attentionRoute = Route{
 			Exercise: Text{
 				`At how many queries per cached token do the two cost the same for DeepSeek-V3?`,
 				`对 DeepSeek-V3，多少个查询共用缓存时，两种形式的运算量相等？`,
+			},
+			Answer: Text{
+				`Making a key and value takes 2 · 128 · 512 products per head, shared by S queries: 320 + 131,072/S =
+				1088 at S ≈ 171, for a long context.`,
+				`每个头还原一次键和值要 2 · 128 · 512 次乘法，由 S 个查询分摊：320 + 131,072/S = 1088，上下文很长时 S ≈ 171。`,
 			},
 			Read:     []Read{{"MLA's inference by absorption", "MLA 推理：矩阵吸收"}},
 			Function: []string{"mla.LayerAbsorbed"},

@@ -54,8 +54,9 @@ type Route struct {
 type Station struct {
 	ID       string // anchor of its heading
 	Title    Text
-	Why      Text     // one sentence: why it follows from the station before
-	Exercise Text     // a question whose answer a test or a page has
+	Why      Text // one sentence: why it follows from the station before
+	Exercise Text
+	Answer   Text     // of the exercise
 	Read     []Read   // entries of the reading list that it answers
 	Function []string // package.Name; the first is what plumbline learn empties
 	Tests    []string // package.TestName, where the lesson is told by tests not named after a function

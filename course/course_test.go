@@ -70,7 +70,7 @@ func checkFunction(t *testing.T, f *ledger.Function, name string) {
 // Every text is there in both languages, and its formulas are known to the conversion.
 func TestTextsAreWhole(t *testing.T) {
 	for _, s := range stations() {
-		for _, text := range append([]Text{s.Title, s.Why, s.Exercise}, s.Read...) {
+		for _, text := range append([]Text{s.Title, s.Why, s.Exercise, s.Answer}, s.Read...) {
 			for _, l := range []Language{English, Chinese} {
 				if _, ok := ledger.Inline(text.In(l)); !ok || text.In(l) == "" {
 					t.Errorf("%s: %q in language %d", s.ID, text.In(l), l)

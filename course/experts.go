@@ -22,6 +22,10 @@ var expertsRoute = Route{
 				`What is the slope of SiLU at 0, and where is its minimum?`,
 				`SiLU 在 0 处的斜率是多少？最小值在哪里？`,
 			},
+			Answer: Text{
+				`1/2; the minimum is −0.278, at −1.278.`,
+				`斜率 1/2；最小值 −0.278，在 −1.278 处。`,
+			},
 			Function: []string{"moe.SwiGLU", "moe.SiLU", "moe.Expert.Output"},
 			Look:     Look{Hand: "experts"},
 		},
@@ -37,6 +41,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`The output is linear in the gate values. What happens to it if all experts are the same network?`,
 				`输出对门控值是线性的。如果所有专家都是同一个网络，输出会怎样？`,
+			},
+			Answer: Text{
+				`It is the sum of the chosen gate values times what the one network gives, whichever are chosen.`,
+				`等于选中的门控值之和乘以这个网络的输出，与选了谁无关。`,
 			},
 			Read: []Read{{"DeepSeekMoE", "DeepSeekMoE"}, {`"By hand": experts`, `手算：专家`}},
 			Function: []string{
@@ -57,6 +65,10 @@ var expertsRoute = Route{
 				`2 of 16 experts, or each cut into 4: how many combinations are there for a token in either case?`,
 				`16 个专家选 2 个；若每个专家再切成 4 份，选法各有多少种？`,
 			},
+			Answer: Text{
+				`120, and C(64, 8) = 4,426,165,368.`,
+				`120 种；C(64, 8) = 4,426,165,368 种。`,
+			},
 			Read: []Read{{"DeepSeekMoE", "DeepSeekMoE"}},
 			Function: []string{
 				"moe.Layer.Forward", "moe.Layer.Output", "moe.SharedOutput", "moe.DeepSeekMoEGate",
@@ -76,6 +88,11 @@ var expertsRoute = Route{
 				`f has no gradient, only P has. Why does the loss still balance f?`,
 				`f 没有梯度，只有 P 有；为什么这个损失仍能让 f 变得均匀？`,
 			},
+			Answer: Text{
+				`The slope by P_i is α f_i: the scores of the busy experts are pushed down hardest, and so fewer tokens
+				choose them.`,
+				`对 P_i 的斜率是 α f_i：越忙的专家，得分被压得越低，选它的词元也就越少。`,
+			},
 			Function: []string{"moe.ExpertLoss", "moe.Frequencies", "moe.MeanScores", "moe.SequenceLoss"},
 			Look:     Look{Hand: "balance", Picture: "balance"},
 		},
@@ -90,6 +107,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`Dropped groups are masked with −∞ here and with 0 in Hugging Face's code. When do the two differ?`,
 				`落选的组这里用 −∞ 屏蔽，Hugging Face 的代码用 0。什么时候两者结果不同？`,
+			},
+			Answer: Text{
+				`When biased scores of a kept group are negative: a 0 of a dropped group then beats them.`,
+				`保留组里加偏置后的得分为负时：落选组的 0 反而更大，会被选中。`,
 			},
 			Function: []string{
 				"moe.LimitGroups", "moe.GroupScoresMax", "moe.GroupScoresTop2", "moe.DeviceLoss",
@@ -108,6 +129,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`All logits are equal and all biases 0. Which experts are chosen, and with which weights?`,
 				`所有 logit 相等、偏置全为 0 时，选中哪些专家？权重是多少？`,
+			},
+			Answer: Text{
+				`The first eight, each with 2.5/8 = 0.3125.`,
+				`前八个，各为 2.5/8 = 0.3125。`,
 			},
 			Function: []string{
 				"moe.DeepSeekV3Gate", "moe.Gate.Route", "moe.SigmoidScores", "moe.NormalizeWeights", "moe.ScaleWeights",
@@ -128,6 +153,10 @@ var expertsRoute = Route{
 				get a token?`,
 				`两个专家、K = 1，每个词元都更偏好第一个，差 0.1，γ = 0.001：多少步之后第二个专家才分到词元？`,
 			},
+			Answer: Text{
+				`The gap closes by 2γ a step: after 50 steps it is even, after 51 the second has them.`,
+				`差距每步缩小 2γ：50 步后持平，51 步后轮到第二个。`,
+			},
 			Read:     []Read{{"DeepSeekMoE", "DeepSeekMoE"}},
 			Function: []string{"moe.BiasSign", "moe.BiasedScores", "moe.Loads", "moe.MaxVio"},
 			Look:     Look{Hand: "balance", Picture: "balance", Derivation: "the-balancing-bias", Story: "balance"},
@@ -141,9 +170,14 @@ var expertsRoute = Route{
 				`同一个专家的词元要排在一起才能做一次矩阵乘：先重排、发送，算完再带着权重放回原处。`,
 			},
 			Exercise: Text{
-				`Which permutation undoes Permute, and what must Combine do with a token that chose an expert on another
+				`Which permutation undoes Permute, and what does Combine do with a choice whose expert lies on another
 				device?`,
 				`哪个置换能撤销 Permute？词元选了别的设备上的专家时，Combine 要怎样处理？`,
+			},
+			Answer: Text{
+				`InverseOrder of the order; Combine adds nothing for a choice that was not sent here, and the other
+				device adds it.`,
+				`用 InverseOrder 求逆；没有送到本设备的选择，Combine 什么也不加，由另一台设备来加。`,
 			},
 			Function: []string{"moe.Dispatch", "moe.Permute", "moe.InverseOrder", "moe.Combine"},
 			Look:     Look{Hand: "experts"},
@@ -160,6 +194,10 @@ var expertsRoute = Route{
 				`All weights of a block are 0. What does it give, forward and backward?`,
 				`一个块的权重全为 0，前向和反向各得到什么？`,
 			},
+			Answer: Text{
+				`Its input, and the gradient as it came: only the residuals are left.`,
+				`前向得到输入本身，反向得到传来的梯度本身：只剩残差通路。`,
+			},
 			Function: []string{"model.Block.Forward", "model.Forward", "model.Loss"},
 			Look:     Look{Picture: "parameters"},
 		},
@@ -172,9 +210,14 @@ var expertsRoute = Route{
 				`每个矩阵的形状都已知道，6710 亿就是一道可以动手算的加法；一个词元实际用到多少，也是如此。`,
 			},
 			Exercise: Text{
-				`Published are 37B active parameters; README_WEIGHTS says 36.7B. Which of embedding, head and eh_proj is
-				in which figure?`,
-				`论文说激活参数 37B，README_WEIGHTS 说 36.7B：词嵌入、输出头、eh_proj 各算在哪个数字里？`,
+				`Published are 37B active parameters; README_WEIGHTS says 36.7B, embedding and head included. What are they
+				with both, without the embedding, without either?`,
+				`论文说激活参数 37B，README_WEIGHTS 说含词嵌入和输出头为 36.7B。两者都算、不算词嵌入、
+				两者都不算，各是多少？`,
+			},
+			Answer: Text{
+				`37.55B with both, 36.63B without the embedding, 35.70B without either; 36.7B is none of them exactly.`,
+				`两者都算 37.55B，不算词嵌入 36.63B，都不算 35.70B；36.7B 与哪个都不完全相符。`,
 			},
 			Read:     []Read{{"V3's parameters counted", "V3 的参数量计算"}},
 			Function: []string{"model.Forward"},
@@ -194,6 +237,10 @@ var expertsRoute = Route{
 				number in E4M3?`,
 				`一块中绝对值最大的元素会得到哪个编码？E4M3 的规格化数，相对误差最大是多少？`,
 			},
+			Answer: Text{
+				`±448; 2⁻⁴, half the distance of two codes.`,
+				`±448；2⁻⁴，即相邻编码间距的一半。`,
+			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：一个 FP8 块`}},
 			Function: []string{"fp8.Quantise", "fp8.Scale", "fp8.Blocked.Dequantise", "fp8.ScaleUE8M0"},
 			Look:     Look{Hand: "fp8", Picture: "fp8"},
@@ -208,8 +255,13 @@ var expertsRoute = Route{
 				（缩放因子正好也在此处更换）就转到 float32 里继续累加。`,
 			},
 			Exercise: Text{
-				`Why is it 128 and not 64? Which two things of a GEMM happen at the same border?`,
-				`为什么是 128 而不是 64？矩阵乘里有哪两件事恰好在同一处发生？`,
+				`Which two things happen at the same border, every 128 elements of K?`,
+				`沿 K 每 128 个元素处，有哪两件事恰好在同一处发生？`,
+			},
+			Answer: Text{
+				`The border of a scale's block along K, where the partial sum has to be multiplied by two scales anyway,
+				and the promotion to float32.`,
+				`沿 K 方向缩放块的边界（部分和反正要在此处乘上两个缩放因子）与转到 float32 的位置。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Product", "fp8.ShortSum"},
@@ -227,6 +279,11 @@ var expertsRoute = Route{
 				`Which operands of Wgrad have to be tiled 128 × 1, and why is quantising twice not the same as once?`,
 				`Wgrad 的哪些操作数要按 128 × 1 分块？为什么量化两次与量化一次不一样？`,
 			},
+			Answer: Text{
+				`Both: the sum runs over the tokens. The second rounding is of numbers that the first has moved
+				already.`,
+				`两个都要：求和是沿词元方向的。第二次舍入的对象，已经被第一次舍入改动过了。`,
+			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Fprop", "fp8.Dgrad", "fp8.Wgrad", "fp8.Retile"},
 			Look:     Look{Picture: "fp8", Story: "fp8"},
@@ -243,6 +300,10 @@ var expertsRoute = Route{
 				`F = 1, B = 2, W = 1, F&B = 3: what are the bubbles of 1F1B, ZB1P and DualPipe with 16 stages?`,
 				`F = 1，B = 2，W = 1，F&B = 3，16 级流水线：1F1B、ZB1P、DualPipe 的气泡各是多少？`,
 			},
+			Answer: Text{
+				`45, 15 and 14.`,
+				`45、15、14。`,
+			},
 			Function: []string{"model.Forward"},
 			Look:     Look{Count: "pipeline"},
 		},
@@ -256,6 +317,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`What is the loss of a model that knows nothing, with V3's vocabulary of 129,280?`,
 				`V3 的词表有 129,280 项，一个什么都不知道的模型，损失是多少？`,
+			},
+			Answer: Text{
+				`ln 129,280 = 11.77.`,
+				`ln 129,280 = 11.77。`,
 			},
 			Function: []string{"mtp.NextLoss", "model.LanguageLoss"},
 			Look:     Look{Hand: "mtp"},
@@ -272,6 +337,11 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`Why is the loss of a joint prediction, P(x_{t+2}, x_{t+1}), not the sum of the two heads' losses?`,
 				`联合预测 P(x_{t+2}, x_{t+1}) 的损失，为什么不等于两个头的损失之和？`,
+			},
+			Answer: Text{
+				`The joint one knows x_{t+1} when it predicts x_{t+2}; two heads do not know of each other, and pay the
+				mutual information.`,
+				`联合预测在猜 x_{t+2} 时已知 x_{t+1}；两个头互不知情，要多付出一份互信息。`,
 			},
 			Read:     []Read{{"multi-token prediction: its loss", "多词元预测：损失函数"}},
 			Function: []string{"mtp.FactorisedLoss", "mtp.JointLoss", "mtp.Parallel.Logits"},
@@ -290,6 +360,10 @@ var expertsRoute = Route{
 				inconsequential one?`,
 				`n = 4 时，一个关键选择参与几项损失？一个无关紧要的词元参与几项？`,
 			},
+			Answer: Text{
+				`10 and 4.`,
+				`10 项与 4 项。`,
+			},
 			Read:     []Read{{"multi-token prediction: why it works", "多词元预测：为什么有效"}},
 			Function: []string{"mtp.MutualInformation", "mtp.ChoiceWeight", "mtp.ImplicitWeights"},
 			Look:     Look{Derivation: "mtp-is-chained", Hand: "mtp"},
@@ -306,6 +380,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`By how much does the peak fall for n = 4, V = 129,280 and d = 7168?`,
 				`n = 4、V = 129,280、d = 7168 时，峰值降低多少？`,
+			},
+			Answer: Text{
+				`From 8 d + 8 V = 1,091,584 numbers a token to 5 d + 2 V = 294,400, by 3.7.`,
+				`每个词元从 8 d + 8 V = 1,091,584 个数降到 5 d + 2 V = 294,400 个，约为 1/3.7。`,
 			},
 			Read:     []Read{{"multi-token prediction: its memory-saving form", "多词元预测：省显存的做法"}},
 			Function: []string{"mtp.Parallel.BackwardInTurn", "mtp.PeakInTurn", "mtp.PeakAtOnce"},
@@ -324,6 +402,10 @@ var expertsRoute = Route{
 				`The released weights want the embedding first, the paper prints it second. What happens if they are
 				swapped?`,
 				`发布的权重把词嵌入放在前面，论文的公式放在后面。弄反了会怎样？`,
+			},
+			Answer: Text{
+				`Nothing fails; the drafts are just refused.`,
+				`程序不会报错，只是草稿几乎都被拒绝。`,
 			},
 			Read: []Read{{`"By hand": a module of MTP`, `手算：一个 MTP 模块`}},
 			Function: []string{
@@ -344,6 +426,11 @@ var expertsRoute = Route{
 				`Six tokens, D = 2: how many terms has each depth, and by what does (24) divide?`,
 				`六个词元，D = 2：每个深度各有几项？公式 (24) 除以多少？`,
 			},
+			Answer: Text{
+				`T is 5: the main model has 5 terms, depth 1 four, depth 2 three. (24) divides each sum by 5, frameworks
+				by the number of its terms.`,
+				`T = 5：主模型 5 项，深度 1 有 4 项，深度 2 有 3 项。(24) 都除以 5，训练框架则各除以自己的项数。`,
+			},
 			Read: []Read{{"multi-token prediction: a training forward", "多词元预测：训练前向的例子"}},
 			Function: []string{
 				"mtp.Depths.Forward", "mtp.DepthLoss", "mtp.DepthLossValid", "mtp.Targets", "mtp.Loss",
@@ -363,6 +450,10 @@ var expertsRoute = Route{
 				`What is emitted if p itself is taken as the probability of accepting?`,
 				`如果直接以 p 为接受概率，最后输出的是什么分布？`,
 			},
+			Answer: Text{
+				`q(x) p(x), and for the rest the residual: not p.`,
+				`以 q(x) p(x) 接受，其余从剩余分布抽取：并不是 p。`,
+			},
 			Read:     []Read{{"multi-token prediction: inference", "多词元预测：推理"}},
 			Function: []string{"mtp.AcceptProbability", "mtp.Accept", "mtp.Residual", "mtp.Emitted"},
 			Look:     Look{Hand: "speculative", Derivation: "speculative-sampling-is-exact", Story: "mtp"},
@@ -378,6 +469,10 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`V3 reports that 85 to 90 % of its drafts are kept. How many tokens does a step then yield?`,
 				`V3 报告草稿的接受率为 85% 到 90%，那么平均每步得到几个词元？`,
+			},
+			Answer: Text{
+				`1 + α: 1.85 to 1.90.`,
+				`1 + α，即 1.85 到 1.90。`,
 			},
 			Read:     []Read{{"multi-token prediction: inference", "多词元预测：推理"}},
 			Function: []string{"mtp.AcceptanceRate", "mtp.ExpectedTokens", "mtp.Speedup"},

@@ -22,6 +22,10 @@ var learningRoute = Route{
 				`With which step size α is the estimate exactly the mean of all returns so far?`,
 				`步长 α 取多少时，估计值恰好等于迄今所有回报的平均？`,
 			},
+			Answer: Text{
+				`α = 1/n for the n-th return.`,
+				`第 n 次回报用 α = 1/n。`,
+			},
 			Read:     []Read{{"Monte Carlo", "蒙特卡洛"}},
 			Function: []string{"rl.MonteCarlo", "rl.Returns"},
 			Look:     Look{Hand: "ladder", Picture: "rl", Story: "bandit"},
@@ -37,6 +41,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`Five states in a row, start in the middle, reward 1 at the right end: what are the true values?`,
 				`五个状态排成一行，从中间出发，走到右端得 1 分：各状态的真实价值是多少？`,
+			},
+			Answer: Text{
+				`1/6, 2/6, 3/6, 4/6, 5/6.`,
+				`1/6、2/6、3/6、4/6、5/6。`,
 			},
 			Read:     []Read{{"TD", "TD"}},
 			Function: []string{"rl.TD0", "rl.TDError", "rl.Target", "rl.SARSA"},
@@ -54,6 +62,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`SARSA and Q-learning differ in one symbol. For which policy do they agree?`,
 				`SARSA 与 Q 学习只差一个符号。对哪种策略两者相同？`,
+			},
+			Answer: Text{
+				`For the greedy one.`,
+				`对贪心策略。`,
 			},
 			Read:     []Read{{"Q-learning", "Q 学习"}},
 			Function: []string{"rl.QLearning"},
@@ -73,6 +85,10 @@ var learningRoute = Route{
 				network?`,
 				`带噪声的价值取最大值会偏大。Double DQN 把“选动作”和“估价值”分别交给哪个网络？`,
 			},
+			Answer: Text{
+				`The trained network chooses the action, the copy gives its value.`,
+				`训练中的网络选动作，固定的副本给出它的价值。`,
+			},
 			Read:     []Read{{"DQN", "DQN"}},
 			Function: []string{"rl.DQNLoss", "rl.DQNTargets", "rl.DoubleDQNTargets"},
 			Look:     Look{Hand: "ladder", Picture: "rl", Story: "bandit"},
@@ -90,6 +106,10 @@ var learningRoute = Route{
 				`Two arms with rewards 1 and 0, policy σ(z): what is the gradient of the expected reward by z?`,
 				`两臂老虎机，奖励为 1 和 0，策略为 σ(z)：期望奖励对 z 的梯度是多少？`,
 			},
+			Answer: Text{
+				`p(1 − p), with p = σ(z).`,
+				`p(1 − p)，其中 p = σ(z)。`,
+			},
 			Read:     []Read{{"policy gradients", "策略梯度"}},
 			Function: []string{"rl.PolicyGradient", "rl.Reinforce", "rl.PolicyObjective"},
 			Look:     Look{Hand: "ladder", Picture: "rl", Derivation: "policy-gradient", Story: "bandit"},
@@ -106,6 +126,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`Why may the baseline depend on the state, and on the other samples, but not on the action?`,
 				`基线可以依赖状态，也可以依赖其他样本，却不能依赖动作本身，为什么？`,
+			},
+			Answer: Text{
+				`Σ ∇π = ∇1 = 0 takes away what is the same for all actions, and nothing else.`,
+				`Σ ∇π = ∇1 = 0，只有对所有动作都相同的部分才会抵消。`,
 			},
 			Read:     []Read{{"actor-critic", "演员-评论家（Actor-Critic）"}},
 			Function: []string{"rl.Actor", "rl.Critic", "policy.LeaveOneOut"},
@@ -126,6 +150,10 @@ var learningRoute = Route{
 				`What are the advantages for λ = 0 and for λ = 1?`,
 				`λ = 0 与 λ = 1 时，优势各是什么？`,
 			},
+			Answer: Text{
+				`δ_t, and the return less V_t.`,
+				`λ = 0 是 δ_t；λ = 1 是回报减 V_t。`,
+			},
 			Read:     []Read{{`"By hand": GAE`, `手算：GAE`}},
 			Function: []string{"ppo.GAE", "ppo.GAESum", "ppo.GAEMixture"},
 			Look:     Look{Hand: "gae"},
@@ -142,6 +170,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`If the KL divergence were exactly quadratic, what would it be after the full step?`,
 				`假如 KL 散度恰好是二次函数，走完整一步之后它等于多少？`,
+			},
+			Answer: Text{
+				`Exactly δ.`,
+				`恰好等于 δ。`,
 			},
 			Read: []Read{{"TRPO", "TRPO"}},
 			Function: []string{
@@ -163,6 +195,11 @@ var learningRoute = Route{
 				`For which sign of the advantage, and on which side, does the gradient vanish? Why not on the other?`,
 				`优势取哪个符号、比值在哪一侧时梯度为零？为什么另一侧不为零？`,
 			},
+			Answer: Text{
+				`For A > 0 above 1 + ε, for A < 0 below 1 − ε. On the other side the policy has moved the wrong way and
+				is to be brought back.`,
+				`A > 0 时在 1 + ε 以上，A < 0 时在 1 − ε 以下。另一侧说明策略走反了，需要梯度把它拉回来。`,
+			},
 			Read:     []Read{{"PPO", "PPO"}},
 			Function: []string{"ppo.Clip", "policy.Clipped", "ppo.Surrogate", "ppo.ValueLoss", "ppo.Combined"},
 			Look:     Look{Hand: "ppo", Picture: "clips", Derivation: "from-trpo-to-ppo", Story: "bandit"},
@@ -179,6 +216,11 @@ var learningRoute = Route{
 			Exercise: Text{
 				`Of policy, reference, reward model and critic: which are trained during PPO, and by which loss?`,
 				`策略、参考、奖励模型、评论家四者中，PPO 训练哪几个？各用哪个损失？`,
+			},
+			Answer: Text{
+				`The policy by the clipped surrogate, the critic by the squared error of its values; reference and reward
+				model are frozen.`,
+				`策略用裁剪后的代理目标，评论家用价值的平方误差；参考模型和奖励模型都冻结。`,
 			},
 			Function: []string{
 				"ppo.RewardModelLoss", "ppo.KLReward", "ppo.TokenRewards", "ppo.InstructObjective",
@@ -198,6 +240,10 @@ var learningRoute = Route{
 				`The mean of k3 is KL(π‖π_ref). Of which divergence is the mean of its gradient the gradient?`,
 				`k3 的期望是 KL(π‖π_ref)；它的梯度的期望，是哪个散度的梯度？`,
 			},
+			Answer: Text{
+				`Of KL(π_ref‖π).`,
+				`是 KL(π_ref‖π) 的梯度。`,
+			},
 			Function: []string{"policy.K3", "policy.K1", "policy.K2", "policy.KL"},
 			Look:     Look{Picture: "kl", Derivation: "k3-is-unbiased", Hand: "grpo"},
 		},
@@ -213,6 +259,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`Z(x) cannot be computed. Where does it go?`,
 				`配分函数 Z(x) 没法计算，它去了哪里？`,
+			},
+			Answer: Text{
+				`It is the same for all answers to x, and cancels in the difference of two rewards.`,
+				`它对 x 的所有回答都一样，在两个奖励相减时消掉了。`,
 			},
 			Read: []Read{{"DPO", "DPO"}, {`"By hand": DPO`, `手算：DPO`}},
 			Function: []string{
@@ -233,6 +283,10 @@ var learningRoute = Route{
 				right?`,
 				`G 个回答中对了 k 个：答对与答错的优势各是多少？全对时呢？`,
 			},
+			Answer: Text{
+				`√((1−p)/p) and −√(p/(1−p)) with p = k/G. If all are right, 0 for all: the group teaches nothing.`,
+				`分别为 √((1−p)/p) 和 −√(p/(1−p))，其中 p = k/G。全对时都是 0：这一组学不到东西。`,
+			},
 			Read: []Read{{"GRPO", "GRPO"}, {`"By hand": GRPO`, `手算：GRPO`}},
 			Function: []string{
 				"grpo.Advantage", "grpo.GRPO", "grpo.Normalize", "grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss",
@@ -252,6 +306,10 @@ var learningRoute = Route{
 				`By which factor does Dr. GRPO's advantage differ from leave-one-out's?`,
 				`Dr. GRPO 的优势与留一法的优势差一个什么因子？`,
 			},
+			Answer: Text{
+				`(G − 1)/G.`,
+				`(G − 1)/G。`,
+			},
 			Function: []string{
 				"grpo.Centered", "grpo.ClipHigher", "grpo.DynamicSampling", "grpo.OverlongPenalty",
 			},
@@ -270,6 +328,11 @@ var learningRoute = Route{
 				`Why is GSPO's ε some thousand times smaller than GRPO's?`,
 				`GSPO 的 ε 为什么比 GRPO 的小近千倍？`,
 			},
+			Answer: Text{
+				`The mean of |y| logarithms is about √|y| times smaller than one of them, so its exponential stays near
+				1.`,
+				`|y| 个对数的平均约为单个的 1/√|y|，取指数后几乎都在 1 附近。`,
+			},
 			Function: []string{"grpo.GSPO", "grpo.GSPOToken", "grpo.Sequence"},
 			Look:     Look{Hand: "grpo"},
 		},
@@ -286,6 +349,11 @@ var learningRoute = Route{
 				wrong gradient?`,
 				`GPPO 的损失值处处与 clip-higher 相同。为什么对它做有限差分得到的梯度是错的？`,
 			},
+			Answer: Text{
+				`The stop-gradient makes a constant of what the value depends on: the slope of the value is that of the
+				clip, 0.`,
+				`停止梯度把值所依赖的量当作常数；而值本身的斜率就是裁剪的斜率 0。`,
+			},
 			Read:     []Read{{"GPPO", "GPPO"}},
 			Function: []string{"grpo.GPPO", "grpo.GPPOScaled", "grpo.CISPO"},
 			Look:     Look{Hand: "ppo", Picture: "clips", Story: "grpo"},
@@ -301,6 +369,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`The printed coefficient of DPO is not the gradient of the printed objective. What is missing?`,
 				`论文里 DPO 的系数并不是所给目标的梯度，少了什么？`,
+			},
+			Answer: Text{
+				`The factor β; and σ is of the difference of the whole answers, not token by token.`,
+				`少了因子 β；而且 σ 的自变量应是两个回答整体之差，不是逐词元的。`,
 			},
 			Read: []Read{{"the unified view", "统一视角"}},
 			Function: []string{
@@ -321,6 +393,10 @@ var learningRoute = Route{
 				`RFT and online RFT have the same coefficient. What is the difference?`,
 				`RFT 与在线 RFT 的系数相同，差别在哪里？`,
 			},
+			Answer: Text{
+				`Who wrote the answers: the SFT model once, or the model as it now is.`,
+				`回答由谁写：一次性由 SFT 模型写，还是由当前的模型写。`,
+			},
 			Read:     []Read{{"RFT", "RFT"}},
 			Function: []string{"policy.CoefficientRFT", "policy.CoefficientOnlineRFT"},
 			Look:     Look{Hand: "unified", Story: "r1"},
@@ -337,6 +413,10 @@ var learningRoute = Route{
 				`An answer is right, keeps the format, and half of its words are of the language asked for: what is its
 				reward?`,
 				`一个回答答案正确、格式合规，而目标语言的词只占一半：奖励是多少？`,
+			},
+			Answer: Text{
+				`1 + 1 + 0.5 = 2.5.`,
+				`1 + 1 + 0.5 = 2.5。`,
 			},
 			Function: []string{
 				"grpo.RuleReward", "grpo.Accuracy", "grpo.Format", "grpo.LanguageConsistency", "grpo.TotalReward",
@@ -355,6 +435,10 @@ var learningRoute = Route{
 			Exercise: Text{
 				`R1's clip ratio is ε = 10. Which of the two bounds can ever bind?`,
 				`R1 的裁剪范围 ε = 10，上下两个界里哪个可能起作用？`,
+			},
+			Answer: Text{
+				`The upper, 11: the lower is −9, and ratios are positive.`,
+				`只有上界 11；下界是 −9，而比值总为正。`,
 			},
 			Read:     []Read{{"R1's pipeline", "R1 的训练流程"}},
 			Function: []string{"grpo.Algorithm.Train", "grpo.GeneralReward"},

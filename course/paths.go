@@ -112,6 +112,7 @@ func (w *writer) station(s Station) {
 	w.printf("\n%s\n", strings.Join(w.links(s), " · "))
 	w.lesson(s)
 	w.printf("\n%s %s `plumbline learn %s`\n", w.say(exerciseTitle), w.say(s.Exercise), s.Function[0])
+	w.printf("\n<details><summary>%s</summary>\n\n%s\n\n</details>\n", w.say(answerTitle), w.say(s.Answer))
 }
 
 // picture writes a picture where it is met for the first time.

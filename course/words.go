@@ -27,6 +27,7 @@ var (
 	functionTitle   = Text{"function", "函数"}
 	paperTitle      = Text{"paper", "出处"}
 	exerciseTitle   = Text{"**Exercise.**", "**练习：**"}
+	answerTitle     = Text{"answer", "答案"}
 	handTitle       = Text{"**by hand**", "**手算**"}
 	pictureTitle    = Text{"picture", "图"}
 	countTitle      = Text{"**counted**", "**数量**"}
