@@ -1,6 +1,10 @@
 package course
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Text is a sentence or more in both languages. «…» in it is a formula, in the notation of the
 // comments of the code.
@@ -23,7 +27,8 @@ func (t Text) In(l Language) string {
 	return joined(t.En)
 }
 
-// joined joins lines: with a space, but for Chinese, where a line may end anywhere.
+// joined joins lines as they are read: with a space, but for Chinese, where one stands only between
+// a Chinese character and a Latin letter, digit or sign.
 func joined(text string) string {
 	var b strings.Builder
 	last := rune(0)
@@ -32,15 +37,31 @@ func joined(text string) string {
 		if line == "" {
 			continue
 		}
-		first := []rune(line)[0]
-		if b.Len() > 0 && last < 0x2E80 && first < 0x2E80 {
+		first, _ := utf8.DecodeRuneInString(line)
+		if b.Len() > 0 && spaced(last, first) {
 			b.WriteByte(' ')
 		}
 		b.WriteString(line)
-		last = []rune(line)[len([]rune(line))-1]
+		last, _ = utf8.DecodeLastRuneInString(line)
 	}
 	return b.String()
 }
+
+// spaced says whether the end of a line between two characters stands for a space.
+func spaced(last, first rune) bool {
+	switch {
+	case last < cjk && first < cjk:
+		return true
+	case unicode.Is(unicode.Han, last) && first < cjk:
+		return !unicode.IsPunct(first)
+	case unicode.Is(unicode.Han, first) && last < cjk:
+		return !unicode.IsPunct(last)
+	}
+	return false
+}
+
+// cjk is where the characters and the full-width punctuation of Chinese begin.
+const cjk = 0x2E80
 
 // Route is a way from what a reader knows to what a reader came for.
 type Route struct {

@@ -2,6 +2,7 @@ package course
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,10 +90,36 @@ func han(text string) bool {
 
 func TestLinesAreJoined(t *testing.T) {
 	for text, want := range map[string]string{
-		"one\n\t\ttwo": "one two", "一，\n\t\t二": "一，二", "一\n\tKV": "一KV", "KV\n\t一": "KV一",
+		"one\n\t\ttwo": "one two", "one)\n\ttwo": "one) two", "一，\n\t\t二": "一，二", "一\n\t二": "一二",
+		"一\n\tKV": "一 KV", "KV\n\t一": "KV 一", "8\n\t个": "8 个", "一\n\t√D": "一 √D", "一，\n\tKV": "一，KV",
+		"KV\n\t（一": "KV（一", "一\n\t[二](": "一[二](", "“一”\n\t二": "“一”二",
 	} {
 		if got := joined(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// In Chinese a space stands between a character and a Latin letter, digit, sign or bracket, none at
+// full-width punctuation, and no half-width punctuation at a character.
+var misspaced = regexp.MustCompile("\\p{Han}[\\p{Latin}\\p{Greek}\\p{N}\\p{S}(]|" +
+	"[\\p{Latin}\\p{Greek}\\p{N}\\p{S}%)]\\p{Han}|" +
+	" [，。；：？、！（）“”]|[，。；：？、！（）“”] |[,.;:?!\"]\\p{Han}|\\p{Han}[,.;:?!\"]")
+
+func TestChineseIsSpaced(t *testing.T) {
+	var texts []Text
+	for _, route := range Routes() {
+		texts = append(texts, route.Title, route.Intro)
+	}
+	for _, s := range stations() {
+		texts = append(append(texts, s.Title, s.Why, s.Exercise, s.Answer), s.Read...)
+	}
+	for _, term := range Terms {
+		texts = append(texts, Text{Zh: term.Zh}, Text{Zh: term.Meaning})
+	}
+	for _, text := range append(texts, introduction) {
+		if found := misspaced.FindString(text.In(Chinese)); found != "" {
+			t.Errorf("%q in %q", found, text.In(Chinese))
 		}
 	}
 }

@@ -41,6 +41,13 @@ func (w *writer) docs() string {
 
 func (w *writer) root() string { return w.docs() + "../" }
 
+func (w *writer) colon() string {
+	if w.language == Chinese {
+		return "："
+	}
+	return ": "
+}
+
 func (w *writer) paths() string {
 	w.printf("<!-- Written by go generate ./... from course. -->\n\n")
 	w.printf("# %s\n\n%s\n\n%s\n", w.say(heading), w.say(introduction), w.say(otherLanguage))
@@ -71,7 +78,7 @@ func (w *writer) readingList() {
 		for _, s := range route.Stations {
 			links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
 		}
-		w.printf("- **[%s](#%s)**: %s\n", w.say(route.Title), route.ID, strings.Join(links, " → "))
+		w.printf("- **[%s](#%s)**%s%s\n", w.say(route.Title), route.ID, w.colon(), strings.Join(links, " → "))
 	}
 }
 
