@@ -470,7 +470,7 @@ var expertsRoute = Route{
 			Why: Text{
 				`Each accepted token saves a step; how many are kept depends on how alike draft and model are, which is
 				one minus their total variation.`,
-				`每接受一个 token 就省一步；能接受多少，取决于草稿与主模型的分布有多接近，
+				`每接受一个 token 就省一步解码；能接受多少，取决于草稿与主模型的分布有多接近，
 				也就是 1 减去两者的总变差距离。`,
 			},
 			Exercise: Text{

@@ -144,7 +144,7 @@ var learningRoute = Route{
 			Why: Text{
 				`One step's error is biased by the critic, the whole return is noisy: λ mixes all lengths, and becomes a
 				sum of errors that a single pass from the end computes.`,
-				`只看一步，受 critic 的偏差影响；看到底，噪声又大：λ 把各种步数混合起来，
+				`只看一步，受 critic 的偏差影响；看到底，噪声又大：λ 把各种步数的估计混合起来，
 				化简后是一串误差的加权和，从后往前扫一遍就能算完。`,
 			},
 			Exercise: Text{
@@ -254,8 +254,8 @@ var learningRoute = Route{
 			Why: Text{
 				`The best policy under a reward and a KL penalty is known in closed form; solved for the reward and put
 				into the model of comparisons, it leaves a loss without reward model and without sampling.`,
-				`奖励加 KL 惩罚之下的最优策略有闭式解；反解出奖励，代入偏好模型，就得到一个既不要奖励模型、
-				也不要采样的损失。`,
+				`奖励加上 KL 惩罚，这个目标的最优策略有闭式解；从中反解出奖励，代入偏好模型，
+				就得到一个既不要奖励模型、也不要采样的损失。`,
 			},
 			Exercise: Text{
 				`Z(x) cannot be computed. Where does it go?`,
