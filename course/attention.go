@@ -20,7 +20,7 @@ var attentionRoute = Route{
 				就决定了从各个值里各取多少。`,
 			},
 			Exercise: Text{
-				`Which scale does a score need if query and key are D independent numbers of variance 1, so that its
+				`Which scale does a score need if query and key are D independent numbers of mean 0 and variance 1, so that its
 				variance is 1 too?`,
 				`若查询和键各由 D 个独立、均值为 0、方差为 1 的分量组成，分数要乘以多大的缩放因子，方差才也是 1？`,
 			},
@@ -209,8 +209,8 @@ var attentionRoute = Route{
 			ID:    "rmsnorm",
 			Title: Text{"RMSNorm", "RMSNorm"},
 			Why: Text{
-				`What is compressed in the next step is normed first, in code though not in the equations, so that
-				bottlenecks keep their scale.`,
+				`The latents of the next stations are normed before they are used, in code though not in the equations, so
+				that bottlenecks keep their scale.`,
 				`下一站压缩出来的潜向量，要先归一化再用（论文的公式里没写，代码里有），这样瓶颈处的尺度才稳定。`,
 			},
 			Exercise: Text{

@@ -40,7 +40,8 @@ var learningRoute = Route{
 				`等到结束才更新，既慢，噪声又大；用一步的奖励加上对下一状态的当前估计作目标，走一步就能更新一次。`,
 			},
 			Exercise: Text{
-				`Five states in a row, start in the middle, reward 1 at the right end: what are the true values?`,
+				`A random walk over five states in a row, from the middle, with reward 1 at the right end: what are the true
+				values?`,
 				`五个状态排成一行，从中间出发随机游走，从右端走出得 1 分：各状态的真实价值是多少？`,
 			},
 			Answer: Text{
@@ -298,10 +299,11 @@ var learningRoute = Route{
 			ID:    "dapo-and-dr-grpo",
 			Title: Text{"DAPO and Dr. GRPO", "DAPO 与 Dr. GRPO"},
 			Why: Text{
-				`GRPO's means weigh tokens of long answers less and questions nearly solved more; both repair what the
-				averages bend, and DAPO lets unlikely tokens grow further.`,
-				`GRPO 的归一化让长回答里的每个 token 权重偏小，让几乎都会的题权重偏大；这两种方法都纠正这些偏差，
-				DAPO 还放宽裁剪的上界，让低概率 token 有机会涨上去。`,
+				`GRPO divides by an answer's length and by the group's deviation, so tokens of long answers weigh less and
+				questions nearly solved more; DAPO averages over tokens instead and lets unlikely ones grow further, Dr.
+				GRPO divides by neither.`,
+				`GRPO 除以回答长度，又除以组内标准差，于是长回答里的每个 token 权重偏小，几乎都会的题权重偏大；
+				DAPO 改为对所有 token 求平均，并放宽裁剪的上界，让低概率 token 有机会涨上去；Dr. GRPO 则两样都不除。`,
 			},
 			Exercise: Text{
 				`By which factor does Dr. GRPO's advantage differ from leave-one-out's?`,
@@ -326,8 +328,8 @@ var learningRoute = Route{
 				R1 的论文里写的则是整个回答的比值。`,
 			},
 			Exercise: Text{
-				`Why is GSPO's ε some thousand times smaller than GRPO's?`,
-				`GSPO 的 ε 为什么比 GRPO 的小三个数量级左右？`,
+				`Why is GSPO's ε, 3e-4, so much smaller than GRPO's 0.2?`,
+				`GSPO 的 ε 取 3e-4，为什么比 GRPO 的 0.2 小那么多？`,
 			},
 			Answer: Text{
 				`The mean of |y| logarithms is about √|y| times smaller than one of them, so its exponential stays near
