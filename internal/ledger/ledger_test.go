@@ -258,7 +258,7 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func TestFormulaThatDoesNotConvertIsShownAsItIs(t *testing.T) {
-	got := formula([]string{"⎡a_b | c⎤", "⎣<d>  e⎦"})
+	got := Formula([]string{"⎡a_b | c⎤", "⎣<d>  e⎦"})
 	if want := "<pre>⎡a&#95;b &#124; c⎤<br>⎣&lt;d&gt;  e⎦</pre>"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -56,7 +56,7 @@ func (l *Ledger) row(f *Function) string {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
 	cells := []string{
-		formula(f.Formula), link("`"+f.Path()+"`", f.File), cited(f.Ending),
+		Formula(f.Formula), link("`"+f.Path()+"`", f.File), cited(f.Ending),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
@@ -98,9 +98,9 @@ func cited(ending string) string {
 	return cell(strings.TrimSuffix(strings.TrimPrefix(ending, citing), "."))
 }
 
-// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
+// Formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
 // they are if the conversion does not know one.
-func formula(lines []string) string {
+func Formula(lines []string) string {
 	var out []string
 	for _, line := range lines {
 		if strings.TrimSpace(line) == "" {
