@@ -23,8 +23,8 @@ import (
 func TestDerivationBlocks(t *testing.T) {
 	x := normal(256, 256, 81)
 
-	// E4M3 has three bits behind the leading one. Half a step is 1/17 of the smallest number that it
-	// is rounded from; below 2⁻⁶ the steps shrink no further.
+	// E4M3 has three bits behind the leading one. Half a step is 1/17 of the smallest number that
+	// it is rounded from; below 2⁻⁶ the steps shrink no further.
 	//
 	//	|x̂ − x| ≤ |x|/17,  |x| ≥ 2⁻⁶ s
 	//	|x̂ − x| ≤ 2⁻¹⁰ s,  |x| < 2⁻⁶ s

@@ -45,9 +45,9 @@ func TestDerivationFromPPO(t *testing.T) {
 		check.Apart(t, "∇J", exact[0], 0, 0.05)
 	})
 
-	// The mean of all answers is easier to write. The answer's own share of it, r_i/G, goes with its
-	// own score and takes ∇J/G away: the direction is right, and 7/8 of the length for G = 8, which
-	// the learning rate absorbs.
+	// The mean of all answers is easier to write. The answer's own share of it, r_i/G, goes with
+	// its own score and takes ∇J/G away: the direction is right, and 7/8 of the length for G = 8,
+	// which the learning rate absorbs.
 	//
 	//	r_i − mean(r) = (G−1)/G (r_i − 1/(G−1) Σ_{j ≠ i} r_j)
 	//	E[1/G Σ_i (r_i − mean(r)) ∇log π(o_i)] = (G−1)/G ∇J
@@ -103,7 +103,7 @@ func TestDerivationFromPPO(t *testing.T) {
 	// it climbs.
 	//
 	//	Â_i = √((1−p)/p) for the right of a share p,  r_i − mean(r) = 1−p
-	t.Run("but a deviation made of the sample bends the gradient away from that of the mean reward", func(t *testing.T) {
+	t.Run("but a deviation made of the sample bends the gradient away from the mean reward's", func(t *testing.T) {
 		bent := groups(z, reward, func(r []float64) []float64 { return Normalize(r, Population, 0) })
 		check.Apart(t, "direction", bent[0]/bent[1], exact[0]/exact[1], 0.1)
 		for k, want := range map[int]float64{1: 4.13, 8: 2} {
@@ -121,7 +121,8 @@ func TestDerivationFromPPO(t *testing.T) {
 		for _, c := range []struct{ r, a, bound float64 }{{1.5, 2, 1 + high}, {0.25, -2, 1 - low}} {
 			loss, silent := ClipHigher(c.r, c.a, low, high)
 			check.Near(t, "∂L/∂ log π, clipped", silent, 0, 0)
-			check.Both(t, "GPPO", func() (float64, float64) { return GPPO(c.r, c.a, low, high) }, loss, -c.bound*c.a, 4*u)
+			gppo := func() (float64, float64) { return GPPO(c.r, c.a, low, high) }
+			check.Both(t, "GPPO", gppo, loss, -c.bound*c.a, 4*u)
 		}
 	})
 }

@@ -14,14 +14,15 @@ import (
 // # The balancing bias
 //
 // DeepSeek-V3 keeps its experts evenly used with a bias b that takes part in the choice alone, and
-// moves it after each step of training: down where the load c_i is above the mean c̄, up where it is
-// below.
+// moves it after each step of training: down where the load c_i is above the mean c̄, up where it
+// is below.
 //
 //	chosen_t = Topk({s_{t,i} + b_i}, K),  b_i ← b_i + γ sign(c̄ − c_i)
 //
-// The papers give it as a rule. It can be derived: it is descent on the price of an even assignment.
-// Here are six tokens, three experts and K = 1, so that all 729 assignments can be listed, 90 of
-// them even. Loss-Free Balancing (Wang et al. 2024), algorithm 1, and DeepSeek-V3 (16).
+// The papers give it as a rule. It can be derived: it is descent on the price of an even
+// assignment. Here are six tokens, three experts and K = 1, so that all 729 assignments can be
+// listed, 90 of them even. Loss-Free Balancing (Wang et al. 2024), algorithm 1, and DeepSeek-V3
+// (16).
 func TestDerivationBalancingBias(t *testing.T) {
 	s := random(91, 6, 3)
 	all := assignments(6, 3)
@@ -47,8 +48,8 @@ func TestDerivationBalancingBias(t *testing.T) {
 		}
 	})
 
-	// Want the greatest total score with even loads, and give each expert a price for being off: the
-	// Lagrangian, with b for its multipliers. Without the constraint the maximum can only be
+	// Want the greatest total score with even loads, and give each expert a price for being off:
+	// the Lagrangian, with b for its multipliers. Without the constraint the maximum can only be
 	// greater, whatever the prices.
 	//
 	//	D(b) = max over all assignments of Σ s + Σ_i b_i (c_i − c̄) ≥ the best even assignment
@@ -74,8 +75,8 @@ func TestDerivationBalancingBias(t *testing.T) {
 		}
 	})
 
-	// A step against the slope is the rule in proportion to the load. The rule that DeepSeek-V3 runs
-	// keeps the signs of it: a step of one size, whatever the batch.
+	// A step against the slope is the rule in proportion to the load. The rule that DeepSeek-V3
+	// runs keeps the signs of it: a step of one size, whatever the batch.
 	//
 	//	b − γ ∇D = b + γ (c̄ − c),  b + γ sign(c̄ − c)
 	t.Run("so descent on it is the rule of the bias", func(t *testing.T) {
@@ -92,8 +93,8 @@ func TestDerivationBalancingBias(t *testing.T) {
 		}
 	})
 
-	// The bottom of D is the best even assignment, with nothing between the two: for sums over pairs
-	// prices are enough. From no bias, small steps come to it.
+	// The bottom of D is the best even assignment, with nothing between the two: for sums over
+	// pairs prices are enough. From no bias, small steps come to it.
 	//
 	//	min_b D(b) = max over even assignments of Σ s
 	t.Run("where it comes to rest loads are even, and no even choice has more score", func(t *testing.T) {

@@ -57,8 +57,8 @@ func TestDerivationFromTRPO(t *testing.T) {
 
 	// The ratio corrects the actions and not the states: those are visited as π_old does. Here the
 	// step leads more often into a state where it does worse, which π_old hardly ever sees; L
-	// promises what the return η does not keep. Less a price for the divergence it is a lower bound,
-	// and a policy that raises the bound is better for certain: TRPO (9).
+	// promises what the return η does not keep. Less a price for the divergence it is a lower
+	// bound, and a policy that raises the bound is better for certain: TRPO (9).
 	//
 	//	η(π) ≥ L(π) − C max_s KL(π_old ‖ π),  C = 4 ε γ/(1−γ)²,  ε = max |A|
 	t.Run("far from it the surrogate promises too much; less a price for the divergence it is a lower bound",
@@ -94,11 +94,11 @@ func TestDerivationFromTRPO(t *testing.T) {
 		}
 	})
 
-	// PPO needs first derivatives alone: it takes L, and stops counting what a ratio gains beyond
-	// 1 ± ε.
+	// PPO needs first derivatives alone: it takes L, and stops counting what a ratio gains beyond 1
+	// ± ε.
 	//
 	//	L_clip = E[min(r A, clip(r, 1−ε, 1+ε) A)]
-	t.Run("the clip takes away what is gained by a ratio beyond 1 ± ε in the advantage's direction", func(t *testing.T) {
+	t.Run("the clip takes away what a ratio beyond 1 ± ε gains in the advantage's direction", func(t *testing.T) {
 		for r := 0.0; r <= 3; r += 1. / 16 {
 			for _, advantage := range []float64{-2, 0.5} {
 				_, d := ppo.Clip(r, advantage, 0.25, 0.25)

@@ -108,8 +108,9 @@ func TestDerivationRelative(t *testing.T) {
 		}
 	})
 
-	// The positions of the first Transformer are vectors p_m that are added. Of the four products of
-	// a score only the last depends on m−n alone; the two in the middle see where query and key stand.
+	// The positions of the first Transformer are vectors p_m that are added. Of the four products
+	// of a score only the last depends on m−n alone; the two in the middle see where query and key
+	// stand.
 	//
 	//	(q + p_m)·(k + p_n) = q·k + q·p_n + p_m·k + p_m·p_n
 	//	p_m·p_n = Σ_i cos((m−n) θ_i)

@@ -158,7 +158,8 @@ func TestRead(t *testing.T) {
 	})
 	t.Run("sub-tests in a loop are refused: they are no steps", func(t *testing.T) {
 		_, err := readExample(t, strings.Replace(example, "	x := Load(1)", `	for range 2 { t.Run("", nil) }`, 1))
-		if err == nil || !strings.HasPrefix(err.Error(), "moe/derivation_test.go: TestDerivationSum has 3 sub-tests, 2 ") {
+		const want = "moe/derivation_test.go: TestDerivationSum has 3 sub-tests, 2 "
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v", err)
 		}
 	})
