@@ -81,8 +81,8 @@ func TestDerivationFromPPO(t *testing.T) {
 	})
 
 	// Ratio, clip and the mean over tokens stay PPO's; the divergence moves from the reward, where
-	// it would blur the comparison within a group, into the loss, as k3. At the first step on a
-	// batch the ratio is 1, and a token is pushed by
+	// it would be part of the comparison within a group, into the loss, as k3. At the first step on
+	// a batch the ratio is 1, and a token is pushed by
 	//
 	//	−∂L/∂log π = Â + β (π_ref/π − 1)
 	t.Run("what is left of PPO is the ratio and its clip, with the divergence beside them", func(t *testing.T) {

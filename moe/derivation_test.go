@@ -19,7 +19,7 @@ import (
 //
 //	chosen_t = Topk({s_{t,i} + b_i}, K),  b_i ← b_i + γ sign(c̄ − c_i)
 //
-// The papers give it as a rule. It can be derived: it is descent on the price of an even
+// The papers give it as a rule. It can be derived: it is descent on an upper bound of the best even
 // assignment. Here are six tokens, three experts and K = 1, so that all 729 assignments can be
 // listed, 90 of them even. Loss-Free Balancing (Wang et al. 2024), algorithm 1, and DeepSeek-V3
 // (16).
@@ -53,7 +53,7 @@ func TestDerivationBalancingBias(t *testing.T) {
 	// greater, whatever the prices.
 	//
 	//	D(b) = max over all assignments of Σ s + Σ_i b_i (c_i − c̄) ≥ the best even assignment
-	t.Run("less what even loads would pay, that is never below the best even assignment", func(t *testing.T) {
+	t.Run("that maximum, less what even loads would pay, is a bound on the best even assignment", func(t *testing.T) {
 		for seed := range uint64(100) {
 			if d := dual(s, check.Random(seed, 3, 2)); d < best-32*u {
 				t.Errorf("D = %v, the best even assignment has %v", d, best)
@@ -65,7 +65,7 @@ func TestDerivationBalancingBias(t *testing.T) {
 	// changes D has a kink, and is convex: it is a maximum of linear functions.
 	//
 	//	∂D/∂b_i = c_i − c̄
-	t.Run("the slope of that price is how much the load is off the mean", func(t *testing.T) {
+	t.Run("the slope of that bound is how much the load is off the mean", func(t *testing.T) {
 		for seed := range uint64(20) {
 			b := check.Random(seed, 3, 1)
 			slope := check.Gradient(func(b []float64) float64 { return dual(s, b) }, b)

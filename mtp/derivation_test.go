@@ -21,8 +21,8 @@ import (
 //
 //	P(emitted = x) = p(x) for every q
 //
-// Probabilities are quarters here, and chance is a number u that stands for itself: every draft,
-// every u of a grid that is fine enough, so that counts are probabilities. Leviathan et al. 2022,
+// Where the algorithm itself is run, probabilities are quarters, and chance is every number u of a
+// grid that is fine enough: counts are then probabilities, to the last one. Leviathan et al. 2022,
 // appendix A.1.
 func TestDerivationSpeculative(t *testing.T) {
 	p, q := distribution(71, 7), distribution(72, 7)
@@ -182,11 +182,11 @@ func TestDerivationChain(t *testing.T) {
 		check.Near(t, "I", hX+hY-mtp.Entropy(data(p)), i, rounded)
 	})
 
-	// A module takes the state and the embedding of the token between, and can say p(y | x): the
-	// pair costs H(X, Y) again. In the toy it changes with that token, and with no later one.
+	// A module is given the state and the embedding of the token between: the pair costs H(X, Y)
+	// again, and nothing more. In the toy it changes with that token, and with no later one.
 	//
 	//	h′_i = M [RMSNorm(h_i); RMSNorm(Emb(t_{i+k}))],  H(X) + H(Y|X) = H(X, Y)
-	t.Run("a module of DeepSeek-V3 sees the token between, and pays nothing for it", func(t *testing.T) {
+	t.Run("a module of DeepSeek-V3 sees the token between, so that it can say p(y | x)", func(t *testing.T) {
 		m := newToy(mtp.HiddenFirst)
 		logits, _ := m.Depths.Forward(m.h0, m.tokens)
 		for at, seen := range map[int]bool{1: true, 2: false} { // row 0 of depth 1 has token 1, and predicts token 2
@@ -216,11 +216,11 @@ func TestDerivationChain(t *testing.T) {
 		}
 	})
 
-	// The sum with I in it is of models that are right. Of a model q that sees a bond between X and
-	// Y where there is none, the relative mutual information is negative. Here q_X q_Y is p.
+	// I counts double where the model is right. Of a model q that sees a bond between X and Y where
+	// there is none, the relative mutual information is negative. Here q_X q_Y is p.
 	//
 	//	I_{p‖q} = D(p ‖ q_X q_Y) − D(p ‖ q) = −D(p ‖ q)
-	t.Run("but what a model is taught that way can be negative, where it is wrong about the pair", func(t *testing.T) {
+	t.Run("but of a model that is wrong about the pair, the part that both share can be negative", func(t *testing.T) {
 		even := mat.NewDense(2, 2, []float64{0.25, 0.25, 0.25, 0.25})
 		bound := mat.NewDense(2, 2, []float64{0.375, 0.125, 0.125, 0.375})
 		relative := mtp.RelativeMutualInformation(even, bound)

@@ -65,8 +65,9 @@ func TestDerivationBaseline(t *testing.T) {
 	})
 
 	// What all tokens share says nothing about which is better, but a sample without a baseline is
-	// mostly that: a reward of 100 for everybody makes its variance thousands of times as large.
-	// The mean reward V = E[r], which a critic or a group of samples estimates, takes it away.
+	// mostly that: a reward of 128 for everybody makes its mean square a thousand times as large,
+	// and more. The mean reward V = E[r], which a critic or a group of samples estimates, takes it
+	// away.
 	//
 	//	b = V = E_π[r(a)]:  r(a) + c − (V + c) = r(a) − V
 	t.Run("the mean reward takes away what all tokens have in common", func(t *testing.T) {

@@ -67,7 +67,8 @@ func TestDerivationRelative(t *testing.T) {
 	// Ask for R_m that are linear, keep lengths, go on smoothly from position 0, and multiply as
 	// positions add: they are e^{mS} with Sᵀ = −S. The eigenvalues of such an S are ±iθ in pairs,
 	// with a 0 left over where the width is odd: in a basis of its own S is a frequency for each of
-	// d/2 planes, and RoPE is all there is. One dimension alone can not turn.
+	// d/2 planes, which is RoPE, but for that basis and the frequencies. One dimension alone can
+	// not turn.
 	//
 	//	R_m R_n = R_{m+n},  R_mᵀ R_m = 1,  so R_m = e^{mS} with Sᵀ = −S
 	//	det(S − λ) = 0 for λ = ±iθ_1, ±iθ_2, …
