@@ -116,7 +116,8 @@ func TestDerivationFromPPO(t *testing.T) {
 	// ratio grew, stops teaching just then. GPPO has the same values, and lets the gradient through
 	// as if the ratio were on the bound.
 	//
-	//	−∂L/∂log π = (1+ε_h) Â for r > 1+ε_h and Â > 0,  (1−ε_l) Â for r < 1−ε_l and Â < 0
+	//	−∂L/∂log π = (1+ε_h) Â for r > 1+ε_h and Â > 0
+	//	−∂L/∂log π = (1−ε_l) Â for r < 1−ε_l and Â < 0
 	t.Run("but the clip silences tokens that have moved; GPPO bounds their gradient instead", func(t *testing.T) {
 		for _, c := range []struct{ r, a, bound float64 }{{1.5, 2, 1 + high}, {0.25, -2, 1 - low}} {
 			loss, silent := ClipHigher(c.r, c.a, low, high)

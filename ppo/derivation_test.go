@@ -56,9 +56,10 @@ func TestDerivationFromTRPO(t *testing.T) {
 	})
 
 	// The ratio corrects the actions and not the states: those are visited as π_old does. Here the
-	// step leads more often into a state where it does worse, which π_old hardly ever sees; L
-	// promises what the return η does not keep. Less a price for the divergence it is a lower
-	// bound, and a policy that raises the bound is better for certain: TRPO (9).
+	// step leads more often into a state where it does worse, which π_old hardly ever sees. L, over
+	// these visits and counted from η(π_old) on, then promises what the return η does not keep.
+	// Less a price for the divergence it is a lower bound, and a policy that raises the bound is
+	// better for certain: TRPO (9).
 	//
 	//	η(π) ≥ L(π) − C max_s KL(π_old ‖ π),  C = 4 ε γ/(1−γ)²,  ε = max |A|
 	t.Run("far from it the surrogate promises too much; less a price for the divergence it is a lower bound",

@@ -163,6 +163,13 @@ func TestRead(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("derivations in another file are refused: they would be missing", func(t *testing.T) {
+		files := fstest.MapFS{"moe/gate_test.go": {Data: []byte("package moe\nfunc TestDerivationX() {}")}}
+		const want = "moe/gate_test.go: TestDerivationX stands in another file than derivation_test.go"
+		if _, err := read(files, "moe", books); err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("a package without the file has none", func(t *testing.T) {
 		if all, err := read(fstest.MapFS{}, "moe", books); err != nil || all != nil {
 			t.Errorf("%v, %v", all, err)

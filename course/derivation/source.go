@@ -83,6 +83,9 @@ func (s *source) parse(root fs.FS, name string) error {
 	}
 	for _, decl := range file.Decls {
 		if f, ok := decl.(*ast.FuncDecl); ok && f.Body != nil {
+			if strings.HasPrefix(f.Name.Name, prefix) && path.Base(name) != fileName {
+				return fmt.Errorf("%s: %s stands in another file than %s", name, f.Name.Name, fileName)
+			}
 			key := f.Name.Name
 			if f.Recv != nil {
 				key = "." + key
