@@ -12,7 +12,7 @@ func paragraphs(doc string) (prose []string) {
 	var parser comment.Parser
 	for _, block := range parser.Parse(doc).Content {
 		if p, ok := block.(*comment.Paragraph); ok {
-			prose = append(prose, plain(p.Text))
+			prose = append(prose, Plain(p.Text))
 		}
 	}
 	return prose
