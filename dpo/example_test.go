@@ -25,8 +25,8 @@ func Example() {
 	// out so often.
 	p := dpo.Preference(rewards[2], rewards[0])
 	for _, margin := range []float64{0, 2, 4, 6} {
-		right, _ := dpo.Sigmoid(margin, beta, 0)
-		wrong, _ := dpo.Sigmoid(-margin, beta, 0)
+		right, _ := dpo.SigmoidLoss(margin, beta, 0)
+		wrong, _ := dpo.SigmoidLoss(-margin, beta, 0)
 		fmt.Printf("margin %.0f: loss %.6f\n", margin, p*right+(1-p)*wrong)
 	}
 	fmt.Printf("margin of the best policy: %.4f\n", best[2]-logref[2]-(best[0]-logref[0]))

@@ -14,7 +14,7 @@ import (
 // of both is exact for what the codes stand for.
 func Example() {
 	x := mat.NewDense(1, 4, []float64{100, 0.3, 0.3, -0.2})
-	c := fp8.Config{Block: fp8.Block{Rows: 1, Cols: 2}, Format: dtype.F8E4M3, Floor: 1e-4}
+	c := fp8.Config{Block: fp8.BlockSize{Rows: 1, Cols: 2}, Format: dtype.F8E4M3, Floor: 1e-4}
 	q := fp8.Quantise(x, c)
 	fmt.Printf("codes %v, scales %.4f\n", q.Codes.RawRowView(0), q.Scales.RawRowView(0))
 	fmt.Printf("x̂ = %.4f\n", q.Dequantise().RawRowView(0))

@@ -36,9 +36,9 @@ func ExampleMutualInformation() {
 	joint := mat.NewDense(2, 2, []float64{0.375, 0.125, 0.125, 0.375})
 	pX, pY := mtp.Marginals(joint)
 	fmt.Printf("one head:  H(X)        = %.4f = H(X|Y) + I            = %.4f + %.4f\n",
-		mtp.Entropy(pX), mtp.ConditionalEntropy(joint), mtp.MutualInformation(joint))
+		mtp.TokenEntropy(pX), mtp.ConditionalEntropy(joint), mtp.MutualInformation(joint))
 	fmt.Printf("two heads: H(X) + H(Y) = %.4f = H(X|Y) + 2I + H(Y|X) = %.4f + 2·%.4f + %.4f\n",
-		mtp.Entropy(pX)+mtp.Entropy(pY),
+		mtp.TokenEntropy(pX)+mtp.TokenEntropy(pY),
 		mtp.ConditionalEntropy(joint), mtp.MutualInformation(joint), mtp.ConditionalEntropy(joint.T()))
 
 	fair := mat.NewDense(2, 2, []float64{0.25, 0.25, 0.25, 0.25})

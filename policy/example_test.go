@@ -32,7 +32,7 @@ func Example() {
 	for _, how := range []policy.Aggregation{
 		policy.TokenMean, policy.SequenceMean, policy.SequenceSum, policy.Constant,
 	} {
-		fmt.Printf("%v: %.4g\n", how, policy.Aggregate(loss, policy.Weights(mask, how, 4)))
+		fmt.Printf("%v: %.4g\n", how, policy.Aggregate(loss, policy.TokenWeights(mask, how, 4)))
 	}
 	// Output:
 	// log π [-0.5514 -1.5514 -1.5514], entropy 0.9753, divergence 0.1233
