@@ -3,9 +3,9 @@ package moe
 import (
 	"math"
 
-	"plumbline/numbers/logistic"
-
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/logistic"
 )
 
 // Logits returns how well each expert suits each token.

@@ -3,9 +3,9 @@ package moe
 import (
 	"math"
 
-	"plumbline/numbers/logistic"
-
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/logistic"
 )
 
 const badShape = "moe: shapes of x, w1, w3, w2 and dy do not fit together"
