@@ -31,3 +31,70 @@ func Example() {
 	// x̂ = [96 0.3125 0.3125 -0.203125]
 	// x̂·x̂ = 9216.236572265625
 }
+
+// The largest number of E4M3 is 448, and a scale brings the largest of a block there. A power of
+// two is rounded up, for a smaller one would not fit. A block of zeros has the floor's scale.
+func ExampleScale() {
+	for _, amax := range []float64{448, 896, 1344, 0} {
+		fmt.Printf("amax %4v: scale %.3g, as a power of two %.3g\n",
+			amax, fp8.Scale(amax, 1e-4, dtype.F8E4M3), fp8.ScaleUE8M0(amax, 1e-4, dtype.F8E4M3))
+	}
+	// Output:
+	// amax  448: scale 1, as a power of two 1
+	// amax  896: scale 2, as a power of two 2
+	// amax 1344: scale 3, as a power of two 4
+	// amax    0: scale 2.23e-07, as a power of two 2.38e-07
+}
+
+// A tile with a scale of 2: numbers of E4M3 between 8 and 16 are whole, so that 17/2 is rounded, to
+// the even one; 0.001 is too small to be anything.
+func ExampleQuantise() {
+	x := mat.NewDense(1, 4, []float64{896, 17, 19, 0.001})
+	q := fp8.Quantise(x, fp8.Config{Block: fp8.BlockSize{Rows: 1, Cols: 4}, Format: dtype.F8E4M3, Floor: 1e-4})
+	fmt.Println("scale", q.Scales.At(0, 0), "codes", q.Codes.RawRowView(0))
+	fmt.Println("stands for", q.Dequantise().RawRowView(0))
+	// Output:
+	// scale 2 codes [448 8 10 0]
+	// stands for [896 16 20 0]
+}
+
+// Each block of two is summed by itself and counts with the scales of both operands.
+func ExampleProduct() {
+	block := fp8.BlockSize{Rows: 1, Cols: 2}
+	a := fp8.Blocked{
+		Codes: mat.NewDense(1, 4, []float64{1, 2, 3, 4}), Scales: mat.NewDense(1, 2, []float64{10, 1}), Block: block,
+	}
+	b := fp8.Blocked{
+		Codes: mat.NewDense(1, 4, []float64{1, 1, 1, 1}), Scales: mat.NewDense(1, 2, []float64{1, 0.5}), Block: block,
+	}
+	fmt.Println("10 · 1 · (1 + 2) + 1 · ½ · (3 + 4) =", fp8.Product(a, b).At(0, 0))
+	// Output:
+	// 10 · 1 · (1 + 2) + 1 · ½ · (3 + 4) = 33.5
+}
+
+// A sum of 8 and seven halves, in an accumulator of 3 fraction bits: beside 8 it has no place for a
+// half. Promoted often enough, the halves come together first.
+func ExampleShortSum() {
+	a := []float64{8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5}
+	ones := []float64{1, 1, 1, 1, 1, 1, 1, 1}
+	fmt.Println("never promoted:", fp8.ShortSum(a, ones, 3, 0))
+	for _, every := range []int{4, 2, 1} {
+		fmt.Printf("after every %d: %v\n", every, fp8.ShortSum(a, ones, 3, every))
+	}
+	// Output:
+	// never promoted: 8
+	// after every 4: 10
+	// after every 2: 11
+	// after every 1: 11.5
+}
+
+// A layer that hands on its input: what is lost is what the codes of the input lose.
+func ExampleFprop() {
+	c := fp8.Config{Block: fp8.BlockSize{Rows: 1, Cols: 2}, Format: dtype.F8E4M3, Floor: 1e-4}
+	x := fp8.Quantise(mat.NewDense(1, 2, []float64{448, 17}), c)
+	c.Block.Rows = 2
+	w := fp8.Quantise(mat.NewDense(2, 2, []float64{1, 0, 0, 1}), c)
+	fmt.Printf("y %.2f\n", fp8.Fprop(x, w).RawRowView(0))
+	// Output:
+	// y [448.00 16.00]
+}
