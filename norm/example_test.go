@@ -21,8 +21,8 @@ func Example() {
 	// [0.1810 -0.1358], along the row 0.0000
 }
 
-// The mean square of (1, 7) is 25: both are divided by 5, then multiplied by their weights. The sign
-// stays, and nothing is subtracted.
+// The mean square of (1, 7) is 25: both are divided by 5, then multiplied by their weights. Nothing
+// is subtracted, and signs stay.
 func ExampleRMS() {
 	fmt.Printf("%.1f\n", norm.RMS([]float64{1, 7}, []float64{1, 1}, 0))
 	fmt.Printf("%.1f\n", norm.RMS([]float64{-1, 7}, []float64{10, 1}, 0))
