@@ -258,3 +258,43 @@ func ExampleMask_Sees() {
 	//  ○ ● ● ● ○  query 0 at position 3
 	//  ○ ○ ● ● ●  query 1 at position 4
 }
+
+// A vector of width 6 is three heads of width 2, one after the other.
+func ExampleSplitHeads() {
+	x := mat.NewDense(1, 6, []float64{1, 2, 3, 4, 5, 6})
+	heads := attention.SplitHeads(x, 3)
+	for h, head := range heads {
+		fmt.Println("head", h, head.RawRowView(0))
+	}
+	fmt.Println("joined", attention.ConcatHeads(heads).RawRowView(0))
+	// Output:
+	// head 0 [1 2]
+	// head 1 [3 4]
+	// head 2 [5 6]
+	// joined [1 2 3 4 5 6]
+}
+
+// Eight query heads share two key and value heads: neighbours belong together.
+func ExampleGroup() {
+	for h := range 8 {
+		fmt.Print(attention.Group(h, 8, 2), " ")
+	}
+	fmt.Println()
+	// Output:
+	// 0 0 0 0 1 1 1 1
+}
+
+// Grouped-query attention is multi-head attention on keys and values that are repeated.
+func ExampleRepeat() {
+	ask, key := mat.NewDense(1, 1, nil), mat.NewDense(2, 1, nil) // zeros: all keys weigh alike
+	q, k := []*mat.Dense{ask, ask, ask, ask}, []*mat.Dense{key, key}
+	v := []*mat.Dense{mat.NewDense(2, 1, []float64{0, 2}), mat.NewDense(2, 1, []float64{10, 12})}
+	grouped, _ := attention.GQA(q, k, v, attention.Options{})
+	repeated, _ := attention.MHA(q, attention.Repeat(k, 4), attention.Repeat(v, 4), attention.Options{})
+	for h := range q {
+		fmt.Print(grouped[h].At(0, 0), " = ", repeated[h].At(0, 0), "  ")
+	}
+	fmt.Println()
+	// Output:
+	// 1 = 1  1 = 1  11 = 11  11 = 11
+}

@@ -126,3 +126,12 @@ func ExamplePlackettLuce() {
 	// [2 1 0]: 1/3
 	// [0 1 2]: 1/15
 }
+
+// At the reference all six rankings of three are alike likely; the best is pulled up, and the worst
+// down.
+func ExamplePlackettLuceLoss() {
+	loss, d := dpo.PlackettLuceLoss([]float64{0, 0, 0}, []int{2, 1, 0}, 1)
+	fmt.Printf("loss log %.0f, gradient %.3f\n", math.Exp(loss), d)
+	// Output:
+	// loss log 6, gradient [0.833 -0.167 -0.667]
+}

@@ -98,3 +98,63 @@ func ExampleFprop() {
 	// Output:
 	// y [448.00 16.00]
 }
+
+// Codes times the scale of their block.
+func ExampleBlocked_Dequantise() {
+	b := fp8.Blocked{
+		Codes:  mat.NewDense(1, 4, []float64{1, 448, 1, -3}),
+		Scales: mat.NewDense(1, 2, []float64{2, 0.5}), Block: fp8.BlockSize{Rows: 1, Cols: 2},
+	}
+	fmt.Println(b.Dequantise().RawRowView(0))
+	// Output:
+	// [2 896 0.5 -1.5]
+}
+
+// The gradient of the input of a layer: the gradient of its output times the weights as they are,
+// whose blocks of 2 × 2 need not be made anew.
+func ExampleDgrad() {
+	w := fp8.Blocked{
+		Codes: mat.NewDense(2, 2, []float64{1, 2, 3, 4}), Scales: mat.NewDense(1, 1, []float64{10}),
+		Block: fp8.BlockSize{Rows: 2, Cols: 2},
+	}
+	dy := fp8.Blocked{
+		Codes: mat.NewDense(1, 2, []float64{1, -1}), Scales: mat.NewDense(1, 1, []float64{0.5}),
+		Block: fp8.BlockSize{Rows: 1, Cols: 2},
+	}
+	fmt.Println(fp8.Dgrad(dy, w).RawRowView(0))
+	// Output:
+	// [-10 -10]
+}
+
+// The gradient of the weights is a sum over tokens, so that both operands are in tiles along their
+// columns: two tokens share a scale.
+func ExampleWgrad() {
+	column := fp8.BlockSize{Rows: 2, Cols: 1}
+	dy := fp8.Blocked{
+		Codes: mat.NewDense(2, 1, []float64{1, 2}), Scales: mat.NewDense(1, 1, []float64{0.5}), Block: column,
+	}
+	x := fp8.Blocked{
+		Codes: mat.NewDense(2, 2, []float64{1, 3, 1, 4}), Scales: mat.NewDense(1, 2, []float64{2, 4}), Block: column,
+	}
+	fmt.Println(fp8.Wgrad(dy, x).RawRowView(0))
+	// Output:
+	// [3 22]
+}
+
+// What was quantised by rows is quantised again by columns. Powers of two as scales lose nothing by
+// it here; others round once more.
+func ExampleRetile() {
+	x := mat.NewDense(2, 2, []float64{100, 3, 0.3, 7})
+	for _, powers := range []bool{true, false} {
+		rows := fp8.Config{Block: fp8.BlockSize{Rows: 1, Cols: 2}, Format: dtype.F8E4M3, UE8M0: powers, Floor: 1e-4}
+		columns := rows
+		columns.Block = fp8.BlockSize{Rows: 2, Cols: 1}
+		q := fp8.Quantise(x, rows)
+		again := fp8.Retile(q, columns)
+		fmt.Printf("powers of two %v: %.4f, then %.4f\n",
+			powers, q.Dequantise().RawRowView(1), again.Dequantise().RawRowView(1))
+	}
+	// Output:
+	// powers of two true: [0.3125 7.0000], then [0.3125 7.0000]
+	// powers of two false: [0.3125 7.0000], then [0.3069 7.0000]
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"unicode"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -217,4 +218,68 @@ func ExampleAlgorithm_Train() {
 	// iteration 1: right in 0.80 of all cases, 0.68 nats from its reference
 	// iteration 2: right in 0.93 of all cases, 0.06 nats from its reference
 	// iteration 3: right in 0.97 of all cases, 0.02 nats from its reference
+}
+
+// Rewards 1, 1, 0 and 0 have mean ½ and standard deviation ½; that of a sample divides by G − 1.
+// Where all are alike there is nothing to learn.
+func ExampleNormalize() {
+	rewards := []float64{1, 1, 0, 0}
+	fmt.Printf("%.3f\n", grpo.Normalize(rewards, grpo.Population, 0))
+	fmt.Printf("%.3f\n", grpo.Normalize(rewards, grpo.Sample, 0))
+	fmt.Printf("%.3f\n", grpo.Normalize([]float64{1, 1, 1, 1}, grpo.Population, 0))
+	// Output:
+	// [1.000 1.000 -1.000 -1.000]
+	// [0.866 0.866 -0.866 -0.866]
+	// [0.000 0.000 0.000 0.000]
+}
+
+// DAPO lets a good token rise to 1.28 before it is clipped, and a bad one fall to 0.8.
+func ExampleClipHigher() {
+	for _, r := range []float64{0.75, 1, 1.25, 1.5} {
+		_, good := grpo.ClipHigher(r, 1, 0.2, 0.28)
+		_, bad := grpo.ClipHigher(r, -1, 0.2, 0.28)
+		fmt.Println("ratio", r, "gradient of a good token", good, "of a bad one", bad)
+	}
+	// Output:
+	// ratio 0.75 gradient of a good token -0.75 of a bad one 0
+	// ratio 1 gradient of a good token -1 of a bad one 1
+	// ratio 1.25 gradient of a good token -1.25 of a bad one 1.25
+	// ratio 1.5 gradient of a good token 0 of a bad one 1.5
+}
+
+// Two outputs, of one token and of three: by the mean over outputs a token of the long one has a
+// third of the weight, by the mean over tokens all have the same.
+func ExampleBatch_TokenLoss() {
+	mask := mat.NewDense(2, 3, []float64{1, 0, 0, 1, 1, 1})
+	b := grpo.Batch{
+		LogProb: mat.NewDense(2, 3, nil), Old: mat.NewDense(2, 3, nil), Mask: mask,
+		Advantage: mat.NewDense(2, 3, []float64{1, 0, 0, -2, -2, -2}),
+	}
+	for _, how := range []policy.Aggregation{policy.SequenceMean, policy.TokenMean} {
+		b.Weights = policy.TokenWeights(mask, how, 0)
+		loss, d := b.TokenLoss(policy.Unclipped)
+		fmt.Printf("%v: loss %.2f, gradients %.3f and %.3f\n", how, loss, d.At(0, 0), d.At(1, 0))
+	}
+	// Output:
+	// sequence_mean: loss 0.50, gradients -0.500 and 0.333
+	// token_mean: loss 1.25, gradients -0.250 and 0.500
+}
+
+// As DeepSeek-V3 prints it, the ratio is that of the whole output: two tokens that are each 1.2
+// times as likely are 1.44 times together, beyond a clip at 1.2.
+func ExampleSequence() {
+	logprob, old := []float64{math.Log(0.6), math.Log(0.6)}, []float64{math.Log(0.5), math.Log(0.5)}
+	loss, dlogprob := grpo.Sequence(logprob, old, old, []float64{1, 1}, 1, 0.2, 0)
+	fmt.Printf("loss %.2f, gradient %.2f\n", loss, dlogprob)
+	// Output:
+	// loss -1.20, gradient [0.00 0.00]
+}
+
+// A word is a run of letters, or one letter of a script that is written without spaces: two of four
+// are Latin here.
+func ExampleLanguageConsistency() {
+	latin := grpo.InScript(unicode.Latin)
+	fmt.Println(grpo.Words("so x = 答案"), grpo.LanguageConsistency("so x = 答案", latin))
+	// Output:
+	// [so x 答 案] 0.5
 }

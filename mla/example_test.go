@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/attention"
 	"plumbline/mla"
 )
 
@@ -242,4 +243,159 @@ func ExamplePagedCache_Decode() {
 	// Output:
 	// latents [2 4 9]
 	// output 5.0, sum of exponentials 3.0
+}
+
+// The same latent that makes the keys makes the values.
+func ExampleUpValue() {
+	cKV := mat.NewDense(1, 2, []float64{3, -1})
+	wUK, wUV := mat.NewDense(1, 2, []float64{1, 1}), mat.NewDense(1, 2, []float64{1, -1})
+	fmt.Println("key", mla.UpKey(cKV, wUK).At(0, 0), "value", mla.UpValue(cKV, wUV).At(0, 0))
+	// Output:
+	// key 2 value 4
+}
+
+// The latent of queries makes the queries of all heads, two of width 2 here.
+func ExampleUpQuery() {
+	cQ := mat.NewDense(1, 2, []float64{5, 1})
+	wUQ := mat.NewDense(4, 2, []float64{
+		1, 0,
+		0, 1,
+		1, 1,
+		1, -1,
+	})
+	fmt.Println(mla.UpQuery(cQ, wUQ).RawRowView(0))
+	// Output:
+	// [5 1 6 4]
+}
+
+// The rotary parts of two heads at positions 0 and 1, each turned by itself: a quarter of a turn a
+// token.
+func ExampleRopeQuery() {
+	cQ := mat.NewDense(2, 2, []float64{1, 2, 1, 2})
+	wQR := mat.NewDense(4, 2, []float64{
+		1, 0,
+		0, 1,
+		10, 0,
+		0, 10,
+	})
+	quarter := mla.Rotation{Cos: mat.NewDense(2, 1, []float64{1, 0}), Sin: mat.NewDense(2, 1, []float64{0, 1})}
+	qR := mla.RopeQuery(cQ, wQR, quarter)
+	fmt.Println(qR.RawRowView(0), qR.RawRowView(1))
+	// Output:
+	// [1 2 10 20] [-2 1 -20 10]
+}
+
+// A query has a part that faces the key and one that faces the position. The score is the sum of
+// both: 1 · 3 + 2 · 4 and 5 · 6.
+func ExampleConcatQuery() {
+	q := mla.ConcatQuery(mat.NewDense(1, 2, []float64{1, 2}), mat.NewDense(1, 1, []float64{5})).RawRowView(0)
+	k := mla.ConcatKey(mat.NewDense(1, 2, []float64{3, 4}), mat.NewDense(1, 1, []float64{6})).RawRowView(0)
+	fmt.Println(q, k, "score", floats.Dot(q, k))
+	// Output:
+	// [1 2 5] [3 4 6] score 41
+}
+
+// The layer is causal: another third token changes nothing before it.
+func ExampleLayer() {
+	w, c := plain()
+	for _, third := range []float64{9, 0} {
+		y, latent, _ := mla.Layer(mat.NewDense(3, 2, []float64{2, 7, 4, 7, third, 7}), w, c)
+		fmt.Printf("latents %v, output %.1f\n", mat.Col(nil, 0, latent), mat.Col(nil, 0, y))
+	}
+	// Output:
+	// latents [2 4 9], output [20.0 30.0 50.0]
+	// latents [2 4 0], output [20.0 30.0 20.0]
+}
+
+// One query, two keys with scores log 1 and log 3: a quarter of one value and three quarters of the
+// other.
+func ExampleAttend() {
+	q, k := mat.NewDense(1, 1, []float64{1}), mat.NewDense(2, 1, []float64{0, math.Log(3)})
+	v := mat.NewDense(2, 2, []float64{4, 0, 0, 4})
+	o, _ := mla.Attend(q, k, v, 1, attention.Mask{})
+	fmt.Printf("%.1f\n", o.RawRowView(0))
+	// Output:
+	// [1.0 3.0]
+}
+
+// The outputs of two heads, side by side, are projected to the width of the model.
+func ExampleOutput() {
+	o := []*mat.Dense{mat.NewDense(1, 1, []float64{3}), mat.NewDense(1, 1, []float64{4})}
+	wO := mat.NewDense(2, 2, []float64{1, 1, 1, -1})
+	fmt.Println(mla.Output(o, wO).RawRowView(0))
+	// Output:
+	// [7 -1]
+}
+
+// What one head of a layer works on in either form: 6 numbers for each token it looks back at, of
+// its own, or the 5 that are cached for all heads.
+func ExampleHeadWeights_Naive() {
+	c := mla.Config{Heads: 2, NopeDim: 2, RopeDim: 2, ValueDim: 2, Eps: 1e-6, Base: 10000, Causal: true}
+	w := mla.Weights{WQ: pattern(8, 4), WDKV: pattern(5, 4), WUKV: pattern(8, 3), WO: pattern(4, 4)}
+	x := pattern(3, 4)
+	cQ, latent, ropeKey := mla.Compress(x, w, c)
+	head, r := w.Head(0, c), c.Rotation(3)
+	q, k, v := head.Naive(cQ, latent, ropeKey, r)
+	absorbed, cached := head.Absorbed(cQ, r), mla.ConcatKey(latent, ropeKey)
+	fmt.Println("naive:   ", widths(q, k, v))
+	fmt.Println("absorbed:", widths(absorbed, cached, latent))
+	// Output:
+	// naive:    query 4, key 4, value 2
+	// absorbed: query 5, key 5, value 3
+}
+
+// widths returns the widths of queries, keys and values.
+func widths(q, k, v *mat.Dense) string {
+	return fmt.Sprintf("query %d, key %d, value %d", q.RawMatrix().Cols, k.RawMatrix().Cols, v.RawMatrix().Cols)
+}
+
+// Queries that took in the matrix of the keys find the same scores on the latents.
+func ExampleHeadWeights_Absorbed() {
+	c := mla.Config{Heads: 2, NopeDim: 2, RopeDim: 2, ValueDim: 2, Eps: 1e-6, Base: 10000, Causal: true}
+	w := mla.Weights{WQ: pattern(8, 4), WDKV: pattern(5, 4), WUKV: pattern(8, 3), WO: pattern(4, 4)}
+	cQ, latent, ropeKey := mla.Compress(pattern(3, 4), w, c)
+	head, r := w.Head(1, c), c.Rotation(3)
+	q, k, _ := head.Naive(cQ, latent, ropeKey, r)
+	absorbed, cached := head.Absorbed(cQ, r), mla.ConcatKey(latent, ropeKey)
+	for j := range 3 {
+		fmt.Printf("token 2 on token %d: %.4f and %.4f\n", j,
+			floats.Dot(q.RawRowView(2), k.RawRowView(j)), floats.Dot(absorbed.RawRowView(2), cached.RawRowView(j)))
+	}
+	// Output:
+	// token 2 on token 0: 0.1337 and 0.1337
+	// token 2 on token 1: 0.8911 and 0.8911
+	// token 2 on token 2: 1.2402 and 1.2402
+}
+
+// Rows go to the pages that the table says: the first two to page 1, the third to page 0.
+func ExamplePagedCache_Append() {
+	cache := &mla.PagedCache{
+		Pages: []*mat.Dense{mat.NewDense(2, 2, nil), mat.NewDense(2, 2, nil)},
+		Table: [][]int{{1, 0}}, Lengths: []int{0},
+	}
+	for t := range 3 {
+		cache.Append(0, mat.NewDense(1, 1, []float64{float64(t + 1)}), mat.NewDense(1, 1, []float64{9}))
+	}
+	for i, page := range cache.Pages {
+		fmt.Println("page", i, page.RawRowView(0), page.RawRowView(1))
+	}
+	// Output:
+	// page 0 [3 9] [0 0]
+	// page 1 [1 9] [2 9]
+}
+
+// Pages that are elsewhere are asked for in turn; of the last only as many rows as are in use.
+func ExampleGatherPages() {
+	rows := mla.GatherPages(5, 2, 1, func(run int, rows []float64) {
+		fmt.Println("page", run, "of the table:", len(rows), "rows")
+		for j := range rows {
+			rows[j] = float64(10*run + j)
+		}
+	})
+	fmt.Println(mat.Col(nil, 0, rows))
+	// Output:
+	// page 0 of the table: 2 rows
+	// page 1 of the table: 2 rows
+	// page 2 of the table: 1 rows
+	// [0 1 10 11 20]
 }

@@ -267,3 +267,173 @@ func ExampleCombine() {
 	// sent     [1 1 3 3]
 	// combined [1 2] [3 4]
 }
+
+// The activation of the gate is nearly its input on the right, and nearly nothing on the left.
+func ExampleSiLU() {
+	for _, z := range []float64{-8, -1, 0, 1, 8} {
+		fmt.Printf("silu(%2v) = %7.4f\n", z, moe.SiLU(z))
+	}
+	// Output:
+	// silu(-8) = -0.0027
+	// silu(-1) = -0.2689
+	// silu( 0) =  0.0000
+	// silu( 1) =  0.7311
+	// silu( 8) =  7.9973
+}
+
+// One expert of one inner unit: W2 · silu(W1 u) · (W3 u) with W1 u = 1 and W3 u = 2.
+func ExampleExpert_Output() {
+	e := moe.Expert{
+		W1: mat.NewDense(1, 2, []float64{1, 0}), W3: mat.NewDense(1, 2, []float64{0, 1}),
+		W2: mat.NewDense(2, 1, []float64{1, 10}),
+	}
+	fmt.Printf("2 silu(1) = %.4f\n", 2*moe.SiLU(1))
+	fmt.Printf("output %.4f\n", e.Output([]float64{1, 2}))
+	// Output:
+	// 2 silu(1) = 1.4621
+	// output [1.4621 14.6212]
+}
+
+// How well three experts suit two tokens: products with their centroids.
+func ExampleLogits() {
+	u := mat.NewDense(2, 2, []float64{1, 0, 1, 2})
+	e := mat.NewDense(3, 2, []float64{1, 0, 0, 1, 1, 1})
+	z := moe.Logits(u, e)
+	fmt.Println(z.RawRowView(0), z.RawRowView(1))
+	// Output:
+	// [1 0 1] [1 2 3]
+}
+
+// Expert i of eight gives i+1 times what the first does. Two of them, with their weights: the
+// second with ¼ and the sixth with ¾ are 5 times the first together.
+func ExampleRoutedOutput() {
+	u, experts := []float64{1, 0}, eightExperts()
+	fmt.Printf("first  %.4f\n", experts[0].Output(u))
+	fmt.Printf("routed %.4f\n", moe.RoutedOutput(u, experts, []int{1, 5}, []float64{0.25, 0.75}))
+	// Output:
+	// first  [0.7311 0.0000]
+	// routed [3.6553 0.0000]
+}
+
+// Shared experts have no weights: their outputs are added, 1 and 2 times that of the first.
+func ExampleSharedOutput() {
+	u, experts := []float64{1, 0}, eightExperts()
+	fmt.Printf("first  %.4f\n", experts[0].Output(u))
+	fmt.Printf("shared %.4f\n", moe.SharedOutput(u, experts[:2]))
+	// Output:
+	// first  [0.7311 0.0000]
+	// shared [2.1932 0.0000]
+}
+
+// With the residual: what enters the layer is added to what its experts make. A layer without
+// routed experts is a dense one.
+func ExampleLayer_Forward() {
+	dense, u := moe.Layer{Shared: eightExperts()[:1]}, []float64{1, 5}
+	fmt.Printf("%.4f of the layer, %.4f with the residual\n", dense.Output(u), dense.Forward(u))
+	// Output:
+	// [0.7311 0.0000] of the layer, [1.7311 5.0000] with the residual
+}
+
+// DeepSeekMoE's gate takes the six best of a softmax. Of eight experts with logits log 1 … log 8
+// these have 3 to 8 of 36 shares, and weights are not made to sum to 1.
+func ExampleDeepSeekMoEGate() {
+	logits := make([]float64, 8)
+	for i := range logits {
+		logits[i] = math.Log(float64(i + 1))
+	}
+	chosen, weights := moe.DeepSeekMoEGate().Route(logits, nil)
+	for k, i := range chosen {
+		fmt.Printf("expert %d has %.0f/36\n", i, 36*weights[k])
+	}
+	// Output:
+	// expert 7 has 8/36
+	// expert 6 has 7/36
+	// expert 5 has 6/36
+	// expert 4 has 5/36
+	// expert 3 has 4/36
+	// expert 2 has 3/36
+}
+
+// DeepSeek-V3's gate on 256 experts, whose logits grow by 1/64 from one to the next: the four best
+// of eight groups are the last ones, and the eight best experts lie in the very last. Their weights
+// are even, nearly, and sum to 2.5.
+func ExampleDeepSeekV3Gate() {
+	logits := make([]float64, 256)
+	for i := range logits {
+		logits[i] = float64(i) / 64
+	}
+	chosen, weights := moe.DeepSeekV3Gate().Route(logits, nil)
+	fmt.Println(chosen)
+	fmt.Printf("%.4f\n", weights)
+	// Output:
+	// [255 254 253 252 251 250 249 248]
+	// [0.3128 0.3127 0.3126 0.3126 0.3125 0.3124 0.3123 0.3122]
+}
+
+// Four tokens choose two of four experts each: loads in tokens, and over their mean of 2.
+func ExampleRelativeLoads() {
+	indices := [][]int{{0, 1}, {0, 2}, {0, 1}, {0, 1}}
+	fmt.Println(moe.Loads(indices, 4), moe.RelativeLoads(indices, 4))
+	// Output:
+	// [4 3 1 0] [2 1.5 0.5 0]
+}
+
+// The mean score of each expert over two tokens.
+func ExampleMeanScores() {
+	fmt.Println(moe.MeanScores(mat.NewDense(2, 2, []float64{0.75, 0.25, 0.25, 0.75})))
+	fmt.Println(moe.MeanScores(mat.NewDense(2, 2, []float64{0.75, 0.25, 0.75, 0.25})))
+	// Output:
+	// [0.5 0.5]
+	// [0.75 0.25]
+}
+
+// Which of two groups is better? The one with the best expert, says V2; the one with the best two,
+// says V3.
+func ExampleGroupScoresTop2() {
+	scores := []float64{0.75, 0.125, 0.5, 0.5}
+	fmt.Println("best of each group  ", moe.GroupScoresMax(scores, 2))
+	fmt.Println("two best of each    ", moe.GroupScoresTop2(scores, 2))
+	// Output:
+	// best of each group   [0.75 0.5]
+	// two best of each     [0.875 1]
+}
+
+// Two devices with two experts each. Loads are uneven between experts, and even between devices:
+// DeviceLoss sees nothing to even out.
+func ExampleDeviceLoss() {
+	scores := mat.NewDense(4, 4, []float64{
+		0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0,
+	})
+	indices, device := [][]int{{0}, {0}, {2}, {2}}, []int{0, 0, 1, 1}
+	fmt.Println("loads", moe.Loads(indices, 4))
+	fmt.Println("of experts", moe.ExpertLoss(scores, indices, 1))
+	fmt.Println("of devices", moe.DeviceLoss(scores, indices, device, 1))
+	// Output:
+	// loads [2 0 2 0]
+	// of experts 2
+	// of devices 1
+}
+
+// Each of two tokens has both its experts on one device, or one on either: the work is the same,
+// and twice as much is sent.
+func ExampleCommunicationLoss() {
+	scores := mat.NewDense(2, 4, []float64{0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25})
+	device := []int{0, 0, 1, 1}
+	for _, indices := range [][][]int{{{0, 1}, {2, 3}}, {{0, 2}, {1, 3}}} {
+		fmt.Println(indices, "sent", moe.RelativeSentLoads(indices, device, 2),
+			"loss", moe.CommunicationLoss(scores, indices, device, 2, 1))
+	}
+	// Output:
+	// [[0 1] [2 3]] sent [0.5 0.5] loss 0.5
+	// [[0 2] [1 3]] sent [1 1] loss 1
+}
+
+// Where each pair of the token and its k-th expert lies among the rows that were sent.
+func ExampleInverseOrder() {
+	order, _ := moe.Dispatch([][]int{{2, 0}, {1, 2}}, 3)
+	fmt.Println("order  ", order)
+	fmt.Println("inverse", moe.InverseOrder(order, 4))
+	// Output:
+	// order   [1 2 0 3]
+	// inverse [2 0 1 3]
+}

@@ -258,3 +258,40 @@ func ExampleParallel_BackwardInTurn() {
 	// in turn: loss 18 log 8, 156 numbers held
 	// the same gradients: true
 }
+
+// Predicting two tokens together is, by the chain rule, predicting the next one twice: every
+// prediction but the first counts two times.
+func ExampleJointLoss() {
+	logits, tokens := mat.NewDense(3, 2, nil), []int{0, 1, 1, 0}
+	for n := 1; n <= 3; n++ {
+		fmt.Printf("%d together: %.0f log 2\n", n, mtp.JointLoss(logits, tokens, n)/math.Ln2)
+	}
+	// Output:
+	// 1 together: 3 log 2
+	// 2 together: 5 log 2
+	// 3 together: 6 log 2
+}
+
+// The released projection takes the embedding first: its halves change places.
+func ExampleSwapHalves() {
+	printed := mat.NewDense(1, 4, []float64{1, 2, 10, 20})
+	fmt.Println("[M_h M_e]", printed.RawRowView(0))
+	fmt.Println("[M_e M_h]", mtp.SwapHalves(printed).RawRowView(0))
+	// Output:
+	// [M_h M_e] [1 2 10 20]
+	// [M_e M_h] [10 20 1 2]
+}
+
+// A token that the draft likes too much is kept the less often; what refused tokens are replaced
+// from is what the draft likes too little.
+func ExampleResidual() {
+	p, q := []float64{0.25, 0.75}, []float64{0.5, 0.5}
+	for x := range p {
+		fmt.Println("token", x, "kept with", mtp.AcceptProbability(p[x], q[x]))
+	}
+	fmt.Println("residual", mtp.Residual(p, q))
+	// Output:
+	// token 0 kept with 0.5
+	// token 1 kept with 1
+	// residual [0 0.25]
+}

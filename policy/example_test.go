@@ -156,3 +156,16 @@ func ExampleCoefficientRFT() {
 	// 2 + 2 = 3 counts 0
 	// 2 + 2 = 4 counts 1
 }
+
+// GRPO's coefficient is the advantage and what pulls back to the reference: a token that has become
+// twice as likely as there has π_ref/π = ½, and β (1 − ½) less.
+func ExampleCoefficientGRPO() {
+	ref := math.Log(0.25)
+	for _, p := range []float64{0.125, 0.25, 0.5} {
+		fmt.Printf("π = %.3f: %.2f\n", p, policy.CoefficientGRPO(1, math.Log(p), ref, 0.5))
+	}
+	// Output:
+	// π = 0.125: 1.50
+	// π = 0.250: 1.00
+	// π = 0.500: 0.75
+}

@@ -130,3 +130,35 @@ func ExampleRewardModelLoss() {
 	// scores 0.0000 and 0: loss 0.6931, gradient [-0.50 0.50]
 	// scores 1.0986 and 0: loss 0.2877, gradient [-0.25 0.25]
 }
+
+// The advantage as a sum of errors, each half of what the one before it counts, and as a mixture of
+// all k-step estimates: the same.
+func ExampleGAESum() {
+	rewards, values := []float64{0, 0, 1}, []float64{0.5, 0.5, 0.5}
+	for k := 1; k <= 3; k++ {
+		fmt.Println(k, "steps:", ppo.KStep(rewards, values, 0, 0, k, 1))
+	}
+	fmt.Println("sum    ", ppo.GAESum(rewards, values, 0, 0, 1, 0.5))
+	fmt.Println("mixture", ppo.GAEMixture(rewards, values, 0, 0, 1, 0.5))
+	// Output:
+	// 1 steps: 0
+	// 2 steps: 0
+	// 3 steps: 0.5
+	// sum     0.125
+	// mixture 0.125
+}
+
+// The score of an answer stands at its last token; what leaving the reference costs stands at each.
+func ExampleTokenRewards() {
+	logprob, ref, mask := []float64{-1, -1, -2, -9}, []float64{-1, -2, -1, -1}, []float64{1, 1, 1, 0}
+	fmt.Println(ppo.TokenRewards(5, logprob, ref, mask, 0.5))
+	// Output:
+	// [0 -0.5 5.5 0]
+}
+
+// The policy's loss, half of the value's, and a bonus for entropy.
+func ExampleCombined() {
+	fmt.Println(ppo.Combined(1, 4, 2, 0.5, 0.25))
+	// Output:
+	// 2.5
+}

@@ -157,11 +157,12 @@ func ExampleReinforce() {
 func ExamplePolicyGradient() {
 	logits := mat.NewDense(1, 2, nil)
 	for _, psi := range []float64{2, -2} {
-		fmt.Println("ψ =", psi, "gradient", rl.PolicyGradient(logits, []int{0}, []float64{psi}).RawRowView(0))
+		gradient := rl.PolicyGradient(logits, []int{0}, []float64{psi})
+		fmt.Printf("ψ = %2v: gradient %.1f\n", psi, gradient.RawRowView(0))
 	}
 	// Output:
-	// ψ = 2 gradient [1 -1]
-	// ψ = -2 gradient [-1 1]
+	// ψ =  2: gradient [1.0 -1.0]
+	// ψ = -2: gradient [-1.0 1.0]
 }
 
 // An action that turned out better than expected, by δ = 2, becomes likelier; the likelier it is
@@ -212,4 +213,49 @@ func ExampleTrustRegion_Step() {
 	// Output:
 	// δ = 0.01: logits [0.1414 -0.1414], divergence 0.00997
 	// δ = 0.0001: logits [0.0141 -0.0141], divergence 0.0001
+}
+
+// Two states, of which the policy visits the second twice as often. Doing there what has an
+// advantage of 3 half of the time raises the expected return by 2 · ½ · 3, as it seems from here.
+func ExampleLocalObjective() {
+	advantage := mat.NewDense(2, 2, []float64{0, 0, 3, 0})
+	pi := mat.NewDense(2, 2, []float64{0.5, 0.5, 0.5, 0.5})
+	fmt.Println(rl.LocalObjective(10, []float64{1, 2}, pi, advantage))
+	// Output:
+	// 13
+}
+
+// Two samples from an even policy. At the policy itself it is the mean advantage; where the good
+// action has ¾ it is weighted by 1½ and the bad one by ½.
+func ExampleSurrogateObjective() {
+	old, actions, advantages := mat.NewDense(2, 2, nil), []int{0, 1}, []float64{4, -4}
+	moved := mat.NewDense(2, 2, []float64{math.Log(3), 0, math.Log(3), 0})
+	fmt.Printf("%.1f\n", rl.SurrogateObjective(old, old, actions, advantages))
+	fmt.Printf("%.1f\n", rl.SurrogateObjective(old, moved, actions, advantages))
+	// Output:
+	// 0.0
+	// 2.0
+}
+
+// Of an even policy over two actions the matrix is ¼ (1 −1; −1 1): to raise one logit is to lower
+// the other.
+func ExampleFisherVector() {
+	even := mat.NewDense(1, 2, nil)
+	for _, v := range [][]float64{{4, 0}, {0, -4}} {
+		fmt.Printf("%v: %.1f\n", v, rl.FisherVector(even, mat.NewDense(1, 2, v)).RawRowView(0))
+	}
+	// Output:
+	// [4 0]: [1.0 -1.0]
+	// [0 -4]: [1.0 -1.0]
+}
+
+// Two equations, x = 2 and 4 y = 4, are solved in two steps from products with the matrix alone.
+func ExampleConjugateGradient() {
+	product := func(v []float64) []float64 { return []float64{v[0], 4 * v[1]} }
+	for steps := 1; steps <= 2; steps++ {
+		fmt.Printf("%d: %.3f\n", steps, rl.ConjugateGradient(product, []float64{2, 4}, steps, 0))
+	}
+	// Output:
+	// 1: [0.588 1.176]
+	// 2: [2.000 1.000]
 }

@@ -126,3 +126,41 @@ func ExampleMScale() {
 	// 10 times as long: V2 1.1628, V3 1.2303, squared 1.5135
 	// 40 times as long: V2 1.2608, V3 1.3689, squared 1.8739
 }
+
+// Three positions and two pairs, of which one turns by 60° a token and the other not at all.
+func ExampleTable() {
+	cos, sin := rope.Table([]float64{0, 1, 2}, []float64{math.Pi / 3, 0})
+	for m := range 3 {
+		fmt.Printf("position %d: cos %6.3f, sin %.3f\n", m, cos.RawRowView(m), sin.RawRowView(m))
+	}
+	// Output:
+	// position 0: cos [ 1.000  1.000], sin [0.000 0.000]
+	// position 1: cos [ 0.500  1.000], sin [0.866 0.000]
+	// position 2: cos [-0.500  1.000], sin [0.866 0.000]
+}
+
+// A pair that turns by 0.1 radians a token, in a context stretched four times: it is slowed by 4,
+// or keeps its frequency, or anything between.
+func ExampleByParts() {
+	for _, gamma := range []float64{0, 0.5, 1} {
+		fmt.Printf("γ = %v: %.4f\n", gamma, rope.ByParts(0.1, gamma, 4))
+	}
+	// Output:
+	// γ = 0: 0.0250
+	// γ = 0.5: 0.0625
+	// γ = 1: 0.1000
+}
+
+// How much of its own frequency a pair keeps, where it goes over from pair 10 to pair 20.
+func ExampleGammaByIndex() {
+	for _, i := range []int{9, 10, 15, 18, 20, 31} {
+		fmt.Printf("pair %2d: γ = %.1f\n", i, rope.GammaByIndex(i, 10, 20))
+	}
+	// Output:
+	// pair  9: γ = 1.0
+	// pair 10: γ = 1.0
+	// pair 15: γ = 0.5
+	// pair 18: γ = 0.2
+	// pair 20: γ = 0.0
+	// pair 31: γ = 0.0
+}
