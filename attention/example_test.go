@@ -131,12 +131,13 @@ func ExampleGQA() {
 	// head 3: MHA 31, GQA 11 of group 1, MQA 1
 }
 
-// Each head has keys and values of its own: one looks for the first token, one for the second.
+// Each head has keys and values of its own: the same question finds the first token in one, and the
+// second in the other.
 func ExampleMHA() {
-	q := []*mat.Dense{mat.NewDense(1, 1, []float64{1}), mat.NewDense(1, 1, []float64{-1})}
-	k := mat.NewDense(2, 1, []float64{100, -100})
+	q := mat.NewDense(1, 1, []float64{1})
+	k := []*mat.Dense{mat.NewDense(2, 1, []float64{100, 0}), mat.NewDense(2, 1, []float64{0, 100})}
 	v := []*mat.Dense{mat.NewDense(2, 1, []float64{1, 2}), mat.NewDense(2, 1, []float64{10, 20})}
-	out, _ := attention.MHA(q, []*mat.Dense{k, k}, v, attention.Options{})
+	out, _ := attention.MHA([]*mat.Dense{q, q}, k, v, attention.Options{})
 	fmt.Printf("head 0: %.1f, head 1: %.1f\n", out[0].At(0, 0), out[1].At(0, 0))
 	// Output:
 	// head 0: 1.0, head 1: 20.0

@@ -208,7 +208,8 @@ func ExampleLayerAbsorbed() {
 	// latent 4 naive [30 -30] absorbed [30 -30]
 }
 
-// The same layer a token at a time: what it needs of the past is in the cache.
+// A layer that gives every token the mean of those it sees, a token at a time: what it needs of the
+// past is in the cache.
 func ExampleLayerDecode() {
 	w, c := plain()
 	cache := &mla.PagedCache{

@@ -87,7 +87,7 @@ func TestCombine(t *testing.T) {
 			weights := [][]float64{{.25, .5, .25}, {.5, .25, .25}, {.25, .25, .5}}
 			check.NearMatrix(t, "y", Combine(DispatchRows(x, order, 3), order, weights), x, 0)
 		}))
-	t.Run("with one expert per token combine after permute is the identity permutation", rapid.MakeCheck(
+	t.Run("with one expert per token combine after dispatch is the identity permutation", rapid.MakeCheck(
 		func(t *rapid.T) {
 			n := rapid.IntRange(1, 9).Draw(t, "tokens")
 			x, indices, ones := random(uint64(n), n, 3), make([][]int, n), make([][]float64, n)

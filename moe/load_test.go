@@ -79,7 +79,7 @@ func TestMeanScores(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	device := []int{0, 1, 0, 3}
-	t.Run("frequencies are averaged over a device, scores added, and a device may be empty", func(t *testing.T) {
+	t.Run("relative loads are averaged over a device, scores added, and a device may be empty", func(t *testing.T) {
 		check.NearAll(t, "f′", RelativeDeviceLoads([]float64{1, 2, 4, 8}, device), []float64{2.5, 2, 0, 8}, 0)
 		check.NearAll(t, "P′", DeviceScores([]float64{1, 2, 4, 8}, device), []float64{5, 2, 0, 8}, 0)
 	})
@@ -87,7 +87,7 @@ func TestDevices(t *testing.T) {
 		// 4 devices, 2 tokens, M = 2: 4/(2·2) = 1 per token sent.
 		check.NearAll(t, "f″", RelativeSentLoads([][]int{{0, 2}, {2, 3}}, device, 2), []float64{2, 0, 0, 1}, 0)
 	})
-	t.Run("where every token goes to M devices the frequencies sum to D", func(t *testing.T) {
+	t.Run("where every token goes to M devices the relative loads sum to D", func(t *testing.T) {
 		check.Near(t, "Σf″", floats.Sum(RelativeSentLoads(even(6, 6, 2), []int{0, 1, 2, 3, 4, 5}, 2)), 6, 0)
 	})
 	t.Run("where some go to fewer they sum to less", func(t *testing.T) {

@@ -123,8 +123,8 @@ func ExampleNextLoss() {
 	// 2.0794 = 3 log 2
 }
 
-// Two heads on the same text: the second predicts the token after the next, which there is once
-// less. What costs nothing is a prediction that is sure and right.
+// Two heads on a text of four tokens: the second predicts the token after the next, which there is
+// once less. What costs nothing is a prediction that is sure and right.
 func ExampleFactorisedLoss() {
 	unsure := mat.NewDense(3, 2, nil)
 	sure := mat.NewDense(3, 2, []float64{0, 100, 0, 100, 100, 0}) // of the next: 1, 1, 0

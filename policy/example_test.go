@@ -81,8 +81,8 @@ func ExampleKL() {
 	// KL(q‖p) = ¼ log ½ + ¾ log 1½ = 0.1308
 }
 
-// The same two distributions, estimated from one token at a time: k1 is negative for one of them,
-// k3 for none, and the mean of both is the divergence.
+// The divergence of (½, ½) from (¼, ¾), estimated from one token at a time: k1 is negative for one
+// of the two, k3 for none, and the mean of either is the divergence.
 func ExampleK3() {
 	p, q := []float64{math.Log(0.5), math.Log(0.5)}, []float64{math.Log(0.25), math.Log(0.75)}
 	for x := range p {

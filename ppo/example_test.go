@@ -63,8 +63,8 @@ func ExampleSurrogate() {
 	// ratio 100 loss -200 gradient -200
 }
 
-// The same with a clip of ¼: beyond 1.25 nothing more is gained. From a bad token nothing is learnt
-// below 0.75; above 1.25 it is still pulled back.
+// With a clip of ¼ nothing more is gained from a good token beyond 1.25, and from a bad one below
+// 0.75; above 1.25 a bad one is still pulled back.
 func ExampleClip() {
 	for _, c := range [][2]float64{{1, 2}, {1.5, 2}, {0.5, -2}, {1.5, -2}} {
 		loss, dlogprob := ppo.Clip(c[0], c[1], 0.25, 0.25)

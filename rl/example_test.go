@@ -103,7 +103,7 @@ func ExampleSARSA() {
 	// next action 1 new value 5
 }
 
-// The same step: Q-learning looks ahead to the best action, whichever is taken.
+// The next state has actions worth 2 and 8. Q-learning looks ahead to the best, whichever is taken.
 func ExampleQLearning() {
 	q := mat.NewDense(2, 2, []float64{
 		0, 0,
