@@ -267,7 +267,7 @@ var attentionRoute = Route{
 				只是权重比 128 维的头更平缓。`,
 			},
 			Read:     []Read{{"MLA's RoPE", "MLA 中的 RoPE"}},
-			Function: []string{"mla.RopeKey", "mla.RopeQuery", "mla.ConcatKey", "mla.ConcatQuery", "mla.Scale"},
+			Function: []string{"mla.RopeKey", "mla.RopeQuery", "mla.ConcatKey", "mla.ConcatQuery", "mla.SoftmaxScale"},
 			Look:     Look{Hand: "mla", Picture: "mla", Derivation: "absorption-and-why-rope-forbids-it"},
 		},
 		{

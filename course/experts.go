@@ -93,7 +93,7 @@ var expertsRoute = Route{
 				choose them.`,
 				`对 P_i 的斜率是 α f_i：越忙的专家，得分被压得越狠，选它的 token 也就越少。`,
 			},
-			Function: []string{"moe.ExpertLoss", "moe.Frequencies", "moe.MeanScores", "moe.SequenceLoss"},
+			Function: []string{"moe.ExpertLoss", "moe.RelativeLoads", "moe.MeanScores", "moe.SequenceLoss"},
 			Look:     Look{Hand: "balance", Picture: "balance"},
 		},
 		{
@@ -182,7 +182,7 @@ var expertsRoute = Route{
 				device adds it.`,
 				`InverseOrder 给出的逆置换；没有发到本设备的那一份，Combine 什么也不加，由另一台设备来加。`,
 			},
-			Function: []string{"moe.Dispatch", "moe.Permute", "moe.InverseOrder", "moe.Combine"},
+			Function: []string{"moe.Dispatch", "moe.DispatchRows", "moe.InverseOrder", "moe.Combine"},
 			Look:     Look{Hand: "experts"},
 		},
 		{

@@ -179,7 +179,7 @@ var learningRoute = Route{
 			},
 			Read: []Read{{"TRPO", "TRPO"}},
 			Function: []string{
-				"rl.TrustRegion.Step", "rl.LocalObjective", "rl.Surrogate", "rl.MeanKL", "rl.FisherVector",
+				"rl.TrustRegion.Step", "rl.LocalObjective", "rl.SurrogateObjective", "rl.MeanKL", "rl.FisherVector",
 				"rl.ConjugateGradient",
 			},
 			Look: Look{Hand: "trpo", Picture: "rl", Derivation: "from-trpo-to-ppo", Story: "bandit"},

@@ -95,7 +95,7 @@ func TestDerivationFromRLHF(t *testing.T) {
 	t.Run("its gradient weighs a pair by how wrongly the policy orders it", func(t *testing.T) {
 		z, w, l := check.Random(33, 5, 2), 1, 3
 		want := check.Gradient(func(z []float64) float64 {
-			loss, _ := Sigmoid(margin(policy.LogSoftmax(z, 1), logref, w, l), beta, 0)
+			loss, _ := SigmoidLoss(margin(policy.LogSoftmax(z, 1), logref, w, l), beta, 0)
 			return loss
 		}, z)
 		logpi := policy.LogSoftmax(z, 1)
@@ -113,7 +113,7 @@ func TestDerivationFromRLHF(t *testing.T) {
 	t.Run("but a preference that never fails has no optimum: the loss falls without end", func(t *testing.T) {
 		before := math.Inf(1)
 		for h := 1.0; h < 500; h *= 2 {
-			loss, dh := Sigmoid(h, beta, 0)
+			loss, dh := SigmoidLoss(h, beta, 0)
 			if loss >= before || dh >= 0 {
 				t.Errorf("h = %v: loss %v with slope %v, before %v", h, loss, dh, before)
 			}
@@ -130,7 +130,7 @@ func labelled(logpi, logref, r []float64, beta float64) (loss float64, gradient 
 	for w := range r {
 		for l := range r {
 			p := Preference(r[w], r[l])
-			pair, dh := Sigmoid(margin(logpi, logref, w, l), beta, 0)
+			pair, dh := SigmoidLoss(margin(logpi, logref, w, l), beta, 0)
 			loss += p * pair
 			gradient[w] += p * dh
 			gradient[l] -= p * dh

@@ -60,9 +60,9 @@ func TestDerivationBlocks(t *testing.T) {
 		spoilt := mat.DenseCopyOf(x)
 		spoilt.Set(3, 40, 1<<20)
 		for _, c := range []struct {
-			block  Block
+			block  BlockSize
 			shared int
-		}{{tile, 127}, {square, 128*128 - 1}, {Block{256, 256}, 256*256 - 1}} {
+		}{{tile, 127}, {square, 128*128 - 1}, {BlockSize{256, 256}, 256*256 - 1}} {
 			n, before := lost(spoilt, c.block), lost(x, c.block)
 			if n > c.shared+before || n < c.shared*9/10 {
 				t.Errorf("%v: %d of %d lost, %d before", c.block, n, c.shared, before)
@@ -129,7 +129,7 @@ func TestDerivationBlocks(t *testing.T) {
 }
 
 // lost counts the numbers that are off by more than 1/17: those that are small in their block.
-func lost(x *mat.Dense, b Block) (n int) {
+func lost(x *mat.Dense, b BlockSize) (n int) {
 	back := Quantise(x, config(b)).Dequantise()
 	rows, cols := x.Dims()
 	for m := range rows {

@@ -41,7 +41,7 @@ func TestDerivationFromPPO(t *testing.T) {
 	//
 	//	Â_i = r_i − 1/(G−1) Σ_{j ≠ i} r_j,  E[1/G Σ_i Â_i ∇log π(o_i)] = ∇J
 	t.Run("the mean of the other answers is such a baseline, and needs no critic", func(t *testing.T) {
-		check.NearAll(t, "∇J", groups(z, reward, LeaveOneOut), exact, 64*u)
+		check.NearAll(t, "∇J", groups(z, reward, RLOO), exact, 64*u)
 		check.Apart(t, "∇J", exact[0], 0, 0.05)
 	})
 
@@ -54,7 +54,7 @@ func TestDerivationFromPPO(t *testing.T) {
 	t.Run("less the mean of all is (G−1)/G of that, and so is its gradient", func(t *testing.T) {
 		for g := 2; g <= 64; g *= 2 {
 			r := check.Random(uint64(g), g, 1)
-			others := LeaveOneOut(r)
+			others := RLOO(r)
 			for i, a := range Centered(r) {
 				check.Near(t, "A", a, float64(g-1)/float64(g)*others[i], float64(4*g+16)*u)
 			}

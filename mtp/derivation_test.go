@@ -139,14 +139,14 @@ func TestDerivationSpeculative(t *testing.T) {
 func TestDerivationChain(t *testing.T) {
 	p := jointly(73)
 	pX, pY := mtp.Marginals(p)
-	hX, hY, i := mtp.Entropy(pX), mtp.Entropy(pY), mtp.MutualInformation(p)
+	hX, hY, i := mtp.TokenEntropy(pX), mtp.TokenEntropy(pY), mtp.MutualInformation(p)
 
 	// The chain rule of logarithms, in the mean. A model that is right pays H(X), and at the next
 	// position, where X is known, H(Y|X).
 	//
 	//	H(X, Y) = H(X) + H(Y|X)
 	t.Run("two tokens cost what they cost one after the other", func(t *testing.T) {
-		check.Near(t, "H(X, Y)", mtp.Entropy(data(p)), hX+mtp.ConditionalEntropy(p.T()), rounded)
+		check.Near(t, "H(X, Y)", mtp.TokenEntropy(data(p)), hX+mtp.ConditionalEntropy(p.T()), rounded)
 	})
 
 	// What X tells of Y it tells Y of X: the mutual information I.
@@ -179,7 +179,7 @@ func TestDerivationChain(t *testing.T) {
 			}
 		}
 		check.Near(t, "D", mtp.Divergence(data(p), data(apart)), i, rounded)
-		check.Near(t, "I", hX+hY-mtp.Entropy(data(p)), i, rounded)
+		check.Near(t, "I", hX+hY-mtp.TokenEntropy(data(p)), i, rounded)
 	})
 
 	// A module is given the state and the embedding of the token between: the pair costs H(X, Y)

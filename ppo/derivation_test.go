@@ -50,7 +50,7 @@ func TestDerivationFromTRPO(t *testing.T) {
 			return surrogate(old, policy.LogSoftmax(z, 1), a, ppo.Surrogate)
 		}, zOld)
 		check.NearAll(t, "∇L", slope, check.Mean(old, func(k int) []float64 {
-			_, d := ppo.PolicyGradient(old[k], a[k])
+			_, d := ppo.PolicyGradientLoss(old[k], a[k])
 			return floats.ScaleTo(make([]float64, 5), -d, policy.LogProbBackward(zOld, k, 1))
 		}), stepBound)
 	})

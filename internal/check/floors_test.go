@@ -21,12 +21,14 @@ var floors = []struct {
 	imports []string
 }{
 	{"numbers/*", []string{"numbers/*"}},
-	{"attention", nil}, {"moe", nil}, {"norm", nil}, {"policy", nil}, {"rope", nil},
+	{"attention", nil}, {"norm", nil}, {"rope", nil},
+	{"moe", []string{"numbers/logistic"}}, {"policy", []string{"numbers/logistic"}},
 	{"fp8", []string{"numbers/dtype"}},
 	{"mla", []string{"attention", "norm", "rope"}},
 	{"mtp", []string{"attention", "mla", "norm", "policy", "rope"}},
 	{"model", []string{"attention", "fp8", "mla", "moe", "mtp", "norm", "policy", "rope", "numbers/*"}},
-	{"dpo", []string{"policy"}}, {"grpo", []string{"policy"}}, {"ppo", []string{"policy"}}, {"rl", []string{"policy"}},
+	{"dpo", []string{"numbers/logistic", "policy"}}, {"ppo", []string{"numbers/logistic", "policy"}},
+	{"grpo", []string{"policy"}}, {"rl", []string{"policy"}},
 	{"verify/recording", []string{"numbers/*"}},
 	{"verify/verdict", []string{"numbers/*"}},
 	{"verify/op", []string{"numbers/*", "rope", "verify/recording", "verify/verdict"}},

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 )
@@ -13,7 +14,8 @@ const Page = "docs/EQUATIONS.md"
 // Rooms are the equation packages in the order in which they are taught, which is that of the page;
 // those that do not exist yet are passed over.
 var Rooms = []string{
-	"attention", "rope", "norm", "mla", "moe", "fp8", "mtp", "model", "rl", "policy", "ppo", "dpo", "grpo",
+	"attention", "rope", "norm", "mla", "numbers/logistic", "moe", "fp8", "mtp", "model",
+	"rl", "policy", "ppo", "dpo", "grpo",
 }
 
 // Ledger is what the sources say of the equations.
@@ -24,7 +26,7 @@ type Ledger struct {
 
 // Function is an exported function or method of an equation package.
 type Function struct {
-	Package string
+	Package string // from the root, as in Rooms
 	Name    string // YaRN.ScoreFactor for a method
 	File    string // from the root, with slashes
 	Line    int
@@ -71,7 +73,7 @@ type Op struct {
 }
 
 // Path returns the name as other packages write it, rope.Rotate or rope.YaRN.ScoreFactor.
-func (f *Function) Path() string { return f.Package + "." + f.Name }
+func (f *Function) Path() string { return path.Base(f.Package) + "." + f.Name }
 
 // Read reads the sources below root, which is the root of the module.
 func Read(root fs.FS) (*Ledger, error) {
