@@ -22,6 +22,7 @@ type Config struct {
 	Eps           float64    // of all norms but those of the latents, rms_norm_eps
 	Attention     mla.Config // its Eps is that of the latents, which Hugging Face has at 1e-6 whatever rms_norm_eps
 	Gate          moe.Gate
+	Unbiased      bool      // gates have no bias, as before DeepSeek-V3
 	Depths        int       // D, modules that predict further tokens, num_nextn_predict_layers
 	Order         mtp.Order // of the columns of their projections, EmbeddingFirst in checkpoints
 	PassNormed    bool      // a depth is given RMSNorm(h) of the one before, as in serving code, not h

@@ -69,8 +69,9 @@ func (c Config) newBlock(l int) Block {
 		b.Feed.Shared = []moe.Expert{c.newExpert(c.Inner)}
 		return b
 	}
-	b.Feed = moe.Layer{
-		Gate: c.Gate, Centroids: mat.NewDense(c.Experts, c.Width, nil), Bias: make([]float64, c.Experts),
+	b.Feed = moe.Layer{Gate: c.Gate, Centroids: mat.NewDense(c.Experts, c.Width, nil)}
+	if !c.Unbiased {
+		b.Feed.Bias = make([]float64, c.Experts)
 	}
 	for range c.Experts {
 		b.Feed.Routed = append(b.Feed.Routed, c.newExpert(c.ExpertInner))
@@ -138,7 +139,9 @@ func (b Block) each(prefix string, f func(name string, x *tensor.Tensor)) {
 		return
 	}
 	matrix(f, prefix+"gate.weight", b.Feed.Centroids)
-	vector(f, prefix+"gate.e_score_correction_bias", b.Feed.Bias)
+	if len(b.Feed.Bias) > 0 {
+		vector(f, prefix+"gate.e_score_correction_bias", b.Feed.Bias)
+	}
 	for i, e := range b.Feed.Routed {
 		eachOfExpert(e, fmt.Sprintf("%sexperts.%d.", prefix, i), f)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"plumbline/course"
+	"plumbline/course/count"
 	"plumbline/course/derivation"
 	"plumbline/course/hand"
 	"plumbline/course/page"
@@ -28,7 +29,7 @@ func main() {
 func write(root string) error {
 	all := page.Set{}
 	for _, pages := range []func(fs.FS) (page.Set, error){
-		course.Pages, derivation.Pages, hand.Pages, picture.Pages, story.Pages,
+		course.Pages, count.Pages, derivation.Pages, hand.Pages, picture.Pages, story.Pages,
 	} {
 		set, err := pages(os.DirFS(root))
 		if err == nil {

@@ -59,6 +59,7 @@ var floors = []struct {
 		"numbers/*", "verify/emulate", "verify/op", "verify/recording", "verify/verdict",
 	}},
 	{"course/page", nil},
+	{"course/count", []string{"*", "course/page"}},
 	{"course/derivation", []string{"course/page"}},
 	{"course/picture", []string{"numbers/*", "*", "course/page"}},
 	{"course/story", []string{"numbers/*", "*", "course/page"}},

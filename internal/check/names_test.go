@@ -24,6 +24,7 @@ var shared = map[string]string{
 	"Combine":         "what papers call so: experts' outputs into one (moe), two inputs into one (mtp)",
 	"CombineBackward": "the gradient of Combine",
 	"Config":          "what the shapes do not say",
+	"GQA":             "heads that share keys and values: what they compute (attention), what they cost (model)",
 	"Layer":           "one layer of the model: of attention (mla), of experts (moe)",
 	"Loss":            "the loss that the package is about",
 	"Module":          "a depth of prediction: mtp's, and the same with its block's weights in model",
