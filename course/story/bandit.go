@@ -343,7 +343,7 @@ func banditStory(s *sheet, d *dice) {
 		"process of one state; SARSA, Q-learning and DQN are given that process, in which a pull leads back to " +
 		"the bandit, with a discount of 0.5. They have more to learn than the bandit asks.")
 	s.say("The others hold logits of the arms. REINFORCE, with or without a baseline, takes one step from " +
-		"each batch of 16 pulls, and the actor-critic a small one after every pull; TRPO goes as far as a mean " +
+		"each batch of 16 pulls, and the actor-critic a small one for each of them; TRPO goes as far as a mean " +
 		"KL of 0.02 allows; PPO, GRPO and GPPO take four steps from a batch. DPO sees which of two arms paid " +
 		"more, and no number; all its pulls are the reference's, so that its rewards are those of chance.")
 	s.say("Every rung reaches the best arm. How soon hangs on rates that were chosen by hand: the table " +

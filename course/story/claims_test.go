@@ -19,7 +19,7 @@ func TestPPO(t *testing.T) {
 	t.Parallel()
 	d := newDice(2, 0)
 	m := newFour(d)
-	before := four{m.policy.near(0, d), m.reference.near(0, d), m.reward.near(0, d), m.value.near(0, d)}
+	before := m.clone()
 	r := m.roll([]int{0, 1, 2}, d)
 	t.Run("the first update has minus the mean advantage and the policy gradient", func(t *testing.T) {
 		loss, dz := r.policyLoss(m.policy)
@@ -29,6 +29,13 @@ func TestPPO(t *testing.T) {
 			want := policy.LogProbBackward(z.RawRowView(2+i), token, 1)
 			floats.Scale(-r.advantages[i]/3, want)
 			check.NearAll(t, "dz", dz.RawRowView(2+i), want, 1e-15)
+		}
+	})
+	t.Run("the response that is told has a score below 0 and advantages above", func(t *testing.T) {
+		d := newDice(1, 0)
+		r := newFour(d).roll([]int{0, 1, 2}, d)
+		if r.score > 0 || slices.Min(r.advantages) < 0 {
+			t.Errorf("score %v, advantages %v", r.score, r.advantages)
 		}
 	})
 	t.Run("rewards add up to the score less β times the log-ratio of the response", func(t *testing.T) {
@@ -120,8 +127,10 @@ func TestGRPO(t *testing.T) {
 		}
 	})
 	t.Run("DAPO's penalty shortens right answers", func(t *testing.T) {
-		if with, without := ends[2], ends[1]; with.right > without.right-0.3 {
-			t.Errorf("%+v with, %+v without", with, without)
+		free := variants()[2]
+		free.overlong = false
+		if without := trained(free); ends[2].right > without.right-0.3 {
+			t.Errorf("%+v with, %+v without", ends[2], without)
 		}
 	})
 	// E[1/|o|] = Σ_n p^n s/(n+2) for n steps before the stop, with s the probability of a stop and
@@ -155,7 +164,7 @@ func trained(v variant) state {
 func TestLook(t *testing.T) {
 	t.Parallel()
 	m, ref, d := thinker(), thinker(), newDice(8, 0)
-	for range 20 {
+	for range 60 {
 		variants()[0].step(m, ref, d)
 	}
 	x := look(m, ref)
@@ -172,9 +181,9 @@ func TestLook(t *testing.T) {
 			lengths += float64(len(o.tokens))
 		}
 	}
-	check.Near(t, "reward", reward, x.reward, 0.02)
-	check.Near(t, "KL", kl, x.kl, 0.1)
-	check.Near(t, "length of right answers", lengths/right, x.right, 0.15)
+	check.Near(t, "reward", reward, x.reward, 0.01)
+	check.Near(t, "KL", kl, x.kl, 0.05)
+	check.Near(t, "length of right answers", lengths/right, x.right, 0.05)
 }
 
 // toldR1 is the story of R1 with nudged dice, and the models that it leaves.
@@ -253,7 +262,7 @@ func TestFP8(t *testing.T) {
 	})
 	t.Run("with scales that are powers of two tiles along tokens cost less", func(t *testing.T) {
 		dw := float64s.wgrad(dy, x)
-		if e8, any := off(blocksE8.wgrad(dy, x), dw), off(blocks.wgrad(dy, x), dw); e8 > any {
+		if e8, any := off(blocksE8.wgrad(dy, x), dw), off(blocks.wgrad(dy, x), dw); e8 >= any {
 			t.Errorf("powers of two %v, others %v", e8, any)
 		}
 	})

@@ -23,9 +23,9 @@ const (
 	groupSize             = 8
 )
 
-// skill is how likely each question's right idea is before training: an easy question, a fair one,
+// firstSkill is how likely each question's right idea is before training: an easy question, a fair one,
 // a hard one. The rest is spread over three wrong ideas.
-var skill = map[string]float64{"easy": 0.8, "fair": 0.4, "hard": 0.1}
+var firstSkill = map[string]float64{"easy": 0.8, "fair": 0.4, "hard": 0.1}
 
 var questions = []string{"easy", "fair", "hard"}
 
@@ -42,7 +42,7 @@ func thinker() *table {
 			return pace(question, written[0]), n == longest || n > 1 && written[n-1] == stop
 		},
 		born: func(context string) []float64 {
-			if p, ok := skill[context]; ok {
+			if p, ok := firstSkill[context]; ok {
 				wrong := math.Log((1 - p) / 3)
 				return []float64{math.Log(p), wrong, wrong, wrong}
 			}

@@ -73,17 +73,9 @@ func (m drafter) draft(text []int, next int) int {
 	return floats.MaxIdx(z.RawRowView(len(text) - 1))
 }
 
-// plain writes a text token by token, one run of the model for each.
-func (m drafter) plain(text []int, length int) []int {
-	text = text[:len(text):len(text)]
-	for range length {
-		text = append(text, m.next(text))
-	}
-	return text
-}
-
-// speculate writes the same, two tokens a run where the draft is right; it returns the text and the
-// runs of the main model, the one on the prompt among them. seen is shown every draft.
+// speculate writes so many tokens at temperature 0, two in each run where the draft is right; it
+// returns the text and how often the main model was run, once for the prompt. seen is shown every
+// draft.
 func (m drafter) speculate(
 	text []int, length int, seen func(text []int, next, draft, accepted, after int),
 ) ([]int, int) {

@@ -42,10 +42,14 @@ func newNetwork(outputs int, d *dice) network {
 	return n
 }
 
+func (n network) clone() network {
+	return network{mat.DenseCopyOf(n.embedding), mat.DenseCopyOf(n.head)}
+}
+
 // near returns a network whose weights are off by up to a few times size.
 func (n network) near(size float64, d *dice) network {
 	move := func(_, _ int, x float64) float64 { return x + size*d.normal() }
-	m := network{mat.DenseCopyOf(n.embedding), mat.DenseCopyOf(n.head)}
+	m := n.clone()
 	m.embedding.Apply(move, m.embedding)
 	m.head.Apply(move, m.head)
 	return m
@@ -101,7 +105,11 @@ type four struct{ policy, reference, reward, value network }
 // the reward model, as in InstructGPT.
 func newFour(d *dice) four {
 	reference, reward := newNetwork(len(words), d), newNetwork(1, d)
-	return four{reference.near(0.2, d), reference, reward, reward.near(0, d)}
+	return four{reference.near(0.2, d), reference, reward, reward.clone()}
+}
+
+func (m four) clone() four {
+	return four{m.policy.clone(), m.reference.clone(), m.reward.clone(), m.value.clone()}
 }
 
 // rollout is a prompt with a response, and what is known of it before any update.
@@ -179,7 +187,7 @@ func (r rollout) valueLoss(n network) (loss float64, dv *mat.Dense) {
 
 func ppoStory(s *sheet, d *dice) {
 	m := newFour(d)
-	before := four{m.policy.near(0, d), m.reference.near(0, d), m.reward.near(0, d), m.value.near(0, d)}
+	before := m.clone()
 	r := m.roll([]int{0, 1, 2}, d)
 	tellModels(s, m)
 	r.tell(s)
@@ -235,7 +243,8 @@ func (r rollout) tell(s *sheet) {
 	}
 	s.say("The KL term is -β (log π - log π_ref) with β = %.1f. It is the reward of a word, and at the last word "+
 		"the score of the reward model is added. Delta is r + γ V' - V, and 0 is V' after the last word; A sums "+
-		"the deltas to come by powers of γλ = %.2f, and the return is A + V.", ppoBeta, ppoGamma*ppoLambda)
+		"the deltas to come by powers of γλ = %.2f, and the return is A + V. The score is below 0, and yet every "+
+		"advantage is above: the value model expected worse.", ppoBeta, ppoGamma*ppoLambda)
 }
 
 func spell(tokens []int) string {
@@ -269,5 +278,6 @@ func tellUpdates(s *sheet, m four, r rollout) {
 	}
 	s.say("Both losses are means over the three words. A star marks a ratio that the clip at 1 ± %.1f takes out "+
 		"of the gradient. The first update sees ratios of 1: its loss is minus the mean of A, and its gradient "+
-		"the policy gradient.", ppoClip)
+		"the policy gradient. The value loss is clipped too: a value that has gone further than %.1f toward its "+
+		"return has no gradient, and the loss stands still until the next response.", ppoClip, ppoClip)
 }

@@ -18,10 +18,10 @@ func R1(w io.Writer) error { return teller(r1Story).tell(w) }
 // The task: what is a + b modulo 5? The tokens of an answer are the tags, a word for a digit in
 // English or in Chinese, and a digit in a box.
 var (
-	english = []string{"zero", "one", "two", "three", "four"}
-	chinese = []string{"零", "一", "二", "三", "四"}
-	boxes   = []string{`\boxed{0}`, `\boxed{1}`, `\boxed{2}`, `\boxed{3}`, `\boxed{4}`}
-	tokens  = slices.Concat([]string{"<think>", "</think>", ""}, english, chinese, boxes)
+	english    = []string{"zero", "one", "two", "three", "four"}
+	chinese    = []string{"零", "一", "二", "三", "四"}
+	boxes      = []string{`\boxed{0}`, `\boxed{1}`, `\boxed{2}`, `\boxed{3}`, `\boxed{4}`}
+	vocabulary = slices.Concat([]string{"<think>", "</think>", ""}, english, chinese, boxes)
 )
 
 const (
@@ -34,8 +34,8 @@ const (
 	longestAnswer                 = 8
 )
 
-// sum is the answer to a prompt.
-func sum(prompt int) int { return (prompt/modulus + prompt%modulus) % modulus }
+// answerTo is the answer to a prompt.
+func answerTo(prompt int) int { return (prompt/modulus + prompt%modulus) % modulus }
 
 // isWord reports whether a token is a word of thought.
 func isWord(token int) bool { return firstEnglish <= token && token < firstBox }
@@ -44,9 +44,9 @@ func isWord(token int) bool { return firstEnglish <= token && token < firstBox }
 func text(o output) (response, thoughts string) {
 	var all, words []string
 	for _, token := range o.tokens {
-		all = append(all, tokens[token])
+		all = append(all, vocabulary[token])
 		if isWord(token) {
-			words = append(words, tokens[token])
+			words = append(words, vocabulary[token])
 		}
 	}
 	return strings.TrimSpace(strings.Join(all, " ")), strings.Join(words, " ")
@@ -58,26 +58,34 @@ func text(o output) (response, thoughts string) {
 func newModel(question func(prompt int) string) *table {
 	return &table{
 		rows: map[string]line{},
-		born: func(string) []float64 { return make([]float64, len(tokens)) },
-		see: func(prompt int, written []int) (string, bool) {
+		born: func(string) []float64 { return make([]float64, len(vocabulary)) },
+		see: func(prompt int, written []int) (context string, ended bool) {
 			if len(written) == 0 {
 				return "start", false
 			}
-			last, thought := written[len(written)-1], "nothing"
-			for _, token := range written {
-				if isWord(token) {
-					thought = tokens[token]
-				}
-			}
+			last := written[len(written)-1]
 			switch {
 			case last == openThink:
-				return question(prompt), false
+				context = question(prompt)
 			case last == closeThink || isWord(last):
-				return tokens[last] + " with " + thought, false
+				context = vocabulary[last] + " with " + lastThought(written)
+			default:
+				context = "after a box"
 			}
-			return "box", last == theEnd || len(written) == longestAnswer
+			return context, last == theEnd || len(written) == longestAnswer
 		},
 	}
+}
+
+// lastThought returns the last word of thought, or nothing.
+func lastThought(written []int) string {
+	thought := ""
+	for _, token := range written {
+		if isWord(token) {
+			thought = vocabulary[token]
+		}
+	}
+	return thought
 }
 
 // pair is how the large model sees a prompt: 25 rows.
@@ -94,7 +102,7 @@ type score struct{ accuracy, format, language float64 }
 func judge(o output) score {
 	response, thoughts := text(o)
 	return score{
-		grpo.Accuracy(response, strconv.Itoa(sum(o.prompt))),
+		grpo.Accuracy(response, strconv.Itoa(answerTo(o.prompt))),
 		grpo.Format(response),
 		grpo.LanguageConsistency(thoughts, grpo.InScript(unicode.Latin)),
 	}
@@ -116,7 +124,7 @@ func corpus(m *table, size int, thinks, skill float64, d *dice) (texts []output)
 			continue
 		}
 		if d.uniform() < skill {
-			digit = sum(prompt)
+			digit = answerTo(prompt)
 		}
 		written := []int{openThink, firstEnglish + digit}
 		if d.uniform() < 0.5 {
@@ -132,7 +140,7 @@ func corpus(m *table, size int, thinks, skill float64, d *dice) (texts []output)
 
 // example returns a right answer in the right form and in English.
 func example(m *table, prompt int) output {
-	digit := sum(prompt)
+	digit := answerTo(prompt)
 	return m.read(prompt, []int{openThink, firstEnglish + digit, closeThink, firstBox + digit, theEnd})
 }
 
@@ -191,10 +199,10 @@ type measured struct {
 	reward, length, kl float64
 }
 
-// measure samples 20 answers to each prompt. The KL is that of whole answers, from the reference:
+// measure samples 40 answers to each prompt. The KL is that of whole answers, from the reference:
 // at each token it is summed over the vocabulary.
 func measure(m, ref *table, d *dice) (x measured) {
-	const each = 20
+	const each = 40
 	n := float64(prompts * each)
 	for i := range prompts * each {
 		o := m.write(i/each, d)
@@ -265,7 +273,7 @@ func (f *family) rulesAlone(s *sheet, d *dice) {
 	f.zero = f.base.clone()
 	n = reinforceByRules(f.zero, allPrompts(), byRule, d)
 	s.stage("R1-Zero: RL, accuracy + format", n, f.zero, f.base, d)
-	s.say("Reward is accuracy + format, in the mean over 20 answers to each prompt; texts are what the stage " +
+	s.say("Reward is accuracy + format, in the mean over 40 answers to each prompt; texts are what the stage " +
 		"has learnt from; KL is that of an answer from the model before the stage. Answers grow, because " +
 		"thinking pays. No rule asks for a language, and the thoughts stay mixed: half of the words are English. " +
 		"(An answer without thoughts has no English word either.)")
@@ -286,7 +294,7 @@ func (f *family) pipeline(s *sheet, d *dice) {
 	n = reinforceByRules(f.reasoner, seenFirst(), withLanguage, d)
 	s.stage("RL, with language, 15 prompts", n, f.reasoner, f.cold, d)
 	f.selected = f.base.clone()
-	n = tune(f.selected, keepRight(f.reasoner, groupSize, d), 100)
+	n = tune(f.selected, keepRight(f.reasoner, groupSize, d), 200)
 	s.stage("SFT of the base on right answers", n, f.selected, f.base, d)
 	f.r1 = f.selected.clone()
 	n = reinforceByRules(f.r1, allPrompts(), withLanguage, d)
@@ -313,20 +321,21 @@ func (f *family) distil(s *sheet, d *dice) {
 	}
 	n = tune(f.distilled, lessons, 100)
 	s.stage("SFT on right answers of R1", n, f.distilled, f.small, d)
-	s.say("The small model hardly ever thinks, and by chance: RL has to find out everything. A hundred texts of " +
-		"the teacher say it.")
+	s.say("The small model hardly ever thinks, and then by chance. RL teaches it the form (with some seeds it does not " +
+		"even begin to think), but every sum has to be found by guessing, and as many answers as R1's last stage " +
+		"had are not enough. The texts of the teacher, about four a prompt, say all of it.")
 }
 
 // quote shows what each answers to two prompts.
 func (f *family) quote(s *sheet, d *dice) {
 	s.head("What they answer")
-	s.row("%-14s %-32s %s", "", "to 4 + 3", "to 2 + 4")
+	s.row("%-14s %-38s %s", "", "to 4 + 3", "to 2 + 4")
 	for _, m := range []struct {
 		name string
 		*table
 	}{{"base", f.base}, {"R1-Zero", f.zero}, {"R1", f.r1}, {"small, alone", f.alone}, {"distilled", f.distilled}} {
 		one, _ := text(m.write(4*modulus+3, d))
 		other, _ := text(m.write(2*modulus+4, d))
-		s.row("%-14s %-32s %s", m.name, one, other)
+		s.row("%-14s %-38s %s", m.name, one, other)
 	}
 }

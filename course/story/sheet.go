@@ -69,7 +69,7 @@ func (s *sheet) markdown() string {
 		case p.kind == heading:
 			b.WriteString("\n## " + p.text + "\n")
 		case p.kind == paragraph:
-			b.WriteString("\n" + wrap(p.text, p.kind) + "\n")
+			b.WriteString("\n" + wrap(escape.Replace(p.text), p.kind) + "\n")
 		default:
 			if first {
 				b.WriteString("\n```text\n")
@@ -82,6 +82,9 @@ func (s *sheet) markdown() string {
 	}
 	return b.String()
 }
+
+// escape keeps a page from taking tags and stars of a text for its own.
+var escape = strings.NewReplacer("<", "&lt;", "*", `\*`)
 
 // wrap breaks a paragraph into lines; other text stays as it is.
 func wrap(text string, k kind) string {

@@ -97,13 +97,16 @@ func TestSheet(t *testing.T) {
 		var s sheet
 		s.head("Title")
 		s.say("%s", strings.Repeat("word ", 20))
+		s.say("<a> * %s", strings.Repeat("x", 100))
 		s.row("%4d", 1)
 		s.row("%4d", 2)
+		long := strings.Repeat("x", 100)
 		words := strings.TrimSpace(strings.Repeat("word ", 19)) + "\nword"
-		if got, want := s.markdown(), "\n## Title\n\n"+words+"\n\n```text\n   1\n   2\n```\n"; got != want {
+		want := "\n## Title\n\n" + words + "\n\n&lt;a> \\*\n" + long + "\n\n```text\n   1\n   2\n```\n"
+		if got := s.markdown(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if got, want := s.plain(), "Title\n\n"+words+"\n\n   1\n   2\n"; got != want {
+		if got, want := s.plain(), "Title\n\n"+words+"\n\n<a> *\n"+long+"\n\n   1\n   2\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
