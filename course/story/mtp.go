@@ -67,7 +67,7 @@ func (m drafter) next(text []int) int {
 }
 
 // draft returns the module's guess of the token after next: from the last representation of the
-// text, and the embedding of next.
+// text, and the embedding of next. What the main model says in the row of next is not looked at.
 func (m drafter) draft(text []int, next int) int {
 	z := model.Forward(append(text[:len(text):len(text)], next), m.w, m.c, nil)[1]
 	return floats.MaxIdx(z.RawRowView(len(text) - 1))

@@ -329,13 +329,13 @@ func (f *family) distil(s *sheet, d *dice) {
 // quote shows what each answers to two prompts.
 func (f *family) quote(s *sheet, d *dice) {
 	s.head("What they answer")
-	s.row("%-14s %-38s %s", "", "to 4 + 3", "to 2 + 4")
 	for _, m := range []struct {
 		name string
 		*table
 	}{{"base", f.base}, {"R1-Zero", f.zero}, {"R1", f.r1}, {"small, alone", f.alone}, {"distilled", f.distilled}} {
-		one, _ := text(m.write(4*modulus+3, d))
-		other, _ := text(m.write(2*modulus+4, d))
-		s.row("%-14s %-38s %s", m.name, one, other)
+		for _, prompt := range []int{4*modulus + 3, 2*modulus + 4} {
+			response, _ := text(m.write(prompt, d))
+			s.row("%-14s %d + %d   %s", m.name, prompt/modulus, prompt%modulus, response)
+		}
 	}
 }
