@@ -26,7 +26,7 @@ const (
 	noise   = 0.5 // standard deviation of a reward
 	pulls   = 512
 	batch   = 16  // pulls between two updates, of the rungs that learn from several
-	explore = 0.1 // ε: one pull in ten goes to any arm
+	explore = 0.1 // ε: one pull in ten goes to an arm by chance
 	again   = 0.5 // γ where a pull leads back to the bandit
 	runs    = 20
 )
@@ -46,8 +46,8 @@ type rung struct {
 var rungs = []rung{
 	{"Monte Carlo", "rl.MonteCarlo", monteCarlo},
 	{"TD(0)", "rl.TD0", temporalDifference},
-	{"SARSA", "rl.SARSA", func() player { return backToTheBandit(rl.SARSA, new([]float64)) }},
-	{"Q-learning", "rl.QLearning", func() player { return backToTheBandit(rl.QLearning, new([]float64)) }},
+	{"SARSA", "rl.SARSA", func() player { return backToTheBandit(rl.SARSA) }},
+	{"Q-learning", "rl.QLearning", func() player { return backToTheBandit(rl.QLearning) }},
 	{"DQN", "rl.DQNTargets, DQNLossBackward", deepQ},
 	{"REINFORCE", "rl.Reinforce, PolicyGradient", func() player { return reinforce(nil) }},
 	{"with a baseline", "rl.Reinforce, PolicyGradient", func() player { return reinforce(&average{}) }},
@@ -55,8 +55,8 @@ var rungs = []rung{
 	{"TRPO", "rl.TrustRegion", trustRegion},
 	{"PPO", "ppo.Whiten, Clip", proximal},
 	{"DPO", "dpo.Pairs, SigmoidLoss", fromPreferences},
-	{"GRPO", "grpo.Normalize, GRPO", func() player { return grouped(false) }},
-	{"GPPO", "grpo.Normalize, GPPO", func() player { return grouped(true) }},
+	{"GRPO", "grpo.Normalize, GRPO", func() player { return grouped(byGRPO) }},
+	{"GPPO", "grpo.Normalize, GPPO", func() player { return grouped(byGPPO) }},
 }
 
 // byValue returns a player that takes the arm of the highest value but for one pull in ten. update
@@ -99,9 +99,8 @@ func temporalDifference() player {
 
 // backToTheBandit learns values of arms where a pull is followed by the next one: the process has
 // one state, and never ends.
-func backToTheBandit(rule func(q mat.Matrix, e rl.Step, gamma, alpha float64) float64, learnt *[]float64) player {
+func backToTheBandit(rule func(q mat.Matrix, e rl.Step, gamma, alpha float64) float64) player {
 	q := mat.NewDense(1, len(arms), nil)
-	*learnt = q.RawRowView(0)
 	return byValue(q.RawRowView(0), func(arm int, reward float64, next int, _ *dice) {
 		q.Set(0, arm, rule(q, rl.Step{Action: arm, Reward: reward, NextAction: next}, again, 0.1))
 	})
@@ -213,19 +212,25 @@ func proximal() player {
 	})
 }
 
-// grouped takes a batch for a group: the same with GRPO's loss or GPPO's.
-func grouped(gppo bool) player {
+// grouped takes a batch for a group: the same with advantages relative to it, and a loss of one
+// pull.
+func grouped(loss func(r, advantage, logprob, ref float64) (loss, dlogprob float64)) player {
 	return byPolicy(func(z []float64, taken []int, rewards []float64) {
 		advantage := grpo.Normalize(rewards, grpo.Population, 0)
 		ref := policy.LogSoftmax(make([]float64, len(z)), 1)
 		descend(z, taken, func(i int, r, logprob float64) float64 {
-			_, d := grpo.GRPO(r, advantage[i], logprob, ref[taken[i]], 0.2, 0.01)
-			if gppo {
-				_, d = grpo.GPPO(r, advantage[i], 0.2, 0.28)
-			}
+			_, d := loss(r, advantage[i], logprob, ref[taken[i]])
 			return d
 		})
 	})
+}
+
+func byGRPO(r, advantage, logprob, ref float64) (loss, dlogprob float64) {
+	return grpo.GRPO(r, advantage, logprob, ref, 0.2, 0.01)
+}
+
+func byGPPO(r, advantage, _, _ float64) (loss, dlogprob float64) {
+	return grpo.GPPO(r, advantage, 0.2, 0.28)
 }
 
 // descend takes four steps on a batch, given ∂L/∂ log π of pull i.

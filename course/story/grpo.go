@@ -23,8 +23,8 @@ const (
 	groupSize             = 8
 )
 
-// firstSkill is how likely each question's right idea is before training: an easy question, a fair one,
-// a hard one. The rest is spread over three wrong ideas.
+// firstSkill is how likely each question's right idea is before training: an easy question, a fair
+// one, a hard one. The rest is spread over three wrong ideas.
 var firstSkill = map[string]float64{"easy": 0.8, "fair": 0.4, "hard": 0.1}
 
 var questions = []string{"easy", "fair", "hard"}

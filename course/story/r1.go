@@ -321,9 +321,9 @@ func (f *family) distil(s *sheet, d *dice) {
 	}
 	n = tune(f.distilled, lessons, 100)
 	s.stage("SFT on right answers of R1", n, f.distilled, f.small, d)
-	s.say("The small model hardly ever thinks, and then by chance. RL teaches it the form (with some seeds it does not " +
-		"even begin to think), but every sum has to be found by guessing, and as many answers as R1's last stage " +
-		"had are not enough. The texts of the teacher, about four a prompt, say all of it.")
+	s.say("The small model hardly ever thinks, and then by chance. RL teaches it the form (with some seeds it " +
+		"does not even begin to think), but every sum has to be found by guessing, and as many answers as R1's " +
+		"last stage had are not enough. The texts of the teacher, about four a prompt, say all of it.")
 }
 
 // quote shows what each answers to two prompts.
