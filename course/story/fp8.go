@@ -123,9 +123,9 @@ func tellProducts(s *sheet, x, w, dy *mat.Dense) {
 	s.say("All are relative to the same products in float64, and the prime is a transpose. Four bits of a code " +
 		"cost 3 to 4 percent, eight of BF16 a sixteenth of that. A code has an exponent of its own, so that one " +
 		"scale for all tokens does for X; it does not for gradients a million times apart, the smallest of which " +
-		"become 0. A scale for each 128 numbers of a token does for both. For Wgrad, which sums over tokens, X is " +
-		"quantised again in tiles along them; with scales that are powers of two that costs nothing, and with " +
-		"others a second rounding.")
+		"become 0. A scale for each 128 numbers of a token does for both. For Wgrad, which sums over tokens, X " +
+		"is quantised again in tiles along them; with scales that are powers of two that costs next to nothing, " +
+		"and with others a second rounding.")
 }
 
 // tellSums shows what a short accumulator loses.
@@ -138,14 +138,14 @@ func tellSums(s *sheet, d *dice) {
 	}
 	want := floats.Dot(a, b)
 	for _, every := range []int{0, 1024, fp8.Width} {
-		name := fmt.Sprintf("promoted to float32 every %d", every)
+		name := fmt.Sprintf("promoted every %d", every)
 		if every == 0 {
 			name = "never promoted"
 		}
 		s.row("%-34s off by %6.2f %%", name, 100*(fp8.ShortSum(a, b, bits, every)/want-1))
 	}
 	s.say("Each addition is cut off toward zero, and what it loses grows with the sum. DeepSeek-V3 promotes the " +
-		"sum of every 128 products, its N_C.")
+		"sum of every 128 products, its N_C: it is added to one of float32, and begins anew.")
 }
 
 // tellDescent trains a layer in three of the arithmetics.

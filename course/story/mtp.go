@@ -130,7 +130,7 @@ func (m drafter) tellForward(s *sheet) {
 		s.row("%s", line)
 	}
 	main, further := m.losses()
-	s.row("loss: main %.4f, module %.4f, together %.4f + %.1f x %.4f = %.4f",
+	s.row("loss: main %.4f, module %.4f, together %.4f + %.1f × %.4f = %.4f",
 		main, further, main, mtpLambda, mtp.Loss([]float64{further}, 1), model.Loss(z, sentence, mtpLambda))
 	s.say("The module joins h_i with the embedding of the next token, which is known in training, passes both " +
 		"through a block of its own, and predicts the token after that with the head of the main model. The " +

@@ -221,7 +221,7 @@ func tellModels(s *sheet, m four) {
 
 func shape(m mat.Matrix) string {
 	r, c := m.Dims()
-	return fmt.Sprintf("[%d x %d]", r, c)
+	return fmt.Sprintf("[%d × %d]", r, c)
 }
 
 // tell shows what is known of a response before it is learnt from.
