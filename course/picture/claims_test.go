@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
+
+	"plumbline/grpo"
 	"plumbline/internal/check"
 	"plumbline/model"
 	"plumbline/mtp"
@@ -111,6 +114,27 @@ func TestBalance(t *testing.T) {
 			t.Errorf("%g with the loss, %g with the bias", a, b)
 		}
 	})
+}
+
+func TestRoPE(t *testing.T) {
+	t.Run("the rings lie on the line", func(t *testing.T) {
+		for _, d := range []float64{0, 4, 28, 64} {
+			here := floats.Dot(turned(yarnDim, d), turned(yarnDim, 0))
+			later := floats.Dot(turned(yarnDim, 1000+d), turned(yarnDim, 1000))
+			check.Near(t, "score", later, here, 1064*yarnDim*0x1p-52) // the angles' rounding, in every pair
+		}
+	})
+}
+
+func TestAdvantages(t *testing.T) {
+	for _, n := range []int{1, 4, 7} {
+		t.Run(fmt.Sprintf("%d right answers of eight have what odds say", n), func(t *testing.T) {
+			p := float64(n) / groupSize
+			a := grpo.Normalize(rightAnswers(n), grpo.Population, 0)
+			check.Near(t, "right", a[0], math.Sqrt((1-p)/p), 8*check.U)
+			check.Near(t, "wrong", a[7], -math.Sqrt(p/(1-p)), 8*check.U)
+		})
+	}
 }
 
 func TestSchedules(t *testing.T) {

@@ -87,7 +87,7 @@ var latentAbsorbedEdges = []svg.Edge{
 	{From: "qR.t", To: "q.b=", Colour: svg.Blue},
 	{From: "cKV.t", To: "row.b=", Colour: svg.Orange},
 	{From: "kR.t", To: "row.b=", Colour: svg.Orange},
-	{From: "row.t", To: "att.b=", Label: "<key; its first {dc} are the value", Colour: svg.Orange},
+	{From: "row.t", To: "att.b=", Label: "<key and value", Colour: svg.Orange},
 	{From: "att.t=", To: "o.b", Label: "W^{UV}"},
 }
 

@@ -20,8 +20,8 @@ token uses: routed experts, attention, shared experts, embedding and head, dense
 	text: `
 Areas are numbers of parameters. Of 671 billion, 97 % are routed experts, of which a token uses 8 of
 256; the strips on the right edge of the square are these, and all that is not a routed expert. Both
-strips together, enlarged on the right, are what one token is multiplied with. Counts come from the
-shapes of the weights.
+strips together, enlarged on the right, are what one token is multiplied with, embedding and head
+in full. Counts come from the shapes of the weights.
 `,
 	functions: []string{"model.Sizes.Parameters", "model.Sizes.Active"},
 	draw:      drawParameters,
@@ -37,11 +37,12 @@ type share struct {
 // shareNames are the kinds, by the names that the tree of parameters has for its nodes.
 var shareNames = map[string]string{
 	"routed experts": "routed experts", "shared experts": "shared experts", "attention": "attention",
-	"network": "dense networks", "embedding": "embedding", "head": "head",
+	"network": "dense FFN", "embedding": "embedding, head", "head": "embedding, head",
 }
 
 var shareColours = map[string]svg.Colour{
-	"routed experts": svg.Blue, "shared experts": svg.Orange, "attention": svg.Green, "dense networks": svg.Purple,
+	"routed experts": svg.Blue, "shared experts": svg.Orange, "attention": svg.Green,
+	"embedding, head": svg.Muted, "dense FFN": svg.Purple,
 }
 
 // shares returns the kinds of parameters of a model, most used first; what is none of them is gates

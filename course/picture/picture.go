@@ -30,9 +30,9 @@ type picture struct {
 
 // gallery is all pictures in the order of the reading list.
 var gallery = []picture{
-	pictureHeads, pictureCache, pictureMasks, pictureMLA, pictureYaRN, pictureExperts, pictureBalance,
-	pictureParameters, pictureFP8, picturePipeline, pictureMTP, pictureAcceptance, pictureRL, pictureClips,
-	pictureKL, pictureRLHF, pictureR1,
+	pictureHeads, pictureCache, pictureMasks, pictureMLA, pictureRoPE, pictureYaRN, pictureExperts,
+	pictureBalance, pictureParameters, pictureFP8, picturePipeline, pictureMTP, pictureAcceptance,
+	pictureRL, pictureAdvantages, pictureClips, pictureKL, pictureRLHF, pictureR1,
 }
 
 // themes are the files that each picture has: its name and what follows it.
