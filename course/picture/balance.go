@@ -117,6 +117,7 @@ type balanced struct {
 	maxVio []float64 // of the batch of each step
 	score  []float64 // mean score that the first gate gave to the experts chosen
 	load   []int     // of the last batch
+	gate   gate      // at the end
 }
 
 // run trains nothing but the balance, on the same batches whatever the way.
@@ -130,6 +131,7 @@ func run(way balancing) (b balanced) {
 		b.score = append(b.score, meanScore(byRow(moe.Logits(u, first.centroids), moe.SigmoidScores), chosen))
 		way(&g, u, logits, scores, chosen)
 	}
+	b.gate = g
 	return b
 }
 
@@ -192,15 +194,17 @@ func windowMeans(of []float64, n int) (points []svg.Point) {
 
 // drawLoads draws what each expert has of the last batch, fullest first, and the mean.
 func drawLoads(p *svg.Picture, x, y float64, name string, colour svg.Colour, load []int) {
-	const wide, mean, high = 12.0, gateTokens * gateTopK / gateExperts, 70.0
+	const wide, high = 12.0, 70.0
+	const even = gateTokens * gateTopK / gateExperts
+	const most = 2.5 * even
 	sorted := slices.Clone(load)
 	slices.Sort(sorted)
 	slices.Reverse(sorted)
 	for i, c := range sorted {
-		h := high * float64(c) / (2.5 * mean)
+		h := high * float64(c) / most
 		p.Rect(x+wide*float64(i), y+high-h, wide-2, h, colour, svg.None)
 	}
-	level := y + high*(1-1/2.5)
+	level := y + high*(1-even/most)
 	p.Line(svg.Stroke{Colour: svg.Ink, Width: 1, Dash: svg.Dashed}, svg.Point{X: x - 6, Y: level},
 		svg.Point{X: x + wide*gateExperts, Y: level})
 	p.Text(x, y+high+16, svg.Style{Size: 11, Colour: svg.Muted},

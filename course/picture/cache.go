@@ -54,7 +54,7 @@ func cacheRows() (rows []cacheRow) {
 	} {
 		rows = append(rows, cacheRow{m.name, m.colour, m.sizes.CachePerToken(), float64(m.sizes.Cache(cacheContext))})
 	}
-	// Three caches of an entry for two tokens, one of an entry for each.
+	// Three caches of an entry for two tokens, one of an entry for each: see CachePerEntry.
 	token := 3*model.CachePerEntry(2, 288, 68) + model.CachePerEntry(1, 288, 68)
 	return append(rows, cacheRow{"V4.1-Flash", svg.Blue, token, token * cacheContext})
 }
@@ -80,7 +80,7 @@ func drawCache(p *svg.Picture) {
 	}
 }
 
-// bytesOf returns a number of bytes, with a quarter of one where there is a part of one.
+// bytesOf returns a number of bytes, with two decimals where it is not whole.
 func bytesOf(n float64) string {
 	s := thousands(int(n))
 	if part := n - float64(int(n)); part > 0 {

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,6 +113,25 @@ func TestBalance(t *testing.T) {
 	t.Run("the bias keeps more of the scores than the loss", func(t *testing.T) {
 		if a, b := last(loss.score), last(bias.score); b < a+0.02 {
 			t.Errorf("%g with the loss, %g with the bias", a, b)
+		}
+	})
+}
+
+func TestBiasIsAPrice(t *testing.T) {
+	g := ways[2].run().gate
+	_, scores, chosen := g.route(batch(rand.New(rand.NewPCG(5, 5))))
+	t.Run("no two tokens gain by a swap of experts, which leaves the loads", func(t *testing.T) {
+		for a := range chosen[:100] {
+			for b := range chosen[:a] {
+				for _, i := range chosen[a] {
+					for _, j := range chosen[b] {
+						gain := scores.At(a, j) + scores.At(b, i) - scores.At(a, i) - scores.At(b, j)
+						if !slices.Contains(chosen[a], j) && !slices.Contains(chosen[b], i) && gain > 8*check.U {
+							t.Errorf("tokens %d and %d, experts %d and %d: %g", a, b, i, j, gain)
+						}
+					}
+				}
+			}
 		}
 	})
 }

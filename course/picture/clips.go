@@ -2,6 +2,7 @@ package picture
 
 import (
 	"fmt"
+	"math"
 
 	"plumbline/grpo"
 	"plumbline/internal/svg"
@@ -22,7 +23,7 @@ zero outside the clip where the advantage asks to go further; CISPO's and GPPO's
 	text: `
 A token's loss pushes its $\log \pi$ by $-\partial L/\partial \log \pi$, drawn against the ratio
 $r = \pi/\pi_{\text{old}}$ with $\varepsilon_l = 0.2$ and $\varepsilon_h = 0.28$ (the band); the
-thin line is $rA$, no clip at all. PPO drops the tokens that have moved far enough in the wanted
+dotted line is $rA$, no clip at all. PPO drops the tokens that have moved far enough in the wanted
 direction, the dual clip also those far on the other side, where $rA$ has no bound. CISPO clips the
 weight and GPPO the value alone: every token goes on teaching.
 `,
@@ -94,13 +95,13 @@ func clipPlot(p *svg.Picture, x, y, w, h float64, ay svg.Axis, colour svg.Colour
 	}
 }
 
-// clipPiece draws the push between two bounds, where it is a straight line, and a ring where it
-// jumps at the second.
+// clipPiece draws the push between two bounds, where it is a straight line, and dots where it jumps
+// at the second.
 func clipPiece(f svg.Plot, colour svg.Colour, from, to float64, push func(r float64) float64) {
 	const beside = 1e-9
 	f.Line(svg.Stroke{Colour: colour, Width: 2.5},
 		svg.Point{X: from, Y: push(from + beside)}, svg.Point{X: to, Y: push(to - beside)})
-	if before, after := push(to-beside), push(to+beside); to < clipMost && before-after > 0.1 || after-before > 0.1 {
+	if before, after := push(to-beside), push(to+beside); math.Abs(before-after) > 0.1 {
 		f.Line(svg.Stroke{Colour: colour, Width: 1, Dash: svg.Dotted},
 			svg.Point{X: to, Y: before}, svg.Point{X: to, Y: after})
 	}

@@ -45,34 +45,36 @@ func (c chunk) stage(rank int) int {
 
 // done says when a chunk was done at a stage of its direction; the forward comes from the stage
 // before, the backward from the one after.
-type done map[string]int
+type done map[passed]int
 
-func doneKey(kind byte, direction, batch, stage int) string {
-	return fmt.Sprint(kind, direction, batch, stage)
+// passed is a chunk, F or B, behind a stage of its direction.
+type passed struct {
+	chunk
+	stage int
 }
 
 // ready returns when what a chunk needs is there, and whether it is known yet.
 func (d done) ready(c chunk, rank int) (at int, known bool) {
 	stage := c.stage(rank)
+	forward, backward := chunk{'F', c.direction, c.batch}, chunk{'B', c.direction, c.batch}
 	switch {
 	case c.kind == 'W', c.kind == 'F' && stage == 0:
 		return 0, true // its own stage's order says the rest
 	case c.kind == 'F':
-		at, known = d[doneKey('F', c.direction, c.batch, stage-1)]
+		at, known = d[passed{forward, stage - 1}]
 	case stage == pipelineRanks-1:
-		at, known = d[doneKey('F', c.direction, c.batch, stage)]
+		at, known = d[passed{forward, stage}]
 	default:
-		at, known = d[doneKey('B', c.direction, c.batch, stage+1)]
+		at, known = d[passed{backward, stage + 1}]
 	}
 	return at, known
 }
 
 func (d done) note(c chunk, rank, at int) {
-	kind := c.kind
-	if kind == 'I' { // what the stage before waits for
-		kind = 'B'
+	if c.kind == 'I' { // what the stage before waits for
+		c.kind = 'B'
 	}
-	d[doneKey(kind, c.direction, c.batch, c.stage(rank))] = at
+	d[passed{c, c.stage(rank)}] = at
 }
 
 // simulate gives every slot its time: each stage works off its own in order, as soon as what it
