@@ -21,11 +21,11 @@ drafted token.
 	text: `
 Each drafted token is kept with probability $\alpha$ as long as all before it were. The chance that
 a draft is kept to depth $\gamma$ is $\alpha^\gamma$, and what a step yields is the sum of these.
-DeepSeek-V3 drafts one token and reports 85 to 90 %: the ring, 1.85 to 1.9 tokens a step. Rates that
-are independent of depth are an assumption; in practice they fall with it.
+DeepSeek-V3 drafts one token and reports 85 to 90 %: the ring, 1.85 to 1.9 tokens a step. That the
+rate is the same at every depth is an assumption of the formula.
 `,
-	functions: []string{"mtp.ExpectedTokens"},
-	draw:      drawAcceptance,
+	drawnBy: []string{"mtp.ExpectedTokens"},
+	draw:    drawAcceptance,
 }
 
 var rates = []struct {

@@ -23,13 +23,13 @@ deviation.
 `,
 	text: `
 Left, PPO: a reward of 1 behind the last token and values of 0 everywhere, so that what is drawn is
-how far back the reward reaches: $(\gamma\lambda)^l$ with $\gamma = 1$. Right, GRPO: of eight answers
-some are right and have reward 1. Divided by the standard deviation, a right answer counts the more
-the rarer it is; without (Dr. GRPO) it is at most 1. Where all are right or all are wrong there is
-nothing to learn, and DAPO leaves such questions out.
+how far back the reward reaches: $(\gamma\lambda)^l$ with $\gamma = 1$. Right, GRPO: of eight
+answers some are right and have reward 1. Divided by the standard deviation, a right answer counts
+the more the rarer it is; without (Dr. GRPO) it is at most 1. Where all are right or all are wrong
+there is nothing to learn, and DAPO leaves such questions out.
 `,
-	functions: []string{"ppo.GAE", "grpo.Normalize", "grpo.Centered"},
-	draw:      drawAdvantages,
+	drawnBy: []string{"ppo.GAE", "grpo.Normalize", "grpo.Centered"},
+	draw:    drawAdvantages,
 }
 
 var lambdas = []struct {

@@ -37,7 +37,7 @@ Both come down to what chance alone does to a batch, but with the bias tokens ke
 first gate scored higher: like a price, it makes the choice that has the largest sum of scores of
 all with the same loads.
 `,
-	functions: []string{"moe.Logits", "moe.SigmoidScores", "moe.BiasedScores", "moe.TopK", "moe.BiasSign",
+	drawnBy: []string{"moe.Logits", "moe.SigmoidScores", "moe.BiasedScores", "moe.TopK", "moe.BiasSign",
 		"moe.SequenceLossBackward", "moe.MaxVio"},
 	draw: drawBalance,
 }

@@ -25,7 +25,7 @@ stands between MQA and GQA in size. The rows below are what later models cache: 
 keys of an index, then one entry for many tokens. On the right is what one text of 131,072 tokens
 takes, windows among it.
 `,
-	functions: []string{"model.Sizes.CachePerToken", "model.Sizes.Cache", "model.Sizes.WithGroups",
+	drawnBy: []string{"model.Sizes.CachePerToken", "model.Sizes.Cache", "model.Sizes.WithGroups",
 		"model.CachePerEntry"},
 	draw: drawCache,
 }

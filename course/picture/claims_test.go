@@ -254,7 +254,7 @@ func TestThousands(t *testing.T) {
 func TestFunctionsOfThePageExist(t *testing.T) {
 	known := map[string][]string{}
 	for _, p := range gallery {
-		for _, name := range p.functions {
+		for _, name := range slices.Concat(p.drawnBy, p.shows) {
 			room, function, _ := strings.Cut(name, ".")
 			if room == "dtype" {
 				room = "numbers/dtype"
@@ -282,14 +282,14 @@ func declared(t *testing.T, room string) (names []string) {
 		}
 		for _, d := range parsed.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
-				names = append(names, named(f))
+				names = append(names, functionName(f))
 			}
 		}
 	}
 	return names
 }
 
-func named(f *ast.FuncDecl) string {
+func functionName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name
 	}

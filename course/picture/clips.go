@@ -27,8 +27,8 @@ dotted line is $rA$, no clip at all. PPO drops the tokens that have moved far en
 direction, the dual clip also those far on the other side, where $rA$ has no bound. CISPO clips the
 weight and GPPO the value alone: every token goes on teaching.
 `,
-	functions: []string{"ppo.Clip", "ppo.DualClip", "grpo.CISPO", "grpo.GPPO"},
-	draw:      drawClips,
+	drawnBy: []string{"ppo.Clip", "ppo.DualClip", "grpo.CISPO", "grpo.GPPO"},
+	draw:    drawClips,
 }
 
 // clipMethods are the columns: each returns the derivative of the loss for log π.

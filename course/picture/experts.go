@@ -19,13 +19,13 @@ experts, two of them used. Thirty-two experts of a quarter the size, eight used.
 of them shared, which every token uses.
 `,
 	text: `
-Every row has as many parameters as the one above it, from the second on as many of them active: the
-width of a block is the inner width of a network, filled blocks are what one token uses. Experts cut
-into four can be combined in ten million ways instead of 28, and what every token needs is put into
-shared experts instead of being learnt by each expert again: DeepSeekMoE's two steps.
+Every row has as many parameters as the first, and from the second on as many of them are active:
+the width of a block is the inner width of a network, filled blocks are what one token uses. Experts
+cut into four can be combined in ten million ways instead of 28, and what every token needs is put
+into shared experts instead of being learnt by each expert again: DeepSeekMoE's two steps.
 `,
-	functions: []string{"moe.TopK"},
-	draw:      drawExperts,
+	drawnBy: []string{"moe.TopK"},
+	draw:    drawExperts,
 }
 
 var expertRows = []struct {

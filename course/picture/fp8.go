@@ -24,8 +24,9 @@ the weight's gradient and the master weight are FP32 (blue). Below, every positi
 E4M3 has 8 to a factor of two and ends at 448, which is why each tile has a scale; below 2⁻⁶ its
 steps stop shrinking.
 `,
-	functions: []string{"fp8.Fprop", "fp8.Dgrad", "fp8.Wgrad", "dtype.Type.FromBits"},
-	draw:      drawFP8,
+	drawnBy: []string{"dtype.Type.FromBits"},
+	shows:   []string{"fp8.Fprop", "fp8.Dgrad", "fp8.Wgrad", "fp8.Retile"},
+	draw:    drawFP8,
 }
 
 // Columns of the flow.
@@ -42,7 +43,7 @@ var layerNodes = []svg.Node{
 	svg.Box("b", 400, 194, 130, 42, svg.Orange, "*Dgrad", "~dŶ Ŵ"),
 	svg.Box("bs", 580, 194, 130, 42, svg.Blue, "*sum", "~FP32 after each 128"),
 	svg.Box("dx", 750, 194, 110, 42, svg.Muted, "*dX", "~BF16"),
-	svg.Box("xw", 190, 274, 150, 42, svg.Orange, "*dŶ, X̂ again", "~E4M3, tiles 128×1"),
+	svg.Box("xw", 190, 274, 150, 42, svg.Orange, "*dŶ, and X̂ again", "~E4M3, tiles 128×1"),
 	svg.Box("g", 400, 274, 130, 42, svg.Orange, "*Wgrad", "~dŶᵀ X̂"),
 	svg.Box("gs", 580, 274, 130, 42, svg.Blue, "*sum", "~FP32 after each 128"),
 	svg.Box("dw", 750, 274, 110, 42, svg.Blue, "*dW", "~FP32, to AdamW"),
@@ -52,7 +53,7 @@ var layerEdges = []svg.Edge{
 	{From: "x.r", To: "x8.l"}, {From: "x8.r", To: "f.l"}, {From: "f.r", To: "fs.l"}, {From: "fs.r", To: "y.l"},
 	{From: "w.r", To: "w8.l"}, {From: "w8.r", To: "f.b"}, {From: "w8.r", To: "b.t"},
 	{From: "dy.r", To: "dy8.l"}, {From: "dy8.r", To: "b.l"}, {From: "b.r", To: "bs.l"}, {From: "bs.r", To: "dx.l"},
-	{From: "dy8.b", To: "xw.t", Label: "with X̂ of the forward pass"},
+	{From: "dy.b", To: "xw.l"},
 	{From: "xw.r", To: "g.l"}, {From: "g.r", To: "gs.l"}, {From: "gs.r", To: "dw.l"},
 }
 

@@ -26,8 +26,9 @@ heads, and makes keys and values of each head from the latent (green, never stor
 with 2.25 groups, and no head is like another. The counts are of DeepSeek-V3's heads, 128 of width
 128.
 `,
-	functions: []string{"attention.Group"},
-	draw:      drawHeads,
+	drawnBy: []string{"attention.Group", "model.DeepSeekV3"},
+	shows:   []string{"attention.MHA", "attention.GQA", "attention.MQA", "mla.Layer"},
+	draw:    drawHeads,
 }
 
 func drawHeads(p *svg.Picture) {

@@ -17,10 +17,10 @@ parabolas that touch 0 at δ = 0; k3 rises exponentially to the right. Right: th
 $\delta = \log \pi_{\text{ref}} - \log \pi$ of one sampled token. On average over tokens of $\pi$
 both $k_1$ and $k_3$ are $\text{KL}(\pi \| \pi_{\text{ref}})$, but a single $k_1$ may be negative
 and $k_3$ never is. On the right, what each pulls $\log \pi$ with when it stands in a loss: $k_1$
-the same for all tokens, so nowhere; $k_3$ without bound for tokens that the reference likes and the
-policy does not.
+the same for all tokens, on average nowhere; $k_3$ without bound for tokens that the reference likes
+and the policy does not.
 `,
-	functions: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K1Backward", "policy.K2Backward",
+	drawnBy: []string{"policy.K1", "policy.K2", "policy.K3", "policy.K1Backward", "policy.K2Backward",
 		"policy.K3Backward"},
 	draw: drawKL,
 }

@@ -21,8 +21,8 @@ after a cache, query $s$ stands at position $i = \text{kv\_len} - S + s$: the ma
 right, and the last query sees every key. Aligned top left, as some libraries do, it is another one;
 both are the same for $S = T$, which is why tests with square masks never find the mistake.
 `,
-	functions: []string{"attention.Mask.Sees"},
-	draw:      drawMasks,
+	drawnBy: []string{"attention.Mask.Sees"},
+	draw:    drawMasks,
 }
 
 var maskGrids = []struct {

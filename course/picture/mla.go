@@ -24,8 +24,9 @@ sum: multi-query attention of widths 576 and 512, the same numbers, no key or va
 made. The rotary parts stand beside because a rotation between $W^{UQ}$ and $W^{UK}$ would depend on
 the distance, and could not be absorbed.
 `,
-	functions: []string{"mla.Layer", "mla.LayerAbsorbed", "mla.AbsorbQuery", "mla.AbsorbOutput"},
-	draw:      drawMLA,
+	drawnBy: []string{"model.DeepSeekV3"},
+	shows:   []string{"mla.Layer", "mla.LayerAbsorbed", "mla.AbsorbQuery", "mla.AbsorbOutput"},
+	draw:    drawMLA,
 }
 
 // latentCommon are the boxes that both forms have.

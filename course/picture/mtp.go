@@ -18,12 +18,13 @@ to 5, joins them, runs one block and predicts tokens 3 to 6.
 A text of six tokens, $T = 5$ of them given, read upwards. The module is given what the main model
 thinks at position $i$ and the token that in truth came next, $t_{i+1}$, and has to say the one
 after it: one more block, and a chain that stays causal. Embedding and head are the main model's own
-(dashed); $M$, three norms and the block are the module's. The paper puts $h$ before the embedding,
+(dotted); $M$, three norms and the block are the module's. The paper puts $h$ before the embedding,
 released weights the embedding first. When text is written, the module's prediction is the draft
 that the main model verifies in its next step.
 `,
-	functions: []string{"mtp.Combine", "mtp.Depths.Forward", "mtp.Loss"},
-	draw:      drawMTP,
+	drawnBy: []string{"model.DeepSeekV3"},
+	shows:   []string{"mtp.Combine", "mtp.Depths.Forward", "mtp.Loss"},
+	draw:    drawMTP,
 }
 
 var predictionNodes = []svg.Node{

@@ -24,7 +24,8 @@ type picture struct {
 	title         string   // what it is, for who does not see it as well
 	about         string   // what is seen, for who does not see it
 	text          string   // how to read it, in Markdown, formulas between dollars
-	functions     []string // of the equation packages that drew it
+	drawnBy       []string // functions that computed what is drawn
+	shows         []string // functions that do what is drawn
 	draw          func(p *svg.Picture)
 }
 
@@ -75,6 +76,14 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // maths finds the formulas of a text, which GitHub wants in backquotes too.
 var maths = regexp.MustCompile(`\$([^$]+)\$`)
 
+// named returns a paragraph that names functions, if there are some.
+func named(words string, functions []string) string {
+	if len(functions) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n%s `%s`.\n", words, strings.Join(functions, "`, `"))
+}
+
 // galleryPage returns docs/PICTURES.md.
 func galleryPage() string {
 	var b strings.Builder
@@ -92,9 +101,7 @@ func galleryPage() string {
 
 %[5]s
 `, p.heading, p.name, p.title, html.EscapeString(oneLine(p.about)), maths.ReplaceAllString(strings.TrimSpace(p.text), "$$`$1`$$"))
-		if len(p.functions) > 0 {
-			fmt.Fprintf(&b, "\nDrawn by `%s`.\n", strings.Join(p.functions, "`, `"))
-		}
+		b.WriteString(named("Drawn by", p.drawnBy) + named("It shows what these do:", p.shows))
 	}
 	return b.String()
 }

@@ -17,7 +17,7 @@ rules, and then only hands data on: the answers that were right, with 200 thousa
 base model a second time before the last stage. The small models see the same 800 thousand samples
 and no reinforcement learning at all.
 `,
-	functions: []string{"grpo.RuleReward", "grpo.LanguageConsistency", "grpo.TotalReward", "grpo.GRPO",
+	shows: []string{"grpo.RuleReward", "grpo.LanguageConsistency", "grpo.TotalReward", "grpo.GRPO",
 		"policy.CoefficientRFT"},
 	draw: drawR1,
 }

@@ -16,7 +16,7 @@ left learn what states or actions are worth, those in the middle learn the polic
 of an actor is a value from the left. On the right are the same methods where a state is a text and
 an action a token: GRPO goes back from the critic to a mean of returns, as Monte Carlo had it.
 `,
-	functions: []string{"rl.MonteCarlo", "rl.TD0", "rl.SARSA", "rl.QLearning", "rl.DQNTargets", "rl.DoubleDQNTargets",
+	shows: []string{"rl.MonteCarlo", "rl.TD0", "rl.SARSA", "rl.QLearning", "rl.DQNTargets", "rl.DoubleDQNTargets",
 		"rl.PolicyGradient", "rl.Actor", "rl.TrustRegion.Step", "ppo.Clip", "dpo.Pairs.Loss", "grpo.Advantage",
 		"grpo.GPPO"},
 	draw: drawRL,

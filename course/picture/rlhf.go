@@ -11,13 +11,13 @@ rewards, divergence and values become advantages. Right, GRPO: the policy alone 
 of answers gives the baseline, and the divergence stands in the loss.
 `,
 	text: `
-Green is trained, grey is frozen. Both sample from the policy and score whole answers. PPO takes the
-divergence from the reference out of every token's reward, and needs a value model as large as the
+Green is trained, grey is frozen. Both sample from the policy and score whole answers. PPO subtracts
+the divergence from the reference from every token's reward, and needs a value model as large as the
 policy to make advantages of rewards; GRPO takes several answers to a question, the mean of their
 rewards as baseline, and puts the divergence into the loss. Where a rule can say what is right, the
 reward model goes as well.
 `,
-	functions: []string{"ppo.KLReward", "ppo.TokenRewards", "ppo.GAE", "ppo.Clip", "ppo.ValueLoss", "grpo.Advantage",
+	shows: []string{"ppo.KLReward", "ppo.TokenRewards", "ppo.GAE", "ppo.Clip", "ppo.ValueLoss", "grpo.Advantage",
 		"grpo.GRPO"},
 	draw: drawRLHF,
 }

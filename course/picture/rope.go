@@ -25,10 +25,11 @@ of the same distances a thousand tokens later lie on the line.
 Each dial is a pair of elements of a vector, $(1, 0)$ at position 0, turned by $m \theta_i$ at
 position $m$: fast pairs tell neighbours apart, slow ones far places. On the right $q = k$ with ones
 in every pair of a width of 64: the line is $q$ at position $m$ against $k$ at 0, the rings are both
-a thousand tokens later. They agree because $R_m^\top R_n = R_{n-m}$: a score knows the distance alone.
+a thousand tokens later. They agree because $R_m^\top R_n = R_{n-m}$: a score knows the distance
+alone.
 `,
-	functions: []string{"rope.Frequencies", "rope.Table", "rope.Rotate"},
-	draw:      drawRoPE,
+	drawnBy: []string{"rope.Frequencies", "rope.Table", "rope.Rotate"},
+	draw:    drawRoPE,
 }
 
 // turned returns a vector of (1, 0) in every pair, at a position.

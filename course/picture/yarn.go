@@ -28,7 +28,7 @@ turns, that of all code (DeepSeek's too) linear in the index of the pair: the en
 rounding to whole pairs, the middle does not. At pair 16 code keeps nearly three times the
 frequency.
 `,
-	functions: []string{"rope.Frequencies", "rope.Rotations", "rope.CorrectionIndex", "rope.CorrectionRange",
+	drawnBy: []string{"rope.Frequencies", "rope.Rotations", "rope.CorrectionIndex", "rope.CorrectionRange",
 		"rope.YaRNFrequencies"},
 	draw: drawYaRN,
 }
