@@ -1,7 +1,9 @@
 package dpo
 
-// Sigmoid returns the loss of a pair and its derivative for h, with a share of the label given to
-// the other order.
+import "plumbline/numbers/logistic"
+
+// SigmoidLoss returns the loss of a pair and its derivative for h, with a share of the label given
+// to the other order.
 //
 //	L = −(1−ε) log σ(βh) − ε log σ(−βh)
 //	∂L/∂h = −β ((1−ε) σ(−βh) − ε σ(βh))
@@ -10,10 +12,10 @@ package dpo
 // and falling without end; with ε > 0 it is conservative, least where σ(βh) = 1−ε, and there the
 // entropy of ε. Differs in code: fused losses that drop ε, or give its share to σ(βh); neither
 // shows at ε = 0. It implements DPO (7) and conservative DPO (Mitchell 2023) (3).
-func Sigmoid(h, beta, smoothing float64) (loss, dh float64) {
+func SigmoidLoss(h, beta, smoothing float64) (loss, dh float64) {
 	x, epsilon := beta*h, smoothing
-	loss = -share(1-epsilon, LogSigmoid(x)) - share(epsilon, LogSigmoid(-x))
-	dh = -beta * ((1-epsilon)*Logistic(-x) - epsilon*Logistic(x))
+	loss = -share(1-epsilon, logistic.LogSigmoid(x)) - share(epsilon, logistic.LogSigmoid(-x))
+	dh = -beta * ((1-epsilon)*logistic.Sigmoid(-x) - epsilon*logistic.Sigmoid(x))
 	return loss, dh
 }
 
@@ -25,12 +27,12 @@ func Sigmoid(h, beta, smoothing float64) (loss, dh float64) {
 //
 // h is the margin in log-ratios, smoothing is ε < ½. Seen with the label as it is in 1−ε of the
 // cases and swapped in ε of them, its mean is DPO's loss without noise. The sign of ε is the other
-// one than in Sigmoid. It implements robust DPO (Chowdhury et al. 2024), loss_type "robust" of
+// one than in SigmoidLoss. It implements robust DPO (Chowdhury et al. 2024), loss_type "robust" of
 // TRL's code.
 func Robust(h, beta, smoothing float64) (loss, dh float64) {
 	x, epsilon := beta*h, smoothing
-	loss = (-share(1-epsilon, LogSigmoid(x)) + share(epsilon, LogSigmoid(-x))) / (1 - 2*epsilon)
-	dh = -beta * ((1-epsilon)*Logistic(-x) + epsilon*Logistic(x)) / (1 - 2*epsilon)
+	loss = (-share(1-epsilon, logistic.LogSigmoid(x)) + share(epsilon, logistic.LogSigmoid(-x))) / (1 - 2*epsilon)
+	dh = -beta * ((1-epsilon)*logistic.Sigmoid(-x) + epsilon*logistic.Sigmoid(x)) / (1 - 2*epsilon)
 	return loss, dh
 }
 
@@ -65,5 +67,5 @@ func IPO(h, tau float64) (loss, dh float64) {
 // chosen and rejected are the implicit rewards r̂; the more wrongly the two are ordered, the nearer
 // it comes to β. It implements DPO section 4, its gradient (unnumbered).
 func Coefficient(chosen, rejected, beta float64) float64 {
-	return beta * Logistic(rejected-chosen)
+	return beta * logistic.Sigmoid(rejected-chosen)
 }

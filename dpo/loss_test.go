@@ -8,58 +8,59 @@ import (
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/numbers/logistic"
 	"plumbline/policy"
 )
 
 func TestSigmoid(t *testing.T) {
 	t.Run("at the reference it is ln 2, whatever β and ε", rapid.MakeCheck(func(t *rapid.T) {
 		beta, epsilon := rapid.Float64Range(0.01, 10).Draw(t, "β"), rapid.Float64Range(0, 1).Draw(t, "ε")
-		loss, _ := Sigmoid(0, beta, epsilon)
+		loss, _ := SigmoidLoss(0, beta, epsilon)
 		check.Near(t, "loss", loss, math.Ln2, 4*u)
 	}))
 	t.Run("at the reference its derivative is −β/2, and −β(1−2ε)/2 with ε", func(t *testing.T) {
-		_, dh := Sigmoid(0, 0.25, 0)
+		_, dh := SigmoidLoss(0, 0.25, 0)
 		check.Near(t, "dh", dh, -0.125, 0)
-		_, dh = Sigmoid(0, 0.25, 0.25)
+		_, dh = SigmoidLoss(0, 0.25, 0.25)
 		check.Near(t, "dh", dh, -0.0625, 0)
 	})
 	t.Run("it is the literal form where that holds", rapid.MakeCheck(func(t *rapid.T) {
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 1).Draw(t, "ε")
-		loss, _ := Sigmoid(h, 1, epsilon)
-		literal := -(1-epsilon)*LogSigmoidLiteral(h) - epsilon*LogSigmoidLiteral(-h)
+		loss, _ := SigmoidLoss(h, 1, epsilon)
+		literal := -(1-epsilon)*logistic.LogSigmoidLiteral(h) - epsilon*logistic.LogSigmoidLiteral(-h)
 		check.Near(t, "loss", loss, literal, 8*u+8*u*loss)
 	}))
 	t.Run("its derivative is the derivative", func(t *testing.T) {
 		for _, h := range []float64{-7, -0.5, 0, 0.5, 7} {
 			for _, epsilon := range []float64{0, 0.1, 0.5} {
-				_, dh := Sigmoid(h, 1.5, epsilon)
+				_, dh := SigmoidLoss(h, 1.5, epsilon)
 				check.Near(t, "dh", check.Derivative(func(h float64) float64 {
-					l, _ := Sigmoid(h, 1.5, epsilon)
+					l, _ := SigmoidLoss(h, 1.5, epsilon)
 					return l
 				}, h), dh, check.DifferenceBound(12, 4))
 			}
 		}
 	})
 	t.Run("it is the loss of a reward model with the implicit rewards", func(t *testing.T) {
-		loss, dh := Sigmoid(-1.5, 0.5, 0)
+		loss, dh := SigmoidLoss(-1.5, 0.5, 0)
 		want, dwant := RewardLoss(ImplicitReward(-4, -3, 0.5), ImplicitReward(-3.5, -4, 0.5))
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dh", dh, 0.5*dwant, 0)
 	})
 	t.Run("swapping the responses is −h, and swapping their labels 1−ε", rapid.MakeCheck(func(t *rapid.T) {
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 1).Draw(t, "ε")
-		a, da := Sigmoid(h, 1, epsilon)
-		b, db := Sigmoid(-h, 1, 1-epsilon)
+		a, da := SigmoidLoss(h, 1, epsilon)
+		b, db := SigmoidLoss(-h, 1, 1-epsilon)
 		check.Near(t, "loss", a, b, 8*u*(1+math.Abs(h)))
 		check.Near(t, "dh", da, -db, 8*u)
 	}))
 	t.Run("without ε more margin is always better, with it there is a best one", func(t *testing.T) {
 		for _, h := range []float64{0, 10, 100, 700} {
-			if _, dh := Sigmoid(h, 1, 0); !(dh < 0) {
+			if _, dh := SigmoidLoss(h, 1, 0); !(dh < 0) {
 				t.Errorf("dh = %v at h = %v", dh, h)
 			}
 		}
-		if _, dh := Sigmoid(10, 1, 0.1); !(dh > 0) {
+		if _, dh := SigmoidLoss(10, 1, 0.1); !(dh > 0) {
 			t.Errorf("dh = %v at h = 10 with ε = 0.1", dh)
 		}
 	})
@@ -67,30 +68,32 @@ func TestSigmoid(t *testing.T) {
 		// dL/dh = −β((1−ε) − σ(βh)); L = −(1−ε) log(1−ε) − ε log ε.
 		epsilon, beta := rapid.Float64Range(0.01, 0.5).Draw(t, "ε"), rapid.Float64Range(0.1, 2).Draw(t, "β")
 		h := math.Log((1-epsilon)/epsilon) / beta
-		loss, dh := Sigmoid(h, beta, epsilon)
+		loss, dh := SigmoidLoss(h, beta, epsilon)
 		check.Near(t, "dh", dh, 0, 16*u*beta)
 		check.Near(t, "loss", loss, -(1-epsilon)*math.Log(1-epsilon)-epsilon*math.Log(epsilon), 16*u)
 	}))
 	t.Run("small β makes it ln 2 whatever the margin", func(t *testing.T) {
-		loss, _ := Sigmoid(5, 1e-9, 0)
+		loss, _ := SigmoidLoss(5, 1e-9, 0)
 		check.Near(t, "loss", loss, math.Ln2, 2.6e-9)
 	})
 	t.Run("margins of a thousand are finite, infinite ones have their limits", func(t *testing.T) {
 		for _, c := range []struct{ h, loss, dh float64 }{
 			{1000, 0, 0}, {-1000, 1000, -1}, {math.Inf(1), 0, 0}, {math.Inf(-1), math.Inf(1), -1},
 		} {
-			loss, dh := Sigmoid(c.h, 1, 0)
+			loss, dh := SigmoidLoss(c.h, 1, 0)
 			if loss != c.loss || dh != c.dh {
 				t.Errorf("h = %v: got %v and %v, want %v and %v", c.h, loss, dh, c.loss, c.dh)
 			}
 		}
-		loss, _ := Sigmoid(1000, 0.1, 0)
+		loss, _ := SigmoidLoss(1000, 0.1, 0)
 		check.Near(t, "loss", loss, math.Exp(-100), 4*u*math.Exp(-100))
 	})
 	t.Run("a share of the label that is not paired with σ(−βh) cannot be seen at ε = 0", func(t *testing.T) {
-		unpaired := func(h, epsilon float64) float64 { return -(1-epsilon)*LogSigmoid(h) - epsilon*LogSigmoid(h) }
+		unpaired := func(h, epsilon float64) float64 {
+			return -(1-epsilon)*logistic.LogSigmoid(h) - epsilon*logistic.LogSigmoid(h)
+		}
 		for _, epsilon := range []float64{0, 0.1} {
-			loss, _ := Sigmoid(2, 1, epsilon)
+			loss, _ := SigmoidLoss(2, 1, epsilon)
 			check.Near(t, "difference", loss-unpaired(2, epsilon), 2*epsilon, 8*u)
 		}
 	})
@@ -106,7 +109,7 @@ func preferences(logpi, logref, r []float64, beta float64) (loss float64, gradie
 				continue
 			}
 			p := Preference(r[w], r[l])
-			value, dh := Sigmoid(logpi[w]-logref[w]-(logpi[l]-logref[l]), beta, 0)
+			value, dh := SigmoidLoss(logpi[w]-logref[w]-(logpi[l]-logref[l]), beta, 0)
 			loss += p * value
 			gradient[w] += p * dh
 			gradient[l] -= p * dh
@@ -126,7 +129,7 @@ func TestPreferences(t *testing.T) {
 			for w := range r {
 				for l := range r {
 					if w != l {
-						entropy -= Preference(r[w], r[l]) * LogSigmoid(r[w]-r[l])
+						entropy -= Preference(r[w], r[l]) * logistic.LogSigmoid(r[w]-r[l])
 					}
 				}
 			}
@@ -143,8 +146,8 @@ func TestPreferences(t *testing.T) {
 			for l := range w {
 				h := logpi[w] - logref[w] - (logpi[l] - logref[l])
 				divergence += policy.KL(
-					[]float64{LogSigmoid(r[w] - r[l]), LogSigmoid(r[l] - r[w])},
-					[]float64{LogSigmoid(beta * h), LogSigmoid(-beta * h)},
+					[]float64{logistic.LogSigmoid(r[w] - r[l]), logistic.LogSigmoid(r[l] - r[w])},
+					[]float64{logistic.LogSigmoid(beta * h), logistic.LogSigmoid(-beta * h)},
 				)
 			}
 		}
@@ -167,7 +170,7 @@ func TestPreferences(t *testing.T) {
 func TestCoefficient(t *testing.T) {
 	t.Run("it is minus the derivative of the loss", rapid.MakeCheck(func(t *rapid.T) {
 		h := rapid.Float64Range(-30, 30).Draw(t, "h")
-		_, dh := Sigmoid(h, 0.5, 0)
+		_, dh := SigmoidLoss(h, 0.5, 0)
 		check.Near(t, "coefficient", Coefficient(0.5*h, 0, 0.5), -dh, 0)
 	}))
 	t.Run("a pair in the wrong order pushes with up to β, one in the right order hardly", func(t *testing.T) {
@@ -184,13 +187,13 @@ func TestRobust(t *testing.T) {
 		h, epsilon := rapid.Float64Range(-30, 30).Draw(t, "h"), rapid.Float64Range(0, 0.4).Draw(t, "ε")
 		right, dright := Robust(h, 0.5, epsilon)
 		wrong, dwrong := Robust(-h, 0.5, epsilon)
-		loss, dh := Sigmoid(h, 0.5, 0)
+		loss, dh := SigmoidLoss(h, 0.5, 0)
 		check.Near(t, "mean loss", (1-epsilon)*right+epsilon*wrong, loss, 1000*u)
 		check.Near(t, "mean dh", (1-epsilon)*dright-epsilon*dwrong, dh, 100*u)
 	}))
 	t.Run("without ε it is the loss without noise", func(t *testing.T) {
 		loss, dh := Robust(0.7, 0.5, 0)
-		want, dwant := Sigmoid(0.7, 0.5, 0)
+		want, dwant := SigmoidLoss(0.7, 0.5, 0)
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dh", dh, dwant, 0)
 	})
@@ -200,7 +203,7 @@ func TestRobust(t *testing.T) {
 			loss, dh := Robust(0, 1, 0.25)
 			check.Near(t, "loss", loss, math.Ln2, 4*u)
 			check.Near(t, "dh", dh, -1, 0)
-			_, conservative := Sigmoid(0, 1, 0.25)
+			_, conservative := SigmoidLoss(0, 1, 0.25)
 			check.Near(t, "conservative", conservative, -0.25, 0)
 		})
 	t.Run("its derivative is the derivative", func(t *testing.T) {

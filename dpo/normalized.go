@@ -16,6 +16,6 @@ import "gonum.org/v1/gonum/stat"
 // DeepSeekMath (12) and (13).
 func LengthNormalized(chosen, rejected []float64, beta float64) (loss, dchosen, drejected float64) {
 	delta := stat.Mean(chosen, nil) - stat.Mean(rejected, nil)
-	loss, ddelta := Sigmoid(delta, beta, 0)
+	loss, ddelta := SigmoidLoss(delta, beta, 0)
 	return loss, ddelta / float64(len(chosen)), -ddelta / float64(len(rejected))
 }

@@ -56,7 +56,7 @@ func TestLengthNormalized(t *testing.T) {
 	})
 	t.Run("with one token each it is DPO's", func(t *testing.T) {
 		loss, dchosen, drejected := LengthNormalized([]float64{0.3}, []float64{-0.4}, beta)
-		want, dh := Sigmoid(0.3+0.4, beta, 0)
+		want, dh := SigmoidLoss(0.3+0.4, beta, 0)
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dchosen", dchosen, dh, 0)
 		check.Near(t, "drejected", drejected, -dh, 0)
@@ -64,7 +64,7 @@ func TestLengthNormalized(t *testing.T) {
 	t.Run("saying everything twice changes DPO's loss and not this one", func(t *testing.T) {
 		loss, _, _ := LengthNormalized([]float64{0.5, 0.5}, []float64{-0.25, -0.25}, beta)
 		once, _, _ := LengthNormalized([]float64{0.5}, []float64{-0.25}, beta)
-		sums, _ := Sigmoid(2*0.75, beta, 0)
+		sums, _ := SigmoidLoss(2*0.75, beta, 0)
 		check.Near(t, "means", loss, once, 0)
 		check.Apart(t, "sums", sums, once, 0.1)
 	})

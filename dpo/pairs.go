@@ -66,7 +66,7 @@ func (p Pairs) Rewards(beta float64) (chosen, rejected []float64) {
 //
 //	L = 1/N Σ_n l(h_n),  ∂L/∂ log π(y_w) = l'(h_n)/N,  ∂L/∂ log π(y_l) = −l'(h_n)/N
 //
-// pair is the loss of one pair with its derivative, such as Sigmoid with β and ε given; the
+// pair is the loss of one pair with its derivative, such as SigmoidLoss with β and ε given; the
 // gradients are [N]. It implements DPO (7), its expectation.
 func (p Pairs) Loss(pair func(h float64) (loss, dh float64)) (loss float64, dchosen, drejected []float64) {
 	loss, dchosen = mean(p.Margins(), pair)
@@ -82,7 +82,7 @@ func (p Pairs) Loss(pair func(h float64) (loss, dh float64)) (loss float64, dcho
 //
 //	L = 1/N Σ_n l(Δ_n),  ∂L/∂ log π(o⁺) = l'(Δ_n)/(N |o⁺|),  ∂L/∂ log π(o⁻) = −l'(Δ_n)/(N |o⁻|)
 //
-// lengths are [N], tokens, at least 1. With Sigmoid it is DeepSeekMath's DPO, with IPO that of
+// lengths are [N], tokens, at least 1. With SigmoidLoss it is DeepSeekMath's DPO, with IPO that of
 // Hugging Face. It implements DeepSeekMath (12), its expectation.
 func (p Pairs) LossPerToken(
 	lengthsChosen, lengthsRejected []float64, pair func(h float64) (loss, dh float64),

@@ -17,8 +17,8 @@ func pairs() Pairs {
 
 var lengthsChosen, lengthsRejected = []float64{10, 20, 2}, []float64{8, 4, 5}
 
-// dpoLoss is Sigmoid with β = 0.1.
-func dpoLoss(h float64) (loss, dh float64) { return Sigmoid(h, 0.1, 0) }
+// dpoLoss is SigmoidLoss with β = 0.1.
+func dpoLoss(h float64) (loss, dh float64) { return SigmoidLoss(h, 0.1, 0) }
 
 // ipoLoss is IPO with τ = 0.1.
 func ipoLoss(h float64) (loss, dh float64) { return IPO(h, 0.1) }
@@ -68,7 +68,7 @@ func gradient(loss func(p Pairs) float64) (dchosen, drejected []float64) {
 func TestLoss(t *testing.T) {
 	for name, pair := range map[string]func(h float64) (float64, float64){
 		"sigmoid": dpoLoss, "ipo": ipoLoss,
-		"conservative": func(h float64) (float64, float64) { return Sigmoid(h, 0.1, 0.2) },
+		"conservative": func(h float64) (float64, float64) { return SigmoidLoss(h, 0.1, 0.2) },
 		"robust":       func(h float64) (float64, float64) { return Robust(h, 0.1, 0.2) },
 	} {
 		t.Run("it is the mean over pairs, "+name, func(t *testing.T) {

@@ -63,7 +63,7 @@ func TestPlackettLuceLoss(t *testing.T) {
 	t.Run("two responses are DPO's pair, value and gradient", rapid.MakeCheck(func(t *rapid.T) {
 		w, l := rapid.Float64Range(-20, 20).Draw(t, "w"), rapid.Float64Range(-20, 20).Draw(t, "l")
 		loss, d := PlackettLuceLoss([]float64{w, l}, []int{0, 1}, 0.5)
-		want, dh := Sigmoid(w-l, 0.5, 0)
+		want, dh := SigmoidLoss(w-l, 0.5, 0)
 		check.Near(t, "loss", loss, want, 100*u)
 		check.NearAll(t, "gradient", d, []float64{dh, -dh}, 100*u)
 	}))

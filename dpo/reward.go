@@ -5,6 +5,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/numbers/logistic"
 	"plumbline/policy"
 )
 
@@ -18,7 +19,7 @@ const badResponses = "dpo: numbers of responses differ"
 // r1 and r2 are rewards; only their difference counts.
 // It implements DPO (1).
 func Preference(r1, r2 float64) float64 {
-	return Logistic(r1 - r2)
+	return logistic.Sigmoid(r1 - r2)
 }
 
 // PreferenceLiteral returns Preference as the formula has it; it is 0/0 or ∞/∞ when both
@@ -39,7 +40,7 @@ func PreferenceLiteral(r1, r2 float64) float64 {
 // chosen and rejected are r_w and r_l; the paper's loss is the mean over pairs.
 // It implements DPO (2).
 func RewardLoss(chosen, rejected float64) (loss, dchosen float64) {
-	return -LogSigmoid(chosen - rejected), -Logistic(rejected - chosen)
+	return -logistic.LogSigmoid(chosen - rejected), -logistic.Sigmoid(rejected - chosen)
 }
 
 // Objective returns what the policy is to maximise: its mean reward, less β for each nat it is away
@@ -130,14 +131,14 @@ func PolicyPreference(reward1, reward2 float64) float64 {
 	return 1 / (1 + math.Exp(reward2-reward1))
 }
 
-// Project returns the one reward among those that say the same of preferences under which π_ref
-// e^{r/β} is a policy.
+// ProjectReward returns the one reward among those that say the same of preferences under which
+// π_ref e^{r/β} is a policy.
 //
 //	f(r) = r − β log Σ_y π_ref e^{r/β}
 //
 // logref and r have one element for each response; so has the result. It is β log(π_r/π_ref).
 // It implements DPO (8).
-func Project(logref, r []float64, beta float64) []float64 {
+func ProjectReward(logref, r []float64, beta float64) []float64 {
 	shift := beta * LogPartition(logref, r, beta)
 	f := make([]float64, len(r))
 	for y := range r {
@@ -165,5 +166,5 @@ func Mass(logref, r []float64, beta float64) float64 {
 // Its largest value is 0. The middle term changes no gradient but the variance of its estimate; PPO
 // has it from a value function. It implements DPO (10).
 func ActorCriticObjective(logpi, logref, r []float64, beta float64) float64 {
-	return Objective(logpi, logref, Project(logref, r, beta), beta)
+	return Objective(logpi, logref, ProjectReward(logref, r, beta), beta)
 }

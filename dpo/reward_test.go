@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/numbers/logistic"
 	"plumbline/policy"
 )
 
@@ -92,7 +93,7 @@ func TestOptimum(t *testing.T) {
 	})
 	t.Run("with two responses it is the logistic function of their difference over β", func(t *testing.T) {
 		half := []float64{-math.Ln2, -math.Ln2}
-		check.Near(t, "π_r", math.Exp(Optimum(half, []float64{1, 0}, 0.25)[0]), Logistic(4), 16*u)
+		check.Near(t, "π_r", math.Exp(Optimum(half, []float64{1, 0}, 0.25)[0]), logistic.Sigmoid(4), 16*u)
 	})
 	t.Run("great β keeps the reference, small β takes the best response", func(t *testing.T) {
 		logref, r := distribution(1, 3), []float64{0, 1, 0.5}
@@ -181,30 +182,30 @@ func TestPolicyPreference(t *testing.T) {
 	})
 }
 
-func TestProject(t *testing.T) {
+func TestProjectReward(t *testing.T) {
 	t.Run("it is the reward that the best policy implies", rapid.MakeCheck(func(t *rapid.T) {
 		logref, r, beta := problem(t)
-		logpi, f := Optimum(logref, r, beta), Project(logref, r, beta)
+		logpi, f := Optimum(logref, r, beta), ProjectReward(logref, r, beta)
 		for y := range r {
 			check.Near(t, "f", f[y], ImplicitReward(logpi[y], logref[y], beta), max(beta, 2)*bound6)
 		}
 	}))
 	t.Run("a constant on all rewards goes away", func(t *testing.T) {
 		logref := distribution(3, 3)
-		check.NearAll(t, "f", Project(logref, []float64{65, 66, 64}, 1),
-			Project(logref, []float64{1, 2, 0}, 1), 64*16*u)
+		check.NearAll(t, "f", ProjectReward(logref, []float64{65, 66, 64}, 1),
+			ProjectReward(logref, []float64{1, 2, 0}, 1), 64*16*u)
 	})
 	t.Run("twice is once", func(t *testing.T) {
 		logref := distribution(3, 3)
-		once := Project(logref, []float64{1, 2, 0}, 0.5)
-		check.NearAll(t, "f", Project(logref, once, 0.5), once, bound6)
+		once := ProjectReward(logref, []float64{1, 2, 0}, 0.5)
+		check.NearAll(t, "f", ProjectReward(logref, once, 0.5), once, bound6)
 	})
 }
 
 func TestMass(t *testing.T) {
 	t.Run("a reward that a policy implies has mass one", rapid.MakeCheck(func(t *rapid.T) {
 		logref, r, beta := problem(t)
-		check.Near(t, "mass", Mass(logref, Project(logref, r, beta), beta), 1, 4*bound6)
+		check.Near(t, "mass", Mass(logref, ProjectReward(logref, r, beta), beta), 1, 4*bound6)
 	}))
 	t.Run("a constant reward has e^{r/β}", func(t *testing.T) {
 		check.Near(t, "mass", Mass([]float64{-math.Ln2, -math.Ln2}, []float64{1, 1}, 0.5),

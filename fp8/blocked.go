@@ -14,13 +14,13 @@ const badScales = "fp8: scales do not fit the codes and the block"
 // Width is the side of DeepSeek-V3's blocks and tiles, and N_C: elements.
 const Width = 128
 
-// Block is how many rows and columns share a scale: {1, Width} for activations, {Width, Width} for
-// weights.
-type Block struct{ Rows, Cols int }
+// BlockSize is how many rows and columns share a scale: {1, Width} for activations, {Width, Width}
+// for weights.
+type BlockSize struct{ Rows, Cols int }
 
 // Scales returns how many rows and columns of scales a matrix has: those of its blocks, ragged ones
 // included. It implements no equation: it counts blocks.
-func (b Block) Scales(rows, cols int) (scaleRows, scaleCols int) {
+func (b BlockSize) Scales(rows, cols int) (scaleRows, scaleCols int) {
 	if b.Rows < 1 || b.Cols < 1 {
 		panic("fp8: a block without elements")
 	}
@@ -31,7 +31,7 @@ func (b Block) Scales(rows, cols int) (scaleRows, scaleCols int) {
 // [⌈M/b₀⌉ × ⌈K/b₁⌉].
 type Blocked struct {
 	Codes, Scales *mat.Dense
-	Block         Block
+	Block         BlockSize
 }
 
 // T returns the matrix with rows and columns exchanged, the scales and the sides of a block among
@@ -45,7 +45,7 @@ func (b Blocked) T() Blocked {
 	b.check()
 	return Blocked{
 		Codes: mat.DenseCopyOf(b.Codes.T()), Scales: mat.DenseCopyOf(b.Scales.T()),
-		Block: Block{Rows: b.Block.Cols, Cols: b.Block.Rows},
+		Block: BlockSize{Rows: b.Block.Cols, Cols: b.Block.Rows},
 	}
 }
 
@@ -62,19 +62,19 @@ type Recipe uint8
 
 // The recipes of code.
 const (
-	Quotient Recipe = iota // x/s, CodeOfQuotient
-	Inverse                // x·(1/s), CodeByInverse
-	Largest                // x·(largest/amax), CodeByLargest; with scales of UE8M0 that is Inverse
+	ByQuotient Recipe = iota // x/s, CodeOfQuotient
+	ByInverse                // x·(1/s), CodeByInverse
+	ByLargest                // x·(largest/amax), CodeByLargest; with scales of UE8M0 that is ByInverse
 )
 
 // String returns what is computed.
 func (r Recipe) String() string {
 	switch r {
-	case Quotient:
+	case ByQuotient:
 		return "x/s"
-	case Inverse:
+	case ByInverse:
 		return "x·(1/s)"
-	case Largest:
+	case ByLargest:
 		return "x·(largest/amax)"
 	}
 	return fmt.Sprintf("fp8.Recipe(%d)", uint8(r))
@@ -82,7 +82,7 @@ func (r Recipe) String() string {
 
 // Config is how a matrix is quantised.
 type Config struct {
-	Block  Block
+	Block  BlockSize
 	Format dtype.Type // F8E4M3, as all of DeepSeek-V3, or F8E5M2
 	UE8M0  bool       // scales are powers of two, else any float32
 	Recipe Recipe
@@ -140,9 +140,9 @@ func (c Config) scale(amax float64) float64 {
 
 func (c Config) code(x, s, amax float64) float64 {
 	switch {
-	case c.Recipe == Quotient:
+	case c.Recipe == ByQuotient:
 		return CodeOfQuotient(x, s, c.Format)
-	case c.Recipe == Largest && !c.UE8M0:
+	case c.Recipe == ByLargest && !c.UE8M0:
 		return CodeByLargest(x, max(amax, c.Floor), c.Format)
 	}
 	return CodeByInverse(x, s, c.Format)

@@ -15,16 +15,16 @@ import (
 
 // blocks are those of activations, of weights, and others of code; small ones show their edges.
 var (
-	tile   = Block{1, Width}
-	square = Block{Width, Width}
-	blocks = []Block{tile, {Width, 1}, {1, 32}, square, {2, 3}}
+	tile   = BlockSize{1, Width}
+	square = BlockSize{Width, Width}
+	blocks = []BlockSize{tile, {Width, 1}, {1, 32}, square, {2, 3}}
 )
 
 // config quantises as DeepSeek-V3 does.
-func config(b Block) Config { return Config{Block: b, Format: e4m3, Floor: floor} }
+func config(b BlockSize) Config { return Config{Block: b, Format: e4m3, Floor: floor} }
 
 // powers is config with scales that are powers of two.
-func powers(b Block) Config {
+func powers(b BlockSize) Config {
 	c := config(b)
 	c.UE8M0 = true
 	return c
@@ -56,7 +56,7 @@ func each(t *testing.T, name string, f func(t *testing.T, c Config)) {
 	for _, b := range blocks {
 		for _, format := range formats {
 			for _, ue8m0 := range []bool{false, true} {
-				for recipe := Quotient; recipe <= Largest; recipe++ {
+				for recipe := ByQuotient; recipe <= ByLargest; recipe++ {
 					c := Config{Block: b, Format: format, UE8M0: ue8m0, Recipe: recipe, Floor: floor}
 					t.Run(fmt.Sprintf("%s, %v %v UE8M0 %v %v", name, b, format, ue8m0, recipe),
 						func(t *testing.T) { f(t, c) })
@@ -75,9 +75,9 @@ func TestQuantise(t *testing.T) {
 				amax, s := blockOf(x, q, m, k)
 				want := CodeOfQuotient(x.At(m, k), s, c.Format)
 				switch {
-				case c.Recipe == Largest && !c.UE8M0:
+				case c.Recipe == ByLargest && !c.UE8M0:
 					want = CodeByLargest(x.At(m, k), amax, c.Format)
-				case c.Recipe != Quotient:
+				case c.Recipe != ByQuotient:
 					want = CodeByInverse(x.At(m, k), s, c.Format)
 				}
 				wantScale := Scale(amax, floor, c.Format)
@@ -183,12 +183,12 @@ func TestQuantiseClosedForms(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	t.Run("there are as many scales as blocks, ragged ones too", func(t *testing.T) {
 		for _, c := range []struct {
-			b                      Block
+			b                      BlockSize
 			rows, cols, sRow, sCol int
 		}{
 			{tile, 3, 7168, 3, 56}, {square, 576, 7168, 5, 56}, {
-				Block{Width, 1}, 129, 2, 2, 2,
-			}, {Block{1, 32}, 1, 1, 1, 1},
+				BlockSize{Width, 1}, 129, 2, 2, 2,
+			}, {BlockSize{1, 32}, 1, 1, 1, 1},
 		} {
 			if r, s := c.b.Scales(c.rows, c.cols); r != c.sRow || s != c.sCol {
 				t.Errorf("%v of [%d × %d]: [%d × %d], want [%d × %d]", c.b, c.rows, c.cols, r, s, c.sRow, c.sCol)
@@ -198,7 +198,7 @@ func TestBlocks(t *testing.T) {
 	t.Run("what does not fit is a mistake of the caller", func(t *testing.T) {
 		x, other := mat.NewDense(2, 2, nil), config(tile)
 		other.Format = dtype.F16
-		check.Panics(t, "fp8: a block without elements", func() { Quantise(x, config(Block{0, 128})) })
+		check.Panics(t, "fp8: a block without elements", func() { Quantise(x, config(BlockSize{0, 128})) })
 		check.Panics(t, "fp8: a format of codes is F8E4M3 or F8E5M2", func() { Quantise(x, other) })
 		for _, s := range []*mat.Dense{mat.NewDense(1, 1, nil), mat.NewDense(2, 2, nil), mat.NewDense(3, 1, nil)} {
 			check.Panics(t, badScales, func() { Blocked{x, s, tile}.Dequantise() })
@@ -207,7 +207,7 @@ func TestBlocks(t *testing.T) {
 	})
 	t.Run("recipes are called by what they compute", func(t *testing.T) {
 		if got := fmt.Sprint(
-			Quotient, Inverse, Largest, Recipe(3),
+			ByQuotient, ByInverse, ByLargest, Recipe(3),
 		); got != "x/s x·(1/s) x·(largest/amax) fp8.Recipe(3)" {
 			t.Error(got)
 		}

@@ -11,7 +11,7 @@ import "gonum.org/v1/gonum/mat"
 // ragged, as the last of 576 rows of kv_a_proj_with_mqa. It implements the layout in DeepSeek-V3's
 // code, README_WEIGHTS.
 func CheckpointScales(out, in int) (rows, cols int) {
-	return Block{Width, Width}.Scales(out, in)
+	return BlockSize{Width, Width}.Scales(out, in)
 }
 
 // DequantiseCheckpoint returns the weight that a checkpoint holds.
@@ -22,5 +22,5 @@ func CheckpointScales(out, in int) (rows, cols int) {
 // of its name it is what codes are multiplied by: the inverse is of what the weight was multiplied
 // by. It implements weight_dequant in DeepSeek-V3's code, README_WEIGHTS.
 func DequantiseCheckpoint(weight, weightScaleInv *mat.Dense) *mat.Dense {
-	return Blocked{weight, weightScaleInv, Block{Width, Width}}.Dequantise()
+	return Blocked{weight, weightScaleInv, BlockSize{Width, Width}}.Dequantise()
 }

@@ -38,7 +38,7 @@ func TestCheckpointScales(t *testing.T) {
 
 func TestDequantiseCheckpoint(t *testing.T) {
 	w := mat.NewDense(576, 300, check.Random(1, 576*300, 0.05))
-	q := fp8.Quantise(w, fp8.Config{Block: fp8.Block{Rows: 128, Cols: 128}, Format: dtype.F8E4M3, Floor: 1e-4})
+	q := fp8.Quantise(w, fp8.Config{Block: fp8.BlockSize{Rows: 128, Cols: 128}, Format: dtype.F8E4M3, Floor: 1e-4})
 	codes, scales := stored(t, q)
 	t.Run("a file has the weight, and scales of the shape that is told", func(t *testing.T) {
 		rows, cols := fp8.CheckpointScales(576, 300)

@@ -54,7 +54,7 @@ func TestProduct(t *testing.T) {
 	})
 	t.Run("and in any blocks of one width", func(t *testing.T) {
 		x, w := normal(6, 100, 2), normal(9, 100, 3)
-		for _, b := range [][2]Block{{{1, 32}, {1, 32}}, {{2, 32}, {4, 32}}, {{6, 7}, {1, 7}}, {tile, square}} {
+		for _, b := range [][2]BlockSize{{{1, 32}, {1, 32}}, {{2, 32}, {4, 32}}, {{6, 7}, {1, 7}}, {tile, square}} {
 			a, b := Quantise(x, config(b[0])), Quantise(w, powers(b[1]))
 			nearProduct(t, Product(a, b), a, b)
 		}
@@ -213,7 +213,7 @@ func TestProductShapes(t *testing.T) {
 		"fp8: rows in tiles and a count for each expert are wanted"
 	a, b := operands(2, 3, 300, 20)
 	narrow := Quantise(normal(3, 299, 1), config(square))
-	other := Quantise(normal(3, 300, 1), config(Block{1, 32}))
+	other := Quantise(normal(3, 300, 1), config(BlockSize{1, 32}))
 	check.Panics(t, widths, func() { Product(a, narrow) })
 	check.Panics(t, widths, func() { Product(a, other) })
 	check.Panics(t, badScales, func() { Product(Blocked{a.Codes, b.Scales, tile}, b) })

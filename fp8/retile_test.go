@@ -10,7 +10,7 @@ import (
 )
 
 // column is the tile of the backward pass.
-var column = Block{Width, 1}
+var column = BlockSize{Width, 1}
 
 // columnScale returns the scale of each element's column tile.
 func columnScale(q Blocked, i, j int) float64 { return q.Scales.At(i/q.Block.Rows, j/q.Block.Cols) }
@@ -50,7 +50,7 @@ func TestRetile(t *testing.T) {
 		}))
 	t.Run("with float32 scales nearly every number is rounded again", func(t *testing.T) {
 		x := normal(128, 256, 3)
-		changed := func(by func(Block) Config) (share float64) {
+		changed := func(by func(BlockSize) Config) (share float64) {
 			q := Quantise(x, by(tile))
 			before, after := q.Dequantise(), Retile(q, by(column)).Dequantise()
 			for i, v := range after.RawMatrix().Data {
@@ -79,7 +79,7 @@ func TestT(t *testing.T) {
 	t.Run("it is the quantised transpose, in turned blocks", func(t *testing.T) {
 		for _, b := range blocks {
 			x := normal(200, 300, 5)
-			same(t, "xᵀ", Quantise(x, config(b)).T(), Quantise(x.T(), config(Block{b.Cols, b.Rows})))
+			same(t, "xᵀ", Quantise(x, config(b)).T(), Quantise(x.T(), config(BlockSize{b.Cols, b.Rows})))
 		}
 	})
 	// A grid of 2 × 2 scales passes every check of shapes.

@@ -178,13 +178,13 @@ func toCome(rewards []float64, ends []int, n int) []float64 {
 	return sum
 }
 
-// LeaveOneOut returns how far each reward is above the mean of the others.
+// RLOO returns how far each reward is above the mean of the others.
 //
 //	A_i = r_i − 1/(G−1) Σ_{j ≠ i} r_j
 //
 // rewards is [G] and so is the result. The baseline does not depend on output i, so that the policy
 // gradient stays unbiased. It is G/(G−1) times Centered. The baseline is policy.LeaveOneOut. It
 // implements RLOO (Ahmadian et al. 2024, 2402.14740), its estimator (unnumbered here).
-func LeaveOneOut(rewards []float64) []float64 {
+func RLOO(rewards []float64) []float64 {
 	return floats.SubTo(make([]float64, len(rewards)), rewards, policy.LeaveOneOut(rewards))
 }

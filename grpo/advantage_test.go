@@ -223,17 +223,17 @@ func TestProcessAdvantage(t *testing.T) {
 	})
 }
 
-func TestLeaveOneOut(t *testing.T) {
+func TestRLOO(t *testing.T) {
 	t.Run("it is G/(G−1) times Dr. GRPO's", rapid.MakeCheck(func(t *rapid.T) {
 		// r_i − (Σr − r_i)/(G−1) = (G r_i − Σr)/(G−1) = G/(G−1) (r_i − mean).
 		r := rapid.SliceOfN(rapid.Float64Range(-1, 1), 2, 20).Draw(t, "r")
 		g, centered := float64(len(r)), Centered(r)
-		for i, a := range LeaveOneOut(r) {
+		for i, a := range RLOO(r) {
 			check.Near(t, "A", a, g/(g-1)*centered[i], 4*(g+4)*u)
 		}
 	}))
 	t.Run("of two outputs it is their difference", func(t *testing.T) {
-		check.NearAll(t, "A", LeaveOneOut([]float64{0.75, 0.25}), []float64{0.5, -0.5}, 0)
+		check.NearAll(t, "A", RLOO([]float64{0.75, 0.25}), []float64{0.5, -0.5}, 0)
 	})
 	t.Run("its policy gradient is that of the reward, Dr. GRPO's is (G−1)/G of that, GRPO's is none of it",
 		func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestLeaveOneOut(t *testing.T) {
 			// E[1/G Σ_i A_i ∇ log π(o_i)].
 			z, reward := []float64{0.3, -0.4, 0.9}, []float64{1, 0.5, 0}
 			want := expected(z, func(o int) float64 { return reward[o] })
-			leave, centered, normalized := groups(z, reward, LeaveOneOut), groups(z, reward, Centered),
+			leave, centered, normalized := groups(z, reward, RLOO), groups(z, reward, Centered),
 				groups(z, reward, func(r []float64) []float64 { return Normalize(r, Population, 0) })
 			for k := range z {
 				check.Near(t, "RLOO", leave[k], want[k], 32*u)

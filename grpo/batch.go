@@ -8,16 +8,12 @@ import (
 
 const badBatch = "grpo: shapes of the batch's matrices differ"
 
-// Surrogate is the loss of one token that acts through the ratio alone: ClipHigher with its bounds
-// given, GPPO, Unclipped.
-type Surrogate = policy.Surrogate
-
 // Batch is what the losses of N outputs of up to L tokens need. All matrices are [N × L].
 type Batch struct {
 	LogProb, Old mat.Matrix // log π and log π_old of the tokens
 	Advantage    mat.Matrix // of the tokens; the same in a row if it is the output's
 	Mask         mat.Matrix // not 0 for tokens that count
-	Weights      mat.Matrix // of the tokens in the loss, from policy.Weights of the mask
+	Weights      mat.Matrix // of the tokens in the loss, from policy.TokenWeights of the mask
 	Limit        float64    // of the logarithm of a ratio, 0 for none
 }
 
@@ -31,7 +27,7 @@ type Batch struct {
 // with policy.SequenceSum or policy.Constant Dr. GRPO's. It implements DeepSeekMath (3) without the
 // divergence, DAPO (8) and (12), Klear-Reasoner (7) and (11), and the objective of Understanding
 // R1-Zero-Like Training (Liu et al. 2025, 2503.20783) (unnumbered).
-func (b Batch) TokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
+func (b Batch) TokenLoss(l policy.RatioLoss) (loss float64, dlogprob *mat.Dense) {
 	return b.sum(func(i, t int) (float64, float64) {
 		return l.Loss(b.LogProb.At(i, t), b.Old.At(i, t), b.Advantage.At(i, t), b.Limit)
 	})
@@ -45,7 +41,7 @@ func (b Batch) TokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 //
 // The gradient is [N × L]: what a ratio passes on is shared by all tokens of its output. With
 // ClipHigher and policy.SequenceMean it is GSPO's. It implements GSPO (5) and (10).
-func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
+func (b Batch) SequenceLoss(l policy.RatioLoss) (loss float64, dlogprob *mat.Dense) {
 	loss, direct := b.sequence(l)
 	dlogprob = b.like(0)
 	for i := range b.rows() {
@@ -63,7 +59,7 @@ func (b Batch) SequenceLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
 //
 // The gradient is [N × L]. It is SequenceLoss's where advantage and weight are the same for all
 // tokens of an output. It implements GSPO (13) and (17).
-func (b Batch) SequenceTokenLoss(l Surrogate) (loss float64, dlogprob *mat.Dense) {
+func (b Batch) SequenceTokenLoss(l policy.RatioLoss) (loss float64, dlogprob *mat.Dense) {
 	loss, direct := b.sequence(l)
 	dlogprob = b.like(0)
 	for i := range b.rows() {
@@ -132,7 +128,7 @@ func (b Batch) SequenceRatios() *mat.Dense {
 
 // sequence returns the loss with ratios of outputs and the gradient that each token's term has for
 // the ratio's logarithm.
-func (b Batch) sequence(l Surrogate) (loss float64, dlogratio *mat.Dense) {
+func (b Batch) sequence(l policy.RatioLoss) (loss float64, dlogratio *mat.Dense) {
 	s := b.SequenceRatios()
 	return b.sum(func(i, t int) (float64, float64) { return l(s.At(i, t), b.Advantage.At(i, t)) })
 }

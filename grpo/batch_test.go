@@ -13,6 +13,9 @@ import (
 // perToken returns advantages that differ from token to token.
 func perToken() *mat.Dense { return mat.NewDense(4, 6, check.Random(31, 24, 2)) }
 
+// batchLoss is a method of Batch.
+type batchLoss func(policy.RatioLoss) (float64, *mat.Dense)
+
 func TestSequenceLoss(t *testing.T) {
 	t.Run("it is the mean over outputs of GSPO, value and gradient", func(t *testing.T) {
 		w := newWorld(ragged, 0.6)
@@ -89,13 +92,13 @@ func limited() Batch {
 
 func TestLimit(t *testing.T) {
 	t.Run("a token beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
-		loss, d := limited().TokenLoss(Unclipped)
+		loss, d := limited().TokenLoss(policy.Unclipped)
 		check.Near(t, "loss", loss, -(math.Exp(0.5)+math.Exp(-1))/2, 4*u)
 		check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{-math.Exp(0.5) / 2, 0}, 4*u)
 	})
 	t.Run("an output beyond the limit has the limit's ratio and no gradient", func(t *testing.T) {
-		for _, f := range []func(Surrogate) (float64, *mat.Dense){limited().SequenceLoss, limited().SequenceTokenLoss} {
-			loss, d := f(Unclipped)
+		for _, f := range []batchLoss{limited().SequenceLoss, limited().SequenceTokenLoss} {
+			loss, d := f(policy.Unclipped)
 			check.Near(t, "loss", loss, -math.Exp(-1), 4*u)
 			check.NearAll(t, "dlogprob", d.RawMatrix().Data, []float64{0, 0}, 0)
 		}
@@ -110,7 +113,7 @@ func TestLimit(t *testing.T) {
 	t.Run("log-ratios of a thousand are finite within a limit of 20", func(t *testing.T) {
 		b := limited()
 		b.LogProb, b.Limit = mat.NewDense(1, 2, []float64{1000, -1000}), 20
-		loss, _ := b.TokenLoss(Unclipped)
+		loss, _ := b.TokenLoss(policy.Unclipped)
 		check.Near(t, "loss", loss, -(math.Exp(20)+math.Exp(-20))/2, 4*u*math.Exp(20))
 	})
 }
@@ -224,7 +227,7 @@ func TestMask(t *testing.T) {
 			row := Batch{
 				LogProb: w.logprob.Slice(i, i+1, 0, 6), Old: w.old.Slice(i, i+1, 0, 6),
 				Mask:      w.mask.Slice(i, i+1, 0, 6),
-				Advantage: b.Advantage.(*mat.Dense).Slice(i, i+1, 0, 6), Weights: policy.Weights(
+				Advantage: b.Advantage.(*mat.Dense).Slice(i, i+1, 0, 6), Weights: policy.TokenWeights(
 					w.mask.Slice(i, i+1, 0, 6), policy.SequenceMean, 0,
 				),
 			}
@@ -236,8 +239,8 @@ func TestMask(t *testing.T) {
 	t.Run("a batch without outputs has loss 0", func(t *testing.T) {
 		var none mat.Dense
 		b := Batch{LogProb: &none, Old: &none, Advantage: &none, Mask: &none, Weights: &none}
-		for _, f := range []func(Surrogate) (float64, *mat.Dense){b.TokenLoss, b.SequenceLoss, b.SequenceTokenLoss} {
-			loss, d := f(Unclipped)
+		for _, f := range []batchLoss{b.TokenLoss, b.SequenceLoss, b.SequenceTokenLoss} {
+			loss, d := f(policy.Unclipped)
 			if r, c := d.Dims(); loss != 0 || r != 0 || c != 0 {
 				t.Errorf("got %v and [%d × %d]", loss, r, c)
 			}
@@ -247,7 +250,7 @@ func TestMask(t *testing.T) {
 		b := limited()
 		rows, cols := b.Mask.Dims()
 		b.Old = mat.NewDense(rows+1, cols, nil)
-		check.Panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
+		check.Panics(t, badBatch, func() { b.TokenLoss(policy.Unclipped) })
 	})
 	t.Run("shapes that differ are refused", func(t *testing.T) {
 		other := mat.NewDense(1, 3, nil)
@@ -259,9 +262,9 @@ func TestMask(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				b := limited()
 				spoil(&b)
-				check.Panics(t, badBatch, func() { b.TokenLoss(Unclipped) })
-				check.Panics(t, badBatch, func() { b.SequenceLoss(Unclipped) })
-				check.Panics(t, badBatch, func() { b.SequenceTokenLoss(Unclipped) })
+				check.Panics(t, badBatch, func() { b.TokenLoss(policy.Unclipped) })
+				check.Panics(t, badBatch, func() { b.SequenceLoss(policy.Unclipped) })
+				check.Panics(t, badBatch, func() { b.SequenceTokenLoss(policy.Unclipped) })
 				check.Panics(t, badBatch, func() { b.SequenceRatios() })
 			})
 		}

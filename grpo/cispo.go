@@ -59,7 +59,7 @@ func CISPOMask(r, advantage, low, high float64) float64 {
 //
 // weight is r̂, mask is M. With M = 1 it is CISPO, with r̂ = r and M of CISPOMask its gradient is
 // ClipHigher's, and with r̂ = r and M = 1 it is REINFORCE with importance sampling, whose gradient
-// is Unclipped's. It implements CISPO (MiniMax-M1) (3) and (6).
+// is policy.Unclipped's. It implements CISPO (MiniMax-M1) (3) and (6).
 func CISPOMasked(weight, logprob, advantage, mask float64) (loss, dlogprob float64) {
 	if mask == 0 {
 		return 0, 0

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/num/dual"
 
 	"plumbline/internal/check"
+	"plumbline/policy"
 )
 
 // cispoLiteral returns −sg(clip(r)) A log π as a dual number with its derivative for log π; stop
@@ -121,7 +122,7 @@ func TestCISPOMasked(t *testing.T) {
 		func(t *testing.T) {
 			for _, c := range corners() {
 				check.Near(t, "derivative", slope(CISPOMasked(c.r, -2, c.advantage, 1)),
-					slope(Unclipped(c.r, c.advantage)), 0)
+					slope(policy.Unclipped(c.r, c.advantage)), 0)
 			}
 		})
 	t.Run("with the clipped ratio and no mask it is CISPO", func(t *testing.T) {

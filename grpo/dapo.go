@@ -29,28 +29,15 @@ func ClipHigher(r, advantage, low, high float64) (loss, dlogratio float64) {
 //
 // high is ε. DeepSeek-R1 was trained with ε = 10, so that [1−ε, 1+ε] = [−9, 11]: a good output
 // counts up to eleven times, and for a bad one nothing is clipped, neither below, where its
-// gradient fades with r, nor above, where its loss has no bound; see DualClip. It is ClipHigher
-// with that ε on both sides, to the bit. Differs in code: 10 given as ε_h alone, with ε_l = 0.2,
-// keeps the lower bound, and every bad output that has become rarer than 0.8 loses its gradient. It
-// implements DeepSeek-R1 (1) with the clip ratio ε = 10 of its later text.
+// gradient fades with r, nor above, where its loss has no bound; see policy.Bounded. It is
+// ClipHigher with that ε on both sides, to the bit. Differs in code: 10 given as ε_h alone, with
+// ε_l = 0.2, keeps the lower bound, and every bad output that has become rarer than 0.8 loses its
+// gradient. It implements DeepSeek-R1 (1) with the clip ratio ε = 10 of its later text.
 func ClipUpper(r, advantage, high float64) (loss, dlogratio float64) {
 	if advantage > 0 && r > 1+high {
 		return -(1 + high) * advantage, 0
 	}
-	return Unclipped(r, advantage)
-}
-
-// DualClip returns a loss bounded for negative advantages, with its derivative: the last step of a
-// loss that is called PPO or GPPO in code.
-//
-//	L' = min(L, −c A) for A < 0,  L otherwise
-//
-// loss and dlogratio are of any Surrogate; c > 1 is the ratio from which on nothing more is learnt
-// from a bad output, 3 in code, and 0 is none. Differs in print: DAPO and Klear-Reasoner have no
-// such bound, their code has. It implements the dual clip of verl's compute_policy_loss and of
-// Klear-Reasoner's compute_gppo_loss (code).
-func DualClip(loss, dlogratio, advantage, c float64) (bounded, dbounded float64) {
-	return policy.Bounded(loss, dlogratio, advantage, c)
+	return policy.Unclipped(r, advantage)
 }
 
 // Correctness returns the reward of an answer that is or is not equivalent to the right one.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"plumbline/internal/check"
+	"plumbline/policy"
 )
 
 func TestClipHigher(t *testing.T) {
@@ -37,7 +38,7 @@ func TestClipHigher(t *testing.T) {
 	t.Run("it never promises more than without a clip", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 10).Draw(t, "r"), rapid.Float64Range(-3, 3).Draw(t, "A")
 		clipped, _ := clipHigher(r, a)
-		plain, _ := Unclipped(r, a)
+		plain, _ := policy.Unclipped(r, a)
 		if clipped < plain {
 			t.Errorf("loss %v is below %v", clipped, plain)
 		}
@@ -84,34 +85,6 @@ func TestClipUpper(t *testing.T) {
 	t.Run("a ratio that is none stays none", func(t *testing.T) {
 		loss, d := ClipUpper(math.NaN(), 1, 10)
 		check.NaN(t, "no ratio", loss, d)
-	})
-}
-
-func TestDualClip(t *testing.T) {
-	dual := func(r, a, c float64) (float64, float64) {
-		loss, d := clipHigher(r, a)
-		return DualClip(loss, d, a, c)
-	}
-	t.Run("a bad output's loss ends at −cA, and its gradient with it", func(t *testing.T) {
-		for _, c := range []struct{ r, loss, d float64 }{{2.5, 5, 5}, {3, 6, 6}, {3.5, 6, 0}, {1e9, 6, 0}} {
-			loss, d := dual(c.r, -2, 3)
-			check.Near(t, "loss", loss, c.loss, 0)
-			check.Near(t, "derivative", d, c.d, 0)
-		}
-	})
-	t.Run("good outputs, c = 0 and ratios inside are left alone", func(t *testing.T) {
-		for _, c := range corners() {
-			loss, d := clipHigher(c.r, c.advantage)
-			for _, bound := range []float64{0, 25} {
-				got, dgot := DualClip(loss, d, c.advantage, bound)
-				check.Near(t, "loss", got, loss, 0)
-				check.Near(t, "derivative", dgot, d, 0)
-			}
-			if c.advantage > 0 {
-				got, _ := dual(c.r, c.advantage, 1.01)
-				check.Near(t, "A > 0", got, loss, 0)
-			}
-		}
 	})
 }
 

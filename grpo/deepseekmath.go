@@ -2,15 +2,6 @@ package grpo
 
 import "plumbline/policy"
 
-// Unclipped returns the loss of one token without a clip: what every other one is at r = 1.
-//
-//	L = −r Â,  ∂L/∂ log r = −r Â
-//
-// It implements DeepSeekMath (19), its first term.
-func Unclipped(r, advantage float64) (loss, dlogratio float64) {
-	return policy.Unclipped(r, advantage)
-}
-
 // GRPO returns the loss of one token: the clipped surrogate, and the divergence inside the mean
 // over tokens.
 //

@@ -11,19 +11,6 @@ import (
 	"plumbline/policy"
 )
 
-func TestUnclipped(t *testing.T) {
-	t.Run("loss and derivative are both −rA", func(t *testing.T) {
-		loss, d := Unclipped(1.5, 2)
-		check.Near(t, "loss", loss, -3, 0)
-		check.Near(t, "derivative", d, -3, 0)
-	})
-	t.Run("an advantage of 0 has none, even of a ratio that overflowed", func(t *testing.T) {
-		loss, d := Unclipped(math.Inf(1), 0)
-		check.Near(t, "loss", loss, 0, 0)
-		check.Near(t, "derivative", d, 0, 0)
-	})
-}
-
 func TestGRPO(t *testing.T) {
 	t.Run("its derivative is the derivative, with the ratio's and the reference's part", func(t *testing.T) {
 		for _, c := range corners() {
@@ -55,7 +42,7 @@ func TestGRPO(t *testing.T) {
 	t.Run("a wide clip leaves the objective without clip", rapid.MakeCheck(func(t *rapid.T) {
 		r, a := rapid.Float64Range(0, 50).Draw(t, "r"), rapid.Float64Range(-3, 3).Draw(t, "Â")
 		loss, d := GRPO(r, a, -2, -2, math.Inf(1), 0)
-		want, dwant := Unclipped(r, a)
+		want, dwant := policy.Unclipped(r, a)
 		check.Near(t, "loss", loss, want, 0)
 		check.Near(t, "dlogprob", d, dwant, 0)
 	}))

@@ -15,16 +15,16 @@
 //	ρ            π_ref/π
 //	ε_l, ε_h     how far below and above 1 a ratio may act, low and high
 //	β            weight of the divergence from π_ref
-//	w_it         weight of a token in the loss, from policy.Weights
+//	w_it         weight of a token in the loss, from policy.TokenWeights
 //	sg           stop-gradient: the value, taken as a constant
 //	N, L         outputs of a batch, and tokens of the longest
 //
 // # Losses of one token
 //
-// A function of one token returns its loss and the derivative. A Surrogate acts through the ratio
-// alone, and its derivative is that for log r, which is that for log π as long as the ratio is a
-// token's and nothing limits it. CISPO acts through log π, and its derivative is that. Batch puts
-// them together: with ratios of tokens or of outputs, limits on them, and weights.
+// A function of one token returns its loss and the derivative. A policy.RatioLoss acts through the
+// ratio alone, and its derivative is that for log r, which is that for log π as long as the ratio
+// is a token's and nothing limits it. CISPO acts through log π, and its derivative is that. Batch
+// puts them together: with ratios of tokens or of outputs, limits on them, and weights.
 //
 // Where a branch of a min begins, at r = 1−ε_l or 1+ε_h, the derivative is that of the branch
 // without clip. An advantage of 0 has loss and derivative 0, whatever the ratio.

@@ -19,9 +19,9 @@ import (
 // low and high are ε_l and ε_h, 0.2 and 0.28 in the paper. Bounds times r/sg(r) have the value of
 // bounds and the gradient of r: beyond the clip the policy is pushed as hard as at its edge. The
 // loss is ClipHigher's, so that finite differences of it show a gradient of 0 where this one is
-// not. Differs in code: compute_gppo_loss puts DualClip with c = 3 around it, whose gradient for A
-// < 0 and r > 3 is 0, not r A. Differs in print: the appendix has 0 < δ < ε_l and δ > ε_h where
-// 1−ε_l and 1+ε_h are meant. It implements Klear-Reasoner (11) and (12).
+// not. Differs in code: compute_gppo_loss puts policy.Bounded with c = 3 around it, whose gradient
+// for A < 0 and r > 3 is 0, not r A. Differs in print: the appendix has 0 < δ < ε_l and δ > ε_h
+// where 1−ε_l and 1+ε_h are meant. It implements Klear-Reasoner (11) and (12).
 func GPPO(r, advantage, low, high float64) (loss, dlogratio float64) {
 	return GPPOScaled(r, advantage, low, high, 1, 1)
 }
@@ -38,11 +38,11 @@ func GPPO(r, advantage, low, high float64) (loss, dlogratio float64) {
 func GPPOScaled(r, advantage, low, high, beta1, beta2 float64) (loss, dlogratio float64) {
 	switch {
 	case r < 1-low && advantage < 0:
-		return Unclipped(beta1*(1-low), advantage)
+		return policy.Unclipped(beta1*(1-low), advantage)
 	case r > 1+high && advantage > 0:
-		return Unclipped(beta2*(1+high), advantage)
+		return policy.Unclipped(beta2*(1+high), advantage)
 	}
-	return Unclipped(r, advantage)
+	return policy.Unclipped(r, advantage)
 }
 
 // LM returns the loss of one token of a right output, that Klear-Reasoner adds to GPPO's with a
@@ -86,7 +86,7 @@ func (b Batch) LMLoss(right []bool) (loss float64, dlogprob *mat.Dense) {
 			found.RowView(i).(*mat.VecDense).Zero()
 		}
 	}
-	return policy.Sum(policy.Weights(found, policy.TokenMean, 0), func(i, t int) (loss, dlogprob float64) {
+	return policy.Sum(policy.TokenWeights(found, policy.TokenMean, 0), func(i, t int) (loss, dlogprob float64) {
 		return LM(b.LogProb.At(i, t))
 	})
 }

@@ -82,7 +82,7 @@ func TestGPPO(t *testing.T) {
 		for _, c := range []struct{ r, paper, code float64 }{{2.9, 2.9, 2.9}, {3.1, 3.1, 0}, {20, 20, 0}} {
 			loss, d := gppo(c.r, -1)
 			check.Near(t, "paper", d, c.paper, 0)
-			check.Near(t, "code", slope(DualClip(loss, d, -1, 3)), c.code, 0)
+			check.Near(t, "code", slope(policy.Bounded(loss, d, -1, 3)), c.code, 0)
 		}
 	})
 }

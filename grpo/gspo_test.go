@@ -83,7 +83,7 @@ func TestGSPO(t *testing.T) {
 			), Advantage: mat.NewDense(1, 2, []float64{-2, -2}),
 			Mask: mat.NewDense(1, 2, []float64{1, 0}), Weights: mat.NewDense(1, 2, []float64{1, 0}),
 		}
-		for _, f := range []func(Surrogate) (float64, *mat.Dense){b.SequenceLoss, b.SequenceTokenLoss} {
+		for _, f := range []batchLoss{b.SequenceLoss, b.SequenceTokenLoss} {
 			_, d := f(clipHigher)
 			check.Near(t, "batch", d.At(0, 1), 0, 0)
 		}

@@ -22,7 +22,7 @@ func TestWhatCountsNothing(t *testing.T) {
 					"GPPO, scaled": func() (float64, float64) { return GPPOScaled(r, 0, 0.2, 0.28, 0, inf) },
 					"dual": func() (float64, float64) {
 						l, d := GPPO(r, 0, 0.2, 0.28)
-						return DualClip(l, d, 0, 3)
+						return policy.Bounded(l, d, 0, 3)
 					},
 					"CISPO":        func() (float64, float64) { return CISPO(r, logprob, 0, 0.2, 0.28) },
 					"CISPO, upper": func() (float64, float64) { return CISPOUpper(r, logprob, 0, inf) },

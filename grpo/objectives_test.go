@@ -55,7 +55,7 @@ func (w world) spread(x []float64) *mat.Dense {
 func (w world) batch(how policy.Aggregation) Batch {
 	return Batch{
 		LogProb: w.logprob, Old: w.old, Mask: w.mask,
-		Advantage: w.spread(Normalize(w.rewards, Population, 0)), Weights: policy.Weights(w.mask, how, 6),
+		Advantage: w.spread(Normalize(w.rewards, Population, 0)), Weights: policy.TokenWeights(w.mask, how, 6),
 	}
 }
 
@@ -80,7 +80,9 @@ var objectives = []objective{
 		return ppo.Loss(w.logprob, w.old, w.spread(Normalize(w.rewards, Population, 0)), w.mask, o)
 	}},
 	{"grpo", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).TokenLoss(clipEven) }},
-	{"unclipped", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).TokenLoss(Unclipped) }},
+	{"unclipped", func(w world) (float64, *mat.Dense) {
+		return w.batch(policy.SequenceMean).TokenLoss(policy.Unclipped)
+	}},
 	{"gspo", func(w world) (float64, *mat.Dense) { return w.batch(policy.SequenceMean).SequenceLoss(clipEven) }},
 	{"gspo_token", func(w world) (float64, *mat.Dense) {
 		return w.batch(policy.SequenceMean).SequenceTokenLoss(clipEven)
@@ -89,7 +91,7 @@ var objectives = []objective{
 	{"dapo_dual", func(w world) (float64, *mat.Dense) {
 		return w.batch(policy.TokenMean).TokenLoss(func(r, a float64) (float64, float64) {
 			loss, d := clipHigher(r, a)
-			return DualClip(loss, d, a, 1.5)
+			return policy.Bounded(loss, d, a, 1.5)
 		})
 	}},
 	{"gppo", func(w world) (float64, *mat.Dense) { return w.batch(policy.TokenMean).TokenLoss(gppo) }},

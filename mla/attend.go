@@ -8,14 +8,14 @@ import (
 	"plumbline/attention"
 )
 
-// Scale returns what scores are multiplied by, before YaRN.
+// SoftmaxScale returns what scores are multiplied by, before YaRN.
 //
 //	1/√(d_h + d_h^R)
 //
 // It belongs to the widths of the naive form, in the absorbed form too. Differs in code:
 // 1/√(d_c+d_h^R), the width of a cached row, is a known mistake of absorbed kernels. It implements
 // the factor in DeepSeek-V2 (18) and (46), and DeepSeek-V3 (10).
-func Scale(nopeDim, ropeDim int) float64 {
+func SoftmaxScale(nopeDim, ropeDim int) float64 {
 	return 1 / math.Sqrt(float64(nopeDim+ropeDim))
 }
 

@@ -129,7 +129,7 @@ func TestAttend(t *testing.T) {
 	q, k, v := normal(rng, 5, 10, 1), normal(rng, 5, 10, 1), normal(rng, 5, 5, 1)
 
 	t.Run("the first token of a causal sequence gets its own value", func(t *testing.T) {
-		o, lse := Attend(q, k, v, Scale(6, 4), causalMask)
+		o, lse := Attend(q, k, v, SoftmaxScale(6, 4), causalMask)
 		identical(t, "o", o.Slice(0, 1, 0, 5), v.Slice(0, 1, 0, 5))
 		if want := mat.Dot(q.RowView(0), k.RowView(0)) / math.Sqrt(10); math.Abs(lse[0]-want) > gamma(20) {
 			t.Errorf("lse %v, want the only score, %v", lse[0], want)
@@ -137,8 +137,8 @@ func TestAttend(t *testing.T) {
 	})
 
 	t.Run("the scale is 1/√(d_h+d_h^R), 1/√192 in DeepSeek's models", func(t *testing.T) {
-		if Scale(128, 64) != 1/math.Sqrt(192) || Scale(6, 4) != 1/math.Sqrt(10) {
-			t.Error(Scale(128, 64))
+		if SoftmaxScale(128, 64) != 1/math.Sqrt(192) || SoftmaxScale(6, 4) != 1/math.Sqrt(10) {
+			t.Error(SoftmaxScale(128, 64))
 		}
 	})
 

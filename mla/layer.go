@@ -28,7 +28,7 @@ type Config struct {
 	Base                              float64 // of the rotation, 10000
 	Layout                            rope.Layout
 	YaRN                              *rope.YaRN // nil: none
-	Scale                             float64    // of the scores; 0: Scale(NopeDim, RopeDim) times YaRN's ScoreFactor
+	Scale                             float64    // of the scores; 0: SoftmaxScale times YaRN's ScoreFactor
 	Causal                            bool
 	Start                             int // position of the first token
 }
@@ -82,9 +82,9 @@ func (c Config) ScoreScale() float64 {
 	case c.Scale != 0:
 		return c.Scale
 	case c.YaRN != nil:
-		return Scale(c.NopeDim, c.RopeDim) * c.YaRN.ScoreFactor()
+		return SoftmaxScale(c.NopeDim, c.RopeDim) * c.YaRN.ScoreFactor()
 	}
-	return Scale(c.NopeDim, c.RopeDim)
+	return SoftmaxScale(c.NopeDim, c.RopeDim)
 }
 
 // Rotation returns how tokens at positions Start, Start+1, … are turned.

@@ -27,7 +27,7 @@ func TestPagedCache(t *testing.T) {
 	const dc, dR, page = 10, 4, 4
 	latent, ropeKey := normal(rng, 9, dc, 1), normal(rng, 9, dR, 1)
 	q := []*mat.Dense{normal(rng, 3, dc+dR, 1), normal(rng, 3, dc+dR, 1)}
-	scale := Scale(6, dR)
+	scale := SoftmaxScale(6, dR)
 
 	scattered := newCache(7, page, dc+dR, []int{6, 0, 3}, []int{2, 5, -1})
 	scattered.Append(0, latent, ropeKey)

@@ -27,8 +27,9 @@ func (s Sizes) Cache(tokens int64) (bytes int64) {
 	return bytes
 }
 
-// Work returns the products of attention for the last S queries of T tokens, in all layers, without
-// the projections, which are parameters.
+// Work returns the products of attention for the last S queries of T tokens, in all layers. Of the
+// projections, which cost a product for each parameter, it counts only the step up from latents:
+// how often that is done hangs on the form.
 //
 //	Σ_l work_l(S, T)
 //

@@ -67,7 +67,7 @@ func (g GQA) Cache(tokens int64) int64 {
 // P are the pairs of query and key. However few groups there are, each head has its own scores. It
 // implements DeepSeek-V2 (7), counted.
 func (g GQA) Work(queries, tokens int64) float64 {
-	return float64(Pairs(queries, tokens, 1, int64(g.Window))) * float64(g.Heads) * float64(2*g.HeadDim)
+	return float64(VisiblePairs(queries, tokens, 1, int64(g.Window))) * float64(g.Heads) * float64(2*g.HeadDim)
 }
 
 // Intensity returns how many operations a byte of the cache is good for when one token is generated
@@ -80,15 +80,15 @@ func (g GQA) Intensity() float64 { return float64(g.Heads) / float64(g.Groups) }
 
 func (g GQA) heads() (count, width int) { return g.Heads, g.HeadDim }
 
-// Pairs returns how many pairs of query and key causal attention has for the last S queries of T
-// tokens, if m tokens make one key, and a query has most keys at most; 0: no limit.
+// VisiblePairs returns how many pairs of query and key causal attention has for the last S queries
+// of T tokens, if m tokens make one key, and a query has most keys at most; 0: no limit.
 //
 //	P = Σ_{t=T−S+1}^{T} min(⌊t/m⌋, most)
 //
 // With m of 1, S of T and no limit these are T(T+1)/2. A window of W tokens is the limit W of m 1,
 // the choice of the best k keys the limit k. It implements DeepSeek-V4's report, section 2.3, whose
 // query t sees the keys of its past.
-func Pairs(queries, tokens, m, most int64) int64 {
+func VisiblePairs(queries, tokens, m, most int64) int64 {
 	return pairsUpTo(tokens, m, most) - pairsUpTo(tokens-queries, m, most)
 }
 

@@ -85,7 +85,9 @@ func (a MLA) Absorbed(queries, tokens int64) float64 {
 // expansion returns the products that make key and value of one head and token from its latent, E.
 func (a MLA) expansion() float64 { return float64(a.Latent) * float64(a.NopeDim+a.ValueDim) }
 
-func (a MLA) pairs(queries, tokens int64) float64 { return float64(Pairs(queries, tokens, 1, 0)) }
+func (a MLA) pairs(queries, tokens int64) float64 {
+	return float64(VisiblePairs(queries, tokens, 1, 0))
+}
 
 // Work returns the products in the form that has fewer.
 //

@@ -76,10 +76,10 @@ func DeepSeekV4Flash() Sizes {
 	return Sizes{
 		Vocabulary: 129280, Width: 4096, Streams: 4,
 		Layers: []Layers{
-			{"layers of the window alone, experts by table", 2, window, feed},
-			{"layers of CSA, experts by table", 1, csa, feed},
-			{"layers of CSA", 20, csa, feed.biased()},
-			{"layers of HCA", 20, hca, feed.biased()},
+			{"layer of the window alone, experts by table", 2, window, feed},
+			{"layer of CSA, experts by table", 1, csa, feed},
+			{"layer of CSA", 20, csa, feed.biased()},
+			{"layer of HCA", 20, hca, feed.biased()},
 		},
 	}
 }
@@ -96,10 +96,10 @@ func DeepSeekV4Pro() Sizes {
 	return Sizes{
 		Vocabulary: 129280, Width: 7168, Streams: 4,
 		Layers: []Layers{
-			{"layers of HCA, experts by table", 2, hca, feed},
-			{"layers of CSA, experts by table", 1, csa, feed},
-			{"layers of CSA", 29, csa, feed.biased()},
-			{"layers of HCA", 29, hca, feed.biased()},
+			{"layer of HCA, experts by table", 2, hca, feed},
+			{"layer of CSA, experts by table", 1, csa, feed},
+			{"layer of CSA", 29, csa, feed.biased()},
+			{"layer of HCA", 29, hca, feed.biased()},
 		},
 	}
 }

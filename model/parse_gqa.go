@@ -64,13 +64,13 @@ func (r released) feed() (feed Feed, name string, err error) {
 			return feed, "", errors.New("decoder_sparse_step or mlp_only_layers: want experts in every layer")
 		}
 	default:
-		return Feed{Inner: r.Inner}, "dense layers", inRange(sized{"intermediate_size", r.Inner, 1, mostInner})
+		return Feed{Inner: r.Inner}, "dense layer", inRange(sized{"intermediate_size", r.Inner, 1, mostInner})
 	}
 	key := map[string][2]string{
 		"mixtral":   {"num_local_experts", "intermediate_size"},
 		"qwen3_moe": {"num_experts", "moe_intermediate_size"},
 	}[r.Type]
-	return Feed{Inner: r.ExpertInner, Routed: r.Experts, Chosen: r.TopK}, "layers of experts", inRange(
+	return Feed{Inner: r.ExpertInner, Routed: r.Experts, Chosen: r.TopK}, "layer of experts", inRange(
 		sized{key[0], r.Experts, 1, mostExperts}, sized{key[1], r.ExpertInner, 1, mostInner},
 		sized{"num_experts_per_tok", r.TopK, 1, r.Experts},
 	)

@@ -118,10 +118,10 @@ func (f Feed) Parameters(d int) Part {
 	}
 	if f.Shared > 0 {
 		shared := expert.times(f.Shared, f.Shared)
-		shared.Name = "shared experts"
+		shared.Name = "shared expert"
 		parts = append(parts, shared)
 	}
 	routed := expert.times(f.Routed, f.Chosen)
-	routed.Name = "routed experts"
+	routed.Name = "routed expert"
 	return group("experts", append(parts, routed)...)
 }

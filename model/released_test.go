@@ -213,7 +213,9 @@ var plants = map[string]struct {
 }{
 	"YaRN's temperature left out of the scale of scores": {
 		"model.layers.0.self_attn.weights.0",
-		func(_ *Weights, c *Config) { c.Attention.Scale = mla.Scale(c.Attention.NopeDim, c.Attention.RopeDim) },
+		func(_ *Weights, c *Config) {
+			c.Attention.Scale = mla.SoftmaxScale(c.Attention.NopeDim, c.Attention.RopeDim)
+		},
 	},
 	"frequencies not stretched": {
 		"model.layers.0.self_attn.rope_key", func(_ *Weights, c *Config) {
@@ -305,7 +307,7 @@ func TestWrongLayersShowInNarrowTypes(t *testing.T) {
 	for _, k := range kinds[1:] {
 		t.Run("YaRN's temperature left out of the scale of scores, in "+k.name, func(t *testing.T) {
 			w, c := tiny(t)
-			c.Attention.Scale = mla.Scale(c.Attention.NopeDim, c.Attention.RopeDim)
+			c.Attention.Scale = mla.SoftmaxScale(c.Attention.NopeDim, c.Attention.RopeDim)
 			file := tensors(t, k.name)
 			tokens := prompt(t, file, 0)
 			all := trace(tokens, w, c)

@@ -13,7 +13,7 @@ type Sizes struct {
 
 // Layers are layers of one kind: attention and a network, each behind a norm.
 type Layers struct {
-	Name      string
+	Name      string // of one of them
 	Count     int
 	Attention Attention
 	Feed      Feed
@@ -62,8 +62,8 @@ func (c Config) Sizes() Sizes {
 	return Sizes{
 		Vocabulary: c.Vocabulary, Width: c.Width, Depths: c.Depths,
 		Layers: []Layers{
-			{Name: "dense layers", Count: dense, Attention: latent, Feed: Feed{Inner: c.Inner}},
-			{Name: "layers of experts", Count: c.Layers - dense, Attention: latent, Feed: experts},
+			{Name: "dense layer", Count: dense, Attention: latent, Feed: Feed{Inner: c.Inner}},
+			{Name: "layer of experts", Count: c.Layers - dense, Attention: latent, Feed: experts},
 		},
 	}
 }
@@ -85,7 +85,12 @@ func (s Sizes) WithGroups(groups int) Sizes {
 	plain.Layers = nil
 	for _, l := range s.Layers {
 		heads, width := l.Attention.heads()
-		l.Attention = GQA{Heads: heads, Groups: min(groups, heads), HeadDim: width}
+		a, ok := l.Attention.(GQA)
+		if !ok {
+			a = GQA{Heads: heads, HeadDim: width}
+		}
+		a.Groups = min(groups, heads)
+		l.Attention = a
 		plain.Layers = append(plain.Layers, l)
 	}
 	return plain

@@ -55,8 +55,8 @@ func (x DSA) Cache(tokens int64) int64 { return x.bytes() * tokens }
 // P are the pairs of query and key, P_k those with at most k keys for a query.
 // It implements DeepSeek-V3.2 (1) and (2), counted.
 func (x DSA) Work(queries, tokens int64) float64 {
-	index := float64(Pairs(queries, tokens, 1, 0)) * float64(x.IndexHeads*x.IndexDim)
-	chosen := float64(Pairs(queries, tokens, 1, int64(x.TopK))) * float64(2*x.Latent+x.RopeDim)
+	index := float64(VisiblePairs(queries, tokens, 1, 0)) * float64(x.IndexHeads*x.IndexDim)
+	chosen := float64(VisiblePairs(queries, tokens, 1, int64(x.TopK))) * float64(2*x.Latent+x.RopeDim)
 	return index + float64(x.Heads)*(float64(queries)*x.expansion()+chosen)
 }
 
@@ -163,11 +163,11 @@ func (a Compressed) Cache(tokens int64) int64 {
 //
 // It implements DeepSeek-V4's report (16), (19) and (26), counted.
 func (a Compressed) Work(queries, tokens int64) float64 {
-	pairs := Pairs(queries, tokens, 1, int64(a.Window))
+	pairs := VisiblePairs(queries, tokens, 1, int64(a.Window))
 	index := int64(0)
 	if a.Ratio > 0 {
-		pairs += Pairs(queries, tokens, int64(a.Ratio), int64(a.TopK))
-		index = Pairs(queries, tokens, int64(a.Ratio), 0)
+		pairs += VisiblePairs(queries, tokens, int64(a.Ratio), int64(a.TopK))
+		index = VisiblePairs(queries, tokens, int64(a.Ratio), 0)
 	}
 	return float64(pairs)*float64(a.Heads)*float64(2*a.Dim) + float64(index)*float64(a.IndexHeads*a.IndexDim)
 }

@@ -7,8 +7,8 @@ import (
 	"plumbline/internal/check"
 )
 
-// Pairs against its definition.
-func TestPairs(t *testing.T) {
+// VisiblePairs against its definition.
+func TestVisiblePairs(t *testing.T) {
 	for _, m := range []int64{1, 2, 4, 7} {
 		for _, most := range []int64{0, 1, 3, 100} {
 			want := int64(0)
@@ -21,12 +21,12 @@ func TestPairs(t *testing.T) {
 					want += seen
 				}
 				for s := range n + 1 {
-					exactly(t, "two parts", Pairs(n-s, n-s, m, most)+Pairs(s, n, m, most), want)
+					exactly(t, "two parts", VisiblePairs(n-s, n-s, m, most)+VisiblePairs(s, n, m, most), want)
 				}
 			}
 		}
 	}
-	exactly(t, "all of 2^20 tokens", Pairs(1<<20, 1<<20, 1, 0), (1<<39)+(1<<19))
+	exactly(t, "all of 2^20 tokens", VisiblePairs(1<<20, 1<<20, 1, 0), (1<<39)+(1<<19))
 }
 
 func TestWork(t *testing.T) {

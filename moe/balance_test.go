@@ -58,19 +58,19 @@ func balanceBySign(direction float64) (violation []float64) {
 // the last, and how far the scores have moved from what they were, in the root mean square.
 func balanceByLoss(steps int, rate float64) (violation []float64, moved float64) {
 	u, e := skewedRouter()
-	first := Scores(Logits(u, e), SigmoidScores)
+	first := ScoreRows(Logits(u, e), SigmoidScores)
 	for range steps + 1 {
 		z := Logits(u, e)
-		scores := Scores(z, SigmoidScores)
+		scores := ScoreRows(z, SigmoidScores)
 		indices := TopKRows(scores, balanceTopK)
 		violation = append(violation, MaxVio(Loads(indices, balanceExperts)))
 		ds := SequenceLossBackward(scores, indices, balanceTokens, 1)
-		_, de := LogitsBackward(u, e, ScoresBackward(z, ds, SigmoidScoresBackward))
+		_, de := LogitsBackward(u, e, ScoreRowsBackward(z, ds, SigmoidScoresBackward))
 		de.Scale(rate, de)
 		e.Sub(e, de)
 	}
 	var change mat.Dense
-	change.Sub(Scores(Logits(u, e), SigmoidScores), first)
+	change.Sub(ScoreRows(Logits(u, e), SigmoidScores), first)
 	return violation, mat.Norm(&change, 2) / math.Sqrt(balanceTokens*balanceExperts)
 }
 

@@ -50,13 +50,13 @@ func InverseOrder(order []int, pairs int) []int {
 	return at
 }
 
-// Permute returns the rows that the experts work on, one for each pair.
+// DispatchRows returns the rows that the experts work on, one for each pair.
 //
 //	r_j = x_n,  n = ⌊order_j/K⌋
 //
 // x is [N × d]; the result is [J × d], empty if nothing is sent.
 // It implements the dispatch of DeepEP (code), before the experts of DeepSeekMoE (9).
-func Permute(x mat.Matrix, order []int, topK int) *mat.Dense {
+func DispatchRows(x mat.Matrix, order []int, topK int) *mat.Dense {
 	_, d := x.Dims()
 	r := zeros(len(order), d)
 	for j, p := range order {
@@ -65,12 +65,12 @@ func Permute(x mat.Matrix, order []int, topK int) *mat.Dense {
 	return r
 }
 
-// PermuteBackward returns the gradient of the tokens from that of the rows.
+// DispatchRowsBackward returns the gradient of the tokens from that of the rows.
 //
 //	dx_n = Σ_k dr_j,  order_j = n K + k
 //
 // tokens is N. It implements the dispatch of DeepEP (code) (derived).
-func PermuteBackward(drows mat.Matrix, order []int, tokens, topK int) *mat.Dense {
+func DispatchRowsBackward(drows mat.Matrix, order []int, tokens, topK int) *mat.Dense {
 	ones := make([][]float64, tokens)
 	for n := range ones {
 		ones[n] = make([]float64, topK)

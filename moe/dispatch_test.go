@@ -85,9 +85,9 @@ func TestCombine(t *testing.T) {
 			indices := [][]int{ids[:3:3], ids[1:4:4], {ids[3], ids[0], ids[1]}}
 			order, _ := Dispatch(indices, 4)
 			weights := [][]float64{{.25, .5, .25}, {.5, .25, .25}, {.25, .25, .5}}
-			check.NearMatrix(t, "y", Combine(Permute(x, order, 3), order, weights), x, 0)
+			check.NearMatrix(t, "y", Combine(DispatchRows(x, order, 3), order, weights), x, 0)
 		}))
-	t.Run("with one expert per token combine after permute is the identity permutation", rapid.MakeCheck(
+	t.Run("with one expert per token combine after dispatch is the identity permutation", rapid.MakeCheck(
 		func(t *rapid.T) {
 			n := rapid.IntRange(1, 9).Draw(t, "tokens")
 			x, indices, ones := random(uint64(n), n, 3), make([][]int, n), make([][]float64, n)
@@ -95,7 +95,7 @@ func TestCombine(t *testing.T) {
 				indices[i], ones[i] = []int{rapid.IntRange(0, 4).Draw(t, "expert")}, []float64{1}
 			}
 			order, _ := Dispatch(indices, 5)
-			check.NearMatrix(t, "y", Combine(Permute(x, order, 1), order, ones), x, 0)
+			check.NearMatrix(t, "y", Combine(DispatchRows(x, order, 1), order, ones), x, 0)
 		}))
 	t.Run("what was not sent adds nothing, whatever it weighs", func(t *testing.T) {
 		order, _ := Dispatch([][]int{{0, -1}, {-1, -1}}, 1)
@@ -110,13 +110,13 @@ func TestCombine(t *testing.T) {
 	})
 }
 
-func TestPermute(t *testing.T) {
+func TestDispatchRows(t *testing.T) {
 	t.Run("rows are those of the tokens", func(t *testing.T) {
-		r := Permute(mat.NewDense(2, 1, []float64{7, 8}), []int{3, 0, 2}, 2)
+		r := DispatchRows(mat.NewDense(2, 1, []float64{7, 8}), []int{3, 0, 2}, 2)
 		check.NearMatrix(t, "r", r, mat.NewDense(3, 1, []float64{8, 7, 8}), 0)
 	})
 	t.Run("nothing that is sent is an empty matrix", func(t *testing.T) {
-		if !Permute(random(1, 2, 2), nil, 2).IsEmpty() {
+		if !DispatchRows(random(1, 2, 2), nil, 2).IsEmpty() {
 			t.Error("not empty")
 		}
 	})
@@ -127,7 +127,7 @@ func TestCombineBackward(t *testing.T) {
 	order, _ := Dispatch(indices, 3)
 	x, dy := random(2, 3, 4), random(3, 3, 4)
 	weights := [][]float64{{.5, .75}, {-.5, 9}, {.25, 1}}
-	rows := Permute(x, order, 2)
+	rows := DispatchRows(x, order, 2)
 	drows, dweights := CombineBackward(rows, order, weights, dy)
 	loss := func(rows mat.Matrix, weights [][]float64) float64 {
 		return floats.Dot(data(dy), data(Combine(rows, order, weights)))
@@ -143,8 +143,8 @@ func TestCombineBackward(t *testing.T) {
 		slope(t, "dg", got, func(w *mat.Dense) float64 { return loss(rows, pack(data(w))) }, check.Matrix(weights...))
 		check.Near(t, "dg", dweights[1][1], 0, 0)
 	})
-	t.Run("PermuteBackward is the slope for the tokens", func(t *testing.T) {
-		slope(t, "dx", PermuteBackward(drows, order, 3, 2),
-			func(x *mat.Dense) float64 { return loss(Permute(x, order, 2), weights) }, x)
+	t.Run("DispatchRowsBackward is the slope for the tokens", func(t *testing.T) {
+		slope(t, "dx", DispatchRowsBackward(drows, order, 3, 2),
+			func(x *mat.Dense) float64 { return loss(DispatchRows(x, order, 2), weights) }, x)
 	})
 }

@@ -88,7 +88,7 @@ func TestRoutedOutput(t *testing.T) {
 		u, w := random(5, 3, d), [][]float64{{.5, .25}, {.75, 1}, {.125, 2}}
 		indices := [][]int{{4, 0}, {0, 2}, {4, -1}}
 		order, counts := Dispatch(indices, 5)
-		rows, j := Permute(u, order, 2), 0
+		rows, j := DispatchRows(u, order, 2), 0
 		for i, count := range counts {
 			for range count {
 				rows.SetRow(j, experts[i].Output(rows.RawRowView(j)))

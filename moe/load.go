@@ -43,7 +43,7 @@ func topK(indices [][]int) int {
 	return len(indices[0])
 }
 
-// Frequencies returns the loads of the experts, 1 where they are even.
+// RelativeLoads returns the loads of the experts over their mean, 1 where they are even.
 //
 //	f_i = N/(K T) Σ_t 1[i among the chosen of t]
 //
@@ -51,7 +51,7 @@ func topK(indices [][]int) int {
 // in TileKernels. Differs in code: DeepSeek-V3 (18) is printed with the K highest scores without
 // bias and without groups, TopKRows; code counts what was chosen. It implements DeepSeekMoE (13),
 // DeepSeek-V2 (24), DeepSeek-V3 (18), and the f of Loss-Free Balancing (2).
-func Frequencies(indices [][]int, experts int) []float64 {
+func RelativeLoads(indices [][]int, experts int) []float64 {
 	f, pairs := make([]float64, experts), topK(indices)*len(indices)
 	for i, c := range Loads(indices, experts) {
 		f[i] = float64(c*experts) / float64(pairs)
@@ -74,14 +74,14 @@ func MeanScores(scores mat.Matrix) []float64 {
 	return p
 }
 
-// DeviceFrequencies returns the mean frequency of the experts of each device.
+// RelativeDeviceLoads returns the mean relative load of the experts of each device.
 //
 //	f′_g = 1/|E_g| Σ_{j ∈ E_g} f_j
 //
-// frequencies is [N], device [N] has the device of each expert; the result is [D]. A device without
+// loads is f, [N], device [N] has the device of each expert; the result is [D]. A device without
 // experts has 0. It implements DeepSeekMoE (16) and DeepSeek-V2 (27).
-func DeviceFrequencies(frequencies []float64, device []int) []float64 {
-	f := perDevice(frequencies, device)
+func RelativeDeviceLoads(loads []float64, device []int) []float64 {
+	f := perDevice(loads, device)
 	size := make([]int, len(f))
 	for _, g := range device {
 		size[g]++
@@ -99,14 +99,14 @@ func DeviceFrequencies(frequencies []float64, device []int) []float64 {
 // means is [N]; the result is [D]. It implements DeepSeekMoE (17), and DeepSeek-V2 (28) and (31).
 func DeviceScores(means []float64, device []int) []float64 { return perDevice(means, device) }
 
-// SentFrequencies returns how many tokens are sent to each device, 1 where every token goes to most
-// devices and these are even.
+// RelativeSentLoads returns how many tokens are sent to each device, 1 where every token goes to
+// most devices and these are even.
 //
 //	f″_g = D/(M T) Σ_t 1[t is sent to device g]
 //
 // most is M, the devices of a token at most; the result is [D]. A token with several experts on a
 // device is sent there once. It implements DeepSeek-V2 (30).
-func SentFrequencies(indices [][]int, device []int, most int) []float64 {
+func RelativeSentLoads(indices [][]int, device []int, most int) []float64 {
 	Loads(indices, len(device)) // checks them
 	f := make([]float64, devices(device))
 	for _, row := range indices {

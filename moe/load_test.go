@@ -14,7 +14,7 @@ import (
 func routing(seed uint64, tokens, experts, k int) (scores *mat.Dense, indices [][]int) {
 	z := random(seed, tokens, experts)
 	z.Scale(3, z)
-	scores = Scores(z, SoftmaxScores)
+	scores = ScoreRows(z, SoftmaxScores)
 	return scores, TopKRows(scores, k)
 }
 
@@ -40,21 +40,21 @@ func TestLoads(t *testing.T) {
 	})
 }
 
-func TestFrequencies(t *testing.T) {
+func TestRelativeLoads(t *testing.T) {
 	t.Run("they sum to N", rapid.MakeCheck(func(t *rapid.T) {
 		n := rapid.IntRange(2, 12).Draw(t, "N")
 		k := rapid.IntRange(1, n).Draw(t, "K")
 		_, indices := routing(rapid.Uint64().Draw(t, "seed"), 7, n, k)
-		check.Near(t, "Σf", floats.Sum(Frequencies(indices, n)), float64(n), 2*u*float64(n*n))
+		check.Near(t, "Σf", floats.Sum(RelativeLoads(indices, n)), float64(n), 2*u*float64(n*n))
 	}))
 	t.Run("even loads are 1, to the bit", func(t *testing.T) {
-		check.NearAll(t, "f", Frequencies(even(8, 8, 3), 8), []float64{1, 1, 1, 1, 1, 1, 1, 1}, 0)
+		check.NearAll(t, "f", RelativeLoads(even(8, 8, 3), 8), []float64{1, 1, 1, 1, 1, 1, 1, 1}, 0)
 	})
 	t.Run("one expert of N that has every token has N/K, its share of all", func(t *testing.T) {
-		check.NearAll(t, "f", Frequencies([][]int{{1}, {1}, {1}}, 4), []float64{0, 4, 0, 0}, 0)
+		check.NearAll(t, "f", RelativeLoads([][]int{{1}, {1}, {1}}, 4), []float64{0, 4, 0, 0}, 0)
 	})
 	t.Run("padding is a row that nobody has", func(t *testing.T) {
-		check.NearAll(t, "f", Frequencies([][]int{{0}, {-1}, {1}, {-1}}, 2), []float64{.5, .5}, 0)
+		check.NearAll(t, "f", RelativeLoads([][]int{{0}, {-1}, {1}, {-1}}, 2), []float64{.5, .5}, 0)
 	})
 	t.Run("as printed DeepSeek-V3 counts the choice without bias, code the one with it", func(t *testing.T) {
 		scores := mat.NewDense(2, 2, []float64{.6, .5, .6, .5})
@@ -62,8 +62,8 @@ func TestFrequencies(t *testing.T) {
 		chosen := [][]int{
 			g.Select(scores.RawRowView(0), []float64{0, 1}), g.Select(scores.RawRowView(1), []float64{0, 1}),
 		}
-		check.NearAll(t, "printed", Frequencies(TopKRows(scores, 1), 2), []float64{2, 0}, 0)
-		check.NearAll(t, "code", Frequencies(chosen, 2), []float64{0, 2}, 0)
+		check.NearAll(t, "printed", RelativeLoads(TopKRows(scores, 1), 2), []float64{2, 0}, 0)
+		check.NearAll(t, "code", RelativeLoads(chosen, 2), []float64{0, 2}, 0)
 	})
 }
 
@@ -79,26 +79,26 @@ func TestMeanScores(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	device := []int{0, 1, 0, 3}
-	t.Run("frequencies are averaged over a device, scores added, and a device may be empty", func(t *testing.T) {
-		check.NearAll(t, "f′", DeviceFrequencies([]float64{1, 2, 4, 8}, device), []float64{2.5, 2, 0, 8}, 0)
+	t.Run("relative loads are averaged over a device, scores added, and a device may be empty", func(t *testing.T) {
+		check.NearAll(t, "f′", RelativeDeviceLoads([]float64{1, 2, 4, 8}, device), []float64{2.5, 2, 0, 8}, 0)
 		check.NearAll(t, "P′", DeviceScores([]float64{1, 2, 4, 8}, device), []float64{5, 2, 0, 8}, 0)
 	})
 	t.Run("a token is sent to a device once, however many experts it has there", func(t *testing.T) {
 		// 4 devices, 2 tokens, M = 2: 4/(2·2) = 1 per token sent.
-		check.NearAll(t, "f″", SentFrequencies([][]int{{0, 2}, {2, 3}}, device, 2), []float64{2, 0, 0, 1}, 0)
+		check.NearAll(t, "f″", RelativeSentLoads([][]int{{0, 2}, {2, 3}}, device, 2), []float64{2, 0, 0, 1}, 0)
 	})
-	t.Run("where every token goes to M devices the frequencies sum to D", func(t *testing.T) {
-		check.Near(t, "Σf″", floats.Sum(SentFrequencies(even(6, 6, 2), []int{0, 1, 2, 3, 4, 5}, 2)), 6, 0)
+	t.Run("where every token goes to M devices the relative loads sum to D", func(t *testing.T) {
+		check.Near(t, "Σf″", floats.Sum(RelativeSentLoads(even(6, 6, 2), []int{0, 1, 2, 3, 4, 5}, 2)), 6, 0)
 	})
 	t.Run("where some go to fewer they sum to less", func(t *testing.T) {
 		// Half of the tokens have both experts on one device.
-		check.Near(t, "Σf″", floats.Sum(SentFrequencies(even(4, 4, 2), []int{0, 0, 1, 1}, 2)), 1.5, 0)
+		check.Near(t, "Σf″", floats.Sum(RelativeSentLoads(even(4, 4, 2), []int{0, 0, 1, 1}, 2)), 1.5, 0)
 	})
 	t.Run("padding is sent nowhere", func(t *testing.T) {
-		check.NearAll(t, "f″", SentFrequencies([][]int{{-1, -1}, {3, -1}}, device, 1), []float64{0, 0, 0, 2}, 0)
+		check.NearAll(t, "f″", RelativeSentLoads([][]int{{-1, -1}, {3, -1}}, device, 1), []float64{0, 0, 0, 2}, 0)
 	})
 	t.Run("devices that are not one per expert are refused", func(t *testing.T) {
 		check.Panics(t, badDevices, func() { DeviceScores([]float64{1, 2}, []int{0}) })
-		check.Panics(t, badDevices, func() { DeviceFrequencies([]float64{1}, []int{-1}) })
+		check.Panics(t, badDevices, func() { RelativeDeviceLoads([]float64{1}, []int{-1}) })
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 const badSequences = "moe: tokens are not sequences of one length"
 
-// The gradients here are for the scores; ScoresBackward takes them on to the logits. What is
+// The gradients here are for the scores; ScoreRowsBackward takes them on to the logits. What is
 // counted has none.
 
 // ExpertLoss returns the loss that evens out the loads of experts.
@@ -20,7 +20,7 @@ const badSequences = "moe: tokens are not sequences of one length"
 func ExpertLoss(scores mat.Matrix, indices [][]int, alpha float64) float64 {
 	checkTokens(scores, indices)
 	_, n := scores.Dims()
-	return alpha * floats.Dot(Frequencies(indices, n), MeanScores(scores))
+	return alpha * floats.Dot(RelativeLoads(indices, n), MeanScores(scores))
 }
 
 // ExpertLossBackward returns the gradient of ExpertLoss for the scores, which do not change it.
@@ -30,7 +30,7 @@ func ExpertLoss(scores mat.Matrix, indices [][]int, alpha float64) float64 {
 // The result is [T × N]. It implements DeepSeekMoE (12), DeepSeek-V2 (23) and Loss-Free Balancing
 // (2) (derived).
 func ExpertLossBackward(indices [][]int, experts int, alpha float64) *mat.Dense {
-	return everyRow(Frequencies(indices, experts), len(indices), alpha/float64(len(indices)))
+	return everyRow(RelativeLoads(indices, experts), len(indices), alpha/float64(len(indices)))
 }
 
 // DeviceLoss returns the loss that evens out the work of devices.
@@ -41,7 +41,7 @@ func ExpertLossBackward(indices [][]int, experts int, alpha float64) *mat.Dense 
 // one for all it is α. It implements DeepSeekMoE (15) and DeepSeek-V2 (26).
 func DeviceLoss(scores mat.Matrix, indices [][]int, device []int, alpha float64) float64 {
 	checkTokens(scores, indices)
-	f := DeviceFrequencies(Frequencies(indices, len(device)), device)
+	f := RelativeDeviceLoads(RelativeLoads(indices, len(device)), device)
 	return alpha * floats.Dot(f, DeviceScores(MeanScores(scores), device))
 }
 
@@ -51,7 +51,7 @@ func DeviceLoss(scores mat.Matrix, indices [][]int, device []int, alpha float64)
 //
 // The result is [T × N]. It implements DeepSeekMoE (15) and DeepSeek-V2 (26) (derived).
 func DeviceLossBackward(indices [][]int, device []int, alpha float64) *mat.Dense {
-	f := DeviceFrequencies(Frequencies(indices, len(device)), device)
+	f := RelativeDeviceLoads(RelativeLoads(indices, len(device)), device)
 	return everyRow(perExpert(f, device), len(indices), alpha/float64(len(indices)))
 }
 
@@ -63,7 +63,7 @@ func DeviceLossBackward(indices [][]int, device []int, alpha float64) *mat.Dense
 // It implements DeepSeek-V2 (29).
 func CommunicationLoss(scores mat.Matrix, indices [][]int, device []int, most int, alpha float64) float64 {
 	checkTokens(scores, indices)
-	f := SentFrequencies(indices, device, most)
+	f := RelativeSentLoads(indices, device, most)
 	return alpha * floats.Dot(f, DeviceScores(MeanScores(scores), device))
 }
 
@@ -73,7 +73,7 @@ func CommunicationLoss(scores mat.Matrix, indices [][]int, device []int, most in
 //
 // The result is [T × N]. It implements DeepSeek-V2 (29) (derived).
 func CommunicationLossBackward(indices [][]int, device []int, most int, alpha float64) *mat.Dense {
-	f := perExpert(SentFrequencies(indices, device, most), device)
+	f := perExpert(RelativeSentLoads(indices, device, most), device)
 	return everyRow(f, len(indices), alpha/float64(len(indices)))
 }
 
@@ -84,7 +84,7 @@ func CommunicationLossBackward(indices [][]int, device []int, most int, alpha fl
 // scores is [T × N]; the sum is over all routed experts. Scores of a softmax are shares already.
 // It implements DeepSeek-V3 (19).
 func NormalizeScores(scores mat.Matrix) *mat.Dense {
-	return Scores(scores, func(s []float64) []float64 { return NormalizeWeights(s, 0) })
+	return ScoreRows(scores, func(s []float64) []float64 { return NormalizeWeights(s, 0) })
 }
 
 // NormalizeScoresBackward returns the gradient of the scores from that of their shares.
@@ -93,7 +93,7 @@ func NormalizeScores(scores mat.Matrix) *mat.Dense {
 //
 // It implements DeepSeek-V3 (19) (derived).
 func NormalizeScoresBackward(scores, dnormalized mat.Matrix) *mat.Dense {
-	return ScoresBackward(scores, dnormalized, func(s, ds []float64) []float64 {
+	return ScoreRowsBackward(scores, dnormalized, func(s, ds []float64) []float64 {
 		return NormalizeWeightsBackward(s, 0, ds)
 	})
 }

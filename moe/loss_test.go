@@ -63,9 +63,9 @@ func TestBalanceLosses(t *testing.T) {
 		for scoring, s := range scorings {
 			t.Run(name+": down to the logits of a "+scoring, func(t *testing.T) {
 				z := random(2, 6, 6)
-				got := ScoresBackward(z, b.backward(Scores(z, s.forward), indices, alpha), s.backward)
+				got := ScoreRowsBackward(z, b.backward(ScoreRows(z, s.forward), indices, alpha), s.backward)
 				slope(t, "dz", got, func(z *mat.Dense) float64 {
-					return b.loss(Scores(z, s.forward), indices, alpha)
+					return b.loss(ScoreRows(z, s.forward), indices, alpha)
 				}, z)
 			})
 		}
@@ -76,7 +76,7 @@ func TestBalanceLosses(t *testing.T) {
 			if name == "communication" {
 				t.Skip("its devices differ in size")
 			}
-			flat := Scores(mat.NewDense(6, 6, nil), SoftmaxScores)
+			flat := ScoreRows(mat.NewDense(6, 6, nil), SoftmaxScores)
 			check.Near(t, "L", b.loss(flat, indices, alpha), alpha, 20*u)
 		})
 		t.Run(name+": even loads give α, whatever the scores are", func(t *testing.T) {
@@ -141,21 +141,21 @@ func TestCommunicationLoss(t *testing.T) {
 	})
 	t.Run("work can be even where what is sent is not", func(t *testing.T) {
 		// Device 0 works on two pairs of one token, device 1 on one pair of each of two tokens.
-		scores := Scores(mat.NewDense(2, 4, []float64{2, 2, 0, 0, 0, 0, 0, 0}), SoftmaxScores)
+		scores := ScoreRows(mat.NewDense(2, 4, []float64{2, 2, 0, 0, 0, 0, 0, 0}), SoftmaxScores)
 		indices := [][]int{{0, 1, -1}, {-1, 2, 3}}
-		check.NearAll(t, "f″", SentFrequencies(indices, []int{0, 0, 1, 1}, 2), []float64{.5, .5}, 0)
+		check.NearAll(t, "f″", RelativeSentLoads(indices, []int{0, 0, 1, 1}, 2), []float64{.5, .5}, 0)
 		indices = [][]int{{0, 1, 2}, {-1, -1, 3}}
 		check.NearAll(
-			t, "f′", DeviceFrequencies(Frequencies(indices, 4), []int{0, 0, 1, 1}), []float64{4. / 6, 4. / 6}, u,
+			t, "f′", RelativeDeviceLoads(RelativeLoads(indices, 4), []int{0, 0, 1, 1}), []float64{4. / 6, 4. / 6}, u,
 		)
-		check.NearAll(t, "f″", SentFrequencies(indices, []int{0, 0, 1, 1}, 2), []float64{.5, 1}, 0)
+		check.NearAll(t, "f″", RelativeSentLoads(indices, []int{0, 0, 1, 1}, 2), []float64{.5, 1}, 0)
 		check.Apart(t, "L", CommunicationLoss(scores, indices, []int{0, 0, 1, 1}, 2, 1), 1, 0.1)
 	})
 }
 
 func TestNormalizeScores(t *testing.T) {
 	t.Run("rows sum to 1", rapid.MakeCheck(func(t *rapid.T) {
-		s := Scores(random(rapid.Uint64().Draw(t, "seed"), 3, 5), SigmoidScores)
+		s := ScoreRows(random(rapid.Uint64().Draw(t, "seed"), 3, 5), SigmoidScores)
 		for n := range 3 {
 			check.Near(t, "Σs′", floats.Sum(NormalizeScores(s).RawRowView(n)), 1, 20*u)
 		}
@@ -165,14 +165,14 @@ func TestNormalizeScores(t *testing.T) {
 		check.NearMatrix(t, "s′", NormalizeScores(s), s, 20*u)
 	})
 	t.Run("its gradient is the slope", func(t *testing.T) {
-		s, ds := Scores(random(6, 3, 5), SigmoidScores), random(7, 3, 5)
+		s, ds := ScoreRows(random(6, 3, 5), SigmoidScores), random(7, 3, 5)
 		slope(t, "ds", NormalizeScoresBackward(s, ds),
 			func(s *mat.Dense) float64 { return floats.Dot(data(ds), data(NormalizeScores(s))) }, s)
 	})
 }
 
 func TestSequenceLoss(t *testing.T) {
-	scores := Scores(random(8, 12, 6), SigmoidScores)
+	scores := ScoreRows(random(8, 12, 6), SigmoidScores)
 	indices := TopKRows(scores, 2)
 	t.Run("one sequence is the expert's loss of shares", func(t *testing.T) {
 		check.Near(

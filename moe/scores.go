@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/logistic"
 )
 
 // Logits returns how well each expert suits each token.
@@ -70,7 +72,7 @@ func SoftmaxScoresBackward(logits, dscores []float64) []float64 {
 //	s_i = σ(z_i)
 //
 // It implements DeepSeek-V3 (15) and Loss-Free Balancing (1).
-func SigmoidScores(logits []float64) []float64 { return each(logits, Sigmoid) }
+func SigmoidScores(logits []float64) []float64 { return each(logits, logistic.Sigmoid) }
 
 // SigmoidScoresBackward returns the gradient of the logits of one token from that of its scores.
 //
@@ -81,7 +83,7 @@ func SigmoidScores(logits []float64) []float64 { return each(logits, Sigmoid) }
 func SigmoidScoresBackward(logits, dscores []float64) []float64 {
 	dz := make([]float64, len(logits))
 	for i, z := range logits {
-		dz[i] = Sigmoid(z) * Sigmoid(-z) * dscores[i]
+		dz[i] = logistic.Sigmoid(z) * logistic.Sigmoid(-z) * dscores[i]
 	}
 	return dz
 }
@@ -126,20 +128,20 @@ func SqrtSoftplusScoresBackward(logits, dscores []float64) []float64 {
 	for i, z := range logits {
 		slope := dz[i] / 2
 		if z >= few {
-			slope = Sigmoid(z) / (2 * dz[i])
+			slope = logistic.Sigmoid(z) / (2 * dz[i])
 		}
 		dz[i] = slope * dscores[i]
 	}
 	return dz
 }
 
-// Scores returns the scores of many tokens.
+// ScoreRows returns the scores of many tokens.
 //
 //	s_t = score(z_t)
 //
 // logits is [T × N]; so is the result. score is SoftmaxScores, SigmoidScores or SqrtSoftplusScores.
 // It implements DeepSeekMoE (5), DeepSeek-V2 (22) and DeepSeek-V3 (15) for T tokens.
-func Scores(logits mat.Matrix, score func(logits []float64) []float64) *mat.Dense {
+func ScoreRows(logits mat.Matrix, score func(logits []float64) []float64) *mat.Dense {
 	s := mat.DenseCopyOf(logits)
 	rows, _ := s.Dims()
 	for t := range rows {
@@ -148,13 +150,13 @@ func Scores(logits mat.Matrix, score func(logits []float64) []float64) *mat.Dens
 	return s
 }
 
-// ScoresBackward returns the gradient of the logits of many tokens from that of their scores.
+// ScoreRowsBackward returns the gradient of the logits of many tokens from that of their scores.
 //
 //	dz_t = backward(z_t, ds_t)
 //
 // logits and dscores are [T × N]; so is the result. backward is that of the scores.
 // It implements DeepSeekMoE (5), DeepSeek-V2 (22) and DeepSeek-V3 (15) for T tokens (derived).
-func ScoresBackward(
+func ScoreRowsBackward(
 	logits, dscores mat.Matrix, backward func(logits, dscores []float64) []float64,
 ) *mat.Dense {
 	checkSame(logits, dscores)

@@ -143,8 +143,8 @@ func TestScoresBackward(t *testing.T) {
 	z.Scale(4, z)
 	for name, s := range scorings {
 		t.Run(name+": it is the slope, row by row", func(t *testing.T) {
-			slope(t, "dz", ScoresBackward(z, ds, s.backward),
-				func(x *mat.Dense) float64 { return floats.Dot(data(ds), data(Scores(x, s.forward))) }, z)
+			slope(t, "dz", ScoreRowsBackward(z, ds, s.backward),
+				func(x *mat.Dense) float64 { return floats.Dot(data(ds), data(ScoreRows(x, s.forward))) }, z)
 		})
 		t.Run(name+": a higher logit has a higher score", rapid.MakeCheck(func(t *rapid.T) {
 			z := rapid.SliceOfNDistinct(rapid.Float64Range(-30, 30), 2, 2, rapid.ID).Draw(t, "z")
@@ -167,7 +167,7 @@ func TestScoresBackward(t *testing.T) {
 	})
 	t.Run("shapes that differ are refused", func(t *testing.T) {
 		check.Panics(t, "moe: shapes of two matrices differ", func() {
-			ScoresBackward(z, random(1, 3, 4), SigmoidScoresBackward)
+			ScoreRowsBackward(z, random(1, 3, 4), SigmoidScoresBackward)
 		})
 	})
 }

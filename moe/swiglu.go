@@ -4,32 +4,11 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/logistic"
 )
 
 const badShape = "moe: shapes of x, w1, w3, w2 and dy do not fit together"
-
-// Sigmoid returns the logistic function, by whichever of two equal forms does not overflow.
-//
-//	σ(z) = 1/(1+e^(−z)) for z ≥ 0,  e^z/(1+e^z) for z < 0
-//
-// The first form alone gives 0 below −709.8, where e^(−z) overflows; this one goes on to the
-// smallest float64. σ(−Inf) = 0, σ(+Inf) = 1. It implements DeepSeek-V3 (15), its Sigmoid.
-func Sigmoid(z float64) float64 {
-	if z < 0 {
-		e := math.Exp(z)
-		return e / (1 + e)
-	}
-	return SigmoidLiteral(z)
-}
-
-// SigmoidLiteral returns the logistic function as it is printed.
-//
-//	σ(z) = 1/(1+e^(−z))
-//
-// It implements DeepSeek-V3 (15), its Sigmoid.
-func SigmoidLiteral(z float64) float64 {
-	return 1 / (1 + math.Exp(-z))
-}
 
 // SiLU returns z times its own sigmoid, the activation of the gate; also called Swish with β = 1.
 //
@@ -38,7 +17,7 @@ func SigmoidLiteral(z float64) float64 {
 // It has its minimum −0.2784645 at −1.2784645. silu(−Inf) is NaN, as in PyTorch, although the limit
 // is 0. It implements GLU Variants (5), its Swish₁.
 func SiLU(z float64) float64 {
-	return z * Sigmoid(z)
+	return z * logistic.Sigmoid(z)
 }
 
 // SiLUDerivative returns the slope of SiLU.
@@ -48,7 +27,7 @@ func SiLU(z float64) float64 {
 // 1−σ(z) is taken as σ(−z), which keeps its digits for large z.
 // It implements GLU Variants (5), its Swish₁ (derived).
 func SiLUDerivative(z float64) float64 {
-	return Sigmoid(z) * (1 + z*Sigmoid(-z))
+	return logistic.Sigmoid(z) * (1 + z*logistic.Sigmoid(-z))
 }
 
 // SwiGLU returns the gated feed-forward network of one token.

@@ -16,51 +16,6 @@ import (
 // u is the unit roundoff of float64.
 const u = check.U
 
-func TestSigmoid(t *testing.T) {
-	t.Run("at zero it is one half", func(t *testing.T) {
-		if Sigmoid(0) != 0.5 {
-			t.Errorf("got %v", Sigmoid(0))
-		}
-	})
-	t.Run("σ(ln 3) = 3/4", func(t *testing.T) {
-		check.Near(t, "σ", Sigmoid(math.Log(3)), 0.75, 4*u)
-	})
-	t.Run("it never leaves [0, 1] and never becomes NaN", func(t *testing.T) {
-		for z, want := range map[float64]float64{math.Inf(-1): 0, -1e308: 0, 1e308: 1, math.Inf(1): 1} {
-			if got := Sigmoid(z); got != want {
-				t.Errorf("σ(%v) = %v, want %v", z, got, want)
-			}
-		}
-	})
-	t.Run("what one side gains the other loses", rapid.MakeCheck(func(t *rapid.T) {
-		z := rapid.Float64Range(-800, 800).Draw(t, "z")
-		if sum := Sigmoid(z) + Sigmoid(-z); math.Abs(sum-1) > 8*u {
-			t.Errorf("σ(z) + σ(−z) = %v", sum)
-		}
-	}))
-}
-
-func TestSigmoidLiteral(t *testing.T) {
-	t.Run("the form as printed is the safe one, to a few roundings", rapid.MakeCheck(func(t *rapid.T) {
-		// Both round an exponential, good to one ulp or two on every processor, a sum and a
-		// quotient.
-		z := rapid.Float64Range(-700, 700).Draw(t, "z")
-		safe, literal := Sigmoid(z), SigmoidLiteral(z)
-		if math.Abs(safe-literal) > 16*u*safe {
-			t.Errorf("σ(%v): safe %v, literal %v", z, safe, literal)
-		}
-	}))
-	t.Run("below −709.8 the form as printed gives up, the safe one goes on", func(t *testing.T) {
-		// e⁷²⁰ overflows; σ(z) = e^z there, as 1+e^z = 1.
-		if got := SigmoidLiteral(-720); got != 0 {
-			t.Errorf("literal: got %v", got)
-		}
-		if got := Sigmoid(-720); got != math.Exp(-720) || got == 0 {
-			t.Errorf("safe: got %v, want %v", got, math.Exp(-720))
-		}
-	})
-}
-
 func TestSiLU(t *testing.T) {
 	t.Run("at zero it is zero", func(t *testing.T) {
 		if SiLU(0) != 0 {

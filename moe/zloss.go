@@ -25,7 +25,7 @@ func ZLoss(logits mat.Matrix) float64 {
 // The result is [B × N]. It implements ST-MoE (2022) (5) (derived).
 func ZLossBackward(logits mat.Matrix) *mat.Dense {
 	rows, _ := logits.Dims()
-	return Scores(logits, func(z []float64) []float64 {
+	return ScoreRows(logits, func(z []float64) []float64 {
 		p, lse := softmax(z)
 		return ScaleWeights(p, 2*lse/float64(rows))
 	})

@@ -44,15 +44,15 @@ func ImplicitWeights(choices []bool, n int) []int {
 // appendix L.3.
 func ChoiceWeight(n int) int { return n * (n + 1) / 2 }
 
-// Importance returns how much a decision matters to what comes of it: a choice point is where it is
-// large.
+// DecisionImportance returns how much a decision matters to what comes of it: a choice point is
+// where it is large.
 //
 //	σ_π(x_{t:1}) = √(Var_{x_{t+1} ∼ π}[V_π(x_{t+1:1})])
 //
 // probabilities are π's for the next token, values V_π of the sequence with each, both [V]; what π
 // excludes may have any value. It implements Multi-token Prediction (Gloeckle et al. 2024),
 // appendix L.3, its σ_π.
-func Importance(probabilities, values []float64) float64 {
+func DecisionImportance(probabilities, values []float64) float64 {
 	if len(probabilities) != len(values) {
 		panic(badDistributions)
 	}

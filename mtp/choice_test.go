@@ -87,17 +87,17 @@ func TestChoiceWeight(t *testing.T) {
 
 func TestImportance(t *testing.T) {
 	t.Run("a decision between 0 and 1, even, has ½; between equals none", func(t *testing.T) {
-		check.Near(t, "σ", mtp.Importance([]float64{0.5, 0.5}, []float64{0, 1}), 0.5, 0)
-		check.Near(t, "σ", mtp.Importance([]float64{0.5, 0.25, 0.25}, []float64{3, 3, 3}), 0, 0)
+		check.Near(t, "σ", mtp.DecisionImportance([]float64{0.5, 0.5}, []float64{0, 1}), 0.5, 0)
+		check.Near(t, "σ", mtp.DecisionImportance([]float64{0.5, 0.25, 0.25}, []float64{3, 3, 3}), 0, 0)
 	})
 	t.Run("of one that is made already none, whatever the others would be worth", func(t *testing.T) {
-		check.Near(t, "σ", mtp.Importance([]float64{1, 0}, []float64{2, math.Inf(1)}), 0, 0)
+		check.Near(t, "σ", mtp.DecisionImportance([]float64{1, 0}, []float64{2, math.Inf(1)}), 0, 0)
 	})
 	// p(1−p) for a reward of 1 with probability p.
 	t.Run("a turn that is missed one time in five has √(0.2 · 0.8)", func(t *testing.T) {
-		check.Near(t, "σ", mtp.Importance([]float64{0.8, 0.2}, []float64{1, 0}), 0.4, 4*u)
+		check.Near(t, "σ", mtp.DecisionImportance([]float64{0.8, 0.2}, []float64{1, 0}), 0.4, 4*u)
 	})
 	t.Run("sizes have to agree", func(t *testing.T) {
-		check.Panics(t, badDistributions, func() { mtp.Importance([]float64{1}, nil) })
+		check.Panics(t, badDistributions, func() { mtp.DecisionImportance([]float64{1}, nil) })
 	})
 }

@@ -8,10 +8,10 @@
 //
 // NextLoss, JointLoss and FactorisedLoss are what n tokens at once may mean; Parallel is the first
 // architecture, with both orders of its backward pass. Why it should work: MutualInformation and
-// its relative form (section 5.2 and appendix L.2), ImplicitWeights and Importance (5.1 and L.3).
-// Combine, Module and Depths are DeepSeek-V3 (21)–(23), DepthLoss and Loss (24) and (25). Accept is
-// speculative sampling, AcceptGreedy and Blockwise the same without chance, Rewind what becomes of
-// the cache; AcceptanceRate, ExpectedTokens and Speedup say what is gained.
+// its relative form (section 5.2 and appendix L.2), ImplicitWeights and DecisionImportance (5.1 and
+// L.3). Combine, Module and Depths are DeepSeek-V3 (21)–(23), DepthLoss and Loss (24) and (25).
+// Accept is speculative sampling, AcceptGreedy and Blockwise the same without chance, Rewind what
+// becomes of the cache; AcceptanceRate, ExpectedTokens and Speedup say what is gained.
 //
 // # Notation
 //

@@ -8,22 +8,22 @@ import (
 
 const badDistributions = "mtp: distributions differ in size"
 
-// Entropy returns how uncertain a token is, in nats.
+// TokenEntropy returns how uncertain a token is, in nats.
 //
 //	H(p) = −Σ_x p(x) log p(x)
 //
 // p is [V], probabilities; one of 0 contributes 0. It implements Multi-token Prediction (Gloeckle
 // et al. 2024), section 5.2, its H.
-func Entropy(p []float64) float64 { return CrossEntropy(p, p) }
+func TokenEntropy(p []float64) float64 { return TokenCrossEntropy(p, p) }
 
-// CrossEntropy returns what a token of p costs a model that says q, in nats.
+// TokenCrossEntropy returns what a token of p costs a model that says q, in nats.
 //
 //	H(p, q) = −Σ_x p(x) log q(x)
 //
 // p and q are [V], probabilities. What p excludes contributes 0, what q alone excludes +∞. It is
 // the loss in the mean over p. It implements Multi-token Prediction (Gloeckle et al. 2024),
 // appendix L.2, its H(p, q).
-func CrossEntropy(p, q []float64) (sum float64) {
+func TokenCrossEntropy(p, q []float64) (sum float64) {
 	if len(p) != len(q) {
 		panic(badDistributions)
 	}

@@ -21,16 +21,16 @@ const rounded = 256 * u
 
 func TestEntropy(t *testing.T) {
 	t.Run("V tokens alike have ln V, one that is sure 0", func(t *testing.T) {
-		check.Near(t, "H", mtp.Entropy([]float64{0.25, 0.25, 0.25, 0.25}), math.Log(4), rounded)
-		check.Near(t, "H", mtp.Entropy([]float64{0, 1, 0}), 0, 0)
+		check.Near(t, "H", mtp.TokenEntropy([]float64{0.25, 0.25, 0.25, 0.25}), math.Log(4), rounded)
+		check.Near(t, "H", mtp.TokenEntropy([]float64{0, 1, 0}), 0, 0)
 	})
 	t.Run("a half and two quarters have one bit and a half", func(t *testing.T) {
-		check.Near(t, "H", mtp.Entropy([]float64{0.5, 0.25, 0.25}), 1.5*math.Ln2, rounded)
+		check.Near(t, "H", mtp.TokenEntropy([]float64{0.5, 0.25, 0.25}), 1.5*math.Ln2, rounded)
 	})
 	t.Run("what a model says costs H(p) + D(p ‖ q), least where q = p", func(t *testing.T) {
 		for seed := range uint64(20) {
 			p, q := distribution(seed, 7), distribution(100+seed, 7)
-			check.Near(t, "H(p, q)", mtp.CrossEntropy(p, q), mtp.Entropy(p)+mtp.Divergence(p, q), rounded)
+			check.Near(t, "H(p, q)", mtp.TokenCrossEntropy(p, q), mtp.TokenEntropy(p)+mtp.Divergence(p, q), rounded)
 			if d := mtp.Divergence(p, q); d <= 0 {
 				t.Errorf("D = %v", d)
 			}
@@ -38,13 +38,13 @@ func TestEntropy(t *testing.T) {
 		check.Near(t, "D(p ‖ p)", mtp.Divergence(distribution(1, 7), distribution(1, 7)), 0, 0)
 	})
 	t.Run("a token that the model alone excludes costs +∞, one that p excludes nothing", func(t *testing.T) {
-		check.Near(t, "H", mtp.CrossEntropy([]float64{0.5, 0.5}, []float64{1, 0}), math.Inf(1), 0)
+		check.Near(t, "H", mtp.TokenCrossEntropy([]float64{0.5, 0.5}, []float64{1, 0}), math.Inf(1), 0)
 		check.Near(t, "D", mtp.Divergence([]float64{0.5, 0.5}, []float64{1, 0}), math.Inf(1), 0)
-		check.Near(t, "H", mtp.CrossEntropy([]float64{1, 0}, []float64{1, 0}), 0, 0)
+		check.Near(t, "H", mtp.TokenCrossEntropy([]float64{1, 0}, []float64{1, 0}), 0, 0)
 		check.Near(t, "D", mtp.Divergence([]float64{1, 0}, []float64{0.5, 0.5}), math.Ln2, u)
 	})
 	t.Run("sizes have to agree", func(t *testing.T) {
-		check.Panics(t, badDistributions, func() { mtp.CrossEntropy([]float64{1}, nil) })
+		check.Panics(t, badDistributions, func() { mtp.TokenCrossEntropy([]float64{1}, nil) })
 		check.Panics(t, badDistributions, func() { mtp.Divergence([]float64{1}, nil) })
 		check.Panics(t, badDistributions, func() { mtp.ConditionalCrossEntropy(jointly(1), matrix(1, 3, 4)) })
 		check.Panics(t, badDistributions, func() { mtp.RelativeMutualInformation(jointly(1), matrix(1, 3, 4)) })
@@ -56,7 +56,7 @@ func TestMutualInformation(t *testing.T) {
 	for seed := range uint64(10) {
 		p := jointly(seed)
 		pX, pY := mtp.Marginals(p)
-		hX, hY, hXY := mtp.Entropy(pX), mtp.Entropy(pY), mtp.Entropy(data(p))
+		hX, hY, hXY := mtp.TokenEntropy(pX), mtp.TokenEntropy(pY), mtp.TokenEntropy(data(p))
 		hXgivenY, hYgivenX, i := mtp.ConditionalEntropy(p), mtp.ConditionalEntropy(p.T()), mtp.MutualInformation(p)
 
 		t.Run("H(X) = H(X|Y) + I(X; Y)", func(t *testing.T) {
@@ -95,18 +95,18 @@ func TestRelativeMutualInformation(t *testing.T) {
 		p, q := jointly(seed), jointly(100+seed)
 		pX, pY := mtp.Marginals(p)
 		qX, qY := mtp.Marginals(q)
-		lossX, lossY := mtp.CrossEntropy(pX, qX), mtp.CrossEntropy(pY, qY)
+		lossX, lossY := mtp.TokenCrossEntropy(pX, qX), mtp.TokenCrossEntropy(pY, qY)
 		i := mtp.RelativeMutualInformation(p, q)
 
 		t.Run("L.1: the conditional cross-entropy is the mean over y of those given y", func(t *testing.T) {
 			var mean float64
 			for y := range pY {
-				mean += pY[y] * mtp.CrossEntropy(given(p, y), given(q, y))
+				mean += pY[y] * mtp.TokenCrossEntropy(given(p, y), given(q, y))
 			}
 			check.Near(t, "H(p_X|Y, q_X|Y)", mtp.ConditionalCrossEntropy(p, q), mean, rounded)
 		})
 		t.Run("L.2: it is H(p_X, q_X) + H(p_Y, q_Y) − H(p, q)", func(t *testing.T) {
-			check.Near(t, "I", i, lossX+lossY-mtp.CrossEntropy(data(p), data(q)), rounded)
+			check.Near(t, "I", i, lossX+lossY-mtp.TokenCrossEntropy(data(p), data(q)), rounded)
 		})
 		t.Run("L.3: H(p_X, q_X) = H(p_X|Y, q_X|Y) + I", func(t *testing.T) {
 			check.Near(t, "H(p_X, q_X)", lossX, mtp.ConditionalCrossEntropy(p, q)+i, rounded)

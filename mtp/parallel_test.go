@@ -91,7 +91,7 @@ func TestFactorisedLoss(t *testing.T) {
 					exact += joint.At(x, y) * mtp.NextLoss(chained, tokens) // log P(x | c) + log P(y | x)
 				}
 			}
-			check.Near(t, "L_2", factorised, mtp.Entropy(pX)+mtp.Entropy(pY), 256*u)
+			check.Near(t, "L_2", factorised, mtp.TokenEntropy(pX)+mtp.TokenEntropy(pY), 256*u)
 			check.Near(t, "difference", factorised-exact, mtp.MutualInformation(joint), 256*u)
 			check.Apart(t, "I(X; Y)", mtp.MutualInformation(joint), 0, 0.01)
 		}

@@ -32,7 +32,7 @@ func (a Aggregation) String() string {
 	return "unknown"
 }
 
-// Weights returns the weight of every token in the loss: loss = Σ_it w_it l_it.
+// TokenWeights returns the weight of every token in the loss: loss = Σ_it w_it l_it.
 //
 //	token_mean:     w_it = m_it / Σ_js m_js
 //	sequence_mean:  w_it = m_it / (N |o_i|),  Σ_t m_it = |o_i|
@@ -43,9 +43,9 @@ func (a Aggregation) String() string {
 // of the others. Where no token counts all weights are 0. length is the constant's, in tokens, and
 // otherwise ignored. The four coincide, up to one factor, when all sequences are equally long.
 // Differs in code: trainers that take the mean per micro-batch first, or take a packed row for one
-// sequence, weigh otherwise; WeightsOfAll counts empty sequences. It implements DeepSeekMath (3),
-// DAPO (12) and the code of understand-r1-zero, their sums over tokens and outputs.
-func Weights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
+// sequence, weigh otherwise; TokenWeightsOfAll counts empty sequences. It implements DeepSeekMath
+// (3), DAPO (12) and the code of understand-r1-zero, their sums over tokens and outputs.
+func TokenWeights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
 	rows, _ := mask.Dims()
 	var sequences float64
 	for i := range rows {
@@ -56,14 +56,14 @@ func Weights(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
 	return weights(mask, how, sequences, length)
 }
 
-// WeightsOfAll returns the weight of every token in the loss where sequences with an empty mask
-// count: N is the number of rows.
+// TokenWeightsOfAll returns the weight of every token in the loss where sequences with an empty
+// mask count: N is the number of rows.
 //
 //	w_it = m_it / (N |o_i|),  m_it / N,  m_it / (N length)
 //
-// Everything else is as in Weights; the mean over tokens is the same.
+// Everything else is as in TokenWeights; the mean over tokens is the same.
 // It implements the code of TRL's GRPO trainer, its losses grpo and dr_grpo.
-func WeightsOfAll(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
+func TokenWeightsOfAll(mask mat.Matrix, how Aggregation, length int) *mat.Dense {
 	rows, _ := mask.Dims()
 	return weights(mask, how, float64(rows), length)
 }

@@ -15,12 +15,12 @@ var modes = []policy.Aggregation{policy.TokenMean, policy.SequenceMean, policy.S
 // all returns the loss in every mode, with a constant of 8 tokens.
 func all(loss, mask mat.Matrix) (losses []float64) {
 	for _, how := range modes {
-		losses = append(losses, policy.Aggregate(loss, policy.Weights(mask, how, 8)))
+		losses = append(losses, policy.Aggregate(loss, policy.TokenWeights(mask, how, 8)))
 	}
 	return losses
 }
 
-func TestWeights(t *testing.T) {
+func TestTokenWeights(t *testing.T) {
 	// One token of loss 4, and four of loss 1, 2, 3, 6 with sum 12 and mean 3.
 	loss := check.Matrix([]float64{4, nan, nan, nan}, []float64{1, 2, 3, 6})
 	ragged := check.Matrix([]float64{1, 0, 0, 0}, []float64{1, 1, 1, 1})
@@ -52,21 +52,21 @@ func TestWeights(t *testing.T) {
 			want = []float64{1, 1, length, length / 8}
 		}
 		for i, how := range modes {
-			check.Near(t, "Σw, "+how.String(), mat.Sum(policy.Weights(mask, how, 8)), want[i], 64*u*6)
+			check.Near(t, "Σw, "+how.String(), mat.Sum(policy.TokenWeights(mask, how, 8)), want[i], 64*u*6)
 		}
 	}))
 	// Three rows of which one is empty: a mean over two sequences becomes one over three, and the
 	// mean over tokens stays.
-	t.Run("WeightsOfAll counts a sequence with an empty mask in the divisor, and no token of it", func(t *testing.T) {
+	t.Run("TokenWeightsOfAll counts a sequence with an empty mask, and no token of it", func(t *testing.T) {
 		more := check.Matrix([]float64{4, nan, nan, nan}, []float64{nan, nan, nan, nan}, []float64{1, 2, 3, 6})
 		mask := check.Matrix([]float64{1, 0, 0, 0}, []float64{0, 0, 0, 0}, []float64{1, 1, 1, 1})
 		for i, want := range []float64{3.2, 3.5 * 2 / 3, 16. / 3, 2. / 3} {
-			check.Near(t, modes[i].String(), policy.Aggregate(more, policy.WeightsOfAll(mask, modes[i], 8)),
+			check.Near(t, modes[i].String(), policy.Aggregate(more, policy.TokenWeightsOfAll(mask, modes[i], 8)),
 				want, 5*4*u*3.2)
 		}
 		full := check.Matrix([]float64{1, 1, 0, 1}, []float64{1, 1, 1, 1})
 		for _, how := range modes {
-			if !mat.Equal(policy.WeightsOfAll(full, how, 8), policy.Weights(full, how, 8)) {
+			if !mat.Equal(policy.TokenWeightsOfAll(full, how, 8), policy.TokenWeights(full, how, 8)) {
 				t.Errorf("%s: without empty sequences the two differ", how)
 			}
 		}
@@ -80,10 +80,10 @@ func TestWeights(t *testing.T) {
 		none := check.Matrix([]float64{0, 0}, []float64{0, 0})
 		check.NearAll(t, "loss", all(check.Matrix([]float64{nan, 1}, []float64{2, 3}), none), []float64{0, 0, 0, 0}, 0)
 		for _, how := range modes {
-			if w := policy.Weights(none, how, 0); !mat.Equal(w, none) {
+			if w := policy.TokenWeights(none, how, 0); !mat.Equal(w, none) {
 				t.Errorf("%v: weights %v, want zeros", how, w)
 			}
-			if r, c := policy.Weights(&mat.Dense{}, how, 8).Dims(); r != 0 || c != 0 {
+			if r, c := policy.TokenWeights(&mat.Dense{}, how, 8).Dims(); r != 0 || c != 0 {
 				t.Errorf("%v: [%d %d] weights of an empty batch", how, r, c)
 			}
 		}
@@ -93,7 +93,7 @@ func TestWeights(t *testing.T) {
 		var sum float64
 		for i := range 2 {
 			l, m := loss.Slice(i, i+1, 0, 4), ragged.Slice(i, i+1, 0, 4)
-			sum += policy.Aggregate(l, policy.Weights(m, policy.TokenMean, 0)) / 2
+			sum += policy.Aggregate(l, policy.TokenWeights(m, policy.TokenMean, 0)) / 2
 		}
 		check.Near(t, "mean of means", sum, 3.5, 0)
 		check.Near(t, "mean", all(loss, ragged)[0], 3.2, 5*4*u*3.2)
@@ -138,7 +138,7 @@ func TestAggregateBackward(t *testing.T) {
 		l := []float64{-1, nan, -2.5, -0.5, 1, 2}
 		ref := -1.25
 		for _, how := range modes {
-			w := policy.Weights(mask, how, 8)
+			w := policy.TokenWeights(mask, how, 8)
 			loss, dloss := mat.NewDense(2, 3, nil), mat.NewDense(2, 3, nil)
 			total := func(l []float64) float64 {
 				loss.Apply(func(i, t int, _ float64) float64 { return policy.K3(l[3*i+t], ref) }, loss)

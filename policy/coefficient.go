@@ -1,6 +1,10 @@
 package policy
 
-import "gonum.org/v1/gonum/mat"
+import (
+	"gonum.org/v1/gonum/mat"
+
+	"plumbline/numbers/logistic"
+)
 
 const badCoefficients = "policy: there is not one coefficient for each token"
 
@@ -71,7 +75,7 @@ func CoefficientOnlineRFT(right bool) float64 { return CoefficientRFT(right) }
 // and −GC does ∇ log π(o⁻_t). Differs in print: the exact gradient of the objective (12) has
 // another; see CoefficientDPOExact. It implements DeepSeekMath (14).
 func CoefficientDPO(chosen, rejected, beta float64) float64 {
-	return Logistic(beta*rejected - beta*chosen)
+	return logistic.Sigmoid(beta*rejected - beta*chosen)
 }
 
 // CoefficientDPOExact returns the gradient coefficient that differentiating the objective gives,
@@ -82,7 +86,7 @@ func CoefficientDPO(chosen, rejected, beta float64) float64 {
 // delta is Δ. For pairs of one token it is β times CoefficientDPO.
 // It implements DeepSeekMath (12), differentiated.
 func CoefficientDPOExact(delta, beta float64) float64 {
-	return beta * Logistic(-beta*delta)
+	return beta * logistic.Sigmoid(-beta*delta)
 }
 
 // CoefficientPPO returns the gradient coefficient of PPO with one update per sample, where π =

@@ -123,7 +123,7 @@ func TestUnifiedGradient(t *testing.T) {
 		gc := coefficients(func(t, token int) float64 {
 			return policy.CoefficientGRPO(advantages[t], logp[token], before[token], 0.1)
 		})
-		w := policy.Weights(check.Matrix([]float64{1, 1, 1}), policy.SequenceMean, 0)
+		w := policy.TokenWeights(check.Matrix([]float64{1, 1, 1}), policy.SequenceMean, 0)
 		d := policy.AggregateBackward(check.Matrix(gc), w)
 		var want mat.Dense
 		want.Mul(d, scores(output))

@@ -1,8 +1,8 @@
 package policy
 
-// Surrogate is the loss of one token that acts through its ratio alone, with the derivative for the
+// RatioLoss is the loss of one token that acts through its ratio alone, with the derivative for the
 // ratio's logarithm.
-type Surrogate func(r, advantage float64) (loss, dlogratio float64)
+type RatioLoss func(r, advantage float64) (loss, dlogratio float64)
 
 // Loss returns the loss of one token, and its derivative for log π of the token.
 //
@@ -10,7 +10,7 @@ type Surrogate func(r, advantage float64) (loss, dlogratio float64)
 //
 // r is Ratio(logprob, old, limit) of the token; limit 0 is none. A limit holds the loss where it is
 // and takes the derivative away. It implements PPO (6) and (7), for any surrogate l of r_t.
-func (l Surrogate) Loss(logprob, old, advantage, limit float64) (loss, dlogprob float64) {
+func (l RatioLoss) Loss(logprob, old, advantage, limit float64) (loss, dlogprob float64) {
 	loss, dlogprob = l(Ratio(logprob, old, limit), advantage)
 	if LogRatioBackward(logprob, old, limit) == 0 {
 		dlogprob = 0
@@ -24,7 +24,8 @@ func (l Surrogate) Loss(logprob, old, advantage, limit float64) (loss, dlogprob 
 //	L = −r A,  ∂L/∂ log r = −r A
 //
 // r is the ratio. At r = 1 the derivative is the policy gradient. An advantage of 0 has loss and
-// derivative 0, whatever the ratio. It implements PPO (6) and DeepSeekMath (16).
+// derivative 0, whatever the ratio. It implements PPO (6), DeepSeekMath (16), and the first term of
+// its (19).
 func Unclipped(r, advantage float64) (loss, dlogratio float64) {
 	if advantage == 0 {
 		return 0, 0 // 0 · ∞
@@ -58,9 +59,11 @@ func Clipped(r, advantage, low, high float64) (loss, dlogratio float64) {
 //	L' = min(L, −c A) for A < 0,  L otherwise
 //
 // loss and dlogratio are those of the surrogate; c > 1 is the largest ratio that counts for A < 0,
-// and 0 is no bound. Where both are equal the derivative is the surrogate's, beyond it 0. It
-// implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al. 2020) (number not
-// compared).
+// 3 in code, and 0 is no bound. Where both are equal the derivative is the surrogate's, beyond it
+// 0. Differs in print: DAPO and Klear-Reasoner have no such bound, their code has, under the names
+// of PPO and GPPO. It implements Dual-clip PPO, Mastering Complex Control in MOBA Games (Ye et al.
+// 2020) (number not compared), as in verl's compute_policy_loss and in Klear-Reasoner's
+// compute_gppo_loss (code).
 func Bounded(loss, dlogratio, advantage, c float64) (bounded, dbounded float64) {
 	if c != 0 && advantage < 0 && loss > -c*advantage {
 		return -c * advantage, 0

@@ -17,7 +17,7 @@ func clipped(r, advantage float64) (loss, dlogratio float64) {
 
 func TestSurrogate(t *testing.T) {
 	t.Run("its derivative for log π is that of the loss, inside a limit and beyond", func(t *testing.T) {
-		for name, l := range map[string]policy.Surrogate{"unclipped": policy.Unclipped, "clipped": clipped} {
+		for name, l := range map[string]policy.RatioLoss{"unclipped": policy.Unclipped, "clipped": clipped} {
 			for _, limit := range []float64{0, 0.75} {
 				for _, logprob := range []float64{-2, -1.5, -1.1, -0.9, -0.5, 0} {
 					for _, a := range []float64{-1.5, 1.5} {
@@ -33,7 +33,7 @@ func TestSurrogate(t *testing.T) {
 		}
 	})
 	t.Run("on the limit the derivative is that of the inside, beyond it the loss is the limit's", func(t *testing.T) {
-		l := policy.Surrogate(policy.Unclipped)
+		l := policy.RatioLoss(policy.Unclipped)
 		check.Both(t, "on it", func() (float64, float64) { return l.Loss(0, -1, 2, 1) }, -2*math.E, -2*math.E, 4*u)
 		check.Both(t, "beyond", func() (float64, float64) { return l.Loss(0, -100, 2, 1) }, -2*math.E, 0, 4*u)
 		check.Both(t, "excluded by π_old", func() (float64, float64) {
@@ -54,7 +54,7 @@ func TestUnclipped(t *testing.T) {
 	t.Run("over samples of another policy its gradient is the policy gradient of this one", func(t *testing.T) {
 		advantage := []float64{1, -2, 0.5, 3, -0.25}
 		got := pull(logOld, z, func(k int) float64 {
-			_, d := policy.Surrogate(policy.Unclipped).Loss(logp[k], logOld[k], advantage[k], 0)
+			_, d := policy.RatioLoss(policy.Unclipped).Loss(logp[k], logOld[k], advantage[k], 0)
 			return d
 		})
 		check.NearAll(t, "gradient", got, pull(logp, z, func(k int) float64 { return -advantage[k] }), sumBound)
@@ -131,7 +131,7 @@ func TestNoAdvantage(t *testing.T) {
 		})
 	t.Run("nor with the ratio of a token that π_old excludes", func(t *testing.T) {
 		for _, limit := range []float64{0, 20} {
-			for name, l := range map[string]policy.Surrogate{"unclipped": policy.Unclipped, "clipped": clipped} {
+			for name, l := range map[string]policy.RatioLoss{"unclipped": policy.Unclipped, "clipped": clipped} {
 				check.Both(t, name, func() (float64, float64) { return l.Loss(-1, -inf, 0, limit) }, 0, 0, 0)
 				check.Both(t, name, func() (float64, float64) { return l.Loss(-1, -800, 0, limit) }, 0, 0, 0)
 			}

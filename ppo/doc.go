@@ -16,7 +16,7 @@
 //	β          weight of a divergence
 //
 // A function of one token returns its loss and the derivative of that for log π of the token;
-// policy.Weights says what tokens weigh in the loss of a batch, policy.Aggregate sums them up.
+// policy.TokenWeights says what tokens weigh in the loss of a batch, policy.Aggregate sums them up.
 //
 // # Where a derivative jumps
 //

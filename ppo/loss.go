@@ -23,14 +23,14 @@ type Options struct {
 //	L = −Σ_it w_it min(r_it A_it, clip(r_it, 1−ε_low, 1+ε_high) A_it)
 //
 // logprob, old, advantage and mask are [N × L] and so is the gradient, which is 0 outside the mask;
-// w is policy.Weights. A batch without tokens has loss 0. With policy.SequenceMean it is −1 times
-// the mean of the paper's objective over outputs. It implements DeepSeekMath (1) and PPO (7).
+// w is policy.TokenWeights. A batch without tokens has loss 0. With policy.SequenceMean it is −1
+// times the mean of the paper's objective over outputs. It implements DeepSeekMath (1) and PPO (7).
 func Loss(logprob, old, advantage, mask mat.Matrix, o Options) (loss float64, dlogprob *mat.Dense) {
 	sameShape(logprob, old, advantage, mask)
-	clip := policy.Surrogate(func(r, advantage float64) (loss, dlogratio float64) {
+	clip := policy.RatioLoss(func(r, advantage float64) (loss, dlogratio float64) {
 		return DualClip(r, advantage, o.Low, o.High, o.DualClip)
 	})
-	return policy.Sum(policy.Weights(mask, o.Aggregation, o.Length), func(i, t int) (loss, dlogprob float64) {
+	return policy.Sum(policy.TokenWeights(mask, o.Aggregation, o.Length), func(i, t int) (loss, dlogprob float64) {
 		return clip.Loss(logprob.At(i, t), old.At(i, t), advantage.At(i, t), o.LogRatioLimit)
 	})
 }

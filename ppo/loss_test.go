@@ -44,13 +44,13 @@ func TestLoss(t *testing.T) {
 		func(t *testing.T) {
 			for _, o := range options {
 				got, d := ppo.Loss(logprob, logprob, advantage, mask, o)
-				w := policy.Weights(mask, o.Aggregation, o.Length)
+				w := policy.TokenWeights(mask, o.Aggregation, o.Length)
 				check.Near(t, "loss", got, -policy.Aggregate(advantage, w), 16*u)
 				for i := range 2 {
 					for k := range 3 {
 						want := 0.0
 						if mask.At(i, k) != 0 {
-							_, want = ppo.PolicyGradient(-1, advantage.At(i, k))
+							_, want = ppo.PolicyGradientLoss(-1, advantage.At(i, k))
 							want *= w.At(i, k)
 						}
 						check.Near(t, "gradient", d.At(i, k), want, 4*u)

@@ -1,6 +1,6 @@
 package ppo
 
-import "plumbline/policy"
+import "plumbline/numbers/logistic"
 
 const badRewards = "ppo: logprob, ref and mask differ in length"
 
@@ -58,8 +58,8 @@ func RewardModelLoss(scores []float64) (loss float64, dscores []float64) {
 	for w, rw := range scores {
 		for l := w + 1; l < len(scores); l++ {
 			h := rw - scores[l]
-			loss -= policy.LogLogistic(h) / pairs
-			slope := policy.Logistic(-h) / pairs
+			loss -= logistic.LogSigmoid(h) / pairs
+			slope := logistic.Sigmoid(-h) / pairs
 			dscores[w] -= slope
 			dscores[l] += slope
 		}

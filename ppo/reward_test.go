@@ -143,7 +143,7 @@ func TestInstructObjective(t *testing.T) {
 		}
 		logpi := policy.LogSoftmax(z, 1)
 		got := check.Mean(logpi, func(y int) []float64 {
-			_, d := ppo.PolicyGradient(logpi[y], ppo.KLReward(score[y], logpi[y], sft[y], beta))
+			_, d := ppo.PolicyGradientLoss(logpi[y], ppo.KLReward(score[y], logpi[y], sft[y], beta))
 			return floats.ScaleTo(make([]float64, 3), -d, policy.LogProbBackward(z, y, 1))
 		})
 		check.NearAll(t, "∇J", got, check.Gradient(objective, z), stepBound)

@@ -2,13 +2,13 @@ package ppo
 
 import "plumbline/policy"
 
-// PolicyGradient returns the loss whose derivative is the policy gradient.
+// PolicyGradientLoss returns the loss whose derivative is the policy gradient.
 //
 //	L = −A log π,  ∂L/∂ log π = −A
 //
 // logprob is log π of the sampled token. Only the derivative means something; the value is not that
 // of the policy. It implements PPO (1) and (2).
-func PolicyGradient(logprob, advantage float64) (loss, dlogprob float64) {
+func PolicyGradientLoss(logprob, advantage float64) (loss, dlogprob float64) {
 	if advantage == 0 {
 		return 0, 0 // 0 · −∞
 	}

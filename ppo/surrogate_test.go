@@ -11,24 +11,24 @@ import (
 	"plumbline/ppo"
 )
 
-func TestPolicyGradient(t *testing.T) {
+func TestPolicyGradientLoss(t *testing.T) {
 	t.Run("its derivative is minus the advantage", func(t *testing.T) {
-		_, d := ppo.PolicyGradient(-1.5, 0.75)
+		_, d := ppo.PolicyGradientLoss(-1.5, 0.75)
 		check.Near(t, "derivative", d, check.Derivative(func(l float64) float64 {
-			loss, _ := ppo.PolicyGradient(l, 0.75)
+			loss, _ := ppo.PolicyGradientLoss(l, 0.75)
 			return loss
 		}, -1.5), stepBound)
-		check.Both(t, "A = ¾", func() (float64, float64) { return ppo.PolicyGradient(-2, 0.75) }, 1.5, -0.75, 0)
+		check.Both(t, "A = ¾", func() (float64, float64) { return ppo.PolicyGradientLoss(-2, 0.75) }, 1.5, -0.75, 0)
 	})
 	t.Run("an advantage of 0 teaches nothing, of an excluded token too", func(t *testing.T) {
-		check.Both(t, "A = 0", func() (float64, float64) { return ppo.PolicyGradient(-inf, 0) }, 0, 0, 0)
+		check.Both(t, "A = 0", func() (float64, float64) { return ppo.PolicyGradientLoss(-inf, 0) }, 0, 0, 0)
 	})
 }
 
 func TestSurrogate(t *testing.T) {
 	t.Run("at ratio 1 its derivative is the policy gradient, and its value −A", rapid.MakeCheck(func(t *rapid.T) {
 		a := rapid.Float64Range(-9, 9).Draw(t, "A")
-		_, want := ppo.PolicyGradient(-1, a)
+		_, want := ppo.PolicyGradientLoss(-1, a)
 		check.Both(t, "r = 1", func() (float64, float64) { return ppo.Surrogate(1, a) }, -a, want, 0)
 	}))
 	t.Run("its derivative is that of −e^{log r} A", func(t *testing.T) {

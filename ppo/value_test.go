@@ -87,6 +87,6 @@ func TestValueLossClipped(t *testing.T) {
 	t.Run("a batch of them is weighted like losses of tokens", func(t *testing.T) {
 		mask := check.Matrix([]float64{1, 1}, []float64{1, 0})
 		loss := check.Matrix([]float64{0.5, 2}, []float64{3.5, nan})
-		check.Near(t, "token mean", policy.Aggregate(loss, policy.Weights(mask, policy.TokenMean, 0)), 2, 8*u)
+		check.Near(t, "token mean", policy.Aggregate(loss, policy.TokenWeights(mask, policy.TokenMean, 0)), 2, 8*u)
 	})
 }

@@ -17,10 +17,10 @@ func TestWhatCountsNothing(t *testing.T) {
 	old, logits := mat.NewDense(2, 2, []float64{0, -800, 0, 0}), mat.NewDense(2, 2, []float64{0, 0, 0, 0})
 	actions := []int{1, 0}
 	t.Run("an advantage of 0 has no surrogate and no gradient, whatever the ratio", func(t *testing.T) {
-		check.Near(t, "L", rl.Surrogate(old, logits, actions, []float64{0, 1}), 0.5, 4*check.U)
-		dz := rl.SurrogateBackward(old, logits, actions, []float64{0, 1})
+		check.Near(t, "L", rl.SurrogateObjective(old, logits, actions, []float64{0, 1}), 0.5, 4*check.U)
+		dz := rl.SurrogateObjectiveBackward(old, logits, actions, []float64{0, 1})
 		check.NearMatrix(t, "dz", dz, mat.NewDense(2, 2, []float64{0, 0, 0.25, -0.25}), 4*check.U)
-		check.Near(t, "L", rl.Surrogate(old, logits, actions, []float64{1, 1}), inf, 0)
+		check.Near(t, "L", rl.SurrogateObjective(old, logits, actions, []float64{1, 1}), inf, 0)
 	})
 	t.Run("a weight of 0 has no objective, whatever the log-probability", func(t *testing.T) {
 		z := mat.NewDense(1, 2, []float64{0, -inf})

@@ -48,15 +48,15 @@ func Penalty(epsilon, gamma float64) float64 {
 	return 4 * epsilon * gamma / ((1 - gamma) * (1 - gamma))
 }
 
-// Surrogate returns the mean advantage of the actions that the old policy took, weighted for the
-// new one.
+// SurrogateObjective returns the mean advantage of the actions that the old policy took, weighted
+// for the new one.
 //
 //	L(θ) = 1/N Σ_n π_θ(a_n|s_n) / π_old(a_n|s_n) · A_n
 //
 // old and logits are [N × A], actions and advantages are [N]. A sample with an advantage of 0 adds
 // 0, whatever its ratio. It implements TRPO (14) with the old policy as q, advantages for Q, and a
 // mean for the expectation.
-func Surrogate(old, logits mat.Matrix, actions []int, advantages []float64) float64 {
+func SurrogateObjective(old, logits mat.Matrix, actions []int, advantages []float64) float64 {
 	rows := checkPolicies(old, logits)
 	checkBatch(logits, actions, advantages)
 	var sum float64
@@ -67,13 +67,13 @@ func Surrogate(old, logits mat.Matrix, actions []int, advantages []float64) floa
 	return sum / float64(rows)
 }
 
-// SurrogateBackward returns the gradient of Surrogate for the new logits.
+// SurrogateObjectiveBackward returns the gradient of SurrogateObjective for the new logits.
 //
 //	dz_n = 1/N π_θ(a_n|s_n) / π_old(a_n|s_n) · A_n ∇ log π_θ(a_n|s_n)
 //
 // old and logits are [N × A], actions and advantages are [N]; the result is [N × A]. At the old
 // policy it is the mean policy gradient. It implements TRPO (14) (derived).
-func SurrogateBackward(old, logits mat.Matrix, actions []int, advantages []float64) *mat.Dense {
+func SurrogateObjectiveBackward(old, logits mat.Matrix, actions []int, advantages []float64) *mat.Dense {
 	rows := checkPolicies(old, logits)
 	checkBatch(logits, actions, advantages)
 	psi := make([]float64, rows)
@@ -226,11 +226,11 @@ func (r TrustRegion) Step(theta *mat.Dense, x mat.Matrix, actions []int, advanta
 		floats.AddScaled(hv, r.Damping, v)
 		return hv
 	}
-	g := product(x.T(), SurrogateBackward(z, z, actions, advantages)).RawMatrix().Data
+	g := product(x.T(), SurrogateObjectiveBackward(z, z, actions, advantages)).RawMatrix().Data
 	s := ConjugateGradient(fisher, g, r.Iterations, solved)
 	floats.Scale(StepLength(s, fisher(s), r.Delta), s) // NaN for g = 0, which the line search does not take
 	found, _ := LineSearch(old, s, r.Delta, r.Tries,
-		func(theta []float64) float64 { return Surrogate(z, logits(theta), actions, advantages) },
+		func(theta []float64) float64 { return SurrogateObjective(z, logits(theta), actions, advantages) },
 		func(theta []float64) float64 { return MeanKL(z, logits(theta)) })
 	return mat.NewDense(d, cols, found)
 }

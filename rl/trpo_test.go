@@ -79,12 +79,12 @@ func TestPenalty(t *testing.T) {
 	})
 }
 
-func TestSurrogate(t *testing.T) {
+func TestSurrogateObjective(t *testing.T) {
 	rng := source(42)
 
 	t.Run("at the old policy it is the mean advantage", func(t *testing.T) {
 		z := random(rng, 4, 3)
-		check.Near(t, "L", rl.Surrogate(z, z, []int{0, 1, 2, 1}, []float64{1, 2, -4, 3}), 0.5, 0)
+		check.Near(t, "L", rl.SurrogateObjective(z, z, []int{0, 1, 2, 1}, []float64{1, 2, -4, 3}), 0.5, 0)
 	})
 
 	// With each action once, alike likely: 1/A Σ_a π(a)/(1/A) A(a) = Σ_a π(a) A(a). For 4 actions
@@ -97,13 +97,13 @@ func TestSurrogate(t *testing.T) {
 			z.SetRow(a, row.RawRowView(0))
 			want += softmax(row).At(0, a) * advantages[a]
 		}
-		check.Near(t, "L", rl.Surrogate(mat.NewDense(4, 4, nil), z, []int{0, 1, 2, 3}, advantages), want, 64*u)
+		check.Near(t, "L", rl.SurrogateObjective(mat.NewDense(4, 4, nil), z, []int{0, 1, 2, 3}, advantages), want, 64*u)
 	})
 
 	t.Run("policies of different shapes panic", func(t *testing.T) {
 		two, three := mat.NewDense(1, 2, nil), mat.NewDense(1, 3, nil)
 		for name, f := range map[string]func(){
-			"actions":               func() { rl.Surrogate(two, three, []int{0}, []float64{1}) },
+			"actions":               func() { rl.SurrogateObjective(two, three, []int{0}, []float64{1}) },
 			"states":                func() { rl.MeanKL(two, mat.NewDense(2, 2, nil)) },
 			"actions of advantages": func() { rl.LocalObjective(0, []float64{1}, two, three) },
 			"states of advantages":  func() { rl.LocalObjective(0, []float64{1}, two, mat.NewDense(2, 2, nil)) },
@@ -116,19 +116,19 @@ func TestSurrogate(t *testing.T) {
 	})
 }
 
-func TestSurrogateBackward(t *testing.T) {
+func TestSurrogateObjectiveBackward(t *testing.T) {
 	rng := source(43)
 	old, z, actions, advantages := random(rng, 4, 3), random(rng, 4, 3), []int{0, 2, 2, 1}, []float64{1, -0.5, 2, -1}
 
-	t.Run("it is the derivative of Surrogate", func(t *testing.T) {
-		want := numeric(func() float64 { return rl.Surrogate(old, z, actions, advantages) }, z)
-		check.NearMatrix(t, "dz", rl.SurrogateBackward(old, z, actions, advantages), want, numericBound)
+	t.Run("it is the derivative of SurrogateObjective", func(t *testing.T) {
+		want := numeric(func() float64 { return rl.SurrogateObjective(old, z, actions, advantages) }, z)
+		check.NearMatrix(t, "dz", rl.SurrogateObjectiveBackward(old, z, actions, advantages), want, numericBound)
 	})
 
 	t.Run("at the old policy it is the mean policy gradient", func(t *testing.T) {
 		want := rl.PolicyGradient(old, actions, advantages)
 		want.Scale(0.25, want)
-		check.NearMatrix(t, "dz", rl.SurrogateBackward(old, old, actions, advantages), want, 0)
+		check.NearMatrix(t, "dz", rl.SurrogateObjectiveBackward(old, old, actions, advantages), want, 0)
 	})
 }
 
@@ -484,7 +484,8 @@ func TestStep(t *testing.T) {
 			if kl := rl.MeanKL(old, z); kl > delta || kl < delta/64 {
 				t.Errorf("KL is %v, δ is %v", kl, delta)
 			}
-			if rl.Surrogate(old, z, actions, advantages) <= rl.Surrogate(old, old, actions, advantages) {
+			before := rl.SurrogateObjective(old, old, actions, advantages)
+			if rl.SurrogateObjective(old, z, actions, advantages) <= before {
 				t.Error("the surrogate is no better")
 			}
 		}

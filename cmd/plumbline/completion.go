@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/course/count"
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 )
@@ -194,6 +195,8 @@ func valuesOf(f flagHelp) []candidate {
 		return opNames()
 	case "i/n":
 		return plain("auto", "off")
+	case "GPU":
+		return plain(count.GPUNames()...)
 	case "FILE", "OTHER", "NAME", "FOLDER", "OUT":
 		return []candidate{askFiles}
 	}
@@ -209,6 +212,8 @@ func operands(command string) []candidate {
 		return plain(slices.Sorted(maps.Keys(shells))...)
 	case "ops", "request":
 		return opNames()
+	case "count":
+		return append(plain(count.Names()...), askFiles)
 	case "mistakes":
 		all := opNames()
 		for _, m := range op.Bank() {

@@ -29,6 +29,8 @@ func TestComplete(t *testing.T) {
 		{"a number is not known", "verify -max-work ", ""},
 		{"ops", "ops norm", "norm.rms"},
 		{"ops of a flag", "evidence -op norm", "norm.rms"},
+		{"models as they are written", "count DeepSeek-V2", "DeepSeek-V2 DeepSeek-V2-Lite :files"},
+		{"GPUs", "count -gpu H2", "H20 H200"},
 		{"mistakes by op and id", "mistakes mtp.acc", "mtp.accept"},
 		{"mistakes by id", "mistakes layout-", "layout-swapped"},
 		{"helps", "help mis", "mistakes"},

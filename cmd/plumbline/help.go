@@ -36,8 +36,8 @@ func manual(w io.Writer) {
 
 var helps = map[string]string{
 	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
-	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "evidence": helpEvidence,
-	"completion": helpCompletion, "version": helpVersion, "help": helpAll,
+	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "count": helpCount,
+	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion, "help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -53,6 +53,7 @@ explains its error.
   plumbline import FILE...                         make a recording of files that others write
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
+  plumbline count [MODEL | FILE]                   count a model: parameters, KV cache, operations
   plumbline evidence                               measure what this and other acceptance tests find
   plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
@@ -322,6 +323,31 @@ of the mistakes, with the reason.
 Exit status: 0, or 2 if a word names nothing.
 
 Example: plumbline mistakes layout-swapped
+`
+
+const helpCount = `usage: plumbline count [flags] [MODEL | FILE]
+
+Counts a model from the shapes of its weights: the parameters as a tree with those that are active
+for a token; the bytes of the KV cache beside those of MHA, GQA of 8 groups and MQA with as many
+heads, and how many sequences fit on GPUs beside the weights; the operations of attention for a
+token as its context grows, of latent attention in both forms with the number of new tokens where
+these cost the same; for a mixture of experts, how redundant experts level GPUs, and how long stages
+of a pipeline wait. docs/COUNT.md has the same of all models side by side, with the reasons.
+
+A model is one of the family, or a FILE is the config.json of a model of Hugging Face, or a folder
+that has one: DeepSeek V2, V3 and V3.2, Llama, Mistral, Mixtral, Qwen 2, Qwen 3 and its mixtures of
+experts. Without an argument the models are listed that are known by name.
+
+  -context N   tokens of a sequence (131072)
+  -batch N     sequences (1)
+  -gpu GPU     a GPU by its name, or its memory in GiB (H800)
+
+Weights of a FILE are counted in BF16. The absorbed form of latent attention has fewer operations
+where no more new tokens are computed than the last column says.
+
+Exit status: 0, or 2 if there is no such model, or a size that no model has.
+
+Example: plumbline count DeepSeek-V3 -context 131072 -batch 16 -gpu H200
 `
 
 const helpEvidence = `usage: plumbline evidence [flags]

@@ -6,6 +6,8 @@ import (
 	"log"
 	"os"
 
+	"plumbline/course"
+	"plumbline/course/count"
 	"plumbline/course/derivation"
 	"plumbline/course/hand"
 	"plumbline/course/page"
@@ -27,7 +29,7 @@ func main() {
 func write(root string) error {
 	all := page.Set{}
 	for _, pages := range []func(fs.FS) (page.Set, error){
-		derivation.Pages, hand.Pages, picture.Pages, story.Pages,
+		course.Pages, count.Pages, derivation.Pages, hand.Pages, picture.Pages, story.Pages,
 	} {
 		set, err := pages(os.DirFS(root))
 		if err == nil {

@@ -30,14 +30,14 @@ func readComment(doc string) (formula []string, ending string) {
 				formula = strings.Split(strings.TrimRight(block.Text, "\n"), "\n")
 			}
 		case *comment.Paragraph:
-			prose = plain(block.Text)
+			prose = Plain(block.Text)
 		}
 	}
 	return formula, citation(prose)
 }
 
-// plain returns text without its links and on one line.
-func plain(text []comment.Text) string {
+// Plain returns text without its links and on one line.
+func Plain(text []comment.Text) string {
 	var b strings.Builder
 	for _, t := range text {
 		switch t := t.(type) {
@@ -46,9 +46,9 @@ func plain(text []comment.Text) string {
 		case comment.Italic:
 			b.WriteString(string(t))
 		case *comment.Link:
-			b.WriteString(plain(t.Text))
+			b.WriteString(Plain(t.Text))
 		case *comment.DocLink:
-			b.WriteString(plain(t.Text))
+			b.WriteString(Plain(t.Text))
 		}
 	}
 	return strings.Join(strings.Fields(b.String()), " ")

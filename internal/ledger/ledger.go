@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 )
@@ -10,32 +11,58 @@ import (
 // Page is where the table of equations stands, from the root of the module.
 const Page = "docs/EQUATIONS.md"
 
-// Rooms are the equation packages, in the order of the page; those that do not exist yet are passed
-// over.
+// Rooms are the equation packages in the order in which they are taught, which is that of the page;
+// those that do not exist yet are passed over.
 var Rooms = []string{
-	"rope", "norm", "attention", "mla", "moe", "fp8", "mtp", "policy", "ppo", "grpo", "dpo", "rl", "model",
+	"attention", "rope", "norm", "mla", "numbers/logistic", "moe", "fp8", "mtp", "model",
+	"rl", "policy", "ppo", "dpo", "grpo",
 }
 
 // Ledger is what the sources say of the equations.
 type Ledger struct {
-	Functions []*Function // exported, of all equation packages; by package, file and line
+	Functions []*Function // exported, of all equation packages; in the order in which they are taught
 	Ops       []Op        // of the catalogue, by name
 }
 
 // Function is an exported function or method of an equation package.
 type Function struct {
-	Package string
+	Package string // from the root, as in Rooms
 	Name    string // YaRN.ScoreFactor for a method
 	File    string // from the root, with slashes
 	Line    int
+	Summary string   // first sentence of the comment
 	Formula []string // lines of the indented block
+	Notes   []Note   // where print and code differ from it
 	Ending  string   // last sentence of the comment, from "It implements" on
 	Exempt  bool     // it is no equation: its ending says so, or it is a String method
 	Tests   []Test   // those that name it, in any way: through helpers too
 }
 
+// Note says where a formula, as printed or as coded elsewhere, is not what the function computes.
+type Note struct {
+	Kind string // InPrint or InCode
+	Text string
+}
+
+// Kinds of notes.
+const (
+	InPrint = "print"
+	InCode  = "code"
+)
+
 // Test is a test, fuzz test or example.
-type Test struct{ Name, File string }
+type Test struct {
+	Name, File string
+	Line       int
+	Sentences  []Sentence // what its sub-tests are called
+	Breadth    int        // how many functions of its package it names
+}
+
+// Sentence is the name of a sub-test that is written out in the source.
+type Sentence struct {
+	Text string
+	Line int
+}
 
 // Op is an entry of the catalogue of package op.
 type Op struct {
@@ -46,7 +73,7 @@ type Op struct {
 }
 
 // Path returns the name as other packages write it, rope.Rotate or rope.YaRN.ScoreFactor.
-func (f *Function) Path() string { return f.Package + "." + f.Name }
+func (f *Function) Path() string { return path.Base(f.Package) + "." + f.Name }
 
 // Read reads the sources below root, which is the root of the module.
 func Read(root fs.FS) (*Ledger, error) {

@@ -123,7 +123,7 @@ func TestProblemsOfRows(t *testing.T) {
 	for name, page := range map[string]string{
 		"no page":              "",
 		"another function":     strings.ReplaceAll(page, "rope.Rotate", "rope.RotateAll"),
-		"only named in a line": "see [`rope.Rotate`](../rope/rope.go)",
+		"only named in a line": "see [`rope.Rotate`](../rope/rope.go#L9)",
 	} {
 		if diff := cmp.Diff(want, l.Problems(page)); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
@@ -219,8 +219,8 @@ func TestOps(t *testing.T) {
 		}
 	})
 	t.Run("a row has the equation, the function, the paper, the tests, the ops and the recordings", func(t *testing.T) {
-		want := "| $`y = R\\,x`$ | [`rope.Rotate`](../rope/rope.go) | RoFormer (15) | " +
-			"[TestRotate](../rope/rope_test.go) |" +
+		want := "| $`y = R\\,x`$ | [`rope.Rotate`](../rope/rope.go#L9) | RoFormer (15) | " +
+			"[TestRotate](../rope/rope_test.go#L5) |" +
 			" `rope.apply` | [a](../golden/testdata/deep/a.safetensors) |"
 		if rows := tableRows(page); !slices.Contains(rows, want) {
 			t.Errorf("rows:\n%s\nwant among them:\n%s", strings.Join(rows, "\n"), want)
@@ -258,7 +258,7 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func TestFormulaThatDoesNotConvertIsShownAsItIs(t *testing.T) {
-	got := formula([]string{"⎡a_b | c⎤", "⎣<d>  e⎦"})
+	got := Formula([]string{"⎡a_b | c⎤", "⎣<d>  e⎦"})
 	if want := "<pre>⎡a&#95;b &#124; c⎤<br>⎣&lt;d&gt;  e⎦</pre>"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,23 +52,24 @@ func (l *Ledger) row(f *Function) string {
 	}
 	var tests, links []string
 	for _, test := range f.lessons() {
-		tests = append(tests, link(test.Name, test.File))
+		tests = append(tests, linkTo(test.Name, test.File, test.Line))
 	}
 	for _, file := range files {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
 	cells := []string{
-		formula(f.Formula), link("`"+f.Path()+"`", f.File), cited(f.Ending),
+		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), cell(f.Cites()),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// lessons returns the tests that name f, those called after it first.
+// lessons returns the tests that name f: those called after it first, then those that name the
+// fewest others.
 func (f *Function) lessons() []Test {
 	short := strings.TrimPrefix(testedName(f.Name), ".")
 	return slices.SortedStableFunc(slices.Values(f.Tests), func(a, b Test) int {
-		return calledAfter(a, short) - calledAfter(b, short)
+		return cmp.Or(calledAfter(a, short)-calledAfter(b, short), a.Breadth-b.Breadth)
 	})
 }
 
@@ -85,6 +88,9 @@ func calledAfter(test Test, name string) int {
 // link returns a link from the page to a file of the module.
 func link(text, file string) string { return "[" + text + "](../" + file + ")" }
 
+// linkTo returns a link to a line of a file.
+func linkTo(text, file string, line int) string { return link(text, fmt.Sprintf("%s#L%d", file, line)) }
+
 // list returns the first few items, and how many there are beyond.
 func list(items []string) string {
 	if rest := len(items) - most; rest > 0 {
@@ -93,14 +99,42 @@ func list(items []string) string {
 	return strings.Join(items, "<br>")
 }
 
-// cited returns what a citing sentence cites.
-func cited(ending string) string {
-	return cell(strings.TrimSuffix(strings.TrimPrefix(ending, citing), "."))
+// Cites returns what the function implements, without "It implements" and the full stop.
+func (f *Function) Cites() string {
+	return strings.TrimSuffix(strings.TrimPrefix(f.Ending, citing), ".")
 }
 
-// formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
-// they are if the conversion does not know one.
-func formula(lines []string) string {
+// Lesson returns the test that is called after f, or else the one that names it and fewest other
+// functions; among these, one whose sub-tests are sentences.
+func (f *Function) Lesson() (lesson Test, ok bool) {
+	for _, test := range f.lessons() {
+		if !strings.HasPrefix(test.Name, "Test") {
+			continue
+		}
+		if len(test.Sentences) > 0 || test.Name == "Test"+strings.TrimPrefix(testedName(f.Name), ".") {
+			return test, true
+		}
+		if !ok {
+			lesson, ok = test, true
+		}
+	}
+	return lesson, ok
+}
+
+// Example returns the Example of f; that of a method is called ExampleType_Method.
+func (f *Function) Example() (Test, bool) {
+	name := "Example" + strings.ReplaceAll(f.Name, ".", "_")
+	for _, test := range f.Tests {
+		if rest, ok := strings.CutPrefix(test.Name, name); ok && (rest == "" || rest[0] == '_') {
+			return test, true
+		}
+	}
+	return Test{}, false
+}
+
+// Formula returns the lines of a formula in GitHub's maths, one below the other, or all of them as
+// they are if the conversion does not know one; both fit a cell of a table.
+func Formula(lines []string) string {
 	var out []string
 	for _, line := range lines {
 		if strings.TrimSpace(line) == "" {
@@ -126,3 +160,20 @@ var escapes = strings.NewReplacer(
 
 // cell escapes text for a cell of a table.
 func cell(text string) string { return escapes.Replace(text) }
+
+// Cell returns text so that Markdown shows it as it is, in a cell of a table too.
+func Cell(text string) string { return cell(text) }
+
+// Inline returns text in which every formula between « and » is GitHub's maths; what stands outside
+// is Markdown. ok is false if one of the formulas is not known to the conversion.
+func Inline(text string) (out string, ok bool) {
+	ok = true
+	out = marked.ReplaceAllStringFunc(text, func(s string) string {
+		converted, known := tex(strings.TrimSuffix(strings.TrimPrefix(s, "«"), "»"))
+		ok = ok && known
+		return "$`" + converted + "`$"
+	})
+	return out, ok
+}
+
+var marked = regexp.MustCompile("«[^»]*»")

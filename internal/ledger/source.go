@@ -86,16 +86,21 @@ func readPackage(root fs.FS, room string) ([]*Function, error) {
 		return nil, err
 	}
 	var functions []*Function
-	for _, s := range sources {
+	for _, s := range taught(sources, room) {
 		if !s.isTest() {
 			functions = append(functions, s.functions(room)...)
 		}
 	}
 	for _, test := range readTests(sources, room) {
+		var named []*Function
 		for _, f := range functions {
 			if test.names[testedName(f.Name)] {
-				f.Tests = append(f.Tests, test.Test)
+				named = append(named, f)
 			}
+		}
+		test.Breadth = len(named)
+		for _, f := range named {
+			f.Tests = append(f.Tests, test.Test)
 		}
 	}
 	return functions, nil
@@ -111,6 +116,7 @@ func (s source) functions(room string) []*Function {
 		}
 		f := &Function{Package: room, Name: exportedName(decl), File: s.name, Line: s.line(decl)}
 		f.Formula, f.Ending = readComment(decl.Doc.Text())
+		f.Summary, f.Notes = readSummary(decl.Doc.Text()), readNotes(decl.Doc.Text())
 		f.Exempt = saysNone(f.Ending) || decl.Recv != nil && decl.Name.Name == "String"
 		functions = append(functions, f)
 	}

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"go/ast"
+	"go/token"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -38,7 +40,8 @@ func readTests(sources []source, room string) []namingTest {
 			}
 			maps.Copy(direct[d.name], s.namesIn(d.node, room))
 			if isTestName(d.name) {
-				tests = append(tests, namingTest{Test{d.name, s.name}, nameSet{}})
+				test := Test{Name: d.name, File: s.name, Line: s.line(d.node), Sentences: s.sentences(d.node)}
+				tests = append(tests, namingTest{test, nameSet{}})
 			}
 		}
 	}
@@ -46,6 +49,25 @@ func readTests(sources []source, room string) []namingTest {
 		follow(test.Name, direct, test.names)
 	}
 	return tests
+}
+
+// sentences returns the names of sub-tests below node that are literals, t.Run("…", …).
+func (s source) sentences(node ast.Node) (all []Sentence) {
+	ast.Inspect(node, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) != 2 {
+			return true
+		}
+		run, isSelector := call.Fun.(*ast.SelectorExpr)
+		name, isLiteral := call.Args[0].(*ast.BasicLit)
+		if isSelector && isLiteral && run.Sel.Name == "Run" && name.Kind == token.STRING {
+			if text, err := strconv.Unquote(name.Value); err == nil {
+				all = append(all, Sentence{text, s.line(call)})
+			}
+		}
+		return true
+	})
+	return all
 }
 
 func isTestName(name string) bool {

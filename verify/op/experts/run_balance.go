@@ -98,7 +98,7 @@ func lossProgram(c *op.Case, ids [][]int) op.Program {
 
 // of returns Σ f P of tokens from … to−1.
 func (l *lossRun) of(from, to int, ids [][]int) float64 {
-	shares, means := l.share.RoundAll(moe.Frequencies(ids, l.c.Dim("E"))), l.scores(from, to)
+	shares, means := l.share.RoundAll(moe.RelativeLoads(ids, l.c.Dim("E"))), l.scores(from, to)
 	if l.c.Word("kind") == "device" || l.c.Word("kind") == "communication" {
 		shares, means = l.byDevice(shares, means, ids)
 	}
@@ -150,7 +150,7 @@ func (l *lossRun) byDevice(shares, means []float64, ids [][]int) (f, p []float64
 		f[d] = l.part.Round(l.group.Sum(of) / math.Max(1, float64(len(of))))
 	}
 	if l.c.Word("kind") == "communication" {
-		f = l.part.RoundAll(moe.SentFrequencies(ids, devices, mostDevices(l.c)))
+		f = l.part.RoundAll(moe.RelativeSentLoads(ids, devices, mostDevices(l.c)))
 	}
 	return f, p
 }

@@ -14,7 +14,7 @@ import (
 // cast is one matrix to be quantised, with what is known of its blocks.
 type cast struct {
 	rows, cols  int
-	block       fp8.Block
+	block       fp8.BlockSize
 	scaleCols   int // blocks side by side
 	x           []float64
 	format      dtype.Type
@@ -88,7 +88,7 @@ func expected(name string, c *verdict.Codes, rows, cols int) verdict.Expected {
 func newCast(c *op.Case) *cast {
 	pair := c.Pair("block")
 	q := &cast{
-		rows: c.Dim("M"), cols: c.Dim("K"), block: fp8.Block{Rows: pair[0], Cols: pair[1]}, x: c.Input("x").Data,
+		rows: c.Dim("M"), cols: c.Dim("K"), block: fp8.BlockSize{Rows: pair[0], Cols: pair[1]}, x: c.Input("x").Data,
 		format: dtype.F8E4M3, ue8m0: c.Word("scale") == "UE8M0", floor: c.Float("amax_floor"), stored: dtype.F32,
 	}
 	if c.Word("format") == "F8_E5M2" {
@@ -112,14 +112,14 @@ func newCast(c *op.Case) *cast {
 // recipesOf returns the recipes that count. Under UE8M0 the scale is a power of two, whose inverse
 // is exact: all recipes are one.
 func recipesOf(word string, ue8m0 bool) []fp8.Recipe {
-	recipe := map[string]fp8.Recipe{"divide": fp8.Quotient, "reciprocal": fp8.Inverse, "amax": fp8.Largest}
+	recipe := map[string]fp8.Recipe{"divide": fp8.ByQuotient, "reciprocal": fp8.ByInverse, "amax": fp8.ByLargest}
 	switch r, declared := recipe[word]; {
 	case ue8m0:
-		return []fp8.Recipe{fp8.Quotient, fp8.Inverse}
+		return []fp8.Recipe{fp8.ByQuotient, fp8.ByInverse}
 	case declared:
 		return []fp8.Recipe{r}
 	}
-	return []fp8.Recipe{fp8.Quotient, fp8.Inverse, fp8.Largest}
+	return []fp8.Recipe{fp8.ByQuotient, fp8.ByInverse, fp8.ByLargest}
 }
 
 // measure finds the largest size in each block, among its numbers, and what else it has.
@@ -255,9 +255,9 @@ func holds(some []float64, x float64) bool {
 
 func (q *cast) code(x, s, amax float64, r fp8.Recipe) float64 {
 	switch r {
-	case fp8.Inverse:
+	case fp8.ByInverse:
 		return fp8.CodeByInverse(x, s, q.format)
-	case fp8.Largest:
+	case fp8.ByLargest:
 		return fp8.CodeByLargest(x, max(amax, q.floor), q.format)
 	}
 	return fp8.CodeOfQuotient(x, s, q.format)

@@ -137,7 +137,7 @@ func (q *cast) otherRecipes() (all []verdict.Convention) {
 	if !q.declared || q.ue8m0 {
 		return nil
 	}
-	for _, r := range []fp8.Recipe{fp8.Quotient, fp8.Inverse, fp8.Largest} {
+	for _, r := range []fp8.Recipe{fp8.ByQuotient, fp8.ByInverse, fp8.ByLargest} {
 		if r != q.recipes[0] {
 			all = append(all, verdict.Convention{
 				Says: "by the recipe " + r.String() + ", which is not the one that is declared",
@@ -155,9 +155,9 @@ func (q *cast) otherRecipes() (all []verdict.Convention) {
 func (q *cast) codesBy(
 	scales func(b int, some []float64) []float64, amax bool,
 ) func(i int, some []float64) []float64 {
-	recipes := []fp8.Recipe{fp8.Quotient, fp8.Inverse}
+	recipes := []fp8.Recipe{fp8.ByQuotient, fp8.ByInverse}
 	if amax {
-		recipes = append(recipes, fp8.Largest)
+		recipes = append(recipes, fp8.ByLargest)
 	}
 	return func(i int, some []float64) []float64 {
 		b := q.blockOf(i)

@@ -19,7 +19,7 @@ func TestFourElements(t *testing.T) {
 		codes.Apply(func(_, _ int, v float64) float64 { return math.Round(v) }, codes)
 		return fp8.Blocked{
 			Codes: codes, Scales: mat.NewDense(rows, 3, check.Random(seed+1, rows*3, 1)),
-			Block: fp8.Block{Rows: 1, Cols: fp8.Width},
+			Block: fp8.BlockSize{Rows: 1, Cols: fp8.Width},
 		}
 	}
 	a, b := operands(1, 1), operands(cols, 3)

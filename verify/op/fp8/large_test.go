@@ -32,7 +32,7 @@ type signed struct {
 }
 
 // normal returns normal numbers, quantised.
-func (p signed) normal(rows, cols int, block fp8eq.Block) fp8eq.Blocked {
+func (p signed) normal(rows, cols int, block fp8eq.BlockSize) fp8eq.Blocked {
 	x := mat.NewDense(rows, cols, nil)
 	x.Apply(func(int, int, float64) float64 { return p.rng.NormFloat64() }, x)
 	return fp8eq.Quantise(x, fp8eq.Config{Block: block, Format: dtype.F8E4M3})
@@ -47,7 +47,7 @@ func newSigned(seed uint64, rows, cols, width int, counts ...float64) signed {
 		p.Set("counts", dtype.I64, tensor.Of(counts, len(counts)))
 	}
 	p.Name = "large"
-	a := p.normal(rows, width, fp8eq.Block{Rows: 1, Cols: 128})
+	a := p.normal(rows, width, fp8eq.BlockSize{Rows: 1, Cols: 128})
 	p.set("a", dtype.F8E4M3, a.Codes, nil)
 	p.set("a_scale", dtype.F32, a.Scales, nil)
 	p.multiply(a.Dequantise(), cols, segments, counts)
@@ -61,7 +61,7 @@ func (p signed) multiply(a *mat.Dense, cols int, segments, counts []float64) {
 	_, width := a.Dims()
 	from := 0
 	for _, n := range segments {
-		b := p.normal(cols, width, fp8eq.Block{Rows: 128, Cols: 128})
+		b := p.normal(cols, width, fp8eq.BlockSize{Rows: 128, Cols: 128})
 		codes = append(codes, b.Codes.RawMatrix().Data...)
 		scales = append(scales, b.Scales.RawMatrix().Data...)
 		if to := from + int(n); to > from {

@@ -60,7 +60,7 @@ func weights(codes, scales *tensor.Tensor) fp8.Blocked { return blocked(codes, s
 // blocked returns a matrix in FP8 whose blocks have so many rows.
 func blocked(codes, scales *tensor.Tensor, rows int) fp8.Blocked {
 	return fp8.Blocked{
-		Codes: matrix(codes), Scales: matrix(scales), Block: fp8.Block{Rows: rows, Cols: fp8.Width},
+		Codes: matrix(codes), Scales: matrix(scales), Block: fp8.BlockSize{Rows: rows, Cols: fp8.Width},
 	}
 }
 

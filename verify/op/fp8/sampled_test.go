@@ -46,13 +46,13 @@ func wide(seed uint64) *recording.Recording {
 	}
 	rec := recording.New("fp8.gemm")
 	rec.Name = "wide"
-	setQuantised(rec, "a", a, fp8eq.Block{Rows: 1, Cols: 128})
-	setQuantised(rec, "b", b, fp8eq.Block{Rows: 128, Cols: 128})
+	setQuantised(rec, "a", a, fp8eq.BlockSize{Rows: 1, Cols: 128})
+	setQuantised(rec, "b", b, fp8eq.BlockSize{Rows: 128, Cols: 128})
 	return rec
 }
 
 // setQuantised stores the codes of a matrix and its scales.
-func setQuantised(rec *recording.Recording, name string, x *tensor.Tensor, block fp8eq.Block) {
+func setQuantised(rec *recording.Recording, name string, x *tensor.Tensor, block fp8eq.BlockSize) {
 	q := fp8eq.Quantise(mat.NewDense(x.Shape[0], x.Shape[1], x.Data), fp8eq.Config{Block: block, Format: dtype.F8E4M3})
 	for name, m := range map[string]*mat.Dense{name: q.Codes, name + "_scale": q.Scales} {
 		rows, cols := m.Dims()

@@ -24,8 +24,8 @@ var dpoLossOp = &op.Op{
 		"gradient.",
 	Equations: []string{
 		"dpo.Pairs.Loss", "dpo.Pairs.LossPerToken", "dpo.Pairs.Margins", "dpo.Pairs.MarginsPerToken",
-		"dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.Sigmoid", "dpo.IPO",
-		"dpo.LogSigmoid", "dpo.Logistic",
+		"dpo.Pairs.Rewards", "dpo.ImplicitReward", "dpo.SigmoidLoss", "dpo.IPO",
+		"logistic.LogSigmoid", "logistic.Sigmoid",
 	},
 	Inputs: []op.Tensor{
 		{
@@ -138,7 +138,7 @@ func (p *preference) pair(h float64) (loss, dh float64) {
 	if p.ipo {
 		return dpo.IPO(h, p.beta)
 	}
-	return dpo.Sigmoid(h, p.beta, p.smoothing)
+	return dpo.SigmoidLoss(h, p.beta, p.smoothing)
 }
 
 // preferenceLoss computes the margins of all pairs and from them everything else.

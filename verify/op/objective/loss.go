@@ -84,7 +84,7 @@ var ppoLossOp = &op.Op{
 	Name: "ppo.loss",
 	Doc:  "Policy loss of a batch from log-probabilities and advantages, with its gradient.",
 	Equations: []string{
-		"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.Weights", "policy.WeightsOfAll",
+		"ppo.Loss", "ppo.Clip", "ppo.DualClip", "policy.Ratio", "policy.TokenWeights", "policy.TokenWeightsOfAll",
 		"policy.Aggregate", "policy.LogProb", "policy.LogProbBackward",
 	},
 	Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
@@ -100,8 +100,8 @@ var grpoLossOp = &op.Op{
 	Doc:  "Policy loss of a batch with advantages of groups, and its gradient: the same function as ppo.loss.",
 	Equations: []string{
 		"grpo.Batch.TokenLoss", "grpo.Batch.SequenceLoss", "grpo.Batch.WeightedLoss", "grpo.Batch.Divergence",
-		"grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "grpo.Unclipped",
-		"grpo.DualClip", "policy.SequenceRatio", "policy.Weights", "policy.LogProb", "policy.LogProbBackward",
+		"grpo.ClipHigher", "grpo.GPPO", "grpo.CISPO", "policy.Unclipped",
+		"policy.Bounded", "policy.SequenceRatio", "policy.TokenWeights", "policy.LogProb", "policy.LogProbBackward",
 	},
 	Inputs: lossInputs, Outputs: lossOutputs, Attrs: lossAttrs,
 	Arithmetic: []op.Key{op.AccumulateKey, elementwiseKey},
@@ -166,9 +166,9 @@ func newObjective(c *op.Case) *objective {
 func weights(c *op.Case, mask mat.Matrix) *mat.Dense {
 	how, length := aggregations[c.Word("aggregate")], c.Int("aggregate_length")
 	if c.Word("empty_rows") == "count" {
-		return policy.WeightsOfAll(mask, how, length)
+		return policy.TokenWeightsOfAll(mask, how, length)
 	}
-	return policy.Weights(mask, how, length)
+	return policy.TokenWeights(mask, how, length)
 }
 
 var aggregations = map[string]policy.Aggregation{
@@ -184,9 +184,9 @@ func (o *objective) surrogate(r, advantage float64) (loss, dlogratio float64) {
 	case "gppo":
 		loss, dlogratio = grpo.GPPO(r, advantage, o.low, o.high)
 	default:
-		loss, dlogratio = grpo.Unclipped(r, advantage)
+		loss, dlogratio = policy.Unclipped(r, advantage)
 	}
-	return grpo.DualClip(loss, dlogratio, advantage, o.dual)
+	return policy.Bounded(loss, dlogratio, advantage, o.dual)
 }
 
 // truth returns the loss and its gradient.

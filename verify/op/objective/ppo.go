@@ -53,7 +53,7 @@ var valueLossOp = &op.Op{
 	Name: "ppo.value_loss",
 	Doc:  "Half the squared error of values, kept near the old ones by a clip, with its gradient.",
 	Equations: []string{
-		"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.Weights", "policy.WeightsOfAll", "policy.Aggregate",
+		"ppo.ValueLoss", "ppo.ValueLossClipped", "policy.TokenWeights", "policy.TokenWeightsOfAll", "policy.Aggregate",
 	},
 	Inputs: []op.Tensor{
 		{Name: "values", Shape: sequenceShape, Doc: "values in training"},

@@ -1,0 +1,199 @@
+package course
+
+import (
+	"fmt"
+	"strings"
+
+	"plumbline/internal/ledger"
+)
+
+// writer writes the paths in one language.
+type writer struct {
+	strings.Builder
+	language Language
+	ledger   map[string]*ledger.Function // by package.Name
+	drawn    map[string]bool             // pictures that stand on the page already
+}
+
+func newWriter(l *ledger.Ledger, language Language) *writer {
+	w := &writer{language: language, ledger: map[string]*ledger.Function{}, drawn: map[string]bool{}}
+	for _, f := range l.Functions {
+		w.ledger[f.Path()] = f
+	}
+	return w
+}
+
+func (w *writer) printf(format string, args ...any) { fmt.Fprintf(w, format, args...) }
+
+// say returns a text in the language of the page, with its formulas in GitHub's maths.
+func (w *writer) say(t Text) string {
+	text, _ := ledger.Inline(t.In(w.language)) // a test says that all convert
+	return text
+}
+
+// docs and root return how the page is left for docs and for the root of the module.
+func (w *writer) docs() string {
+	if w.language == Chinese {
+		return "../"
+	}
+	return ""
+}
+
+func (w *writer) root() string { return w.docs() + "../" }
+
+func (w *writer) colon() string {
+	if w.language == Chinese {
+		return "："
+	}
+	return ": "
+}
+
+func (w *writer) paths() string {
+	w.printf("<!-- Written by go generate ./... from course. -->\n\n")
+	w.printf("# %s\n\n%s\n\n%s\n", w.say(heading), w.say(introduction), w.say(otherLanguage))
+	w.readingList()
+	for _, route := range Routes() {
+		w.printf("\n## <a id=\"%s\"></a>%s\n\n%s\n", route.ID, w.say(route.Title), w.say(route.Intro))
+		for _, station := range route.Stations {
+			w.station(station)
+		}
+	}
+	return w.String()
+}
+
+// readingList writes the routes' stations in a row each, and where the entries of the reading list
+// are answered.
+func (w *writer) readingList() {
+	w.printf("\n## %s\n\n| %s | %s |\n|---|---|\n", w.say(listTitle), w.say(entryTitle), w.say(stationTitle))
+	for _, entry := range ReadingList() {
+		var links []string
+		for _, s := range entry.Stations {
+			links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
+		}
+		w.printf("| %s | %s |\n", w.say(entry.Name), strings.Join(links, " · "))
+	}
+	w.printf("\n")
+	for _, route := range Routes() {
+		var links []string
+		for _, s := range route.Stations {
+			links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
+		}
+		w.printf("- **[%s](#%s)**%s%s\n", w.say(route.Title), route.ID, w.colon(), strings.Join(links, " → "))
+	}
+}
+
+// Entry is an entry of the reading list and the stations that answer it.
+type Entry struct {
+	Name     Read
+	Stations []Station
+}
+
+// ReadingList returns the entries in the order in which they are met.
+func ReadingList() (list []Entry) {
+	at := map[Read]int{}
+	for _, route := range Routes() {
+		for _, station := range route.Stations {
+			for _, read := range station.Read {
+				i, ok := at[read]
+				if !ok {
+					i, at[read] = len(list), len(list)
+					list = append(list, Entry{Name: read})
+				}
+				list[i].Stations = append(list[i].Stations, station)
+			}
+		}
+	}
+	return list
+}
+
+func (w *writer) station(s Station) {
+	w.printf("\n### <a id=\"%s\"></a>%s\n\n%s\n\n", s.ID, w.say(s.Title), w.say(s.Why))
+	w.printf("| %s | %s | %s |\n|---|---|---|\n", w.say(formulaTitle), w.say(functionTitle), w.say(paperTitle))
+	for _, name := range s.Function {
+		if f := w.ledger[name]; f != nil {
+			w.printf("| %s | [`%s`](%s%s#L%d) | %s |\n",
+				ledger.Formula(f.Formula), name, w.root(), f.File, f.Line, ledger.Cell(f.Cites()))
+		}
+	}
+	w.picture(s.Look.Picture)
+	w.printf("\n%s\n", strings.Join(w.links(s), " · "))
+	w.lesson(s)
+	w.printf("\n%s %s `plumbline learn %s`\n", w.say(exerciseTitle), w.say(s.Exercise), s.Function[0])
+	w.printf("\n<details><summary>%s</summary>\n\n%s\n\n</details>\n", w.say(answerTitle), w.say(s.Answer))
+}
+
+// picture writes a picture where it is met for the first time.
+func (w *writer) picture(name string) {
+	if name == "" || w.drawn[name] {
+		return
+	}
+	w.drawn[name] = true
+	file := w.docs() + "pictures/" + name
+	w.printf("\n<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"%s-dark.svg\">"+
+		"<img alt=\"%s\" src=\"%s.svg\"></picture>\n", file, name, file)
+}
+
+// links returns where the numbers of a station are, its tests and its Example.
+func (w *writer) links(s Station) (links []string) {
+	look := func(title Text, file string) {
+		links = append(links, fmt.Sprintf("[%s](%s)", w.say(title), w.docs()+file))
+	}
+	for _, l := range []struct {
+		title       Text
+		name, place string
+	}{
+		{handTitle, s.Look.Hand, "hand/%s.md"}, {pictureTitle, s.Look.Picture, "PICTURES.md#%s"},
+		{countTitle, s.Look.Count, "COUNT.md#%s"}, {derivationTitle, s.Look.Derivation, "DERIVATIONS.md#%s"},
+		{storyTitle, s.Look.Story, "stories/%s.md"},
+	} {
+		if l.name != "" {
+			look(l.title, fmt.Sprintf(l.place, l.name))
+		}
+	}
+	for _, name := range s.Function {
+		if f := w.ledger[name]; f != nil {
+			if example, ok := f.Example(); ok {
+				links = append(links, w.test(exampleTitle, example))
+			}
+		}
+	}
+	return links
+}
+
+func (w *writer) test(title Text, test ledger.Test) string {
+	return fmt.Sprintf("%s [`%s`](%s)", w.say(title), test.Name, w.at(test.File, test.Line))
+}
+
+// at returns the address of a line.
+func (w *writer) at(file string, line int) string {
+	return fmt.Sprintf("%s%s#L%d", w.root(), file, line)
+}
+
+// lesson writes the tests of a station and, in English as they are, what their sub-tests say.
+func (w *writer) lesson(s Station) {
+	seen := map[string]bool{}
+	for _, name := range s.Function {
+		f := w.ledger[name]
+		if f == nil {
+			continue
+		}
+		test, ok := f.Lesson()
+		if key := f.Package + test.Name; ok && !seen[key] {
+			seen[key] = true
+			w.sentences(f, test)
+		}
+	}
+}
+
+func (w *writer) sentences(f *ledger.Function, test ledger.Test) {
+	link := fmt.Sprintf("<a href=\"%s\"><code>%s.%s</code></a>", w.at(test.File, test.Line), f.Package, test.Name)
+	if len(test.Sentences) == 0 {
+		w.printf("\n%s %s\n", w.say(testTitle), link)
+		return
+	}
+	w.printf("\n<details><summary>%s %s</summary>\n\n", w.say(testTitle), link)
+	for _, sentence := range test.Sentences {
+		w.printf("- [%s](%s)\n", ledger.Cell(sentence.Text), w.at(test.File, sentence.Line))
+	}
+	w.printf("\n</details>\n")
+}
