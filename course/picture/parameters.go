@@ -36,7 +36,7 @@ type share struct {
 
 // shareNames are the kinds, by the names that the tree of parameters has for its nodes.
 var shareNames = map[string]string{
-	"routed experts": "routed experts", "shared experts": "shared experts", "attention": "attention",
+	"routed expert": "routed experts", "shared expert": "shared experts", "attention": "attention",
 	"network": "dense FFN", "embedding": "embedding, head", "head": "embedding, head",
 }
 
