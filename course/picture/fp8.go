@@ -29,7 +29,7 @@ steps stop shrinking.
 	draw:    drawFP8,
 }
 
-// Columns of the flow.
+// layerNodes are the boxes of the flow, a row for each of the three products.
 var layerNodes = []svg.Node{
 	svg.Box("x", 20, 34, 130, 42, svg.Muted, "*X", "~BF16"),
 	svg.Box("x8", 190, 34, 150, 42, svg.Orange, "*X̂", "~E4M3, tiles 1×128"),

@@ -22,8 +22,8 @@ keys and values of its own again, all made from one latent, which alone is cache
 	text: `
 Eight query heads (blue) stand for all of a layer; what is cached is orange. Sharing keys and values
 makes the cache smaller and the heads more alike. MLA caches one latent and a rotary key for all
-heads, and makes keys and values of each head from the latent (green, never stored): as much as GQA
-with 2.25 groups, and no head is like another. The counts are of DeepSeek-V3's heads, 128 of width
+heads, as much as GQA with 2.25 groups, and makes keys and values of each head from the latent
+(green, never stored): no head is like another. The counts are of DeepSeek-V3's heads, 128 of width
 128.
 `,
 	drawnBy: []string{"attention.Group", "model.DeepSeekV3"},

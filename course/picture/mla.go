@@ -113,7 +113,7 @@ func shapes() map[string]string {
 	numbers := map[string]int{
 		"d": c.Width, "dq": c.QueryLatent, "dc": c.Latent, "dr": a.RopeDim, "n": a.Heads, "dh": a.NopeDim,
 		"dk": a.NopeDim + a.RopeDim, "dv": a.ValueDim, "row": c.Latent + a.RopeDim,
-		"2d": 2 * c.Width, "V": c.Vocabulary,
+		"2d": 2 * c.Width, "V": c.Vocabulary, "l": c.Layers,
 	}
 	values := map[string]string{}
 	for key, n := range numbers {

@@ -29,7 +29,7 @@ that the main model verifies in its next step.
 
 var predictionNodes = []svg.Node{
 	svg.Box("emb", 40, 396, 300, 34, svg.Muted, "Emb [{V} × {d}]"),
-	svg.Box("trm", 40, 226, 300, 70, svg.Blue, "*main model", "61 blocks", "~[T × {d}]"),
+	svg.Box("trm", 40, 226, 300, 70, svg.Blue, "*main model", "{l} blocks", "~[T × {d}]"),
 	svg.Box("head", 40, 110, 300, 34, svg.Muted, "norm, OutHead [{V} × {d}]"),
 	svg.Box("emb1", 660, 396, 200, 34, svg.Muted, "Emb, shared"),
 	svg.Box("nh", 470, 336, 170, 34, svg.Green, "RMSNorm [{d}]"),

@@ -79,7 +79,8 @@ func collect(p model.Part, times int64, byName map[string]share) {
 
 func drawParameters(p *svg.Picture) {
 	const top, side, right, wide = 44.0, 390.0, 460.0, 400.0
-	tree := model.DeepSeekV3().Sizes().Parameters()
+	v3 := model.DeepSeekV3()
+	tree := v3.Sizes().Parameters()
 	kinds := shares(tree)
 	routed := kinds[slices.IndexFunc(kinds, func(s share) bool { return s.name == "routed experts" })]
 	p.Text(20, 26, svg.Style{Size: 14, Bold: true}, "all: "+thousands(tree.Elements))
@@ -92,8 +93,8 @@ func drawParameters(p *svg.Picture) {
 	p.Text(20+idle/2, top+side/2-6, svg.Style{Size: 14, Anchor: svg.Middle}, "routed experts that a token does not use")
 	p.Text(20+idle/2, top+side/2+14, small, billions(routed.total-routed.active))
 	p.Text(20, top+side+20, svg.Style{Size: 11, Colour: svg.Muted},
-		fmt.Sprintf("blue strip: the 8 of 256 used, %s; orange: all else, %s", billions(routed.active),
-			billions(tree.Elements-routed.total)))
+		fmt.Sprintf("blue strip: the %d of %d used, %s; orange: all else, %s", v3.Gate.TopK, v3.Experts,
+			billions(routed.active), billions(tree.Elements-routed.total)))
 	for _, y := range []float64{top, top + side} {
 		p.Line(svg.Stroke{Colour: svg.Muted, Width: 1, Dash: svg.Dotted}, svg.Point{X: 20 + side, Y: y},
 			svg.Point{X: right, Y: y})

@@ -64,7 +64,7 @@ const opening = `<!-- Written by go generate ./... from course/picture. -->
 
 # Pictures
 
-One picture for each station of the reading list. Curves, bars, areas and grids are computed by the
+Pictures for the stations of the reading list. Curves, bars, areas and grids are computed by the
 equation packages whenever the pictures are written, and a test compares the files, so that a picture
 says what the code does. They follow the theme of the page.
 
