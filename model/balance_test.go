@@ -65,6 +65,11 @@ func TestPack(t *testing.T) {
 			t.Error(pack)
 		}
 	})
+	t.Run("a pack that is full takes no more, however light it is", func(t *testing.T) {
+		if pack := Pack([]float64{10, 1, 1, 1}, 2); !slices.Equal(pack, []int{0, 1, 1, 0}) {
+			t.Error(pack)
+		}
+	})
 	t.Run("one item a pack is each its own", func(t *testing.T) {
 		if pack := Pack([]float64{1, 3, 2}, 3); !slices.Equal(pack, []int{2, 0, 1}) {
 			t.Error(pack)

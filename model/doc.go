@@ -8,7 +8,16 @@
 // Config and Weights say what there is, Block.Forward what one layer does, Forward what all do;
 // Block.Backward and Backward are their gradients, Loss and LossBackward what training begins with.
 // Load takes weights from a checkpoint in the names of Hugging Face's code, which are those of
-// DeepSeek's. The example shows every tensor of a model of width 4.
+// DeepSeek's, and ParseConfig the configuration from its config.json. The example shows every
+// tensor of a model of width 4.
+//
+// # Counting
+//
+// Sizes is what a model is counted by, whether it can be run here or not: DeepSeek-V2 to V4, and
+// through ParseSizes others of grouped-query attention. Parameters is a tree that sums up, Cache
+// the bytes that are kept of a sequence, Work the products of attention, CrossOver where both forms
+// of MLA cost the same. Bubble1F1B and its like, and Replicate, Pack and GPULoads are of the
+// framework that trains and serves DeepSeek-V3. docs/COUNT.md has the numbers.
 //
 // # What code does beside the papers
 //

@@ -76,6 +76,8 @@ type stretching struct {
 	BetaSlow     float64 `json:"beta_slow"`
 	MScale       float64 `json:"mscale"`
 	MScaleAllDim float64 `json:"mscale_all_dim"`
+	Amplitude    float64 `json:"attention_factor"`
+	Truncate     *bool   `json:"truncate"`
 }
 
 // kinds of model that can be counted, by their model_type; those of latent attention can be run.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -94,6 +95,9 @@ func (r released) checkGate() error {
 // checkRotation checks that the context is stretched by YaRN or not at all.
 func (r released) checkRotation() error {
 	y := r.rotation()
+	if r.RopeDim%2 != 0 {
+		return fmt.Errorf("qk_rope_head_dim is %d, want an even number", r.RopeDim)
+	}
 	switch y.Type {
 	case "", "default":
 		return nil
@@ -101,31 +105,26 @@ func (r released) checkRotation() error {
 	default:
 		return fmt.Errorf("rope_type is %s, want yarn or default", spelling.Quote(y.Type))
 	}
-	if y.Factor < 1 || y.Original < 1 || y.Base <= 1 || r.RopeDim%2 != 0 {
-		return errors.New("rope_scaling: want a factor of 1 or more, original_max_position_embeddings and rope_theta")
+	if y.Factor < 1 || y.Original < 1 || y.Base <= 1 || y.MScale <= 0 || y.MScaleAllDim <= 0 {
+		return errors.New("rope_scaling of yarn: want a factor of 1 or more, original_max_position_embeddings, " +
+			"mscale, mscale_all_dim, and a rope_theta above 1")
 	}
 	return nil
 }
 
 // rotation returns what either form of a config.json says of the rotation.
 func (r released) rotation() stretching {
-	y := stretching{Base: r.Base, BetaFast: 32, BetaSlow: 1}
+	y := stretching{Base: r.Base}
 	for _, given := range []*stretching{r.Scaling, r.Rotation} {
 		if given == nil {
 			continue
 		}
 		base := y.Base
 		y = *given
-		if y.Base == 0 {
-			y.Base = base
-		}
-		if y.Type == "" {
-			y.Type = y.OldType
-		}
+		y.Base = cmp.Or(y.Base, base)
+		y.Type = cmp.Or(y.Type, y.OldType)
 	}
-	if y.Base == 0 {
-		y.Base = 10000
-	}
+	y.Base, y.BetaFast, y.BetaSlow = cmp.Or(y.Base, 10000), cmp.Or(y.BetaFast, 32), cmp.Or(y.BetaSlow, 1)
 	return y
 }
 
@@ -152,7 +151,8 @@ func (r released) config() Config {
 	if y.Type == "yarn" {
 		c.Attention.YaRN = &rope.YaRN{
 			Factor: y.Factor, OriginalContext: y.Original, BetaFast: y.BetaFast, BetaSlow: y.BetaSlow,
-			MScale: y.MScale, MScaleAllDim: y.MScaleAllDim,
+			MScale: y.MScale, MScaleAllDim: y.MScaleAllDim, AttentionFactor: y.Amplitude,
+			Unrounded: y.Truncate != nil && !*y.Truncate,
 		}
 	}
 	return c

@@ -9,6 +9,7 @@ import (
 	"plumbline/internal/check"
 	"plumbline/mla"
 	"plumbline/moe"
+	"plumbline/rope"
 )
 
 // configs are the config.json of released models, as far as they say of what a model is made; and
@@ -113,6 +114,36 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+// What a config.json may say beside: no stretching at all, another layout, YaRN without its betas.
+func TestParseConfigConventions(t *testing.T) {
+	parsed := func(from, to string) Config {
+		c, err := ParseConfig(change(t, "DeepSeek-V3", from, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if c := parsed(`"rope_theta"`, `"rope_interleave": false, "rope_theta"`); c.Attention.Layout != rope.Half {
+		t.Errorf("layout %v", c.Attention.Layout)
+	}
+	if c := parsed(`"yarn"`, `"default"`); c.Attention.YaRN != nil {
+		t.Errorf("YaRN %v", c.Attention.YaRN)
+	}
+	c := parsed(`"beta_fast": 32, "beta_slow": 1, "factor"`, `"truncate": false, "attention_factor": 2, "factor"`)
+	want := *DeepSeekV3().Attention.YaRN
+	want.Unrounded, want.AttentionFactor = true, 2
+	if *c.Attention.YaRN != want {
+		t.Errorf("YaRN %+v, want %+v", *c.Attention.YaRN, want)
+	}
+	if c := parsed(`"rope_theta": 10000`, `"rope_theta": 5000`); c.Attention.Base != 5000 {
+		t.Errorf("base %v", c.Attention.Base)
+	}
+	c = parsed(`"deepseek_v3"`, `"deepseek_v3", "rope_parameters": {"rope_theta": 7000}`)
+	if c.Attention.Base != 7000 {
+		t.Errorf("base %v", c.Attention.Base)
+	}
+}
+
 func withoutFunctions(g moe.Gate) moe.Gate {
 	g.Score, g.ScoreBackward, g.GroupScore = nil, nil, nil
 	return g
@@ -163,6 +194,8 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 		{"DeepSeek-V3", `noaux_tc`, `greedy`, `topk_method "greedy" with scoring_func "sigmoid"`},
 		{"DeepSeek-V3", `"yarn"`, `"linear"`, `rope_type is "linear", want yarn or default`},
 		{"DeepSeek-V3", `"factor": 40`, `"factor": 0`, "want a factor of 1 or more"},
+		{"DeepSeek-V3", `"mscale": 1.0, `, ``, "want a factor of 1 or more, original_max_position_embeddings, mscale"},
+		{"DeepSeek-V3", `"qk_rope_head_dim": 64`, `"qk_rope_head_dim": 63`, "want an even number"},
 		{"DeepSeek-V3", `"tie_word_embeddings": false`, `"tie_word_embeddings": true`, "tie_word_embeddings is true"},
 	} {
 		_, err := ParseConfig(change(t, c.name, c.from, c.to))

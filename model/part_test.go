@@ -80,11 +80,28 @@ func TestPartsOfDeepSeekV3(t *testing.T) {
 	exactly(t, "attention", latent.Parameters(7168).Elements,
 		11_010_048+1_536+37_748_736+4_128_768+512+16_777_216+117_440_512)
 	exactly(t, "an expert", s.Layers[1].Feed.Parameters(7168).Parts[3].Elements/256, 44_040_192)
-	exactly(t, "MHA", s.WithGroups(s.Heads()).Layers[0].Attention.Parameters(7168).Elements, 4*7168*128*128)
+	mha := s.WithGroups(s.Heads())
+	exactly(t, "MHA", mha.Layers[0].Attention.Parameters(7168).Elements, 4*7168*128*128)
+	exactly(t, "no more groups than heads", s.WithGroups(1000).Parameters().Elements, mha.Parameters().Elements)
 	exactly(t, "MQA", s.WithGroups(1).Layers[0].Attention.Parameters(7168).Elements, 2*7168*129*128)
 	exactly(t, "attention of V2", counted["V2"].Layers[0].Attention.Parameters(5120).Elements, 149_227_520)
 	exactly(t, "attention of V2-Lite", counted["V2-Lite"].Layers[0].Attention.Parameters(2048).Elements, 13_763_072)
 	exactly(t, "layers", int64(s.Depth()), 61)
+}
+
+// What compressed attention and hyper-connections add, for DeepSeek-V4-Flash: 4 streams of 4096.
+func TestPartsOfDeepSeekV4(t *testing.T) {
+	s := DeepSeekV4Flash()
+	parts := func(kind int) int64 { return s.Layers[kind].Attention.Parameters(4096).Elements }
+	window := int64(4096*1024 + 1024 + 1024*64*512 + 4096*512 + 512 + 64 + 64*512*1024 + 8*1024*4096)
+	csa, hca := int64(2*4096*1024+4*1024+512), int64(2*4096*512+128*512+512)
+	indexer := int64(1024*64*128 + 4096*64 + 2*4096*256 + 4*256 + 128)
+	exactly(t, "window alone", parts(0), window)
+	exactly(t, "CSA", parts(2), window+csa+indexer)
+	exactly(t, "HCA", parts(3), window+hca)
+	tree := s.Parameters().Parts
+	exactly(t, "hyper-connections of a layer", tree[1].Parts[3].Elements, 2*((2*4+4*4)*(4*4096+1)+3))
+	exactly(t, "mixing of the streams", tree[5].Elements, 4*4*4096+4+1)
 }
 
 // A module of DeepSeek-V3 is printed as 11.5B, 2.4B active with embedding and head: without its

@@ -48,16 +48,17 @@ func (x DSA) CachePerToken() float64 { return float64(x.bytes()) }
 func (x DSA) Cache(tokens int64) int64 { return x.bytes() * tokens }
 
 // Work returns the products of the index with all tokens, and of the absorbed form with those that
-// it chooses.
+// it chooses, or of the expanded form with all where that has fewer, as in short prompts.
 //
-//	P H D + S d_c n_h (d_h + d_v) + P_k n_h (2 d_c + d_h^R)
+//	P H D + min(S d_c n_h (d_h + d_v) + P_k n_h (2 d_c + d_h^R), Expanded)
 //
-// P are the pairs of query and key, P_k those with at most k keys for a query.
-// It implements DeepSeek-V3.2 (1) and (2), counted.
+// P are the pairs of query and key, P_k those with at most k keys for a query; the expanded form
+// masks what is not chosen. It implements DeepSeek-V3.2 (1) and (2), counted.
 func (x DSA) Work(queries, tokens int64) float64 {
 	index := float64(VisiblePairs(queries, tokens, 1, 0)) * float64(x.IndexHeads*x.IndexDim)
 	chosen := float64(VisiblePairs(queries, tokens, 1, int64(x.TopK))) * float64(2*x.Latent+x.RopeDim)
-	return index + float64(x.Heads)*(float64(queries)*x.expansion()+chosen)
+	absorbed := float64(x.Heads) * (float64(queries)*x.expansion() + chosen)
+	return index + min(absorbed, x.Expanded(queries, tokens))
 }
 
 // Compressed is the attention of DeepSeek-V4: every query head sees the same entries, which are key

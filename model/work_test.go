@@ -48,6 +48,13 @@ func TestWork(t *testing.T) {
 			t.Errorf("%v of %v products at 128K", sparse.Work(1, 1<<17), dense.Work(1, 1<<17))
 		}
 	})
+	t.Run("an index has its own products beside either form", func(t *testing.T) {
+		dsa := DeepSeekV32().Layers[0].Attention.(DSA)
+		index := float64(VisiblePairs(1000, 1000, 1, 0)) * 64 * 128
+		check.Near(t, "a short prompt", dsa.Work(1000, 1000), index+mla.Expanded(1000, 1000), 0)
+		check.Near(t, "a step within k", dsa.Work(1, 2048), 2048*64*128+mla.Absorbed(1, 2048), 0)
+		check.Near(t, "a step beyond", dsa.Work(1, 9000), 9000*64*128+mla.Absorbed(1, 2048), 0)
+	})
 	t.Run("CSA sees a window and its best entries, and scores every entry", func(t *testing.T) {
 		flash := DeepSeekV4Flash()
 		want := float64(128+512)*64*1024 + 1000*64*128

@@ -31,7 +31,7 @@ func introduction() string {
 
 How large the models of the family are, what they keep of a token, and what a token costs. Every
 number on this page is computed by package [model](../model/doc.go) from the shapes of the weights;
-printed figures stand beside, to be compared. For one model, or any other by its config.json:
+printed figures stand beside, to be compared. B is 10⁹. For one model, or any other by its config.json:
 
 ` + "```" + `
 plumbline count DeepSeek-V3 -context 131072 -batch 16 -gpu H200
@@ -78,7 +78,8 @@ func sizes() string {
 		row{"parameters", func(m Model) string { return integer(m.Sizes.Parameters().Elements) }},
 		row{"as printed", func(m Model) string { return m.Printed }},
 		row{"attention, all layers", func(m Model) string { return billions(attention(m.Sizes)) }},
-		row{"active, all", active(0)}, row{"without the embedding", active(1)}, row{"without the head too", active(2)},
+		row{"active, all", active(0)}, row{"active, without the embedding", active(1)},
+		row{"active, without both", active(2)},
 		row{"active as printed", func(m Model) string { return m.Active }},
 	) + `A token takes one row of the embedding, and the whole head. Which of them count as active, reports do
 not say, and no one way of counting gives all that they print: the table has three. V3.2 is V3 with
@@ -99,10 +100,10 @@ func tree() string {
 	table := int64(m.Sizes.Vocabulary) * int64(m.Sizes.Width)
 	return "### DeepSeek-V3 as a tree\n\n" + m.parameters().markdown() + fmt.Sprintf(`
 Each part is the sum of its parts, as often as there are of it; of the second attention, which is
-like the first, the parts are left out. A checkpoint of Hugging Face has %s: the model, its module,
-and a copy of embedding and head (%s each) that the module shares with the model.
+like the first, the parts are left out. The model, its module, and the copies of embedding and head
+(%s each) that a checkpoint has beside the module are %sB; Hugging Face's page of it says 685B.
 
-`, billions(m.Sizes.Parameters().Elements+module.Elements+2*table), billions(table))
+`, billions(table), decimal(float64(m.Sizes.Parameters().Elements+module.Elements+2*table)/1e9, 1))
 }
 
 func caches() string {
@@ -121,7 +122,17 @@ func caches() string {
 			row{"MHA", plain(math.MaxInt)}, row{"GQA, 8 groups", plain(8)}, row{"MQA", plain(1)},
 			row{integer(context) + " tokens", func(m Model) string { return memory(float64(m.Sizes.Cache(context))) }},
 			row{"such sequences on 8 × " + gpu.Name, fit},
-		) + fmt.Sprintf(keptText, decimal(3*model.CachePerEntry(2, 288, 68)+model.CachePerEntry(1, 288, 68), 2))
+		) + fmt.Sprintf(keptText, kept()...)
+}
+
+// kept returns the numbers of keptText.
+func kept() []any {
+	of := func(s, other model.Sizes) string { return decimal(100*s.CachePerToken()/other.CachePerToken(), 1) }
+	flash, pro, v32 := model.DeepSeekV4Flash(), model.DeepSeekV4Pro(), model.DeepSeekV32()
+	return []any{
+		decimal(3*model.CachePerEntry(2, 288, 68)+model.CachePerEntry(1, 288, 68), 2),
+		of(flash, v32), of(flash, flash.WithGroups(8)), of(pro, v32), of(pro, pro.WithGroups(8)),
+	}
 }
 
 const keptText = `MLA keeps $` + "`d_c + d_h^R`" + `$ numbers of a token and layer, MHA $` + "`2 n_h d_h`" + `$: a latent of
@@ -129,7 +140,10 @@ const keptText = `MLA keeps $` + "`d_c + d_h^R`" + `$ numbers of a token and lay
 where nothing else is said. V3.2 has FP8, 656 bytes, and 132 for the key of its index; V4 keeps an
 entry for 4 tokens or for 128, and of the last 128 tokens one each, which a long context does not
 show. Of V4.1-Flash only the layers that keep a cache are known here: three of an entry for 2 tokens
-and one of an entry for each, %s bytes a token. What fits on the GPUs is what is left beside the
+and one of an entry for each, %s bytes a token.
+
+V4-Flash keeps %s %% of what V3.2 keeps, and %s %% of GQA with 8 groups; V4-Pro %s %% and %s %%. The
+report prints 7 %% and 10 %%, and about 2 %% for either. What fits on the GPUs is what is left beside the
 weights: in BF16 for V2, in FP8 for V3, with the experts of V4 in FP4. Activations are not counted.
 
 `
@@ -151,12 +165,13 @@ a GPU such as the H800 computes some %s in the time in which it reads a byte (%d
 %s·10¹² bytes a second).
 
 Heads that share what they read do more with a byte: GQA of 8 groups %s operations, MLA absorbed,
-where all %d heads read the same latent, %s. That is close to what the GPU can do, so MLA computes
-more than MHA and is still faster. MQA would keep less than MLA, but gives every head the same keys
-and values; DeepSeek-V2's report measures it below MHA, and MLA above (its appendix D).
+where all %d heads read the same latent, %s. That is close to what the GPU can do: MLA computes more
+than MHA, reads %s times fewer bytes, and is faster. MQA would keep less than MLA, but gives every
+head the same keys and values; DeepSeek-V2's report measures it below MHA, and MLA above (its
+appendix D).
 
 `, figures(mha.Intensity()), figures(float64(tflops)/terabytes), tflops, figures(terabytes), figures(gqa.Intensity()),
-		heads, figures(mla.Intensity()))
+		heads, figures(mla.Intensity()), decimal(mha.CachePerToken()/mla.CachePerToken(), 0))
 }
 
 func noQueryCache() string {
@@ -177,17 +192,39 @@ NaN reaches every output after it.
 `
 }
 
+// allOperations returns what attention costs in every model.
+func allOperations() string {
+	rows := []row{{"other matrices", func(m Model) string { return figures(2 * otherMatrices(m.Sizes) / 1e9) }}}
+	for _, before := range []string{"generated after ", "in a prompt of "} {
+		for context := int64(1 << 10); context <= 1<<20; context <<= 5 {
+			rows = append(rows, row{before + integer(context), func(m Model) string {
+				queries := int64(1)
+				if before == "in a prompt of " {
+					queries = context
+				}
+				return figures(2 * m.Sizes.Work(queries, context) / float64(queries) / 1e9)
+			}})
+		}
+	}
+	return `## Operations and context
+
+10⁹ operations for a token: of attention in all layers, generated after a context or in the mean over
+a prompt, in the form that costs less; and of all other matrices of the layers, whatever the context.
+
+` + beside(rows...)
+}
+
 func operations() string {
 	m, _ := Lookup("DeepSeek-V3")
 	mla, _ := latent(m.Sizes)
 	t := m.work(Options{Context: 1 << 20})
-	return fmt.Sprintf(`## Operations and context
+	return allOperations() + `### Both forms of MLA
 
-10⁹ operations of DeepSeek-V3's attention for a token, in all layers: left of a token that is
-generated after a context, right in the mean over a prompt of that length. The other matrices of all
-layers take %s, whatever the context.
+The same for DeepSeek-V3 in both forms: on the left of a token that is generated after a context, on
+the right in the mean over a prompt of that length. MHA has as many heads, no latents, and a cache of
+all keys and values.
 
-`, figures(2*otherMatrices(m.Sizes)/1e9)) + t.markdown() + fmt.Sprintf(`
+` + t.markdown() + fmt.Sprintf(`
 Expanded, keys and values of all tokens are made from their latents, then a pair of query and key
 costs $`+"`d_h + d_h^R + d_v`"+`$ = %d products a head. Absorbed, the same matrices are applied to queries and
 outputs, and a pair costs $`+"`2 d_c + d_h^R`"+`$ = %d. One new token is too few to make all keys and values
@@ -197,8 +234,7 @@ $`+"`T`"+`$ tokens both cost the same where
 $`+"`E\\,(T - S) = \\Delta\\, S\\,(2T - S + 1)/2,\\quad E = d_c (d_h + d_v),\\quad \\Delta = 2 d_c - d_h - d_v`"+`$
 
 so up to $`+"`S = E/\\Delta`"+`$, or %s new tokens over a long past, absorbing is cheaper: decoding, with drafted
-tokens too, is absorbed, and prefill is expanded. MHA has as many heads, no latents, and a cache of
-all keys and values.
+tokens too, is absorbed, and prefill is expanded.
 
 `, mla.NopeDim+mla.RopeDim+mla.ValueDim, 2*mla.Latent+mla.RopeDim, decimal(math.Floor(mla.CrossOver(1<<40)), 0))
 }

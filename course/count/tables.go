@@ -191,7 +191,7 @@ func (m Model) work(o Options) table {
 	}
 	mla, isLatent := latent(m.Sizes)
 	if isLatent {
-		t.columns = append(t.columns, "fewer absorbed")
+		t.columns = append(t.columns, "absorbed is less")
 	}
 	for _, n := range contexts(o) {
 		row := append([]string{integer(n)}, costs(forms, n)...)
