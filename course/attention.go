@@ -92,7 +92,8 @@ var attentionRoute = Route{
 			},
 			Read:     []Read{{"why there is no query cache", "为什么没有 Q 缓存"}},
 			Function: []string{"attention.Decode"},
-			Look:     Look{Hand: "cache", Count: "no-query-cache"},
+			Tests:    []string{"attention.TestNoLaterStepReadsAnOldQuery", "mla.TestNoLaterStepReadsAnOldQuery"},
+			Look:     Look{Hand: "cache", Count: "why-there-is-no-query-cache"},
 		},
 		{
 			ID:    "why-a-small-kv-cache-matters",
@@ -114,8 +115,8 @@ var attentionRoute = Route{
 				MLA 放得下 1,138,433 个。`,
 			},
 			Read:     []Read{{"why a small KV cache matters", "为什么要减小 KV 缓存"}},
-			Function: []string{"attention.Decode"},
-			Look:     Look{Picture: "cache", Count: "kv-cache"},
+			Function: []string{"model.Sizes.CachePerToken", "model.Sequences"},
+			Look:     Look{Picture: "cache", Count: "why-a-small-cache-matters"},
 		},
 		{
 			ID:    "multi-query-attention",
@@ -222,7 +223,7 @@ var attentionRoute = Route{
 				`与做一次的结果相同。`,
 			},
 			Function: []string{"norm.RMS"},
-			Look:     Look{Hand: "norm"},
+			Look:     Look{Hand: "mla"},
 		},
 		{
 			ID:    "mla",
@@ -400,8 +401,8 @@ var attentionRoute = Route{
 				由 320 + 131,072/S = 1088 得 S ≈ 171。`,
 			},
 			Read:     []Read{{"MLA's inference by absorption", "MLA 推理：矩阵吸收"}},
-			Function: []string{"mla.LayerAbsorbed"},
-			Look:     Look{Count: "operations"},
+			Function: []string{"model.MLA.CrossOver", "model.MLA.Expanded", "model.MLA.Absorbed"},
+			Look:     Look{Count: "both-forms-of-mla"},
 		},
 	},
 }

@@ -80,7 +80,7 @@ type Station struct {
 	Answer   Text     // of the exercise
 	Read     []Read   // entries of the reading list that it answers
 	Function []string // package.Name; the first is what plumbline learn empties
-	Tests    []string // package.TestName, where the lesson is told by tests not named after a function
+	Tests    []string // package.TestName, where others than those of the functions are the lesson
 	Look     Look
 }
 

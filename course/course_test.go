@@ -49,6 +49,11 @@ func TestStations(t *testing.T) {
 			for _, name := range s.Function {
 				checkFunction(t, w.ledger[name], name)
 			}
+			for _, name := range s.Tests {
+				if _, ok := w.tests[name]; !ok {
+					t.Errorf("no test %s", name)
+				}
+			}
 		})
 	}
 }

@@ -223,9 +223,11 @@ var expertsRoute = Route{
 				`37.55B with both, 36.63B without the embedding, 35.70B without either; 36.7B is none of them exactly.`,
 				`两者都算 37.55B，不算 embedding 36.63B，都不算 35.70B；36.7B 与哪个都不完全相符。`,
 			},
-			Read:     []Read{{"V3's parameters counted", "V3 的参数量计算"}},
-			Function: []string{"model.Forward"},
-			Look:     Look{Picture: "parameters", Count: "parameters"},
+			Read: []Read{{"V3's parameters counted", "V3 的参数量计算"}},
+			Function: []string{
+				"model.Sizes.Parameters", "model.MLA.Parameters", "model.Feed.Parameters", "model.Sizes.Active",
+			},
+			Look: Look{Picture: "parameters", Count: "parameters"},
 		},
 		{
 			ID:    "fp8-blocks",
@@ -308,8 +310,8 @@ var expertsRoute = Route{
 				`45, 15 and 14.`,
 				`45、15、14。`,
 			},
-			Function: []string{"model.Forward"},
-			Look:     Look{Count: "pipeline"},
+			Function: []string{"model.BubbleDualPipe", "model.Bubble1F1B", "model.BubbleZB1P", "model.GPULoads"},
+			Look:     Look{Picture: "pipeline", Count: "pipelines-and-experts"},
 		},
 		{
 			ID:    "next-token-loss",

@@ -12,13 +12,20 @@ type writer struct {
 	strings.Builder
 	language Language
 	ledger   map[string]*ledger.Function // by package.Name
+	tests    map[string]ledger.Test      // by package.Name
 	drawn    map[string]bool             // pictures that stand on the page already
 }
 
 func newWriter(l *ledger.Ledger, language Language) *writer {
-	w := &writer{language: language, ledger: map[string]*ledger.Function{}, drawn: map[string]bool{}}
+	w := &writer{
+		language: language, ledger: map[string]*ledger.Function{}, tests: map[string]ledger.Test{},
+		drawn: map[string]bool{},
+	}
 	for _, f := range l.Functions {
 		w.ledger[f.Path()] = f
+		for _, test := range f.Tests {
+			w.tests[f.Package+"."+test.Name] = test
+		}
 	}
 	return w
 }
@@ -171,22 +178,26 @@ func (w *writer) at(file string, line int) string {
 
 // lesson writes the tests of a station and, in English as they are, what their sub-tests say.
 func (w *writer) lesson(s Station) {
+	for _, name := range s.Tests {
+		if test, ok := w.tests[name]; ok {
+			w.sentences(name, test)
+		}
+	}
 	seen := map[string]bool{}
 	for _, name := range s.Function {
 		f := w.ledger[name]
-		if f == nil {
+		if f == nil || len(s.Tests) > 0 {
 			continue
 		}
-		test, ok := f.Lesson()
-		if key := f.Package + test.Name; ok && !seen[key] {
-			seen[key] = true
-			w.sentences(f, test)
+		if test, ok := f.Lesson(); ok && !seen[f.Package+test.Name] {
+			seen[f.Package+test.Name] = true
+			w.sentences(f.Package+"."+test.Name, test)
 		}
 	}
 }
 
-func (w *writer) sentences(f *ledger.Function, test ledger.Test) {
-	link := fmt.Sprintf("<a href=\"%s\"><code>%s.%s</code></a>", w.at(test.File, test.Line), f.Package, test.Name)
+func (w *writer) sentences(name string, test ledger.Test) {
+	link := fmt.Sprintf("<a href=\"%s\"><code>%s</code></a>", w.at(test.File, test.Line), name)
 	if len(test.Sentences) == 0 {
 		w.printf("\n%s %s\n", w.say(testTitle), link)
 		return
