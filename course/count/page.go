@@ -82,8 +82,9 @@ func sizes() string {
 		row{"active, without both", active(2)},
 		row{"active as printed", func(m Model) string { return m.Active }},
 	) + `A token takes one row of the embedding, and the whole head. Which of them count as active, reports do
-not say, and no one way of counting gives all that they print: the table has three. V3.2 is V3 with
-an indexer in each layer. R1 and V3.1 have the sizes of V3.
+not say. Without the embedding comes nearest to what they print, if V2-Lite's 2.45B is cut off to
+2.4B; the 36.7B of V3's page at Hugging Face is none of the three. V3.2 is V3 with an indexer in each
+layer, and prints no count of its own. R1 and V3.1 have the sizes of V3.
 
 `
 }
