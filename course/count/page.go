@@ -130,14 +130,17 @@ func caches() string {
 func kept() []any {
 	of := func(s, other model.Sizes) string { return decimal(100*s.CachePerToken()/other.CachePerToken(), 1) }
 	flash, pro, v32 := model.DeepSeekV4Flash(), model.DeepSeekV4Pro(), model.DeepSeekV32()
+	mla, _ := latent(model.DeepSeekV3().Sizes())
+	group := model.GQA{Groups: 1, HeadDim: mla.NopeDim}
 	return []any{
+		mla.Latent, mla.RopeDim, decimal(mla.CachePerToken()/group.CachePerToken(), 2),
 		decimal(3*model.CachePerEntry(2, 288, 68)+model.CachePerEntry(1, 288, 68), 2),
 		of(flash, v32), of(flash, flash.WithGroups(8)), of(pro, v32), of(pro, pro.WithGroups(8)),
 	}
 }
 
 const keptText = `MLA keeps $` + "`d_c + d_h^R`" + `$ numbers of a token and layer, MHA $` + "`2 n_h d_h`" + `$: a latent of
-512 and one rotated key of 64 do for all heads, as much as GQA of 2.25 groups. Caches are in BF16
+%d and one rotated key of %d do for all heads, as much as GQA of %s groups. Caches are in BF16
 where nothing else is said. V3.2 has FP8, 656 bytes, and 132 for the key of its index; V4 keeps an
 entry for 4 tokens or for 128, and of the last 128 tokens one each, which a long context does not
 show. Of V4.1-Flash only the layers that keep a cache are known here: three of an entry for 2 tokens
