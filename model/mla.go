@@ -105,8 +105,8 @@ func (a MLA) Work(queries, tokens int64) float64 {
 //	S = 4 E T / (B + √(B² − 8 Δ E T)),  B = Δ (2 T + 1) + 2 E
 //
 // The difference of the two is n_h times that of the sides, and the second line its smaller root.
-// Over a long past S tends to E/Δ, 171 for every DeepSeek of these widths. Where Δ is not above 0
-// the absorbed form has fewer products for any S < T, and +Inf is returned.
+// Over a long past S tends to E/Δ, 170 and two thirds for the widths of DeepSeek. Where Δ is not
+// above 0 the absorbed form has fewer products for any S < T, and +Inf is returned.
 // It implements the absorption after DeepSeek-V2 (47), counted (derived).
 func (a MLA) CrossOver(tokens int64) float64 {
 	e, delta, t := a.expansion(), float64(2*a.Latent-a.NopeDim-a.ValueDim), float64(tokens)

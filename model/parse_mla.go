@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"plumbline/internal/spelling"
 	"plumbline/mla"
@@ -62,8 +63,14 @@ func (r released) checkLatent() error {
 	)
 }
 
-// checkGate checks what a gate chooses by: groups that experts can lie in, and the choice of the
-// model's type.
+// choices are how gates of a type choose and score; a config.json may leave either out.
+var choices = map[string]struct{ methods, scores []string }{
+	"deepseek_v2": {[]string{"", "greedy", "group_limited_greedy"}, []string{"", "softmax"}},
+	"deepseek_v3": {[]string{"", "noaux_tc"}, []string{"", "sigmoid"}},
+}
+
+// checkGate checks what a gate chooses by: groups that experts can lie in, two in each where the
+// best two count, and the choice of the model's type.
 func (r released) checkGate() error {
 	groups := max(r.Groups, 1)
 	if err := inRange(
@@ -71,23 +78,16 @@ func (r released) checkGate() error {
 	); err != nil {
 		return err
 	}
-	kept := r.Experts / groups
-	if r.TopGroups > 0 {
-		kept *= r.TopGroups
-	} else {
-		kept = r.Experts
-	}
-	if r.Experts%groups != 0 || r.TopK > kept {
-		return fmt.Errorf("%d experts in n_group %d, want groups alike, and num_experts_per_tok %d in topk_group %d",
-			r.Experts, groups, r.TopK, r.TopGroups)
-	}
-	methods := map[string]map[string]bool{
-		"deepseek_v2": {"": true, "greedy": true, "group_limited_greedy": true, "softmax": true},
-		"deepseek_v3": {"": true, "noaux_tc": true, "sigmoid": true},
-	}[r.Type]
-	if !methods[r.Method] || !methods[r.Scoring] {
+	each, kept := r.Experts/groups, cmp.Or(r.TopGroups, groups)
+	switch c := choices[r.Type]; {
+	case r.Experts%groups != 0 || r.TopK > each*kept || groups > 1 && each < 2:
+		return fmt.Errorf("%d experts in n_group %d, want groups alike of 2 or more, "+
+			"and num_experts_per_tok %d in topk_group %d", r.Experts, groups, r.TopK, kept)
+	case !slices.Contains(c.methods, r.Method) || !slices.Contains(c.scores, r.Scoring):
 		return fmt.Errorf("topk_method %s with scoring_func %s, which %s does not have",
 			spelling.Quote(r.Method), spelling.Quote(r.Scoring), r.Type)
+	case r.Scale <= 0 || r.Eps <= 0:
+		return errors.New("routed_scaling_factor or rms_norm_eps is not above 0")
 	}
 	return nil
 }

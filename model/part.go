@@ -75,13 +75,13 @@ func (s Sizes) Module() Part {
 	return group("module", leaf("norms", 3, s.Width), leaf("projection", s.Width, 2*s.Width), block)
 }
 
-// Active returns how many parameters one token is multiplied with, in the three ways that are
-// printed: with embedding and head in full, without the embedding, of which a token takes one row,
-// and without both.
+// Active returns how many parameters one token is multiplied with, counted in three ways: with
+// embedding and head in full, without the embedding, of which a token takes one row, and without
+// both.
 //
 //	N_active = N − Σ_l (N_r − K) 3 d f
 //
-// DeepSeek's 37B, 21B and 2.4B are each near two of them, and none is all three.
+// Without the embedding comes nearest to what DeepSeek prints.
 // It implements DeepSeek-V3 section 4.2, its 37B active parameters.
 func (s Sizes) Active() (all, withoutEmbedding, withoutBoth int64) {
 	all = s.Parameters().Active

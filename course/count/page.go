@@ -82,8 +82,9 @@ func sizes() string {
 		row{"active, without both", active(2)},
 		row{"active as printed", func(m Model) string { return m.Active }},
 	) + `A token takes one row of the embedding, and the whole head. Which of them count as active, reports do
-not say, and no one way of counting gives all that they print: the table has three. V3.2 is V3 with
-an indexer in each layer. R1 and V3.1 have the sizes of V3.
+not say. Without the embedding comes nearest to what they print, if V2-Lite's 2.45B is cut off to
+2.4B; the 36.7B of V3's page at Hugging Face is none of the three. V3.2 is V3 with an indexer in each
+layer, and prints no count of its own. R1 and V3.1 have the sizes of V3.
 
 `
 }
@@ -129,14 +130,17 @@ func caches() string {
 func kept() []any {
 	of := func(s, other model.Sizes) string { return decimal(100*s.CachePerToken()/other.CachePerToken(), 1) }
 	flash, pro, v32 := model.DeepSeekV4Flash(), model.DeepSeekV4Pro(), model.DeepSeekV32()
+	mla, _ := latent(model.DeepSeekV3().Sizes())
+	group := model.GQA{Groups: 1, HeadDim: mla.NopeDim}
 	return []any{
+		mla.Latent, mla.RopeDim, decimal(mla.CachePerToken()/group.CachePerToken(), 2),
 		decimal(3*model.CachePerEntry(2, 288, 68)+model.CachePerEntry(1, 288, 68), 2),
 		of(flash, v32), of(flash, flash.WithGroups(8)), of(pro, v32), of(pro, pro.WithGroups(8)),
 	}
 }
 
 const keptText = `MLA keeps $` + "`d_c + d_h^R`" + `$ numbers of a token and layer, MHA $` + "`2 n_h d_h`" + `$: a latent of
-512 and one rotated key of 64 do for all heads, as much as GQA of 2.25 groups. Caches are in BF16
+%d and one rotated key of %d do for all heads, as much as GQA of %s groups. Caches are in BF16
 where nothing else is said. V3.2 has FP8, 656 bytes, and 132 for the key of its index; V4 keeps an
 entry for 4 tokens or for 128, and of the last 128 tokens one each, which a long context does not
 show. Of V4.1-Flash only the layers that keep a cache are known here: three of an entry for 2 tokens

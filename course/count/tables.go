@@ -222,7 +222,7 @@ func otherMatrices(s model.Sizes) (products float64) {
 			l.Attention = a.MLA
 		}
 		if a, ok := l.Attention.(model.MLA); ok {
-			products -= float64(l.Count) * float64(a.Heads*a.Latent*(a.NopeDim+a.ValueDim))
+			products -= float64(l.Count) * float64(a.Heads) * float64(a.Latent) * float64(a.NopeDim+a.ValueDim)
 		}
 	}
 	return products
