@@ -234,7 +234,7 @@ func operands(command string) []candidate {
 
 // exercises are the functions that may be learned, where the sources are found.
 func exercises() []candidate {
-	root, err := exercise.FindRoot(".")
+	root, _, err := exercise.Find(".")
 	if err != nil || root == "" {
 		return nil
 	}

@@ -71,6 +71,8 @@ func (l *learning) choose(args []string) error {
 		return fmt.Errorf("%s: want one of them", strings.Join(asked, ", "))
 	case l.set["seed"] && !l.quiz:
 		return errors.New("-seed is for -quiz alone")
+	case l.set["root"] && (l.quiz || l.set["answer"]):
+		return errors.New("-root is for exercises alone")
 	case l.seed < 0:
 		return fmt.Errorf("-seed %d: want a number from 0 on", l.seed)
 	case l.set["answer"] && letter(l.answer) < 0:
@@ -109,7 +111,7 @@ func (l *learning) run(stdout io.Writer) (int, error) {
 		return l.examine(stdout)
 	case l.solution:
 		return exitExplained, l.solve(stdout)
-	case l.arg == "" || l.course.Title(l.arg):
+	case len(l.course.Part(l.arg)) > 0:
 		l.list(stdout)
 		return exitExplained, nil
 	}
@@ -149,14 +151,16 @@ func (l *learning) findRoot() (err error) {
 		}
 		return err
 	}
-	for _, from := range []string{".", l.folder} {
-		if l.root == "" {
-			if l.root, err = exercise.FindRoot(from); err != nil {
-				return err
-			}
-		}
+	scratch := ""
+	if l.root, scratch, err = exercise.Find("."); err == nil && l.root == "" && l.folder != "" {
+		l.root, _, err = exercise.Find(l.folder)
+	}
+	if l.folder == "" {
+		l.folder = scratch
 	}
 	switch {
+	case err != nil:
+		return err
 	case l.root == "":
 		return errors.New("it needs the repository: clone it and work in it, or say with -root where it is")
 	case !exercise.IsRoot(l.root):

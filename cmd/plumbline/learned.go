@@ -15,10 +15,7 @@ import (
 // list prints the exercises in the order in which they are learned, or those of one group.
 func (l *learning) list(w io.Writer) {
 	green, begun := l.state()
-	for _, g := range l.course.Groups {
-		if l.arg != "" && g.Title != l.arg {
-			continue
-		}
+	for _, g := range l.course.Part(l.arg) {
 		var rows [][]string
 		for _, name := range g.Functions {
 			state := ""
@@ -30,7 +27,7 @@ func (l *learning) list(w io.Writer) {
 			}
 			rows = append(rows, []string{state, name, l.hint(name)})
 		}
-		section(w, g.Title, rows)
+		section(w, report.Line(g.Title), rows)
 	}
 	if l.scratch == nil {
 		fmt.Fprintf(w, "\nbegin with one: %s\n", l.command(l.next()))
@@ -67,9 +64,9 @@ func (l *learning) hint(name string) string {
 	}
 	line, most := []rune(strings.TrimSpace(e.Formula[0])), 60
 	if len(line) > most {
-		return string(line[:most]) + "…"
+		line = append(line[:most], '…')
 	}
-	return string(line)
+	return report.Line(string(line))
 }
 
 // state says which exercises are done, and which were begun.
@@ -138,10 +135,10 @@ func (l *learning) begin(w io.Writer) error {
 func (l *learning) assign(w io.Writer, e exercise.Exercise, line int) {
 	fmt.Fprintf(w, "%s is empty. Write it again:\n\n", e.Name)
 	for _, formula := range e.Formula {
-		fmt.Fprintf(w, "    %s\n", formula)
+		fmt.Fprintf(w, "    %s\n", report.Line(formula))
 	}
 	place := filepath.Join(l.folder, filepath.FromSlash(e.File))
-	fmt.Fprintf(w, "\n%s\n\n", e.Ending)
+	fmt.Fprintf(w, "\n%s\n\n", report.Line(e.Ending))
 	fmt.Fprintf(w, "edit   %s:%d\n", l.shown(place), line)
 	fmt.Fprintf(w, "check  %s\n", l.command("-check"))
 	fmt.Fprintf(w, "tests  %s\n", firstOf(e.Tests))

@@ -145,7 +145,7 @@ func (s *Scratch) run(r *Result, args ...string) ([]event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the go command is needed: %w", err)
 	}
-	events := readEvents(io.LimitReader(out, mostRead), r)
+	events := readEvents(out, mostRead, r)
 	if r.Cut {
 		cancel()
 	}
@@ -155,9 +155,9 @@ func (s *Scratch) run(r *Result, args ...string) ([]event, error) {
 	return events, nil
 }
 
-// readEvents reads lines of JSON. What is no event, or cut short, is left out.
-func readEvents(in io.Reader, r *Result) (events []event) {
-	lines := bufio.NewReaderSize(in, 1<<16)
+// readEvents reads lines of JSON, up to so many bytes. What is no event, or cut short, is left out.
+func readEvents(in io.Reader, most int, r *Result) (events []event) {
+	lines := bufio.NewReaderSize(io.LimitReader(in, int64(most)), 1<<16)
 	read := 0
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -167,7 +167,7 @@ func readEvents(in io.Reader, r *Result) (events []event) {
 			events = append(events, e)
 		}
 		if err != nil {
-			r.Cut = read >= mostRead
+			r.Cut = read >= most
 			return events
 		}
 	}

@@ -148,9 +148,20 @@ func (c *Course) Find(name string) (Exercise, error) {
 	return e, nil
 }
 
-// Title tells whether a group is called so.
-func (c *Course) Title(name string) bool {
-	return slices.ContainsFunc(c.Groups, func(g Group) bool { return g.Title == name })
+// Part returns the groups of that name, or what all groups have of the package of that name; of ""
+// all. It is empty where there is neither.
+func (c *Course) Part(name string) (part []Group) {
+	for _, g := range c.Groups {
+		if name != "" && g.Title != name {
+			g.Functions = slices.DeleteFunc(slices.Clone(g.Functions), func(f string) bool {
+				return c.byName[f].Package != name
+			})
+		}
+		if len(g.Functions) > 0 {
+			part = append(part, g)
+		}
+	}
+	return part
 }
 
 // Next returns what comes behind an exercise and is not done yet, or "" behind the last.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"plumbline/internal/ledger"
 )
 
 func TestCourse(t *testing.T) {
@@ -26,8 +28,19 @@ func TestCourse(t *testing.T) {
 		if !slices.Equal(names[:2], way.Functions[:2]) || slices.Contains(names[2:], "rope.Rotate") {
 			t.Errorf("it begins with %q", names[:4])
 		}
-		if !c.Title("Position") || !c.Title("rope") || c.Title("internal") {
-			t.Errorf("groups %v", c.Groups)
+	})
+	t.Run("a part is a group, or what groups have of a package", func(t *testing.T) {
+		c, err := Read(os.DirFS(root), Group{"Position", []string{"rope.Rotate", "norm.RMS"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int{"": 1 + len(ledger.Rooms), "Position": 1, "rope": 2, "internal": 0} {
+			if got := c.Part(name); len(got) != want {
+				t.Errorf("%q: %d groups, want %d", name, len(got), want)
+			}
+		}
+		if got := c.Part("norm"); !slices.Equal(got[0].Functions, []string{"norm.RMS"}) || got[1].Title != "norm" {
+			t.Errorf("norm: %v", got)
 		}
 	})
 	t.Run("a way that names no equation is refused", func(t *testing.T) {

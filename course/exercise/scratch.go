@@ -39,25 +39,24 @@ type marker struct {
 // ErrNone is what Open returns where there is no scratch copy.
 var ErrNone = errors.New("no scratch copy; plumbline learn FUNCTION makes one")
 
-// FindRoot returns the folder of the project that a folder lies in: that of the sources, or the one
-// that a scratch copy was made of. It is "" where the folder lies in neither.
-func FindRoot(from string) (string, error) {
-	from, err := filepath.Abs(from)
+// Find returns the folder of the sources that a folder lies in; where it lies in a scratch copy,
+// that folder, and the one of the sources that it was made of. Both are "" elsewhere.
+func Find(from string) (root, scratch string, err error) {
+	from, err = filepath.Abs(from)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for ; ; from = filepath.Dir(from) {
-		if s, err := Open(from); !errors.Is(err, ErrNone) {
-			if err != nil {
-				return "", err
-			}
-			return s.said.Root, nil
+		if s, err := Open(from); err == nil {
+			return s.said.Root, from, nil
+		} else if !errors.Is(err, ErrNone) {
+			return "", "", err
 		}
 		if IsRoot(from) {
-			return from, nil
+			return from, "", nil
 		}
 		if from == filepath.Dir(from) {
-			return "", nil
+			return "", "", nil
 		}
 	}
 }
@@ -218,17 +217,18 @@ func (s *Scratch) function(folder string, e Exercise) (*parsed, error) {
 }
 
 // Solution returns the function as the project has it, each line behind two spaces; where readers
-// have another, with "-" before their lines and "+" before the project's.
+// have another, with "-" before their lines and "+" before the project's, and these alone where
+// theirs cannot be read.
 func (s *Scratch) Solution(e Exercise) ([]string, error) {
 	ours, err := s.function(s.said.Root, e)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := s.function(s.Folder, e)
-	if err != nil {
-		return nil, err
+	var lines []string
+	if theirs, err := s.function(s.Folder, e); err == nil {
+		lines = strings.Split(theirs.text(), "\n")
 	}
-	return difference(strings.Split(theirs.text(), "\n"), strings.Split(ours.text(), "\n")), nil
+	return difference(lines, strings.Split(ours.text(), "\n")), nil
 }
 
 // difference returns the lines of two texts, of which a longest sequence of common ones is told

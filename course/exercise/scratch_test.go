@@ -170,13 +170,15 @@ func TestScratch(t *testing.T) {
 		if err != nil || again.Current() != e.Name || len(again.Green()) != 0 {
 			t.Fatalf("%+v, %v", again, err)
 		}
-		for _, from := range []string{s.Folder, s.path("rope"), s.Root(), filepath.Join(s.Root(), "rope")} {
-			if root, err := FindRoot(from); err != nil || root != s.Root() {
-				t.Errorf("from %s: %q, %v", from, root, err)
+		for from, scratch := range map[string]string{
+			s.Folder: s.Folder, s.path("rope"): s.Folder, s.Root(): "", filepath.Join(s.Root(), "rope"): "",
+		} {
+			if root, in, err := Find(from); err != nil || root != s.Root() || in != scratch {
+				t.Errorf("from %s: %q, %q, %v", from, root, in, err)
 			}
 		}
-		if root, err := FindRoot(t.TempDir()); err != nil || root != "" {
-			t.Errorf("from elsewhere: %q, %v", root, err)
+		if root, in, err := Find(t.TempDir()); err != nil || root != "" || in != "" {
+			t.Errorf("from elsewhere: %q, %q, %v", root, in, err)
 		}
 	})
 	t.Run("the solution stands beside what is there", func(t *testing.T) {
@@ -188,6 +190,10 @@ func TestScratch(t *testing.T) {
 		}
 		if err != nil || !slices.Equal(lines, want) {
 			t.Errorf("%q, %v", lines, err)
+		}
+		write(t, s.path("rope/rope.go"), "package rope\nfunc Turn( {\n")
+		if lines, err := s.Solution(e); err != nil || len(lines) != 3 || !strings.HasPrefix(lines[0], "+ func Turn") {
+			t.Errorf("beside what cannot be read: %q, %v", lines, err)
 		}
 	})
 	t.Run("what a reader has written is not emptied", func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"plumbline/internal/check"
@@ -20,10 +21,12 @@ import (
 
 const root = "../.."
 
+var readOnce = sync.OnceValues(func() (*Course, error) { return Read(os.DirFS(root)) })
+
 // all returns the course of the project.
 func all(t *testing.T) *Course {
 	t.Helper()
-	c, err := Read(os.DirFS(root))
+	c, err := readOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
