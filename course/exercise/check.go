@@ -6,12 +6,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -63,12 +63,7 @@ func (s *Scratch) Check(c *Course, e Exercise) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	overlay, err := writeOverlay(replaced)
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(overlay)
-	r, err := s.inTurn(e, overlay)
+	r, err := s.inTurn(e, replaced)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +77,16 @@ func (s *Scratch) Check(c *Course, e Exercise) (*Result, error) {
 
 // inTurn runs the test that says most of the exercise, and where it is green all of them: a panic
 // ends a run, and would hide that one behind whatever comes before it.
-func (s *Scratch) inTurn(e Exercise, overlay string) (r *Result, err error) {
+func (s *Scratch) inTurn(e Exercise, replaced map[string]string) (r *Result, err error) {
+	temp, err := os.MkdirTemp("", "plumbline-learn-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	overlay, err := writeOverlay(temp, replaced)
+	if err != nil {
+		return nil, err
+	}
 	l, err := lessonsOf(filepath.Join(s.said.Root, e.Package))
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func (s *Scratch) inTurn(e Exercise, overlay string) (r *Result, err error) {
 	for _, tests := range [][]string{e.Tests[:1], e.Tests} {
 		r = &Result{Exercise: e}
 		args := append([]string{"-overlay=" + overlay, "-run=" + pattern(tests), "./" + e.Package}, l.flags()...)
-		events, err := s.run(r, args...)
+		events, err := s.run(r, temp, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -104,8 +108,8 @@ func (s *Scratch) inTurn(e Exercise, overlay string) (r *Result, err error) {
 // pattern matches the tests of these names.
 func pattern(tests []string) string { return "^(" + strings.Join(tests, "|") + ")$" }
 
-// writeOverlay writes what the go command is to read instead of files.
-func writeOverlay(replaced map[string]string) (string, error) {
+// writeOverlay writes into a folder what the go command is to read instead of files.
+func writeOverlay(temp string, replaced map[string]string) (string, error) {
 	full := map[string]string{}
 	for name, by := range replaced {
 		name, err := filepath.Abs(name)
@@ -118,24 +122,24 @@ func writeOverlay(replaced map[string]string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file, err := os.CreateTemp("", "plumbline-overlay-*.json")
-	if err != nil {
-		return "", err
-	}
-	_, err = file.Write(text)
-	return file.Name(), errors.Join(err, file.Close())
+	overlay := filepath.Join(temp, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
 // event is a line of go test -json.
 type event struct{ Action, Test, Output, ImportPath string }
 
-// run runs go test in the copy and returns what it says.
-func (s *Scratch) run(r *Result, args ...string) ([]event, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// run runs go test in the copy, with a folder for what it makes on the way, and returns what it
+// says.
+func (s *Scratch) run(r *Result, temp string, args ...string) ([]event, error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	args = append([]string{"test", "-json", "-vet=off", "-count=1", "-timeout=" + slowest}, args...)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = s.Folder, append(os.Environ(), "GOWORK=off"), time.Second
+	cmd := exec.CommandContext(limited, "go", args...)
+	endTogether(cmd)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.Folder, append(os.Environ(), "GOWORK=off", "GOTMPDIR="+temp), time.Second
 	var complaints tail
 	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()
@@ -149,8 +153,8 @@ func (s *Scratch) run(r *Result, args ...string) ([]event, error) {
 	if r.Cut {
 		cancel()
 	}
-	if err = cmd.Wait(); len(events) == 0 {
-		return nil, fmt.Errorf("go test: %w: %s", err, complaints.text())
+	if err = cmd.Wait(); len(events) == 0 || ctx.Err() != nil {
+		return nil, fmt.Errorf("go test: %w%s", cmp.Or(context.Cause(ctx), err), complaints.text())
 	}
 	return events, nil
 }
@@ -182,7 +186,13 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (t *tail) text() string { return string(bytes.TrimSpace(t.kept)) }
+// text is what ends a message.
+func (t *tail) text() string {
+	if kept := bytes.TrimSpace(t.kept); len(kept) > 0 {
+		return ": " + string(kept)
+	}
+	return ""
+}
 
 // told is what go test says of each test.
 type told struct {

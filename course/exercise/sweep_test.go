@@ -187,11 +187,10 @@ func built(t *testing.T, room string, list []Exercise) string {
 		write(t, by, text)
 		replaced[filepath.Join(folder, filepath.FromSlash(name))] = by
 	}
-	overlay, err := writeOverlay(replaced)
+	overlay, err := writeOverlay(to, replaced)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(overlay)
 	tests := filepath.Join(to, room+".test")
 	goes(t, "test", "-c", "-vet=off", "-overlay="+overlay, "-o", tests, "./"+room)
 	return tests
