@@ -9,12 +9,23 @@ import (
 	"path/filepath"
 	"strings"
 
+	"plumbline/course"
 	"plumbline/course/exercise"
 	"plumbline/internal/spelling"
 )
 
-// way is the order in which exercises are listed; what is not on it comes behind, by package.
-func way() []exercise.Group { return nil }
+// way is the order in which exercises are listed, the one of each station of the routes; what is
+// not on it comes behind, by package.
+func way() (groups []exercise.Group) {
+	for _, route := range course.Routes() {
+		g := exercise.Group{Title: route.ID}
+		for _, station := range route.Stations {
+			g.Functions = append(g.Functions, station.Function[0])
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}
 
 // learning is what the flags of the command ask for.
 type learning struct {

@@ -12,29 +12,41 @@ import (
 	"plumbline/verify/report"
 )
 
-// list prints the exercises in the order in which they are learned, or those of one group.
+// list prints the exercises in the order in which they are learned: those on the way, or those of
+// one part.
 func (l *learning) list(w io.Writer) {
-	green, begun := l.state()
+	green, _ := l.state()
+	var rest [][]string
 	for _, g := range l.course.Part(l.arg) {
-		var rows [][]string
-		for _, name := range g.Functions {
-			state := ""
-			switch {
-			case green[name]:
-				state = "green"
-			case begun[name]:
-				state = "begun"
-			}
-			rows = append(rows, []string{state, name, l.hint(name)})
+		if g.Rest && l.arg == "" {
+			rest = append(rest, []string{"plumbline learn " + g.Title, fmt.Sprintf("%d more", len(g.Functions))})
+		} else {
+			section(w, report.Line(g.Title), l.rows(g))
 		}
-		section(w, report.Line(g.Title), rows)
 	}
+	section(w, "beside the way", rest)
 	if l.scratch == nil {
 		fmt.Fprintf(w, "\nbegin with one: %s\n", l.command(l.next()))
 		return
 	}
 	fmt.Fprintf(w, "\n%d green in %s\n", len(green), l.shown(l.folder))
 	l.sayNext(w)
+}
+
+// rows lists the exercises of a group, with those that are done or begun.
+func (l *learning) rows(g exercise.Group) (rows [][]string) {
+	green, begun := l.state()
+	for _, name := range g.Functions {
+		state := ""
+		switch {
+		case green[name]:
+			state = "green"
+		case begun[name]:
+			state = "begun"
+		}
+		rows = append(rows, []string{state, name, l.hint(name)})
+	}
+	return rows
 }
 
 // sayNext says what to do next, unless everything is done.
@@ -120,6 +132,9 @@ func (l *learning) begin(w io.Writer) error {
 	if current := l.scratch.Current(); current != "" && !green[current] && current != e.Name {
 		return fmt.Errorf("%s is not green yet, and others may need it: -check and -solution help; "+
 			"or -o names another folder", report.Brief(current))
+	}
+	if green[e.Name] {
+		return fmt.Errorf("%s: %s is green there; -o names another folder", l.folder, e.Name)
 	}
 	if begun[e.Name] {
 		return fmt.Errorf("%s: %s was begun there; plumbline learn -check says how it stands", l.folder, e.Name)

@@ -17,22 +17,21 @@ import (
 
 // Exercise is a function to be written again.
 type Exercise struct {
-	Name    string // mla.AbsorbQuery, or rope.YaRN.ScoreFactor for a method
-	Package string // its folder
-	File    string // from the root of the module, with slashes
-	Line    int
-	Formula []string // of its comment
-	Ending  string   // what it implements, the last sentence of its comment
-	Tests   []string // those that name it, the one that says most of it first
+	Name     string // mla.AbsorbQuery, or rope.YaRN.ScoreFactor for a method
+	Function string // the same inside its package
+	Package  string // its folder, from the root of the module
+	File     string // from the root, with slashes
+	Line     int
+	Formula  []string // of its comment
+	Ending   string   // what it implements, the last sentence of its comment
+	Tests    []string // those that name it, the one that says most of it first
 }
-
-// Method is its name inside its package.
-func (e Exercise) Method() string { return strings.TrimPrefix(e.Name, e.Package+".") }
 
 // Group is a stretch of the way: exercises by name, in the order in which they are learned.
 type Group struct {
 	Title     string
 	Functions []string
+	Rest      bool // what a package has beside the way
 }
 
 // Course is all exercises.
@@ -42,7 +41,8 @@ type Course struct {
 }
 
 // Read returns the exercises of the module below root: the groups of a way, and what is not on it
-// behind them, by package. A function that the way names twice is an exercise where it comes first.
+// behind them, by package. A function that the way names twice is an exercise where it comes first;
+// one that these sources have not, as those of another version, is none.
 func Read(root fs.FS, way ...Group) (*Course, error) {
 	books, err := ledger.Read(root)
 	if err != nil {
@@ -57,73 +57,57 @@ func Read(root fs.FS, way ...Group) (*Course, error) {
 		}
 	}
 	for _, room := range ledger.Rooms {
-		slices.SortStableFunc(rest[room], gradientsLast)
-		way = append(way, Group{room, rest[room]})
+		way = append(way, Group{room, rest[room], true})
 	}
-	c.sortTests()
-	return c, c.order(way)
-}
-
-// sortTests puts the tests of each exercise in the order in which they teach: that of its name
-// first, then those that name the fewest equations; examples, which have no sentences, at the end.
-func (c *Course) sortTests() {
-	named := map[string]int{} // how many exercises a test names
-	for _, e := range c.byName {
-		for _, test := range e.Tests {
-			named[e.Package+"."+test]++
-		}
-	}
-	for _, e := range c.byName {
-		rank := func(test string) int {
-			switch {
-			case test == "Test"+strings.ReplaceAll(e.Method(), ".", ""):
-				return 0
-			case strings.HasPrefix(test, "Example"):
-				return math.MaxInt
-			}
-			return named[e.Package+"."+test]
-		}
-		slices.SortStableFunc(e.Tests, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
-	}
-}
-
-// gradientsLast orders what no way orders: a gradient comes behind what it is one of.
-func gradientsLast(a, b string) int {
-	backward := func(name string) int { return strings.Count(name, "Backward") }
-	return cmp.Compare(backward(a), backward(b))
+	c.order(way)
+	return c, nil
 }
 
 func exerciseOf(f *ledger.Function) Exercise {
-	e := Exercise{
-		Name: f.Path(), Package: f.Package, File: f.File, Line: f.Line, Formula: f.Formula, Ending: f.Ending,
+	return Exercise{
+		Name: f.Path(), Function: f.Name, Package: f.Package, File: f.File, Line: f.Line,
+		Formula: f.Formula, Ending: f.Ending, Tests: testsOf(f),
 	}
-	for _, t := range f.Tests {
-		if !slices.Contains(e.Tests, t.Name) {
-			e.Tests = append(e.Tests, t.Name)
+}
+
+// testsOf names the tests of a function in the order in which they teach: that of its name first,
+// then those that name the fewest equations; examples, which have no sentences, at the end.
+func testsOf(f *ledger.Function) (names []string) {
+	rank := func(t ledger.Test) int {
+		switch {
+		case t.Name == "Test"+strings.ReplaceAll(f.Name, ".", ""):
+			return 0
+		case strings.HasPrefix(t.Name, "Example"):
+			return math.MaxInt
+		}
+		return t.Breadth
+	}
+	tests := slices.Clone(f.Tests)
+	slices.SortStableFunc(tests, func(a, b ledger.Test) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, t := range tests {
+		if !slices.Contains(names, t.Name) {
+			names = append(names, t.Name)
 		}
 	}
-	return e
+	return names
 }
 
 // order sets the groups, each function once.
-func (c *Course) order(way []Group) error {
+func (c *Course) order(way []Group) {
 	seen := map[string]bool{}
 	for _, g := range way {
-		group := Group{Title: g.Title}
-		for _, name := range g.Functions {
-			if _, ok := c.byName[name]; !ok {
-				return fmt.Errorf("%s: %w", g.Title, c.unknown(name))
+		all := g.Functions
+		g.Functions = nil
+		for _, name := range all {
+			if _, ok := c.byName[name]; ok && !seen[name] {
+				seen[name] = true
+				g.Functions = append(g.Functions, name)
 			}
-			if !seen[name] {
-				group.Functions = append(group.Functions, name)
-			}
-			seen[name] = true
 		}
-		if len(group.Functions) > 0 {
-			c.Groups = append(c.Groups, group)
+		if len(g.Functions) > 0 {
+			c.Groups = append(c.Groups, g)
 		}
 	}
-	return nil
 }
 
 func (c *Course) unknown(name string) error {

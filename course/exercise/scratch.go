@@ -213,7 +213,7 @@ func (s *Scratch) function(folder string, e Exercise) (*parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(name, text, e.Method())
+	return parse(name, text, e.Function)
 }
 
 // Solution returns the function as the project has it, each line behind two spaces; where readers

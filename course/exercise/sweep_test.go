@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -71,7 +72,7 @@ func source(t *testing.T, e Exercise) *parsed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := parse(e.File, text, e.Method())
+	p, err := parse(e.File, text, e.Function)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func built(t *testing.T, room string, list []Exercise) string {
 		t.Fatal(err)
 	}
 	texts := map[string]string{room + "/switched.go": fmt.Sprintf(
-		"package %s\n\nimport \"os\"\n\nvar switchedOff = os.Getenv(%q)\n", room, switched)}
+		"package %s\n\nimport \"os\"\n\nvar switchedOff = os.Getenv(%q)\n", path.Base(room), switched)}
 	for _, e := range list {
 		texts[e.File] = switching(t, e, texts[e.File])
 	}
@@ -191,7 +192,7 @@ func built(t *testing.T, room string, list []Exercise) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := filepath.Join(to, room+".test")
+	tests := filepath.Join(to, path.Base(room)+".test")
 	goes(t, "test", "-c", "-vet=off", "-overlay="+overlay, "-o", tests, "./"+room)
 	return tests
 }
@@ -203,7 +204,7 @@ func switching(t *testing.T, e Exercise, text string) string {
 	p := source(t, e)
 	if text != "" {
 		var err error
-		if p, err = parse(e.File, []byte(text), e.Method()); err != nil {
+		if p, err = parse(e.File, []byte(text), e.Function); err != nil {
 			t.Fatal(err)
 		}
 	}
