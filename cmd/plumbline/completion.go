@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"plumbline/course/count"
+	"plumbline/course/exercise"
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 )
@@ -197,6 +199,8 @@ func valuesOf(f flagHelp) []candidate {
 		return plain("auto", "off")
 	case "GPU":
 		return plain(count.GPUNames()...)
+	case "LETTER":
+		return plain(exercise.Letters...)
 	case "FILE", "OTHER", "NAME", "FOLDER", "OUT":
 		return []candidate{askFiles}
 	}
@@ -220,10 +224,25 @@ func operands(command string) []candidate {
 			all = append(all, candidate{m.ID, m.Sentence})
 		}
 		return all
+	case "learn":
+		return append(exercises(), askFiles)
 	case "evidence", "version":
 		return nil
 	}
 	return []candidate{askFiles}
+}
+
+// exercises are the functions that may be learned, where the sources are found.
+func exercises() []candidate {
+	root, _, err := exercise.Find(".")
+	if err != nil || root == "" {
+		return nil
+	}
+	course, err := exercise.Read(os.DirFS(root), way()...)
+	if err != nil {
+		return nil
+	}
+	return plain(course.Names()...)
 }
 
 func plain(words ...string) (all []candidate) {

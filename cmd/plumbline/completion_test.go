@@ -34,6 +34,8 @@ func TestComplete(t *testing.T) {
 		{"mistakes by op and id", "mistakes mtp.acc", "mtp.accept"},
 		{"mistakes by id", "mistakes layout-", "layout-swapped"},
 		{"helps", "help mis", "mistakes"},
+		{"exercises", "learn mla.AbsorbQ", "mla.AbsorbQuery mla.AbsorbQueryWeight :files"},
+		{"letters of a quiz", "learn -answer ", "a b c d"},
 		{"shells", "completion ", "bash fish zsh"},
 		{"nothing", "version ", ""},
 	} {

@@ -37,7 +37,8 @@ func manual(w io.Writer) {
 var helps = map[string]string{
 	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
 	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "count": helpCount,
-	"evidence": helpEvidence, "completion": helpCompletion, "version": helpVersion, "help": helpAll,
+	"evidence": helpEvidence, "learn": helpLearn, "completion": helpCompletion, "version": helpVersion,
+	"help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -55,6 +56,7 @@ explains its error.
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
   plumbline count [MODEL | FILE]                   count a model: parameters, KV cache, operations
   plumbline evidence                               measure what this and other acceptance tests find
+  plumbline learn [FUNCTION]                       write equations again, find wrong kernels
   plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
   plumbline help [COMMAND | all]                   explain a command, or all of them
@@ -375,6 +377,44 @@ Exit status: 0; 1 if Plumbline fails a right kernel, or explains a visible mista
 2 if something could not be run.
 
 Example: plumbline evidence -op norm.rms -seeds 5
+`
+
+const helpLearn = `usage: plumbline learn [flags] [GROUP]
+       plumbline learn [flags] FUNCTION
+       plumbline learn -check | -solution [FOLDER]
+       plumbline learn -quiz [flags] [OP]
+       plumbline learn -answer LETTER [FOLDER]
+
+Exercises, from the sources of Plumbline: without an argument they are listed in the order in which
+they are learned, with those that are done. With a FUNCTION, mla.AbsorbQuery say, it is emptied in a
+scratch copy of the equation packages: its comment with the formula stays, and its test says what it
+should give. Write it again, and check it.
+
+  -check      run the tests that name the function, in the scratch copy. The sentence of the first
+              sub-test that is red is the hint, with what it got and wanted. Tests are the project's,
+              whatever stands in the copy
+  -solution   print the function as the project has it, with "-" before lines that are only in the
+              copy, and "+" before those that are not
+  -o FOLDER   the scratch copy, plumbline-learn beside the repository; of a quiz, plumbline-quiz. A
+              folder that holds anything else is left alone
+  -root FOLDER
+              the repository, if this is not inside it
+
+A quiz asks which of four kernels is wrong: recordings of one call, from emulated kernels that round
+and add up as hardware does, one of which makes a mistake that was met in public.
+
+  -quiz       write the recordings of an op, or of the next one by its seed
+  -seed N     another quiz for each number; 1 is the default
+  -answer LETTER
+              judge the recordings, and say whether the wrong one is a, b, c or d
+
+Checking runs what stands in the scratch copy, and needs the go command.
+
+Exit status: 0 if all is well or the answer right, 1 if a test is red or the answer wrong, 2 if
+something could not be read or run.
+
+Example: plumbline learn mla.AbsorbQuery
+Example: plumbline learn -quiz attention.forward
 `
 
 const helpCompletion = `usage: plumbline completion bash | zsh | fish

@@ -68,10 +68,11 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 			"verify", "-v", "-color=never",
 		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"mistakes"}, {"help"}, {}, {"version"}, {"-" + evil},
 		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil},
-		{"inspect", "-" + evil}, {"verify", "-against=" + evil},
+		{"inspect", "-" + evil}, {"verify", "-against=" + evil}, {"learn"}, {"learn", "-root=../.."},
+		{"learn", "-" + evil}, {"learn", "-quiz"}, {"learn", "-answer=" + evil}, {"learn", "-root=" + evil},
 	} {
 		args := append(line, files...)
-		if len(line) > 0 && slices.Contains([]string{"ops", "mistakes", "help"}, line[0]) {
+		if len(line) > 0 && slices.Contains([]string{"ops", "mistakes", "help", "learn"}, line[0]) {
 			args = append(line, evil)
 		}
 		stdout, stderr := output(t, args)

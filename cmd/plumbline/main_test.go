@@ -41,20 +41,36 @@ func few() {
 //	exits STATUS COMMAND...       runs a command that must leave with this status
 //	fits FILE...                  checks reports against docs/report.schema.json
 //
-// and $ROOT, the root of the module.
+// and $ROOT, the root of the module, and $GOCACHE.
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: func(env *testscript.Env) error { env.Setenv("ROOT", root); return nil },
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ROOT", root)
+			env.Setenv("GOCACHE", buildCache())
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"golden": writeGolden, "mutate": writeMutated, "cut": cut, "foreign": copyForeign, "exits": exits,
 			"fits": fitsSchema,
 		},
 	})
+}
+
+// buildCache is where Go keeps what it compiles, also where a script has no home.
+func buildCache() string {
+	if folder := os.Getenv("GOCACHE"); folder != "" {
+		return folder
+	}
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return "off" // then no script can compile
+	}
+	return filepath.Join(folder, "go-build")
 }
 
 func writeGolden(ts *testscript.TestScript, _ bool, args []string) {

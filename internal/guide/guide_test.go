@@ -7,21 +7,23 @@ import (
 	"testing"
 )
 
-// Required is the environment variable that asks for the page to be carried out, where what it
-// needs is there: Go, a C++ compiler, Python with PyTorch. It takes minutes.
+// Required is the environment variable that asks for pages to be carried out, where what they
+// need is there: Go, a C++ compiler, Python with PyTorch. It takes minutes.
 const Required = "PLUMBLINE_GUIDE"
 
-func TestStart(t *testing.T) {
-	page, err := os.ReadFile("../../docs/START.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sections := Sections(string(page))
-	if len(sections) < 4 {
-		t.Fatalf("%d sections", len(sections))
-	}
-	for _, s := range sections {
-		t.Run(s.Title, func(t *testing.T) { run(t, s) })
+func TestPages(t *testing.T) {
+	for name, least := range map[string]int{"START.md": 4, "LEARN.md": 2} {
+		page, err := os.ReadFile("../../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sections := Sections(string(page))
+		if len(sections) < least {
+			t.Fatalf("%s: %d sections", name, len(sections))
+		}
+		for _, s := range sections {
+			t.Run(name+" "+s.Title, func(t *testing.T) { run(t, s) })
+		}
 	}
 }
 

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	_ "plumbline/verify/emulate/all"
+
+	"plumbline/course/exercise"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/report"
+)
+
+// letter returns the number of a kernel that is named by a letter, −1 if none is.
+func letter(name string) int { return slices.Index(exercise.Letters, name) }
+
+// quizFolder is where recordings of a quiz are written.
+func (l *learning) quizFolder() string {
+	if l.folder == "" {
+		return "plumbline-quiz"
+	}
+	return l.folder
+}
+
+// kernelFile is where the recording of a kernel is written.
+func (l *learning) kernelFile(letter string) string {
+	return filepath.Join(l.quizFolder(), letter+extension)
+}
+
+// ask writes the recordings of a quiz, and shows what they hold.
+func (l *learning) ask(w io.Writer) error {
+	name := l.arg
+	if name == "" {
+		all := exercise.Ops()
+		name = all[l.seed%len(all)]
+	}
+	var files []string
+	for _, x := range exercise.Letters {
+		files = append(files, l.kernelFile(x))
+	}
+	if err := vacant(files...); err != nil {
+		return err
+	}
+	q, err := exercise.Ask(name, uint64(l.seed))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.quizFolder(), 0o777); err != nil {
+		return err
+	}
+	for i, rec := range q.Kernels {
+		if err := rec.Save(files[i]); err != nil {
+			return err
+		}
+	}
+	return l.pose(w, q)
+}
+
+// pose says what is asked.
+func (l *learning) pose(w io.Writer, q *exercise.Quiz) error {
+	fmt.Fprintf(w, "Four kernels of %s ran on the same inputs, and one of them is wrong.\n", q.Op)
+	fmt.Fprintf(w, "Their recordings are in %s.\n", report.Printable(l.quizFolder()))
+	for _, name := range q.Kernels[0].Outputs() {
+		if err := beginnings(w, q.Kernels, "out."+name); err != nil {
+			return err
+		}
+	}
+	var rows [][]string
+	for _, m := range q.Choices {
+		rows = append(rows, []string{"- " + m.Sentence})
+	}
+	section(w, "it makes one of these mistakes", rows)
+	fmt.Fprintf(w, "\nlook    plumbline inspect %s\n", report.Printable(l.kernelFile("a")))
+	fmt.Fprintf(w, "answer  plumbline learn -answer LETTER %s\n", report.Printable(l.quizFolder()))
+	return nil
+}
+
+// mostColumns and mostRows bound the numbers of an output that are shown.
+const mostColumns, mostRows = 6, 2
+
+// beginnings shows how the first rows of an output begin: for each a line for each kernel.
+func beginnings(w io.Writer, kernels []*recording.Recording, name string) error {
+	shape := kernels[0].Shape(name)
+	width := 1
+	if len(shape) > 0 {
+		width = shape[len(shape)-1]
+	}
+	var rows [][]string
+	for at := range rowsShown(shape, width) {
+		for i, rec := range kernels {
+			x, err := rec.Tensor(name)
+			if err != nil {
+				return err
+			}
+			first := at * width
+			row := []string{exercise.Letters[i], fmt.Sprintf("row %d", at)}
+			for _, v := range x.Data[first : first+min(width, mostColumns)] {
+				row = append(row, fewDigits(v))
+			}
+			rows = append(rows, row)
+		}
+	}
+	section(w, fmt.Sprintf("%s %v", name, shape), rows)
+	return nil
+}
+
+// rowsShown is how many rows of an output are shown.
+func rowsShown(shape []int, width int) int {
+	elements := 1
+	for _, n := range shape {
+		elements *= n
+	}
+	return min(mostRows, elements/max(width, 1))
+}
+
+// fewDigits writes a number with as many digits as are the same on any processor.
+func fewDigits(x float64) string {
+	if x == 0 {
+		return "0" // whatever its sign
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
+
+// judge judges the recordings of a quiz, and says whether the answer is right.
+func (l *learning) judge(w io.Writer) (int, error) {
+	var kernels []*recording.Recording
+	for _, x := range exercise.Letters {
+		rec, err := recording.Open(l.kernelFile(x))
+		if err != nil {
+			return exitUnusable, fmt.Errorf("%w; plumbline learn -quiz writes it", err)
+		}
+		defer rec.Close()
+		kernels = append(kernels, rec)
+	}
+	a, err := exercise.Judge(kernels, letter(l.answer))
+	if err != nil {
+		return exitUnusable, err
+	}
+	if !a.Right {
+		fmt.Fprintf(w, "No: %s is a right kernel, whose own arithmetic explains its errors. Look again.\n", l.answer)
+		return exitUnexplained, nil
+	}
+	fmt.Fprintf(w, "Yes: %s is wrong.\n  %s\n", l.answer, report.Line(a.Sentence))
+	if a.Found {
+		fmt.Fprint(w, told(a))
+	}
+	return exitExplained, nil
+}
+
+// told is what is known of a mistake beside its sentence.
+func told(a exercise.Answer) string {
+	text := described("", "hidden", a.Finding.Hidden, "thread", op.Link(a.Finding.Thread))
+	return strings.TrimPrefix(text, "\n")
+}
