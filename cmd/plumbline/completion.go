@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/course/hand"
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 )
@@ -215,6 +216,8 @@ func operands(command string) []candidate {
 			all = append(all, candidate{m.ID, m.Sentence})
 		}
 		return all
+	case "show":
+		return append(plain(hand.Names()...), askFiles)
 	case "evidence", "version":
 		return nil
 	}

@@ -36,7 +36,8 @@ func manual(w io.Writer) {
 
 var helps = map[string]string{
 	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
-	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "evidence": helpEvidence,
+	"infer": helpInfer, "import": helpImport, "ops": helpOps,
+	"show": helpShow, "mistakes": helpMistakes, "evidence": helpEvidence,
 	"completion": helpCompletion, "version": helpVersion, "help": helpAll,
 }
 
@@ -53,6 +54,7 @@ explains its error.
   plumbline import FILE...                         make a recording of files that others write
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
+  plumbline show [OP | PAGE | FILE]...             work an op by hand, or a recording's first row
   plumbline evidence                               measure what this and other acceptance tests find
   plumbline completion bash | zsh | fish           complete command lines in a shell
   plumbline version                                which Plumbline this is
@@ -322,6 +324,23 @@ of the mistakes, with the reason.
 Exit status: 0, or 2 if a word names nothing.
 
 Example: plumbline mistakes layout-swapped
+`
+
+const helpShow = `usage: plumbline show [OP | PAGE | FILE]...
+
+Works an op by hand: every step with its formula, the function that computes it, and all that comes
+out, in numbers small enough for a pencil. A page is one of docs/hand, such as ladder or yarn. With
+no argument it lists ops and pages.
+
+Of a recording it works the first row in the same steps: the first query, token or sequence, and the
+first head. Attributes count, with the defaults that hold where the file says nothing. Of wide rows
+the first and last numbers are shown. The recorded outputs stand beside the true ones at the end,
+unjudged: that is what plumbline verify does.
+
+Exit status: 0, or 2 if something could not be read or is not worked by hand.
+
+Example: plumbline show attention.forward
+Example: plumbline show runs/decode.safetensors
 `
 
 const helpEvidence = `usage: plumbline evidence [flags]

@@ -55,7 +55,7 @@ func commandOf(name string) command {
 	return map[string]command{
 		"verify": verify, "report": join, "inspect": quiet(inspect), "infer": quiet(infer), "power": quiet(power),
 		"request": request, "import": quiet(imports), "ops": quiet(ops), "mistakes": quiet(mistakes),
-		"evidence": measure, "completion": quiet(completion),
+		"evidence": measure, "completion": quiet(completion), "show": quiet(show),
 		"version": quiet(version), "-version": quiet(version), "--version": quiet(version),
 	}[name]
 }

@@ -1,0 +1,107 @@
+package hand
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"plumbline/internal/check"
+	"plumbline/numbers/tensor"
+	"plumbline/verify/op"
+	"plumbline/verify/recording"
+	"plumbline/verify/verdict"
+)
+
+// goldens returns the recordings that ship of ops that can be shown: all with -long, else one of
+// each op, the smallest file.
+func goldens(t *testing.T) []string {
+	files, err := filepath.Glob(filepath.Join(root, "golden/testdata/*.safetensors"))
+	if err != nil || len(files) < 100 {
+		t.Fatal(len(files), err)
+	}
+	slices.SortStableFunc(files, func(a, b string) int { return int(size(t, a) - size(t, b)) })
+	seen, some := map[string]int{}, []string(nil)
+	for _, file := range files {
+		rec := opened(t, file)
+		if _, ok := walkOf(rec.Op); ok && seen[rec.Op] < check.Times(len(files), 1) {
+			seen[rec.Op]++
+			some = append(some, file)
+		}
+	}
+	for _, name := range Ops() {
+		if seen[name] == 0 {
+			t.Errorf("no recording of %s", name)
+		}
+	}
+	return some
+}
+
+func size(t *testing.T, file string) int64 {
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+func opened(t *testing.T, file string) *recording.Recording {
+	rec, err := recording.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rec.Close() })
+	return rec
+}
+
+func TestFirstRowOfEveryRecordingIsTheTruthOfItsOp(t *testing.T) {
+	for _, file := range goldens(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".safetensors"), func(t *testing.T) {
+			isTruth(t, opened(t, file))
+		})
+	}
+}
+
+// isTruth compares what a sheet ends with to what the op expects.
+func isTruth(t *testing.T, rec *recording.Recording) {
+	s, err := Recorded(rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected, err := op.Expect(rec)
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, want := range expected {
+		compared := false
+		for _, o := range s.outputs {
+			if o.name == want.Name {
+				compared = true
+				compareTruth(t, o, want)
+			}
+		}
+		if !compared && (rec.Op != "policy.cross_entropy" || want.Name == "dhidden") {
+			t.Errorf("nothing is shown of %s", want.Name)
+		}
+	}
+}
+
+func compareTruth(t *testing.T, o output, want verdict.Expected) {
+	size := 0.0
+	for _, x := range want.Truth.Data {
+		if !math.IsInf(x, 0) {
+			size = max(size, math.Abs(x))
+		}
+	}
+	for i, got := range o.values {
+		at := o.from + i
+		if want.Unjudged != nil && want.Unjudged[at] {
+			continue
+		}
+		if x := want.Truth.Data[at]; got != x && !(math.Abs(got-x) <= 0x1p-46*size) {
+			t.Errorf("%s%v: %v is shown, want %v", o.name, tensor.Unravel(at, want.Truth.Shape), got, x)
+		}
+	}
+}
