@@ -12,10 +12,10 @@ import (
 )
 
 func attentionWalks() []walk {
+	keysAndValues := func(c *op.Case) float64 { return c.Extent("T") * (c.Extent("D") + c.Extent("V")) }
 	return []walk{
-		{"attention.forward", attentionSheet, walkAttention, func(c *op.Case) float64 {
-			return c.Extent("T") * (c.Extent("D") + c.Extent("V"))
-		}},
+		{"attention.forward", attentionSheet, walkAttention, keysAndValues},
+		{"attention.backward", backwardSheet, walkBackward, keysAndValues},
 		{"attention.merge", mergeSheet, walkMerge, nil},
 		{"mla.decode", decodeSheet, walkDecode, func(c *op.Case) float64 {
 			return float64(attend.KeysInUse(c, 0)) * c.Extent("D")
@@ -51,14 +51,18 @@ func walkAttention(s *Sheet, c *op.Case) {
 	}
 	q, k, v := c.HeadRows("q", 0, 0, 0, n), c.HeadRows("k", 0, 0, 0, used), c.HeadRows("v", 0, 0, 0, used)
 	s.given("Queries, keys and values of the first head.", matrix("q", q), matrix("k", k), matrix("v", v))
-	o := attention.Options{
+	out, _, lse := s.attend(q, k, v, optionsOf(c, used))
+	s.attended(c, out, lse)
+}
+
+// optionsOf returns the conventions of the first head of the first sequence.
+func optionsOf(c *op.Case, used int) attention.Options {
+	return attention.Options{
 		Scale: attend.ModelOf(c, "v", c.Dim("D")).Scale, SoftCap: c.Float("softcap"), Sink: attend.Sink(c, 0),
 		Mask: attention.Mask{
 			Causal: c.Flag("causal"), Window: c.Int("window"), Queries: c.Dim("S"), Keys: used,
 		},
 	}
-	out, lse := s.attend(q, k, v, o)
-	s.attended(c, out, lse)
 }
 
 // attended notes the output of the first head, whose log-sum-exp is in units of the recording.
@@ -74,7 +78,7 @@ func (s *Sheet) attended(c *op.Case, out *mat.Dense, lse []float64) {
 }
 
 // attend works softmax attention of one head.
-func (s *Sheet) attend(q, k, v mat.Matrix, o attention.Options) (out *mat.Dense, lse []float64) {
+func (s *Sheet) attend(q, k, v mat.Matrix, o attention.Options) (out, p *mat.Dense, lse []float64) {
 	s.step("Every query meets every key.", "attention.Products", "d_sj = q_s·k_j",
 		matrix("d", attention.Products(q, k)))
 	x := attention.Scores(q, k, o)
@@ -88,12 +92,12 @@ func (s *Sheet) attend(q, k, v mat.Matrix, o attention.Options) (out *mat.Dense,
 		says, formula = says+", and what a query does not see is −∞", formula+" if s sees j, else −∞"
 	}
 	s.step(says+".", "attention.Scores", formula, append(values, matrix("x", x))...)
-	p, lse := attention.Softmax(x, o.Sink)
+	p, lse = attention.Softmax(x, o.Sink)
 	s.softmax(p, lse, o.Sink)
 	out = attention.Values(p, v, o)
 	s.step("The output is the mean of the values with these weights; `attention.Head` does all of it.",
 		"attention.Values", "o_s = Σ_j p_sj v_j", matrix("o", out))
-	return out, lse
+	return out, p, lse
 }
 
 // softmax adds the step from scores to weights.
@@ -106,6 +110,65 @@ func (s *Sheet) softmax(p *mat.Dense, lse []float64, sink *float64) {
 	s.step("The softmax makes weights of each row. A sink takes a share of them and adds nothing to the output.",
 		"attention.Softmax", "lse_s = ln Σ_j e^{x_sj}\np_sj = e^{x_sj} / (e^{lse_s} + e^sink)",
 		number("sink", *sink), row("lse", lse), matrix("p", p))
+}
+
+func backwardSheet() *Sheet {
+	rec := chosen("attention.backward", map[string]any{"scale": math.Ln2}).
+		put("q", []int{1, 2, 1, 2}, 1, 0, 0, 2).put("k", []int{1, 2, 1, 2}, 1, 0, 1, 1).
+		put("v", []int{1, 2, 1, 2}, 10, 0, 0, 10).put("do", []int{1, 2, 1, 2}, 1, 0, 0, 1)
+	return work("And back", "The gradient of the output is (1, 0) for the first query and (0, 1) for the second.",
+		rec.Recording, walkBackward)
+}
+
+// walkBackward works the first query of the first head, and what it adds to the gradients of keys
+// and values; of chosen inputs all.
+func walkBackward(s *Sheet, c *op.Case) {
+	used, n := attend.KeysInUse(c, 0), s.rows(c.Dim("S"))
+	if used == 0 {
+		s.given("The first sequence has no key in use: the gradient of its queries is 0.")
+		s.out("dq", 0, make([]float64, c.Dim("D"))...)
+		return
+	}
+	q, k, v := c.HeadRows("q", 0, 0, 0, n), c.HeadRows("k", 0, 0, 0, used), c.HeadRows("v", 0, 0, 0, used)
+	do, o := c.HeadRows("do", 0, 0, 0, n), optionsOf(c, used)
+	s.given("Queries, keys and values of the first head, and the gradient of its output.", matrix("q", q),
+		matrix("k", k), matrix("v", v), matrix("do", do))
+	_, p, _ := s.attend(q, k, v, o)
+	dp := attention.Products(do, v)
+	dx := attention.SoftmaxBackward(p, dp)
+	s.step("The gradient of each weight is what its value has of the gradient of the output.", "attention.Products",
+		"dp_sj = do_s·v_j", matrix("dp", dp))
+	s.step("Through the softmax: more weight for one key is less for the others.", "attention.SoftmaxBackward",
+		"dx_sj = p_sj (dp_sj − Σ_i p_si dp_si)", matrix("dx", dx))
+	s.gradients(q, k, do, p, s.uncapped(q, k, dx, o), o)
+}
+
+// uncapped brings the gradient of scores through a soft cap, if there is one.
+func (s *Sheet) uncapped(q, k mat.Matrix, dx *mat.Dense, o attention.Options) *mat.Dense {
+	if o.SoftCap == 0 {
+		return dx
+	}
+	products := attention.Products(q, k)
+	dx.Apply(func(i, j int, d float64) float64 {
+		return d * attention.SoftCapSlope(o.Scale*products.At(i, j), o.SoftCap)
+	}, dx)
+	s.step("Through the cap.", "attention.SoftCapSlope", "dx_sj ← dx_sj (1 − tanh²(scale · d_sj / cap))",
+		matrix("dx", dx))
+	return dx
+}
+
+// gradients adds the last step back.
+func (s *Sheet) gradients(q, k, do, p mat.Matrix, dx *mat.Dense, o attention.Options) {
+	var dq, dk, dv mat.Dense
+	dq.Mul(dx, k)
+	dq.Scale(o.Scale, &dq)
+	dk.Mul(dx.T(), q)
+	dk.Scale(o.Scale, &dk)
+	dv.Mul(p.T(), do)
+	s.step("Queries and keys swap their parts, and values have the weights; `attention.Backward` does all of it.",
+		"attention.Backward", "dq_s = scale · Σ_j dx_sj k_j\ndk_j = scale · Σ_s dx_sj q_s\ndv_j = Σ_s p_sj do_s",
+		matrix("dq", &dq), matrix("dk", &dk), matrix("dv", &dv))
+	s.out("dq", 0, dq.RawRowView(0)...)
 }
 
 func mergeSheet() *Sheet {
@@ -167,6 +230,6 @@ func walkDecode(s *Sheet, c *op.Case) {
 	v := keys.Slice(0, seen, 0, width)
 	s.given("The absorbed query meets whole rows; the first columns of the same rows are the values, and nothing "+
 		"else was kept.", matrix("q", q), matrix("v", v))
-	out, lse := s.attend(q, k, v, attention.Options{Scale: c.Float("scale")})
+	out, _, lse := s.attend(q, k, v, attention.Options{Scale: c.Float("scale")})
 	s.attended(c, out, lse)
 }

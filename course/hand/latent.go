@@ -36,7 +36,7 @@ func tinyLayer() layer {
 			WDQ:  dense([]float64{1, 0}, []float64{0, 1}),
 			WUQ:  dense([][]float64{{1, 0}, {1, 1}, {0, 0}, {1, -1}, {1, 0}, {0, 1}, {0, 0}, {0, 0}}...),
 			WDKV: dense([][]float64{{1, 1}, {0, 1}, {1, 0}, {0, 1}}...),
-			WUKV: dense([][]float64{{1, 1}, {0, 1}, {3, 0}, {0, 3}, {1, 0}, {0, 1}, {0, 5}, {5, 0}}...),
+			WUKV: dense([][]float64{{1, 1}, {0, 1}, {3, 0}, {0, 3}, {1, 0}, {0, 1}, {0, 6}, {6, 0}}...),
 			WO:   dense([][]float64{{1, 0, 0, 1}, {0, 1, 1, 0}}...),
 		},
 		c: mla.Config{Heads: 2, NopeDim: 2, RopeDim: 2, ValueDim: 2, Scale: math.Ln2, Causal: true},

@@ -86,13 +86,16 @@ func (v Value) line(label string, shown []int, gap int, cell func(j int) string)
 // fractions tells whether some number can be told as a fraction alone: then all are fractions, or
 // those of its column where columns have names.
 func (v Value) fractions(exact bool, column int) bool {
+	if !exact {
+		return false
+	}
 	rows, cols := v.Numbers.Dims()
 	for i := range rows {
 		for j := range cols {
 			if v.Cols != nil && j != column {
 				continue
 			}
-			if exact && strings.Contains(spelled(v.Numbers.At(i, j), true, false), "/") {
+			if strings.Contains(spelled(v.Numbers.At(i, j), true, false), "/") {
 				return true
 			}
 		}
@@ -141,7 +144,7 @@ func (s *Sheet) Text() string {
 		fmt.Fprintf(&b, "%s\n", line)
 	}
 	for i, t := range s.Steps {
-		fmt.Fprintf(&b, "\n%d. %s", i+1, strings.Join(wrapped(t.said(""), 93), "\n   "))
+		fmt.Fprintf(&b, "\n%d. %s", i+1, strings.Join(wrapped(t.said(), 93), "\n   "))
 		b.WriteString("\n")
 		for _, line := range t.formulas() {
 			fmt.Fprintf(&b, "      %s\n", line)
@@ -153,12 +156,12 @@ func (s *Sheet) Text() string {
 	return b.String()
 }
 
-// said returns what a step says, with its function between marks.
-func (t Step) said(mark string) string {
+// said returns what a step says, with its function.
+func (t Step) said() string {
 	if t.Function == "" {
 		return t.Words
 	}
-	return t.Words + " (" + mark + t.Function + mark + ")"
+	return t.Words + " (" + t.Function + ")"
 }
 
 // formulas returns the lines of the formula.

@@ -1,6 +1,9 @@
 package hand
 
 import (
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
@@ -221,10 +224,26 @@ func (s *Sheet) aggregate(c *op.Case, p objective.PolicyLoss, n int) {
 	s.step("Its gradient for the log-probabilities.", "policy.Sum", "∂L/∂ log π_it",
 		matrix("dlogπ", first(p.Gradient, n)))
 	mask := mat.Row(nil, 0, p.Mask)
+	s.toLogits(c, p, mask)
 	s.out("loss", 0, p.Loss)
 	s.outCounted("token_loss", mat.Row(nil, 0, p.Losses), mask)
 	s.outSum(mat.Row(nil, 0, p.Losses), mask)
 	s.outCounted("dlogprob", mat.Row(nil, 0, p.Gradient), mask)
+}
+
+// toLogits adds the gradient of the logits of the first token that counts, if there are logits.
+func (s *Sheet) toLogits(c *op.Case, p objective.PolicyLoss, mask []float64) {
+	t := slices.IndexFunc(mask, func(m float64) bool { return m != 0 })
+	if c.Input("logits") == nil || t < 0 {
+		return
+	}
+	logits, token, temperature := c.Input("logits").Row(0, t), int(c.Input("tokens").At(0, t)), c.Float("temperature")
+	dz := policy.LogProbBackward(logits, token, temperature)
+	floats.Scale(p.Gradient.At(0, t), dz)
+	s.step("And for the logits, of the first token that counts.", "policy.LogProbBackward",
+		"∂L/∂z_v = ∂L/∂ log π_it (1[v = token] − π_v) / T", number("token", float64(token)), number("T", temperature),
+		row("z", logits), row("dz", dz))
+	s.out("dlogits", t*len(dz), dz...)
 }
 
 // first returns the first rows of a matrix.

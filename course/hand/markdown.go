@@ -18,7 +18,7 @@ func (s *Sheet) markdown(heading string) string {
 		fmt.Fprintf(&b, "\n%s\n", strings.Join(wrapped(s.Words, 100), "\n"))
 	}
 	for i, t := range s.Steps {
-		fmt.Fprintf(&b, "\n**%d.** %s\n", i+1, strings.Join(wrapped(t.said("`"), 96), "\n"))
+		fmt.Fprintf(&b, "\n**%d.** %s\n", i+1, strings.Join(wrapped(t.linked(), 96), "\n"))
 		for _, line := range t.formulas() {
 			fmt.Fprintf(&b, "\n%s\n", maths(line))
 		}
@@ -27,6 +27,16 @@ func (s *Sheet) markdown(heading string) string {
 		}
 	}
 	return b.String()
+}
+
+// linked returns what a step says, with a link from its function to where the package's equations
+// are listed.
+func (t Step) linked() string {
+	if t.Function == "" {
+		return t.Words
+	}
+	room, _, _ := strings.Cut(t.Function, ".")
+	return t.Words + " ([`" + t.Function + "`](../EQUATIONS.md#" + room + "))"
 }
 
 // maths returns a formula as GitHub shows it.

@@ -32,8 +32,8 @@ func learningPages() []handPage {
 }
 
 const (
-	attentionAbout = "Two queries and two keys in whole numbers: scores, softmax, values; a causal mask, a sink, and " +
-		"two parts of the keys joined."
+	attentionAbout = "Two queries and two keys in whole numbers: scores, softmax, values; a causal mask, a sink, the " +
+		"way back, and two parts of the keys joined."
 	mlaAbout = "The naive form beside the absorbed one, with d_c = 2; a step of decoding from a paged cache; the norm."
 
 	expertsAbout     = "One token through a gate of four groups and eight experts, and the sort before them."
@@ -51,7 +51,7 @@ func attentionPage() []*Sheet {
 		tinyAttention(map[string]any{"causal": true}).Recording, walkAttention)
 	sink := work("With a sink", "A sink of ln 3 takes the share of a key whose exponential is 3.",
 		tinyAttention(map[string]any{}).put("sink", nil, ln3).Recording, walkAttention)
-	return []*Sheet{attentionSheet(), causal, sink, mergeSheet()}
+	return []*Sheet{attentionSheet(), causal, sink, backwardSheet(), mergeSheet()}
 }
 
 func ropePage() []*Sheet { return []*Sheet{rotationSheet(), distanceSheet(), tableSheet()} }

@@ -201,7 +201,9 @@ func (s *Sheet) compare(c *op.Case) {
 		recorded := c.Read("out."+o.name, o.from, len(o.values))
 		off := make([]float64, len(recorded))
 		for i, r := range recorded {
-			off[i] = r - o.values[i]
+			if r != o.values[i] { // −∞ is off from −∞ by nothing
+				off[i] = r - o.values[i]
+			}
 		}
 		rows, labels := [][]float64{o.values, recorded, off}, words("true recorded off-by")
 		if c.Op.Output(o.name).Integer {
