@@ -93,7 +93,7 @@ func (r request) putProduct(experts int) request {
 		lead = []int{experts}
 	}
 	return r.putAs("a", dtype.F8E4M3, []int{1, k}, a...).putAs("a_scale", dtype.F32, []int{1, 2}, 1, 0.25).
-		putAs("b", dtype.F8E4M3, append(lead, 2, k), b...).putAs("b_scale", dtype.F32, append(lead, 1, 2), 0.5, 2)
+		putAs("b", dtype.F8E4M3, append(lead, 2, k), b...).putAs("b_scale", dtype.F32, append(lead, 1, 2), 0.5, 1)
 }
 
 const productWords = "K is two blocks of 128. Codes of a block are summed first, and the sum is multiplied by both " +

@@ -13,7 +13,7 @@ func modelPages() []handPage {
 		{"mla", "Multi-head latent attention", mlaAbout, mlaPage},
 		{"experts", "Mixture of experts", expertsAbout, expertsPage},
 		{"balance", "Load balancing", "Loads, MaxVio, a step of the bias, and the loss that it replaces.", balancePage},
-		{"fp8", "FP8", "One 1×128 tile quantised, and a product of two blocks.", fp8Page},
+		{"fp8", "FP8", "One 1×128 tile quantised, a product of two blocks, and what tensor cores lose.", fp8Page},
 		{"mtp", "Multi-token prediction", "A module of depth 1 from its two inputs to its loss.", mtpPage},
 		{"speculative", "Speculative decoding", speculativeAbout, speculativePage},
 	}
@@ -62,7 +62,7 @@ func expertsPage() []*Sheet { return []*Sheet{layerSheet(), dispatchSheet()} }
 
 func balancePage() []*Sheet { return []*Sheet{biasSheet(), balanceSheet()} }
 
-func fp8Page() []*Sheet { return []*Sheet{castSheet(), productSheet()} }
+func fp8Page() []*Sheet { return []*Sheet{castSheet(), productSheet(), stepSheet()} }
 
 func mtpPage() []*Sheet { return []*Sheet{combineSheet(), moduleSheet(), predictedSheet()} }
 

@@ -108,7 +108,8 @@ func TestNumbersThatCanBeFoundWithAPencil(t *testing.T) {
 		{layerSheet(), "y", [][]float64{{9.5, 10}}},       // (8, 8) + 1.5 (1, 0) + (0, 2)
 		{biasSheet(), "b", [][]float64{{-0.1, 0.1, 0, 0.1}}},
 		{balanceSheet(), "L", [][]float64{{0.1 * (1.5*9 + 0.5*7) / 16}}},
-		{productSheet(), "c", [][]float64{{64, 256}}},
+		{productSheet(), "c", [][]float64{{48, 192}}},
+		{stepSheet(), "d", [][]float64{{65536}}},
 		{combineSheet(), "h'", [][]float64{{2, 14}}},
 		{moduleSheet(), "L_1", [][]float64{{math.Log(7. / 4)}}},
 		{acceptSheet(), "next", [][]float64{{1}}},

@@ -115,3 +115,34 @@ func compareTruth(t *testing.T, o output, want verdict.Expected) {
 		}
 	}
 }
+
+// TestAnyFileIsShownOrRefused shows recordings of wrong kernels, and files that were made to hurt.
+func TestAnyFileIsShownOrRefused(t *testing.T) {
+	for _, pattern := range []string{"faults", "invalid", "kernels"} {
+		files, err := filepath.Glob(filepath.Join(root, "golden/testdata", pattern, "*.safetensors"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(len(files), err)
+		}
+		for i, file := range files {
+			if i%check.Times(1, 8) == 0 && (*check.Long || !strings.Contains(file, "bomb")) {
+				if s, err := Recorded(opened(t, file)); err == nil && len(s.Steps) == 0 {
+					t.Errorf("%s: nothing is shown", file)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatIsTooLargeIsRefused(t *testing.T) {
+	defer func(most float64) { mostRead = most }(mostRead)
+	mostRead = 4
+	_, err := Recorded(tinyAttention(map[string]any{}).Recording)
+	const want = "attention.forward: the first row of attention.forward takes 8 numbers in memory, want at most 4"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	mostRead = 8
+	if _, err := Recorded(tinyAttention(map[string]any{}).Recording); err != nil {
+		t.Error(err)
+	}
+}
