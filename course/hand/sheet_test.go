@@ -99,8 +99,11 @@ func TestNumbersThatCanBeFoundWithAPencil(t *testing.T) {
 		name  string
 		rows  [][]float64
 	}{
-		{attentionSheet(), "o", [][]float64{{5, 5}, {2, 8}}}, // weights 1/2, 1/2 and 1/5, 4/5 of (10, 0), (0, 10)
-		{mergeSheet(), "o", [][]float64{{1, 6}}},             // (4, 0)/4 + 3 (0, 8)/4
+		{attentionSheet(), "o", [][]float64{{5, 5}, {2, 8}}},                  // weights 1/2, 1/2 and 1/5, 4/5 of (10, 0), (0, 10)
+		{attentionPage()[1], "o", [][]float64{{10, 0}, {2, 8}}},               // the first query sees one key
+		{attentionPage()[2], "o", [][]float64{{20. / 7, 20. / 7}, {1.25, 5}}}, // exponentials 2, 2, 3 and 1, 4, 3
+		{backwardSheet(), "dx", [][]float64{{2.5, -2.5}, {-1.6, 1.6}}},
+		{mergeSheet(), "o", [][]float64{{1, 6}}}, // (4, 0)/4 + 3 (0, 8)/4
 		{rotationSheet(), "y", [][]float64{{3, 1}, {-1, 3}, {-3, -1}, {1, -3}}},
 		{latentSheet(), "u", [][]float64{{9, 0}, {9, 5}}}, // heads (3, 0), (0, 6) and (3, 1), (4, 6)
 		{gateSheet(), "g", [][]float64{{1, 1.5}}},         // 2.5 · (1/2, 3/4) / (5/4)
@@ -212,4 +215,27 @@ func TestRealRotationIsTheLayer(t *testing.T) {
 	y, _, _ := s.layer(l)
 	want, _, _ := mla.Layer(l.x, l.w, l.c)
 	check.NearMatrix(t, "y", y, want, 1e-15)
+}
+
+func TestNumbersAreTold(t *testing.T) {
+	for _, c := range []struct {
+		x    float64
+		want string
+	}{
+		{0, "0"}, {math.Copysign(0, -1), "0"}, {-6e-17, "0"}, {3, "3"}, {-0.25, "-0.25"}, {1. / 3, "1/3"},
+		{-7. / 15, "-7/15"}, {math.Log(2), "ln 2"}, {-2 * math.Log(2), "-ln 4"}, {math.Log(1.5), "ln(3/2)"},
+		{math.Pi / 2, "π/2"}, {3 * math.Pi / 2, "3π/2"}, {math.Sqrt2, "√2"}, {-math.Sqrt(1. / 3), "-1/√3"},
+		{math.Sqrt(3. / 16), "√(3/16)"}, {math.Inf(-1), "-∞"}, {math.Inf(1), "∞"}, {math.NaN(), "NaN"},
+		{1.0000001, "1"}, {0.1234567, "0.123457"}, {1e-9, "1e-9"}, {1e100, "1e+100"}, {0.3, "0.3"},
+	} {
+		if got := spelled(c.x, true, false); got != c.want {
+			t.Errorf("%v is told as %s, want %s", c.x, got, c.want)
+		}
+	}
+	if got := spelled(1./3, false, false); got != "0.333333" {
+		t.Errorf("a recorded third is told as %s", got)
+	}
+	if got := spelled(0.25, true, true); got != "1/4" {
+		t.Errorf("a quarter among fractions is told as %s", got)
+	}
 }

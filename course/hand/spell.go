@@ -112,7 +112,7 @@ func asLogarithm(x float64) string {
 	}
 	above, below := fraction(math.Exp(x), mostOfLog)
 	switch {
-	case below == 0 || above > 4*mostOfLog:
+	case below == 0 || above == below || above > 4*mostOfLog:
 		return ""
 	case below == 1:
 		return "ln " + over(above, below)
