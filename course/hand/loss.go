@@ -73,15 +73,6 @@ func surprises(rewards, values, mask []float64, gamma float64) []float64 {
 	return delta
 }
 
-// outCounted notes the elements of the first row that count.
-func (s *Sheet) outCounted(name string, values, mask []float64) {
-	for t, m := range mask {
-		if m != 0 {
-			s.out(name, t, values[t])
-		}
-	}
-}
-
 func valueSheet() *Sheet {
 	rec := chosen("ppo.value_loss", map[string]any{"clip": 0.5}).
 		put("values", []int{1, 3}, 1, 2, 0).put("old_values", []int{1, 3}, 1, 1, 1).

@@ -76,9 +76,9 @@ func walkKL(s *Sheet, c *op.Case) {
 		if mask[t] != 0 {
 			delta[t] = ref[t] - logprob[t]
 			kl[t] = objective.Divergence(c.Word("estimator"), logprob[t], ref[t], c.Float("limit"))
-			s.out("kl", t, kl[t])
 		}
 	}
+	s.outCounted("kl", kl, mask)
 	name := c.Word("estimator")
 	says := "Each estimate is of one token; their mean over tokens that the policy sampled is the divergence."
 	if limit := c.Float("limit"); limit > 0 {

@@ -182,38 +182,59 @@ func (s *Sheet) rows(n int) int {
 // output is a part of an output that was computed.
 type output struct {
 	name   string
-	from   int // the first element, in row-major order
+	at     []int // which elements, in row-major order, rising
 	values []float64
 }
 
-// out notes what was computed of an output.
+// out notes what was computed of an output, from an element on.
 func (s *Sheet) out(name string, from int, values ...float64) {
-	s.outputs = append(s.outputs, output{name, from, values})
+	o := output{name: name, values: values}
+	for i := range values {
+		o.at = append(o.at, from+i)
+	}
+	s.outputs = append(s.outputs, o)
+}
+
+// outCounted notes the elements of the first row that count.
+func (s *Sheet) outCounted(name string, values, mask []float64) {
+	o := output{name: name}
+	for t, m := range mask {
+		if m != 0 {
+			o.at, o.values = append(o.at, t), append(o.values, values[t])
+		}
+	}
+	s.outputs = append(s.outputs, o)
 }
 
 // compare adds the recorded outputs beside the true ones.
 func (s *Sheet) compare(c *op.Case) {
 	var values []Value
 	for _, o := range s.outputs {
-		if !c.Wants(o.name) || len(o.values) == 0 {
-			continue
+		if c.Wants(o.name) && len(o.at) > 0 {
+			values = append(values, o.beside(c))
 		}
-		recorded := c.Read("out."+o.name, o.from, len(o.values))
-		off := make([]float64, len(recorded))
-		for i, r := range recorded {
-			if r != o.values[i] { // −∞ is off from −∞ by nothing
-				off[i] = r - o.values[i]
-			}
-		}
-		rows, labels := [][]float64{o.values, recorded, off}, words("true recorded off-by")
-		if c.Op.Output(o.name).Integer {
-			rows, labels = rows[:2], labels[:2]
-		}
-		v := stack(o.name, rows...).along(labels...)
-		v.Shape = ""
-		values = append(values, v)
 	}
 	if len(values) > 0 {
 		s.given("What was recorded, beside it.", values...)
 	}
+}
+
+// beside returns what is true and what was recorded, and what that is off by.
+func (o output) beside(c *op.Case) Value {
+	first, last := o.at[0], o.at[len(o.at)-1]
+	read := c.Read("out."+o.name, first, last-first+1)
+	recorded, off := make([]float64, len(o.at)), make([]float64, len(o.at))
+	for i, at := range o.at {
+		recorded[i] = read[at-first]
+		if recorded[i] != o.values[i] { // −∞ is off from −∞ by nothing
+			off[i] = recorded[i] - o.values[i]
+		}
+	}
+	rows, labels := [][]float64{o.values, recorded, off}, words("true recorded off-by")
+	if c.Op.Output(o.name).Integer {
+		rows, labels = rows[:2], labels[:2]
+	}
+	v := stack(o.name, rows...).along(labels...)
+	v.Shape = ""
+	return v
 }
