@@ -48,9 +48,9 @@ func (p handPage) markdown() string {
 const readme = `
 # By hand
 
-Every calculation here is small enough to be checked with a pencil, and every number on these pages
-was computed by the functions that are named beside it: a test compares them. Formulas use the
-letters of the [table of notation](../EQUATIONS.md#notation).
+Every calculation here is small enough to be checked with a pencil. The numbers are not written by
+hand: they come from the functions that are named beside them, and a test compares the pages with
+what these return. Formulas use the letters of the [table of notation](../EQUATIONS.md#notation).
 
 Numbers were chosen so that they stay readable. Where a softmax or a sigmoid comes in, what enters it
 are logarithms, ln 2 and ln 3, so that fractions come out. Rows and tokens count from 0.

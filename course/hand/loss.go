@@ -328,10 +328,11 @@ func (s *Sheet) pairs(c *op.Case, margins []float64, pair func(h float64) (loss,
 		s.step("The loss of each pair.", "dpo.IPO", "l = (h − 1/(2β))²", row("l", losses))
 		return
 	}
-	formula := "σ(β h) = 1 / (1 + e^{−β h})\nl = −ln σ(β h)"
-	if c.Float("label_smoothing") != 0 {
+	given, formula := []Value(nil), "σ(β h) = 1 / (1 + e^{−β h})\nl = −ln σ(β h)"
+	if smoothing := c.Float("label_smoothing"); smoothing != 0 {
+		given = append(given, number("ε", smoothing))
 		formula = "σ(β h) = 1 / (1 + e^{−β h})\nl = −(1 − ε) ln σ(β h) − ε ln σ(−β h)"
 	}
 	s.step("The probability that the chosen one is preferred, and its cost.", "dpo.Sigmoid", formula,
-		number("ε", c.Float("label_smoothing")), row("σ(β h)", likely), row("l", losses))
+		append(given, row("σ(β h)", likely), row("l", losses))...)
 }

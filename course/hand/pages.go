@@ -76,4 +76,6 @@ func grpoPage() []*Sheet { return []*Sheet{advantageSheet(), klSheet(), grpoShee
 
 func dpoPage() []*Sheet { return []*Sheet{optimumSheet(), dpoSheet()} }
 
-func unifiedPage() []*Sheet { return []*Sheet{logprobSheet(), unifiedSheet(), entropySheet()} }
+func unifiedPage() []*Sheet {
+	return []*Sheet{logprobSheet(), unifiedSheet(), entropySheet(), mismatchSheet()}
+}

@@ -18,6 +18,7 @@ func policyWalks() []walk {
 	return []walk{
 		{"policy.logprob", logprobSheet, walkLogprob, nil},
 		{"policy.kl", klSheet, walkKL, nil},
+		{"policy.mismatch", mismatchSheet, walkMismatch, mismatchReads},
 		{"policy.cross_entropy", entropySheet, walkEntropy, func(c *op.Case) float64 { return 2 * c.Extent("vocab") }},
 	}
 }

@@ -99,9 +99,9 @@ func TestNumbersThatCanBeFoundWithAPencil(t *testing.T) {
 		name  string
 		rows  [][]float64
 	}{
-		{attentionSheet(), "o", [][]float64{{5, 5}, {2, 8}}},                  // weights 1/2, 1/2 and 1/5, 4/5 of (10, 0), (0, 10)
+		{attentionSheet(), "o", [][]float64{{5, 5}, {2, 8}}},                  // weights 1/2, 1/2 and 1/5, 4/5
 		{attentionPage()[1], "o", [][]float64{{10, 0}, {2, 8}}},               // the first query sees one key
-		{attentionPage()[2], "o", [][]float64{{20. / 7, 20. / 7}, {1.25, 5}}}, // exponentials 2, 2, 3 and 1, 4, 3
+		{attentionPage()[2], "o", [][]float64{{20. / 7, 20. / 7}, {1.25, 5}}}, // of 2, 2, 3 and 1, 4, 3
 		{backwardSheet(), "dx", [][]float64{{2.5, -2.5}, {-1.6, 1.6}}},
 		{mergeSheet(), "o", [][]float64{{1, 6}}}, // (4, 0)/4 + 3 (0, 8)/4
 		{rotationSheet(), "y", [][]float64{{3, 1}, {-1, 3}, {-3, -1}, {1, -3}}},
@@ -112,6 +112,7 @@ func TestNumbersThatCanBeFoundWithAPencil(t *testing.T) {
 		{biasSheet(), "b", [][]float64{{-0.1, 0.1, 0, 0.1}}},
 		{balanceSheet(), "L", [][]float64{{0.1 * (1.5*9 + 0.5*7) / 16}}},
 		{productSheet(), "c", [][]float64{{48, 192}}},
+		{mismatchSheet(), "statistics", [][]float64{{ln2 / 2, ln2, 0, ln2 * ln2 / 4, 1. / 8, 0.5}}},
 		{stepSheet(), "d", [][]float64{{65536}}},
 		{combineSheet(), "h'", [][]float64{{2, 14}}},
 		{moduleSheet(), "L_1", [][]float64{{math.Log(7. / 4)}}},

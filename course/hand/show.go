@@ -89,14 +89,14 @@ func cannot(name string) error {
 // Recorded returns the calculation of the first row of a recording, the recorded outputs beside the
 // true ones at its end.
 func Recorded(rec *recording.Recording) (*Sheet, error) {
-	if op.Lookup(rec.Op) != nil && !slices.Contains(Ops(), rec.Op) {
+	w, worked := walkOf(rec.Op)
+	if !worked && op.Lookup(rec.Op) != nil {
 		return nil, fmt.Errorf("%s: %w", rec.Name, cannot(rec.Op))
 	}
 	c, err := op.Bind(rec)
 	if err != nil {
 		return nil, err
 	}
-	w, _ := walkOf(rec.Op)
 	if err := w.affordable(c); err != nil {
 		return nil, fmt.Errorf("%s: %w", rec.Name, err)
 	}

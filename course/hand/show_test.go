@@ -116,6 +116,23 @@ func compareTruth(t *testing.T, o output, want verdict.Expected) {
 	}
 }
 
+func TestEveryOpIsWorked(t *testing.T) {
+	for _, o := range op.Ops() {
+		if _, err := Named(o.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"attention.forwrad", "nothing"} {
+		if _, err := Named(name); err == nil {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	const want = "op x.y is not worked by hand, these are: attention.backward, "
+	if got := cannot("x.y").Error(); !strings.HasPrefix(got, want) {
+		t.Error(got)
+	}
+}
+
 // TestAnyFileIsShownOrRefused shows recordings of wrong kernels, and files that were made to hurt.
 func TestAnyFileIsShownOrRefused(t *testing.T) {
 	for _, pattern := range []string{"faults", "invalid", "kernels"} {

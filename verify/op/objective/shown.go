@@ -4,6 +4,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/dpo"
+	"plumbline/policy"
 	"plumbline/verify/op"
 )
 
@@ -50,4 +51,40 @@ func Logits(c *op.Case, n int) (logits []float64, skipped bool) { return logitsO
 func Preferences(c *op.Case) (pairs dpo.Pairs, lengths [2][]float64, pair func(h float64) (loss, dh float64)) {
 	p := newPreference(c)
 	return p.Pairs, p.lengths, p.pair
+}
+
+// Engines returns the log-probabilities of tokens as the two engines of policy.mismatch have them,
+// without any error, and which of them count.
+func Engines(c *op.Case) (a, b, mask []float64) {
+	in := engineMask(c)
+	a, b, mask = make([]float64, len(in)), make([]float64, len(in)), make([]float64, len(in))
+	for side, x := range map[string][]float64{"a": a, "b": b} {
+		e := newEngine(c, side)
+		for i := range in {
+			if in[i] {
+				x[i], mask[i] = e.exactly(i), 1
+			}
+		}
+	}
+	return a, b, mask
+}
+
+// exactly returns the log-probability of token i.
+func (e *engine) exactly(i int) float64 {
+	if e.group == "logprob" {
+		return e.logprob[i]
+	}
+	const rows = 1024 // of a head that are read at a time
+	var z []float64
+	if e.group == "logits" {
+		z = e.logits(i)
+	} else {
+		h := mat.NewVecDense(len(e.hidden(i)), e.hidden(i))
+		for from := 0; from < e.weight.Rows; from += rows {
+			var some mat.VecDense
+			some.MulVec(e.weight.Block(from, min(from+rows, e.weight.Rows)), h)
+			z = append(z, some.RawVector().Data...)
+		}
+	}
+	return policy.LogProb(z, int(e.c.Input("tokens").Data[i]), e.c.Float("temperature"))
 }
