@@ -74,15 +74,15 @@ func (e *engine) exactly(i int) float64 {
 	if e.group == "logprob" {
 		return e.logprob[i]
 	}
-	const rows = 1024 // of a head that are read at a time
+	const rowsOfHead = 1024 // that are read at a time
 	var z []float64
 	if e.group == "logits" {
 		z = e.logits(i)
 	} else {
 		h := mat.NewVecDense(len(e.hidden(i)), e.hidden(i))
-		for from := 0; from < e.weight.Rows; from += rows {
+		for from := 0; from < e.weight.Rows; from += rowsOfHead {
 			var some mat.VecDense
-			some.MulVec(e.weight.Block(from, min(from+rows, e.weight.Rows)), h)
+			some.MulVec(e.weight.Block(from, min(from+rowsOfHead, e.weight.Rows)), h)
 			z = append(z, some.RawVector().Data...)
 		}
 	}
