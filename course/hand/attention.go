@@ -12,13 +12,15 @@ import (
 )
 
 func attentionWalks() []walk {
-	keysAndValues := func(c *op.Case) float64 { return c.Extent("T") * (c.Extent("D") + c.Extent("V")) }
+	keysAndValues := func(c *op.Case) float64 { // and what is shown of them
+		return 2 * c.Extent("T") * (c.Extent("D") + c.Extent("V"))
+	}
 	return []walk{
 		{"attention.forward", attentionSheet, walkAttention, keysAndValues},
 		{"attention.backward", backwardSheet, walkBackward, keysAndValues},
 		{"attention.merge", mergeSheet, walkMerge, nil},
 		{"mla.decode", decodeSheet, walkDecode, func(c *op.Case) float64 {
-			return float64(attend.KeysInUse(c, 0)) * c.Extent("D")
+			return 3 * float64(attend.KeysInUse(c, 0)) * c.Extent("D")
 		}},
 	}
 }

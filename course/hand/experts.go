@@ -39,7 +39,8 @@ func (r request) putGate() request {
 }
 
 const gateWords = "Four groups of two, two groups kept, two experts chosen. The token's first element is 1, and " +
-	"centroids hold ln 3, 0 and −ln 3, so that sigmoid scores are 3/4, 1/2 and 1/4."
+	"centroids hold ln 3, 0, −ln 3 and −ln 7, so that sigmoid scores are 3/4, 1/2, 1/4 and 1/8. Without the bias " +
+	"group 2 would be kept in the place of group 3."
 
 func gateSheet() *Sheet {
 	return work("One token and eight experts: the gate", gateWords,
