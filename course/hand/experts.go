@@ -35,7 +35,7 @@ func (r request) putGate() request {
 		centroids = append(centroids, math.Log(odds), 0)
 	}
 	return r.put("x", []int{1, 2}, 1, 2).put("weight", []int{8, 2}, centroids...).
-		put("bias", nil, 0, 0, 0, 0, 0, -0.5, 0, 0.5)
+		put("bias", nil, 0, 0, 0, 0, 0, -0.5, 0, 0.75)
 }
 
 const gateWords = "Four groups of two, two groups kept, two experts chosen. The token's first element is 1, and " +
