@@ -12,6 +12,7 @@ import (
 
 	"plumbline/course/count"
 	"plumbline/course/exercise"
+	"plumbline/course/hand"
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 )
@@ -226,6 +227,8 @@ func operands(command string) []candidate {
 		return all
 	case "learn":
 		return append(exercises(), askFiles)
+	case "show":
+		return append(plain(hand.Names()...), askFiles)
 	case "evidence", "version":
 		return nil
 	}

@@ -36,9 +36,9 @@ func manual(w io.Writer) {
 
 var helps = map[string]string{
 	"verify": helpVerify, "report": helpReport, "inspect": helpInspect, "power": helpPower, "request": helpRequest,
-	"infer": helpInfer, "import": helpImport, "ops": helpOps, "mistakes": helpMistakes, "count": helpCount,
-	"evidence": helpEvidence, "learn": helpLearn, "completion": helpCompletion, "version": helpVersion,
-	"help": helpAll,
+	"infer": helpInfer, "import": helpImport, "ops": helpOps, "show": helpShow, "mistakes": helpMistakes,
+	"count": helpCount, "evidence": helpEvidence, "learn": helpLearn, "completion": helpCompletion,
+	"version": helpVersion, "help": helpAll,
 }
 
 const helpAll = `Plumbline says of a recorded kernel output whether the kernel's own arithmetic
@@ -54,6 +54,7 @@ explains its error.
   plumbline import FILE...                         make a recording of files that others write
   plumbline ops [OP]...                            list the ops that can be judged, or describe some
   plumbline mistakes [OP | ID | NUMBER]...         list the mistakes that are known, or describe some
+  plumbline show [OP | PAGE | FILE]...             work an op by hand, or a recording's first row
   plumbline count [MODEL | FILE]                   count a model: parameters, KV cache, operations
   plumbline evidence                               measure what this and other acceptance tests find
   plumbline learn [FUNCTION]                       write equations again, find wrong kernels
@@ -350,6 +351,23 @@ where no more new tokens are computed than the last column says.
 Exit status: 0, or 2 if there is no such model, or a size that no model has.
 
 Example: plumbline count DeepSeek-V3 -context 131072 -batch 16 -gpu H200
+`
+
+const helpShow = `usage: plumbline show [OP | PAGE | FILE]...
+
+Works an op by hand: every step with its formula, the function that computes it, and all that comes
+out, in numbers small enough for a pencil. A page is one of docs/hand, such as ladder or yarn. With
+no argument it lists ops and pages.
+
+Of a recording it works the first row in the same steps: the first query, token or sequence, and the
+first head. Attributes count, with the defaults that hold where the file says nothing. Of wide rows
+the first and last numbers are shown. The recorded outputs stand beside the true ones at the end,
+unjudged: that is what plumbline verify does.
+
+Exit status: 0, or 2 if something could not be read or is not worked by hand.
+
+Example: plumbline show attention.forward
+Example: plumbline show runs/decode.safetensors
 `
 
 const helpEvidence = `usage: plumbline evidence [flags]

@@ -66,7 +66,7 @@ func TestNothingReachesTheTerminalUnescaped(t *testing.T) {
 	for _, line := range [][]string{
 		{
 			"verify", "-v", "-color=never",
-		}, {"verify", "-json"}, {"inspect"}, {"ops"}, {"mistakes"}, {"help"}, {}, {"version"}, {"-" + evil},
+		}, {"verify", "-json"}, {"inspect"}, {"show"}, {"ops"}, {"mistakes"}, {"help"}, {}, {"version"}, {"-" + evil},
 		{evil}, {"verify", "-" + evil}, {"verify", "-color=" + evil}, {"verify", "-json=" + evil},
 		{"inspect", "-" + evil}, {"verify", "-against=" + evil}, {"learn"}, {"learn", "-root=../.."},
 		{"learn", "-" + evil}, {"learn", "-quiz"}, {"learn", "-answer=" + evil}, {"learn", "-root=" + evil},

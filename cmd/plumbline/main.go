@@ -55,8 +55,9 @@ func commandOf(name string) command {
 	return map[string]command{
 		"verify": verify, "report": join, "inspect": quiet(inspect), "infer": quiet(infer), "power": quiet(power),
 		"request": request, "import": quiet(imports), "ops": quiet(ops), "mistakes": quiet(mistakes),
-		"count": quiet(counts), "evidence": measure, "learn": quiet(learn), "completion": quiet(completion),
-		"version": quiet(version), "-version": quiet(version), "--version": quiet(version),
+		"show": quiet(show), "count": quiet(counts), "evidence": measure, "learn": quiet(learn),
+		"completion": quiet(completion),
+		"version":    quiet(version), "-version": quiet(version), "--version": quiet(version),
 	}[name]
 }
 

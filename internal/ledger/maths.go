@@ -7,6 +7,10 @@ import (
 	"unicode"
 )
 
+// TeX converts one line of a formula, as comments have it, to TeX for GitHub's maths, if it can: ok
+// says so.
+func TeX(line string) (out string, ok bool) { return tex(line) }
+
 // tex converts one line of a comment's formula to TeX. ok is false if the line has a character or a
 // nesting that the conversion does not know; the line is then better shown as it is.
 //

@@ -75,10 +75,7 @@ func tableOutput(name string) op.Tensor {
 
 // rotation returns the table of some positions, the amplitude included.
 func rotation(c *op.Case, positions []float64, dim int) (cos, sin *mat.Dense) {
-	theta, amplitude := rope.Frequencies(dim, c.Float("base")), 1.0
-	if y := c.YaRN(); y != nil {
-		theta, amplitude = rope.YaRNFrequencies(dim, c.Float("base"), *y), y.Amplitude()
-	}
+	theta, amplitude := Frequencies(c, dim)
 	cos, sin = rope.Table(positions, theta)
 	cos.Scale(amplitude, cos)
 	sin.Scale(amplitude, sin)
