@@ -85,3 +85,23 @@ func TestReadEvents(t *testing.T) {
 		}
 	})
 }
+
+func TestLessonsOf(t *testing.T) {
+	for _, c := range []struct {
+		room, sentence string
+		draws          bool
+	}{
+		{"rl", "rewards of 1 at γ = ½ add up to 2 − 2^{1−n}, for n steps to go", false},
+		{"policy", "it is 0 between equals and positive otherwise", true},
+		{"policy", "head 3 of it", true},
+	} {
+		l, err := lessonsOf(root + "/" + c.room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.ReplaceAll(c.sentence, " ", "_")
+		if got := l.sentence(name); got != c.sentence || (l.flags() != nil) != c.draws {
+			t.Errorf("%s: %q, flags %q", c.room, got, l.flags())
+		}
+	}
+}
