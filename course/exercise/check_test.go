@@ -37,6 +37,8 @@ func TestRead(t *testing.T) {
 			0, 1, "T: a: panic: x; at rope/r.go:5; at rope/r_test.go:3"},
 		{"so it is with what cannot be recovered", "run T|output T fatal error: deadlock|output T goroutine 1|fail T",
 			0, 1, "T: : fatal error: deadlock"},
+		{"names are odd where code prints what looks like them", "run T|run T//|pass T//|run /|run //|pass T", 1, 1,
+			": : : "},
 		{"long reports are cut", "run T" + strings.Repeat("|output T x", 50) + "|fail T", 0, 1,
 			"T: : " + strings.Repeat("x; ", mostSaid) + "…"},
 	} {

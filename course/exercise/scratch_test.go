@@ -240,7 +240,7 @@ func TestMarkersAreRead(t *testing.T) {
 		`{"plumbline":1}`:                 `"root": "", want an absolute path`,
 		`{"plumbline":1,"root":"../"}`:    `"root": "../", want an absolute path`,
 		`{"plumbline":1,"more":1}`:        `unknown field "more"`,
-		strings.Repeat(" ", mostMarker+1): "more than 1048576 bytes",
+		strings.Repeat(" ", mostMarker+1): "want a regular file of at most 1048576 bytes",
 	} {
 		write(t, filepath.Join(folder, Marker), text)
 		_, err := Open(folder)
