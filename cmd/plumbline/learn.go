@@ -27,6 +27,18 @@ func way() (groups []exercise.Group) {
 	return groups
 }
 
+// anchor is where the station of an exercise stands in docs/PATHS.md, "" for one that has none.
+func anchor(name string) string {
+	for _, route := range course.Routes() {
+		for _, station := range route.Stations {
+			if station.Function[0] == name {
+				return station.ID
+			}
+		}
+	}
+	return ""
+}
+
 // learning is what the flags of the command ask for.
 type learning struct {
 	check, solution, quiz bool
