@@ -403,10 +403,10 @@ const helpLearn = `usage: plumbline learn [flags] [GROUP]
        plumbline learn -quiz [flags] [OP]
        plumbline learn -answer LETTER [FOLDER]
 
-Exercises, from the sources of Plumbline: without an argument they are listed in the order in which
-they are learned, with those that are done. With a FUNCTION, mla.AbsorbQuery say, it is emptied in a
-scratch copy of the equation packages: its comment with the formula stays, and its test says what it
-should give. Write it again, and check it.
+Exercises, from the sources of Plumbline: without an argument they are listed in the order of the
+routes (docs/PATHS.md), with those that are done; with a GROUP, a route or a package, all of it. With
+a FUNCTION, mla.AbsorbQuery say, it is emptied in a scratch copy of the equation packages: its comment
+with the formula stays, and its test says what it should give. Write it again, and check it.
 
   -check      run the tests that name the function, in the scratch copy. The sentence of the first
               sub-test that is red is the hint, with what it got and wanted. Tests are the project's,
@@ -419,7 +419,7 @@ should give. Write it again, and check it.
               the repository, if this is not inside it
 
 A quiz asks which of four kernels is wrong: recordings of one call, from emulated kernels that round
-and add up as hardware does, one of which makes a mistake that was met in public.
+and add up as hardware does, one of which makes a mistake that kernels are known to make.
 
   -quiz       write the recordings of an op, or of the next one by its seed
   -seed N     another quiz for each number; 1 is the default

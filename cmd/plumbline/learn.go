@@ -27,6 +27,18 @@ func way() (groups []exercise.Group) {
 	return groups
 }
 
+// anchor is where the station of an exercise stands in docs/PATHS.md, "" for one that has none.
+func anchor(name string) string {
+	for _, route := range course.Routes() {
+		for _, station := range route.Stations {
+			if station.Function[0] == name {
+				return station.ID
+			}
+		}
+	}
+	return ""
+}
+
 // learning is what the flags of the command ask for.
 type learning struct {
 	check, solution, quiz bool
@@ -129,7 +141,8 @@ func (l *learning) run(stdout io.Writer) (int, error) {
 	return exitExplained, l.begin(stdout)
 }
 
-// open finds the sources, reads their exercises, and opens the scratch copy if there is one.
+// open finds the sources, opens the scratch copy if there is one, and reads the exercises of the
+// sources that it was made of.
 func (l *learning) open() (err error) {
 	if err := l.findRoot(); err != nil {
 		return err
@@ -137,16 +150,20 @@ func (l *learning) open() (err error) {
 	if l.folder == "" {
 		l.folder = defaultFolder(l.root)
 	}
-	if l.course, err = exercise.Read(os.DirFS(l.root), way()...); err != nil {
-		return err
-	}
 	l.scratch, err = exercise.Open(l.folder)
-	if errors.Is(err, exercise.ErrNone) {
-		if l.check || l.solution {
-			return err
-		}
-		return nil
+	switch {
+	case errors.Is(err, exercise.ErrNone) && !l.check && !l.solution:
+	case err != nil:
+		return err
+	case l.set["root"]:
+		l.scratch.SetRoot(l.root)
+	default:
+		l.root = l.scratch.Root()
 	}
+	if !exercise.IsRoot(l.root) {
+		return fmt.Errorf("%s: the sources that the scratch copy was made of are gone; -root names others", l.root)
+	}
+	l.course, err = exercise.Read(os.DirFS(l.root), way()...)
 	return err
 }
 
@@ -163,19 +180,13 @@ func (l *learning) findRoot() (err error) {
 		return err
 	}
 	scratch := ""
-	if l.root, scratch, err = exercise.Find("."); err == nil && l.root == "" && l.folder != "" {
+	if l.root, scratch, err = exercise.Find("."); l.folder == "" {
+		l.folder = scratch
+	} else if err == nil && l.root == "" {
 		l.root, _, err = exercise.Find(l.folder)
 	}
-	if l.folder == "" {
-		l.folder = scratch
+	if err == nil && l.root == "" {
+		err = errors.New("it needs the repository: clone it and work in it, or say with -root where it is")
 	}
-	switch {
-	case err != nil:
-		return err
-	case l.root == "":
-		return errors.New("it needs the repository: clone it and work in it, or say with -root where it is")
-	case !exercise.IsRoot(l.root):
-		return fmt.Errorf("%s: the sources that the scratch copy was made of are gone; -root names others", l.root)
-	}
-	return nil
+	return err
 }

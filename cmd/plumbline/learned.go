@@ -157,6 +157,9 @@ func (l *learning) assign(w io.Writer, e exercise.Exercise, line int) {
 	fmt.Fprintf(w, "edit   %s:%d\n", l.shown(place), line)
 	fmt.Fprintf(w, "check  %s\n", l.command("-check"))
 	fmt.Fprintf(w, "tests  %s\n", firstOf(e.Tests))
+	if at := anchor(e.Name); at != "" {
+		fmt.Fprintf(w, "read   %s#%s\n", l.shown(filepath.Join(l.root, "docs", "PATHS.md")), at)
+	}
 }
 
 // firstOf names the first of some tests.

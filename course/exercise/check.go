@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -222,11 +221,17 @@ func (r *Result) tell(events []event) told {
 		}
 	}
 	for _, test := range t.order {
-		for up := path.Dir(test); up != "."; up = path.Dir(up) {
+		for up, ok := outside(test); ok; up, ok = outside(up) {
 			t.outer[up], t.around[up] = true, t.around[up] || t.red(test)
 		}
 	}
 	return t
+}
+
+// outside returns the test that a sub-test is in; ok is false of one that is in none.
+func outside(test string) (up string, ok bool) {
+	at := strings.LastIndex(test, "/")
+	return test[:max(0, at)], at >= 0
 }
 
 // red tells whether a test failed, or the program ended in it.
@@ -260,7 +265,7 @@ func (r *Result) failure(test string, t told, l lessons) *Failure {
 		f.Sentence += l.sentence(part)
 	}
 	output := strings.Join(t.output[test], "")
-	for up := path.Dir(test); up != "."; up = path.Dir(up) {
+	for up, ok := outside(test); ok; up, ok = outside(up) {
 		if more := strings.Join(t.output[up], ""); ended.MatchString(more) {
 			output += more
 		}

@@ -37,6 +37,8 @@ func TestRead(t *testing.T) {
 			0, 1, "T: a: panic: x; at rope/r.go:5; at rope/r_test.go:3"},
 		{"so it is with what cannot be recovered", "run T|output T fatal error: deadlock|output T goroutine 1|fail T",
 			0, 1, "T: : fatal error: deadlock"},
+		{"names are odd where code prints what looks like them", "run T|run T//|pass T//|run /|run //|pass T", 1, 1,
+			": : : "},
 		{"long reports are cut", "run T" + strings.Repeat("|output T x", 50) + "|fail T", 0, 1,
 			"T: : " + strings.Repeat("x; ", mostSaid) + "…"},
 	} {
@@ -84,4 +86,24 @@ func TestReadEvents(t *testing.T) {
 			t.Errorf("cut %v", r.Cut)
 		}
 	})
+}
+
+func TestLessonsOf(t *testing.T) {
+	for _, c := range []struct {
+		room, sentence string
+		draws          bool
+	}{
+		{"rl", "rewards of 1 at γ = ½ add up to 2 − 2^{1−n}, for n steps to go", false},
+		{"policy", "it is 0 between equals and positive otherwise", true},
+		{"policy", "head 3 of it", true},
+	} {
+		l, err := lessonsOf(root + "/" + c.room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.ReplaceAll(c.sentence, " ", "_")
+		if got := l.sentence(name); got != c.sentence || (l.flags() != nil) != c.draws {
+			t.Errorf("%s: %q, flags %q", c.room, got, l.flags())
+		}
+	}
 }

@@ -42,7 +42,8 @@ type Course struct {
 
 // Read returns the exercises of the module below root: the groups of a way, and what is not on it
 // behind them, by package. A function that the way names twice is an exercise where it comes first;
-// one that these sources have not, as those of another version, is none.
+// one that these sources have not, as those of another version, is none, and no more is one without
+// tests.
 func Read(root fs.FS, way ...Group) (*Course, error) {
 	books, err := ledger.Read(root)
 	if err != nil {
@@ -51,7 +52,7 @@ func Read(root fs.FS, way ...Group) (*Course, error) {
 	c := &Course{byName: map[string]Exercise{}}
 	rest := map[string][]string{}
 	for _, f := range books.Functions {
-		if e := exerciseOf(f); !f.Exempt {
+		if e := exerciseOf(f); !f.Exempt && len(e.Tests) > 0 {
 			c.byName[e.Name] = e
 			rest[e.Package] = append(rest[e.Package], e.Name)
 		}

@@ -56,17 +56,17 @@ func TestCourse(t *testing.T) {
 			t.Errorf("%s behind the last", got)
 		}
 	})
-	t.Run("the test of its name comes first, and no example does", func(t *testing.T) {
-		for _, name := range c.Names() {
-			e, err := c.Find(name)
-			if err != nil || len(e.Tests) == 0 || strings.HasPrefix(e.Tests[0], "Example") && len(e.Tests) > 1 {
-				t.Errorf("%s: %q, %v", name, e.Tests, err)
-			}
-		}
-		if e, _ := c.Find("rope.Table"); e.Tests[0] != "TestTable" {
-			t.Errorf("rope.Table has %q", e.Tests)
-		}
-	})
+}
+
+func TestTestsOf(t *testing.T) {
+	f := &ledger.Function{Name: "YaRN.Amplitude", Tests: []ledger.Test{
+		{Name: "Example", Breadth: 1}, {Name: "TestAll", Breadth: 9}, {Name: "TestYaRN", Breadth: 2},
+		{Name: "TestYaRNAmplitude", Breadth: 12}, {Name: "TestAll", Breadth: 9}, {Name: "TestSome", Breadth: 3},
+	}}
+	want := []string{"TestYaRNAmplitude", "TestYaRN", "TestSome", "TestAll", "Example"}
+	if got := testsOf(f); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 func TestEmptied(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,14 +73,16 @@ func IsRoot(folder string) bool {
 // Open opens a scratch copy.
 func Open(folder string) (*Scratch, error) {
 	name := filepath.Join(folder, Marker)
-	file, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", folder, ErrNone)
-	} else if err != nil {
+	case err != nil:
 		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > mostMarker:
+		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes", name, mostMarker)
 	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, mostMarker+1))
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +95,6 @@ func Open(folder string) (*Scratch, error) {
 
 // read reads a marker.
 func (m *marker) read(text []byte) error {
-	if len(text) > mostMarker {
-		return fmt.Errorf("more than %d bytes", mostMarker)
-	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(m); err != nil {
@@ -161,6 +159,9 @@ func (s *Scratch) save() error {
 
 // Root is the folder of the sources that it is a copy of.
 func (s *Scratch) Root() string { return s.said.Root }
+
+// SetRoot says that the sources have gone elsewhere.
+func (s *Scratch) SetRoot(root string) { s.said.Root = root }
 
 // Begun lists the exercises that were begun, first to last.
 func (s *Scratch) Begun() []string { return slices.Clone(s.said.Begun) }

@@ -12,8 +12,9 @@ import (
 // files are a project with one equation.
 var files = map[string]string{
 	"go.mod": "module plumbline\n\ngo 1.26\n", "docs/EQUATIONS.md": "", "internal/ledger/doc.go": "package ledger\n",
-	"internal/near/near.go": "package near\n\nfunc Zero(x float64) bool { return x*x < 1e-9 }\n",
-	"rope/testdata/x.txt":   "x",
+	"internal/near/near.go":      "package near\n\nfunc Zero(x float64) bool { return x*x < 1e-9 }\n",
+	"internal/near/near_test.go": "package near\n",
+	"rope/testdata/x.txt":        "x",
 	"rope/rope.go": `package rope
 
 import "math"
@@ -34,6 +35,8 @@ import (
 
 	"plumbline/internal/near"
 )
+
+func TestAll(t *testing.T) { _ = Turn(1, 1) }
 
 func TestTurn(t *testing.T) {
 	t.Run("at theta_0 = 0 nothing changes", func(t *testing.T) {
@@ -95,7 +98,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"an empty function is red where its test calls it", func() {}, false, Result{
 			Failed: 1, First: &Failure{"TestTurn", "at theta_0 = 0 nothing changes", []string{
-				"panic: write rope.Turn", "at rope/rope.go:11", "at rope/rope_test.go:11",
+				"panic: write rope.Turn", "at rope/rope.go:11", "at rope/rope_test.go:13",
 			}},
 		}},
 		{"what does not compile says where", func() { body("return x * math.Cos(angle)") }, false, Result{
@@ -108,11 +111,11 @@ func TestCheck(t *testing.T) {
 			write(t, s.path("internal/near/near.go"), "package near\n\nfunc Zero(float64) bool { return true }\n")
 		}, false, Result{
 			Passed: 1, Failed: 1,
-			First:   &Failure{"TestTurn", "a quarter leaves nothing", []string{"rope_test.go:17: got 2, want 0"}},
+			First:   &Failure{"TestTurn", "a quarter leaves nothing", []string{"rope_test.go:19: got 2, want 0"}},
 			Foreign: []string{"internal/near/near.go", "rope/mine_test.go", "rope/rope_test.go"},
 		}},
 		{"it is green with the right body", func() { body("return math.Cos(theta) * x") }, true, Result{
-			Passed: 2, Foreign: []string{"internal/near/near.go", "rope/mine_test.go", "rope/rope_test.go"},
+			Passed: 3, Foreign: []string{"internal/near/near.go", "rope/mine_test.go", "rope/rope_test.go"},
 		}},
 	} {
 		t.Run(step.name, func(t *testing.T) {
@@ -181,6 +184,17 @@ func TestScratch(t *testing.T) {
 			t.Errorf("from elsewhere: %q, %q, %v", root, in, err)
 		}
 	})
+	t.Run("it holds what tests of equations need, and no other tests", func(t *testing.T) {
+		s, _, _ := begun(t)
+		for name := range files {
+			_, err := os.Stat(s.path(name))
+			want := !strings.HasPrefix(name, "docs/") && !strings.HasPrefix(name, "internal/ledger/") &&
+				name != "internal/near/near_test.go"
+			if (err == nil) != want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 	t.Run("the solution stands beside what is there", func(t *testing.T) {
 		s, _, e := begun(t)
 		lines, err := s.Solution(e)
@@ -226,7 +240,7 @@ func TestMarkersAreRead(t *testing.T) {
 		`{"plumbline":1}`:                 `"root": "", want an absolute path`,
 		`{"plumbline":1,"root":"../"}`:    `"root": "../", want an absolute path`,
 		`{"plumbline":1,"more":1}`:        `unknown field "more"`,
-		strings.Repeat(" ", mostMarker+1): "more than 1048576 bytes",
+		strings.Repeat(" ", mostMarker+1): "want a regular file of at most 1048576 bytes",
 	} {
 		write(t, filepath.Join(folder, Marker), text)
 		_, err := Open(folder)
