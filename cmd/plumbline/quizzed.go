@@ -81,42 +81,51 @@ func (l *learning) pose(w io.Writer, q *exercise.Quiz) error {
 	return nil
 }
 
-// mostColumns and mostRows bound the numbers of an output that are shown.
-const mostColumns, mostRows = 6, 2
+// mostColumns bounds the numbers of a row that are shown.
+const mostColumns = 6
 
-// beginnings shows how the first rows of an output begin: for each a line for each kernel.
+// beginnings shows how the first row of an output begins, and the row in which kernels part most,
+// there: for each a line for each kernel.
 func beginnings(w io.Writer, kernels []*recording.Recording, name string) error {
 	shape := kernels[0].Shape(name)
 	width := 1
 	if len(shape) > 0 {
 		width = shape[len(shape)-1]
 	}
+	most, err := exercise.Part(kernels, name)
+	if err != nil {
+		return err
+	}
 	var rows [][]string
-	for at := range rowsShown(shape, width) {
+	shown := []exercise.Parting{{}}
+	if most.Column = max(0, min(most.Column, width-mostColumns)); most.Row > 0 || most.Column > 0 {
+		shown = append(shown, most)
+	}
+	for _, at := range shown {
 		for i, rec := range kernels {
 			x, err := rec.Tensor(name)
 			if err != nil {
 				return err
 			}
-			first := at * width
-			row := []string{exercise.Letters[i], fmt.Sprintf("row %d", at)}
-			for _, v := range x.Data[first : first+min(width, mostColumns)] {
-				row = append(row, fewDigits(v))
-			}
-			rows = append(rows, row)
+			rows = append(rows, rowFrom(exercise.Letters[i], x.Data, width, at))
 		}
 	}
 	section(w, fmt.Sprintf("%s %v", name, shape), rows)
 	return nil
 }
 
-// rowsShown is how many rows of an output are shown.
-func rowsShown(shape []int, width int) int {
-	elements := 1
-	for _, n := range shape {
-		elements *= n
+// rowFrom is a line of numbers from a place of an output on.
+func rowFrom(letter string, data []float64, width int, at exercise.Parting) []string {
+	place := fmt.Sprintf("row %d", at.Row)
+	if at.Column > 0 {
+		place += fmt.Sprintf(" from %d", at.Column)
 	}
-	return min(mostRows, elements/max(width, 1))
+	row := []string{letter, place}
+	first := at.Row*width + at.Column
+	for _, v := range data[min(first, len(data)):min(first+mostColumns, (at.Row+1)*width, len(data))] {
+		row = append(row, fewDigits(v))
+	}
+	return row
 }
 
 // fewDigits writes a number with as many digits as are the same on any processor.

@@ -132,8 +132,8 @@ func named(v verdict.Verdict) (verdict.Finding, bool) {
 	return f, f.Kind == "mistake"
 }
 
-// join adds right kernels to a wrong one, and tells whether there are enough: explained ones that
-// say of themselves what the wrong one does.
+// join adds right kernels to a wrong one, and tells whether there are enough, explained ones that
+// say of themselves what the wrong one does, and whether one can see the difference.
 func (q *Quiz) join(bound *emulate.Bound, wrong *recording.Recording, orders []emulate.Config) (bool, error) {
 	q.Kernels = []*recording.Recording{wrong}
 	for _, c := range orders {
@@ -146,7 +146,20 @@ func (q *Quiz) join(bound *emulate.Bound, wrong *recording.Recording, orders []e
 			q.Kernels = append(q.Kernels, rec)
 		}
 		if len(q.Kernels) == len(Letters) {
-			return true, nil
+			return q.shows()
+		}
+	}
+	return false, nil
+}
+
+// seen is how far kernels have to part, so that one sees it in four digits.
+const seen = 0.01
+
+// shows tells whether the kernels part so far that one can see it.
+func (q *Quiz) shows() (bool, error) {
+	for _, name := range q.Kernels[0].Outputs() {
+		if p, err := Part(q.Kernels, "out."+name); err != nil || p.Gap >= seen {
+			return err == nil, err
 		}
 	}
 	return false, nil
