@@ -49,6 +49,9 @@ func TestStations(t *testing.T) {
 			for _, name := range s.Function {
 				checkFunction(t, w.ledger[name], name)
 			}
+			if len(w.examples(s)) == 0 {
+				t.Error("no Example")
+			}
 			for _, name := range s.Tests {
 				if _, ok := w.tests[name]; !ok {
 					t.Errorf("no test %s", name)

@@ -157,12 +157,26 @@ func (w *writer) links(s Station) (links []string) {
 			look(l.title, fmt.Sprintf(l.place, l.name))
 		}
 	}
+	return append(links, w.examples(s)...)
+}
+
+// examples returns links to the Examples of the functions of a station, or else to one that names
+// one of them.
+func (w *writer) examples(s Station) (links []string) {
+	var shown ledger.Test
 	for _, name := range s.Function {
-		if f := w.ledger[name]; f != nil {
-			if example, ok := f.Example(); ok {
-				links = append(links, w.test(exampleTitle, example))
-			}
+		f := w.ledger[name]
+		if f == nil {
+			continue
 		}
+		if example, ok := f.Example(); ok {
+			links = append(links, w.test(exampleTitle, example))
+		} else if example, ok := f.Shown(); ok {
+			shown = example
+		}
+	}
+	if len(links) == 0 && shown.Name != "" {
+		links = append(links, w.test(exampleTitle, shown))
 	}
 	return links
 }

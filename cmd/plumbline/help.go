@@ -353,7 +353,7 @@ Exit status: 0, or 2 if there is no such model, or a size that no model has.
 Example: plumbline count DeepSeek-V3 -context 131072 -batch 16 -gpu H200
 `
 
-const helpShow = `usage: plumbline show [OP | PAGE | FILE]...
+const helpShow = `usage: plumbline show [-story] [OP | PAGE | FILE]...
 
 Works an op by hand: every step with its formula, the function that computes it, and all that comes
 out, in numbers small enough for a pencil. A page is one of docs/hand, such as ladder or yarn. With
@@ -364,10 +364,14 @@ first head. Attributes count, with the defaults that hold where the file says no
 the first and last numbers are shown. The recorded outputs stand beside the true ones at the end,
 unjudged: that is what plumbline verify does.
 
+  -story   run stories of docs/stories, such as ppo or r1, and print what they tell: small worlds in
+           which the equations meet
+
 Exit status: 0, or 2 if something could not be read or is not worked by hand.
 
 Example: plumbline show attention.forward
 Example: plumbline show runs/decode.safetensors
+Example: plumbline show -story bandit
 `
 
 const helpEvidence = `usage: plumbline evidence [flags]

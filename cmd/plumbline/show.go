@@ -16,13 +16,16 @@ import (
 )
 
 // show prints calculations worked by hand: of an op or a page in small numbers, of a recording for
-// its first row.
+// its first row; or stories.
 func show(args []string, stdout *checked, stderr io.Writer) int {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
+	stories := flags.Bool("story", false, "")
 	args, status, done := parse(flags, args, stdout, stderr)
 	switch {
 	case done:
 		return status
+	case *stories:
+		return tell(args, stdout, stderr)
 	case len(args) == 0:
 		listSheets(stdout)
 		return exitExplained

@@ -27,7 +27,7 @@ func Pages(root fs.FS) (page.Set, error) {
 	set := page.Set{}
 	list := generated + "# Stories that run\n\n" + wrap("Small worlds in which the equations meet. Every number "+
 		"is computed by the equation packages when a page is written, and a test compares the pages. "+
-		"Chance is seeded; story.NAME of each file writes the story to a terminal.", paragraph) + "\n\n"
+		"Chance is seeded. `plumbline show -story NAME` tells one in a terminal.", paragraph) + "\n\n"
 	where, err := declared(root)
 	if err != nil {
 		return nil, err

@@ -123,7 +123,14 @@ func (f *Function) Lesson() (lesson Test, ok bool) {
 
 // Example returns the Example of f; that of a method is called ExampleType_Method.
 func (f *Function) Example() (Test, bool) {
-	name := "Example" + strings.ReplaceAll(f.Name, ".", "_")
+	return f.example("Example" + strings.ReplaceAll(f.Name, ".", "_"))
+}
+
+// Shown returns an Example of the package as a whole that names f.
+func (f *Function) Shown() (Test, bool) { return f.example("Example") }
+
+// example returns the test of f with that name, with a suffix or without.
+func (f *Function) example(name string) (Test, bool) {
 	for _, test := range f.Tests {
 		if rest, ok := strings.CutPrefix(test.Name, name); ok && (rest == "" || rest[0] == '_') {
 			return test, true
