@@ -2,6 +2,7 @@ package course
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -9,18 +10,13 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"plumbline/course/page"
 	"plumbline/model"
 	"plumbline/mtp"
 )
 
 // commas writes a whole number in groups of three digits.
-func commas(n float64) string {
-	text := fmt.Sprintf("%.0f", n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+func commas(n float64) string { return page.Thousands(int64(math.Round(n))) }
 
 // Numbers in answers are those that the functions of the station give.
 func TestAnswersAreComputed(t *testing.T) {

@@ -71,11 +71,11 @@ func sizes() string {
 		}
 	}
 	return "## Parameters\n\n" + beside(
-		row{"layers", func(m Model) string { return integer(int64(m.Sizes.Depth())) }},
-		row{"width", func(m Model) string { return integer(int64(m.Sizes.Width)) }},
-		row{"heads", func(m Model) string { return integer(int64(m.Sizes.Heads())) }},
+		row{"layers", func(m Model) string { return page.Thousands(m.Sizes.Depth()) }},
+		row{"width", func(m Model) string { return page.Thousands(m.Sizes.Width) }},
+		row{"heads", func(m Model) string { return page.Thousands(m.Sizes.Heads()) }},
 		row{"experts of a token, and shared", chosen},
-		row{"parameters", func(m Model) string { return integer(m.Sizes.Parameters().Elements) }},
+		row{"parameters", func(m Model) string { return page.Thousands(m.Sizes.Parameters().Elements) }},
 		row{"as printed", func(m Model) string { return m.Printed }},
 		row{"attention, all layers", func(m Model) string { return billions(attention(m.Sizes)) }},
 		row{"active, all", active(0)}, row{"active, without the embedding", active(1)},
@@ -121,7 +121,9 @@ func caches() string {
 			row{"attention", func(m Model) string { return kind(m.Sizes) }},
 			row{"bytes a token", func(m Model) string { return decimal(m.Sizes.CachePerToken(), 2) }},
 			row{"MHA", plain(math.MaxInt)}, row{"GQA, 8 groups", plain(8)}, row{"MQA", plain(1)},
-			row{integer(context) + " tokens", func(m Model) string { return memory(float64(m.Sizes.Cache(context))) }},
+			row{page.Thousands(context) + " tokens", func(m Model) string {
+				return memory(float64(m.Sizes.Cache(context)))
+			}},
 			row{"such sequences on 8 × " + gpu.Name, fit},
 		) + fmt.Sprintf(keptText, kept()...)
 }
@@ -201,7 +203,7 @@ func allOperations() string {
 	rows := []row{{"other matrices", func(m Model) string { return figures(2 * otherMatrices(m.Sizes) / 1e9) }}}
 	for _, before := range []string{"generated after ", "in a prompt of "} {
 		for context := int64(1 << 10); context <= 1<<20; context <<= 5 {
-			rows = append(rows, row{before + integer(context), func(m Model) string {
+			rows = append(rows, row{before + page.Thousands(context), func(m Model) string {
 				queries := int64(1)
 				if before == "in a prompt of " {
 					queries = context

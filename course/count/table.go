@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"plumbline/course/page"
 )
 
 // table is columns under headings, the first of words and the others of numbers.
@@ -48,22 +50,13 @@ func (t table) markdown() string {
 	return b.String()
 }
 
-// integer writes a number with commas between thousands.
-func integer(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
 // decimal writes a number of 0 or more with so many digits behind the point, without zeros at its
 // end, and with commas.
 func decimal(x float64, digits int) string {
 	text := strconv.FormatFloat(x, 'f', digits, 64)
 	whole, rest, _ := strings.Cut(text, ".")
 	if n, err := strconv.ParseInt(whole, 10, 64); err == nil {
-		whole = integer(n)
+		whole = page.Thousands(n)
 	}
 	if rest = strings.TrimRight(rest, "0"); rest != "" {
 		return whole + "." + rest

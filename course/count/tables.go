@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"plumbline/course/page"
 	"plumbline/model"
 )
 
@@ -50,7 +51,8 @@ func (t *table) part(p model.Part, depth int, seen map[string]bool) {
 		name = fmt.Sprintf("%d × %s", p.Times, name)
 	}
 	bytes := float64(p.Elements)
-	t.add(strings.Repeat("  ", depth)+name, integer(p.Elements), integer(p.Active), memory(2*bytes), memory(bytes))
+	t.add(strings.Repeat("  ", depth)+name, page.Thousands(p.Elements), page.Thousands(p.Active),
+		memory(2*bytes), memory(bytes))
 	if depth == depths {
 		return
 	}
@@ -116,7 +118,7 @@ func (m Model) cache(o Options) table {
 		title: "KV cache, beside that of plain attention; how many sequences fit on GPUs beside the weights",
 		columns: []string{
 			"attention", "parameters", "bytes a token",
-			fmt.Sprintf("%s × %s tokens", integer(o.Batch), integer(o.Context)),
+			fmt.Sprintf("%s × %s tokens", page.Thousands(o.Batch), page.Thousands(o.Context)),
 			"ratio", sequencesOn(most), sequencesOn(2 * most),
 		},
 	}
@@ -194,7 +196,7 @@ func (m Model) work(o Options) table {
 		t.columns = append(t.columns, "absorbed is less")
 	}
 	for _, n := range contexts(o) {
-		row := append([]string{integer(n)}, costs(forms, n)...)
+		row := append([]string{page.Thousands(n)}, costs(forms, n)...)
 		if isLatent {
 			row = append(row, crossing(mla.CrossOver(n)))
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"plumbline/course/page"
 	"plumbline/model"
 )
 
@@ -32,7 +33,7 @@ func heading(w io.Writer, m Model) {
 	all, withoutEmbedding, _ := m.Sizes.Active()
 	fmt.Fprintf(w, "%s: %s parameters, %s to %s active, %d layers of width %s\n", m.Name,
 		billions(m.Sizes.Parameters().Elements), billions(withoutEmbedding), billions(all), m.Sizes.Depth(),
-		integer(int64(m.Sizes.Width)))
+		page.Thousands(m.Sizes.Width))
 }
 
 // List writes the models that are known by name.

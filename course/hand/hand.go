@@ -38,7 +38,7 @@ func Pages(fs.FS) (page.Set, error) {
 // markdown returns the page.
 func (p handPage) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n# %s\n\n%s\n", header, p.title, strings.Join(wrapped(p.about, 100), "\n"))
+	fmt.Fprintf(&b, "%s\n# %s\n\n%s\n", header, p.title, strings.Join(page.Lines(p.about, 100), "\n"))
 	for _, s := range p.sheets() {
 		b.WriteString("\n" + s.markdown("##"))
 	}

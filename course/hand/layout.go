@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"plumbline/course/page"
 )
 
 // Of a wide row the first and last columns are shown, and of a long matrix such rows.
@@ -140,11 +142,11 @@ func (t Step) block(exact bool) (lines []string) {
 func (s *Sheet) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s.Title)
-	for _, line := range wrapped(s.Words, 96) {
+	for _, line := range page.Lines(s.Words, 96) {
 		fmt.Fprintf(&b, "%s\n", line)
 	}
 	for i, t := range s.Steps {
-		fmt.Fprintf(&b, "\n%d. %s", i+1, strings.Join(wrapped(t.said(), 93), "\n   "))
+		fmt.Fprintf(&b, "\n%d. %s", i+1, strings.Join(page.Lines(t.said(), 93), "\n   "))
 		b.WriteString("\n")
 		for _, line := range t.formulas() {
 			fmt.Fprintf(&b, "      %s\n", line)
@@ -170,22 +172,4 @@ func (t Step) formulas() []string {
 		return nil
 	}
 	return strings.Split(t.Formula, "\n")
-}
-
-// wrapped breaks a text into lines of at most so many characters.
-func wrapped(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	if line == "" {
-		return lines
-	}
-	return append(lines, line)
 }

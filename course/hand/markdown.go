@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"plumbline/course/page"
 	"plumbline/internal/ledger"
 )
 
@@ -15,10 +16,10 @@ func (s *Sheet) markdown(heading string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", heading, s.Title)
 	if s.Words != "" {
-		fmt.Fprintf(&b, "\n%s\n", strings.Join(wrapped(s.Words, 100), "\n"))
+		fmt.Fprintf(&b, "\n%s\n", strings.Join(page.Lines(s.Words, 100), "\n"))
 	}
 	for i, t := range s.Steps {
-		fmt.Fprintf(&b, "\n**%d.** %s\n", i+1, strings.Join(wrapped(t.linked(), 96), "\n"))
+		fmt.Fprintf(&b, "\n**%d.** %s\n", i+1, strings.Join(page.Lines(t.linked(), 96), "\n"))
 		for _, line := range t.formulas() {
 			fmt.Fprintf(&b, "\n%s\n", maths(line))
 		}

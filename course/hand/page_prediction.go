@@ -3,6 +3,7 @@ package hand
 import (
 	"fmt"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/attention"
@@ -76,7 +77,7 @@ func ratesSheet() *Sheet {
 		"α = Σ_x min(p(x), q(x)) = 1 − TV(p, q)", number("α", alpha), number("TV", mtp.TotalVariation(p, q)))
 	residual := mtp.Residual(p, q)
 	s.step("What is refused is replaced from the residual.", "mtp.Residual", "w(x) = max(0, p(x) − q(x))",
-		row("w", residual), number("Σ w", sum(residual)))
+		row("w", residual), number("Σ w", floats.Sum(residual)))
 	s.step("Kept and replaced together have the distribution of the model, exactly.", "mtp.Emitted",
 		"q(x) a(x) + (1 − α) w(x) / Σ_v w(v) = p(x)", row("emitted", mtp.Emitted(p, q)), row("p", p))
 	drafts, expected := make([]string, 3), make([]float64, 3)

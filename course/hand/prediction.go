@@ -3,6 +3,7 @@ package hand
 import (
 	"fmt"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/mtp"
@@ -149,24 +150,8 @@ func (s *Sheet) drawn(accepted, next, k int, q, p *mat.Dense, u float64) {
 		s.given("All are kept, and the model's last row gives one more token.", number("kept", float64(accepted)),
 			row("w", weights))
 	}
+	sums := floats.CumSum(make([]float64, len(weights)), weights)
 	s.step("The last uniform number draws the next token: the first whose cumulative sum exceeds u times the sum.",
-		"mtp.Draw", "smallest x with Σ_{v ≤ x} w_v > u Σ_v w_v", row("cumulative", cumulative(weights)),
-		number("u Σ w", u*sum(weights)), number("next", float64(next)))
-}
-
-// cumulative returns the sums of all numbers up to each.
-func cumulative(x []float64) []float64 {
-	y, total := make([]float64, len(x)), 0.0
-	for i, v := range x {
-		total += v
-		y[i] = total
-	}
-	return y
-}
-
-func sum(x []float64) (total float64) {
-	for _, v := range x {
-		total += v
-	}
-	return total
+		"mtp.Draw", "smallest x with Σ_{v ≤ x} w_v > u Σ_v w_v", row("cumulative", sums),
+		number("u Σ w", u*floats.Sum(weights)), number("next", float64(next)))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"plumbline/course/page"
 	"plumbline/internal/svg"
 	"plumbline/model"
 )
@@ -69,7 +70,7 @@ func drawCache(p *svg.Picture) {
 		}}
 	f := p.Plot(left, 36, 480, 310, axis, svg.Axis{Max: 1})
 	p.Text(872, 24, svg.Style{Size: 11, Anchor: svg.End, Colour: svg.Muted},
-		fmt.Sprintf("of a text of %s tokens", thousands(cacheContext)))
+		fmt.Sprintf("of a text of %s tokens", page.Thousands(cacheContext)))
 	for i, row := range cacheRows() {
 		y := 58 + step*float64(i)
 		end := f.At(row.token, 0).X
@@ -82,8 +83,8 @@ func drawCache(p *svg.Picture) {
 
 // bytesOf returns a number of bytes, with two decimals where it is not whole.
 func bytesOf(n float64) string {
-	s := thousands(int(n))
-	if part := n - float64(int(n)); part > 0 {
+	s := page.Thousands(int64(n))
+	if part := n - math.Floor(n); part > 0 {
 		s += fmt.Sprintf("%.2f", part)[1:]
 	}
 	return s

@@ -15,6 +15,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"plumbline/course/page"
 	"plumbline/grpo"
 	"plumbline/internal/check"
 	"plumbline/model"
@@ -36,7 +37,7 @@ func TestFigures(t *testing.T) {
 		says string
 	}{
 		{pictureHeads, fmt.Sprintf("%.4g groups", float64(row)/float64(2*v3.Attention.NopeDim))},
-		{pictureCache, thousands(int(v3.Sizes().CachePerToken()))},
+		{pictureCache, page.Thousands(int(v3.Sizes().CachePerToken()))},
 		{pictureCache, fmt.Sprint(cacheRows()[7].token)},
 		{pictureMLA, fmt.Sprintf("%d numbers a token", row)},
 		{pictureMLA, fmt.Sprintf("widths %d and %d", row, v3.Latent)},
@@ -240,14 +241,6 @@ func TestNumbersOfFormats(t *testing.T) {
 			t.Errorf("%d from 1 to 2, of %g … %g", n, numbers[0], numbers[len(numbers)-1])
 		}
 	})
-}
-
-func TestThousands(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
 }
 
 // A picture that names a function which is not there any more was not drawn by it.

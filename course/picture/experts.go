@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"plumbline/course/page"
 	"plumbline/internal/svg"
 	"plumbline/moe"
 )
@@ -81,5 +82,5 @@ func combinations(ways *big.Int) string {
 	if ways.Cmp(big.NewInt(1)) == 0 {
 		return "no choice"
 	}
-	return thousands(ways.Int64()) + " combinations"
+	return page.Thousands(ways.Int64()) + " combinations"
 }

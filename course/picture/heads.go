@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"plumbline/attention"
+	"plumbline/course/page"
 	"plumbline/internal/svg"
 	"plumbline/model"
 )
@@ -39,10 +40,10 @@ func drawHeads(p *svg.Picture) {
 		groups int
 		cached string
 	}{
-		{"MHA", schematicHeads, fmt.Sprintf("2 n_h d_h = %s", thousands(2*all*dh))},
-		{"GQA", 2, fmt.Sprintf("2 n_g d_h = %s for n_g = 8", thousands(2*8*dh))},
-		{"MQA", 1, fmt.Sprintf("2 d_h = %s", thousands(2*dh))},
-		{"MLA", schematicHeads, fmt.Sprintf("d_c + d_h^R = %s", thousands(c.Latent+c.Attention.RopeDim))},
+		{"MHA", schematicHeads, fmt.Sprintf("2 n_h d_h = %s", page.Thousands(2*all*dh))},
+		{"GQA", 2, fmt.Sprintf("2 n_g d_h = %s for n_g = 8", page.Thousands(2*8*dh))},
+		{"MQA", 1, fmt.Sprintf("2 d_h = %s", page.Thousands(2*dh))},
+		{"MLA", schematicHeads, fmt.Sprintf("d_c + d_h^R = %s", page.Thousands(c.Latent+c.Attention.RopeDim))},
 	} {
 		x := 30 + float64(i)*215
 		p.Text(x+90, 30, svg.Style{Size: 15, Bold: true, Anchor: svg.Middle}, kind.name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"plumbline/course/page"
 	"plumbline/internal/svg"
 	"plumbline/model"
 )
@@ -83,8 +84,8 @@ func drawParameters(p *svg.Picture) {
 	tree := v3.Sizes().Parameters()
 	kinds := shares(tree)
 	routed := kinds[slices.IndexFunc(kinds, func(s share) bool { return s.name == "routed experts" })]
-	p.Text(20, 26, svg.Style{Size: 14, Bold: true}, "all: "+thousands(tree.Elements))
-	p.Text(right, 26, svg.Style{Size: 14, Bold: true}, "of one token: "+thousands(tree.Active))
+	p.Text(20, 26, svg.Style{Size: 14, Bold: true}, "all: "+page.Thousands(tree.Elements))
+	p.Text(right, 26, svg.Style{Size: 14, Bold: true}, "of one token: "+page.Thousands(tree.Active))
 	idle := side * float64(routed.total-routed.active) / float64(tree.Elements)
 	used := side * float64(routed.active) / float64(tree.Elements)
 	p.Rect(20, top, idle, side, svg.BlueTint, svg.None)
