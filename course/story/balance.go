@@ -1,7 +1,6 @@
 package story
 
 import (
-	"io"
 	"math"
 
 	"gonum.org/v1/gonum/floats"
@@ -9,9 +8,6 @@ import (
 
 	"plumbline/moe"
 )
-
-// Balance tells how the loads of experts are kept even: by an auxiliary loss, and by a bias.
-func Balance(w io.Writer) error { return teller(balanceStory).tell(w) }
 
 const (
 	moeWidth, moeInner  = 4, 4
@@ -139,6 +135,7 @@ func (b balancer) train(nudge float64) (seen []looked) {
 	return seen
 }
 
+// balanceStory tells how the loads of experts are kept even: by an auxiliary loss, and by a bias.
 func balanceStory(s *sheet, d *dice) {
 	s.say("Eight experts, two of them for each token, learn a function of four numbers. All tokens share a " +
 		"direction, so that some experts suit most of them. Four times the same layer sees the same tokens; " +

@@ -1,7 +1,6 @@
 package story
 
 import (
-	"io"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
@@ -14,9 +13,6 @@ import (
 	"plumbline/ppo"
 	"plumbline/rl"
 )
-
-// Bandit tells how every rung of the ladder of reinforcement learning does on one bandit.
-func Bandit(w io.Writer) error { return teller(banditStory).tell(w) }
 
 // arms are what the arms pay in the mean; the noise on it is normal.
 var arms = []float64{0.1, 0.3, 0.9, 0.5}
@@ -332,6 +328,7 @@ func (r rung) play(runs int, d *dice) played {
 	return p
 }
 
+// banditStory tells how every rung of the ladder of reinforcement learning does on one bandit.
 func banditStory(s *sheet, d *dice) {
 	s.say("Four arms pay 0.1, 0.3, 0.9 and 0.5 in the mean, with normal noise of standard deviation 0.5. Every "+
 		"rung has 512 pulls and starts knowing nothing; the table has the probability of the best arm after so "+

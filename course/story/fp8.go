@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"math"
 
 	"gonum.org/v1/gonum/floats"
@@ -12,9 +11,6 @@ import (
 	"plumbline/fp8"
 	"plumbline/numbers/dtype"
 )
-
-// FP8 tells what a linear layer loses whose three products are in FP8.
-func FP8(w io.Writer) error { return teller(fp8Story).tell(w) }
 
 // linear is an arithmetic for the three products of a linear layer.
 //
@@ -99,6 +95,7 @@ func off(got, want *mat.Dense) (mean float64) {
 	return mean
 }
 
+// fp8Story tells what a linear layer loses whose three products are in FP8.
 func fp8Story(s *sheet, d *dice) {
 	s.say("A linear layer of 256 inputs and 128 outputs has a batch of 128 tokens. One token in sixteen is a " +
 		"thousand times as large as the others, and the gradients of the tokens' outputs are anything from 1 " +

@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"iter"
 	"math"
 
@@ -11,9 +10,6 @@ import (
 	"plumbline/grpo"
 	"plumbline/policy"
 )
-
-// GRPO tells how GRPO, Dr. GRPO, DAPO and GPPO do on one task, and what lengths they teach.
-func GRPO(w io.Writer) error { return teller(grpoStory).tell(w) }
 
 // An answer is an idea, then steps as long as the model goes on, then a stop. It is right if its
 // idea is, however long it is; only what has not stopped after 16 tokens is cut off, and wrong.
@@ -174,6 +170,7 @@ func look(m, ref *table) (x state) {
 // grpoSteps is how long each variant trains; every quarter is shown.
 const grpoSteps = 120
 
+// grpoStory tells how GRPO, Dr. GRPO, DAPO and GPPO do on one task, and what lengths they teach.
 func grpoStory(s *sheet, d *dice) {
 	s.say("Three questions, four ideas for each, one of them right; the model has the right one with " +
 		"probability 0.8, 0.4 and 0.1. After its idea it goes on for some steps and stops, and that makes an " +

@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
@@ -14,9 +13,6 @@ import (
 	"plumbline/numbers/tensor"
 	"plumbline/policy"
 )
-
-// MTP tells how a model learns to predict two tokens at once, and then drafts for itself.
-func MTP(w io.Writer) error { return teller(mtpStory).tell(w) }
 
 // hamlet is the vocabulary, and sentence what is learnt: six tokens and the one after them.
 var (
@@ -102,6 +98,7 @@ func spellHamlet(text []int) string {
 	return strings.Join(said, " ")
 }
 
+// mtpStory tells how a model learns to predict two tokens at once, and then drafts for itself.
 func mtpStory(s *sheet, d *dice) {
 	s.say("A model of two layers, one of them with experts, and one module for the token after the next reads "+
 		"%q. It has a vocabulary of four words and a width of six; its weights are random at first.",

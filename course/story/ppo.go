@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strings"
 
@@ -14,9 +13,6 @@ import (
 	"plumbline/policy"
 	"plumbline/ppo"
 )
-
-// PPO tells how the four models of a language model's PPO work together on one prompt.
-func PPO(w io.Writer) error { return teller(ppoStory).tell(w) }
 
 var words = []string{"how", "are", "you", "fine", "bad", "thanks"}
 
@@ -185,6 +181,7 @@ func (r rollout) valueLoss(n network) (loss float64, dv *mat.Dense) {
 	return loss, dv
 }
 
+// ppoStory tells how the four models of a language model's PPO work together on one prompt.
 func ppoStory(s *sheet, d *dice) {
 	m := newFour(d)
 	before := m.clone()

@@ -2,7 +2,6 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,9 +10,6 @@ import (
 	"plumbline/grpo"
 	"plumbline/policy"
 )
-
-// R1 tells how the stages of DeepSeek-R1, and its distillation, do on a task with a rule.
-func R1(w io.Writer) error { return teller(r1Story).tell(w) }
 
 // The task: what is a + b modulo 5? The tokens of an answer are the tags, a word for a digit in
 // English or in Chinese, and a digit in a box.
@@ -246,6 +242,7 @@ func upTo(n int) []int {
 	return all
 }
 
+// r1Story tells how the stages of DeepSeek-R1, and its distillation, do on a task with a rule.
 func r1Story(s *sheet, d *dice) { tellR1(s, d) }
 
 // tellR1 tells the story and returns the models that it leaves.

@@ -2,10 +2,11 @@ package story
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"regexp"
 	"strings"
+
+	"plumbline/course/page"
 )
 
 // sheet is what a story writes: headings, paragraphs, and rows that are set as they are.
@@ -91,15 +92,7 @@ func wrap(text string, k kind) string {
 	if k != paragraph {
 		return text
 	}
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > columns {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
-	}
-	return strings.Join(append(lines, line), "\n")
+	return strings.Join(page.Lines(text, columns), "\n")
 }
 
 // dice is where the numbers of a story come from. Tests nudge every one of them a little: what is
@@ -122,12 +115,6 @@ func (d *dice) below(n int) int { return d.rng.IntN(n) }
 
 // teller writes a story on a sheet; all chance in it is the dice's.
 type teller func(s *sheet, d *dice)
-
-// tell writes a story to w.
-func (t teller) tell(w io.Writer) error {
-	_, err := io.WriteString(w, t.sheet(0).plain())
-	return err
-}
 
 // sheet returns the story with every number of the dice nudged.
 func (t teller) sheet(nudge float64) *sheet {

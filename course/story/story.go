@@ -13,11 +13,16 @@ import (
 type Story struct {
 	Name    string // of its page, docs/stories/Name.md
 	Title   string
-	Summary string                  // one sentence, for lists
-	Tell    func(w io.Writer) error // writes it as plain text
+	Summary string // one sentence, for lists
 
 	teller teller
 	files  []string // of this package that the story is made of
+}
+
+// Tell writes the story as plain text.
+func (s Story) Tell(w io.Writer) error {
+	_, err := io.WriteString(w, s.teller.sheet(0).plain())
+	return err
 }
 
 // Stories returns all stories, in the order of the list.
@@ -27,36 +32,36 @@ var stories = []Story{
 	{
 		"mtp", "Two tokens at once, and drafts of one's own",
 		"Which token is embedded where, which loss sees which target, and how drafts are kept or refused.",
-		MTP, mtpStory, []string{"mtp.go"},
+		mtpStory, []string{"mtp.go"},
 	},
 	{
 		"balance", "Experts kept evenly used",
 		"A gate trained with an auxiliary loss and with a bias, and the MaxVio of both.",
-		Balance, balanceStory, []string{"balance.go"},
+		balanceStory, []string{"balance.go"},
 	},
 	{
 		"fp8", "A linear layer in FP8",
 		"The three products of a layer in FP8 blocks beside BF16 and float64, short sums, and a descent.",
-		FP8, fp8Story, []string{"fp8.go"},
+		fp8Story, []string{"fp8.go"},
 	},
 	{
 		"bandit", "One bandit, every rung of the ladder",
 		"Monte Carlo, TD, SARSA, Q-learning, DQN, REINFORCE, actor-critic, TRPO, PPO, DPO, GRPO and GPPO.",
-		Bandit, banditStory, []string{"bandit.go"},
+		banditStory, []string{"bandit.go"},
 	},
 	{
 		"ppo", "The four models of PPO",
 		"Policy, reference, reward and value model on one prompt of three words: who is frozen, who learns what.",
-		PPO, ppoStory, []string{"ppo.go"},
+		ppoStory, []string{"ppo.go"},
 	},
 	{
 		"grpo", "GRPO, Dr. GRPO, DAPO and GPPO on one task",
 		"Reward, KL, entropy and the lengths of right and wrong answers.",
-		GRPO, grpoStory, []string{"grpo.go", "table.go"},
+		grpoStory, []string{"grpo.go", "table.go"},
 	},
 	{
 		"r1", "The stages of R1, and distillation",
 		"Cold start, RL, rejection sampling, SFT and RL on a task with a rule, beside R1-Zero and a student.",
-		R1, r1Story, []string{"r1.go", "table.go"},
+		r1Story, []string{"r1.go", "table.go"},
 	},
 }
