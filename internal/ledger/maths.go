@@ -7,18 +7,14 @@ import (
 	"unicode"
 )
 
-// TeX converts one line of a formula, as comments have it, to TeX for GitHub's maths, if it can: ok
-// says so.
-func TeX(line string) (out string, ok bool) { return tex(line) }
-
-// tex converts one line of a comment's formula to TeX. ok is false if the line has a character or a
+// TeX converts one line of a comment's formula to TeX. ok is false if the line has a character or a
 // nesting that the conversion does not know; the line is then better shown as it is.
 //
 // The conversion knows what formulas in comments are made of, and no more: Unicode operators and
 // Greek letters, _ and ^ with one item, braces or parentheses, √ of one item or a parenthesis,
 // primes, raised and lowered digits, the papers' names (cKV, WUK, kR), a space as a product, words
 // as words.
-func tex(line string) (out string, ok bool) {
+func TeX(line string) (out string, ok bool) {
 	c := converter{in: []rune(strings.TrimSpace(line))}
 	if out = c.all(); c.failed || !balanced(out) {
 		return "", false

@@ -30,7 +30,7 @@ func TestTex(t *testing.T) {
 		{`e^−x`, `e^{-x}`},
 		{`log-sum-exp`, `\text{log-sum-exp}`},
 	} {
-		got, ok := tex(c.line)
+		got, ok := TeX(c.line)
 		if !ok || got != c.want {
 			t.Errorf("%s\n got %s, %v\nwant %s", c.line, got, ok, c.want)
 		}
@@ -39,7 +39,7 @@ func TestTex(t *testing.T) {
 
 func TestTexGivesUpOnWhatItDoesNotKnow(t *testing.T) {
 	for _, line := range []string{`⎡cos⎤`, `x^`, `x_`, `e^{x`, `√(x`, `a ⌘ b`, `$x$`, "`x`", `\sum`} {
-		if got, ok := tex(line); ok {
+		if got, ok := TeX(line); ok {
 			t.Errorf("%s became %s", line, got)
 		}
 	}
@@ -60,7 +60,7 @@ func FuzzTex(f *testing.F) {
 	f.Add(`o_{t,i} = Σ_{j ≤ t} softmax_j(q_{t,i}ᵀ k_{j,i} / √(d_h+d_h^R)) v_{j,i}`)
 	f.Add(`x′″² ̂^(a_(b)) | {c} 1.5.`)
 	f.Fuzz(func(t *testing.T, line string) {
-		if out, ok := tex(line); ok && (!balanced(out) || strings.ContainsAny(out, "|`$\n")) {
+		if out, ok := TeX(line); ok && (!balanced(out) || strings.ContainsAny(out, "|`$\n")) {
 			t.Errorf("%q became %q", line, out)
 		}
 	})

@@ -58,7 +58,7 @@ func (l *Ledger) row(f *Function) string {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
 	cells := []string{
-		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), cell(f.Cites()),
+		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), Cell(f.Cites()),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
@@ -147,7 +147,7 @@ func Formula(lines []string) string {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		converted, ok := tex(line)
+		converted, ok := TeX(line)
 		if !ok {
 			return verbatim(lines)
 		}
@@ -157,7 +157,7 @@ func Formula(lines []string) string {
 }
 
 func verbatim(lines []string) string {
-	return "<pre>" + cell(strings.Join(lines, "\n")) + "</pre>"
+	return "<pre>" + Cell(strings.Join(lines, "\n")) + "</pre>"
 }
 
 var escapes = strings.NewReplacer(
@@ -165,18 +165,15 @@ var escapes = strings.NewReplacer(
 	"[", "&#91;", "\n", "<br>",
 )
 
-// cell escapes text for a cell of a table.
-func cell(text string) string { return escapes.Replace(text) }
-
 // Cell returns text so that Markdown shows it as it is, in a cell of a table too.
-func Cell(text string) string { return cell(text) }
+func Cell(text string) string { return escapes.Replace(text) }
 
 // Inline returns text in which every formula between « and » is GitHub's maths; what stands outside
 // is Markdown. ok is false if one of the formulas is not known to the conversion.
 func Inline(text string) (out string, ok bool) {
 	ok = true
 	out = marked.ReplaceAllStringFunc(text, func(s string) string {
-		converted, known := tex(strings.TrimSuffix(strings.TrimPrefix(s, "«"), "»"))
+		converted, known := TeX(strings.TrimSuffix(strings.TrimPrefix(s, "«"), "»"))
 		ok = ok && known
 		return "$`" + converted + "`$"
 	})
