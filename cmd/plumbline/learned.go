@@ -257,7 +257,11 @@ func (l *learning) solve(w io.Writer) error {
 		return err
 	}
 	for _, line := range lines {
-		fmt.Fprintln(w, strings.TrimRight(strings.ReplaceAll(report.Line(line), `\t`, "\t"), " "))
+		cells := strings.Split(line, "\t") // which Line would escape
+		for i, cell := range cells {
+			cells[i] = report.Line(cell)
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), " "))
 	}
 	return nil
 }
