@@ -28,7 +28,7 @@ func Pages(root fs.FS) (page.Set, error) {
 	list := generated + "# Stories that run\n\n" + wrap("Small worlds in which the equations meet. Every number "+
 		"is computed by the equation packages when a page is written, and a test compares the pages. "+
 		"Chance is seeded. `plumbline show -story NAME` tells one in a terminal.", paragraph) + "\n\n"
-	where, err := declared(root)
+	where, err := ledger.Declared(root, ledger.Rooms...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Pages(root fs.FS) (page.Set, error) {
 }
 
 // page returns the page of a story: what it tells, its sources, and the functions that it calls,
-// which stand where declared says.
+// which stand where the ledger says.
 func (s Story) page(root fs.FS, where map[string]string) (string, error) {
 	links := make([]string, len(s.files))
 	for i, file := range s.files {
@@ -112,53 +112,4 @@ func collect(names map[string]map[string]bool, file *ast.File) {
 		}
 		return true
 	})
-}
-
-// declared returns the file of each function, type and constant of the equation packages, by its
-// name with the package.
-func declared(root fs.FS) (map[string]string, error) {
-	where := map[string]string{}
-	for _, room := range ledger.Rooms {
-		files, err := fs.Glob(root, room+"/*.go")
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			parsed, err := parse(root, file)
-			if err != nil {
-				return nil, err
-			}
-			for _, name := range declares(parsed) {
-				where[room+"."+name] = file
-			}
-		}
-	}
-	return where, nil
-}
-
-// declares returns the names that a file declares, methods apart.
-func declares(file *ast.File) (names []string) {
-	for _, d := range file.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			if d.Recv == nil {
-				names = append(names, d.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					names = append(names, spec.Name.Name)
-				case *ast.ValueSpec:
-					for _, name := range spec.Names {
-						names = append(names, name.Name)
-					}
-				}
-			}
-		}
-	}
-	return names
 }

@@ -2,8 +2,6 @@ package check
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
@@ -88,57 +86,16 @@ func sharedNames(packages map[string][]string, listed map[string]string) (messag
 // exportedNames returns the names that packages export at their top, with the packages that have
 // them.
 func exportedNames(root fs.FS, folders []string) (map[string][]string, error) {
+	declared, err := ledger.Declared(root, folders...)
+	if err != nil {
+		return nil, err
+	}
 	packages := map[string][]string{}
-	for _, folder := range folders {
-		files, err := fs.Glob(root, folder+"/*.go")
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			text, err := fs.ReadFile(root, file)
-			if err != nil {
-				return nil, err
-			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.SkipObjectResolution)
-			if err != nil {
-				return nil, err
-			}
-			for _, name := range topNames(parsed) {
-				packages[name] = append(packages[name], folder)
-			}
+	for _, full := range slices.Sorted(maps.Keys(declared)) {
+		folder, name, _ := strings.Cut(full, ".")
+		if token.IsExported(name) {
+			packages[name] = append(packages[name], folder)
 		}
 	}
 	return packages, nil
-}
-
-// topNames returns the exported functions, types, variables and constants of a file.
-func topNames(file *ast.File) (names []string) {
-	for _, decl := range file.Decls {
-		switch decl := decl.(type) {
-		case *ast.FuncDecl:
-			if decl.Recv == nil {
-				names = append(names, decl.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range decl.Specs {
-				names = append(names, specNames(spec)...)
-			}
-		}
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return !ast.IsExported(name) })
-}
-
-func specNames(spec ast.Spec) (names []string) {
-	switch spec := spec.(type) {
-	case *ast.TypeSpec:
-		names = append(names, spec.Name.Name)
-	case *ast.ValueSpec:
-		for _, name := range spec.Names {
-			names = append(names, name.Name)
-		}
-	}
-	return names
 }
