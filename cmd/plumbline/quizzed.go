@@ -92,7 +92,7 @@ func beginnings(w io.Writer, kernels []*recording.Recording, name string) error 
 	if len(shape) > 0 {
 		width = shape[len(shape)-1]
 	}
-	most, err := exercise.Part(kernels, name)
+	most, err := exercise.MostApart(kernels, name)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ type Parting struct {
 	Gap         float64 // of the largest and the smallest there, as a share of the output's largest number
 }
 
-// Part returns where recordings part in an output, which is out.NAME and of one shape in all of
-// them. Where some have a number and others NaN or an infinity, they are apart by +Inf.
-func Part(kernels []*recording.Recording, name string) (Parting, error) {
+// MostApart returns where recordings part most in an output, which is out.NAME and of one shape in
+// all of them. Where some have a number and others NaN or an infinity, they are apart by +Inf.
+func MostApart(kernels []*recording.Recording, name string) (Parting, error) {
 	var outputs [][]float64
 	for _, rec := range kernels {
 		x, err := rec.Tensor(name)

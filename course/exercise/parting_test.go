@@ -3,6 +3,8 @@ package exercise
 import (
 	"math"
 	"testing"
+
+	"plumbline/internal/check"
 )
 
 func TestApart(t *testing.T) {
@@ -29,7 +31,11 @@ func TestApart(t *testing.T) {
 
 // What is asked can be seen: the printed digits of some output differ.
 func TestMistakesOfQuizzesShow(t *testing.T) {
-	for _, name := range []string{"moe.gate", "attention.forward"} {
+	names := []string{"moe.gate"} // whose first mistake of seed 3 nobody would see
+	if *check.Long {
+		names = Ops()
+	}
+	for _, name := range names {
 		for seed := range uint64(4) {
 			q, err := Ask(name, seed)
 			if err != nil {
@@ -37,7 +43,7 @@ func TestMistakesOfQuizzesShow(t *testing.T) {
 			}
 			var widest float64
 			for _, output := range q.Kernels[0].Outputs() {
-				p, err := Part(q.Kernels, "out."+output)
+				p, err := MostApart(q.Kernels, "out."+output)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -158,7 +158,7 @@ const seen = 0.01
 // shows tells whether the kernels part so far that one can see it.
 func (q *Quiz) shows() (bool, error) {
 	for _, name := range q.Kernels[0].Outputs() {
-		if p, err := Part(q.Kernels, "out."+name); err != nil || p.Gap >= seen {
+		if p, err := MostApart(q.Kernels, "out."+name); err != nil || p.Gap >= seen {
 			return err == nil, err
 		}
 	}
