@@ -99,19 +99,3 @@ type Look struct {
 
 // Routes returns the three routes in the order in which they are walked.
 func Routes() []Route { return []Route{attentionRoute, expertsRoute, learningRoute} }
-
-// Functions returns the functions of all stations in the order in which they are met.
-func Functions() (names []string) {
-	seen := map[string]bool{}
-	for _, route := range Routes() {
-		for _, station := range route.Stations {
-			for _, name := range station.Function {
-				if !seen[name] {
-					seen[name] = true
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	return names
-}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -30,12 +31,20 @@ func stations() (all []Station) {
 	return all
 }
 
-func TestStations(t *testing.T) {
-	l, err := ledger.Read(os.DirFS(root))
+var readOnce = sync.OnceValues(func() (*ledger.Ledger, error) { return ledger.Read(os.DirFS(root)) })
+
+// books returns what the sources of the project say.
+func books(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	l, err := readOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter(l, English)
+	return l
+}
+
+func TestStations(t *testing.T) {
+	w := newWriter(books(t), English)
 	ids := map[string]bool{}
 	for _, s := range stations() {
 		t.Run(s.ID, func(t *testing.T) {
@@ -172,10 +181,7 @@ func TestReadingList(t *testing.T) {
 
 // Every note of the sources stands in the page of misprints.
 func TestMisprintsAreWhole(t *testing.T) {
-	l, err := ledger.Read(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := books(t)
 	page := misprints(l)
 	var notes int
 	for _, f := range l.Functions {

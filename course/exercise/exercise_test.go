@@ -1,7 +1,6 @@
 package exercise
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,20 +19,13 @@ func TestCourse(t *testing.T) {
 	})
 	t.Run("a way comes first, and the rest by package behind it", func(t *testing.T) {
 		way := Group{"Position", []string{"rope.Rotate", "rope.Later", "norm.RMS", "rope.Rotate"}, false}
-		c, err := Read(os.DirFS(root), way)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names := c.Names()
+		names := courseOf(functions(t), []Group{way}).Names()
 		if !slices.Equal(names[:2], []string{"rope.Rotate", "norm.RMS"}) || slices.Contains(names[2:], "rope.Rotate") {
 			t.Errorf("it begins with %q", names[:4])
 		}
 	})
 	t.Run("a part is a group, or what groups have of a package", func(t *testing.T) {
-		c, err := Read(os.DirFS(root), Group{"Position", []string{"rope.Rotate", "norm.RMS"}, false})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := courseOf(functions(t), []Group{{"Position", []string{"rope.Rotate", "norm.RMS"}, false}})
 		for name, want := range map[string]int{"": 1 + len(ledger.Rooms), "Position": 1, "rope": 2, "internal": 0} {
 			if got := c.Part(name); len(got) != want {
 				t.Errorf("%q: %d groups, want %d", name, len(got), want)

@@ -105,7 +105,7 @@ func file(t *testing.T, rec *recording.Recording) []byte {
 func TestAQuizIsTheSameForASeed(t *testing.T) {
 	var all [3][]byte
 	for i, seed := range []uint64{1, 1, 2} {
-		q, err := Ask("norm.rms", seed)
+		q, err := Ask("attention.merge", seed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,16 +22,22 @@ import (
 
 const root = "../.."
 
-var readOnce = sync.OnceValues(func() (*Course, error) { return Read(os.DirFS(root)) })
+var readOnce = sync.OnceValues(func() (*ledger.Ledger, error) { return ledger.Read(os.DirFS(root)) })
+
+// functions returns those of the project.
+func functions(t *testing.T) []*ledger.Function {
+	t.Helper()
+	books, err := readOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return books.Functions
+}
 
 // all returns the course of the project.
 func all(t *testing.T) *Course {
 	t.Helper()
-	c, err := readOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return courseOf(functions(t), nil)
 }
 
 // rooms returns the packages whose exercises a test goes through: with -long all of them.
@@ -193,7 +199,7 @@ func built(t *testing.T, room string, list []Exercise) string {
 		t.Fatal(err)
 	}
 	tests := filepath.Join(to, path.Base(room)+".test")
-	goes(t, "test", "-c", "-vet=off", "-overlay="+overlay, "-o", tests, "./"+room)
+	goes(t, "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-o", tests, "./"+room)
 	return tests
 }
 

@@ -28,10 +28,7 @@ func TestNotesAndSummaryAreRead(t *testing.T) {
 
 // No note is lost: what the comments of the equation packages say of differences is read, whole.
 func TestEveryNoteIsRead(t *testing.T) {
-	l, err := Read(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := project(t)
 	read := map[string]int{}
 	for _, f := range l.Functions {
 		read[f.File] += len(f.Notes)
@@ -86,10 +83,7 @@ func TestCitations(t *testing.T) {
 
 // Whatever is cited is in the bibliography, and every paper in it is cited.
 func TestBibliographyIsWhole(t *testing.T) {
-	l, err := Read(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := project(t)
 	for _, f := range l.Functions {
 		if !f.Exempt && f.Ending != "" && len(f.citations()) == 0 {
 			t.Errorf("%s: %q names no paper of the bibliography", f.Path(), f.Ending)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -15,13 +16,22 @@ import (
 
 const root = "../.."
 
-// TestEquations is the test of the whole project: every equation cites its paper, is tested and has
-// its row.
-func TestEquations(t *testing.T) {
-	l, err := Read(os.DirFS(root))
+var readOnce = sync.OnceValues(func() (*Ledger, error) { return Read(os.DirFS(root)) })
+
+// project returns what the sources of the project say.
+func project(t *testing.T) *Ledger {
+	t.Helper()
+	l, err := readOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// TestEquations is the test of the whole project: every equation cites its paper, is tested and has
+// its row.
+func TestEquations(t *testing.T) {
+	l := project(t)
 	page, err := fs.ReadFile(os.DirFS(root), Page)
 	if err != nil {
 		t.Fatalf("%v: run go generate ./...", err)
@@ -272,10 +282,7 @@ func TestListsAreCut(t *testing.T) {
 
 // A raw bar in a cell would begin another cell.
 func TestEveryRowHasItsCells(t *testing.T) {
-	l, err := Read(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := project(t)
 	_, tables, _ := strings.Cut(l.Markdown(), notation)
 	for _, row := range tableRows(tables) {
 		if got := strings.Count(row, "|"); got != 7 {
