@@ -24,6 +24,11 @@ const (
 
 // Pages returns the generated pages; root is the root of the module.
 func Pages(root fs.FS) (page.Set, error) {
+	return pages(root, func(s Story) *sheet { return s.teller.sheet(0) })
+}
+
+// pages returns the pages of stories that are told already.
+func pages(root fs.FS, told func(Story) *sheet) (page.Set, error) {
 	set := page.Set{}
 	list := generated + "# Stories that run\n\n" + wrap("Small worlds in which the equations meet. Every number "+
 		"is computed by the equation packages when a page is written, and a test compares the pages. "+
@@ -33,7 +38,7 @@ func Pages(root fs.FS) (page.Set, error) {
 		return nil, err
 	}
 	for _, s := range Stories() {
-		text, err := s.page(root, where)
+		text, err := s.page(root, told(s), where)
 		if err != nil {
 			return nil, err
 		}
@@ -44,9 +49,9 @@ func Pages(root fs.FS) (page.Set, error) {
 	return set, nil
 }
 
-// page returns the page of a story: what it tells, its sources, and the functions that it calls,
+// page returns the page of a story: what it has told, its sources, and the functions that it calls,
 // which stand where the ledger says.
-func (s Story) page(root fs.FS, where map[string]string) (string, error) {
+func (s Story) page(root fs.FS, told *sheet, where map[string]string) (string, error) {
 	links := make([]string, len(s.files))
 	for i, file := range s.files {
 		links[i] = fmt.Sprintf("[%s](%s)", file, up+sources+file)
@@ -55,7 +60,7 @@ func (s Story) page(root fs.FS, where map[string]string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return generated + "# " + s.Title + "\n" + s.teller.sheet(0).markdown() +
+	return generated + "# " + s.Title + "\n" + told.markdown() +
 		"\n## Where this comes from\n\nThe story is " + strings.Join(links, " and ") + "; it calls\n\n" +
 		strings.Join(calls, "\n") + "\n\n[All stories](README.md)\n", nil
 }
