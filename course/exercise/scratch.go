@@ -18,8 +18,12 @@ import (
 // Marker is the file by which a scratch copy is known as one of ours.
 const Marker = "plumbline-learn.json"
 
-// mostMarker bounds the bytes of a marker, which names every exercise once at most.
-const mostMarker = 1 << 20
+// Bounds of what is read of a scratch copy, in bytes: a marker names every exercise once at most,
+// and no source of the project is half as long.
+const (
+	mostMarker = 1 << 20
+	mostSource = 1 << 16
+)
 
 // Scratch is a copy of the equation packages in which readers write.
 type Scratch struct {
@@ -73,17 +77,11 @@ func IsRoot(folder string) bool {
 // Open opens a scratch copy.
 func Open(folder string) (*Scratch, error) {
 	name := filepath.Join(folder, Marker)
-	info, err := os.Stat(name)
+	text, err := readFile(name, mostMarker)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", folder, ErrNone)
 	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular() || info.Size() > mostMarker:
-		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes", name, mostMarker)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
 		return nil, err
 	}
 	s := &Scratch{Folder: folder}
@@ -91,6 +89,18 @@ func Open(folder string) (*Scratch, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, nil
+}
+
+// readFile reads a file of at most so many bytes.
+func readFile(name string, most int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes", name, most)
+	}
+	return os.ReadFile(name)
 }
 
 // read reads a marker.
@@ -210,7 +220,7 @@ func (s *Scratch) path(name string) string { return filepath.Join(s.Folder, file
 // function reads an exercise's function in the copy or in the sources.
 func (s *Scratch) function(folder string, e Exercise) (*parsed, error) {
 	name := filepath.Join(folder, filepath.FromSlash(e.File))
-	text, err := os.ReadFile(name)
+	text, err := readFile(name, mostSource)
 	if err != nil {
 		return nil, err
 	}

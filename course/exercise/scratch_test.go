@@ -210,6 +210,15 @@ func TestScratch(t *testing.T) {
 			t.Errorf("beside what cannot be read: %q, %v", lines, err)
 		}
 	})
+	t.Run("a source that is too long is refused, or left out", func(t *testing.T) {
+		s, _, e := begun(t)
+		write(t, s.path("rope/rope.go"), files["rope/rope.go"]+strings.Repeat("\n", mostSource))
+		_, err := s.Begin(e)
+		refused(t, err, "rope.go: want a regular file of at most 65536 bytes")
+		if lines, err := s.Solution(e); err != nil || len(lines) != 3 {
+			t.Errorf("%q, %v", lines, err)
+		}
+	})
 	t.Run("what a reader has written is not emptied", func(t *testing.T) {
 		s, _, e := begun(t)
 		_, err := s.Begin(e)
