@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"plumbline/course/hand"
 	"plumbline/internal/spelling"
@@ -50,12 +49,7 @@ func listSheets(w io.Writer) {
 	for _, name := range hand.Ops() {
 		rows = append(rows, []string{name, op.Lookup(name).Doc})
 	}
-	fmt.Fprintln(w, "ops, in small numbers or for the first row of a recording")
-	tw := table(w)
-	for _, row := range rows {
-		fmt.Fprintln(tw, "  "+strings.Join(row, "\t"))
-	}
-	_ = tw.Flush()
+	section(w, "ops, in small numbers or for the first row of a recording", rows)
 	section(w, "pages", hand.List())
 }
 

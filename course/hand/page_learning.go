@@ -3,6 +3,7 @@ package hand
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"plumbline/dpo"
@@ -136,7 +137,7 @@ func trpoPage() []*Sheet {
 	fs := fisher(direction)
 	length := rl.StepLength(direction, fs, delta)
 	s.step("How far to go: the divergence is δ to second order.", "rl.StepLength", "β = √(2 δ / (sᵀ F s))",
-		number("sᵀ F s", dot(direction, fs)), number("β", length))
+		number("sᵀ F s", floats.Dot(direction, fs)), number("β", length))
 	theta := []float64{length * direction[0], length * direction[1]}
 	after := dense(theta, theta)
 	s.step("The step, and what the divergence truly is: a line search would halve the step if it were above δ.",
@@ -157,10 +158,6 @@ func added(m *mat.Dense) []float64 {
 		}
 	}
 	return total
-}
-
-func dot(x, y []float64) float64 {
-	return mat.Dot(mat.NewVecDense(len(x), x), mat.NewVecDense(len(y), y))
 }
 
 // clips are the losses of one token by their names, with their derivatives for ln π; π_old is 1.
