@@ -30,7 +30,7 @@ func TestLinksLand(t *testing.T) {
 		}
 		pages = append(pages, found...)
 	}
-	l := links{texts: map[string]string{}}
+	l := newLinks()
 	for _, page := range pages {
 		for _, target := range l.of(page) {
 			if problem := l.follow(page, target); problem != "" {
@@ -44,7 +44,12 @@ func TestLinksLand(t *testing.T) {
 }
 
 // links follows links, and keeps what it has read.
-type links struct{ texts map[string]string }
+type links struct {
+	texts   map[string]string
+	anchors map[string]map[string]bool
+}
+
+func newLinks() links { return links{map[string]string{}, map[string]map[string]bool{}} }
 
 func (l links) text(file string) (string, error) {
 	if text, ok := l.texts[file]; ok {
@@ -89,10 +94,18 @@ func (l links) follow(page, target string) string {
 		}
 		return ""
 	}
-	if anchor != "" && !anchors(text)[anchor] {
+	if anchor != "" && !l.has(file, text, anchor) {
 		return "no such heading"
 	}
 	return ""
+}
+
+// has tells whether a file, which has this text, has an anchor.
+func (l links) has(file, text, anchor string) bool {
+	if l.anchors[file] == nil {
+		l.anchors[file] = anchors(text)
+	}
+	return l.anchors[file][anchor]
 }
 
 // anchors returns what GitHub lets a link lead to: names that are given, and headings.
@@ -135,7 +148,7 @@ func TestWhatLinksToNothingIsFound(t *testing.T) {
 	if err := os.WriteFile(page, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	l, problems := links{texts: map[string]string{}}, 0
+	l, problems := newLinks(), 0
 	for _, target := range l.of(page) {
 		if l.follow(page, target) != "" {
 			problems++
