@@ -25,9 +25,9 @@ and the policy does not.
 	draw: drawKL,
 }
 
-// estimates are the curves: value, derivative, and where their names stand on either side.
+// estimates are the curves: value, derivative, what they are called, and where that stands.
 var estimates = []struct {
-	name              string
+	name, derivative  string
 	colour            svg.Colour
 	dash              string
 	value, slope      func(logprob, ref float64) float64
@@ -35,9 +35,9 @@ var estimates = []struct {
 	valueUp, slopeUp  float64
 	valueDX, slopesDX float64
 }{
-	{"k_1 = −δ", svg.Orange, svg.Dashed, policy.K1, policy.K1Backward, 0.8, 1.1, 18, -8, -62, 0},
-	{"k_2 = δ²/2", svg.Green, svg.DashDot, policy.K2, policy.K2Backward, 1.35, -1.3, 26, -14, 6, 8},
-	{"k_3 = e^δ − 1 − δ", svg.Blue, svg.Solid, policy.K3, policy.K3Backward, 1.3, 1.2, 0, 0, -116, -92},
+	{"k_1 = −δ", "1", svg.Orange, svg.Dashed, policy.K1, policy.K1Backward, 0.8, 1.1, 18, -8, -62, 0},
+	{"k_2 = δ²/2", "−δ", svg.Green, svg.DashDot, policy.K2, policy.K2Backward, 1.35, -1.3, 26, -14, 6, 8},
+	{"k_3 = e^δ − 1 − δ", "1 − e^δ", svg.Blue, svg.Solid, policy.K3, policy.K3Backward, 1.3, 1.2, 0, 0, -116, -92},
 }
 
 func drawKL(p *svg.Picture) {
@@ -57,10 +57,6 @@ func drawKL(p *svg.Picture) {
 		slopes.Curve(s, -2, 2, 80, slope)
 		name := svg.Style{Size: 13, Bold: true, Colour: e.colour}
 		values.Text(e.valueAt, value(e.valueAt), e.valueDX, e.valueUp, name, e.name)
-		derivative := map[string]string{"k_1 = −δ": "1", "k_2 = δ²/2": "−δ"}[e.name]
-		if derivative == "" {
-			derivative = "1 − e^δ"
-		}
-		slopes.Text(e.slopeAt, slope(e.slopeAt), e.slopesDX, e.slopeUp, name, e.name[:3]+": "+derivative)
+		slopes.Text(e.slopeAt, slope(e.slopeAt), e.slopesDX, e.slopeUp, name, e.name[:3]+": "+e.derivative)
 	}
 }
