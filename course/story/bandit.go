@@ -389,7 +389,7 @@ func whatBaselinesDo(s *sheet) {
 			floats.AddScaled(mean, pi*(arms[a]-b), score)
 			square += pi * ((arms[a]-b)*(arms[a]-b) + noise*noise) * floats.Dot(score, score)
 		}
-		s.row("baseline %.2f   gradient %6.3f %6.3f %6.3f %6.3f   variance %.3f",
+		s.row("baseline %.2f   gradient %7.4f %7.4f %7.4f %7.4f   variance %.3f",
 			b, mean[0], mean[1], mean[2], mean[3], square-floats.Dot(mean, mean))
 	}
 	s.say("The mean is the same; most of what is left of the variance is the noise of the rewards.")
