@@ -126,7 +126,7 @@ Under DualPipe, with batches coming from both ends and forwards beside backwards
 them idle.
 `,
 	text: `
-Eight stages, twenty batches, one row a stage; what is left empty is a bubble. A forward takes 1, a
+Eight stages, twenty micro-batches, one row a stage; what is left empty is a bubble. A forward takes 1, a
 backward 2, half of it for the weights, and a pair that overlaps 3: the saving is in the order
 alone. Both schedules are simulated, every chunk beginning as soon as its stage is free and what it
 needs has come; DualPipe's order is that of its published code, in which batches come from both ends
