@@ -213,8 +213,8 @@ var attentionRoute = Route{
 			Title: Text{"RMSNorm", "RMSNorm"},
 			Why: Text{
 				`A rotation leaves the length of a vector as it is; a latent, into which the next stations squeeze a
-				token, may have any, and is normed before it is used: in code and in words, though not in the papers'
-				equations.`,
+				token, may have any, and is normed before it is used, as the papers' text and code say and their equations do
+				not.`,
 				`旋转不改变向量的长度；而下一站压缩出来的潜向量有长有短，要先归一化再用
 				（论文的正文和代码里有，公式里没写）。`,
 			},

@@ -110,7 +110,8 @@ var expertsRoute = Route{
 				`落选的组，这里用 −∞ 屏蔽，Hugging Face 的代码用 0。什么时候两者结果不同？`,
 			},
 			Answer: Text{
-				`When the K-th best of the kept groups' biased scores is negative: a 0 of a dropped group then beats it.`,
+				`When the K-th best biased score of the kept groups is negative: a 0 of a dropped group then beats
+				it.`,
 				`保留的各组里，加上偏置后排第 K 的得分为负时：落选组的 0 反而更大，会被选中。`,
 			},
 			Function: []string{
@@ -168,9 +169,9 @@ var expertsRoute = Route{
 			ID:    "dispatch-and-combine",
 			Title: Text{"Dispatch and combine", "分发与合并"},
 			Why: Text{
-				`Tokens of one expert have to lie side by side for one product: they are permuted, sent, and brought back
-				to their places with their weights.`,
-				`同一个专家的 token 要排在一起才能做一次矩阵乘：先重排、发送，算完后乘上权重，放回原位。`,
+				`Once experts are chosen, tokens of one expert have to lie side by side for one product: they are
+				permuted, sent, and brought back to their places with their weights.`,
+				`专家选定之后，同一个专家的 token 要排在一起才能做一次矩阵乘：先重排、发送，算完后乘上权重，放回原位。`,
 			},
 			Exercise: Text{
 				`Which permutation undoes Permute, and what does Combine do with a choice whose expert lies on another
@@ -234,19 +235,21 @@ var expertsRoute = Route{
 			ID:    "fp8-blocks",
 			Title: Text{"FP8 training: block scales", "FP8 训练：分块缩放"},
 			Why: Text{
-				`Eight bits (E4M3) hold 448 at most and nothing between 0 and 2⁻⁹; one scale for each 1 × 128 tile of activations and
-				128 × 128 block of weights keeps one outlier from silencing a whole tensor.`,
-				`FP8（E4M3）最大只能表示到 448，0 与 2⁻⁹ 之间一个数也没有；激活每 1 × 128 个数、
-				权重每 128 × 128 个数共用一个缩放因子，一个离群值就不会淹没整个张量。`,
+				`Eight bits a number halve what BF16 takes of memory and of time, but E4M3 ends at 448 and has nothing between
+				0 and 2⁻⁹; one scale for each 1 × 128 tile of activations and 128 × 128 block of weights keeps one outlier
+				from silencing a whole tensor.`,
+				`用 8 位的数做矩阵乘，显存和时间都比 BF16 省一半；但 E4M3 最大只能表示到 448，
+				0 与 2⁻⁹ 之间一个数也没有；激活每 1 × 128 个数、权重每 128 × 128 个数共用一个缩放因子，
+				一个离群值就不会淹没整个张量。`,
 			},
 			Exercise: Text{
-				`Which code does the largest element of a tile get, and by what part of itself can a number be off that is
-				rounded to a normal number of E4M3?`,
+				`Which code does the largest element of a tile get, and how large can the relative error of a number be that
+				is rounded to a normal number of E4M3?`,
 				`块中绝对值最大的元素会得到哪个编码？一个数舍入成 E4M3 的规格化数，相对误差最大是多少？`,
 			},
 			Answer: Text{
-				`±448, unless scales are powers of 2. By 1/17: codes from 1 to 2 lie 1/8 apart, so that 1 + 1/16 is off by
-				1/16, and no number by a larger part of itself.`,
+				`±448, unless scales are powers of 2. 1/17: codes from 1 to 2 lie 1/8 apart, so that 1 + 1/16 is off by 1/16,
+				and none by more in proportion.`,
 				`±448（缩放因子取 2 的幂时除外）。最大是 1/17：1 到 2 之间的编码相隔 1/8，1 + 1/16 的误差为 1/16，
 				其他数的相对误差都不比它大。`,
 			},
@@ -301,9 +304,10 @@ var expertsRoute = Route{
 			ID:    "pipeline-bubbles",
 			Title: Text{"The framework: pipeline bubbles", "训练框架：流水线气泡"},
 			Why: Text{
-				`Sixteen stages work one after the other and wait for each other; DualPipe feeds them from both ends and
-				hides the experts' communication in the computation.`,
-				`16 级流水线一级接一级，难免互相等待；DualPipe 从两端同时送入数据，并把专家的通信藏在计算里。`,
+				`However fast a layer is, the 61 lie on sixteen stages that work one after the other and wait for each
+				other; DualPipe feeds them from both ends and hides the experts' communication in the computation.`,
+				`单层算得再快，61 层也分在 16 级流水线上，一级接一级，难免互相等待；
+				DualPipe 从两端同时送入数据，并把专家的通信藏在计算里。`,
 			},
 			Exercise: Text{
 				`F = 1, B = 2, W = 1, F&B = 3: what are the bubbles of 1F1B, ZB1P and DualPipe with 16 stages?`,

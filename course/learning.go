@@ -101,7 +101,7 @@ var learningRoute = Route{
 			ID:    "policy-gradients",
 			Title: Text{"Policy gradients", "策略梯度"},
 			Why: Text{
-				`Values act through a maximum, which jumps where two of them cross, and never says anything but one action;
+				`To act on values is to take their maximum, which jumps where two of them cross and names one action alone;
 				let the network give the policy itself, as a language model does for 129,280 tokens, and push the
 				log-probability of what was done up or down by what came of it.`,
 				`靠价值行动，就要取最大值：两个价值一交叉，动作就突变，而且永远只给出一个动作；
@@ -168,10 +168,10 @@ var learningRoute = Route{
 			ID:    "trpo",
 			Title: Text{"Trust regions (TRPO)", "信赖域（TRPO）"},
 			Why: Text{
-				`A gradient holds for a small step alone, and small must be measured in policies, not in parameters: TRPO
-				takes the best step whose mean KL divergence stays below δ.`,
-				`梯度只在一小步之内可信，而步子的大小要用策略的变化来量，不能用参数的变化来量：
-				TRPO 在平均 KL 散度不超过 δ 的范围内走最好的一步。`,
+				`Advantages say where to go and not how far: a gradient holds for a small step alone, and small must be
+				measured in policies, not in parameters; TRPO takes the best step whose mean KL divergence stays below δ.`,
+				`优势只说该往哪里走，没说走多远：梯度只在一小步之内可信，而步子的大小要用策略的变化来量，
+				不能用参数的变化来量；TRPO 在平均 KL 散度不超过 δ 的范围内走最好的一步。`,
 			},
 			Exercise: Text{
 				`If the KL divergence were exactly quadratic, what would it be after the full step?`,

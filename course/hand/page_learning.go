@@ -243,8 +243,9 @@ func unifiedSheet() *Sheet {
 	s.given("Rewards, advantages of the group, and log-probabilities.", row("r", rewards), row("A", advantage),
 		row("log π", logprob), row("log π_ref", ref), number("β", beta))
 	gc := coefficients(rewards, advantage, logprob, ref, beta)
-	s.step("SFT takes all data as right; RFT drops what is wrong; DPO takes the pair of answer 0 over answer 1; PPO "+
-		"here has values that expect 1/2; GRPO has the group, and pulls toward the reference.",
+	s.step("SFT takes all data as right; RFT drops what is wrong; DPO takes the pair of answer 0 over answer 1, "+
+		"and has its coefficient as DeepSeekMath prints it, without the factor β; PPO here has values that expect "+
+		"1/2; GRPO has the group, and pulls toward the reference.",
 		"policy.CoefficientGRPO", unifiedFormulas,
 		stack("GC", gc...).along(methods...).under(numbered("answer", 4)...))
 	s.unifiedGradients(gc)
