@@ -184,7 +184,7 @@ var attentionRoute = Route{
 			},
 			Read:     []Read{{"MLA's RoPE", "MLA 中的 RoPE"}, {`"By hand": RoPE`, `手算：RoPE`}},
 			Function: []string{"rope.Rotate", "rope.Frequencies", "rope.Table", "rope.Matrix", "rope.Permute"},
-			Look:     Look{Hand: "rope", Derivation: "rope-is-relative"},
+			Look:     Look{Hand: "rope", Picture: "rope", Derivation: "rope-is-relative"},
 		},
 		{
 			ID:    "yarn",

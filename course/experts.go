@@ -255,7 +255,7 @@ var expertsRoute = Route{
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：一个 FP8 块`}},
 			Function: []string{"fp8.Quantise", "fp8.Scale", "fp8.Blocked.Dequantise", "fp8.ScaleUE8M0"},
-			Look:     Look{Hand: "fp8", Picture: "fp8"},
+			Look:     Look{Hand: "fp8", Picture: "fp8", Derivation: "fp8-blocks"},
 		},
 		{
 			ID:    "fp8-products",
@@ -267,17 +267,20 @@ var expertsRoute = Route{
 				于是每累加 128 个元素（缩放因子正好也在这里更换）就转到 FP32 里继续累加。`,
 			},
 			Exercise: Text{
-				`Which two things happen at the same border, every 128 elements of K?`,
-				`沿 K 方向每隔 128 个元素，有哪两件事恰好发生在同一处？`,
+				`An accumulator keeps 13 bits behind the leading one and cuts off the rest at each addition. What part of a
+				sum of 4096 positive products may it lose, and what part if promoted every 128?`,
+				`累加器在最高位之后只留 13 位，每次相加都把其余的位截掉。4096 个正的乘积相加，最多会损失多少？
+				每 128 个就转到 FP32 一次呢？`,
 			},
 			Answer: Text{
-				`The border of a scale's block along K, where the partial sum has to be multiplied by two scales anyway,
-				and the promotion to float32.`,
-				`一是到了缩放块的边界，部分和本来就要在这里乘上两个缩放因子；二是转到 FP32 里累加。`,
+				`Less than 4096 · 2⁻¹³, a half; promoted, less than 128 · 2⁻¹³ = 1/64, as each addition loses less than 2⁻¹³
+				of the sum so far.`,
+				`每次相加的损失不到当前部分和的 2⁻¹³，所以总共不到 4096 · 2⁻¹³，即一半；
+				每 128 个转一次，则不到 128 · 2⁻¹³ = 1/64。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Product", "fp8.ShortSum"},
-			Look:     Look{Hand: "fp8", Story: "fp8"},
+			Look:     Look{Hand: "fp8", Derivation: "fp8-blocks", Story: "fp8"},
 		},
 		{
 			ID:    "fp8-linear",

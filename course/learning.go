@@ -162,7 +162,7 @@ var learningRoute = Route{
 			},
 			Read:     []Read{{`"By hand": GAE`, `手算：GAE`}},
 			Function: []string{"ppo.GAE", "ppo.GAESum", "ppo.GAEMixture"},
-			Look:     Look{Hand: "gae"},
+			Look:     Look{Hand: "gae", Picture: "advantages"},
 		},
 		{
 			ID:    "trpo",
