@@ -5,7 +5,8 @@ var attentionRoute = Route{
 	Title: Text{"From attention to MLA", "从注意力到 MLA"},
 	Intro: Text{
 		`A decoder that writes one token at a time reads the keys and values of all tokens before it. This route
-		makes them fewer, head by head, and ends where a token leaves 576 numbers behind instead of 32,768.`,
+		makes them fewer, head by head, and ends where a token leaves 576 numbers behind in each layer instead of
+		32,768.`,
 		`逐个生成 token 的解码器，每一步都要读一遍前面所有 token 的键和值。这条路线让它们一步步变少，到终点时，
 		每个 token 每层只留下 576 个数，而不是 32,768 个。`,
 	},
@@ -63,9 +64,9 @@ var attentionRoute = Route{
 				存下来就行。`,
 			},
 			Exercise: Text{
-				`How many products of a query with a key does decoding T tokens take with the cache, and how many
-				without?`,
-				`逐个解码 T 个 token，有缓存时一共要算多少次查询与键的点积？没有缓存呢？`,
+				`How many products of a query with a key does one head take to decode T tokens with the cache, and how
+				many without?`,
+				`逐个解码 T 个 token，有缓存时，一个头一共要算多少次查询与键的点积？没有缓存呢？`,
 			},
 			Answer: Text{
 				`With it T(T+1)/2; without, every step starts over, and it is T(T+1)(T+2)/6.`,
@@ -105,9 +106,10 @@ var attentionRoute = Route{
 				所以限制 batch size 和上下文长度的是显存的容量和带宽，而不是算力。`,
 			},
 			Exercise: Text{
-				`How many tokens of context fit into 80 GB if DeepSeek-V3 had kept the keys and values of 128 heads in
-				BF16?`,
-				`假如 DeepSeek-V3 用 BF16 缓存全部 128 个头的键和值，80 GB 显存放得下多少个 token 的上下文？`,
+				`How many tokens of context would fit into 80 GB if DeepSeek-V3 kept the keys and values of 128 heads
+				of width 128 in BF16?`,
+				`假如 DeepSeek-V3 用 BF16 缓存全部 128 个头（每头 128 维）的键和值，
+				80 GB 显存放得下多少个 token 的上下文？`,
 			},
 			Answer: Text{
 				`2 · 61 · 32,768 bytes a token: 20,011 tokens, for all sequences together. MLA fits 1,138,433.`,
@@ -132,7 +134,7 @@ var attentionRoute = Route{
 				`原论文的代码里没有 1/√D 这个缩放；怎样初始化查询投影，效果与它相当？`,
 			},
 			Answer: Text{
-				`A standard deviation of the queries' weights smaller by 1/√D.`,
+				`One whose weights have a standard deviation smaller by a factor of √D.`,
 				`把查询投影权重的标准差缩小到原来的 1/√D。`,
 			},
 			Read:     []Read{{"MQA", "MQA"}},
@@ -164,10 +166,10 @@ var attentionRoute = Route{
 			ID:    "rope",
 			Title: Text{"Rotary position embedding (RoPE)", "旋转位置编码（RoPE）"},
 			Why: Text{
-				`Attention so far is blind to order; turning query and key by angles that grow with their positions makes
-				a score depend on the distance alone.`,
-				`到这里为止，注意力还分不清 token 的先后；把查询和键按各自的位置旋转一个角度，
-				分数就只取决于两者的相对位置。`,
+				`But for its mask, attention so far is blind to order; turning query and key by angles that grow with
+				their positions lets the distance of the two into the score, and nothing else of where they stand.`,
+				`到这里为止，除了因果掩码，注意力分不清 token 的先后；把查询和键按各自的位置旋转一个角度，
+				位置对分数的影响就只剩两者的相对位置。`,
 			},
 			Exercise: Text{
 				`Checkpoints pair elements (2i, 2i+1), Hugging Face's code elements i and i + d/2. Which permutation of
@@ -182,7 +184,7 @@ var attentionRoute = Route{
 			},
 			Read:     []Read{{"MLA's RoPE", "MLA 中的 RoPE"}, {`"By hand": RoPE`, `手算：RoPE`}},
 			Function: []string{"rope.Rotate", "rope.Frequencies", "rope.Table", "rope.Matrix", "rope.Permute"},
-			Look:     Look{Hand: "rope", Derivation: "rope-is-relative"},
+			Look:     Look{Hand: "rope", Picture: "rope", Derivation: "rope-is-relative"},
 		},
 		{
 			ID:    "yarn",
@@ -210,9 +212,11 @@ var attentionRoute = Route{
 			ID:    "rmsnorm",
 			Title: Text{"RMSNorm", "RMSNorm"},
 			Why: Text{
-				`The latents of the next stations are normed before they are used, in code though not in the equations, so
-				that bottlenecks keep their scale.`,
-				`下一站压缩出来的潜向量，要先归一化再用（论文的公式里没写，代码里有），这样瓶颈处的尺度才稳定。`,
+				`A rotation leaves the length of a vector as it is; a latent, into which the next stations squeeze a
+				token, may have any, and is normed before it is used, as the papers' text and code say and their equations do
+				not.`,
+				`旋转不改变向量的长度；而下一站压缩出来的潜向量有长有短，要先归一化再用
+				（论文的正文和代码里有，公式里没写）。`,
 			},
 			Exercise: Text{
 				`With weights of 1 and ε = 0, what is the RMSNorm of an RMSNorm?`,
@@ -252,10 +256,11 @@ var attentionRoute = Route{
 			ID:    "decoupled-rope",
 			Title: Text{"MLA's RoPE: the decoupled key", "MLA 的 RoPE：解耦的键"},
 			Why: Text{
-				`A rotation between the latent and the key would have to be undone for every distance, so the position
-				goes into a short key of its own, which all heads share.`,
-				`旋转若夹在潜向量与键之间，每个相对位置都要单独处理一遍；于是把位置信息放进一个单独的短键，
-				由所有头共用。`,
+				`A key that is made from the latent and then rotated would have to be made again at every step, as no one
+				matrix is right for two distances; so the position goes into a short key of its own, which all heads
+				share and which is cached as rotated.`,
+				`由潜向量算出键之后若再旋转，没有哪个矩阵能同时适用于两个相对位置，
+				每解码一步都得把过去的键重算一遍；于是把位置信息放进一个单独的短键，由所有头共用，旋转之后再缓存。`,
 			},
 			Exercise: Text{
 				`The scale of a score is 1/√192, not 1/√128. Why, and what comes out of a head whose rotary part is 0?`,
@@ -329,10 +334,10 @@ var attentionRoute = Route{
 				为什么它反而更快？`,
 			},
 			Answer: Text{
-				`192 + 128 = 320 naive, 576 + 512 = 1088 absorbed. But naive reads 128 heads' keys and values, 40,960
-				numbers of a token, and absorbed 576, and it is the reading that takes the time.`,
+				`192 + 128 = 320 naive, 576 + 512 = 1088 absorbed. But naive reads the keys and values of 128 heads,
+				128 · 320 = 40,960 numbers of a token, and absorbed 576, and it is the reading that takes the time.`,
 				`不吸收 192 + 128 = 320 次，吸收 576 + 512 = 1088 次。但不吸收时，
-				每个 token 要读 128 个头的键和值，共 40,960 个数；吸收后只读 576 个，而时间正是花在读取上。`,
+				每个 token 要读 128 个头的键和值，共 128 · 320 = 40,960 个数；吸收后只读 576 个，而时间正是花在读取上。`,
 			},
 			Read:     []Read{{"MLA's inference by absorption", "MLA 推理：矩阵吸收"}},
 			Function: []string{"mla.AbsorbQuery", "mla.AbsorbOutput", "mla.LayerAbsorbed"},

@@ -4,9 +4,9 @@ var expertsRoute = Route{
 	ID:    "experts-fp8-and-multi-token-prediction",
 	Title: Text{"Experts, FP8 and multi-token prediction", "专家、FP8 与多 token 预测"},
 	Intro: Text{
-		`What DeepSeek-V3 does beside attention: 256 small experts of which a token has eight, kept busy without a
-		loss; products in eight bits; a module that looks one token further.`,
-		`DeepSeek-V3 在注意力之外做的事：256 个小专家，每个 token 用其中 8 个，不靠损失函数也能保持负载均衡；
+		`What DeepSeek-V3 does beside attention: 256 small experts of which a token has eight, kept evenly busy by a
+		bias instead of a loss; products in eight bits; a module that looks one token further.`,
+		`DeepSeek-V3 在注意力之外做的事：256 个小专家，每个 token 用其中 8 个，靠偏置而不是靠损失函数保持负载均衡；
 		矩阵乘用 FP8；再用一个模块多往后看一个 token。`,
 	},
 	Stations: []Station{
@@ -79,9 +79,9 @@ var expertsRoute = Route{
 			ID:    "the-balance-loss",
 			Title: Text{"Keeping experts busy: the balance loss", "负载均衡损失：别让专家忙闲不均"},
 			Why: Text{
-				`Left alone, a gate sends all tokens to the experts that have learned most; a loss that multiplies each
+				`Left alone, a gate sends ever more tokens to the experts that have learned most; a loss that multiplies each
 				expert's share of tokens with its mean score pulls the scores of the busy ones down.`,
-				`放任不管的话，门控会把 token 都送给学得最多的那几个专家；
+				`放任不管的话，门控会把越来越多的 token 送给学得最多的那几个专家；
 				把每个专家分到的 token 比例与它的平均得分相乘作为损失，就能压低忙碌专家的得分。`,
 			},
 			Exercise: Text{
@@ -110,8 +110,9 @@ var expertsRoute = Route{
 				`落选的组，这里用 −∞ 屏蔽，Hugging Face 的代码用 0。什么时候两者结果不同？`,
 			},
 			Answer: Text{
-				`When biased scores of a kept group are negative: a 0 of a dropped group then beats them.`,
-				`保留的组里有专家加上偏置后得分为负时：落选组的 0 反而更大，会被选中。`,
+				`When the K-th best biased score of the kept groups is negative: a 0 of a dropped group then beats
+				it.`,
+				`保留的各组里，加上偏置后排第 K 的得分为负时：落选组的 0 反而更大，会被选中。`,
 			},
 			Function: []string{
 				"moe.LimitGroups", "moe.GroupScoresMax", "moe.GroupScoresTop2", "moe.DeviceLoss",
@@ -133,8 +134,8 @@ var expertsRoute = Route{
 				`所有 logits 相等、偏置全为 0 时，选中哪些专家？权重是多少？`,
 			},
 			Answer: Text{
-				`The first eight, each with 2.5/8 = 0.3125.`,
-				`前 8 个，权重各为 2.5/8 = 0.3125。`,
+				`The first eight, as ties go to the lower index, each with 2.5/8 = 0.3125.`,
+				`得分相同时先选下标小的，所以是前 8 个，权重各为 2.5/8 = 0.3125。`,
 			},
 			Function: []string{
 				"moe.DeepSeekV3Gate", "moe.Gate.Route", "moe.SigmoidScores", "moe.NormalizeWeights", "moe.ScaleWeights",
@@ -168,9 +169,9 @@ var expertsRoute = Route{
 			ID:    "dispatch-and-combine",
 			Title: Text{"Dispatch and combine", "分发与合并"},
 			Why: Text{
-				`Tokens of one expert have to lie side by side for one product: they are permuted, sent, and brought back
-				to their places with their weights.`,
-				`同一个专家的 token 要排在一起才能做一次矩阵乘：先重排、发送，算完后乘上权重，放回原位。`,
+				`Once experts are chosen, tokens of one expert have to lie side by side for one product: they are
+				permuted, sent, and brought back to their places with their weights.`,
+				`专家选定之后，同一个专家的 token 要排在一起才能做一次矩阵乘：先重排、发送，算完后乘上权重，放回原位。`,
 			},
 			Exercise: Text{
 				`Which permutation undoes Permute, and what does Combine do with a choice whose expert lies on another
@@ -189,10 +190,11 @@ var expertsRoute = Route{
 			ID:    "the-transformer-block",
 			Title: Text{"The Transformer block", "Transformer 块"},
 			Why: Text{
-				`Attention and experts, each behind a norm and beside a residual, make a layer; 61 of them, an embedding
-				and a head make DeepSeek-V3.`,
-				`注意力和专家网络各自先做归一化、再加残差，合起来就是一层；61 层加上 embedding 和输出头，
-				就是 DeepSeek-V3。`,
+				`Attention and experts, each behind a norm and beside a residual, make a layer; 61 of them, of which the
+				first three have a dense network instead of experts, an embedding, a last norm and a head make
+				DeepSeek-V3.`,
+				`注意力和专家网络各自先做归一化、再加残差，合起来就是一层；61 层（前 3 层不用专家，
+				用稠密的前馈网络）加上 embedding、最后的归一化和输出头，就是 DeepSeek-V3。`,
 			},
 			Exercise: Text{
 				`All weights of a block are 0. What does it give, forward and backward?`,
@@ -233,23 +235,27 @@ var expertsRoute = Route{
 			ID:    "fp8-blocks",
 			Title: Text{"FP8 training: block scales", "FP8 训练：分块缩放"},
 			Why: Text{
-				`Eight bits hold 448 at most and little below 2⁻⁹; one scale for each 1 × 128 tile of activations and
-				128 × 128 block of weights keeps one outlier from silencing a whole tensor.`,
-				`FP8（E4M3）最大只能表示到 448，小于 2⁻⁹ 的数几乎都丢掉；激活每 1 × 128 个数、
-				权重每 128 × 128 个数共用一个缩放因子，一个离群值就不会淹没整个张量。`,
+				`Eight bits a number halve what BF16 takes of memory and of time, but E4M3 ends at 448 and has nothing between
+				0 and 2⁻⁹; one scale for each 1 × 128 tile of activations and 128 × 128 block of weights keeps one outlier
+				from silencing a whole tensor.`,
+				`用 8 位的数做矩阵乘，显存和时间都比 BF16 省一半；但 E4M3 最大只能表示到 448，
+				0 与 2⁻⁹ 之间一个数也没有；激活每 1 × 128 个数、权重每 128 × 128 个数共用一个缩放因子，
+				一个离群值就不会淹没整个张量。`,
 			},
 			Exercise: Text{
-				`Which code does the largest element of a tile get, and what is the largest relative error of a normal
-				number in E4M3?`,
-				`块中绝对值最大的元素会得到哪个编码？E4M3 的规格化数，相对误差最大是多少？`,
+				`Which code does the largest element of a tile get, and how large can the relative error of a number be that
+				is rounded to a normal number of E4M3?`,
+				`块中绝对值最大的元素会得到哪个编码？一个数舍入成 E4M3 的规格化数，相对误差最大是多少？`,
 			},
 			Answer: Text{
-				`±448; 2⁻⁴, half the distance of two codes.`,
-				`±448；2⁻⁴，即相邻编码间距的一半。`,
+				`±448, unless scales are powers of 2. 1/17: codes from 1 to 2 lie 1/8 apart, so that 1 + 1/16 is off by 1/16,
+				and none by more in proportion.`,
+				`±448（缩放因子取 2 的幂时除外）。最大是 1/17：1 到 2 之间的编码相隔 1/8，1 + 1/16 的误差为 1/16，
+				其他数的相对误差都不比它大。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：一个 FP8 块`}},
 			Function: []string{"fp8.Quantise", "fp8.Scale", "fp8.Blocked.Dequantise", "fp8.ScaleUE8M0"},
-			Look:     Look{Hand: "fp8", Picture: "fp8"},
+			Look:     Look{Hand: "fp8", Picture: "fp8", Derivation: "fp8-blocks"},
 		},
 		{
 			ID:    "fp8-products",
@@ -261,17 +267,20 @@ var expertsRoute = Route{
 				于是每累加 128 个元素（缩放因子正好也在这里更换）就转到 FP32 里继续累加。`,
 			},
 			Exercise: Text{
-				`Which two things happen at the same border, every 128 elements of K?`,
-				`沿 K 方向每隔 128 个元素，有哪两件事恰好发生在同一处？`,
+				`An accumulator keeps 13 bits behind the leading one and cuts off the rest at each addition. What part of a
+				sum of 4096 positive products may it lose, and what part if promoted every 128?`,
+				`累加器在最高位之后只留 13 位，每次相加都把其余的位截掉。4096 个正的乘积相加，最多会损失多少？
+				每 128 个就转到 FP32 一次呢？`,
 			},
 			Answer: Text{
-				`The border of a scale's block along K, where the partial sum has to be multiplied by two scales anyway,
-				and the promotion to float32.`,
-				`一是到了缩放块的边界，部分和本来就要在这里乘上两个缩放因子；二是转到 FP32 里累加。`,
+				`Less than 4096 · 2⁻¹³, a half; promoted, less than 128 · 2⁻¹³ = 1/64, as each addition loses less than 2⁻¹³
+				of the sum so far.`,
+				`每次相加的损失不到当前部分和的 2⁻¹³，所以总共不到 4096 · 2⁻¹³，即一半；
+				每 128 个转一次，则不到 128 · 2⁻¹³ = 1/64。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Product", "fp8.ShortSum"},
-			Look:     Look{Hand: "fp8", Story: "fp8"},
+			Look:     Look{Hand: "fp8", Derivation: "fp8-blocks", Story: "fp8"},
 		},
 		{
 			ID:    "fp8-linear",
@@ -298,9 +307,10 @@ var expertsRoute = Route{
 			ID:    "pipeline-bubbles",
 			Title: Text{"The framework: pipeline bubbles", "训练框架：流水线气泡"},
 			Why: Text{
-				`Sixteen stages work one after the other and wait for each other; DualPipe feeds them from both ends and
-				hides the experts' communication in the computation.`,
-				`16 级流水线一级接一级，难免互相等待；DualPipe 从两端同时送入数据，并把专家的通信藏在计算里。`,
+				`However fast a layer is, the 61 lie on sixteen stages that work one after the other and wait for each
+				other; DualPipe feeds them from both ends and hides the experts' communication in the computation.`,
+				`单层算得再快，61 层也分在 16 级流水线上，一级接一级，难免互相等待；
+				DualPipe 从两端同时送入数据，并把专家的通信藏在计算里。`,
 			},
 			Exercise: Text{
 				`F = 1, B = 2, W = 1, F&B = 3: what are the bubbles of 1F1B, ZB1P and DualPipe with 16 stages?`,
@@ -310,6 +320,7 @@ var expertsRoute = Route{
 				`45, 15 and 14.`,
 				`45、15、14。`,
 			},
+			Read:     []Read{{"V3's training framework", "V3 的训练框架"}},
 			Function: []string{"model.BubbleDualPipe", "model.Bubble1F1B", "model.BubbleZB1P", "model.GPULoads"},
 			Look:     Look{Picture: "pipeline", Count: "pipelines-and-experts"},
 		},

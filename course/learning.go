@@ -40,9 +40,10 @@ var learningRoute = Route{
 				`等到结束才更新，既慢，噪声又大；用一步的奖励加上对下一状态的当前估计作目标，走一步就能更新一次。`,
 			},
 			Exercise: Text{
-				`A random walk over five states in a row, from the middle, with reward 1 at the right end: what are the true
-				values?`,
-				`五个状态排成一行，从中间出发随机游走，从右端走出得 1 分：各状态的真实价值是多少？`,
+				`A random walk over five states in a row, to either side with ½, from the middle, with reward 1 behind the
+				right end and no discount: what are the true values?`,
+				`五个状态排成一行，从中间出发，左右各以 ½ 的概率随机游走，从右端走出得 1 分，不打折扣：
+				各状态的真实价值是多少？`,
 			},
 			Answer: Text{
 				`1/6, 2/6, 3/6, 4/6, 5/6.`,
@@ -57,9 +58,9 @@ var learningRoute = Route{
 			Title: Text{"Q-learning", "Q 学习"},
 			Why: Text{
 				`Values of states do not say what to do; values of actions do, and with the best next action in the target
-				they become those of the best policy, whatever policy gathers the data.`,
+				they become those of the best policy, whatever policy gathers the data, if only it tries everything.`,
 				`状态价值不能告诉你该做什么，动作价值才能；目标里取下一步最好的动作，那么不管数据由哪个策略收集，
-				学到的都是最优策略的动作价值。`,
+				只要各种动作都试到，学到的都是最优策略的动作价值。`,
 			},
 			Exercise: Text{
 				`SARSA and Q-learning differ in one symbol. For which policy do they agree?`,
@@ -83,9 +84,10 @@ var learningRoute = Route{
 				永远追不上。`,
 			},
 			Exercise: Text{
-				`The maximum of noisy values is too large. Which of its two uses does Double DQN give to which
-				network?`,
-				`对带噪声的价值取最大值，结果会偏大。Double DQN 把“选动作”和“估价值”分别交给哪个网络？`,
+				`The maximum chooses an action and says its value, and of noisy values it is too large. Which of the two
+				does Double DQN give to which network?`,
+				`取最大值既选出动作，又给出它的价值；价值带噪声时，结果会偏大。
+				Double DQN 把“选动作”和“估价值”分别交给哪个网络？`,
 			},
 			Answer: Text{
 				`The trained network chooses the action, the copy gives its value.`,
@@ -99,9 +101,11 @@ var learningRoute = Route{
 			ID:    "policy-gradients",
 			Title: Text{"Policy gradients", "策略梯度"},
 			Why: Text{
-				`With 129,280 actions nobody wants their maximum: let the network give the policy itself, and push up the
-				log-probability of what was done by what came of it.`,
-				`动作多达 129,280 个，谁也不想去求它们的最大值：不如让网络直接给出策略，再按动作带来的结果，
+				`To act on values is to take their maximum, which jumps where two of them cross and names one action alone;
+				let the network give the policy itself, as a language model does for 129,280 tokens, and push the
+				log-probability of what was done up or down by what came of it.`,
+				`靠价值行动，就要取最大值：两个价值一交叉，动作就突变，而且永远只给出一个动作；
+				不如让网络直接给出策略（语言模型给出的正是 129,280 个 token 的概率），再按动作带来的结果，
 				提高或降低它的对数概率。`,
 			},
 			Exercise: Text{
@@ -158,16 +162,16 @@ var learningRoute = Route{
 			},
 			Read:     []Read{{`"By hand": GAE`, `手算：GAE`}},
 			Function: []string{"ppo.GAE", "ppo.GAESum", "ppo.GAEMixture"},
-			Look:     Look{Hand: "gae"},
+			Look:     Look{Hand: "gae", Picture: "advantages"},
 		},
 		{
 			ID:    "trpo",
 			Title: Text{"Trust regions (TRPO)", "信赖域（TRPO）"},
 			Why: Text{
-				`A gradient holds for a small step alone, and small must be measured in policies, not in parameters: TRPO
-				takes the best step whose mean KL divergence stays below δ.`,
-				`梯度只在一小步之内可信，而步子的大小要用策略的变化来量，不能用参数的变化来量：
-				TRPO 在平均 KL 散度不超过 δ 的范围内走最好的一步。`,
+				`Advantages say where to go and not how far: a gradient holds for a small step alone, and small must be
+				measured in policies, not in parameters; TRPO takes the best step whose mean KL divergence stays below δ.`,
+				`优势只说该往哪里走，没说走多远：梯度只在一小步之内可信，而步子的大小要用策略的变化来量，
+				不能用参数的变化来量；TRPO 在平均 KL 散度不超过 δ 的范围内走最好的一步。`,
 			},
 			Exercise: Text{
 				`If the KL divergence were exactly quadratic, what would it be after the full step?`,
@@ -234,9 +238,10 @@ var learningRoute = Route{
 			Title: Text{"Three estimates of the KL divergence", "KL 散度的三种估计"},
 			Why: Text{
 				`The divergence from the reference is a sum over the vocabulary, but one sampled token estimates it: k1
-				without bias and with noise, k3 without bias, without negative values and with little noise.`,
+				without bias and with noise, k3 without bias, without negative values and, near the reference, with
+				little noise.`,
 				`与参考模型的 KL 散度要对整个词表求和，但用一个采样出来的 token 就能估计：k1 无偏但噪声大，
-				k3 无偏、非负、噪声小。`,
+				k3 无偏、非负，在参考模型附近噪声小。`,
 			},
 			Exercise: Text{
 				`The mean of k3 is KL(π‖π_ref). Of which divergence is the mean of its gradient the gradient?`,
@@ -276,14 +281,15 @@ var learningRoute = Route{
 			ID:    "grpo",
 			Title: Text{"Group relative policy optimisation (GRPO)", "组相对策略优化（GRPO）"},
 			Why: Text{
-				`PPO's critic is a second model as large as the first; G answers to one question have a mean of their own,
-				and that is the baseline.`,
-				`PPO 的 critic 是又一个同样大的模型；而同一个问题的 G 个回答本身就有平均奖励，拿它当基线就行。`,
+				`DPO learns from pairs that somebody has gathered, and PPO, which samples for itself, needs a critic as
+				large as the policy; but G answers to one question have a mean of their own, and that is the baseline.`,
+				`DPO 只能从别人收集好的偏好对里学，PPO 自己采样，却要一个与策略同样大的 critic；
+				而同一个问题的 G 个回答本身就有平均奖励，拿它当基线就行。`,
 			},
 			Exercise: Text{
-				`k of G answers are right: what advantages have the right and the wrong ones, and what if all are
-				right?`,
-				`G 个回答中对了 k 个：答对与答错的优势各是多少？全对时呢？`,
+				`k of G answers are right, for a reward of 1: what advantages have the right and the wrong ones, with the
+				standard deviation over G, and what if all are right?`,
+				`G 个回答中对了 k 个，答对得 1 分：标准差按除以 G 来算，答对与答错的优势各是多少？全对时呢？`,
 			},
 			Answer: Text{
 				`√((1−p)/p) and −√(p/(1−p)) with p = k/G. If all are right, 0 for all: the group teaches nothing.`,
@@ -299,10 +305,10 @@ var learningRoute = Route{
 			ID:    "dapo-and-dr-grpo",
 			Title: Text{"DAPO and Dr. GRPO", "DAPO 与 Dr. GRPO"},
 			Why: Text{
-				`GRPO divides by an answer's length and by the group's deviation, so tokens of long answers weigh less and
-				questions nearly solved more; DAPO averages over tokens instead and lets unlikely ones grow further, Dr.
+				`GRPO divides by an answer's length and by the group's deviation, so tokens of long answers weigh less,
+				and questions that nearly all answers solve, or nearly none, more; DAPO averages over tokens instead and lets unlikely ones grow further, Dr.
 				GRPO divides by neither.`,
-				`GRPO 除以回答长度，又除以组内标准差，于是长回答里的每个 token 权重偏小，几乎都会的题权重偏大；
+				`GRPO 除以回答长度，又除以组内标准差，于是长回答里的每个 token 权重偏小，几乎全对或几乎全错的题权重偏大；
 				DAPO 改为对所有 token 求平均，并放宽裁剪的上界，让低概率 token 有机会涨上去；Dr. GRPO 则两样都不除。`,
 			},
 			Exercise: Text{
@@ -332,9 +338,9 @@ var learningRoute = Route{
 				`GSPO 的 ε 取 3e-4，为什么比 GRPO 的 0.2 小那么多？`,
 			},
 			Answer: Text{
-				`The mean of |y| logarithms is about √|y| times smaller than one of them, so its exponential stays near
-				1.`,
-				`|y| 个对数的平均约为单个的 1/√|y|，取指数后仍在 1 附近。`,
+				`The mean of |y| logarithms that swing independently is about √|y| times smaller than one of them, so its
+				exponential stays near 1.`,
+				`|y| 个各自独立波动的对数，平均之后约为单个的 1/√|y|，取指数后仍在 1 附近。`,
 			},
 			Function: []string{"grpo.GSPO", "grpo.GSPOToken", "grpo.Sequence"},
 			Look:     Look{Hand: "grpo"},
@@ -343,20 +349,20 @@ var learningRoute = Route{
 			ID:    "gppo",
 			Title: Text{"Gradients kept beyond the clip (CISPO, GPPO)", "保留裁剪区外的梯度（CISPO、GPPO）"},
 			Why: Text{
-				`A clipped token teaches nothing, and the clipped ones are just those that decide; cut the weight of its
-				gradient instead of the gradient itself.`,
-				`被裁剪的 token 对学习没有贡献，而偏偏是关键的 token 最容易被裁剪；那就只限制它们梯度的权重，
+				`A clipped token teaches nothing, and the clipped ones are often those that decide; bound the weight of its
+				gradient instead of dropping the gradient.`,
+				`被裁剪的 token 对学习没有贡献，而被裁剪的往往正是关键的 token；那就只限制它们梯度的权重，
 				而不丢掉梯度。`,
 			},
 			Exercise: Text{
 				`The value of GPPO's loss is that of clip-higher everywhere. Why do finite differences of it give the
-				wrong gradient?`,
-				`GPPO 的损失值处处与 clip-higher 相同。为什么对它做有限差分，得到的梯度是错的？`,
+				wrong gradient beyond the clip?`,
+				`GPPO 的损失值处处与 clip-higher 相同。为什么在裁剪区外对它做有限差分，得到的梯度是错的？`,
 			},
 			Answer: Text{
-				`The stop-gradient makes a constant of what the value depends on: the slope of the value is that of the
-				clip, 0.`,
-				`停止梯度把损失值所依赖的量当作常数；而损失值本身的斜率，就是裁剪后的斜率 0。`,
+				`sg(r) is a constant to the gradient and moves with r in the value: there r/sg(r) stays 1, and the slope is
+				that of the clip, 0.`,
+				`求梯度时 sg(r) 是常数，而计算损失值时它随 r 一起变：r/sg(r) 恒为 1，斜率就是裁剪后的斜率 0。`,
 			},
 			Read:     []Read{{"GPPO", "GPPO"}},
 			Function: []string{"grpo.GPPO", "grpo.GPPOScaled", "grpo.CISPO"},
@@ -371,8 +377,9 @@ var learningRoute = Route{
 				`从 SFT 到 GRPO，梯度都是 Σ GC ∇ log π；各方法的差别只在于回答从哪里来、梯度系数 GC 是什么。`,
 			},
 			Exercise: Text{
-				`The printed coefficient of DPO is not the gradient of the printed objective. What is missing?`,
-				`论文给出的 DPO 系数，并不是论文给出的目标的梯度，少了什么？`,
+				`DeepSeekMath's coefficient of DPO does not give the gradient of the objective that it prints. What is
+				missing?`,
+				`DeepSeekMath 给出的 DPO 系数，算出来的并不是它给出的那个目标的梯度，少了什么？`,
 			},
 			Answer: Text{
 				`The factor β; and σ is of the difference of the whole answers, not token by token.`,
@@ -414,9 +421,9 @@ var learningRoute = Route{
 				`学出来的奖励会被钻空子；答案对不对、格式合不合，却可以直接检查，R1-Zero 只靠这些来学。`,
 			},
 			Exercise: Text{
-				`An answer is right, keeps the format, and half of its words are of the language asked for: what is its
-				reward?`,
-				`一个回答答案正确、格式合规，而目标语言的词只占一半：奖励是多少？`,
+				`In R1's training an answer is right, keeps the format, and half of its words are of the language asked for:
+				what is its reward?`,
+				`在 R1 的训练中，一个回答答案正确、格式合规，而目标语言的词只占一半：奖励是多少？`,
 			},
 			Answer: Text{
 				`1 + 1 + 0.5 = 2.5.`,
