@@ -11,28 +11,51 @@ var (
 		[by paper and number](PAPERS.md), [misprints](MISPRINTS.md); also [by hand](hand/README.md),
 		[pictures](PICTURES.md), [derivations](DERIVATIONS.md), [stories that run](stories/README.md),
 		[counts](COUNT.md), [exercises](LEARN.md).`,
-		`三条路线，每一站讲一个或几个公式：公式本身，一句话说明它为什么接在上一站之后，手算的数字或一张图，
-		实现这个公式的函数，当作讲解来读的测试，还有一道练习。所有链接都指到具体的行。索引：[按主题](../EQUATIONS.md)、
+		`三条路线，每一站讲一个或几个公式：一句话说明它为什么接在上一站之后，给出公式、实现它的函数和出处，
+		配上手算、图或测算；测试可以当讲解来读；最后是一道练习。代码链接都直达对应的行。索引：[按主题](../EQUATIONS.md)、
 		[按论文和公式编号](../PAPERS.md)、[勘误](../MISPRINTS.md)；另有[手算](../hand/README.md)、
 		[图](../PICTURES.md)、[推导](../DERIVATIONS.md)、[可运行的完整例子](../stories/README.md)、
-		[数量](../COUNT.md)、[练习](../LEARN.md)。术语见[中英对照表](TERMS.md)。`,
+		[测算](../COUNT.md)（参数量、缓存、运算量）、[练习](../LEARN.md)。这些页面都是英文的，
+		图中文字、公式里的说明和测试名也是英文；术语见[中英对照表](TERMS.md)。`,
 	}
 	otherLanguage = Text{"[中文](zh/PATHS.md)", "[English](../PATHS.md)"}
 
 	listTitle    = Text{"The reading list", "阅读清单"}
-	entryTitle   = Text{"you came for", "想学的内容"}
-	stationTitle = Text{"stations", "对应的站"}
+	entryTitle   = Text{"you came for", "想学什么"}
+	stationTitle = Text{"stations", "看哪一站"}
 
 	formulaTitle    = Text{"formula", "公式"}
 	functionTitle   = Text{"function", "函数"}
 	paperTitle      = Text{"paper", "出处"}
-	exerciseTitle   = Text{"**Exercise.**", "**练习：**"}
+	exerciseTitle   = Text{"**Exercise.**", "**练习**："}
+	learnTitle      = Text{"", "动手实现："} // before the command; in English it stands alone
 	answerTitle     = Text{"answer", "答案"}
 	handTitle       = Text{"**by hand**", "**手算**"}
-	pictureTitle    = Text{"picture", "图"}
-	countTitle      = Text{"**counted**", "**数量**"}
+	pictureTitle    = Text{"picture", "图："} // and its caption
+	countTitle      = Text{"**counted**", "**测算**"}
 	derivationTitle = Text{"derivation", "推导"}
 	storyTitle      = Text{"story", "完整例子"}
 	testTitle       = Text{"test", "测试"}
 	exampleTitle    = Text{"Example", "示例"}
 )
+
+// captions say in Chinese what the pictures show, whose own words are English.
+var captions = map[string]string{
+	"acceptance": "草稿加长的收益",
+	"balance":    "两种负载均衡方法及其代价",
+	"cache":      "每个 token 的缓存大小，从 MHA 到 DeepSeek-V4.1",
+	"clips":      "各种裁剪下，梯度随概率比的变化",
+	"experts":    "从一个大网络到细粒度专家加共享专家，总参数量不变",
+	"fp8":        "线性层里各张量的格式，以及 E4M3 能表示的数",
+	"heads":      "哪些查询头共用哪一份键和值",
+	"kl":         "用一个 token 估计 KL 散度的三种方法及其梯度",
+	"masks":      "查询少于键时，每个查询能看到哪些键",
+	"mla":        "MLA 不吸收与吸收时的数据流",
+	"mtp":        "主模型与深度 1 的 MTP 模块的数据流",
+	"parameters": "用面积表示的 DeepSeek-V3 参数量",
+	"pipeline":   "两种流水线调度及其气泡",
+	"r1":         "DeepSeek-R1、R1-Zero 与蒸馏模型的训练阶段",
+	"rl":         "强化学习方法的演进，从蒙特卡洛到 GPPO",
+	"rlhf":       "PPO 的四个模型，以及 GRPO 省去了哪些",
+	"yarn":       "代码与论文中 YaRN 的频率系数",
+}
