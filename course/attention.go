@@ -255,7 +255,7 @@ var attentionRoute = Route{
 			Why: Text{
 				`A rotation between the latent and the key would have to be undone for every distance, so the position
 				goes into a short key of its own, which all heads share.`,
-				`如果在潜向量与键之间夹一个旋转，每换一个相对位置就得重新抵消一次；
+				`如果在潜向量与键之间夹一个旋转，就得针对每个相对位置把它单独消掉；
 				于是把位置信息放进一个单独的短键，由所有头共用。`,
 			},
 			Exercise: Text{

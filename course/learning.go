@@ -196,7 +196,7 @@ var learningRoute = Route{
 			},
 			Exercise: Text{
 				`For which sign of the advantage, and on which side, does the gradient vanish? Why not on the other?`,
-				`优势为正还是为负、比值在哪一侧时，梯度为零？为什么在另一侧不为零？`,
+				`优势为正还是为负、概率比在哪一侧时，梯度为零？为什么在另一侧不为零？`,
 			},
 			Answer: Text{
 				`For A > 0 above 1 + ε, for A < 0 below 1 − ε. On the other side the policy has moved the wrong way and
@@ -444,7 +444,7 @@ var learningRoute = Route{
 			},
 			Answer: Text{
 				`The upper, 11: the lower is −9, and ratios are positive.`,
-				`只有上界 11；下界是 −9，而比值总为正。`,
+				`只有上界 11；下界是 −9，而概率比总为正。`,
 			},
 			Read:     []Read{{"R1's pipeline", "R1 的训练流程"}},
 			Function: []string{"grpo.Algorithm.Train", "grpo.GeneralReward"},

@@ -129,7 +129,7 @@ var Terms = []Term{
 	{"广义优势估计", "generalised advantage estimation (GAE)", "各种步数的优势按 λ 加权", "gae"},
 	{"信赖域", "trust region", "允许策略变化的范围", "trpo"},
 	{"共轭梯度", "conjugate gradient", "不求逆矩阵，迭代求解线性方程组", "trpo"},
-	{"重要性采样比", "importance ratio", "新旧策略的概率之比 r，文中简称概率比、比值", "ppo"},
+	{"重要性采样比", "importance ratio", "新旧策略的概率之比 r，文中简称概率比", "ppo"},
 	{"裁剪", "clipping", "把概率比限制在 1 ± ε 之内", "ppo"},
 	{"代理目标", "surrogate objective", "用旧策略的样本估计的目标", "ppo"},
 	{"基于人类反馈的强化学习", "reinforcement learning from human feedback (RLHF)", "奖励从人类的偏好比较中学得", "rlhf-and-its-four-models"},
