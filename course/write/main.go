@@ -1,5 +1,5 @@
-// Write writes the pages of the course below the root of the module, which is its argument, or below
-// another folder, which may follow.
+// Write writes the pages of the course below the root of the module, which is its argument, or
+// below another folder, which may follow.
 package main
 
 import (
