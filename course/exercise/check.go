@@ -25,6 +25,7 @@ type Result struct {
 	Build    []string // what the compiler says, if it does not compile
 	Passed   int      // sub-tests that are green; a test without any counts as one
 	Failed   int
+	Waiting  int      // tests that are not run until the first of them is green
 	First    *Failure // the first that is red
 	Foreign  []string // files in whose place the project's were read
 	Cut      bool     // it printed too much, and was stopped
@@ -91,7 +92,7 @@ func (s *Scratch) inTurn(e Exercise, replaced map[string]string) (r *Result, err
 		return nil, err
 	}
 	for _, tests := range [][]string{e.Tests[:1], e.Tests} {
-		r = &Result{Exercise: e}
+		r = &Result{Exercise: e, Waiting: len(e.Tests) - len(tests)}
 		args := append([]string{"-overlay=" + overlay, "-run=" + pattern(tests), "./" + e.Package}, l.flags()...)
 		events, err := s.run(r, temp, args...)
 		if err != nil {
