@@ -118,7 +118,7 @@ var attentionRoute = Route{
 				MLA 放得下 1,138,433 个。`,
 			},
 			Read:     []Read{{"why a small KV cache matters", "为什么要减小 KV 缓存"}},
-			Function: []string{"model.Sizes.CachePerToken", "model.Sequences"},
+			Function: []string{"model.Sizes.CachePerToken", "model.GQA.CachePerToken", "model.Sequences"},
 			Look:     Look{Picture: "cache", Count: "why-a-small-cache-matters"},
 		},
 		{

@@ -274,7 +274,8 @@ var learningRoute = Route{
 			},
 			Read: []Read{{"DPO", "DPO"}, {`"By hand": DPO`, `手算：DPO`}},
 			Function: []string{
-				"dpo.Pairs.Loss", "dpo.Optimum", "dpo.ImplicitReward", "dpo.Preference", "dpo.PlackettLuceLoss",
+				"dpo.Pairs.Loss", "dpo.SigmoidLoss", "dpo.Pairs.Margins", "dpo.Optimum", "dpo.ImplicitReward",
+				"dpo.Preference", "dpo.PlackettLuceLoss",
 			},
 			Look: Look{Hand: "dpo", Derivation: "dpo-from-rlhf", Story: "bandit"},
 		},

@@ -72,7 +72,8 @@ func exerciseOf(f *ledger.Function) Exercise {
 }
 
 // testsOf names the tests of a function in the order in which they teach: that of its name first,
-// then those that name the fewest equations; examples, which have no sentences, at the end.
+// then those that name the fewest equations; examples, which have no sentences, behind these, and
+// those of gradients at the end.
 func testsOf(f *ledger.Function) (names []string) {
 	rank := func(t ledger.Test) int {
 		switch {
@@ -84,7 +85,9 @@ func testsOf(f *ledger.Function) (names []string) {
 		return t.Breadth
 	}
 	tests := slices.Clone(f.Tests)
-	slices.SortStableFunc(tests, func(a, b ledger.Test) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(tests, func(a, b ledger.Test) int {
+		return cmp.Or(f.Strays(a)-f.Strays(b), cmp.Compare(rank(a), rank(b)))
+	})
 	for _, t := range tests {
 		if !slices.Contains(names, t.Name) {
 			names = append(names, t.Name)
@@ -113,7 +116,8 @@ func (c *Course) order(way []Group) {
 
 func (c *Course) unknown(name string) error {
 	known := slices.Sorted(maps.Keys(c.byName))
-	return fmt.Errorf("no equation %s%s", spelling.Quote(name), spelling.Suggest(name, known))
+	near := cmp.Or(spelling.Suggest(name, known), "; plumbline learn lists them")
+	return fmt.Errorf("no equation %s%s", spelling.Quote(name), near)
 }
 
 // Names lists the exercises in the order of the way.

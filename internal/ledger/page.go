@@ -64,13 +64,22 @@ func (l *Ledger) row(f *Function) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// lessons returns the tests that name f: those called after it first, then those that name the
-// fewest others.
+// lessons returns the tests that name f: those called after it first, then those of its own
+// direction, then those that name the fewest others.
 func (f *Function) lessons() []Test {
 	short := strings.TrimPrefix(testedName(f.Name), ".")
 	return slices.SortedStableFunc(slices.Values(f.Tests), func(a, b Test) int {
-		return cmp.Or(calledAfter(a, short)-calledAfter(b, short), a.Breadth-b.Breadth)
+		return cmp.Or(calledAfter(a, short)-calledAfter(b, short), f.Strays(a)-f.Strays(b), a.Breadth-b.Breadth)
 	})
+}
+
+// Strays is 1 for a test of gradients where f is not one, 0 otherwise.
+func (f *Function) Strays(test Test) int {
+	const back = "Backward"
+	if strings.Contains(test.Name, back) && !strings.Contains(f.Name, back) {
+		return 1
+	}
+	return 0
 }
 
 // calledAfter is 0 for a test with the name's own name, 1 for one that has it in its name, 2 for
