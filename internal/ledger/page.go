@@ -57,12 +57,16 @@ func (l *Ledger) row(f *Function) string {
 	for _, file := range files {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
+	named := `<a id="` + Anchor(f.Path()) + `"></a>`
 	cells := []string{
-		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), cell(f.Cites()),
+		Formula(f.Formula), named + linkTo("`"+f.Path()+"`", f.File, f.Line), cell(f.Cites()),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
+
+// Anchor is where a function stands on the page, mla-compresskv of mla.CompressKV.
+func Anchor(function string) string { return strings.ToLower(strings.ReplaceAll(function, ".", "-")) }
 
 // lessons returns the tests that name f: those called after it first, then those of its own
 // direction, then those that name the fewest others.
