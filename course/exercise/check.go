@@ -132,7 +132,7 @@ type event struct{ Action, Test, Output, ImportPath string }
 // run runs go test in the copy, with a folder for what it makes on the way, and returns what it
 // says.
 func (s *Scratch) run(r *Result, temp string, args ...string) ([]event, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
