@@ -71,15 +71,17 @@ func exerciseOf(f *ledger.Function) Exercise {
 	}
 }
 
-// testsOf names the tests of a function in the order in which they teach: that of its name first,
+// testsOf names the tests of a function in the order in which they teach: those of its name first,
 // then those that name the fewest equations; examples, which have no sentences, behind these, and
 // those of gradients at the end.
 func testsOf(f *ledger.Function) (names []string) {
+	method := f.Name[strings.Index(f.Name, ".")+1:]
 	rank := func(t ledger.Test) int {
-		switch {
-		case t.Name == "Test"+strings.ReplaceAll(f.Name, ".", ""):
+		switch t.Name {
+		case "Test" + strings.ReplaceAll(f.Name, ".", ""), "Test" + method:
 			return 0
-		case strings.HasPrefix(t.Name, "Example"):
+		}
+		if strings.HasPrefix(t.Name, "Example") {
 			return math.MaxInt
 		}
 		return t.Breadth
