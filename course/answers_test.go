@@ -13,6 +13,7 @@ import (
 	"plumbline/course/page"
 	"plumbline/model"
 	"plumbline/mtp"
+	"plumbline/numbers/dtype"
 )
 
 // commas writes a whole number in groups of three digits.
@@ -34,6 +35,7 @@ func TestAnswersAreComputed(t *testing.T) {
 		"compressed-queries":              queryParameters(c),
 		"fine-grained-and-shared-experts": {"120", commas(choices(64, 8))},
 		"the-gate-of-v3":                  {fmt.Sprint(weights[0])},
+		"fp8-blocks":                      {fmt.Sprintf("±%.0f", dtype.F8E4M3.Max()), worstRelative(dtype.F8E4M3)},
 		"the-parameters-of-v3":            {billions(all), billions(withoutEmbedding), billions(withoutBoth)},
 		"next-token-loss":                 {fmt.Sprintf("%.2f", uninformed(vocabulary))},
 		"in-turn-to-save-memory": {
@@ -82,6 +84,15 @@ func queryParameters(c model.Config) []string {
 // uninformed returns the loss of a model that says the same of every token.
 func uninformed(vocabulary int) float64 {
 	return mtp.NextLoss(mat.NewDense(1, vocabulary, nil), []int{0, 1})
+}
+
+// worstRelative returns the largest relative error of a number between 1 and 2, as a share of it.
+func worstRelative(format dtype.Type) string {
+	var worst float64
+	for x := 1.0; x < 2; x += 1.0 / 256 {
+		worst = max(worst, math.Abs(format.Round(x)-x)/x)
+	}
+	return fmt.Sprintf("1/%.0f", 1/worst)
 }
 
 func choices(n, k int64) float64 {

@@ -134,9 +134,30 @@ func TestChineseIsSpaced(t *testing.T) {
 	for _, term := range Terms {
 		texts = append(texts, Text{Zh: term.Zh}, Text{Zh: term.Meaning})
 	}
+	for _, caption := range captions {
+		texts = append(texts, caption)
+	}
 	for _, text := range append(texts, introduction) {
 		if found := misspaced.FindString(text.In(Chinese)); found != "" {
 			t.Errorf("%q in %q", found, text.In(Chinese))
+		}
+	}
+}
+
+// The pages say what each picture shows, and of no other.
+func TestCaptions(t *testing.T) {
+	drawn := map[string]bool{}
+	for _, s := range stations() {
+		if name := s.Look.Picture; name != "" {
+			drawn[name] = true
+			if c := captions[name]; c.En == "" || !han(c.Zh) {
+				t.Errorf("%s: no caption of %s", s.ID, name)
+			}
+		}
+	}
+	for name := range captions {
+		if !drawn[name] {
+			t.Errorf("a caption of %s, which no station shows", name)
 		}
 	}
 }

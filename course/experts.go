@@ -2,12 +2,12 @@ package course
 
 var expertsRoute = Route{
 	ID:    "experts-fp8-and-multi-token-prediction",
-	Title: Text{"Experts, FP8 and multi-token prediction", "专家、FP8 与多 token 预测"},
+	Title: Text{"Experts, FP8 and multi-token prediction", "MoE、FP8 与多 token 预测"},
 	Intro: Text{
-		`What DeepSeek-V3 does beside attention: 256 small experts of which a token has eight, kept busy without a
-		loss; products in eight bits; a module that looks one token further.`,
-		`DeepSeek-V3 在注意力之外做的事：256 个小专家，每个 token 用其中 8 个，不靠损失函数也能保持负载均衡；
-		矩阵乘用 FP8；再用一个模块多往后看一个 token。`,
+		`What DeepSeek-V3 does beside attention: 256 small experts of which a token has eight, kept evenly busy by a
+		bias instead of a loss; products in eight bits; a module that looks one token further.`,
+		`DeepSeek-V3 在注意力之外的设计：256 个小专家，每个 token 用其中 8 个，负载均衡靠偏置而不靠损失函数；
+		矩阵乘用 FP8；再加一个模块，多往后预测一个 token。`,
 	},
 	Stations: []Station{
 		{
@@ -44,7 +44,7 @@ var expertsRoute = Route{
 			},
 			Answer: Text{
 				`It is the sum of the chosen gate values times what the one network gives, whichever are chosen.`,
-				`等于选中的门控值之和乘以这个网络的输出，不管选中的是哪几个。`,
+				`等于选中专家的门控值之和乘以这个网络的输出，不管选中的是哪几个。`,
 			},
 			Read: []Read{{"DeepSeekMoE", "DeepSeekMoE"}, {`"By hand": experts`, `手算：专家`}},
 			Function: []string{
@@ -79,10 +79,10 @@ var expertsRoute = Route{
 			ID:    "the-balance-loss",
 			Title: Text{"Keeping experts busy: the balance loss", "负载均衡损失：别让专家忙闲不均"},
 			Why: Text{
-				`Left alone, a gate sends all tokens to the experts that have learned most; a loss that multiplies each
+				`Left alone, a gate sends ever more tokens to the experts that have learned most; a loss that multiplies each
 				expert's share of tokens with its mean score pulls the scores of the busy ones down.`,
-				`放任不管的话，门控会把 token 都送给学得最多的那几个专家；
-				把每个专家分到的 token 比例与它的平均得分相乘作为损失，就能压低忙碌专家的得分。`,
+				`放任不管的话，门控会把越来越多的 token 送给学得最多的那几个专家；
+				把每个专家分到的 token 比例与它的平均得分相乘，求和后作为损失，就能把繁忙专家的得分压下来。`,
 			},
 			Exercise: Text{
 				`f has no gradient, only P has. Why does the loss still balance f?`,
@@ -91,7 +91,7 @@ var expertsRoute = Route{
 			Answer: Text{
 				`The slope by P_i is α f_i: the scores of the busy experts are pushed down hardest, and so fewer tokens
 				choose them.`,
-				`对 P_i 的斜率是 α f_i：越忙的专家，得分被压得越狠，选它的 token 也就越少。`,
+				`损失对 P_i 的梯度是 α f_i：越忙的专家，得分被压得越狠，选它的 token 也就越少。`,
 			},
 			Function: []string{"moe.ExpertLoss", "moe.RelativeLoads", "moe.MeanScores", "moe.SequenceLoss"},
 			Look:     Look{Hand: "balance", Picture: "balance"},
@@ -102,7 +102,7 @@ var expertsRoute = Route{
 			Why: Text{
 				`Experts lie on many devices, and a token that needs many of them is sent over many links: let it choose
 				M groups first, and its experts within.`,
-				`专家分布在许多设备上，一个 token 要去的设备越多，通信就越多：所以让它先选 M 组，
+				`专家分布在许多设备上，一个 token 要去的设备越多，通信量就越大：所以让它先选 M 组，
 				再在这 M 组里选专家。`,
 			},
 			Exercise: Text{
@@ -110,8 +110,9 @@ var expertsRoute = Route{
 				`落选的组，这里用 −∞ 屏蔽，Hugging Face 的代码用 0。什么时候两者结果不同？`,
 			},
 			Answer: Text{
-				`When biased scores of a kept group are negative: a 0 of a dropped group then beats them.`,
-				`保留的组里有专家加上偏置后得分为负时：落选组的 0 反而更大，会被选中。`,
+				`When the K-th best biased score of the kept groups is negative: a 0 of a dropped group then beats
+				it.`,
+				`保留的各组里，加上偏置后排第 K 的得分为负时：落选组的 0 反而更大，会被选中。`,
 			},
 			Function: []string{
 				"moe.LimitGroups", "moe.GroupScoresMax", "moe.GroupScoresTop2", "moe.DeviceLoss",
@@ -125,7 +126,7 @@ var expertsRoute = Route{
 			Why: Text{
 				`A softmax over 256 experts makes each score depend on all others; V3 takes a sigmoid of each, and
 				normalises over the chosen eight alone.`,
-				`对 256 个专家做 softmax，每个得分都受其他得分影响；V3 改为各取 sigmoid，
+				`对 256 个专家做 softmax，每个得分都受其他得分影响；V3 改为逐个取 sigmoid，
 				只在选中的 8 个之间归一化。`,
 			},
 			Exercise: Text{
@@ -133,8 +134,8 @@ var expertsRoute = Route{
 				`所有 logits 相等、偏置全为 0 时，选中哪些专家？权重是多少？`,
 			},
 			Answer: Text{
-				`The first eight, each with 2.5/8 = 0.3125.`,
-				`前 8 个，权重各为 2.5/8 = 0.3125。`,
+				`The first eight, as ties go to the lower index, each with 2.5/8 = 0.3125.`,
+				`得分相同时先选下标小的，所以是前 8 个，权重各为 2.5/8 = 0.3125。`,
 			},
 			Function: []string{
 				"moe.DeepSeekV3Gate", "moe.Gate.Route", "moe.SigmoidScores", "moe.NormalizeWeights", "moe.ScaleWeights",
@@ -153,7 +154,7 @@ var expertsRoute = Route{
 			Exercise: Text{
 				`Two experts, K = 1, every token prefers the first by 0.1, γ = 0.001: after how many steps does the second
 				get a token?`,
-				`两个专家，K = 1，每个 token 都更偏好第一个，得分高 0.1，γ = 0.001：
+				`两个专家，K = 1，每个 token 给第一个专家的得分都高出 0.1，γ = 0.001：
 				多少步之后第二个专家才分到 token？`,
 			},
 			Answer: Text{
@@ -168,9 +169,9 @@ var expertsRoute = Route{
 			ID:    "dispatch-and-combine",
 			Title: Text{"Dispatch and combine", "分发与合并"},
 			Why: Text{
-				`Tokens of one expert have to lie side by side for one product: they are permuted, sent, and brought back
-				to their places with their weights.`,
-				`同一个专家的 token 要排在一起才能做一次矩阵乘：先重排、发送，算完后乘上权重，放回原位。`,
+				`Once experts are chosen, tokens of one expert have to lie side by side for one product: they are
+				permuted, sent, and brought back to their places with their weights.`,
+				`专家选定之后，同一个专家的 token 要排在一起，才能用一次矩阵乘算完：先重排、发送，算完后乘上权重，放回原位。`,
 			},
 			Exercise: Text{
 				`Which permutation undoes Permute, and what does Combine do with a choice whose expert lies on another
@@ -180,7 +181,7 @@ var expertsRoute = Route{
 			Answer: Text{
 				`InverseOrder of the order; Combine adds nothing for a choice that was not sent here, and the other
 				device adds it.`,
-				`InverseOrder 给出的逆置换；没有发到本设备的那一份，Combine 什么也不加，由另一台设备来加。`,
+				`InverseOrder 给出的逆置换；没有发到本设备的那一份，Combine 什么也不加，由专家所在的设备来加。`,
 			},
 			Function: []string{"moe.Dispatch", "moe.DispatchRows", "moe.InverseOrder", "moe.Combine"},
 			Look:     Look{Hand: "experts"},
@@ -189,10 +190,11 @@ var expertsRoute = Route{
 			ID:    "the-transformer-block",
 			Title: Text{"The Transformer block", "Transformer 块"},
 			Why: Text{
-				`Attention and experts, each behind a norm and beside a residual, make a layer; 61 of them, an embedding
-				and a head make DeepSeek-V3.`,
-				`注意力和专家网络各自先做归一化、再加残差，合起来就是一层；61 层加上 embedding 和输出头，
-				就是 DeepSeek-V3。`,
+				`Attention and experts, each behind a norm and beside a residual, make a layer; 61 of them, of which the
+				first three have a dense network instead of experts, an embedding, a last norm and a head make
+				DeepSeek-V3.`,
+				`注意力和专家网络各自先做归一化、再加残差，合起来就是一层；61 层（前 3 层不用专家，
+				用稠密的前馈网络）加上 embedding、最后的归一化和输出头，就是 DeepSeek-V3。`,
 			},
 			Exercise: Text{
 				`All weights of a block are 0. What does it give, forward and backward?`,
@@ -211,17 +213,18 @@ var expertsRoute = Route{
 			Why: Text{
 				`With every matrix's shape known, 671 billion is a sum that can be done by hand, and so is the part of it
 				that one token uses.`,
-				`知道了每个矩阵的形状，6710 亿就是一道可以手算的加法；一个 token 实际用到多少参数，也一样能算。`,
+				`知道了每个矩阵的形状，6710 亿就是一道可以手算的加法；一个 token 实际用到多少参数，
+				也能这样算出来。`,
 			},
 			Exercise: Text{
 				`Published are 37B active parameters; README_WEIGHTS says 36.7B, embedding and head included. What are they
 				with both, without the embedding, without either?`,
-				`公布的激活参数是 37B；README_WEIGHTS 说含 embedding 和输出头是 36.7B。两者都算、不算 embedding、
-				两者都不算，各是多少？`,
+				`官方公布的激活参数是 37B；README_WEIGHTS 说含 embedding 和输出头是 36.7B。两者都算、
+				不算 embedding、两者都不算，各是多少？`,
 			},
 			Answer: Text{
 				`37.55B with both, 36.63B without the embedding, 35.70B without either; 36.7B is none of them exactly.`,
-				`两者都算 37.55B，不算 embedding 36.63B，都不算 35.70B；36.7B 与哪个都不完全相符。`,
+				`两者都算是 37.55B，不算 embedding 是 36.63B，都不算是 35.70B；36.7B 与哪个都对不上。`,
 			},
 			Read: []Read{{"V3's parameters counted", "V3 的参数量计算"}},
 			Function: []string{
@@ -233,23 +236,27 @@ var expertsRoute = Route{
 			ID:    "fp8-blocks",
 			Title: Text{"FP8 training: block scales", "FP8 训练：分块缩放"},
 			Why: Text{
-				`Eight bits hold 448 at most and little below 2⁻⁹; one scale for each 1 × 128 tile of activations and
-				128 × 128 block of weights keeps one outlier from silencing a whole tensor.`,
-				`FP8（E4M3）最大只能表示到 448，小于 2⁻⁹ 的数几乎都丢掉；激活每 1 × 128 个数、
-				权重每 128 × 128 个数共用一个缩放因子，一个离群值就不会淹没整个张量。`,
+				`Eight bits a number halve what BF16 takes of memory and of time, but E4M3 ends at 448 and has nothing between
+				0 and 2⁻⁹; one scale for each 1 × 128 tile of activations and 128 × 128 block of weights keeps one outlier
+				from silencing a whole tensor.`,
+				`用 8 位数做矩阵乘，显存和时间都比 BF16 省一半；但 E4M3 最大只能表示到 448，
+				0 与 2⁻⁹ 之间一个数也没有；激活按 1 × 128、权重按 128 × 128 分块，每块一个缩放因子，
+				一个离群值就不会把整个张量都压成 0。`,
 			},
 			Exercise: Text{
-				`Which code does the largest element of a tile get, and what is the largest relative error of a normal
-				number in E4M3?`,
-				`块中绝对值最大的元素会得到哪个编码？E4M3 的规格化数，相对误差最大是多少？`,
+				`Which code does the largest element of a tile get, and how large can the relative error of a number be that
+				is rounded to a normal number of E4M3?`,
+				`块中绝对值最大的元素会量化成哪个值？一个数舍入成 E4M3 的规格化数，相对误差最大是多少？`,
 			},
 			Answer: Text{
-				`±448; 2⁻⁴, half the distance of two codes.`,
-				`±448；2⁻⁴，即相邻编码间距的一半。`,
+				`±448, unless scales are powers of 2. 1/17: codes from 1 to 2 lie 1/8 apart, so that 1 + 1/16 is off by 1/16,
+				and none by more in proportion.`,
+				`±448（缩放因子取 2 的幂时除外）。最大是 1/17：1 到 2 之间的编码相隔 1/8，1 + 1/16 的误差为 1/16，
+				其他数的相对误差都不比它大。`,
 			},
-			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：一个 FP8 块`}},
+			Read:     []Read{{"FP8 training", "FP8 训练"}, {`"By hand": a tile of FP8`, `手算：FP8 分块量化`}},
 			Function: []string{"fp8.Quantise", "fp8.Scale", "fp8.Blocked.Dequantise", "fp8.ScaleUE8M0"},
-			Look:     Look{Hand: "fp8", Picture: "fp8"},
+			Look:     Look{Hand: "fp8", Picture: "fp8", Derivation: "fp8-blocks"},
 		},
 		{
 			ID:    "fp8-products",
@@ -261,17 +268,20 @@ var expertsRoute = Route{
 				于是每累加 128 个元素（缩放因子正好也在这里更换）就转到 FP32 里继续累加。`,
 			},
 			Exercise: Text{
-				`Which two things happen at the same border, every 128 elements of K?`,
-				`沿 K 方向每隔 128 个元素，有哪两件事恰好发生在同一处？`,
+				`An accumulator keeps 13 bits behind the leading one and cuts off the rest at each addition. What part of a
+				sum of 4096 positive products may it lose, and what part if promoted every 128?`,
+				`累加器在最高位之后只留 13 位，每次相加都把其余的位截掉。4096 个正的乘积相加，最多会损失多少？
+				每 128 个就转到 FP32 一次呢？`,
 			},
 			Answer: Text{
-				`The border of a scale's block along K, where the partial sum has to be multiplied by two scales anyway,
-				and the promotion to float32.`,
-				`一是到了缩放块的边界，部分和本来就要在这里乘上两个缩放因子；二是转到 FP32 里累加。`,
+				`Less than 4096 · 2⁻¹³, a half; promoted, less than 128 · 2⁻¹³ = 1/64, as each addition loses less than 2⁻¹³
+				of the sum so far.`,
+				`每次相加的损失不到当前部分和的 2⁻¹³，所以总共不到 4096 · 2⁻¹³，即一半；
+				每 128 个转一次，则不到 128 · 2⁻¹³ = 1/64。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Product", "fp8.ShortSum"},
-			Look:     Look{Hand: "fp8", Story: "fp8"},
+			Look:     Look{Hand: "fp8", Derivation: "fp8-blocks", Story: "fp8"},
 		},
 		{
 			ID:    "fp8-linear",
@@ -288,7 +298,7 @@ var expertsRoute = Route{
 			Answer: Text{
 				`Both: the sum runs over the tokens. The second rounding is of numbers that the first has moved
 				already.`,
-				`两个都要：求和是沿 token 方向的。第二次舍入的对象，已经被第一次舍入改动过了。`,
+				`两个都要：求和是沿 token 方向的。第二次舍入时，面对的已经是第一次舍入改动过的数。`,
 			},
 			Read:     []Read{{"FP8 training", "FP8 训练"}},
 			Function: []string{"fp8.Fprop", "fp8.Dgrad", "fp8.Wgrad", "fp8.Retile"},
@@ -298,9 +308,10 @@ var expertsRoute = Route{
 			ID:    "pipeline-bubbles",
 			Title: Text{"The framework: pipeline bubbles", "训练框架：流水线气泡"},
 			Why: Text{
-				`Sixteen stages work one after the other and wait for each other; DualPipe feeds them from both ends and
-				hides the experts' communication in the computation.`,
-				`16 级流水线一级接一级，难免互相等待；DualPipe 从两端同时送入数据，并把专家的通信藏在计算里。`,
+				`However fast a layer is, the 61 lie on sixteen stages that work one after the other and wait for each
+				other; DualPipe feeds them from both ends and hides the experts' communication in the computation.`,
+				`单层算得再快，61 层也要分到 16 级流水线上，一级接一级，难免互相等待；
+				DualPipe 从两端同时送入数据，并把专家的通信藏到计算背后。`,
 			},
 			Exercise: Text{
 				`F = 1, B = 2, W = 1, F&B = 3: what are the bubbles of 1F1B, ZB1P and DualPipe with 16 stages?`,
@@ -310,6 +321,7 @@ var expertsRoute = Route{
 				`45, 15 and 14.`,
 				`45、15、14。`,
 			},
+			Read:     []Read{{"V3's training framework", "V3 的训练框架"}},
 			Function: []string{"model.BubbleDualPipe", "model.Bubble1F1B", "model.BubbleZB1P", "model.GPULoads"},
 			Look:     Look{Picture: "pipeline", Count: "pipelines-and-experts"},
 		},
@@ -318,11 +330,11 @@ var expertsRoute = Route{
 			Title: Text{"The loss of the next token", "下一个 token 的损失"},
 			Why: Text{
 				`All of this learns from one number per token: how surprised the model was by what really came next.`,
-				`以上这一切，训练时只看每个 token 的一个数：真正出现的下一个 token，让模型有多意外。`,
+				`以上这一切，训练信号都来自每个 token 上的一个数：真正出现的下一个 token，让模型有多“意外”。`,
 			},
 			Exercise: Text{
 				`What is the loss of a model that knows nothing, with V3's vocabulary of 129,280?`,
-				`V3 的词表有 129,280 项，一个什么都不知道的模型，损失是多少？`,
+				`V3 的词表有 129,280 个 token，一个什么都不懂的模型，损失是多少？`,
 			},
 			Answer: Text{
 				`ln 129,280 = 11.77.`,
@@ -377,12 +389,12 @@ var expertsRoute = Route{
 		},
 		{
 			ID:    "in-turn-to-save-memory",
-			Title: Text{"Its memory-saving form", "多 token 预测的省显存做法"},
+			Title: Text{"Its memory-saving form", "多 token 预测的显存优化"},
 			Why: Text{
 				`n heads at once would hold n tables of logits, the largest tensors there are; run forward and backward
 				head by head, they are never there together, and the gradient is the same.`,
-				`n 个头同时算，就要同时存 n 份 logits，而 logits 正是最大的张量；逐个头做前向和反向，
-				它们就不会同时存在，梯度却完全一样。`,
+				`n 个头同时算，就要同时存 n 份 logits，而 logits 正是最大的张量；改为逐个头做前向和反向，
+				n 份就不会同时存在，梯度却完全一样。`,
 			},
 			Exercise: Text{
 				`By how much does the peak fall for n = 4, V = 129,280 and d = 7168?`,
@@ -392,7 +404,7 @@ var expertsRoute = Route{
 				`From 8 d + 8 V = 1,091,584 numbers a token to 5 d + 2 V = 294,400, by 3.7.`,
 				`每个 token 从 8 d + 8 V = 1,091,584 个数降到 5 d + 2 V = 294,400 个，约为原来的 1/3.7。`,
 			},
-			Read:     []Read{{"multi-token prediction: its memory-saving form", "多 token 预测：省显存的做法"}},
+			Read:     []Read{{"multi-token prediction: its memory-saving form", "多 token 预测：显存优化"}},
 			Function: []string{"mtp.Parallel.BackwardInTurn", "mtp.PeakInTurn", "mtp.PeakAtOnce"},
 			Look:     Look{Hand: "mtp"},
 		},
@@ -402,7 +414,7 @@ var expertsRoute = Route{
 			Why: Text{
 				`Parallel heads guess token t+2 without knowing t+1; V3's module is given it, joined to what the depth
 				before has found, and keeps the causal chain.`,
-				`并行的头在猜第 t+2 个 token 时并不知道第 t+1 个；
+				`并行的头在猜第 t+2 个 token 时并不知道第 t+1 个是什么；
 				V3 的模块把第 t+1 个 token 与上一深度的表示一起作为输入，保持因果链完整。`,
 			},
 			Exercise: Text{
@@ -422,12 +434,12 @@ var expertsRoute = Route{
 		},
 		{
 			ID:    "a-training-forward",
-			Title: Text{"An example of the training forward", "MTP 训练前向的例子"},
+			Title: Text{"An example of the training forward", "MTP 训练的前向示例"},
 			Why: Text{
 				`Depth k predicts from position i the token i+k+1, so each depth is one row shorter and its targets are
 				one further; their mean, times λ, is added to the loss.`,
-				`深度 k 在位置 i 预测第 i+k+1 个 token，所以深度每加一，行数就少一，目标也后移一位；
-				各深度损失的平均乘上 λ，加进总损失。`,
+				`深度 k 在位置 i 预测第 i+k+1 个 token，所以深度每加 1，就少一行，目标也后移一位；
+				各深度的损失取平均，乘以 λ 后加进总损失。`,
 			},
 			Exercise: Text{
 				`Six tokens, D = 2: how many terms has each depth, and by what does (24) divide?`,
@@ -436,10 +448,10 @@ var expertsRoute = Route{
 			Answer: Text{
 				`T is 5: the main model has 5 terms, depth 1 four, depth 2 three. (24) divides each sum by 5, frameworks
 				by the number of its terms.`,
-				`T = 5：主模型 5 项，深度 1 有 4 项，深度 2 有 3 项。公式 (24) 都除以 5，
+				`T = 5：主模型有 5 项，深度 1 有 4 项，深度 2 有 3 项。公式 (24) 一律除以 5，
 				训练框架则各除以自己的项数。`,
 			},
-			Read: []Read{{"multi-token prediction: a training forward", "多 token 预测：训练前向的例子"}},
+			Read: []Read{{"multi-token prediction: a training forward", "多 token 预测：训练的前向示例"}},
 			Function: []string{
 				"mtp.Depths.Forward", "mtp.DepthLoss", "mtp.DepthLossValid", "mtp.Targets", "mtp.Loss",
 			},
@@ -447,11 +459,11 @@ var expertsRoute = Route{
 		},
 		{
 			ID:    "drafts-accepted-exactly",
-			Title: Text{"Inference: drafts accepted exactly", "推理：无损地接受草稿"},
+			Title: Text{"Inference: drafts accepted exactly", "推理：无损的投机解码"},
 			Why: Text{
 				`At inference the module drafts the token after next; accepting it with probability min(1, p/q), and
 				drawing from what is left otherwise, emits exactly what the model alone would.`,
-				`推理时由模块起草下下个 token；以 min(1, p/q) 的概率接受，否则从剩余分布中重新采样，
+				`推理时由 MTP 模块起草下下个 token；以 min(1, p/q) 的概率接受，否则从剩余分布中重新采样，
 				输出的分布与只用主模型时完全相同。`,
 			},
 			Exercise: Text{
@@ -468,16 +480,16 @@ var expertsRoute = Route{
 		},
 		{
 			ID:    "what-drafts-gain",
-			Title: Text{"Inference: what drafts gain", "推理：能快多少"},
+			Title: Text{"Inference: what drafts gain", "推理：能加速多少"},
 			Why: Text{
 				`Each accepted token saves a step; how many are kept depends on how alike draft and model are, which is
 				one minus their total variation.`,
-				`每接受一个 token 就省一步解码；能接受多少，取决于草稿与主模型的分布有多接近，
-				也就是 1 减去两者的总变差距离。`,
+				`每接受一个 token 就省一步解码；能接受多少，取决于草稿与主模型的分布有多接近：
+				接受率就是 1 减去两者的总变差距离。`,
 			},
 			Exercise: Text{
 				`V3 reports that 85 to 90 % of its drafts are kept. How many tokens does a step then yield?`,
-				`V3 报告草稿的接受率是 85% 到 90%，那么每步得到几个 token？`,
+				`V3 报告草稿的接受率是 85% 到 90%，那么平均每步能得到几个 token？`,
 			},
 			Answer: Text{
 				`1 + α: 1.85 to 1.90.`,

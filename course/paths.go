@@ -55,6 +55,14 @@ func (w *writer) colon() string {
 	return ": "
 }
 
+// space stands between sentences, but not in Chinese, whose punctuation is as wide as a space.
+func (w *writer) space() string {
+	if w.language == Chinese {
+		return ""
+	}
+	return " "
+}
+
 func (w *writer) paths() string {
 	w.printf("<!-- Written by go generate ./... from course. -->\n\n")
 	w.printf("# %s\n\n%s\n\n%s\n", w.say(heading), w.say(introduction), w.say(otherLanguage))
@@ -125,7 +133,12 @@ func (w *writer) station(s Station) {
 	w.picture(s.Look.Picture)
 	w.printf("\n%s\n", strings.Join(w.links(s), " · "))
 	w.lesson(s)
-	w.printf("\n%s %s `plumbline learn %s`\n", w.say(exerciseTitle), w.say(s.Exercise), s.Function[0])
+	w.exercise(s)
+}
+
+func (w *writer) exercise(s Station) {
+	w.printf("\n%s%s%s%s%s`plumbline learn %s`\n", w.say(exerciseTitle), w.space(), w.say(s.Exercise), w.space(),
+		w.say(learnTitle), s.Function[0])
 	w.printf("\n<details><summary>%s</summary>\n\n%s\n\n</details>\n", w.say(answerTitle), w.say(s.Answer))
 }
 
@@ -137,7 +150,7 @@ func (w *writer) picture(name string) {
 	w.drawn[name] = true
 	file := w.docs() + "pictures/" + name
 	w.printf("\n<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"%s-dark.svg\">"+
-		"<img alt=\"%s\" src=\"%s.svg\"></picture>\n", file, name, file)
+		"<img alt=\"%s\" src=\"%s.svg\"></picture>\n", file, captions[name].In(w.language), file)
 }
 
 // links returns where the numbers of a station are, its tests and its Example.
@@ -145,11 +158,12 @@ func (w *writer) links(s Station) (links []string) {
 	look := func(title Text, file string) {
 		links = append(links, fmt.Sprintf("[%s](%s)", w.say(title), w.docs()+file))
 	}
+	picture := Text{pictureTitle.En, pictureTitle.Zh + captions[s.Look.Picture].Zh}
 	for _, l := range []struct {
 		title       Text
 		name, place string
 	}{
-		{handTitle, s.Look.Hand, "hand/%s.md"}, {pictureTitle, s.Look.Picture, "PICTURES.md#%s"},
+		{handTitle, s.Look.Hand, "hand/%s.md"}, {picture, s.Look.Picture, "PICTURES.md#%s"},
 		{countTitle, s.Look.Count, "COUNT.md#%s"}, {derivationTitle, s.Look.Derivation, "DERIVATIONS.md#%s"},
 		{storyTitle, s.Look.Story, "stories/%s.md"},
 	} {

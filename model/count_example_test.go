@@ -17,6 +17,15 @@ func ExampleSizes_CachePerToken() {
 	// 3.997696e+06
 }
 
+// The keys and values of 128 heads of width 128 in one layer, and of one head that all share.
+func ExampleGQA_CachePerToken() {
+	fmt.Println(model.GQA{Heads: 128, Groups: 128, HeadDim: 128}.CachePerToken())
+	fmt.Println(model.GQA{Heads: 128, Groups: 1, HeadDim: 128}.CachePerToken())
+	// Output:
+	// 65536
+	// 512
+}
+
 // Eight GPUs of 141 GB hold the weights in FP8 and this many texts of 128K tokens.
 func ExampleSequences() {
 	v3 := model.DeepSeekV3().Sizes()

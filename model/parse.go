@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"plumbline/internal/spelling"
@@ -47,6 +48,8 @@ type released struct {
 
 	Scaling  *stretching `json:"rope_scaling"`    // until transformers 4
 	Rotation *stretching `json:"rope_parameters"` // from transformers 5 on, with the base
+
+	Text json.RawMessage `json:"text_config"` // the model of a text within a larger one
 
 	sharedHeads
 }
@@ -126,15 +129,11 @@ func ParseConfig(text []byte) (Config, error) {
 // parse reads a config.json of one of the types.
 func parse(text []byte, types []string) (r released, err error) {
 	if err := json.Unmarshal(text, &r); err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-			want := wanted[wrong.Type.Kind().String()]
-			return r, fmt.Errorf("%s: got %s, want %s", wrong.Field, short(wrong.Value), want)
-		}
-		return r, fmt.Errorf("no JSON object: %w", err)
+		return r, misread(err)
 	}
 	if !slices.Contains(types, r.Type) {
-		return r, fmt.Errorf("model_type is %s%s, want one of %s",
-			spelling.Quote(r.Type), spelling.Suggest(r.Type, types), strings.Join(types, ", "))
+		return r, fmt.Errorf("model_type is %s%s, want one of %s%s", spelling.Quote(r.Type),
+			spelling.Suggest(r.Type, types), strings.Join(types, ", "), r.inside())
 	}
 	if r.Activation != "" && r.Activation != "silu" {
 		return r, fmt.Errorf("hidden_act is %s, want silu", spelling.Quote(r.Activation))
@@ -142,9 +141,29 @@ func parse(text []byte, types []string) (r released, err error) {
 	return r, nil
 }
 
+// misread says in words of JSON what could not be read.
+func misread(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("no JSON object: %w", err)
+	case wrong.Field == "":
+		return fmt.Errorf("no JSON object: got %s", short(wrong.Value))
+	}
+	return fmt.Errorf("%s: got %s, want %s", wrong.Field, short(wrong.Value), wanted[wrong.Type.Kind().String()])
+}
+
+// inside says where the model of a text is in the configuration of one that sees or hears, too.
+func (r released) inside() string {
+	if len(r.Text) == 0 {
+		return ""
+	}
+	return "; that of its text_config can be tried in a file of its own"
+}
+
 // wanted says what a value of Go is in JSON.
 var wanted = map[string]string{
-	"int": "an integer that no size exceeds", "float64": "a number", "bool": "true or false", "string": "a string",
+	"int": "an integer in range", "float64": "a number", "bool": "true or false", "string": "a string",
 	"struct": "an object", "slice": "a list", "ptr": "an object",
 }
 
@@ -176,10 +195,18 @@ const (
 func inRange(sizes ...sized) error {
 	for _, l := range sizes {
 		if l.value < l.least || l.value > l.most {
-			return fmt.Errorf("%s is %d, want %d to %d", l.key, l.value, l.least, l.most)
+			return fmt.Errorf("%s is %s, want %d to %d", l.key, l.shown(), l.least, l.most)
 		}
 	}
 	return nil
+}
+
+// shown is a size as a message has it, which cannot tell 0 from a key that is not there.
+func (s sized) shown() string {
+	if s.value == 0 {
+		return "0 or missing"
+	}
+	return strconv.Itoa(s.value)
 }
 
 // checkSizes checks what every model has.

@@ -162,10 +162,12 @@ func change(t *testing.T, name, from, to string) []byte {
 func TestBadSizesAreRefused(t *testing.T) {
 	for _, c := range []struct{ name, from, to, want string }{
 		{"DeepSeek-V3", `{`, `[`, "no JSON object"},
+		{"DeepSeek-V3", configs["DeepSeek-V3"].text, `[1]`, "no JSON object: got array"},
+		{"DeepSeek-V3", `"deepseek_v3"`, `"kimi", "text_config": {}`, "qwen3_moe; that of its text_config can"},
 		{"DeepSeek-V3", `"deepseek_v3"`, `"deepsek_v3"`, `"deepsek_v3"; did you mean "deepseek_v3"?, want`},
 		{"DeepSeek-V3", `"model_type"`, `"type"`, `model_type is "", want one of deepseek_v2`},
 		{"DeepSeek-V3", `"silu"`, `"gelu"`, `hidden_act is "gelu", want silu`},
-		{"DeepSeek-V3", `7168`, `0`, "hidden_size is 0, want 1 to 131072"},
+		{"DeepSeek-V3", `7168`, `0`, "hidden_size is 0 or missing, want 1 to 131072"},
 		{"DeepSeek-V3", `7168`, `"7168"`, "hidden_size: got string, want an integer"},
 		{"DeepSeek-V3", `7168`, `71.68`, "hidden_size: got number 71.68, want an integer"},
 		{"DeepSeek-V3", `129280`, `1000000000000000000000`, "vocab_size: got number 1000000000000000000000, want an"},
@@ -174,11 +176,11 @@ func TestBadSizesAreRefused(t *testing.T) {
 		{"DeepSeek-V3", `"moe_layer_freq": 1`, `"moe_layer_freq": 2`, "moe_layer_freq is 2, want 1"},
 		{"DeepSeek-V3", `"attention_bias": false`, `"attention_bias": true`, "attention_bias or mlp_bias is"},
 		{"DeepSeek-V3", `"num_experts_per_tok": 8`, `"num_experts_per_tok": 300`, "want 1 to 256"},
-		{"DeepSeek-V3", `"deepseek_v3"`, `"deepseek_v32"`, "index_n_heads is 0, want 1 to 1024"},
+		{"DeepSeek-V3", `"deepseek_v3"`, `"deepseek_v32"`, "index_n_heads is 0 or missing, want 1 to 1024"},
 		{"Llama-3.1-8B", `"num_key_value_heads": 8`, `"num_key_value_heads": 7`, "want a multiple of num_key_value"},
-		{"Llama-3.1-8B", `4096`, `4097`, "head_dim is 0, want 1 to 1024"},
+		{"Llama-3.1-8B", `4096`, `4097`, "head_dim is 0 or missing, want 1 to 1024"},
 		{"Qwen2.5-7B", `false`, `true`, "use_sliding_window is true"},
-		{"Mixtral-8x7B", `"num_local_experts": 8`, `"num_local_experts": null`, "num_local_experts is 0, want 1 to"},
+		{"Mixtral-8x7B", `"num_local_experts": 8`, `"num_local_experts": null`, "is 0 or missing, want 1 to"},
 		{"Qwen3-30B-A3B", `[]`, `[0]`, "want experts in every layer"},
 	} {
 		_, err := ParseSizes(change(t, c.name, c.from, c.to))

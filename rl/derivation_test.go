@@ -96,10 +96,11 @@ func TestDerivationPolicyGradient(t *testing.T) {
 		})
 
 	// If the return is discounted, so are the visits: the action at t is worth γ^t of its return to
-	// go. Code leaves that factor out, and then climbs the gradient of no return.
+	// go. Code leaves that factor out, and what it then climbs is not the discounted return, nor in
+	// general any other function (Nota and Thomas 2020).
 	//
 	//	∇J_γ = E_τ[Σ_t γ^t G_t ∇log π(a_t|s_t)],  G_t = r_{t+1} + γ r_{t+2} + …
-	t.Run("but with a discount the usual weights, without γ^t, are the gradient of no return", func(t *testing.T) {
+	t.Run("but with a discount the usual weights, without γ^t, are not the return's gradient", func(t *testing.T) {
 		m := mdp{m.Process, 0.5}
 		discounted := numeric(func() float64 { return m.eta(softmax(z)) }, z)
 		with := func(weights func(rewards, baseline []float64, gamma float64) []float64) *mat.Dense {

@@ -125,8 +125,8 @@ func (m Process) Return(pi mat.Matrix, gamma float64) float64 {
 //	g = E[Σ_t ψ(s_t, a_t) ∇ log π(a_t|s_t)],  g_sb = d(s) π(b|s) (ψ(s, b) − Σ_a π(a|s) ψ(s, a))
 //
 // pi is π and psi is ψ, [S × A]; the result is [S × A]. d(s) counts visits without a discount, as
-// samples do, so that every episode has to end; γ acts in ψ alone.
-// For γ < 1 it is the gradient of no return: that has d discounted too, as in ReinforceDiscounted.
+// samples do, so that every episode has to end; γ acts in ψ alone. For γ < 1 it is not the gradient
+// of the return: that has d discounted too, as in ReinforceDiscounted.
 // It implements GAE (6), for the softmax.
 func (m Process) ExpectedGradient(pi, psi mat.Matrix) *mat.Dense {
 	m.check(pi.Dims())

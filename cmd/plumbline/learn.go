@@ -185,6 +185,9 @@ func (l *learning) findRoot() (err error) {
 	} else if err == nil && l.root == "" {
 		l.root, _, err = exercise.Find(l.folder)
 	}
+	if err == nil && l.root == "" && l.folder != "" && (l.check || l.solution) {
+		_, err = exercise.Open(l.folder)
+	}
 	if err == nil && l.root == "" {
 		err = errors.New("it needs the repository: clone it and work in it, or say with -root where it is")
 	}

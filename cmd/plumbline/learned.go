@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"plumbline/course/exercise"
 	"plumbline/verify/report"
@@ -60,12 +61,23 @@ func (l *learning) sayNext(w io.Writer) {
 func (l *learning) command(args ...string) string {
 	args = append([]string{"plumbline", "learn"}, args...)
 	if l.set["root"] && l.scratch == nil { // which knows what it is a copy of
-		args = append(args, "-root", l.shown(l.root))
+		args = append(args, "-root", shellWord(l.shown(l.root)))
 	}
 	if l.folder != defaultFolder(l.root) {
-		args = append(args, "-o", l.shown(l.folder))
+		args = append(args, "-o", shellWord(l.shown(l.folder)))
 	}
 	return strings.Join(args, " ")
+}
+
+// shellWord is a path as a shell reads it as one word.
+func shellWord(path string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(`/\._-+@:`, r)
+	}
+	if path != "" && strings.TrimLeftFunc(path, plain) == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // hint is the first line of a formula, cut to fit a line.
@@ -230,7 +242,14 @@ func fail(w io.Writer, r *exercise.Result) {
 }
 
 func tally(r *exercise.Result) string {
-	return strconv.Itoa(r.Passed) + " green, " + strconv.Itoa(r.Failed) + " red"
+	said := strconv.Itoa(r.Passed) + " green, " + strconv.Itoa(r.Failed) + " red"
+	switch r.Waiting {
+	case 0:
+		return said
+	case 1:
+		return fmt.Sprintf("%s in %s; one more test waits for it", said, r.Exercise.Tests[0])
+	}
+	return fmt.Sprintf("%s in %s; %d more tests wait for it", said, r.Exercise.Tests[0], r.Waiting)
 }
 
 // widestSaid bounds a line of what a program says.

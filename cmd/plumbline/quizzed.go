@@ -76,8 +76,8 @@ func (l *learning) pose(w io.Writer, q *exercise.Quiz) error {
 		rows = append(rows, []string{"- " + m.Sentence})
 	}
 	section(w, "it makes one of these mistakes", rows)
-	fmt.Fprintf(w, "\nlook    plumbline inspect %s\n", report.Printable(l.kernelFile("a")))
-	fmt.Fprintf(w, "answer  plumbline learn -answer LETTER %s\n", report.Printable(l.quizFolder()))
+	fmt.Fprintf(w, "\nlook    plumbline inspect %s\n", shellWord(report.Printable(l.kernelFile("a"))))
+	fmt.Fprintf(w, "answer  plumbline learn -answer LETTER %s\n", shellWord(report.Printable(l.quizFolder())))
 	return nil
 }
 

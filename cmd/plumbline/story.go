@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -34,7 +35,8 @@ func tellOne(w io.Writer, name string) error {
 	stories := story.Stories()
 	at := slices.IndexFunc(stories, func(s story.Story) bool { return s.Name == name })
 	if at < 0 {
-		return fmt.Errorf("no story %s%s", spelling.Quote(name), spelling.Suggest(name, storyNames()))
+		near := cmp.Or(spelling.Suggest(name, storyNames()), "; plumbline show -story lists them")
+		return fmt.Errorf("no story %s%s", spelling.Quote(name), near)
 	}
 	fmt.Fprintf(w, "%s\n\n", stories[at].Title)
 	return stories[at].Tell(w)

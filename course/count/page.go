@@ -249,8 +249,8 @@ func parallel() string {
 	m, _ := Lookup("DeepSeek-V3")
 	t, _ := m.balance()
 	return "## Pipelines and experts\n\n" +
-		"Forwards of a micro-batch that a stage waits in a step, where a backward takes two, one of them for\n" +
-		"the weights, and F&B takes three, so that overlap alone hides nothing:\n\n" + bubbles().markdown() +
+		"How long a stage waits in a step, in forwards of one micro-batch. A backward takes two of these, one of\n" +
+		"them for the weights, and F&B three, so that overlap alone hides nothing:\n\n" + bubbles().markdown() +
 		fmt.Sprintf(`
 1F1B waits $`+"`(PP-1)(F+B)`"+`$, ZB1P $`+"`(PP-1)(F+B-2W)`"+`$, DualPipe $`+"`(PP/2-1)(F\\&B+B-3W)`"+`$; DualPipe keeps two
 copies of the parameters for it, and activations of $`+"`PP+1`"+`$ micro-batches instead of $`+"`PP`"+`$. What F&B

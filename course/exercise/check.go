@@ -25,6 +25,7 @@ type Result struct {
 	Build    []string // what the compiler says, if it does not compile
 	Passed   int      // sub-tests that are green; a test without any counts as one
 	Failed   int
+	Waiting  int      // tests that are not run until the first of them is green
 	First    *Failure // the first that is red
 	Foreign  []string // files in whose place the project's were read
 	Cut      bool     // it printed too much, and was stopped
@@ -91,7 +92,7 @@ func (s *Scratch) inTurn(e Exercise, replaced map[string]string) (r *Result, err
 		return nil, err
 	}
 	for _, tests := range [][]string{e.Tests[:1], e.Tests} {
-		r = &Result{Exercise: e}
+		r = &Result{Exercise: e, Waiting: len(e.Tests) - len(tests)}
 		args := append([]string{"-overlay=" + overlay, "-run=" + pattern(tests), "./" + e.Package}, l.flags()...)
 		events, err := s.run(r, temp, args...)
 		if err != nil {
@@ -131,7 +132,7 @@ type event struct{ Action, Test, Output, ImportPath string }
 // run runs go test in the copy, with a folder for what it makes on the way, and returns what it
 // says.
 func (s *Scratch) run(r *Result, temp string, args ...string) ([]event, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -75,20 +75,25 @@ func exerciseOf(f *ledger.Function) Exercise {
 	}
 }
 
-// testsOf names the tests of a function in the order in which they teach: that of its name first,
-// then those that name the fewest equations; examples, which have no sentences, at the end.
+// testsOf names the tests of a function in the order in which they teach: those of its name first,
+// then those that name the fewest equations; examples, which have no sentences, behind these, and
+// those of gradients at the end.
 func testsOf(f *ledger.Function) (names []string) {
+	method := f.Name[strings.Index(f.Name, ".")+1:]
 	rank := func(t ledger.Test) int {
-		switch {
-		case t.Name == "Test"+strings.ReplaceAll(f.Name, ".", ""):
+		switch t.Name {
+		case "Test" + strings.ReplaceAll(f.Name, ".", ""), "Test" + method:
 			return 0
-		case strings.HasPrefix(t.Name, "Example"):
+		}
+		if strings.HasPrefix(t.Name, "Example") {
 			return math.MaxInt
 		}
 		return t.Breadth
 	}
 	tests := slices.Clone(f.Tests)
-	slices.SortStableFunc(tests, func(a, b ledger.Test) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(tests, func(a, b ledger.Test) int {
+		return cmp.Or(f.Strays(a)-f.Strays(b), cmp.Compare(rank(a), rank(b)))
+	})
 	for _, t := range tests {
 		if !slices.Contains(names, t.Name) {
 			names = append(names, t.Name)
@@ -117,7 +122,8 @@ func (c *Course) order(way []Group) {
 
 func (c *Course) unknown(name string) error {
 	known := slices.Sorted(maps.Keys(c.byName))
-	return fmt.Errorf("no equation %s%s", spelling.Quote(name), spelling.Suggest(name, known))
+	near := cmp.Or(spelling.Suggest(name, known), "; plumbline learn lists them")
+	return fmt.Errorf("no equation %s%s", spelling.Quote(name), near)
 }
 
 // Names lists the exercises in the order of the way.

@@ -54,8 +54,11 @@ func TestTestsOf(t *testing.T) {
 	f := &ledger.Function{Name: "YaRN.Amplitude", Tests: []ledger.Test{
 		{Name: "Example", Breadth: 1}, {Name: "TestAll", Breadth: 9}, {Name: "TestYaRN", Breadth: 2},
 		{Name: "TestYaRNAmplitude", Breadth: 12}, {Name: "TestAll", Breadth: 9}, {Name: "TestSome", Breadth: 3},
+		{Name: "TestAmplitude", Breadth: 20}, {Name: "TestYaRNBackward", Breadth: 1},
 	}}
-	want := []string{"TestYaRNAmplitude", "TestYaRN", "TestSome", "TestAll", "Example"}
+	want := []string{
+		"TestYaRNAmplitude", "TestAmplitude", "TestYaRN", "TestSome", "TestAll", "Example", "TestYaRNBackward",
+	}
 	if got := testsOf(f); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -167,7 +167,8 @@ func (s *Sheet) gradients(q, k, do, p mat.Matrix, dx *mat.Dense, o attention.Opt
 	dk.Mul(dx.T(), q)
 	dk.Scale(o.Scale, &dk)
 	dv.Mul(p.T(), do)
-	s.step("Queries and keys swap their parts, and values have the weights; `attention.Backward` does all of it.",
+	s.step("A query learns from the keys, a key from the queries, both by dx; a value gets what each output hands "+
+		"down by its weight. `attention.Backward` does all of it.",
 		"attention.Backward", "dq_s = scale · Σ_j dx_sj k_j\ndk_j = scale · Σ_s dx_sj q_s\ndv_j = Σ_s p_sj do_s",
 		matrix("dq", &dq), matrix("dk", &dk), matrix("dv", &dv))
 	s.out("dq", 0, dq.RawRowView(0)...)

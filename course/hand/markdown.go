@@ -30,14 +30,13 @@ func (s *Sheet) markdown(heading string) string {
 	return b.String()
 }
 
-// linked returns what a step says, with a link from its function to where the package's equations
-// are listed.
+// linked returns what a step says, with a link from its function to its row in the list of
+// equations.
 func (t Step) linked() string {
 	if t.Function == "" {
 		return t.Words
 	}
-	room, _, _ := strings.Cut(t.Function, ".")
-	return t.Words + " ([`" + t.Function + "`](../EQUATIONS.md#" + room + "))"
+	return t.Words + " ([`" + t.Function + "`](../EQUATIONS.md#" + ledger.Anchor(t.Function) + "))"
 }
 
 // maths returns a formula as GitHub shows it.

@@ -124,7 +124,8 @@ func yarnPage() []*Sheet {
 		table(pairs, words("γ θ' θ'/θ"), func(i int) []float64 {
 			return []float64{rope.GammaByIndex(i, low, high), stretched[i], stretched[i] / theta[i]}
 		}))
-	s.step("The temperature: with both scales 1 cosines and sines keep their size, and scores have the square.",
+	s.step("The temperature: both of DeepSeek-V3's scales m are 1, so that cosines and sines keep their size; "+
+		"scores are multiplied by the square.",
 		"rope.MScale", "mscale(s, m) = 0.1 m ln s + 1", number("mscale(40, 1)", rope.MScale(released.Factor, 1)),
 		number("amplitude", released.Amplitude()), number("factor of the scores", released.ScoreFactor()),
 		number("1/√192 times it", released.ScoreFactor()/math.Sqrt(192)))

@@ -95,7 +95,8 @@ func (s *Sheet) policies(v []float64) {
 	psi := rl.ReinforceDiscounted([]float64{0, 0, 1}, v, gamma)
 	plain := rl.Reinforce([]float64{0, 0, 1}, v, gamma)
 	s.step("Policy gradient: no table of values acts, but a policy, here with logits of 0. The return less a baseline "+
-		"V says whether an action was better than expected; γ^t weighs late steps less.", "rl.Reinforce",
+		"V says whether an action was better than expected. The gradient of the discounted return has γ^t in front; "+
+		"code leaves it out, and so does the next step.", "rl.Reinforce",
 		"ψ_t = G_t − V(s_t)", row("ψ", plain), row("γ^t ψ", psi))
 	s.step("Along this gradient actions that did better than expected become likelier.", "rl.PolicyGradient",
 		"ĝ_t = ψ_t ∇ ln π(a_t | s_t)", matrix("ĝ", rl.PolicyGradient(logits, actions, plain)))
@@ -187,7 +188,7 @@ func clipsSheet() *Sheet {
 		}
 		names, losses, factors = append(names, clip.name), append(losses, loss), append(factors, factor)
 	}
-	s.step("Losses. (CISPO's is r̂ A log π, with r̂ held still: here π_old = 1.)", "ppo.Clip",
+	s.step("Losses. (CISPO's is −r̂ A log π, with r̂ held still; here log π is counted from log π_old.)", "ppo.Clip",
 		"l = −min(r A, clip(r, 1 − ε, 1 + ε) A)", stack("l", losses...).along(names...))
 	s.step("What multiplies ∇ ln π, the direction of improvement. PPO drops tokens that are beyond the bound their "+
 		"advantage asks for; CISPO keeps all, none beyond a bound; GPPO keeps at the bound those that PPO drops, and "+
@@ -203,7 +204,7 @@ func optimumSheet() *Sheet {
 	s.given("The reference and the rewards.", row("π_ref", exps(logref)), row("r", r))
 	logZ := dpo.LogPartition(logref, r, beta)
 	optimum := dpo.Optimum(logref, r, beta)
-	s.step("What is weighed up by e^{r/β}, and divided by the sum.", "dpo.Optimum",
+	s.step("Each probability is multiplied by e^{r/β}, and divided by the sum of all.", "dpo.Optimum",
 		"Z = Σ_y π_ref(y) e^{r(y)/β}\nπ(y) = π_ref(y) e^{r(y)/β} / Z", number("Z", math.Exp(logZ)),
 		row("π", exps(optimum)))
 	implicit := make([]float64, 3)
@@ -239,8 +240,9 @@ func unifiedSheet() *Sheet {
 	s.given("Rewards, advantages of the group, and log-probabilities.", row("r", rewards), row("A", advantage),
 		row("log π", logprob), row("log π_ref", ref), number("β", beta))
 	gc := coefficients(rewards, advantage, logprob, ref, beta)
-	s.step("SFT takes all data as right; RFT drops what is wrong; DPO takes the pair of answer 0 over answer 1; PPO "+
-		"here has values that expect 1/2; GRPO has the group, and pulls toward the reference.",
+	s.step("SFT takes all data as right; RFT drops what is wrong; DPO takes the pair of answer 0 over answer 1, "+
+		"and has its coefficient as DeepSeekMath prints it, without the factor β; PPO here has values that expect "+
+		"1/2; GRPO has the group, and pulls toward the reference.",
 		"policy.CoefficientGRPO", unifiedFormulas,
 		stack("GC", gc...).along(methods...).under(numbered("answer", 4)...))
 	s.unifiedGradients(gc)

@@ -24,7 +24,8 @@ func averaging() mtp.Block {
 
 func moduleSheet() *Sheet {
 	s := newSheet("mtp", "A module of depth 1", "Two positions and a vocabulary of three, ε = 0. The block is "+
-		"attention with queries of 0 and a residual: each row adds the mean of the rows so far.")
+		"attention with queries of 0 and a residual: each row adds the mean of the rows so far. Both norms before it "+
+		"have weights of 5, the one before the head has ln 2.")
 	m := mtp.Module{
 		NormHidden: []float64{5, 5}, NormEmbedding: []float64{5, 5}, Block: averaging(),
 		Projection: dense([]float64{1, 0, -1, 0}, []float64{0, 1, 0, -1}), NormHead: []float64{ln2, ln2},
@@ -54,9 +55,10 @@ func (s *Sheet) predicted(logits *mat.Dense, tokens []int) {
 	for i := range 2 {
 		probabilities.SetRow(i, exps(policy.LogSoftmax(logits.RawRowView(i), 1)))
 	}
-	loss := mtp.DepthLoss(logits, tokens, 1)
-	s.step("Position i predicts token i + 2: the loss is the mean cross-entropy.", "mtp.DepthLoss",
-		"L_1 = −1/T Σ_i ln P(t_{i+2})", matrix("P", probabilities), whole("t_{i+2}", tokens[2:]), number("L_1", loss))
+	loss := mtp.DepthLossValid(logits, tokens, 1)
+	s.step("Position i predicts token i + 2: the loss is the mean cross-entropy of n = 2 positions. (Of four tokens, "+
+		"as printed, (24) of DeepSeek-V3 divides by T = 3.)", "mtp.DepthLossValid",
+		"L_1 = −1/n Σ_i ln P(t_{i+2})", matrix("P", probabilities), whole("t_{i+2}", tokens[2:]), number("L_1", loss))
 	s.step("It is added to the loss of the main model with a weight.", "mtp.Loss", "L_MTP = λ/D Σ_k L_k",
 		number("λ", 0.3), number("L_MTP", mtp.Loss([]float64{loss}, 0.3)))
 }

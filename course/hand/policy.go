@@ -94,7 +94,8 @@ func walkKL(s *Sheet, c *op.Case) {
 func entropySheet() *Sheet {
 	rec := chosen("policy.cross_entropy", nil).put("hidden", []int{1, 2}, ln2, 0).
 		put("weight", []int{3, 2}, 1, 0, 0, 4, 0, 8).put("targets", nil, 1)
-	return work("Cross-entropy from a hidden state", "The head makes logits ln 2, 0 and 0 of the hidden state.",
+	return work("Cross-entropy from a hidden state", "The rows of the head are (1, 0), (0, 4) and (0, 8): it makes "+
+		"logits ln 2, 0 and 0 of the hidden state.",
 		rec.Recording, walkEntropy)
 }
 

@@ -105,8 +105,8 @@ func (s *Sheet) depth(c *op.Case, k int) float64 {
 		"policy.CrossEntropy", "l_i = ln Σ_v e^{z_iv} − z_{i,t}", matrix("z", logits), whole("t", tokens[k+1:k+1+n]),
 		row("l", losses))
 	loss := float64(n) * mtp.DepthLoss(logits, tokens, k) / float64(divisor)
-	s.step("Their sum over the positions.", "mtp.DepthLoss", "L_k = 1/T Σ_i l_i", number("T", float64(divisor)),
-		number(fmt.Sprintf("L_%d", k), loss))
+	s.step("Their sum over the positions, divided by T.", "mtp.DepthLoss", "L_k = 1/T Σ_i l_i",
+		number("T", float64(divisor)), number(fmt.Sprintf("L_%d", k), loss))
 	s.out("per_depth", k-1, loss)
 	return loss
 }

@@ -14,8 +14,8 @@ func stepSheet() *Sheet {
 		putAs("b", dtype.F8E4M3, []int{1, 8}, 256, 1, 1, 1, 1, 1, 1, 1)
 	rec.Arithmetic["accumulate"] = "F32_HOPPER"
 	return work("What a tensor core of an H100 adds up", "One product of 2¹⁶ and seven of 1, in FP8. The terms are "+
-		"aligned with the largest, and of each are kept 13 bits below its leading one: 1 lies 16 below, and is cut "+
-		"away seven times. That is why DeepSeek-V3 promotes sums to float32 every 128 elements.",
+		"aligned with the largest, and what lies more than 13 bits below the leading bit of that one is cut: 1 lies "+
+		"16 below, and is cut away seven times. That is why DeepSeek-V3 promotes sums to float32 every 128 elements.",
 		rec.Recording, walkStep)
 }
 

@@ -24,9 +24,9 @@ deviation.
 	text: `
 Left, PPO: a reward of 1 behind the last token and values of 0 everywhere, so that what is drawn is
 how far back the reward reaches: $(\gamma\lambda)^l$ with $\gamma = 1$. Right, GRPO: of eight
-answers some are right and have reward 1. Divided by the standard deviation, a right answer counts
-the more the rarer it is; without (Dr. GRPO) it is at most 1. Where all are right or all are wrong
-there is nothing to learn, and DAPO leaves such questions out.
+answers some are right and have reward 1. The rarer a right answer, the more it counts: divided by
+the standard deviation up to √7, without (Dr. GRPO) never as much as 1. Where all are right or all
+are wrong there is nothing to learn, and DAPO leaves such questions out.
 `,
 	drawnBy: []string{"ppo.GAE", "grpo.Normalize", "grpo.Centered"},
 	draw:    drawAdvantages,

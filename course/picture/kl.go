@@ -9,9 +9,9 @@ var pictureKL = picture{
 	name: "kl", heading: "KL", width: 880, height: 360,
 	title: "Three estimates of a divergence from one token, and what they pull with",
 	about: `
-Two plots against δ, the logarithm of π_ref over π. Left: k1 is the straight line −δ, k2 and k3 are
-parabolas that touch 0 at δ = 0; k3 rises exponentially to the right. Right: their derivatives, 1,
-−δ and 1 − e^δ.
+Two plots against δ, the logarithm of π_ref over π. Left: k1 is the straight line −δ; k2, a
+parabola, and k3 touch 0 at δ = 0, and k3 rises exponentially to the right. Right: their
+derivatives, 1, −δ and 1 − e^δ.
 `,
 	text: `
 $\delta = \log \pi_{\text{ref}} - \log \pi$ of one sampled token. On average over tokens of $\pi$

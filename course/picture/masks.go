@@ -18,8 +18,9 @@ and keys that are not in use.
 	text: `
 Rows are queries, columns keys, a filled cell is a key that is seen. With $S < T$, when text goes on
 after a cache, query $s$ stands at position $i = \text{kv\_len} - S + s$: the mask is aligned bottom
-right, and the last query sees every key. Aligned top left, as some libraries do, it is another one;
-both are the same for $S = T$, which is why tests with square masks never find the mistake.
+right, and the last query sees every key in use. Aligned top left, as some libraries do, it is
+another one; both are the same for $S = T$, which is why tests with square masks never find the
+mistake.
 `,
 	drawnBy: []string{"attention.Mask.Sees"},
 	draw:    drawMasks,

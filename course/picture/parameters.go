@@ -21,8 +21,8 @@ token uses: routed experts, attention, shared experts, embedding and head, dense
 	text: `
 Areas are numbers of parameters. Of 671 billion, 97 % are routed experts, of which a token uses 8 of
 256; the strips on the right edge of the square are these, and all that is not a routed expert. Both
-strips together, enlarged on the right, are what one token is multiplied with, embedding and head in
-full. Counts come from the shapes of the weights.
+strips together, enlarged on the right, are the active parameters of one token, embedding and head
+counted in full. Counts come from the shapes of the weights.
 `,
 	drawnBy: []string{"model.Sizes.Parameters", "model.Sizes.Active"},
 	draw:    drawParameters,

@@ -121,16 +121,17 @@ var picturePipeline = picture{
 	name: "pipeline", heading: "Pipeline", width: 880, height: 500,
 	title: "Two schedules of a pipeline, and their bubbles",
 	about: `
-Two charts of eight stages against time. Under 1F1B, 20 batches take 81 units, 21 of them idle.
-Under DualPipe, with batches coming from both ends and forwards beside backwards, they take 66, 6 of
-them idle.
+Two charts of eight stages against time. Under 1F1B, 20 micro-batches take 81 units, 21 of them
+idle. Under DualPipe, with micro-batches coming from both ends and forwards beside backwards, they
+take 66, 6 of them idle.
 `,
 	text: `
-Eight stages, twenty batches, one row a stage; what is left empty is a bubble. A forward takes 1, a
-backward 2, half of it for the weights, and a pair that overlaps 3: the saving is in the order
+Eight stages, twenty micro-batches, one row a stage; what is left empty is a bubble. A forward takes
+1, a backward 2, half of it for the weights, and a pair that overlaps 3: the saving is in the order
 alone. Both schedules are simulated, every chunk beginning as soon as its stage is free and what it
-needs has come; DualPipe's order is that of its published code, in which batches come from both ends
-and a backward for weights fills gaps. The bubbles come out as the formulas of V3's Table 2 say.
+needs has come; DualPipe's order is that of its published code, in which micro-batches come from
+both ends and a backward for weights fills gaps. The bubbles come out as the formulas of V3's
+Table 2 say.
 `,
 	drawnBy: []string{"model.Bubble1F1B", "model.BubbleDualPipe"},
 	draw:    drawPipeline,

@@ -12,7 +12,7 @@ reinforcement learning on everything to R1; below fine-tuning of small models on
 `,
 	text: `
 Blue is supervised fine-tuning, green reinforcement learning by GRPO, orange data. R1-Zero learns
-from rules alone, without a single example. R1 begins with some thousand readable ones, learns from
+from rules alone, without a single example. R1 begins with a few thousand readable ones, learns from
 rules, and then only hands data on: the answers that were right, with 200 thousand others, train the
 base model a second time before the last stage. The small models see the same 800 thousand samples
 and no reinforcement learning at all.

@@ -7,14 +7,15 @@ var pictureRL = picture{
 	title: "The ladder of reinforcement learning, from Monte Carlo to GPPO",
 	about: `
 A tree in three columns. Left, values: Monte Carlo, TD(0), SARSA, Q-learning, DQN, double DQN.
-Middle, policies: policy gradient, baseline, actor and critic, TRPO, PPO. Right, language models:
-RLHF with PPO, DPO, GRPO, DAPO and GSPO, CISPO and GPPO.
+Middle, policies: policy gradient, baseline, actor and critic, TRPO, PPO, and GRPO. Right, language
+models: RLHF with PPO, DPO, and DAPO, GSPO, CISPO and GPPO.
 `,
 	text: `
-Read downwards; beside each arrow stands what changes from one method to the next. Methods on the
-left learn what states or actions are worth, those in the middle learn the policy itself; the critic
-of an actor is a value from the left. On the right are the same methods where a state is a text and
-an action a token: GRPO goes back from the critic to a mean of returns, as Monte Carlo had it.
+Follow the arrows; beside each stands what changes from one method to the next. Methods on the left
+(blue) learn what states or actions are worth, those in the middle (green) learn the policy itself;
+the critic of an actor is a value from the left. Violet are methods of language models, where a
+state is a text and an action a token: GRPO goes back from the critic to a mean of returns, as Monte
+Carlo had it.
 `,
 	shows: []string{"rl.MonteCarlo", "rl.TD0", "rl.SARSA", "rl.QLearning", "rl.DQNTargets", "rl.DoubleDQNTargets",
 		"rl.PolicyGradient", "rl.Actor", "rl.TrustRegion.Step", "ppo.Clip", "dpo.Pairs.Loss", "grpo.Advantage",

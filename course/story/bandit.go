@@ -340,10 +340,11 @@ func banditStory(s *sheet, d *dice) {
 		s.row("%-16s %5.3f %7.3f %7.3f %7.3f %9.3f   %s", r.name,
 			p.best[looks[0]], p.best[looks[1]], p.best[looks[2]], p.best[looks[3]], p.reward, r.by)
 	}
-	s.say("The first five hold values and pull the best arm but for one pull in ten, so that 0.925 is the most " +
-		"they can reach. TD(0) knows states only: an arm leads to a state of its own there. A bandit is a " +
-		"process of one state; SARSA, Q-learning and DQN are given that process, in which a pull leads back to " +
-		"the bandit, with a discount of 0.5. They have more to learn than the bandit asks.")
+	s.say("The first five hold values and pull the arm that they think best, but for one pull in ten, which may " +
+		"be any, so that 0.925 is the most they can reach. TD(0) knows states only: an arm leads to a state of " +
+		"its own there. A bandit is a process of one state; SARSA, Q-learning and DQN are given that process, " +
+		"in which a pull leads back to the bandit, with a discount of 0.5. They have more to learn than the " +
+		"bandit asks.")
 	s.say("The others hold logits of the arms. REINFORCE, with or without a baseline, takes one step from " +
 		"each batch of 16 pulls, and the actor-critic a small one for each of them; TRPO goes as far as a mean " +
 		"KL of 0.02 allows; PPO, GRPO and GPPO take four steps from a batch. DPO sees which of two arms paid " +

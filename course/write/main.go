@@ -1,4 +1,5 @@
-// Write writes the pages of the course below the root of the module, which is its argument.
+// Write writes the pages of the course below the root of the module, which is its argument, or
+// below another folder, which may follow.
 package main
 
 import (
@@ -18,15 +19,16 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("course: ")
-	if len(os.Args) != 2 {
-		log.Fatal("usage: write ROOT")
+	if len(os.Args) != 2 && len(os.Args) != 3 {
+		log.Fatal("usage: write ROOT [FOLDER]")
 	}
-	if err := write(os.Args[1]); err != nil {
+	if err := write(os.Args[1], os.Args[len(os.Args)-1]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func write(root string) error {
+// write writes the pages that the sources below root make.
+func write(root, folder string) error {
 	all := page.Set{}
 	for _, pages := range []func(fs.FS) (page.Set, error){
 		course.Pages, count.Pages, derivation.Pages, hand.Pages, picture.Pages, story.Pages,
@@ -39,5 +41,5 @@ func write(root string) error {
 			return err
 		}
 	}
-	return all.Write(root)
+	return all.Write(folder)
 }

@@ -130,6 +130,10 @@ func TestLesson(t *testing.T) {
 	if lesson, ok := f.Lesson(); !ok || lesson.Name != "TestChoice" {
 		t.Errorf("lesson %v, want the narrowest with sentences", lesson)
 	}
+	f.Tests = append(f.Tests, Test{Name: "TestGateBackward", Breadth: 1, Sentences: []Sentence{{"it slopes", 9}}})
+	if lesson, ok := f.Lesson(); !ok || lesson.Name != "TestChoice" {
+		t.Errorf("lesson %v, want none of gradients", lesson)
+	}
 	f.Tests = append(f.Tests, Test{Name: "TestRoute", Breadth: 30})
 	if lesson, ok := f.Lesson(); !ok || lesson.Name != "TestRoute" {
 		t.Errorf("lesson %v, want the one of its name", lesson)
@@ -140,9 +144,23 @@ func TestLesson(t *testing.T) {
 }
 
 func TestSentencesAreRead(t *testing.T) {
-	l, _ := read(t, map[string]string{"rope/rope_test.go": "package rope\n\nimport \"testing\"\n\n" +
-		"func TestRotate(t *testing.T) {\n\tt.Run(\"it turns\", func(t *testing.T) { Rotate(1) })\n}\n"})
-	if diff := cmp.Diff([]Sentence{{"it turns", 6}}, l.Functions[0].Tests[0].Sentences); diff != "" {
+	l, _ := read(t, map[string]string{"rope/rope_test.go": `package rope
+
+import "testing"
+
+func TestRotate(t *testing.T) {
+	t.Run("it turns", func(t *testing.T) { Rotate(1) })
+	t.Run("it turns " +
+		"back", nil)
+	t.Run("it is the rotation, "+name, nil)
+	t.Run("a bad angle is refused: "+name+", "+way, nil)
+	t.Run("it takes "+name, nil)
+	t.Run(name+": it turns", nil)
+	t.Run(name, nil)
+}
+`})
+	want := []Sentence{{"it turns", 6}, {"it turns back", 7}, {"it is the rotation", 9}, {"a bad angle is refused", 10}}
+	if diff := cmp.Diff(want, l.Functions[0].Tests[0].Sentences); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -229,7 +229,7 @@ func TestOps(t *testing.T) {
 		}
 	})
 	t.Run("a row has the equation, the function, the paper, the tests, the ops and the recordings", func(t *testing.T) {
-		want := "| $`y = R\\,x`$ | [`rope.Rotate`](../rope/rope.go#L9) | RoFormer (15) | " +
+		want := "| $`y = R\\,x`$ | <a id=\"rope-rotate\"></a>[`rope.Rotate`](../rope/rope.go#L9) | RoFormer (15) | " +
 			"[TestRotate](../rope/rope_test.go#L5) |" +
 			" `rope.apply` | [a](../golden/testdata/deep/a.safetensors) |"
 		if rows := tableRows(page); !slices.Contains(rows, want) {

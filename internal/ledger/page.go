@@ -57,20 +57,33 @@ func (l *Ledger) row(f *Function) string {
 	for _, file := range files {
 		links = append(links, link(strings.TrimSuffix(path.Base(file), path.Ext(file)), file))
 	}
+	named := `<a id="` + Anchor(f.Path()) + `"></a>`
 	cells := []string{
-		Formula(f.Formula), linkTo("`"+f.Path()+"`", f.File, f.Line), Cell(f.Cites()),
+		Formula(f.Formula), named + linkTo("`"+f.Path()+"`", f.File, f.Line), Cell(f.Cites()),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// lessons returns the tests that name f: those called after it first, then those that name the
-// fewest others.
+// Anchor is where a function stands on the page, mla-compresskv of mla.CompressKV.
+func Anchor(function string) string { return strings.ToLower(strings.ReplaceAll(function, ".", "-")) }
+
+// lessons returns the tests that name f: those called after it first, then those of its own
+// direction, then those that name the fewest others.
 func (f *Function) lessons() []Test {
 	short := strings.TrimPrefix(testedName(f.Name), ".")
 	return slices.SortedStableFunc(slices.Values(f.Tests), func(a, b Test) int {
-		return cmp.Or(calledAfter(a, short)-calledAfter(b, short), a.Breadth-b.Breadth)
+		return cmp.Or(calledAfter(a, short)-calledAfter(b, short), f.Strays(a)-f.Strays(b), a.Breadth-b.Breadth)
 	})
+}
+
+// Strays is 1 for a test of gradients where f is not one, 0 otherwise.
+func (f *Function) Strays(test Test) int {
+	const back = "Backward"
+	if strings.Contains(test.Name, back) && !strings.Contains(f.Name, back) {
+		return 1
+	}
+	return 0
 }
 
 // calledAfter is 0 for a test with the name's own name, 1 for one that has it in its name, 2 for

@@ -51,7 +51,7 @@ func readTests(sources []source, room string) []namingTest {
 	return tests
 }
 
-// sentences returns the names of sub-tests below node that are literals, t.Run("…", …).
+// sentences returns the names of sub-tests below node that are written out, t.Run("…", …).
 func (s source) sentences(node ast.Node) (all []Sentence) {
 	ast.Inspect(node, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -59,15 +59,48 @@ func (s source) sentences(node ast.Node) (all []Sentence) {
 			return true
 		}
 		run, isSelector := call.Fun.(*ast.SelectorExpr)
-		name, isLiteral := call.Args[0].(*ast.BasicLit)
-		if isSelector && isLiteral && run.Sel.Name == "Run" && name.Kind == token.STRING {
-			if text, err := strconv.Unquote(name.Value); err == nil {
+		if isSelector && run.Sel.Name == "Run" {
+			if text := sentence(call.Args[0]); text != "" {
 				all = append(all, Sentence{text, s.line(call)})
 			}
 		}
 		return true
 	})
 	return all
+}
+
+// sentence returns a name that is a literal or several, or a literal that a comma or colon divides
+// from the case of a table, "it is the mean, "+name; "" of another.
+func sentence(name ast.Expr) string {
+	text, whole := written(name)
+	if before, ok := strings.CutSuffix(text, ", "); !whole && ok {
+		return before
+	}
+	if before, ok := strings.CutSuffix(text, ": "); !whole && ok {
+		return before
+	}
+	if !whole {
+		return ""
+	}
+	return text
+}
+
+// written returns how an expression begins that joins strings, as far as it is literals, and
+// whether that is all of it.
+func written(e ast.Expr) (text string, whole bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, whole := written(e.X)
+		if !whole || e.Op != token.ADD {
+			return left, false
+		}
+		right, whole := written(e.Y)
+		return left + right, whole
+	}
+	return "", false
 }
 
 func isTestName(name string) bool {
