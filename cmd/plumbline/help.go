@@ -405,7 +405,7 @@ const helpLearn = `usage: plumbline learn [flags] [GROUP]
        plumbline learn [flags] FUNCTION
        plumbline learn -check | -solution [FOLDER]
        plumbline learn -quiz [flags] [OP]
-       plumbline learn -answer LETTER [FOLDER]
+       plumbline learn -answer LETTER[:MISTAKE] [FOLDER]
 
 Exercises, from the sources of Plumbline: without an argument they are listed in the order of the
 routes (docs/PATHS.md), with those that are done; with a GROUP, a route or a package, all of it. With
@@ -422,13 +422,15 @@ with the formula stays, and its test says what it should give. Write it again, a
   -root FOLDER
               the repository, if this is not inside it
 
-A quiz asks which of four kernels is wrong: recordings of one call, from emulated kernels that round
-and add up as hardware does, one of which makes a mistake that kernels are known to make.
+A quiz asks which of four kernels is wrong, and by which mistake: recordings of one call, from emulated
+kernels that round and add up as hardware does, one of which makes a mistake that kernels are known
+to make.
 
   -quiz       write the recordings of an op, or of the next one by its seed
   -seed N     another quiz for each number; 1 is the default
-  -answer LETTER
-              judge the recordings, and say whether the wrong one is a, b, c or d
+  -answer LETTER[:MISTAKE]
+              judge the recordings, and say whether the wrong one is a, b, c or d and makes that
+              mistake; without one the mistake is told
 
 Checking runs what stands in the scratch copy, and needs the go command.
 

@@ -42,7 +42,7 @@ func anchor(name string) string {
 // learning is what the flags of the command ask for.
 type learning struct {
 	check, solution, quiz bool
-	answer                string
+	answer, mistake       string // a letter, and the mistake that is made, "" if that is not answered
 	seed                  int
 	root, folder          string
 	arg                   string // a function, a package, an op or a folder
@@ -98,9 +98,9 @@ func (l *learning) choose(args []string) error {
 		return errors.New("-root is for exercises alone")
 	case l.seed < 0:
 		return fmt.Errorf("-seed %d: want a number from 0 on", l.seed)
-	case l.set["answer"] && letter(l.answer) < 0:
+	case l.set["answer"] && !l.splitAnswer():
 		letters := strings.Join(exercise.Letters, " ")
-		return fmt.Errorf("-answer is %s, want one of %s", spelling.Quote(l.answer), letters)
+		return fmt.Errorf("-answer is %s, want one of %s, or such as a:MISTAKE", spelling.Quote(l.answer), letters)
 	case len(args) == 1:
 		l.arg = args[0]
 	}

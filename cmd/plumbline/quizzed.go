@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"plumbline/internal/spelling"
 	_ "plumbline/verify/emulate/all"
 
 	"plumbline/course/exercise"
@@ -19,6 +20,16 @@ import (
 
 // letter returns the number of a kernel that is named by a letter, −1 if none is.
 func letter(name string) int { return slices.Index(exercise.Letters, name) }
+
+// splitAnswer parts an answer, LETTER or LETTER:MISTAKE, and tells whether it is one.
+func (l *learning) splitAnswer() bool {
+	name, mistake, named := strings.Cut(l.answer, ":")
+	if letter(name) < 0 || named && mistake == "" {
+		return false
+	}
+	l.answer, l.mistake = name, mistake
+	return true
+}
 
 // quizFolder is where recordings of a quiz are written.
 func (l *learning) quizFolder() string {
@@ -73,11 +84,11 @@ func (l *learning) pose(w io.Writer, q *exercise.Quiz) error {
 	}
 	var rows [][]string
 	for _, m := range q.Choices {
-		rows = append(rows, []string{"- " + m.Sentence})
+		rows = append(rows, []string{m.ID, m.Sentence})
 	}
 	section(w, "it makes one of these mistakes", rows)
 	fmt.Fprintf(w, "\nlook    plumbline inspect %s\n", shellWord(report.Printable(l.kernelFile("a"))))
-	fmt.Fprintf(w, "answer  plumbline learn -answer LETTER %s\n", shellWord(report.Printable(l.quizFolder())))
+	fmt.Fprintf(w, "answer  plumbline learn -answer LETTER:MISTAKE %s\n", shellWord(report.Printable(l.quizFolder())))
 	return nil
 }
 
@@ -147,19 +158,47 @@ func (l *learning) judge(w io.Writer) (int, error) {
 		defer rec.Close()
 		kernels = append(kernels, rec)
 	}
+	if err := l.checkMistake(kernels[0].Op); err != nil {
+		return exitUnusable, err
+	}
 	a, err := exercise.Judge(kernels, letter(l.answer))
 	if err != nil {
 		return exitUnusable, err
 	}
-	if !a.Right {
+	return l.mark(w, a), nil
+}
+
+// checkMistake wants the mistake that is answered to be one that kernels of the op make.
+func (l *learning) checkMistake(name string) error {
+	described := op.Lookup(name)
+	if l.mistake == "" || described == nil {
+		return nil
+	}
+	var ids []string
+	for _, m := range described.Mistakes() {
+		ids = append(ids, m.ID)
+	}
+	if slices.Contains(ids, l.mistake) {
+		return nil
+	}
+	return fmt.Errorf("%s has no mistake %s%s", name, spelling.Quote(l.mistake), spelling.Suggest(l.mistake, ids))
+}
+
+// mark says how right an answer is, and returns the exit status.
+func (l *learning) mark(w io.Writer, a exercise.Answer) int {
+	switch {
+	case !a.Right:
 		fmt.Fprintf(w, "No: %s is a right kernel, whose own arithmetic explains its errors. Look again.\n", l.answer)
-		return exitUnexplained, nil
+		return exitUnexplained
+	case l.mistake != "" && a.Found && l.mistake != a.Finding.ID:
+		fmt.Fprintf(w, "Yes: %s is wrong. But not by %s: look again.\n", l.answer, l.mistake)
+		return exitUnexplained
 	}
 	fmt.Fprintf(w, "Yes: %s is wrong.\n  %s\n", l.answer, report.Line(a.Sentence))
 	if a.Found {
 		fmt.Fprint(w, told(a))
 	}
-	return exitExplained, nil
+	return exitExplained
 }
 
 // told is what is known of a mistake beside its sentence.
