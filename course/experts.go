@@ -174,9 +174,9 @@ var expertsRoute = Route{
 				`专家选定之后，同一个专家的 token 要排在一起，才能用一次矩阵乘算完：先重排、发送，算完后乘上权重，放回原位。`,
 			},
 			Exercise: Text{
-				`Which permutation undoes Permute, and what does Combine do with a choice whose expert lies on another
+				`Which permutation undoes DispatchRows, and what does Combine do with a choice whose expert lies on another
 				device?`,
-				`哪个置换能还原 Permute？选中的专家在别的设备上时，Combine 怎样处理？`,
+				`哪个置换能还原 DispatchRows？选中的专家在别的设备上时，Combine 怎样处理？`,
 			},
 			Answer: Text{
 				`InverseOrder of the order; Combine adds nothing for a choice that was not sent here, and the other
