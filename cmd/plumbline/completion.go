@@ -200,7 +200,7 @@ func valuesOf(f flagHelp) []candidate {
 		return plain("auto", "off")
 	case "GPU":
 		return plain(count.GPUNames()...)
-	case "LETTER":
+	case "LETTER[:MISTAKE]":
 		return plain(exercise.Letters...)
 	case "FILE", "OTHER", "NAME", "FOLDER", "OUT":
 		return []candidate{askFiles}
