@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func few() {
 	shipped = func() []string {
 		return []string{
-			"mla-decode-bf16.safetensors", "mla-layer-absorbed-bf16.safetensors", "rope-plain-bf16.safetensors",
+			"attention-forward-mha-bf16.safetensors", "mla-decode-bf16.safetensors", "rope-plain-bf16.safetensors",
 		}
 	}
 	main()
