@@ -50,11 +50,12 @@ type learning struct {
 
 	course  *exercise.Course
 	scratch *exercise.Scratch // nil: there is none
+	stderr  io.Writer
 }
 
 // learn empties equations for readers to write again, and asks them which kernel is wrong.
 func learn(args []string, stdout *checked, stderr io.Writer) int {
-	l := learning{set: map[string]bool{}}
+	l := learning{set: map[string]bool{}, stderr: stderr}
 	flags := flag.NewFlagSet("learn", flag.ContinueOnError)
 	flags.BoolVar(&l.check, "check", false, "")
 	flags.BoolVar(&l.solution, "solution", false, "")
