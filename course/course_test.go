@@ -15,13 +15,7 @@ import (
 
 const root = ".."
 
-func TestPages(t *testing.T) {
-	pages, err := Pages(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	check.Pages(t, root, pages)
-}
+func TestPages(t *testing.T) { check.PagesOf(t, root, Pages) }
 
 // stations returns all stations.
 func stations() (all []Station) {

@@ -23,7 +23,7 @@ func notes(b *strings.Builder, l *ledger.Ledger, kind, title string) {
 	for _, f := range l.Functions {
 		for _, note := range f.Notes {
 			if note.Kind == kind {
-				fmt.Fprintf(b, "| %s | %s | %s |\n", functionLink(f), ledger.Cell(f.Cites()), ledger.Cell(note.Text))
+				fmt.Fprintf(b, "| %s | %s | %s |\n", f.Link("../"), ledger.Cell(f.Cites()), ledger.Cell(note.Text))
 			}
 		}
 	}

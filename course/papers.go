@@ -49,12 +49,7 @@ func place(name string) string {
 func functions(cited []ledger.Cited) string {
 	var links []string
 	for _, c := range cited {
-		links = append(links, functionLink(c.Function))
+		links = append(links, c.Function.Link("../"))
 	}
 	return strings.Join(links, ", ")
-}
-
-// functionLink returns a link from a page in docs to the line of a function.
-func functionLink(f *ledger.Function) string {
-	return fmt.Sprintf("[`%s`](../%s#L%d)", f.Path(), f.File, f.Line)
 }

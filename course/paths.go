@@ -38,29 +38,38 @@ func (w *writer) say(t Text) string {
 	return text
 }
 
-// docs and root return how the page is left for docs and for the root of the module.
-func (w *writer) docs() string {
+// either returns one of two pieces of Markdown, by the language of the page.
+func (w *writer) either(english, chinese string) string {
 	if w.language == Chinese {
-		return "../"
+		return chinese
 	}
-	return ""
+	return english
 }
+
+// docs and root return how the page is left for docs and for the root of the module.
+func (w *writer) docs() string { return w.either("", "../") }
 
 func (w *writer) root() string { return w.docs() + "../" }
 
-func (w *writer) colon() string {
-	if w.language == Chinese {
-		return "："
+// space stands between sentences, but not in Chinese, whose punctuation is as wide as a space.
+func (w *writer) space() string { return w.either(" ", "") }
+
+// functions returns those of a station; a test says that all are there.
+func (w *writer) functions(s Station) (all []*ledger.Function) {
+	for _, name := range s.Function {
+		if f := w.ledger[name]; f != nil {
+			all = append(all, f)
+		}
 	}
-	return ": "
+	return all
 }
 
-// space stands between sentences, but not in Chinese, whose punctuation is as wide as a space.
-func (w *writer) space() string {
-	if w.language == Chinese {
-		return ""
+// stations links stations of this page.
+func (w *writer) stations(all []Station) (links []string) {
+	for _, s := range all {
+		links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
 	}
-	return " "
+	return links
 }
 
 func (w *writer) paths() string {
@@ -81,19 +90,12 @@ func (w *writer) paths() string {
 func (w *writer) readingList() {
 	w.printf("\n## %s\n\n| %s | %s |\n|---|---|\n", w.say(listTitle), w.say(entryTitle), w.say(stationTitle))
 	for _, entry := range ReadingList() {
-		var links []string
-		for _, s := range entry.Stations {
-			links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
-		}
-		w.printf("| %s | %s |\n", w.say(entry.Name), strings.Join(links, " · "))
+		w.printf("| %s | %s |\n", w.say(entry.Name), strings.Join(w.stations(entry.Stations), " · "))
 	}
 	w.printf("\n")
 	for _, route := range Routes() {
-		var links []string
-		for _, s := range route.Stations {
-			links = append(links, fmt.Sprintf("[%s](#%s)", w.say(s.Title), s.ID))
-		}
-		w.printf("- **[%s](#%s)**%s%s\n", w.say(route.Title), route.ID, w.colon(), strings.Join(links, " → "))
+		w.printf("- **[%s](#%s)**%s%s\n", w.say(route.Title), route.ID, w.either(": ", "："),
+			strings.Join(w.stations(route.Stations), " → "))
 	}
 }
 
@@ -124,11 +126,8 @@ func ReadingList() (list []Entry) {
 func (w *writer) station(s Station) {
 	w.printf("\n### <a id=\"%s\"></a>%s\n\n%s\n\n", s.ID, w.say(s.Title), w.say(s.Why))
 	w.printf("| %s | %s | %s |\n|---|---|---|\n", w.say(formulaTitle), w.say(functionTitle), w.say(paperTitle))
-	for _, name := range s.Function {
-		if f := w.ledger[name]; f != nil {
-			w.printf("| %s | [`%s`](%s%s#L%d) | %s |\n",
-				ledger.Formula(f.Formula), name, w.root(), f.File, f.Line, ledger.Cell(f.Cites()))
-		}
+	for _, f := range w.functions(s) {
+		w.printf("| %s | %s | %s |\n", ledger.Formula(f.Formula), f.Link(w.root()), ledger.Cell(f.Cites()))
 	}
 	w.picture(s.Look.Picture)
 	w.printf("\n%s\n", strings.Join(w.links(s), " · "))
@@ -153,7 +152,7 @@ func (w *writer) picture(name string) {
 		"<img alt=\"%s\" src=\"%s.svg\"></picture>\n", file, captions[name].In(w.language), file)
 }
 
-// links returns where the numbers of a station are, its tests and its Example.
+// links returns where the numbers of a station are, and its Examples.
 func (w *writer) links(s Station) (links []string) {
 	look := func(title Text, file string) {
 		links = append(links, fmt.Sprintf("[%s](%s)", w.say(title), w.docs()+file))
@@ -178,11 +177,7 @@ func (w *writer) links(s Station) (links []string) {
 // one of them.
 func (w *writer) examples(s Station) (links []string) {
 	var shown ledger.Test
-	for _, name := range s.Function {
-		f := w.ledger[name]
-		if f == nil {
-			continue
-		}
+	for _, f := range w.functions(s) {
 		if example, ok := f.Example(); ok {
 			links = append(links, w.test(exampleTitle, example))
 		} else if example, ok := f.Shown(); ok {
@@ -211,12 +206,11 @@ func (w *writer) lesson(s Station) {
 			w.sentences(name, test)
 		}
 	}
+	if len(s.Tests) > 0 {
+		return
+	}
 	seen := map[string]bool{}
-	for _, name := range s.Function {
-		f := w.ledger[name]
-		if f == nil || len(s.Tests) > 0 {
-			continue
-		}
+	for _, f := range w.functions(s) {
 		if test, ok := f.Lesson(); ok && !seen[f.Package+test.Name] {
 			seen[f.Package+test.Name] = true
 			w.sentences(f.Package+"."+test.Name, test)

@@ -2,7 +2,6 @@ package count
 
 import (
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,13 +12,7 @@ import (
 
 const root = "../.."
 
-func TestPages(t *testing.T) {
-	pages, err := Pages(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	check.Pages(t, root, pages)
-}
+func TestPages(t *testing.T) { check.PagesOf(t, root, Pages) }
 
 func TestLookup(t *testing.T) {
 	for name, want := range map[string]string{

@@ -58,7 +58,7 @@ func write(b *strings.Builder, blocks []Block) {
 func checked(d Derivation, s Step) string {
 	text := fmt.Sprintf("<sub>[%s:%d](../%s#L%d)", d.File, s.Line, d.File, s.Line)
 	for _, f := range s.Calls {
-		text += fmt.Sprintf(" · [`%s`](../%s#L%d)", f.Path(), f.File, f.Line)
+		text += " · " + f.Link("../")
 	}
 	return text + "</sub>"
 }

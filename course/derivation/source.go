@@ -10,7 +10,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"plumbline/internal/ledger"
@@ -153,19 +152,8 @@ func subTest(statement ast.Stmt) (name string, body *ast.FuncLit) {
 		return "", nil
 	}
 	body, _ = call.Args[1].(*ast.FuncLit)
-	return constant(call.Args[0]), body
-}
-
-// constant returns the value of a string, or of several that are joined by +.
-func constant(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		text, _ := strconv.Unquote(e.Value) // what is no string is empty, and the test says so
-		return text
-	case *ast.BinaryExpr:
-		return constant(e.X) + constant(e.Y)
-	}
-	return ""
+	name, _ = ledger.Written(call.Args[0]) // what is no string is empty, and the test says so
+	return name, body
 }
 
 // commentAbove returns the text of the comment that ends on the line before.

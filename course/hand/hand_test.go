@@ -1,7 +1,6 @@
 package hand
 
 import (
-	"os"
 	"testing"
 
 	"plumbline/internal/check"
@@ -9,10 +8,4 @@ import (
 
 const root = "../.."
 
-func TestPages(t *testing.T) {
-	pages, err := Pages(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	check.Pages(t, root, pages)
-}
+func TestPages(t *testing.T) { check.PagesOf(t, root, Pages) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,13 +15,7 @@ import (
 
 const root = "../.."
 
-func TestPages(t *testing.T) {
-	pages, err := Pages(os.DirFS(root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	check.Pages(t, root, pages)
-}
+func TestPages(t *testing.T) { check.PagesOf(t, root, Pages) }
 
 func TestPictures(t *testing.T) {
 	for _, p := range gallery {

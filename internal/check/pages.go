@@ -1,6 +1,7 @@
 package check
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,6 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// PagesOf is Pages of what a package makes of the sources below root.
+func PagesOf[Set ~map[string]string](t testing.TB, root string, made func(root fs.FS) (Set, error)) {
+	t.Helper()
+	pages, err := made(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	Pages(t, root, pages)
+}
 
 // Pages fails a test for every generated file, content by path from root, that is not so on disk.
 func Pages(t testing.TB, root string, pages map[string]string) {

@@ -11,12 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestNotesAndSummaryAreRead(t *testing.T) {
+func TestNotesAreRead(t *testing.T) {
 	doc := "Rotate returns x turned. More.\n\n\ty = R x\n\nx is [d]. Differs in print: the sign. Two\nsentences. " +
 		"Differs in code: verl has none. It implements RoFormer (15).\n"
-	if got, want := readSummary(doc), "Rotate returns x turned."; got != want {
-		t.Errorf("summary %q, want %q", got, want)
-	}
 	want := []Note{{InPrint, "the sign. Two sentences."}, {InCode, "verl has none."}}
 	if diff := cmp.Diff(want, readNotes(doc)); diff != "" {
 		t.Error(diff)

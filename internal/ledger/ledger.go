@@ -30,7 +30,6 @@ type Function struct {
 	Name    string // YaRN.ScoreFactor for a method
 	File    string // from the root, with slashes
 	Line    int
-	Summary string   // first sentence of the comment
 	Formula []string // lines of the indented block
 	Notes   []Note   // where print and code differ from it
 	Ending  string   // last sentence of the comment, from "It implements" on
@@ -74,6 +73,12 @@ type Op struct {
 
 // Path returns the name as other packages write it, rope.Rotate or rope.YaRN.ScoreFactor.
 func (f *Function) Path() string { return path.Base(f.Package) + "." + f.Name }
+
+// Link returns a link to the line of the function, from a page that leaves for the root by up, as
+// "../".
+func (f *Function) Link(up string) string {
+	return fmt.Sprintf("[`%s`](%s%s#L%d)", f.Path(), up, f.File, f.Line)
+}
 
 // Read reads the sources below root, which is the root of the module.
 func Read(root fs.FS) (*Ledger, error) {

@@ -18,18 +18,6 @@ func paragraphs(doc string) (prose []string) {
 	return prose
 }
 
-// readSummary returns the first sentence of a comment.
-func readSummary(doc string) string {
-	prose := paragraphs(doc)
-	if len(prose) == 0 {
-		return ""
-	}
-	if end := sentenceEnd.FindStringIndex(prose[0]); end != nil {
-		return prose[0][:end[0]+1]
-	}
-	return prose[0]
-}
-
 // readNotes returns what a comment says of differences: from "Differs in print: " or "Differs in
 // code: " to the next such words, the citing sentence or the end of the paragraph.
 func readNotes(doc string) (notes []Note) {

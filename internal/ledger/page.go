@@ -59,7 +59,7 @@ func (l *Ledger) row(f *Function) string {
 	}
 	named := `<a id="` + Anchor(f.Path()) + `"></a>`
 	cells := []string{
-		Formula(f.Formula), named + linkTo("`"+f.Path()+"`", f.File, f.Line), Cell(f.Cites()),
+		Formula(f.Formula), named + f.Link("../"), Cell(f.Cites()),
 		list(tests), strings.Join(ops, "<br>"), list(links),
 	}
 	return "| " + strings.Join(cells, " | ") + " |\n"

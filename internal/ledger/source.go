@@ -116,7 +116,7 @@ func (s source) functions(room string) []*Function {
 		}
 		f := &Function{Package: room, Name: exportedName(decl), File: s.name, Line: s.line(decl)}
 		f.Formula, f.Ending = readComment(decl.Doc.Text())
-		f.Summary, f.Notes = readSummary(decl.Doc.Text()), readNotes(decl.Doc.Text())
+		f.Notes = readNotes(decl.Doc.Text())
 		f.Exempt = saysNone(f.Ending) || decl.Recv != nil && decl.Name.Name == "String"
 		functions = append(functions, f)
 	}

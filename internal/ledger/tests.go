@@ -72,7 +72,7 @@ func (s source) sentences(node ast.Node) (all []Sentence) {
 // sentence returns a name that is a literal or several, or a literal that a comma or colon divides
 // from the case of a table, "it is the mean, "+name; "" of another.
 func sentence(name ast.Expr) string {
-	text, whole := written(name)
+	text, whole := Written(name)
 	if before, ok := strings.CutSuffix(text, ", "); !whole && ok {
 		return before
 	}
@@ -85,19 +85,19 @@ func sentence(name ast.Expr) string {
 	return text
 }
 
-// written returns how an expression begins that joins strings, as far as it is literals, and
+// Written returns how an expression begins that joins strings, as far as it is literals, and
 // whether that is all of it.
-func written(e ast.Expr) (text string, whole bool) {
+func Written(e ast.Expr) (text string, whole bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
 		text, err := strconv.Unquote(e.Value)
 		return text, err == nil && e.Kind == token.STRING
 	case *ast.BinaryExpr:
-		left, whole := written(e.X)
+		left, whole := Written(e.X)
 		if !whole || e.Op != token.ADD {
 			return left, false
 		}
-		right, whole := written(e.Y)
+		right, whole := Written(e.Y)
 		return left + right, whole
 	}
 	return "", false
