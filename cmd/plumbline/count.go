@@ -1,14 +1,17 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"plumbline/course/count"
+	"plumbline/internal/bounded"
 	"plumbline/internal/spelling"
 	"plumbline/model"
 	"plumbline/verify/report"
@@ -83,17 +86,12 @@ func readSizes(path string) (model.Sizes, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "config.json")
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return model.Sizes{}, fmt.Errorf("%s: %w", path, reason(err))
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostConfig+1))
-	if err == nil && len(text) > mostConfig {
-		err = fmt.Errorf("more than %d bytes: no config.json", mostConfig)
+	text, err := bounded.Read(path, mostConfig)
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s: %w", path, at.Err)
 	}
 	if err != nil {
-		return model.Sizes{}, fmt.Errorf("%s: %w", path, reason(err))
+		return model.Sizes{}, err
 	}
 	sizes, err := model.ParseSizes(text)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/term"
-
 	"plumbline/course/exercise"
 	"plumbline/verify/report"
 )
@@ -195,25 +193,16 @@ func (l *learning) current() (exercise.Exercise, error) {
 	return l.course.Find(name)
 }
 
-// say shows what is being done, on a terminal alone, until the function is called that it returns.
-func (l *learning) say(text string) (done func()) {
-	f, ok := l.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return func() {}
-	}
-	fmt.Fprint(f, text)
-	return func() { fmt.Fprint(f, "\r\x1b[K") }
-}
-
 // examine runs the tests of the exercise, and says what the first that is red says.
 func (l *learning) examine(w io.Writer) (int, error) {
 	e, err := l.current()
 	if err != nil {
 		return exitUnusable, err
 	}
-	done := l.say(fmt.Sprintf("testing %s, for a minute at most", e.Name))
+	say, clear := statusOn(l.stderr)
+	say(fmt.Sprintf("testing %s, for a minute at most", e.Name))
 	r, err := l.scratch.Check(l.course, e)
-	done()
+	clear()
 	if err != nil {
 		return exitUnusable, err
 	}

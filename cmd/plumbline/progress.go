@@ -3,11 +3,24 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
+	"golang.org/x/term"
+
 	"plumbline/verify/report"
 )
+
+// statusOn returns how one line on a terminal says what is being done, and how it is taken away.
+// Elsewhere both do nothing.
+func statusOn(w io.Writer) (say func(text string), clear func()) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return func(string) {}, func() {}
+	}
+	return func(text string) { fmt.Fprintf(f, "\r%s\x1b[K", text) }, func() { fmt.Fprint(f, "\r\x1b[K") }
+}
 
 // A progress is a line on a terminal that says how far a run is: how many recordings are reported,
 // which one the report waits for and how long that has been judged, and how many later ones are

@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"plumbline/internal/spelling"
 	"plumbline/verify/op"
 	"plumbline/verify/report"
@@ -113,11 +111,9 @@ func vacant(names ...string) error {
 
 // watch says on a terminal what is being measured, until the function it returns is called.
 func (r *requesting) watch() (clear func()) {
-	if !term.IsTerminal(int(r.stderr.Fd())) {
-		return func() {}
-	}
+	say, clear := statusOn(r.stderr)
 	r.options.Watch = func(what string) {
-		fmt.Fprintf(r.stderr, "\rmeasuring %s, %s\x1b[K", r.op, report.Printable(what))
+		say(fmt.Sprintf("measuring %s, %s", r.op, report.Printable(what)))
 	}
-	return func() { fmt.Fprint(r.stderr, "\r\x1b[K") }
+	return clear
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumbline/internal/bounded"
 	"plumbline/internal/ledger"
 	"plumbline/internal/spelling"
 )
@@ -77,7 +78,7 @@ func IsRoot(folder string) bool {
 // Open opens a scratch copy.
 func Open(folder string) (*Scratch, error) {
 	name := filepath.Join(folder, Marker)
-	text, err := readFile(name, mostMarker)
+	text, err := bounded.Read(name, mostMarker)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", folder, ErrNone)
@@ -89,18 +90,6 @@ func Open(folder string) (*Scratch, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, nil
-}
-
-// readFile reads a file of at most so many bytes.
-func readFile(name string, most int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes", name, most)
-	}
-	return os.ReadFile(name)
 }
 
 // read reads a marker.
@@ -220,7 +209,7 @@ func (s *Scratch) path(name string) string { return filepath.Join(s.Folder, file
 // function reads an exercise's function in the copy or in the sources.
 func (s *Scratch) function(folder string, e Exercise) (*parsed, error) {
 	name := filepath.Join(folder, filepath.FromSlash(e.File))
-	text, err := readFile(name, mostSource)
+	text, err := bounded.Read(name, mostSource)
 	if err != nil {
 		return nil, err
 	}
