@@ -93,7 +93,7 @@ func forwardGroup(c *op.Case, out *Heads, b, g int) {
 		for s := s0; s < s1; s++ {
 			at = append(at, Place{b, s, h})
 		}
-		out.Block(c.HeadRows("q", b, h, s0, s1), keys, attention.Options{Mask: mask, Sink: sink(c, h)}, at)
+		out.Block(c.HeadRows("q", b, h, s0, s1), keys, attention.Options{Mask: mask, Sink: Sink(c, h)}, at)
 	})
 }
 

@@ -123,8 +123,8 @@ func KeysInUse(c *op.Case, b int) int {
 	return c.Dim("T")
 }
 
-// sink returns the sink of head h, or nil.
-func sink(c *op.Case, h int) *float64 {
+// Sink returns the sink of head h, or nil.
+func Sink(c *op.Case, h int) *float64 {
 	if s := c.Input("sink"); s != nil {
 		return &s.Data[h]
 	}
@@ -135,8 +135,8 @@ func sink(c *op.Case, h int) *float64 {
 // MiB.
 func BlockRows(keys int) int { return min(max(1<<20/max(keys, 1), 1), 128) }
 
-// lseUnit is what a natural logarithm is divided by to get the recorded one.
-func lseUnit(c *op.Case) float64 {
+// LSEUnit is what a natural logarithm is divided by to get the recorded one.
+func LSEUnit(c *op.Case) float64 {
 	if c.Word("lse_base") == "2" {
 		return math.Ln2
 	}

@@ -16,7 +16,7 @@ import (
 
 // attentionMerge joins the parts row by row.
 func attentionMerge(c *op.Case) ([]verdict.Expected, error) {
-	parts, rows, width, unit := c.Dim("P"), c.Dim("N"), c.Dim("V"), lseUnit(c)
+	parts, rows, width, unit := c.Dim("P"), c.Dim("N"), c.Dim("V"), LSEUnit(c)
 	outputs, logs := make([]*mat.Dense, parts), make([][]float64, parts)
 	for p := range parts {
 		outputs[p] = c.Input("o").View(1, p)
@@ -58,7 +58,7 @@ func newMergeRun(c *op.Case, r *arithmetic.Run) *mergeRun {
 	m := &mergeRun{
 		natural: r.Grid(work), shifted: r.Grid(work), product: r.Grid(work), divided: r.Grid(work), lse: r.Grid(work),
 		added: r.Grid(work), exp: r.Function(work, 2), log: r.Function(work, 2), sum: r.Adder(acc),
-		total: r.Adder(acc), dividesFirst: r.Coin(), unit: lseUnit(c),
+		total: r.Adder(acc), dividesFirst: r.Coin(), unit: LSEUnit(c),
 	}
 	if c.Arithmetic.Exp == "approx" {
 		m.exp = r.Function(work, 4)

@@ -127,7 +127,7 @@ func (b *headBlock) weigh(n int, in *Rows, forms []formed, stack *mat.Dense) {
 
 // store keeps what run n of a form gives.
 func (b *headBlock) store(form, n int, out *mat.Dense, lse []float64) (others, othersLSE []otherTruth) {
-	h, unit := b.h, lseUnit(b.h.c)
+	h, unit := b.h, LSEUnit(b.h.c)
 	for row, i := range b.run {
 		o, l := h.rowOf(b.at[i]), h.lseOf(b.at[i])
 		others = append(others, h.o.run(form, n-1, o, out.RawRowView(row), b.rows.exact.RawRowView(row))...)

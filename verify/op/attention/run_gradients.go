@@ -172,7 +172,7 @@ func (s *groupGradients) head(h int) {
 		s1 := min(queries, s0+BlockRows(used))
 		mask := attention.Mask{Causal: c.Flag("causal"), Window: c.Int("window"), Queries: queries - s0, Keys: used}
 		s.block(step.RowsBetween(q, s0, s1), step.RowsBetween(do, s0, s1),
-			attention.Options{Mask: mask, Sink: sink(c, h)}, Place{s.b, s0, h})
+			attention.Options{Mask: mask, Sink: Sink(c, h)}, Place{s.b, s0, h})
 	}
 	s.allK.add(s.headK)
 	s.allV.add(s.headV)

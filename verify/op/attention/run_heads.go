@@ -111,7 +111,7 @@ func (h *Heads) Block(q *mat.Dense, keys *Keys, o attention.Options, at []Place)
 	t := headTruth{q: step.FiniteOrZero(q), keys: keys, v: keys.finiteV(), scores: dots}
 	t.weights, t.lse = attention.Softmax(dots, o.Sink)
 	t.out = attention.Values(t.weights, keys.V, o)
-	unit := lseUnit(h.c)
+	unit := LSEUnit(h.c)
 	for i, p := range at {
 		h.o.set(h.rowOf(p), t.out.RawRowView(i))
 		h.lse.set(h.lseOf(p), []float64{t.lse[i] / unit})

@@ -78,7 +78,7 @@ func checkBalance(c *op.Case) error {
 		return err
 	}
 	kind, n := c.Word("kind"), c.Dim("N")
-	switch length := sequenceLength(c); {
+	switch length := SequenceLength(c); {
 	case kind == "sequence" && (length == 0 || n%length != 0):
 		return fmt.Errorf(
 			"attrs: %q: found %d, want a divisor of %d, the number of tokens", "sequence_length", length, n,
@@ -107,7 +107,8 @@ func checkDevices(c *op.Case) error {
 	return nil
 }
 
-func sequenceLength(c *op.Case) int {
+// SequenceLength is how many tokens a sequence has.
+func SequenceLength(c *op.Case) int {
 	if c.Has("sequence_length") {
 		return c.Int("sequence_length")
 	}

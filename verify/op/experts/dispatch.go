@@ -72,8 +72,8 @@ func checkIDs(c *op.Case) error {
 	return nil
 }
 
-// idsOf returns the experts of each token; below 0: none.
-func idsOf(c *op.Case) [][]int {
+// Chosen returns the experts of each token; below 0: none.
+func Chosen(c *op.Case) [][]int {
 	ids := make([][]int, c.Dim("N"))
 	for n := range ids {
 		for _, id := range c.Input("indices").Row(n) {
@@ -85,7 +85,7 @@ func idsOf(c *op.Case) [][]int {
 
 // dispatch is moe.dispatch, in which nothing is rounded.
 func dispatch(c *op.Case) ([]verdict.Expected, error) {
-	ids := idsOf(c)
+	ids := Chosen(c)
 	order, counts := moe.Dispatch(ids, c.Int("experts"))
 	return c.Wanted(
 		verdict.Expected{

@@ -137,7 +137,7 @@ func sumOfExperts(c *op.Case) ([]verdict.Expected, error) {
 	for k := range slots {
 		slots[k] = k
 	}
-	for n, experts := range idsOf(c) {
+	for n, experts := range Chosen(c) {
 		given := choice{slots, c.Input("weights").Row(n)}
 		m.sent = append(m.sent, sentToken{experts: experts, choices: []choice{given}})
 	}

@@ -108,8 +108,8 @@ func gateWork(c *op.Case) float64 {
 // scoreWork is what a score of one run takes, in products.
 const scoreWork = 100
 
-// gateOf returns the gate that the attributes describe.
-func gateOf(c *op.Case) moe.Gate {
+// GateOf returns the gate that the attributes describe.
+func GateOf(c *op.Case) moe.Gate {
 	g := moe.Gate{
 		Score: moe.SigmoidScores, GroupScore: moe.GroupScoresTop2, TopK: c.Int("top_k"), Groups: c.Int("groups"),
 		TopGroups: c.Int("top_groups"), Normalize: c.Flag("normalize"), NormEps: c.Float("norm_eps"),

@@ -15,17 +15,17 @@ import (
 
 // balanceLoss is moe.balance_loss.
 func balanceLoss(c *op.Case) ([]verdict.Expected, error) {
-	scores, ids, alpha := c.Input("scores").View(0), idsOf(c), c.Float("alpha")
+	scores, ids, alpha := c.Input("scores").View(0), Chosen(c), c.Float("alpha")
 	var loss float64
 	switch c.Word("kind") {
 	case "expert":
 		loss = moe.ExpertLoss(normalized(c, scores), ids, alpha)
 	case "device":
-		loss = moe.DeviceLoss(normalized(c, scores), ids, devicesOf(c), alpha)
+		loss = moe.DeviceLoss(normalized(c, scores), ids, Devices(c), alpha)
 	case "communication":
-		loss = moe.CommunicationLoss(normalized(c, scores), ids, devicesOf(c), mostDevices(c), alpha)
+		loss = moe.CommunicationLoss(normalized(c, scores), ids, Devices(c), MostDevices(c), alpha)
 	case "sequence":
-		loss = moe.LossPerSequence(normalized(c, scores), ids, sequenceLength(c), alpha)
+		loss = moe.LossPerSequence(normalized(c, scores), ids, SequenceLength(c), alpha)
 	}
 	work := 4 * c.Dim("N") * c.Dim("E")
 	return c.Run(lossProgram(c, ids), float64(work),
@@ -39,8 +39,8 @@ func normalized(c *op.Case, scores *mat.Dense) mat.Matrix {
 	return scores
 }
 
-// devicesOf returns the device of each expert.
-func devicesOf(c *op.Case) []int {
+// Devices returns the device of each expert.
+func Devices(c *op.Case) []int {
 	devices := make([]int, c.Dim("E"))
 	for e, d := range c.Input("groups").Data {
 		devices[e] = int(d)
@@ -48,12 +48,12 @@ func devicesOf(c *op.Case) []int {
 	return devices
 }
 
-// mostDevices is M, all that there are where nothing is said.
-func mostDevices(c *op.Case) int {
+// MostDevices is M, all that there are where nothing is said.
+func MostDevices(c *op.Case) int {
 	if c.Has("top_groups") {
 		return c.Int("top_groups")
 	}
-	return slices.Max(devicesOf(c)) + 1
+	return slices.Max(Devices(c)) + 1
 }
 
 // lossRun has the places of a loss: means of scores, shares of tokens, and the sum of their
@@ -82,7 +82,7 @@ func lossProgram(c *op.Case, ids [][]int) op.Program {
 		}
 		length := c.Dim("N")
 		if c.Word("kind") == "sequence" {
-			length = sequenceLength(c)
+			length = SequenceLength(c)
 		}
 		var losses []float64
 		for from := 0; from < c.Dim("N"); from += length {
@@ -135,7 +135,7 @@ func (l *lossRun) scores(from, to int) []float64 {
 // byDevice returns shares and scores of devices: the mean share of a device's experts, or that of
 // tokens which are sent to it.
 func (l *lossRun) byDevice(shares, means []float64, ids [][]int) (f, p []float64) {
-	devices := devicesOf(l.c)
+	devices := Devices(l.c)
 	members := make([][]int, slices.Max(devices)+1)
 	for e, d := range devices {
 		members[d] = append(members[d], e)
@@ -150,7 +150,7 @@ func (l *lossRun) byDevice(shares, means []float64, ids [][]int) (f, p []float64
 		f[d] = l.part.Round(l.group.Sum(of) / math.Max(1, float64(len(of))))
 	}
 	if l.c.Word("kind") == "communication" {
-		f = l.part.RoundAll(moe.RelativeSentLoads(ids, devices, mostDevices(l.c)))
+		f = l.part.RoundAll(moe.RelativeSentLoads(ids, devices, MostDevices(l.c)))
 	}
 	return f, p
 }

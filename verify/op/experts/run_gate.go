@@ -25,7 +25,7 @@ type gateInputs struct {
 }
 
 func inputsOf(c *op.Case) *gateInputs {
-	g := &gateInputs{c: c, gate: gateOf(c)}
+	g := &gateInputs{c: c, gate: GateOf(c)}
 	if c.Input("bias") != nil {
 		g.bias = c.Input("bias").Row()
 	}

@@ -114,7 +114,7 @@ func mlaDecode(c *op.Case) ([]verdict.Expected, error) {
 			}
 			return
 		}
-		keys := attend.NewLatents(gathered(c, b), width)
+		keys := attend.NewLatents(Gathered(c, b), width)
 		parallel.Each(queries*step.Pages(heads, most), func(i int) {
 			s, h0 := i/step.Pages(heads, most), i%step.Pages(heads, most)*most
 			decodeHeads(c, out, keys, b, s, h0, min(heads, h0+most))
@@ -131,9 +131,9 @@ func mostKeys(c *op.Case) (n int) {
 	return n
 }
 
-// gathered returns the rows of the recorded cache that sequence b has in use, in its order. Each
+// Gathered returns the rows of the recorded cache that sequence b has in use, in its order. Each
 // page is decoded where its rows belong.
-func gathered(c *op.Case, b int) *mat.Dense {
+func Gathered(c *op.Case, b int) *mat.Dense {
 	page, width := c.Dim("page"), c.Dim("D")
 	var reads []func()
 	rows := mla.GatherPages(attend.KeysInUse(c, b), page, width, func(p int, to []float64) {
@@ -145,7 +145,7 @@ func gathered(c *op.Case, b int) *mat.Dense {
 
 // decodeHeads computes heads h0 … h1−1 of one query. They see the same keys, so the mask is a cut.
 func decodeHeads(c *op.Case, out *attend.Heads, keys *attend.Keys, b, s, h0, h1 int) {
-	seen := seenBy(c, b, s)
+	seen := Seen(c, b, s)
 	var at []attend.Place
 	for h := h0; h < h1; h++ {
 		p := attend.Place{B: b, S: s, H: h}
@@ -158,8 +158,8 @@ func decodeHeads(c *op.Case, out *attend.Heads, keys *attend.Keys, b, s, h0, h1 
 	}
 }
 
-// seenBy is how many keys query s of sequence b sees, from the first on.
-func seenBy(c *op.Case, b, s int) int {
+// Seen is how many keys query s of sequence b sees, from the first on.
+func Seen(c *op.Case, b, s int) int {
 	seen := attend.KeysInUse(c, b)
 	if c.Flag("causal") {
 		seen = max(0, seen-c.Dim("S")+s+1)

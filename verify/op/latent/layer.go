@@ -113,7 +113,7 @@ func checkLayer(c *op.Case) error {
 	return step.CheckRotary(c, c.Int("rope_dim"), `attrs: "rope_dim"`)
 }
 
-// Config and layerWeights put the recording into the equations' words.
+// Config and Weights put the recording into the equations' words.
 func Config(c *op.Case) mla.Config {
 	return mla.Config{
 		Heads: c.Int("heads"), NopeDim: c.Int("nope_dim"), RopeDim: c.Int("rope_dim"), ValueDim: c.Int("value_dim"),
@@ -122,7 +122,8 @@ func Config(c *op.Case) mla.Config {
 	}
 }
 
-func layerWeights(c *op.Case) mla.Weights {
+// Weights returns those of the layer.
+func Weights(c *op.Case) mla.Weights {
 	w := mla.Weights{
 		WDKV: c.Input("w_dkv").View(0), WUKV: c.Input("w_ukv").View(0), WO: c.Input("w_o").View(0),
 		NormKV: c.Input("norm_kv").Row(),
@@ -153,7 +154,7 @@ func mlaLayer(c *op.Case) ([]verdict.Expected, error) {
 
 // layerTruth returns the outputs of all sequences.
 func layerTruth(c *op.Case, cfg mla.Config) (y, latent, ropeKey []float64) {
-	weights := layerWeights(c)
+	weights := Weights(c)
 	for b := range c.Dim("B") {
 		yb, latentB, ropeKeyB := mla.Layer(c.Input("x").View(1, b), weights, cfg)
 		y, latent = append(y, yb.RawMatrix().Data...), append(latent, latentB.RawMatrix().Data...)

@@ -40,9 +40,9 @@ func eachPaged(c *op.Case, b int, f func(verdict.SummandRows)) {
 	}
 	heads := c.Dim("H")
 	values, most := c.Int("value_dim"), min(heads, attend.BlockRows(attend.KeysInUse(c, b)))
-	keys := gathered(c, b)
+	keys := Gathered(c, b)
 	for s := range c.Dim("S") {
-		seen := seenBy(c, b, s)
+		seen := Seen(c, b, s)
 		for h := 0; h < heads && seen > 0; h += most {
 			f(newPagedRows(c, step.RowsBetween(keys, 0, seen), values, b, s, h, min(heads, h+most)))
 		}

@@ -77,7 +77,7 @@ func layerProgram(c *op.Case) op.Program {
 func newLayerRun(c *op.Case, r *arithmetic.Run, plan *layerPlan) *layerRun {
 	acc, inter := c.Arithmetic.Accumulate, c.TypeOr(c.Arithmetic.Intermediate, "x")
 	l := &layerRun{
-		c: c, w: layerWeights(c), cfg: Config(c), plan: plan, exact: r.Exact(), inter: inter,
+		c: c, w: Weights(c), cfg: Config(c), plan: plan, exact: r.Exact(), inter: inter,
 		weights: c.Recording.Type("w_dkv"), kept: r.Grid(inter), model: layerModel(c, inter),
 		normKV:   step.NewNorm(r, acc, inter, storedType(c, "latent", inter)),
 		normQ:    step.NewNorm(r, acc, inter, inter),

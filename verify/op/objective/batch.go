@@ -82,8 +82,8 @@ func all(checks ...func(*op.Case) error) func(*op.Case) error {
 	}
 }
 
-// matrix returns an input [N × L]; one of [N] is repeated along the rows.
-func matrix(c *op.Case, name string) *mat.Dense {
+// Matrix returns an input [N × L]; one of [N] is repeated along the rows.
+func Matrix(c *op.Case, name string) *mat.Dense {
 	x := c.Input(name)
 	if len(x.Shape) == 2 {
 		return mat.NewDense(x.Shape[0], x.Shape[1], x.Data)

@@ -52,7 +52,7 @@ func checkLogits(c *op.Case) error {
 // logProbs returns the log-probabilities of the tokens in the mask: inputs, or formed from logits.
 func logProbs(c *op.Case, mask *mat.Dense) *mat.Dense {
 	if c.Input("logprob") != nil {
-		return matrix(c, "logprob")
+		return Matrix(c, "logprob")
 	}
 	n, l := mask.Dims()
 	logprob := mat.NewDense(n, l, nil)

@@ -147,13 +147,13 @@ func newObjective(c *op.Case) *objective {
 		sequence: c.Word("ratio") == "sequence", clip: c.Word("clip"), low: c.Float("clip_low"),
 		high: c.Float("clip_high"), dual: c.Float("dual_clip"),
 	}
-	mask := matrix(c, "mask")
+	mask := Matrix(c, "mask")
 	o.Batch = grpo.Batch{
-		LogProb: logProbs(c, mask), Old: matrix(c, "old_logprob"), Advantage: matrix(c, "advantage"), Mask: mask,
+		LogProb: logProbs(c, mask), Old: Matrix(c, "old_logprob"), Advantage: Matrix(c, "advantage"), Mask: mask,
 		Weights: weights(c, mask), Limit: c.Float("log_ratio_limit"),
 	}
 	if c.Word("kl") != "none" && c.Float("kl_coef") != 0 {
-		o.kl, o.coefficient, o.ref = c.Word("kl"), c.Float("kl_coef"), matrix(c, "ref_logprob")
+		o.kl, o.coefficient, o.ref = c.Word("kl"), c.Float("kl_coef"), Matrix(c, "ref_logprob")
 	}
 	o.ratios = o.TokenRatios()
 	if o.sequence {

@@ -49,7 +49,7 @@ func checkKL(c *op.Case) error {
 
 // policyKL estimates token by token.
 func policyKL(c *op.Case) ([]verdict.Expected, error) {
-	logprob, ref, mask := matrix(c, "logprob"), matrix(c, "ref_logprob"), matrix(c, "mask")
+	logprob, ref, mask := Matrix(c, "logprob"), Matrix(c, "ref_logprob"), Matrix(c, "mask")
 	kl := mat.NewDense(c.Dim("N"), c.Dim("L"), nil)
 	eachJudged(mask, func(i, t int) {
 		value, _ := divergence(c.Word("estimator"), logprob.At(i, t), ref.At(i, t), c.Float("limit"))

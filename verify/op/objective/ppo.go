@@ -77,7 +77,7 @@ var valueLossOp = &op.Op{
 
 // generalizedAdvantage follows the recursion through every sequence.
 func generalizedAdvantage(c *op.Case) ([]verdict.Expected, error) {
-	rewards, values, mask := matrix(c, "rewards"), matrix(c, "values"), matrix(c, "mask")
+	rewards, values, mask := Matrix(c, "rewards"), Matrix(c, "values"), Matrix(c, "mask")
 	n, l := mask.Dims()
 	advantage, returns := mat.NewDense(n, l, nil), mat.NewDense(n, l, nil)
 	for i := range n {
@@ -97,7 +97,7 @@ func generalizedAdvantage(c *op.Case) ([]verdict.Expected, error) {
 
 // valueLoss computes the loss of every token, and with their weights that of the batch.
 func valueLoss(c *op.Case) ([]verdict.Expected, error) {
-	values, old, returns, mask := matrix(c, "values"), matrix(c, "old_values"), matrix(c, "returns"), matrix(c, "mask")
+	values, old, returns, mask := Matrix(c, "values"), Matrix(c, "old_values"), Matrix(c, "returns"), Matrix(c, "mask")
 	o := &objective{Batch: grpo.Batch{Mask: mask, Weights: weights(c, mask)}}
 	n, l := mask.Dims()
 	losses, gradient, loss := mat.NewDense(n, l, nil), mat.NewDense(n, l, nil), 0.0

@@ -135,7 +135,7 @@ func (w *whiteningRun) of(x []float64) []float64 {
 
 // gaeProgram computes advantages and returns.
 func gaeProgram(c *op.Case) op.Program {
-	rewards, values, mask := matrix(c, "rewards"), matrix(c, "values"), matrix(c, "mask")
+	rewards, values, mask := Matrix(c, "rewards"), Matrix(c, "values"), Matrix(c, "mask")
 	n, l := mask.Dims()
 	return func(r *arithmetic.Run) map[string][]float64 {
 		e := newEager(c, r)

@@ -58,7 +58,7 @@ func (s *estimator) of(at int, logprob, ref float64) (value, slope float64) {
 
 // klProgram estimates token by token.
 func klProgram(c *op.Case) op.Program {
-	logprob, ref, mask := matrix(c, "logprob"), matrix(c, "ref_logprob"), matrix(c, "mask")
+	logprob, ref, mask := Matrix(c, "logprob"), Matrix(c, "ref_logprob"), Matrix(c, "mask")
 	n, l := mask.Dims()
 	return func(r *arithmetic.Run) map[string][]float64 {
 		e := newEager(c, r)

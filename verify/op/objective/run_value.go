@@ -51,7 +51,7 @@ func (v *valueRun) of(at int, value, old, ret float64) (loss, slope float64) {
 
 // valueProgram computes loss, gradient and parts of a batch of value losses.
 func valueProgram(c *op.Case, o *objective) op.Program {
-	values, old, returns := matrix(c, "values"), matrix(c, "old_values"), matrix(c, "returns")
+	values, old, returns := Matrix(c, "values"), Matrix(c, "old_values"), Matrix(c, "returns")
 	n, l := o.Mask.Dims()
 	return func(r *arithmetic.Run) map[string][]float64 {
 		k := newLossRun(c, r, o)

@@ -37,10 +37,7 @@ func Divergence(estimator string, logprob, ref, limit float64) float64 {
 }
 
 // Weights returns the weight of every token in a loss.
-func Weights(c *op.Case) *mat.Dense { return weights(c, matrix(c, "mask")) }
-
-// Matrix returns an input [N × L]; one of [N] is repeated along the rows.
-func Matrix(c *op.Case, name string) *mat.Dense { return matrix(c, name) }
+func Weights(c *op.Case) *mat.Dense { return weights(c, Matrix(c, "mask")) }
 
 // Logits returns the logits of row n of policy.logprob, −∞ for what the sampler did not keep, and
 // whether the row is not judged.

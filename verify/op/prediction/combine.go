@@ -44,8 +44,8 @@ var combineOp = &op.Op{
 	Work:  combineWork,
 }
 
-// orderOf returns which half comes first.
-func orderOf(c *op.Case) mtp.Order {
+// OrderOf returns which half comes first.
+func OrderOf(c *op.Case) mtp.Order {
 	if c.Word("order") == "embedding_first" {
 		return mtp.EmbeddingFirst
 	}

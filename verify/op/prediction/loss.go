@@ -67,8 +67,8 @@ func checkLoss(c *op.Case) error {
 	return nil
 }
 
-// tokensOf returns the tokens of the sequence.
-func tokensOf(c *op.Case) []int {
+// Tokens returns the tokens of the sequence.
+func Tokens(c *op.Case) []int {
 	tokens := make([]int, c.Dim("L"))
 	for i, t := range c.Input("tokens").Data {
 		tokens[i] = int(t)
@@ -76,13 +76,13 @@ func tokensOf(c *op.Case) []int {
 	return tokens
 }
 
-// targets returns how many positions of depth k count.
-func targets(c *op.Case, k int) int { return max(0, min(c.Dim("T"), c.Dim("L")-k-1)) }
+// Targets returns how many positions of depth k count.
+func Targets(c *op.Case, k int) int { return max(0, min(c.Dim("T"), c.Dim("L")-k-1)) }
 
-// divisor returns what the sum of depth k is divided by.
-func divisor(c *op.Case, k int) int {
+// Divisor returns what the sum of depth k is divided by.
+func Divisor(c *op.Case, k int) int {
 	if c.Word("divisor") == "valid" {
-		return targets(c, k)
+		return Targets(c, k)
 	}
 	return c.Dim("T")
 }
@@ -94,7 +94,7 @@ func loss(c *op.Case) ([]verdict.Expected, error) {
 	var chains [][]float64
 	for k := 1; k <= depths; k++ {
 		d := depthOf(c, k)
-		perDepth[k-1], empty[k-1] = d.loss, divisor(c, k) == 0
+		perDepth[k-1], empty[k-1] = d.loss, Divisor(c, k) == 0
 		none = none || empty[k-1]
 		chains = append(chains, d.chains[:])
 	}
@@ -124,7 +124,7 @@ const rowsAtOnce = 16
 // depthOf computes depth k, some rows at a time: a loss of some rows times their number is their
 // sum.
 func depthOf(c *op.Case, k int) (d depth) {
-	tokens, n := tokensOf(c), targets(c, k)
+	tokens, n := Tokens(c), Targets(c, k)
 	parts := make([]depth, (n+rowsAtOnce-1)/rowsAtOnce)
 	parallel.Each(len(parts), func(at int) {
 		from, to := at*rowsAtOnce, min((at+1)*rowsAtOnce, n)
@@ -132,7 +132,7 @@ func depthOf(c *op.Case, k int) (d depth) {
 		parts[at].loss = float64(to-from) * mtp.DepthLoss(rows, tokens[from:], k)
 		parts[at].chains = chainsOf(c, rows, tokens[from+k+1:])
 	})
-	over := float64(max(divisor(c, k), 1))
+	over := float64(max(Divisor(c, k), 1))
 	for _, p := range parts {
 		d.loss += p.loss / over
 		d.chains[0], d.chains[1] = d.chains[0]+p.chains[0]/over, d.chains[1]+p.chains[1]/over

@@ -103,7 +103,7 @@ func (m *combiner) in(r *arithmetic.Run) *combineRun {
 func (m *combiner) row(r *combineRun, i int) []float64 {
 	h := r.kept[0].RoundAll(r.normHidden.Row(m.hidden.RawRowView(i), m.normHidden, m.eps))
 	e := r.kept[1].RoundAll(r.normEmbedding.Row(m.embedding.RawRowView(i), m.normEmbedding, m.eps))
-	return concat(h, e, orderOf(m.c))
+	return concat(h, e, OrderOf(m.c))
 }
 
 // concat returns a row of both halves.
@@ -119,14 +119,14 @@ func (m *combiner) multiply() {
 	further := make([][]float64, m.rows+len(m.sampled)*len(m.runs))
 	zeros := make([]float64, m.width)
 	parallel.Each(m.rows, func(i int) {
-		further[i] = concat(h.RawRowView(i), zeros, orderOf(m.c))
+		further[i] = concat(h.RawRowView(i), zeros, OrderOf(m.c))
 	})
 	parallel.Each(len(m.sampled)*len(m.runs), func(at int) {
 		further[m.rows+at] = m.row(m.runs[at%len(m.runs)], m.sampled[at/len(m.runs)])
 	})
 	operands := step.Operands{Accumulate: m.c.Arithmetic.Accumulate, X: m.inter, W: m.c.Recording.Type("projection")}
 	projection := step.WeightsOf(m.c, "projection", 0)
-	product, others := operands.Multiply(mtp.Concat(h, e, orderOf(m.c)), projection, further...)
+	product, others := operands.Multiply(mtp.Concat(h, e, OrderOf(m.c)), projection, further...)
 	m.product, m.truth = product, product.Y.RawMatrix().Data
 	m.hiddenPart, m.inRuns = others[:m.rows], others[m.rows:]
 }

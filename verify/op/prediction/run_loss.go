@@ -32,7 +32,7 @@ func lossProgram(c *op.Case) op.Program {
 func newLossRun(c *op.Case, r *arithmetic.Run) *lossRun {
 	e := step.NewEager(c, r)
 	return &lossRun{
-		Softmax: e.NewSoftmax(1), tokens: tokensOf(c), sum: e.Summation(), total: e.Summation(), mean: e.Place(),
+		Softmax: e.NewSoftmax(1), tokens: Tokens(c), sum: e.Summation(), total: e.Summation(), mean: e.Place(),
 		scaled: e.Place(), lastDepth: e.Last("per_depth"), lastLoss: e.Last("loss"), byReciprocal: e.Coin(),
 		sumsFirst: e.Coin(),
 	}
@@ -41,11 +41,11 @@ func newLossRun(c *op.Case, r *arithmetic.Run) *lossRun {
 // depth returns the loss of depth k before it is rounded.
 func (l *lossRun) depth(k int) float64 {
 	var losses []float64
-	for i := range targets(l.Case, k) {
+	for i := range Targets(l.Case, k) {
 		d := l.Of(l.Case.Block("logits", k-1, i, i+1).RawRowView(0))
 		losses = append(losses, -l.Kept(l.LogProb(d, l.tokens[i+k+1])))
 	}
-	n := float64(max(divisor(l.Case, k), 1))
+	n := float64(max(Divisor(l.Case, k), 1))
 	if l.byReciprocal {
 		return l.sum.Of(losses) * l.scaled.Round(1/n)
 	}
